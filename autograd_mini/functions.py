@@ -1,0 +1,375 @@
+"""The primitives as functions of numbers and Values; most are methods of Value too.
+
+Numbers give floats, anything with a Value in it gives a Value. Functions of vectors take one iterable.
+"""
+
+from __future__ import annotations
+
+import builtins
+from math import inf
+
+from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.value import Value, unary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from autograd_mini.signatures import (
+        BinaryFunction,
+        Pairing,
+        Reduction,
+        UnaryFunction,
+        Variadic,
+        VectorFunction,
+    )
+
+__test__: dict[str, str] = {}
+
+
+def _documented(function: Callable[..., Any], name: str) -> Any:
+    """Give `function` the name of a primitive and a docstring made from its row."""
+    primitive = TABLE[name]
+    lines = [primitive.doc]
+    if primitive.policy:
+        lines += ["", f"Derivative at kinks and jumps: {primitive.policy}."]
+    if primitive.example:
+        call, _, result = primitive.example.partition(" == ")
+        lines += ["", f">>> {call}", result]
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = __name__
+    function.__doc__ = "\n".join(lines) + "\n"
+    __test__[name] = function.__doc__
+    return function
+
+
+def _unary(name: str) -> UnaryFunction:
+    return _documented(unary(TABLE[name]), name)  # type: ignore[no-any-return]
+
+
+def _binary(name: str) -> BinaryFunction:
+    primitive = TABLE[name]
+    return _documented(lambda x, y: primitive(x, y), name)  # type: ignore[no-any-return]
+
+
+def _reduction(name: str, may_be_empty: bool = True) -> Reduction:
+    primitive = TABLE[name]
+    return _documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name)  # type: ignore[no-any-return]
+
+
+def _variadic(name: str, may_be_empty: bool = True) -> Variadic:
+    primitive = TABLE[name]
+
+    def function(*xs: Any) -> Any:
+        if len(xs) == 1 and hasattr(xs[0], "__iter__"):
+            xs = _vector(name, xs[0], may_be_empty)
+        elif not may_be_empty:
+            _refuse_empty(name, xs)
+        return primitive(*xs)
+
+    return _documented(function, name)  # type: ignore[no-any-return]
+
+
+def _pairing(name: str) -> Pairing:
+    primitive = TABLE[name]
+
+    def function(xs: Any, ys: Any) -> Any:
+        xs, ys = _vector(name, xs), _vector(name, ys)
+        if len(xs) != len(ys):
+            raise ValueError(f"{name} takes two vectors of equal length, got lengths {len(xs)} and {len(ys)}")
+        return primitive(*xs, *ys)
+
+    return _documented(function, name)  # type: ignore[no-any-return]
+
+
+def _vector_function(name: str) -> VectorFunction:
+    primitive = TABLE[name]
+
+    def function(xs: Any) -> list[Any]:
+        xs = _vector(name, xs, may_be_empty=False)
+        return [primitive.variant(index=index)(*xs) for index in range(len(xs))]
+
+    return _documented(function, name)  # type: ignore[no-any-return]
+
+
+def _vector(name: str, xs: Any, may_be_empty: bool = True) -> tuple[Any, ...]:
+    try:
+        numbers = tuple(xs)
+    except TypeError:
+        raise TypeError(
+            f"{name} takes an iterable of numbers, got {brief(xs)} ({type(xs).__name__}); put the numbers into a list"
+        ) from None
+    if not may_be_empty:
+        _refuse_empty(name, numbers)
+    return numbers
+
+
+def _refuse_empty(name: str, numbers: tuple[Any, ...]) -> None:
+    if not numbers:
+        raise ValueError(f"{name} needs at least one number, got none")
+
+
+add, sub, mul, div = _binary("add"), _binary("sub"), _binary("mul"), _binary("div")
+neg, pos, square, reciprocal = _unary("neg"), _unary("pos"), _unary("square"), _unary("reciprocal")
+
+exp, exp2, expm1 = _unary("exp"), _unary("exp2"), _unary("expm1")
+log2, log10, log1p = _unary("log2"), _unary("log10"), _unary("log1p")
+sqrt, cbrt, pow = _unary("sqrt"), _unary("cbrt"), _binary("pow")
+sigmoid, softplus, log_sigmoid = _unary("sigmoid"), _unary("softplus"), _unary("log_sigmoid")
+
+sin, cos, tan = _unary("sin"), _unary("cos"), _unary("tan")
+asin, acos, atan, atan2 = _unary("asin"), _unary("acos"), _unary("atan"), _binary("atan2")
+sinh, cosh, tanh = _unary("sinh"), _unary("cosh"), _unary("tanh")
+asinh, acosh, atanh = _unary("asinh"), _unary("acosh"), _unary("atanh")
+degrees, radians = _unary("degrees"), _unary("radians")
+hypot, dist = _variadic("hypot"), _pairing("dist")
+
+erf, erfc = _unary("erf"), _unary("erfc")
+gamma, lgamma, digamma = _unary("gamma"), _unary("lgamma"), _unary("digamma")
+
+floor, ceil, trunc, rint, frac = _unary("floor"), _unary("ceil"), _unary("trunc"), _unary("rint"), _unary("frac")
+mod, floordiv = _binary("mod"), _binary("floordiv")
+fmod, remainder = _binary("fmod"), _binary("remainder")
+abs, sign, copysign = _unary("abs"), _unary("sign"), _binary("copysign")
+fabs = abs
+maximum, minimum = _binary("maximum"), _binary("minimum")
+silu = _unary("silu")
+
+sum, fsum, prod = _reduction("sum"), _reduction("fsum"), _reduction("prod")
+mean = _reduction("mean", may_be_empty=False)
+max, min = _variadic("max", may_be_empty=False), _variadic("min", may_be_empty=False)
+norm, logsumexp = _reduction("norm"), _reduction("logsumexp", may_be_empty=False)
+dot, sumprod = _pairing("dot"), _pairing("sumprod")
+softmax, log_softmax = _vector_function("softmax"), _vector_function("log_softmax")
+
+_log = unary(TABLE["log"])
+
+
+def log(x: Any, base: Any = None) -> Any:
+    """The logarithm of x, natural or to a base; -inf at 0, nan below.
+
+    >>> log(2.0)
+    0.6931471805599453
+    >>> log(8.0, 2.0)
+    3.0
+    """
+    return _log(x) if base is None else div(_log(x), _log(base))
+
+
+def fma(x: Any, y: Any, z: Any) -> Any:
+    """x·y + z, rounded once.
+
+    >>> fma(0.1, 10.0, -1.0)
+    5.551115123125783e-17
+    """
+    return TABLE["fma"](x, y, z)
+
+
+def ldexp(x: Any, exponent: int) -> Any:
+    """x·2ⁱ for an integer i, exact.
+
+    Raises:
+        TypeError: the exponent is not an integer; a Value cannot be one.
+
+    >>> ldexp(3.0, -1)
+    1.5
+    """
+    if not hasattr(exponent, "__index__"):
+        raise TypeError(f"ldexp takes an int as exponent, got {brief(exponent)} ({type(exponent).__name__})")
+    return TABLE["ldexp"](x, builtins.max(-10_000, builtins.min(10_000, int(exponent))))
+
+
+def modf(x: Any) -> tuple[Any, Any]:
+    """The fraction and the integer part of x, both with its sign; derivatives 1 and 0.
+
+    >>> modf(-1.5)
+    (-0.5, -1.0)
+    """
+    return frac(x), trunc(x)
+
+
+def polygamma(order: int, x: Any) -> Any:
+    """ψ⁽ⁿ⁾(x), the derivative of that order of digamma.
+
+    Raises:
+        ValueError: the order is not an integer ≥ 0.
+
+    >>> polygamma(1, 1.0)
+    1.6449340668482264
+    """
+    if not isinstance(order, int) or order < 0:
+        raise ValueError(f"polygamma takes an integer order ≥ 0, got {brief(order)}")
+    return TABLE["polygamma"].variant(order=order)(x)
+
+
+def clip(x: Any, low: Any = -inf, high: Any = inf) -> Any:
+    """x limited to [low, high]. At a bound the derivative is 1 towards x, 0 towards the bound.
+
+    >>> clip(3.0, high=1.0)
+    1.0
+    """
+    return TABLE["clip"](x, low, high)
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken.
+
+    >>> v = Value(0.0)
+    >>> where(v > 0, v.log(), 7.0).data
+    7.0
+    """
+    return TABLE["where"](condition, x, y)
+
+
+def relu(x: Any, at_zero: float = 1.0) -> Any:
+    """max(0, x), the rectified linear unit.
+
+    Args:
+        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX.
+
+    Raises:
+        ValueError: at_zero lies outside [0, 1], so that it is no subgradient.
+
+    >>> relu(-2.0), relu(2.0)
+    (0.0, 2.0)
+    """
+    if at_zero == 1.0:
+        return _relu(x)
+    if not 0.0 <= at_zero <= 1.0:
+        raise ValueError(f"relu's at_zero must be a subgradient in [0, 1], got {brief(at_zero)}")
+    return TABLE["relu"].variant(at_zero=float(at_zero))(x)
+
+
+_relu = unary(TABLE["relu"])
+
+
+def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt.
+
+    >>> leaky_relu(-2.0, 0.25)
+    -0.5
+    """
+    return TABLE["leaky_relu"](x, slope)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0.
+
+    >>> elu(-1e-20)
+    -1e-20
+    """
+    return TABLE["elu"](x, alpha)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016.
+
+    Args:
+        approximate: `"none"` for Φ itself, `"tanh"` for the paper's approximation of it.
+
+    Raises:
+        ValueError: for another approximation.
+
+    >>> gelu(1.0)
+    0.841344746068543
+    """
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu's approximate must be 'none' or 'tanh', got {brief(approximate)}")
+    return TABLE["gelu"](x) if approximate == "none" else TABLE["gelu"].variant(approximate=approximate)(x)
+
+
+def register_primitive(
+    name: str,
+    forward: Callable[..., float],
+    partials: Callable[..., tuple[Any, ...]],
+    *,
+    arity: int = 1,
+    **rest: Any,
+) -> Callable[..., Any]:
+    """Add a primitive of your own to the table: it works like a built-in one in eager and higher-order
+    mode, in pictures and in checks, and becomes a method of Value.
+
+    Args:
+        name: a new name, a Python identifier.
+        forward: `forward(*floats) -> float`.
+        partials: `partials(out, *args)`, a tuple with the derivative of `out` towards each argument,
+            written with operators and functions of `autograd_mini` (not of `math`).
+        arity: how many arguments, 1 or more.
+        rest: `domain`, `kinks`, `policy`, `selects`, `symbol`, `doc`, `example` as `Primitive` documents them.
+
+    Returns:
+        The function of numbers and Values.
+
+    Raises:
+        ValueError: the name is taken or no identifier; or the rule does not give one derivative an argument,
+            or hides its arguments from differentiation.
+
+    >>> import math
+    >>> cube = register_primitive("cube_", lambda x: x * x * x, lambda out, x: (3 * x * x,), doc="x³.")
+    >>> x = Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad, x.cube_().data
+    (12.0, 8.0)
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"a primitive's name must be an identifier, got {brief(name)}")
+    if hasattr(Value, name):
+        raise ValueError(f"Value has an attribute named {name!r} already; choose another name for the primitive")
+    if not isinstance(arity, int) or arity < 1:
+        raise ValueError(f"a primitive's arity must be an integer ≥ 1, got {brief(arity)}")
+    primitive = Primitive(name, forward, partials, arity=arity, **rest)
+    _try_rule(primitive)
+    TABLE.add(primitive)
+    function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
+    _attach(primitive, function)
+    return function  # type: ignore[no-any-return]
+
+
+def _try_rule(primitive: Primitive) -> None:
+    """Run the rule once on floats and once on Values at two points of the domain."""
+    if len(primitive.domain) != primitive.arity:
+        raise ValueError(f"{primitive.name} has {primitive.arity} arguments but {len(primitive.domain)} domains")
+    seen = []
+    for place in (0.4, 0.7):
+        args = [_within(interval, place) for interval in primitive.domain]
+        out = primitive.forward(*args)
+        local_grads = primitive.partials(out, *args)
+        if not isinstance(local_grads, tuple) or len(local_grads) != primitive.arity:
+            raise ValueError(
+                f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one an "
+                f"argument, got {brief(local_grads)}"
+            )
+        symbolic = primitive.partials(Value(out), *map(Value, args))
+        seen.append([(float(x), isinstance(y, Value)) for x, y in zip(local_grads, symbolic)])
+    for index, ((x, is_graph), (y, _)) in enumerate(zip(*seen)):
+        if x != y and not is_graph:
+            raise ValueError(
+                f"the derivative of {primitive.name} towards argument {index} varies but gives a plain number on "
+                "Values, so that higher derivatives would be lost; write it with operators and functions of "
+                "autograd_mini instead of math"
+            )
+
+
+def _within(interval: tuple[float, float], place: float) -> float:
+    """A point of an open interval, `place` of the way through it."""
+    low, high = interval
+    if low == -inf:
+        return place if high == inf else high - 1.0 / place
+    return low + place if high == inf else low + place * (high - low)
+
+
+def _attach(primitive: Primitive, function: Callable[..., Any]) -> None:
+    for name in (primitive.name, *primitive.aliases):
+        setattr(Value, name, function)
+
+
+def _attach_methods() -> None:
+    """Make methods of all functions that take a Value first."""
+    for name, primitive in TABLE.items():
+        if (primitive.arity is not None or name == "hypot") and name not in ("where", "polygamma"):
+            _attach(primitive, globals()[name])
+    Value.modf = modf  # type: ignore[method-assign, assignment]
+
+
+_attach_methods()

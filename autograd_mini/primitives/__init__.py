@@ -1,0 +1,17 @@
+"""The table of primitives: every scalar operation once, with its one derivative rule.
+
+`primitive` says what a row is; the other modules hold the rows by family.
+"""
+
+from autograd_mini.primitives import (  # noqa: F401  (imported for the rows they declare)
+    activations,
+    arithmetic,
+    exponential,
+    piecewise,
+    reductions,
+    special,
+    trigonometric,
+)
+from autograd_mini.primitives.primitive import TABLE, Primitive, Table, brief, to_float
+
+__all__ = ["TABLE", "Primitive", "Table", "brief", "to_float"]

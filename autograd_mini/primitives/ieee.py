@@ -1,0 +1,156 @@
+"""`math` made total: IEEE 754 results where Python raises ValueError, OverflowError or ZeroDivisionError."""
+
+from __future__ import annotations
+
+import math
+from math import copysign, inf, isfinite, nan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Unary: TypeAlias = Callable[[float], float]
+
+
+
+
+def total(
+    function: Unary,
+    *,
+    overflow: Unary = lambda x: inf,
+    poles: dict[float, float] | None = None,
+    outside: float = nan,
+) -> Unary:
+    """`function` with `overflow(x)` where the result is too large, the values given at `poles`, and
+    `outside` elsewhere outside its domain."""
+    at_poles = poles or {}
+
+    def forward(x: float) -> float:
+        try:
+            return function(x)
+        except ValueError:
+            return at_poles.get(x, outside)
+        except OverflowError:
+            return overflow(x)
+
+    return forward
+
+
+def infinity_like(x: float) -> float:
+    """Infinity with the sign of x."""
+    return copysign(inf, x)
+
+
+def divide(x: float, y: float) -> float:
+    try:
+        return x / y
+    except ZeroDivisionError:
+        return nan if x == 0.0 or x != x else copysign(inf, x) * copysign(1.0, y)
+
+
+def power(x: float, y: float) -> float:
+    """x**y, nan for a negative base with a fractional exponent, as C99's pow."""
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -inf if x < 0.0 and y % 2.0 == 1.0 else inf
+    except ValueError:
+        if x == 0.0:
+            return copysign(inf, x) if y % 2.0 == 1.0 else inf
+        return nan
+
+
+def modulo(x: float, y: float) -> float:
+    """Python's %: the sign of y."""
+    return x % y if y else nan
+
+
+def floor_divide(x: float, y: float) -> float:
+    return x // y if y else divide(x, y)
+
+
+def fmod(x: float, y: float) -> float:
+    try:
+        return math.fmod(x, y)
+    except ValueError:
+        return nan
+
+
+def remainder(x: float, y: float) -> float:
+    try:
+        return math.remainder(x, y)
+    except ValueError:
+        return nan
+
+
+def ldexp(x: float, exponent: float) -> float:
+    try:
+        return math.ldexp(x, int(exponent))
+    except OverflowError:
+        return copysign(inf, x)
+
+
+def rounding(function: Callable[[float], int]) -> Unary:
+    """A function to int as one to float; keeps inf, nan and the sign of zero."""
+
+    def forward(x: float) -> float:
+        return copysign(float(function(x)), x) if isfinite(x) else x
+
+    return forward
+
+
+def gamma(x: float) -> float:
+    try:
+        return math.gamma(x)
+    except OverflowError:
+        return copysign(inf, x)
+    except ValueError:
+        return copysign(inf, x) if x == 0.0 else nan
+
+
+def fma(x: float, y: float, z: float) -> float:
+    """x·y + z rounded once."""
+    exact = getattr(math, "fma", None)  # Python 3.13
+    if exact is not None:
+        try:
+            return float(exact(x, y, z))
+        except ValueError:
+            return nan
+        except OverflowError:
+            return copysign(inf, x) * copysign(1.0, y)
+    if not (isfinite(x) and isfinite(y) and isfinite(z)):
+        return x * y + z
+    return _rounded([(x, y), (z, 1.0)], zero=x * y + z)
+
+
+def exact_sum(*xs: float) -> float:
+    """Σ xs rounded once, as math.fsum."""
+    try:
+        return math.fsum(xs)
+    except ValueError:  # inf − inf
+        return nan
+    except OverflowError:
+        return _rounded([(x, 1.0) for x in xs], zero=0.0)
+
+
+def exact_dot(*args: float) -> float:
+    """Σ x·y of the first and second half of `args`, rounded once, as math.sumprod of Python 3.12."""
+    half = len(args) // 2
+    pairs = list(zip(args[:half], args[half:]))
+    if not all(map(isfinite, args)):
+        return sum(x * y for x, y in pairs)
+    return _rounded(pairs, zero=0.0)
+
+
+def _rounded(pairs: list[tuple[float, float]], zero: float) -> float:
+    """Σ x·y rounded once; `zero` where it vanishes, for its sign."""
+    from fractions import Fraction  # slow to import, seldom needed
+
+    exact = sum((Fraction(x) * Fraction(y) for x, y in pairs), Fraction())
+    if not exact:
+        return zero
+    try:
+        return float(exact)
+    except OverflowError:
+        return inf if exact > 0 else -inf

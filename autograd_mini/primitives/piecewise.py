@@ -1,0 +1,208 @@
+"""Rounding, remainders, signs and choices: functions made of pieces."""
+
+from __future__ import annotations
+
+import math
+from math import copysign, isnan
+
+from autograd_mini.primitives import ieee
+from autograd_mini.primitives.arithmetic import NONZERO, div
+from autograd_mini.primitives.primitive import REAL, Primitive, row, selector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FLAT = "0 everywhere, at jumps too"
+
+
+def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> Primitive:
+    """A row whose derivative is zero everywhere."""
+    return row(
+        name,
+        forward,
+        lambda out, *args: (0.0,) * len(args),
+        policy=FLAT,
+        selects=True,
+        doc=doc,
+        example=example,
+        **rest,
+    )
+
+
+@selector
+def _at_least(x: float, y: float) -> float:
+    """1 if x ≥ y, or if x is nan."""
+    return 0.0 if x < y else 1.0
+
+
+@selector
+def _step(x: float, at_zero: float) -> float:
+    """The slope of relu."""
+    return at_zero if x == 0.0 else 0.0 if x < 0.0 else 1.0
+
+
+@selector
+def _is_true(x: float) -> float:
+    return 1.0 if x else 0.0
+
+
+@selector
+def _first_equal(out: float, *xs: float) -> tuple[float, ...]:
+    """1 for the first of `xs` that is `out` (nan is nan), 0 for the others."""
+    first = next(i for i, x in enumerate(xs) if x == out or (isnan(x) and isnan(out)))
+    return *(0.0,) * first, 1.0, *(0.0,) * (len(xs) - first - 1)
+
+
+@selector
+def _clip_branch(x: float, low: float, high: float) -> tuple[float, float, float]:
+    """Which of its arguments clip gives."""
+    if not (x < low or x > high):
+        return 1.0, 0.0, 0.0
+    return (0.0, 0.0, 1.0) if x > high or low > high else (0.0, 1.0, 0.0)
+
+
+def largest(*xs: float) -> float:
+    """The maximum; nan if any is nan."""
+    return math.nan if any(map(isnan, xs)) else max(xs)
+
+
+def smallest(*xs: float) -> float:
+    """The minimum; nan if any is nan."""
+    return math.nan if any(map(isnan, xs)) else min(xs)
+
+
+at_least, step, first_equal = _at_least, _step, _first_equal
+
+floor = _step_row("floor", ieee.rounding(math.floor), "The largest integer ≤ x.", "floor(-1.5) == -2.0")
+ceil = _step_row("ceil", ieee.rounding(math.ceil), "The smallest integer ≥ x.", "ceil(-1.5) == -1.0")
+trunc = _step_row("trunc", ieee.rounding(math.trunc), "x without its fraction.", "trunc(-1.5) == -1.0")
+rint = _step_row("rint", ieee.rounding(round), "The nearest integer, halves to even.", "rint(2.5) == 2.0")
+sign = _step_row(
+    "sign",
+    lambda x: x if x == 0.0 or isnan(x) else copysign(1.0, x),
+    "-1, 0 or 1 by the sign of x.",
+    "sign(-3.0) == -1.0",
+)
+floordiv = _step_row(
+    "floordiv",
+    ieee.floor_divide,
+    "The floor of x/y.",
+    "floordiv(7.0, 2.0) == 3.0",
+    arity=2,
+    domain=(REAL, NONZERO),
+    symbol="//",
+)
+frac = row(
+    "frac",
+    lambda x: math.modf(x)[0],
+    lambda out, x: (1.0,),
+    policy="1 everywhere, at jumps too",
+    doc="The fraction of x with the sign of x: the first part of modf.",
+    example="frac(-1.5) == -0.5",
+)
+mod = row(
+    "mod",
+    ieee.modulo,
+    lambda out, x, y: (1.0, -floordiv(x, y)),
+    arity=2,
+    domain=(REAL, NONZERO),
+    policy="that of x - y·⌊x/y⌋ with the floor constant",
+    symbol="%",
+    doc="Python's remainder x - y·⌊x/y⌋, with the sign of y; nan for y = 0.",
+    example="mod(-7.0, 3.0) == 2.0",
+)
+fmod = row(
+    "fmod",
+    ieee.fmod,
+    lambda out, x, y: (1.0, -rint(div(x - out, y))),
+    arity=2,
+    domain=(REAL, NONZERO),
+    policy="that of x - n·y with the integer n constant",
+    doc="C's remainder x - y·trunc(x/y), with the sign of x; nan for y = 0.",
+    example="fmod(-7.0, 3.0) == -1.0",
+)
+remainder = row(
+    "remainder",
+    ieee.remainder,
+    lambda out, x, y: (1.0, -rint(div(x - out, y))),
+    arity=2,
+    domain=(REAL, NONZERO),
+    policy="that of x - n·y with the integer n constant",
+    doc="IEEE 754's remainder x - n·y, n the integer nearest to x/y; nan for y = 0.",
+    example="remainder(7.0, 4.0) == -1.0",
+)
+abs_ = row(
+    "abs",
+    abs,
+    lambda out, x: (sign(x),),
+    kinks=((0.0,),),
+    policy="0 at 0",
+    aliases=("fabs",),
+    doc="|x|.",
+    example="abs(-2.0) == 2.0",
+)
+copysign_ = row(
+    "copysign",
+    copysign,
+    lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
+    arity=2,
+    kinks=((0.0, 1.0), (0.0, -1.0)),
+    policy="0 towards x at x = 0; 0 towards y",
+    doc="|x| with the sign of y.",
+    example="copysign(2.0, -0.0) == -2.0",
+)
+ldexp = row(
+    "ldexp",
+    ieee.ldexp,
+    lambda out, x, exponent: (ldexp(1.0, exponent), 0.0),
+    arity=2,
+    domain=(REAL, (-30.0, 30.0)),
+    policy="0 towards the exponent, which is an integer",
+    doc="x·2ⁱ for an integer i, exact.",
+    example="ldexp(3.0, -1) == 1.5",
+)
+maximum = row(
+    "maximum",
+    largest,
+    lambda out, x, y: first_equal(out, x, y),
+    arity=2,
+    kinks=((1.0, 1.0),),
+    policy="1 towards the first maximal argument, 0 towards the other",
+    selects=True,
+    doc="The larger of x and y; nan if any is.",
+    example="maximum(1.0, 2.0) == 2.0",
+)
+minimum = row(
+    "minimum",
+    smallest,
+    lambda out, x, y: first_equal(out, x, y),
+    arity=2,
+    kinks=((1.0, 1.0),),
+    policy="1 towards the first minimal argument, 0 towards the other",
+    selects=True,
+    doc="The smaller of x and y; nan if any is.",
+    example="minimum(1.0, 2.0) == 1.0",
+)
+clip = row(
+    "clip",
+    lambda x, low, high: x if isnan(x) else min(max(x, low), high),
+    lambda out, x, low, high: _clip_branch(x, low, high),
+    arity=3,
+    domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),
+    kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)),
+    policy="1 towards x at a bound, 0 towards the bound",
+    selects=True,
+    doc="x limited to [low, high].",
+    example="clip(3.0, -1.0, 1.0) == 1.0",
+)
+where = row(
+    "where",
+    lambda condition, x, y: x if condition else y,
+    lambda out, condition, x, y: (0.0, _is_true(condition), 1.0 - _is_true(condition)),
+    arity=3,
+    policy="that of the branch taken; 0 towards the condition",
+    selects=True,
+    doc="x where the condition holds (is not 0), else y.",
+    example="where(2.0 > 1.0, 5.0, 6.0) == 5.0",
+)

@@ -1,0 +1,219 @@
+"""What a primitive is: one operation, its derivative rule, and everything else told about it."""
+
+from __future__ import annotations
+
+from math import inf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+Interval = tuple[float, float]
+
+REAL: Interval = (-inf, inf)
+POSITIVE: Interval = (0.0, inf)
+
+
+class Primitive:
+    """A scalar operation of the table: its forward function and its local derivatives.
+
+    A primitive is called with numbers of any kind. Plain numbers give a float. Any other type takes
+    part by defining a method `apply_primitive(primitive, args)`: `Value` does, to record a node, and so
+    can interval, dual or symbolic numbers.
+
+    Attributes:
+        name: the name in the table, e.g. `"tanh"`.
+        arity: how many arguments `forward` takes; `None` for any number of them.
+        forward: `forward(*args) -> float`. Total in IEEE 754 arithmetic: returns inf or nan, never raises.
+        partials: `partials(out, *args)`: the derivative of `out` towards every argument, in order. Written
+            with operators and primitives only, so that one rule takes floats, Values (the result is then
+            a differentiable graph) and the compiler's symbols.
+        domain: an open interval (low, high) an argument, where the function is defined and tests
+            sample; one interval that holds for all arguments if `arity` is `None`.
+        kinks: arguments at which the function is continuous but not differentiable.
+        policy: what the derivative is at kinks and jumps, in words; empty for a smooth function.
+        selects: an exactly zero local derivative means "does not depend on it", even when the incoming
+            adjoint is infinite (`where`, `max`).
+        symbol: how it prints: an infix operator such as `"+"`, or the name.
+        doc: meaning and formula.
+        example: an equation that holds, in Python.
+        aliases: other names of its method, such as NumPy's.
+        is_selector: chooses from data alone, for use within rules; gives plain floats on Values.
+        options: what this variant fixes, e.g. `{"approximate": "tanh"}`.
+    """
+
+    __slots__ = (
+        "_variants",
+        "aliases",
+        "arity",
+        "base",
+        "doc",
+        "domain",
+        "example",
+        "forward",
+        "is_selector",
+        "kinks",
+        "name",
+        "options",
+        "partials",
+        "policy",
+        "selects",
+        "symbol",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        partials: Callable[..., tuple[Any, ...]],
+        *,
+        arity: int | None = 1,
+        domain: tuple[Interval, ...] | None = None,
+        kinks: tuple[tuple[float, ...], ...] = (),
+        policy: str = "",
+        selects: bool = False,
+        symbol: str = "",
+        doc: str = "",
+        example: str = "",
+        aliases: tuple[str, ...] = (),
+        is_selector: bool = False,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.partials = partials
+        self.arity = arity
+        self.domain = domain or (REAL,) * (1 if arity is None else arity)
+        self.kinks = kinks
+        self.policy = policy
+        self.selects = selects
+        self.symbol = symbol or name
+        self.doc = doc
+        self.example = example
+        self.aliases = aliases
+        self.is_selector = is_selector
+        self.options: Mapping[str, Any] = {}
+        self.base = self
+        self._variants: dict[tuple[tuple[str, Any], ...], Primitive] = {}
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it has derivatives of every order all over its domain."""
+        return not self.policy
+
+    def variant(self, **options: Any) -> Primitive:
+        """The same primitive with options fixed, e.g. `relu.variant(at_zero=0.0)`; made once."""
+        key = tuple(sorted(options.items()))
+        found = self._variants.get(key)
+        if found is None:
+            forward, partials = self.forward, self.partials
+            found = Primitive(
+                self.name,
+                lambda *args: forward(*args, **options),
+                lambda out, *args: partials(out, *args, **options),
+                arity=self.arity,
+                domain=self.domain,
+                kinks=self.kinks,
+                policy=self.policy,
+                selects=self.selects,
+                symbol=self.symbol,
+                doc=self.doc,
+                example=self.example,
+            )
+            found.options = options
+            found.base = self
+            found = self._variants.setdefault(key, found)
+        return found
+
+    def __call__(self, *args: Any) -> Any:
+        for arg in args:
+            if type(arg) is not float:
+                return self._apply(args)
+        return self.forward(*args)
+
+    def _apply(self, args: tuple[Any, ...]) -> Any:
+        for arg in args:
+            apply = getattr(type(arg), "apply_primitive", None)
+            if apply is not None:
+                return apply(self, args)
+        return self.forward(*(to_float(arg, self.name) for arg in args))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.name, dict(self.options))
+
+    def __repr__(self) -> str:
+        options = "".join(f", {key}={value!r}" for key, value in self.options.items())
+        return f"<primitive {self.name}{options}>"
+
+
+class Table(dict[str, Primitive]):
+    """The primitives by name, in the order in which they were declared.
+
+    Those of `auxiliary` serve within rules only; they are not listed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auxiliary: dict[str, Primitive] = {}
+
+    def add(self, primitive: Primitive) -> Primitive:
+        if primitive.name in self or primitive.name in self.auxiliary:
+            raise ValueError(f"a primitive named {primitive.name!r} is in the table already; choose another name")
+        self[primitive.name] = primitive
+        return primitive
+
+
+TABLE = Table()
+"""Every primitive by its name: `TABLE["tanh"].partials` is the rule of tanh."""
+
+
+def row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
+    """Declare a primitive: one row of the table."""
+    return TABLE.add(Primitive(name, forward, partials, **rest))
+
+
+def auxiliary_row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
+    """Declare a primitive that only rules use."""
+    TABLE.auxiliary[name] = Primitive(name, forward, partials, **rest)
+    return TABLE.auxiliary[name]
+
+
+def selector(forward: Callable[..., Any]) -> Primitive:
+    """Make of `forward` a choice from data alone, whose own derivative is zero."""
+    name = forward.__name__.strip("_")
+    return Primitive(name, forward, lambda out, *args: (0.0,) * len(args), is_selector=True)
+
+
+def to_float(number: Any, taker: str) -> float:
+    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it.
+
+    Raises:
+        TypeError: it is not one real number.
+    """
+    kind = type(number)
+    if kind is float:
+        return number  # type: ignore[no-any-return]
+    if hasattr(kind, "__float__") and not hasattr(kind, "__len__") and not hasattr(kind, "apply_primitive"):
+        try:
+            return float(number)
+        except OverflowError:
+            return inf if number > 0 else -inf
+    advice = ""
+    if hasattr(kind, "__len__") and hasattr(kind, "__array__"):
+        advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
+    elif hasattr(kind, "apply_primitive"):
+        advice = "; use it as it is, or its .data for the plain number"
+    raise TypeError(f"{taker} takes a real number, got {brief(number)} ({kind.__name__}){advice}")
+
+
+def brief(thing: Any, limit: int = 60) -> str:
+    """`repr(thing)` on one line and cut to `limit` characters, for messages."""
+    text = " ".join(repr(thing).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _restore(name: str, options: dict[str, Any]) -> Primitive:
+    primitive = TABLE.get(name) or TABLE.auxiliary.get(name)
+    if primitive is None:
+        raise LookupError(f"no primitive named {name!r} is known here; register it before loading what uses it")
+    return primitive.variant(**options) if options else primitive

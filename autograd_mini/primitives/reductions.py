@@ -1,0 +1,180 @@
+"""Operations on any number of arguments, each one node: sums, products, extremes, softmax.
+
+`softmax` and `log_softmax` have many outputs; each is the variant of the primitive with its `index`.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from math import exp, fsum, inf, isnan, nan
+
+from autograd_mini.primitives import ieee
+from autograd_mini.primitives.arithmetic import ratio
+from autograd_mini.primitives.piecewise import first_equal, largest, smallest
+from autograd_mini.primitives.primitive import row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FIRST = "1 towards the first {} argument, 0 towards all others"
+
+
+def _dot(*args: float) -> float:
+    half = len(args) // 2
+    return sum(map(operator.mul, args[:half], args[half:]), 0.0)
+
+
+def _swap_halves(out: Any, *args: Any) -> tuple[Any, ...]:
+    half = len(args) // 2
+    return args[half:] + args[:half]
+
+
+def _products_of_others(out: Any, *xs: Any) -> tuple[Any, ...]:
+    """By products from the left and from the right: no division, so zeros anywhere are fine."""
+    left, right = [1.0], [1.0]
+    for x, y in zip(xs[:-1], xs[:0:-1]):
+        left.append(left[-1] * x)
+        right.append(right[-1] * y)
+    return tuple(x * y for x, y in zip(left, reversed(right)))
+
+
+def _logsumexp(*xs: float) -> float:
+    top = largest(*xs)
+    return top + math.log(fsum(exp(x - top) for x in xs)) if math.isfinite(top) else top
+
+
+def _softmax(*xs: float, index: int = 0, empty: float = nan) -> float:
+    top = largest(*xs)
+    if math.isinf(top) or isnan(top):
+        return empty if top == -inf else nan
+    return exp(xs[index] - top) / fsum(exp(x - top) for x in xs)
+
+
+def _log_softmax(*xs: float, index: int = 0) -> float:
+    top = largest(*xs)
+    return xs[index] - top - math.log(fsum(exp(x - top) for x in xs)) if math.isfinite(top) else nan
+
+
+def _weights(xs: tuple[Any, ...], empty: float = nan) -> list[Any]:
+    return [softmax.variant(index=i, empty=empty)(*xs) for i in range(len(xs))]
+
+
+def _softmax_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tuple[Any, ...]:
+    """yᵢ(δᵢⱼ - yⱼ), with 1 - yᵢ as the sum of the others, which does not cancel."""
+    ys = _weights(xs, empty)
+    others = sum_(*ys[:index], *ys[index + 1 :])
+    return tuple(out * others if j == index else -(out * y) for j, y in enumerate(ys))
+
+
+def _log_softmax_partials(out: Any, *xs: Any, index: int = 0) -> tuple[Any, ...]:
+    ys = _weights(xs)
+    others = sum_(*ys[:index], *ys[index + 1 :])
+    return tuple(others if j == index else -y for j, y in enumerate(ys))
+
+
+sum_ = row(
+    "sum",
+    lambda *xs: sum(xs, 0.0),
+    lambda out, *xs: (1.0,) * len(xs),
+    arity=None,
+    symbol="Σ",
+    doc="Σ xs, added from left to right.",
+    example="sum([1.0, 2.0, 3.5]) == 6.5",
+)
+fsum_ = row(
+    "fsum",
+    ieee.exact_sum,
+    lambda out, *xs: (1.0,) * len(xs),
+    arity=None,
+    doc="Σ xs, rounded once.",
+    example="fsum([1e16, 1.0, -1e16]) == 1.0",
+)
+mean = row(
+    "mean",
+    lambda *xs: sum(xs, 0.0) / len(xs),
+    lambda out, *xs: (1.0 / len(xs),) * len(xs),
+    arity=None,
+    doc="The arithmetic mean of xs.",
+    example="mean([1.0, 2.0, 6.0]) == 3.0",
+)
+prod = row(
+    "prod",
+    lambda *xs: math.prod(xs, start=1.0),
+    _products_of_others,
+    arity=None,
+    symbol="Π",
+    doc="The product of xs.",
+    example="prod([1.0, 2.0, 6.0]) == 12.0",
+)
+dot = row(
+    "dot",
+    _dot,
+    _swap_halves,
+    arity=None,
+    symbol="·",
+    doc="Σ x·y over the pairs of two vectors of equal length.",
+    example="dot([1.0, 2.0], [3.0, 4.0]) == 11.0",
+)
+sumprod = row(
+    "sumprod",
+    ieee.exact_dot,
+    _swap_halves,
+    arity=None,
+    doc="Σ x·y over the pairs of two vectors of equal length, rounded once.",
+    example="sumprod([1e16, 1.0, -1e16], [1.0, 1.0, 1.0]) == 1.0",
+)
+max_ = row(
+    "max",
+    largest,
+    lambda out, *xs: first_equal(out, *xs),
+    arity=None,
+    policy=FIRST.format("maximal"),
+    selects=True,
+    doc="The largest of xs; nan if any is.",
+    example="max([1.0, 3.0, 2.0]) == 3.0",
+)
+min_ = row(
+    "min",
+    smallest,
+    lambda out, *xs: first_equal(out, *xs),
+    arity=None,
+    policy=FIRST.format("minimal"),
+    selects=True,
+    doc="The smallest of xs; nan if any is.",
+    example="min([1.0, 3.0, 2.0]) == 1.0",
+)
+norm = row(
+    "norm",
+    math.hypot,
+    lambda out, *xs: tuple(ratio(x, out) for x in xs),
+    arity=None,
+    policy="0 towards every component at the origin",
+    doc="The Euclidean norm √(Σ x²) of a vector.",
+    example="norm([3.0, 4.0]) == 5.0",
+)
+logsumexp = row(
+    "logsumexp",
+    _logsumexp,
+    lambda out, *xs: tuple(_weights(xs, empty=0.0)),
+    arity=None,
+    doc="log Σ eˣ, without overflow; -inf for nothing but -inf, with derivatives 0.",
+    example="logsumexp([1000.0, 1000.0]) == 1000.6931471805599",
+)
+softmax = row(
+    "softmax",
+    _softmax,
+    _softmax_partials,
+    arity=None,
+    doc="yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), without overflow; a list as long as xs.",
+    example="softmax([2.0, 2.0]) == [0.5, 0.5]",
+)
+log_softmax = row(
+    "log_softmax",
+    _log_softmax,
+    _log_softmax_partials,
+    arity=None,
+    doc="xᵢ - log Σⱼ exp(xⱼ), finite where a softmax underflows; a list as long as xs.",
+    example="log_softmax([0.0, -1000.0]) == [0.0, -1000.0]",
+)

@@ -1,0 +1,138 @@
+"""The error function, the gamma function and its logarithmic derivatives."""
+
+from __future__ import annotations
+
+import math
+from math import inf, nan, pi
+
+from autograd_mini.primitives import ieee
+from autograd_mini.primitives.exponential import exp
+from autograd_mini.primitives.primitive import POSITIVE, row
+
+TWO_OVER_SQRT_PI = 2.0 / math.sqrt(pi)
+
+# Bernoulli numbers B₂, B₄, … B₂₄.
+BERNOULLI = (
+    1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510,
+    43867 / 798, -174611 / 330, 854513 / 138, -236364091 / 2730,
+)  # fmt: skip
+
+# The positive root of digamma in two parts, and its Taylor coefficients there from the first power on,
+# computed at 60 digits: near a root a plain series would lose the leading digits.
+ROOT, ROOT_REST = 1.4616321449683622, 9.549995429965697e-17
+AT_ROOT = (
+    0.9676722454476212, -0.4427631689835921, 0.258499760955651, -0.16394270544240652, 0.10782405069126237,
+    -0.07219956125645471, 0.04880428816414311, -0.03316112647484736, 0.022597648232218104, -0.01542476590494896,
+    0.010538791616612175, -0.007204534386356869, 0.004926781395729853, -0.003369801655439328, 0.002305126326734928,
+    -0.0015769367714301972, 0.0010788252019162967, -0.0007380709389960052, 0.000504953265834602,
+    -0.0003454680251063077, 0.00023635601564027053, -0.00016170622091974803,
+)  # fmt: skip
+
+
+def _digamma(x: float) -> float:
+    """Recurrence and asymptotic series: NIST Handbook of Mathematical Functions, 5.5.2, 5.5.4, 5.11.2."""
+    if x == 0.0:
+        return -ieee.infinity_like(x)
+    if x < 0.0:
+        fraction = x - round(x) if math.isfinite(x) else 0.0
+        return _digamma(1.0 - x) - pi / math.tan(pi * fraction) if fraction else nan
+    if abs(x - ROOT) < 0.25:
+        h, result = (x - ROOT) - ROOT_REST, 0.0
+        for coefficient in reversed(AT_ROOT):
+            result = (result + coefficient) * h
+        return result
+    shift = 0.0
+    while x < 12.0:
+        shift += 1.0 / x
+        x += 1.0
+    inverse = 1.0 / x / x
+    series = 0.0
+    for k in range(8, 0, -1):
+        series = (series + BERNOULLI[k - 1] / (2 * k)) * inverse
+    return math.log(x) - 0.5 / x - series - shift
+
+
+def _polygamma(x: float, order: int) -> float:
+    """ψ⁽ⁿ⁾(x) = (-1)ⁿ⁺¹ n! ζ(n + 1, x), n ≥ 1: NIST Handbook, 25.11.12."""
+    if math.isnan(x) or x == -inf:
+        return nan
+    if x <= 0.0 and x == math.floor(x):
+        return inf if order % 2 else nan
+    sign = 1.0 if order % 2 else -1.0
+    if x < 0.0:  # reflection, NIST Handbook 5.15.6
+        return -sign * _polygamma(1.0 - x, order) - pi ** (order + 1) * _cotangent_derivative(x, order)
+    return sign * math.factorial(order) * _hurwitz_zeta(order + 1, x)
+
+
+def _hurwitz_zeta(s: int, x: float) -> float:
+    """Σ (x + k)⁻ˢ over k ≥ 0 by Euler and Maclaurin's formula: NIST Handbook, 25.11.5."""
+    total = 0.0
+    while x < 12.0 + s:
+        total += ieee.power(x, -s)
+        x += 1.0
+    term = ieee.power(x, 1 - s)
+    tail = term / (s - 1) + 0.5 * term / x
+    factor = term / x
+    for k, bernoulli in enumerate(BERNOULLI, start=1):
+        factor *= (s + 2 * k - 2) / x / (2 * k)
+        tail += bernoulli * factor
+        factor *= (s + 2 * k - 1) / x / (2 * k + 1)
+    return total + tail
+
+
+def _cotangent_derivative(x: float, order: int) -> float:
+    """The derivative of that order of cot, at πx, by its polynomial in cot: cot' = -(1 + cot²)."""
+    cotangent = 1.0 / math.tan(pi * (x - round(x)))
+    polynomial = [0.0, 1.0]
+    for _ in range(order):
+        slope = [power * c for power, c in enumerate(polynomial)][1:]
+        polynomial = [-(a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope])]
+    return sum(c * cotangent**power for power, c in enumerate(polynomial))
+
+
+erf = row(
+    "erf",
+    math.erf,
+    lambda out, x: (TWO_OVER_SQRT_PI * exp(-(x * x)),),
+    doc="The error function, 2/√π ∫₀ˣ exp(-t²) dt.",
+    example="erf(0.0) == 0.0",
+)
+erfc = row(
+    "erfc",
+    math.erfc,
+    lambda out, x: (-TWO_OVER_SQRT_PI * exp(-(x * x)),),
+    doc="1 - erf(x), without cancellation for large x.",
+    example="erfc(0.0) == 1.0",
+)
+polygamma = row(
+    "polygamma",
+    lambda x, order=1: _polygamma(x, order) if order else _digamma(x),
+    lambda out, x, order=1: (polygamma.variant(order=order + 1)(x),),
+    domain=(POSITIVE,),
+    doc="The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0.",
+    example="polygamma(1, 1.0) == 1.6449340668482264",
+)
+digamma = row(
+    "digamma",
+    _digamma,
+    lambda out, x: (polygamma.variant(order=1)(x),),
+    domain=(POSITIVE,),
+    doc="ψ(x), the derivative of log Γ(x); nan at negative integers.",
+    example="digamma(1.0) == -0.5772156649015323",
+)
+gamma = row(
+    "gamma",
+    ieee.gamma,
+    lambda out, x: (out * digamma(x),),
+    domain=((0.0, 170.0),),
+    doc="Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers.",
+    example="gamma(5.0) == 24.0",
+)
+lgamma = row(
+    "lgamma",
+    ieee.total(math.lgamma, outside=inf),
+    lambda out, x: (digamma(x),),
+    domain=(POSITIVE,),
+    doc="log |Γ(x)|; inf at 0 and at negative integers.",
+    example="lgamma(1.0) == 0.0",
+)

@@ -1,0 +1,154 @@
+"""Angles and hyperbolas."""
+
+from __future__ import annotations
+
+import math
+from math import inf, pi
+
+from autograd_mini.primitives import ieee
+from autograd_mini.primitives.arithmetic import ratio, reciprocal
+from autograd_mini.primitives.exponential import sigmoid, sqrt
+from autograd_mini.primitives.primitive import row
+
+UNIT = (-1.0, 1.0)
+
+sin = row("sin", ieee.total(math.sin), lambda out, x: (cos(x),), doc="The sine of x radians.", example="sin(0.0) == 0.0")
+cos = row("cos", ieee.total(math.cos), lambda out, x: (-sin(x),), doc="The cosine of x radians.", example="cos(0.0) == 1.0")
+tan = row(
+    "tan",
+    ieee.total(math.tan),
+    lambda out, x: (1.0 + out * out,),
+    domain=((-pi / 2, pi / 2),),
+    doc="The tangent of x radians.",
+    example="tan(0.0) == 0.0",
+)
+asin = row(
+    "asin",
+    ieee.total(math.asin),
+    lambda out, x: (reciprocal(sqrt((1.0 - x) * (1.0 + x))),),
+    domain=(UNIT,),
+    aliases=("arcsin",),
+    doc="The angle in [-π/2, π/2] whose sine is x; nan outside [-1, 1]. Its derivative at ±1 is inf.",
+    example="asin(1.0) == 1.5707963267948966",
+)
+acos = row(
+    "acos",
+    ieee.total(math.acos),
+    lambda out, x: (-reciprocal(sqrt((1.0 - x) * (1.0 + x))),),
+    domain=(UNIT,),
+    aliases=("arccos",),
+    doc="The angle in [0, π] whose cosine is x; nan outside [-1, 1]. Its derivative at ±1 is -inf.",
+    example="acos(1.0) == 0.0",
+)
+hypot = row(
+    "hypot",
+    math.hypot,
+    lambda out, *xs: tuple(ratio(x, out) for x in xs),
+    arity=None,
+    policy="0 towards every component at the origin",
+    doc="√(Σ x²), without overflow in between.",
+    example="hypot(3.0, 4.0) == 5.0",
+)
+dist = row(
+    "dist",
+    lambda *pq: math.dist(pq[: len(pq) // 2], pq[len(pq) // 2 :]),
+    lambda out, *pq: _towards_points(out, pq[: len(pq) // 2], pq[len(pq) // 2 :]),
+    arity=None,
+    policy="0 where the points coincide",
+    doc="The distance √(Σ (p - q)²) of two points.",
+    example="dist([1.0, 1.0], [4.0, 5.0]) == 5.0",
+)
+
+
+def _towards_points(out, p, q):  # type: ignore[no-untyped-def]
+    units = [ratio(x - y, out) for x, y in zip(p, q)]
+    return *units, *(-unit for unit in units)
+
+
+def _reciprocal_square(r):  # type: ignore[no-untyped-def]
+    """1/r² that neither overflows nor underflows before it must."""
+    inverse = reciprocal(r)
+    return inverse * inverse
+
+
+atan = row(
+    "atan",
+    math.atan,
+    lambda out, x: (_reciprocal_square(hypot(1.0, x)),),
+    aliases=("arctan",),
+    doc="The angle in (-π/2, π/2) whose tangent is x.",
+    example="atan(1.0) == 0.7853981633974483",
+)
+atan2 = row(
+    "atan2",
+    math.atan2,
+    lambda out, y, x: (ratio(ratio(x, hypot(y, x)), hypot(y, x)), -ratio(ratio(y, hypot(y, x)), hypot(y, x))),
+    arity=2,
+    aliases=("arctan2",),
+    policy="0 at the origin",
+    doc="The angle in [-π, π] from the x-axis to the point (x, y); the arguments are y, x.",
+    example="atan2(1.0, 1.0) == 0.7853981633974483",
+)
+sinh = row(
+    "sinh",
+    ieee.total(math.sinh, overflow=ieee.infinity_like),
+    lambda out, x: (cosh(x),),
+    doc="The hyperbolic sine (eˣ - e⁻ˣ)/2.",
+    example="sinh(0.0) == 0.0",
+)
+cosh = row(
+    "cosh",
+    ieee.total(math.cosh),
+    lambda out, x: (sinh(x),),
+    doc="The hyperbolic cosine (eˣ + e⁻ˣ)/2.",
+    example="cosh(0.0) == 1.0",
+)
+tanh = row(
+    "tanh",
+    math.tanh,
+    lambda out, x: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),),  # not 1 - out², which cancels for large x
+    doc="The hyperbolic tangent (eˣ - e⁻ˣ)/(eˣ + e⁻ˣ).",
+    example="tanh(0.0) == 0.0",
+)
+asinh = row(
+    "asinh",
+    math.asinh,
+    lambda out, x: (reciprocal(hypot(1.0, x)),),
+    aliases=("arcsinh",),
+    doc="The inverse of sinh, log(x + √(x² + 1)).",
+    example="asinh(0.0) == 0.0",
+)
+acosh = row(
+    "acosh",
+    ieee.total(math.acosh),
+    lambda out, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),),
+    domain=((1.0, inf),),
+    aliases=("arccosh",),
+    doc="The inverse of cosh, log(x + √(x² - 1)); nan below 1. Its derivative at 1 is inf.",
+    example="acosh(1.0) == 0.0",
+)
+atanh = row(
+    "atanh",
+    ieee.total(math.atanh, poles={1.0: inf, -1.0: -inf}),
+    lambda out, x: (reciprocal((1.0 - x) * (1.0 + x)),),
+    domain=(UNIT,),
+    aliases=("arctanh",),
+    doc="The inverse of tanh, log((1 + x)/(1 - x))/2; ±inf at ±1, nan beyond.",
+    example="atanh(0.0) == 0.0",
+)
+degrees = row(
+    "degrees",
+    math.degrees,
+    lambda out, x: (180.0 / pi,),
+    aliases=("rad2deg",),
+    doc="x radians in degrees.",
+    example="degrees(0.0) == 0.0",
+)
+radians = row(
+    "radians",
+    math.radians,
+    lambda out, x: (pi / 180.0,),
+    aliases=("deg2rad",),
+    doc="x degrees in radians.",
+    example="radians(180.0) == 3.141592653589793",
+)

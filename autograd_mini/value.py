@@ -1,0 +1,344 @@
+"""`Value`: a number that remembers how it was computed."""
+
+from __future__ import annotations
+
+import math
+import operator
+from contextvars import ContextVar
+
+from autograd_mini import observing
+from autograd_mini.adjoints import adjoints
+from autograd_mini.graph import topological_order
+from autograd_mini.primitives import TABLE, to_float
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, ClassVar
+
+    from autograd_mini.primitives import Primitive
+
+new = object.__new__
+
+
+def _float_slot(slot: str, name: str, doc: str) -> Any:
+    """A property over a slot that converts what is assigned to a float."""
+    read, write = operator.attrgetter(slot), setattr
+
+    def assign(self: Value, number: Any) -> None:
+        write(self, slot, to_float(number, name))
+
+    return property(read, assign, doc=doc)
+
+
+def _record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...], operation: Primitive) -> Value:
+    """A new node of the graph."""
+    node = new(Value)
+    node._data = out
+    node._grad = 0.0
+    node.parents = parents
+    node.local_grads = local_grads
+    node.operation = operation
+    node.label = ""
+    node.origin = None
+    if observing.active:
+        observing.notify(node)
+    return node
+
+
+def _constant(number: float) -> Constant:
+    node = new(Constant)
+    node._data = number
+    node._grad = 0.0
+    node.parents = node.local_grads = ()
+    node.operation = node.origin = None
+    node.label = ""
+    return node
+
+
+def unary(primitive: Primitive) -> Callable[[Any], Any]:
+    """A primitive of one argument as a function of a Value or a number, which serves as a method too."""
+    forward, partials = primitive.forward, primitive.partials
+
+    def function(x: Any) -> Any:
+        if type(x) is not Value:
+            return primitive(x)
+        data = x._data
+        out = forward(data)
+        return _record(out, (x,), partials(out, data), primitive)
+
+    return function
+
+
+def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+    """A primitive of two arguments as the methods behind an operator: plain and reflected."""
+    primitive = TABLE[name]
+    forward, partials = primitive.forward, primitive.partials
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not Value:
+            other = _operand(other)
+            if other is None:
+                return NotImplemented
+        x, y = self._data, other._data
+        out = forward(x, y)
+        return _record(out, (self, other), partials(out, x, y), primitive)
+
+    def reflected(self: Value, other: Any) -> Value:
+        operand = _operand(other)
+        return NotImplemented if operand is None else method(operand, self)
+
+    return method, reflected
+
+
+def _operand(number: Any) -> Value | None:
+    """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
+    if isinstance(number, Value):
+        return number
+    try:
+        return _constant(to_float(number, "Value"))
+    except TypeError:
+        return None
+
+
+def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+    def method(self: Value, other: Any) -> bool:
+        if isinstance(other, Value):
+            return compare(self._data, other._data)
+        if isinstance(other, (int, float)):
+            return compare(self._data, other)
+        operand = _operand(other)
+        return NotImplemented if operand is None else compare(self._data, operand._data)
+
+    return method
+
+
+class Value:
+    """One float, its parents and the local derivatives towards them.
+
+    Arithmetic on Values, with plain numbers on either side, records a computation graph;
+    `backward()` then applies the chain rule to it. Comparisons compare `data`; hashing is by identity.
+
+    Args:
+        data: any real number: int, float, bool, a NumPy scalar, or what defines `__float__`.
+        label: a name for messages and pictures.
+
+    Raises:
+        TypeError: `data` is not one real number (complex, str, None, an array, another Value).
+
+    Attributes:
+        data: the number, a float64.
+        grad: d(result)/d(this), written by `backward()`.
+        parents: the Values this was computed from, in order; empty for a leaf.
+        local_grads: the derivative towards each parent, in the same order.
+        operation: the primitive that computed it; `None` for a leaf.
+        origin: file and line that recorded it, known within `debug()`.
+
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> y = (a * b + 1).tanh()
+    >>> y.backward()
+    >>> y.data, a.grad
+    (-0.9999092042625951, -0.00054474969283142)
+    """
+
+    __slots__ = ("_data", "_grad", "label", "local_grads", "operation", "origin", "parents")
+    __hash__ = object.__hash__
+
+    data: ClassVar[Any] = _float_slot("_data", "Value.data", "The number, a float64.")
+    grad: ClassVar[Any] = _float_slot("_grad", "Value.grad", "The derivative of the last result towards this.")
+
+    _data: float
+    _grad: float
+    label: str
+    parents: tuple[Value, ...]
+    local_grads: tuple[float, ...]
+    operation: Primitive | None
+    origin: tuple[str, int] | None
+
+    def __init__(self, data: Any, label: str = "") -> None:
+        self._data = to_float(data, "Value")
+        self._grad = 0.0
+        self.parents = self.local_grads = ()
+        self.operation = self.origin = None
+        self.label = label
+
+    def backward(self, seed: Any = 1.0) -> None:
+        """Differentiate this Value towards everything it was computed from.
+
+        Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
+        last call; constants are left alone.
+
+        Args:
+            seed: the adjoint of this Value itself, a number.
+
+        Raises:
+            ValueError: it depends on no variable, only on constants.
+            TypeError: the seed is not a number.
+
+        >>> x = Value(3.0)
+        >>> (x * x).backward()
+        >>> x.grad
+        6.0
+        """
+        order = topological_order(self)
+        if all(type(node) is Constant for node in order if not node.parents):
+            raise ValueError(
+                "backward() needs a Value that depends on a variable, and this one is made of constants only; "
+                "make its inputs with Value(...)"
+            )
+        for node, adjoint in adjoints(order, [(self, to_float(seed, "backward(seed)"))]).items():
+            if node.parents:
+                node._grad = adjoint
+            elif type(node) is not Constant:
+                node._grad += adjoint
+
+    def detach(self) -> Constant:
+        """The same number as a constant, to which no derivative goes.
+
+        >>> x = Value(3.0)
+        >>> (x * x.detach()).backward()
+        >>> x.grad
+        3.0
+        """
+        return Constant(self._data, self.label)
+
+    def as_operand(self) -> Value | float:
+        """What rules calculate with: the Value itself; of a constant, only the number."""
+        return self
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        """Record `primitive` applied to Values and numbers: one new node."""
+        try:
+            xs = [arg._data for arg in args]
+        except AttributeError:  # plain numbers among them
+            args = tuple(arg if isinstance(arg, Value) else _constant(to_float(arg, primitive.name)) for arg in args)
+            xs = [arg._data for arg in args]
+        out = primitive.forward(*xs)
+        if primitive.is_selector:
+            return out
+        return _record(out, args, primitive.partials(out, *xs), primitive)
+
+    def __float__(self) -> float:
+        return self._data
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    __trunc__ = __int__
+
+    def __floor__(self) -> int:
+        return math.floor(self._data)
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._data)
+
+    def __round__(self, digits: int | None = None) -> float:
+        return round(self._data, digits)
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"{type(self).__name__}(data={self._data!r}, grad={self._grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __copy__(self) -> Value:
+        return _restore(type(self), _state(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                data, grad, parents, *rest = _state(node)
+                parents = tuple(memo[id(parent)] for parent in parents)
+                memo[id(node)] = _restore(type(node), (data, grad, parents, *rest))
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if _parents_come_first.get() or not self.parents:
+            return _restore, (type(self), _state(self))
+        return operator.itemgetter(-1), (_WithAncestors(self),)
+
+    if TYPE_CHECKING:
+        # Every primitive is a method too (exp, log, relu, …): `functions` attaches them from the table.
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("sub")
+    __mul__, __rmul__ = _operators("mul")
+    __truediv__, __rtruediv__ = _operators("div")
+    __floordiv__, __rfloordiv__ = _operators("floordiv")
+    __mod__, __rmod__ = _operators("mod")
+    __pow__, __rpow__ = _operators("pow")
+
+    def __divmod__(self, other: Any) -> tuple[Value, Value]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
+        return other // self, other % self
+
+    __neg__ = unary(TABLE["neg"])
+    __pos__ = unary(TABLE["pos"])
+    __abs__ = unary(TABLE["abs"])
+
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+    __eq__ = _comparison(operator.eq)
+    __ne__ = _comparison(operator.ne)
+
+
+class Constant(Value):
+    """A number in a graph to which no derivative goes; operators make one of each plain number."""
+
+    __slots__ = ()
+
+    def backward(self, seed: Any = 1.0) -> None:
+        raise ValueError("backward() needs a Value that depends on a variable, and this is a constant; use Value(...)")
+
+    def as_operand(self) -> float:
+        return self._data
+
+
+_parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_first", default=False)
+
+
+class _WithAncestors(list["Value"]):
+    """Pickles a Value behind all that it was computed from. Each node then finds its parents saved
+    already, so that pickling a deep graph does not recurse; unpickled, it is a plain list."""
+
+    def __init__(self, root: Value) -> None:
+        self.root = root
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return list, (), None, self._in_order()
+
+    def _in_order(self) -> Iterator[Value]:
+        order = topological_order(self.root)
+        token = _parents_come_first.set(True)
+        try:
+            yield from order
+        finally:
+            _parents_come_first.reset(token)
+
+
+def _state(node: Value) -> tuple[Any, ...]:
+    return node._data, node._grad, node.parents, node.local_grads, node.operation, node.label, node.origin
+
+
+def _restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
+    node = new(kind)
+    (
+        node._data,
+        node._grad,
+        node.parents,
+        node.local_grads,
+        node.operation,
+        node.label,
+        node.origin,
+    ) = state
+    return node
