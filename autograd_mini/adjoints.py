@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from autograd_mini.observing import current_observers
+from autograd_mini.observing import current_observers, silence
 from autograd_mini.primitives import TABLE
 
 TYPE_CHECKING = False
@@ -61,16 +61,18 @@ def differentiable_adjoints(
     result: dict[Value, Any] = {}
     for root, seed in seeds:
         result[root] = _sum(result.get(root), seed)
-    for node in reversed(order):
-        g = result.get(node)
-        operation = node.operation
-        if g is None or operation is None or node not in active:
-            continue
-        args = [parent.as_operand() for parent in node.parents]
-        for parent, local in zip(node.parents, operation.partials(node, *args)):
-            if parent in active:
-                contribution = _product(g, local)
+    with silence() as observers:  # rules calculate derivatives that nobody asked for, too
+        for node in reversed(order):
+            g = result.get(node)
+            operation = node.operation
+            if g is None or operation is None or node not in active:
+                continue
+            args = [parent.as_operand() for parent in node.parents]
+            for index, (parent, local) in enumerate(zip(node.parents, operation.partials(node, *args))):
+                contribution = _product(g, local) if parent in active else None
                 if contribution is not None:
+                    for observer in observers:
+                        observer.adjoint_spread(node, index, float(g), float(contribution))
                     result[parent] = _sum(result.get(parent), contribution)
     return result
 

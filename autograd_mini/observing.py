@@ -44,6 +44,20 @@ class Observer:
         """`contribution` = adjoint of `node` · its local derivative towards parent number `index`."""
 
 
+class silence:
+    """A context in which this thread or task hears nothing; gives the observers that were silenced."""
+
+    def __enter__(self) -> tuple[Observer, ...]:
+        observers = _observers.get()
+        self._token = _observers.set(())
+        return observers
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _observers.reset(self._token)
+
+
 def current_observers() -> tuple[Observer, ...]:
     """Those of this thread or task."""
     return _observers.get()

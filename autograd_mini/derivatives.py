@@ -1,0 +1,245 @@
+"""Derivatives as functions: from f to its gradient, Jacobian, Hessian.
+
+Arguments and results are numbers, or numbers nested in lists, tuples, dicts and NumPy arrays. Numbers give
+numbers. Values give Values that can be differentiated again, and so does everything within a function that
+is being differentiated: nest these operators as you like.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from functools import wraps
+
+from autograd_mini.adjoints import adjoints, differentiable_adjoints
+from autograd_mini.functions import dot
+from autograd_mini.graph import descendants_of, topological_order
+from autograd_mini.primitives import brief
+from autograd_mini.structures import Structure, flatten, is_array
+from autograd_mini.value import Constant, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+_within_derivative: ContextVar[bool] = ContextVar("autograd_mini_within_derivative", default=False)
+
+
+def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
+    """dy/dx for each x of `xs`; nothing is written to any `grad`.
+
+    Args:
+        y: the result.
+        xs: Values, leaves or not; one that y does not depend on has derivative 0.
+        create_graph: give Values, recorded so that they can be differentiated again, instead of floats.
+
+    Raises:
+        TypeError: y or one of `xs` is not a Value.
+
+    >>> x = Value(2.0)
+    >>> first, = gradients(x**3, [x], create_graph=True)
+    >>> gradients(first, [x])
+    [12.0]
+    """
+    for thing in (y, *xs):
+        if not isinstance(thing, Value):
+            raise TypeError(f"gradients takes Values, got {brief(thing)} ({type(thing).__name__})")
+    order = topological_order(y)
+    if not create_graph:
+        numbers = adjoints(order, [(y, 1.0)])
+        return [numbers.get(x, 0.0) for x in xs]
+    graph = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
+    return [_as_value(graph.get(x, 0.0)) for x in xs]
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+    """The function that gives f's value together with its gradient, in one pass forward and one backward.
+
+    Args:
+        f: a function of numbers, nested as you like, to one number.
+        argnums: the positional arguments to differentiate: one (the gradient is that argument's), several
+            (a tuple of gradients), or all of them (the gradient of the only one, or a tuple).
+
+    Raises:
+        TypeError: when called: f does not give one number, or an argument holds something else than numbers.
+        IndexError: when called: `argnums` names an argument that is not there.
+
+    >>> value_and_grad(lambda x: x[0] * x[1])([2.0, 5.0])
+    (10.0, [5.0, 2.0])
+    """
+    _require_callable(f, "value_and_grad")
+
+    @wraps(f)
+    def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
+        run = _Run(f, args, keywords, argnums)
+        y = run.number()
+        if not isinstance(y, Value):
+            return float(y), run.in_structure([0.0] * len(run.variables))
+        found = gradients(y, run.variables, create_graph=run.keeps_graph)
+        return (y if run.keeps_graph else y.data), run.in_structure(found)
+
+    return value_and_gradient
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+    """The gradient of f as a function; arguments and errors as for `value_and_grad`.
+
+    >>> grad(lambda x, y: x * y)(2.0, 5.0)
+    (5.0, 2.0)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
+    """
+    _require_callable(f, "grad")
+    both = value_and_grad(f, argnums)
+    return wraps(f)(lambda *args, **keywords: both(*args, **keywords)[1])
+
+
+def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+    """The Jacobian of f as a function: in the structure of f's result, for each number there its gradient.
+    M numbers by D numbers give M rows of D; arrays give an array. One backward pass a result.
+
+    Raises:
+        TypeError: when called: the result of f or an argument holds something else than numbers.
+        IndexError: when called: `argnums` names an argument that is not there.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + 3 * x[1]])([2.0, 5.0])
+    [[5.0, 2.0], [1.0, 3.0]]
+    """
+    _require_callable(f, "jacobian")
+
+    @wraps(f)
+    def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
+        run = _Run(f, args, keywords, argnums)
+        results, structure = flatten(run.result, f"the result of {_name(f)}")
+        outputs = [y for y in results if isinstance(y, Value)]
+        order = topological_order(*outputs)
+        active = descendants_of(run.variables, order) if run.keeps_graph else set()
+        rows = []
+        for y in results:
+            seeds = [(y, 1.0)] if isinstance(y, Value) else []
+            found: dict[Value, Any] = (
+                differentiable_adjoints(order, seeds, active) if run.keeps_graph else adjoints(order, seeds)
+            )
+            rows.append(run.in_structure([found.get(x, 0.0) for x in run.variables]))
+        return structure.rebuild(rows)
+
+    return jacobian_of_f
+
+
+def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+    """The matrix of second derivatives of f, the Jacobian of its gradient, as a function; arguments and
+    errors as for `value_and_grad`.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
+    [[10.0, 6.0], [6.0, 0.0]]
+    """
+    _require_callable(f, "hessian")
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+    """The product of f's Hessian with a vector, at the cost of a few gradients: a function of f's arguments
+    and, last, the vector, in the structure of f's gradient.
+
+    Raises:
+        TypeError: when called: as `value_and_grad`, or the vector has another structure than the gradient.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1])([3.0, 5.0], [1.0, 0.0])
+    [10.0, 6.0]
+    """
+    _require_callable(f, "hvp")
+
+    @wraps(f)
+    def product(*args: Any, **keywords: Any) -> Any:
+        *args_of_f, vector = args
+        direction, given = flatten(vector, "the vector")
+
+        def slope(*points: Any, **more: Any) -> Any:
+            gradient, expected = flatten(grad(f, argnums)(*points, **more), "the gradient")
+            if given != expected:
+                raise TypeError(f"hvp's vector must have the structure of the gradient, {expected}, but has {given}")
+            return dot(gradient, direction)
+
+        return grad(slope, argnums)(*args_of_f, **keywords)
+
+    return product
+
+
+class _Run:
+    """One call of f on Values: its variables, its result, and the structures of the arguments."""
+
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any], argnums: int | tuple[int, ...] | None
+    ) -> None:
+        self.f = f
+        self.is_single = isinstance(argnums, int) or (argnums is None and len(args) == 1)
+        self.variables: list[Value] = []
+        self.structures: list[Structure] = []
+        self.keeps_graph = _within_derivative.get()
+        inputs = list(args)
+        for position in _positions(f, args, argnums):
+            leaves, structure = flatten(args[position], f"argument {position} of {_name(f)}")
+            variables = [self._variable(leaf) for leaf in leaves]
+            inputs[position] = structure.rebuild(variables)
+            self.variables += variables
+            self.structures.append(structure)
+        token = _within_derivative.set(True)
+        try:
+            self.result = f(*inputs, **keywords)
+        finally:
+            _within_derivative.reset(token)
+
+    def _variable(self, leaf: Any) -> Value:
+        """A Value of its own for each input; one that came as a Value stays connected to it."""
+        if isinstance(leaf, Value) and not isinstance(leaf, Constant):
+            self.keeps_graph = True
+            return +leaf
+        return Value(float(leaf))
+
+    def number(self) -> Any:
+        """The result of f, if it is one number."""
+        y = self.result.item() if is_array(self.result) and self.result.shape == () else self.result
+        if isinstance(y, Value) or (hasattr(type(y), "__float__") and not hasattr(type(y), "__len__")):
+            return y
+        advice = "" if y is None else "; for several numbers use jacobian"
+        raise TypeError(
+            f"a gradient needs one number as the result of {_name(self.f)}, got {brief(y)} ({type(y).__name__}){advice}"
+        )
+
+    def in_structure(self, derivatives: list[Any]) -> Any:
+        """`derivatives` towards the variables, in the structure of the arguments."""
+        if self.keeps_graph:
+            derivatives = [_as_value(derivative) for derivative in derivatives]
+        parts, start = [], 0
+        for structure in self.structures:
+            parts.append(structure.rebuild(derivatives[start : start + structure.size]))
+            start += structure.size
+        return parts[0] if self.is_single else tuple(parts)
+
+
+def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tuple[int, ...] | None) -> Sequence[int]:
+    if not args:
+        raise TypeError(f"differentiating {_name(f)} needs a positional argument to differentiate towards, got none")
+    if argnums is None:
+        return range(len(args))
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for position in chosen:
+        if not isinstance(position, int) or not -len(args) <= position < len(args):
+            raise IndexError(
+                f"argnums names argument {brief(position)} of {_name(f)}, which was called with {len(args)} "
+                "positional argument(s)"
+            )
+    return [position % len(args) for position in chosen]
+
+
+def _as_value(number: Any) -> Value:
+    return number if isinstance(number, Value) else Constant(number)
+
+
+def _require_callable(f: Any, taker: str) -> None:
+    if not callable(f):
+        raise TypeError(f"{taker} takes a function, got {brief(f)} ({type(f).__name__})")
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", None) or brief(f)
