@@ -1,0 +1,129 @@
+"""Div(Y, d): how far an output is from what was desired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from autograd_mini.functions import dot, fsum, log, log_sigmoid, log_softmax, square, sum
+from autograd_mini.nn.activations import identity
+from autograd_mini.primitives import brief, to_float
+
+
+class Divergence:
+    """A divergence of an output Y from the desired output d, a Value if Y is made of Values.
+
+    Attributes:
+        name: how it is called.
+        output: the name of the output activation it belongs to; empty if any will do.
+    """
+
+    name = ""
+    output = ""
+
+    def __call__(self, y: Any, d: Any) -> Any:
+        """Div(Y, d), from the output itself."""
+        raise NotImplementedError
+
+    def from_logits(self, z: Any, d: Any) -> Any:
+        """Div(f(z), d) from the input z of the output activation; stable at any z."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class SquaredError(Divergence):
+    """½ Σ (y - d)², for any output.
+
+    >>> squared_error([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+
+    name = "squared_error"
+
+    def __call__(self, y: Any, d: Any) -> Any:
+        ys, ds = _as_list(y), [to_float(number, "a desired output") for number in _as_list(d)]
+        _require_same_length(ys, ds)
+        return 0.5 * sum([square(y - d) for y, d in zip(ys, ds)])
+
+
+class SigmoidKL(Divergence):
+    """The Kullback-Leibler divergence d log(d/Y) + (1 - d) log((1 - d)/(1 - Y)) of one sigmoid output Y from
+    d in [0, 1] (lecture: "Setting up for digit recognition"); for d 0 or 1 it is -log(1 - Y) or -log Y.
+
+    >>> round(kl_sigmoid(0.5, 1), 6), round(kl_sigmoid.from_logits(0.0, 1), 6)
+    (0.693147, 0.693147)
+    >>> kl_sigmoid.from_logits(-1000.0, 1)
+    1000.0
+    """
+
+    name, output = "kl_sigmoid", "sigmoid"
+
+    def __call__(self, y: Any, d: Any) -> Any:
+        d = self._desired(d)
+        return _weigh([d, 1.0 - d], [y, 1.0 - y], log)
+
+    def from_logits(self, z: Any, d: Any) -> Any:
+        d = self._desired(d)
+        return _weigh([d, 1.0 - d], [z, -z], log_sigmoid)
+
+    def _desired(self, d: Any) -> float:
+        number = to_float(d, "the desired output")
+        if not 0.0 <= number <= 1.0:
+            raise ValueError(f"the desired output of a sigmoid must be in [0, 1], got {brief(d)}")
+        return number
+
+
+class SoftmaxKL(Divergence):
+    """The Kullback-Leibler divergence Σᵢ dᵢ log(dᵢ/Yᵢ) of a softmax output from the distribution d, or from
+    the class d given as an int (lecture: "Recognizing the digit": one output goes to 1, the others to 0).
+
+    >>> round(kl_softmax([0.25, 0.75], 1), 6) == round(kl_softmax([0.25, 0.75], [0, 1]), 6)
+    True
+    >>> kl_softmax.from_logits([0.0, -1000.0], 1)
+    1000.0
+    """
+
+    name, output = "kl_softmax", "softmax"
+
+    def __call__(self, y: Any, d: Any) -> Any:
+        ys = _as_list(y)
+        return _weigh(self._desired(d, len(ys)), ys, log)
+
+    def from_logits(self, z: Any, d: Any) -> Any:
+        logs = log_softmax(_as_list(z))
+        return _weigh(self._desired(d, len(logs)), logs, identity)
+
+    def _desired(self, d: Any, n_classes: int) -> list[float]:
+        if hasattr(d, "__index__"):
+            if not 0 <= d < n_classes:
+                raise ValueError(f"a label must be a class from 0 to {n_classes - 1}, got {brief(d)}")
+            return [float(i == d) for i in range(n_classes)]
+        if not isinstance(d, Iterable):
+            raise TypeError(f"a label is a class (an int) or a distribution (a list), got {brief(d)}")
+        distribution = [to_float(p, "a distribution") for p in d]
+        _require_same_length(range(n_classes), distribution)
+        if not all(0.0 <= p <= 1.0 for p in distribution) or abs(fsum(distribution) - 1.0) > 1e-9:
+            raise ValueError(f"a distribution has entries in [0, 1] with sum 1, got {brief(distribution)}")
+        return distribution
+
+
+squared_error, kl_sigmoid, kl_softmax = SquaredError(), SigmoidKL(), SoftmaxKL()
+
+
+def _weigh(ds: Sequence[float], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:
+    """Σ d (log d - log_of(y)) over d > 0: where d is 0 the term is 0, whatever y is."""
+    wanted = [(d, log_of(y)) for d, y in zip(ds, ys) if d > 0.0]
+    entropy = fsum(d * log(d) for d, _ in wanted)
+    cross = -dot([d for d, _ in wanted], [log_y for _, log_y in wanted])
+    return cross + entropy if entropy else cross
+
+
+def _as_list(numbers: Any) -> list[Any]:
+    return list(numbers) if hasattr(numbers, "__iter__") else [numbers]
+
+
+def _require_same_length(ys: Sequence[Any], ds: Sequence[Any]) -> None:
+    if len(ys) != len(ds):
+        raise ValueError(f"the desired output must have as many numbers as the output, {len(ys)}, got {len(ds)}")

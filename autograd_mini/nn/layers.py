@@ -1,0 +1,218 @@
+"""Neurons, layers and multi-layer perceptrons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+from typing import Any
+
+from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
+from autograd_mini.nn.initialisers import Initialiser, fitting
+from autograd_mini.nn.module import Module
+from autograd_mini.primitives import TABLE, brief, to_float
+from autograd_mini.value import Constant, Value
+
+_dot = TABLE["dot"]
+ONE = Constant(1.0)
+"""The input y₀ = 1 whose weight is the bias."""
+
+
+class Neuron(Module):
+    """y = f(z), z = Σᵢ wᵢ xᵢ with the bias as weight 0 of an extra input x₀ = 1 (lecture: "Forward pass").
+
+    Args:
+        n_inputs: how many inputs, 1 or more.
+        activation: the name of a scalar activation or any function of one Value.
+        bias: whether there is a weight 0.
+        initialise: draws each weight; by default what fits the activation. The bias starts at 0.
+        random: where the weights come from: a seed or a `random.Random`.
+
+    Raises:
+        ValueError: no inputs, an unknown activation, or (when called) another number of inputs.
+        TypeError: an argument or input of the wrong type.
+
+    >>> neuron = Neuron(2, "tanh")
+    >>> for weight, number in zip(neuron.weights, (0.5, 1.0, -1.0)):
+    ...     weight.data = number
+    >>> neuron([2.0, 2.0]).data == Value(0.5).tanh().data
+    True
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        activation: str | Activation = "relu",
+        *,
+        bias: bool = True,
+        initialise: Initialiser | None = None,
+        random: int | Random = 0,
+        _n_outputs: int = 1,
+    ) -> None:
+        self.n_inputs = require_count(n_inputs, "n_inputs")
+        self.activation = find_activation(activation)
+        self.has_bias = bias
+        generator = as_generator(random)
+        draw = initialise or fitting(name_of(self.activation))
+        self.weights = [Value(draw(n_inputs, _n_outputs, generator), label=f"w{i}") for i in range(1, n_inputs + 1)]
+        if bias:
+            self.weights.insert(0, Value(0.0, label="b"))
+
+    def __call__(self, inputs: Iterable[Any]) -> Any:
+        return self.activation(self.affine(as_inputs(inputs, self.n_inputs, self)))
+
+    def affine(self, inputs: tuple[Value, ...]) -> Value:
+        """z, of inputs that are Values already."""
+        extended = (ONE, *inputs) if self.has_bias else inputs
+        return Value.apply_primitive(_dot, (*self.weights, *extended))  # type: ignore[no-any-return]
+
+    def details(self) -> str:
+        return f"{self.n_inputs}, {name_of(self.activation)!r}{'' if self.has_bias else ', bias=False'}"
+
+
+class Layer(Module):
+    """Neurons side by side: z = W y + b, y = f(z), where f acts on each z or, as a vector activation such as
+    `"softmax"`, on all of them (lecture: "Special cases 1: vector activations").
+
+    Args and errors are those of `Neuron`, with `n_outputs` neurons.
+
+    >>> layer = Layer(2, 3, "softmax")
+    >>> round(sum(y.data for y in layer([1.0, -1.0])), 12)
+    1.0
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        activation: str | Activation = "relu",
+        *,
+        bias: bool = True,
+        initialise: Initialiser | None = None,
+        random: int | Random = 0,
+    ) -> None:
+        self.n_inputs = require_count(n_inputs, "n_inputs")
+        self.n_outputs = require_count(n_outputs, "n_outputs")
+        self.activation = find_activation(activation)
+        generator = as_generator(random)
+        self.neurons = [
+            Neuron(
+                n_inputs,
+                "identity" if is_vector(self.activation) else self.activation,
+                bias=bias,
+                initialise=initialise or fitting(name_of(self.activation)),
+                random=generator,
+                _n_outputs=n_outputs,
+            )
+            for _ in range(n_outputs)
+        ]
+
+    def __call__(self, inputs: Iterable[Any]) -> list[Any]:
+        zs = self.affine(inputs)
+        return self.activation(zs) if is_vector(self.activation) else [self.activation(z) for z in zs]
+
+    def affine(self, inputs: Iterable[Any]) -> list[Value]:
+        """z = W y + b, before the activation."""
+        values = as_inputs(inputs, self.n_inputs, self)
+        return [neuron.affine(values) for neuron in self.neurons]
+
+    def details(self) -> str:
+        return f"{self.n_inputs}, {self.n_outputs}, {name_of(self.activation)!r}"
+
+    def __repr__(self) -> str:
+        return f"Layer({self.details()})"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers in a row, y₀ = x, y_k = f_k(W_k y_{k-1} + b_k) (lecture: "The forward
+    pass").
+
+    Args:
+        n_inputs: how many inputs.
+        widths: the width of each layer, the last one the number of outputs.
+        activation: of all layers but the last.
+        output: activation of the last layer.
+        bias, initialise, random: as for `Neuron`; one generator serves all layers.
+
+    A network with one output gives that Value, one with several a list.
+
+    >>> network = MLP(3, [4, 1], random=7)
+    >>> isinstance(network([1.0, 2.0, 3.0]), Value)
+    True
+    >>> len(network.parameters())
+    21
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        widths: Sequence[int],
+        activation: str | Activation = "relu",
+        output: str | Activation = "identity",
+        *,
+        bias: bool = True,
+        initialise: Initialiser | None = None,
+        random: int | Random = 0,
+    ) -> None:
+        if isinstance(widths, (str, int)) or not len(widths):
+            raise ValueError(f"widths must list the width of each layer, such as [16, 10], got {brief(widths)}")
+        sizes = [n_inputs, *widths]
+        activations = [activation] * (len(sizes) - 2) + [output]
+        generator = as_generator(random)
+        self.layers = [
+            Layer(n_in, n_out, f, bias=bias, initialise=initialise, random=generator)
+            for n_in, n_out, f in zip(sizes, sizes[1:], activations)
+        ]
+
+    @property
+    def output_activation(self) -> Activation:
+        return self.layers[-1].activation
+
+    def __call__(self, inputs: Iterable[Any]) -> Any:
+        return self._through(inputs, Layer.__call__)
+
+    def logits(self, inputs: Iterable[Any]) -> Any:
+        """The z of the last layer: the output before its activation."""
+        return self._through(inputs, Layer.affine)
+
+    def _through(self, inputs: Iterable[Any], last: Callable[[Layer, Iterable[Any]], list[Any]]) -> Any:
+        ys: Iterable[Any] = inputs
+        for layer in self.layers[:-1]:
+            ys = layer(ys)
+        outputs = last(self.layers[-1], ys)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
+def as_inputs(inputs: Iterable[Any], n_inputs: int, module: Module) -> tuple[Value, ...]:
+    """Inputs as Values, once for all neurons that share them.
+
+    Raises:
+        ValueError: another number of inputs than `n_inputs`.
+        TypeError: not an iterable of numbers and Values.
+    """
+    try:
+        numbers = tuple(inputs)
+    except TypeError:
+        raise TypeError(
+            f"{module!r} takes a list of {n_inputs} inputs, got {brief(inputs)} ({type(inputs).__name__})"
+        ) from None
+    if len(numbers) != n_inputs:
+        raise ValueError(f"{module!r} takes {n_inputs} inputs, got {len(numbers)}")
+    return tuple(x if isinstance(x, Value) else Constant(to_float(x, "an input")) for x in numbers)
+
+
+def as_generator(random: int | Random) -> Random:
+    """A generator from a seed, or the generator itself."""
+    if isinstance(random, Random):
+        return random
+    if isinstance(random, int):
+        return Random(random)
+    raise TypeError(f"random takes a seed (an int) or a random.Random, got {brief(random)}")
+
+
+def require_count(count: Any, name: str) -> int:
+    """`count` if it is a whole number of 1 or more."""
+    if isinstance(count, bool) or not hasattr(count, "__index__"):
+        raise TypeError(f"{name} must be an int, got {brief(count)} ({type(count).__name__})")
+    if count < 1:
+        raise ValueError(f"{name} must be 1 or more, got {count}")
+    return int(count)

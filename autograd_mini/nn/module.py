@@ -1,0 +1,106 @@
+"""`Module`: what layers, cells and networks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autograd_mini.value import Constant, Value
+
+
+class Module:
+    """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts and
+    other modules. Attributes whose names begin with an underscore are left out.
+
+    >>> from autograd_mini import Value
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.offset = Value(2.0), Value(1.0)
+    ...     def __call__(self, x):
+    ...         return self.slope * x + self.offset
+    >>> line = Line()
+    >>> line(3.0).data
+    7.0
+    >>> [name for name, parameter in line.named_parameters()]
+    ['slope', 'offset']
+    """
+
+    training = True
+
+    def parameters(self) -> list[Value]:
+        """All parameters, each once, in the order of the attributes."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Parameters with their paths, such as `layers.0.neurons.2.weights.1`; one shared by several
+        owners comes once, by its first path."""
+        seen: set[Value] = set()
+        for path, part in _walk(self, ""):
+            if isinstance(part, Value) and part not in seen:
+                seen.add(part)
+                yield path, part
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all within it."""
+        for _, part in _walk(self, ""):
+            if isinstance(part, Module):
+                yield part
+
+    def zero_grad(self) -> None:
+        """Set the `grad` of every parameter to 0, before the next backward pass adds to it."""
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+    def train(self, training: bool = True) -> Module:
+        """Switch to training, for what behaves differently there (randomised leaky ReLU)."""
+        for module in self.modules():
+            module.training = training
+        return self
+
+    def eval(self) -> Module:
+        """Switch to evaluation."""
+        return self.train(False)
+
+    def details(self) -> str:
+        """What `repr` shows of this module beside the modules within it."""
+        return ""
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        parts = [(key, part) for key, part in vars(self).items() if not key.startswith("_") and _holds_module(part)]
+        if not parts:
+            return f"{name}({self.details()})"
+        lines = [f"{name}({self.details()}"]
+        for key, part in parts:
+            inner = part if isinstance(part, Module) else list(part.values() if isinstance(part, dict) else part)
+            for index, module in enumerate(inner if isinstance(inner, list) else [inner]):
+                path = f"{key}.{index}" if isinstance(inner, list) else key
+                lines.append(f"  {path}: " + repr(module).replace("\n", "\n  "))
+        return "\n".join([*lines, ")"])
+
+
+def _walk(part: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Modules and parameters below `part`, itself included, with their paths."""
+    if isinstance(part, Value):
+        if not part.parents and not isinstance(part, Constant):
+            yield path, part
+        return
+    if isinstance(part, Module):
+        yield path, part
+        items = [(key, value) for key, value in vars(part).items() if not key.startswith("_")]
+    elif isinstance(part, dict):
+        items = [(str(key), value) for key, value in part.items()]
+    elif isinstance(part, (list, tuple)):
+        items = [(str(index), value) for index, value in enumerate(part)]
+    else:
+        return
+    for key, value in items:
+        yield from _walk(value, f"{path}.{key}" if path else key)
+
+
+def _holds_module(part: Any) -> bool:
+    if isinstance(part, dict):
+        part = list(part.values())
+    return isinstance(part, Module) or (
+        isinstance(part, (list, tuple)) and bool(part) and all(isinstance(item, Module) for item in part)
+    )
