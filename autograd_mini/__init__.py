@@ -3,7 +3,9 @@
 from autograd_mini.debugging import debug
 from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, value_and_grad
 from autograd_mini.functions import (
-    abs,
+    abs as abs,
+)
+from autograd_mini.functions import (
     acos,
     acosh,
     add,
@@ -49,10 +51,8 @@ from autograd_mini.functions import (
     log_sigmoid,
     log_softmax,
     logsumexp,
-    max,
     maximum,
     mean,
-    min,
     minimum,
     mod,
     modf,
@@ -61,7 +61,6 @@ from autograd_mini.functions import (
     norm,
     polygamma,
     pos,
-    pow,
     prod,
     radians,
     reciprocal,
@@ -79,12 +78,23 @@ from autograd_mini.functions import (
     sqrt,
     square,
     sub,
-    sum,
     sumprod,
     tan,
     tanh,
     trunc,
     where,
+)
+from autograd_mini.functions import (
+    max as max,
+)
+from autograd_mini.functions import (
+    min as min,
+)
+from autograd_mini.functions import (
+    pow as pow,
+)
+from autograd_mini.functions import (
+    sum as sum,
 )
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive

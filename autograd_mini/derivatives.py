@@ -169,7 +169,11 @@ class _Run:
     """One call of f on Values: its variables, its result, and the structures of the arguments."""
 
     def __init__(
-        self, f: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any], argnums: int | tuple[int, ...] | None
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        keywords: dict[str, Any],
+        argnums: int | tuple[int, ...] | None,
     ) -> None:
         self.f = f
         self.is_single = isinstance(argnums, int) or (argnums is None and len(args) == 1)
@@ -193,7 +197,8 @@ class _Run:
         """A Value of its own for each input; one that came as a Value stays connected to it."""
         if isinstance(leaf, Value) and not isinstance(leaf, Constant):
             self.keeps_graph = True
-            return +leaf
+            connected: Value = +leaf
+            return connected
         return Value(float(leaf))
 
     def number(self) -> Any:
@@ -232,7 +237,7 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
     return [position % len(args) for position in chosen]
 
 
-def _as_value(number: Any) -> Value:
+def _as_value(number: Value | float) -> Value:
     return number if isinstance(number, Value) else Constant(number)
 
 

@@ -13,7 +13,7 @@ from autograd_mini.value import Value, unary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
 
     from autograd_mini.signatures import (
@@ -369,7 +369,7 @@ def _attach_methods() -> None:
     for name, primitive in TABLE.items():
         if (primitive.arity is not None or name == "hypot") and name not in ("where", "polygamma"):
             _attach(primitive, globals()[name])
-    Value.modf = modf  # type: ignore[method-assign, assignment]
+    setattr(Value, "modf", modf)  # noqa: B010  (a type checker knows no such attribute)
 
 
 _attach_methods()

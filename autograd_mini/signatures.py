@@ -24,39 +24,39 @@ class UnaryFunction(Protocol):
 
 class BinaryFunction(Protocol):
     @overload
-    def __call__(self, x: float, y: float, /) -> float: ...
+    def __call__(self, x: float, y: float, /) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, x: Number, y: Number, /) -> Value: ...
 
 
 class Reduction(Protocol):
     @overload
-    def __call__(self, xs: Iterable[float], /) -> float: ...
+    def __call__(self, xs: Iterable[float], /) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, xs: Iterable[Number], /) -> Value: ...
 
 
 class Variadic(Protocol):
     @overload
-    def __call__(self, xs: Iterable[float], /) -> float: ...
+    def __call__(self, xs: Iterable[float], /) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, xs: Iterable[Number], /) -> Value: ...
     @overload
-    def __call__(self, *xs: float) -> float: ...
+    def __call__(self, *xs: float) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, *xs: Number) -> Value: ...
 
 
 class Pairing(Protocol):
     @overload
-    def __call__(self, xs: Iterable[float], ys: Iterable[float], /) -> float: ...
+    def __call__(self, xs: Iterable[float], ys: Iterable[float], /) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, xs: Iterable[Number], ys: Iterable[Number], /) -> Value: ...
 
 
 class VectorFunction(Protocol):
     @overload
-    def __call__(self, xs: Iterable[float], /) -> list[float]: ...
+    def __call__(self, xs: Iterable[float], /) -> list[float]: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, xs: Iterable[Number], /) -> list[Value]: ...
 

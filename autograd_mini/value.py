@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import math
 import operator
-from contextvars import ContextVar
 
-from autograd_mini import observing
+from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, ClassVar
+    from collections.abc import Callable
+    from typing import Any
 
     from autograd_mini.primitives import Primitive
 
 new = object.__new__
-
-
-def _float_slot(slot: str, name: str, doc: str) -> Any:
-    """A property over a slot that converts what is assigned to a float."""
-    read, write = operator.attrgetter(slot), setattr
-
-    def assign(self: Value, number: Any) -> None:
-        write(self, slot, to_float(number, name))
-
-    return property(read, assign, doc=doc)
 
 
 def _record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...], operation: Primitive) -> Value:
@@ -75,7 +64,7 @@ def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Valu
     primitive = TABLE[name]
     forward, partials = primitive.forward, primitive.partials
 
-    def method(self: Value, other: Any) -> Value:
+    def method(self: Value, other: Any) -> Any:
         if type(other) is not Value:
             other = _operand(other)
             if other is None:
@@ -84,14 +73,16 @@ def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Valu
         out = forward(x, y)
         return _record(out, (self, other), partials(out, x, y), primitive)
 
-    def reflected(self: Value, other: Any) -> Value:
+    def reflected(self: Value, other: Any) -> Any:
         operand = _operand(other)
-        return NotImplemented if operand is None else method(operand, self)
+        if operand is None:
+            return NotImplemented
+        return method(operand, self)
 
     return method, reflected
 
 
-def _operand(number: Any) -> Value | None:
+def _operand(number: Any) -> Any:
     """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
     if isinstance(number, Value):
         return number
@@ -144,9 +135,6 @@ class Value:
     __slots__ = ("_data", "_grad", "label", "local_grads", "operation", "origin", "parents")
     __hash__ = object.__hash__
 
-    data: ClassVar[Any] = _float_slot("_data", "Value.data", "The number, a float64.")
-    grad: ClassVar[Any] = _float_slot("_grad", "Value.grad", "The derivative of the last result towards this.")
-
     _data: float
     _grad: float
     label: str
@@ -161,6 +149,28 @@ class Value:
         self.parents = self.local_grads = ()
         self.operation = self.origin = None
         self.label = label
+
+    @property
+    def data(self) -> float:
+        """The number, a float64."""
+        return self._data
+
+    @data.setter
+    def data(self, number: Any) -> None:
+        self._data = to_float(number, "Value.data")
+
+    @property
+    def grad(self) -> float:
+        """The derivative of what `backward()` was last called on, towards this."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, number: Any) -> None:
+        self._grad = to_float(number, "Value.grad")
+
+    if TYPE_CHECKING:
+        # Every primitive is a method too (exp, log, relu, …): `functions` attaches them from the table.
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
     def backward(self, seed: Any = 1.0) -> None:
         """Differentiate this Value towards everything it was computed from.
@@ -246,25 +256,9 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
 
-    def __copy__(self) -> Value:
-        return _restore(type(self), _state(self))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                data, grad, parents, *rest = _state(node)
-                parents = tuple(memo[id(parent)] for parent in parents)
-                memo[id(node)] = _restore(type(node), (data, grad, parents, *rest))
-        return memo[id(self)]  # type: ignore[no-any-return]
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if _parents_come_first.get() or not self.parents:
-            return _restore, (type(self), _state(self))
-        return operator.itemgetter(-1), (_WithAncestors(self),)
-
-    if TYPE_CHECKING:
-        # Every primitive is a method too (exp, log, relu, …): `functions` attaches them from the table.
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+    __copy__ = copying.copy
+    __deepcopy__ = copying.deepcopy
+    __reduce_ex__ = copying.reduce
 
     __add__, __radd__ = _operators("add")
     __sub__, __rsub__ = _operators("sub")
@@ -302,43 +296,3 @@ class Constant(Value):
 
     def as_operand(self) -> float:
         return self._data
-
-
-_parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_first", default=False)
-
-
-class _WithAncestors(list["Value"]):
-    """Pickles a Value behind all that it was computed from. Each node then finds its parents saved
-    already, so that pickling a deep graph does not recurse; unpickled, it is a plain list."""
-
-    def __init__(self, root: Value) -> None:
-        self.root = root
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return list, (), None, self._in_order()
-
-    def _in_order(self) -> Iterator[Value]:
-        order = topological_order(self.root)
-        token = _parents_come_first.set(True)
-        try:
-            yield from order
-        finally:
-            _parents_come_first.reset(token)
-
-
-def _state(node: Value) -> tuple[Any, ...]:
-    return node._data, node._grad, node.parents, node.local_grads, node.operation, node.label, node.origin
-
-
-def _restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
-    node = new(kind)
-    (
-        node._data,
-        node._grad,
-        node.parents,
-        node.local_grads,
-        node.operation,
-        node.label,
-        node.origin,
-    ) = state
-    return node

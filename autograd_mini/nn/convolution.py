@@ -1,0 +1,115 @@
+"""Convolution over a 2-d grid with shared weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any
+
+from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
+from autograd_mini.nn.grids import Shape, as_pair, slide
+from autograd_mini.nn.initialisers import Initialiser, fitting
+from autograd_mini.nn.layers import Neuron, as_generator, as_inputs, require_count
+from autograd_mini.nn.module import Module
+from autograd_mini.value import Constant
+
+_PADDING = Constant(0.0)
+
+
+class Conv2d(Module):
+    """z_j = b + Σᵢ wᵢ xᵢ over the window of output j, the same weights for all windows; y = f(z) (LeCun et al.
+    1989; lecture: "Subgradients and the Max", which places max over subsets in convolutional networks).
+
+    As usual in networks the kernel is not flipped. A filter is a neuron that looks at one window of all
+    input channels; its weights are the bias, then channel by channel and row by row the kernel. Each output
+    is one `dot`. Inputs and outputs are flat lists as the module `grids` lays them out, with `flatten_grid`
+    and `unflatten_grid` to convert.
+
+    Args:
+        height, width: the grid.
+        kernel: rows and columns of a window, or one number for both.
+        in_channels: how many grids come in.
+        out_channels: how many filters, each giving one grid.
+        activation: name or function, as for `Layer`.
+        stride: how far apart windows are, down and across, or one number for both.
+        padding: rows and columns of zeros around the grid on each side, or one number for both.
+        bias, initialise, random: as for `Neuron`.
+
+    Raises:
+        ValueError: a count out of range, a kernel larger than the padded grid, or (when called) another
+            number of inputs.
+        TypeError: an argument or input of the wrong type.
+
+    >>> edges = Conv2d(2, 3, kernel=(1, 2), activation="identity", bias=False)
+    >>> for weight, number in zip(edges.filters[0].weights, (-1.0, 1.0)):
+    ...     weight.data = number
+    >>> [y.data for y in edges([0.0, 0.0, 9.0, 0.0, 9.0, 9.0])], edges.output_shape
+    ([0.0, 9.0, 9.0, 0.0], (1, 2, 2))
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        kernel: int | Sequence[int],
+        in_channels: int = 1,
+        out_channels: int = 1,
+        activation: str | Activation = "relu",
+        *,
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] = 0,
+        bias: bool = True,
+        initialise: Initialiser | None = None,
+        random: int | Random = 0,
+    ) -> None:
+        self.input_shape: Shape = (
+            require_count(in_channels, "in_channels"),
+            require_count(height, "height"),
+            require_count(width, "width"),
+        )
+        require_count(out_channels, "out_channels")
+        self.kernel = as_pair(kernel, "kernel")
+        self.stride = as_pair(stride, "stride")
+        self.padding = as_pair(padding, "padding", at_least=0)
+        self.activation = find_activation(activation)
+        counts, windows = slide(height, width, self.kernel, self.stride, self.padding)
+        self.output_shape: Shape = (out_channels, *counts)
+        area, channels = height * width, range(in_channels)
+        self.n_inputs = in_channels * area
+        self._windows = [
+            [self.n_inputs if cell is None else channel * area + cell for channel in channels for cell in window]
+            for window in windows
+        ]
+        kernel_area = self.kernel[0] * self.kernel[1]
+        generator = as_generator(random)
+        self.filters = [
+            Neuron(
+                in_channels * kernel_area,
+                "identity",
+                bias=bias,
+                initialise=initialise or fitting(name_of(self.activation)),
+                random=generator,
+                _n_outputs=out_channels * kernel_area,
+            )
+            for _ in range(out_channels)
+        ]
+
+    def __call__(self, inputs: Iterable[Any]) -> list[Any]:
+        zs = self.affine(inputs)
+        return self.activation(zs) if is_vector(self.activation) else [self.activation(z) for z in zs]
+
+    def affine(self, inputs: Iterable[Any]) -> list[Any]:
+        """z, before the activation."""
+        values = (*as_inputs(inputs, self.n_inputs, self), _PADDING)
+        seen = [tuple(values[index] for index in window) for window in self._windows]
+        return [neuron.affine(window) for neuron in self.filters for window in seen]
+
+    def details(self) -> str:
+        (in_channels, height, width), out_channels = self.input_shape, self.output_shape[0]
+        return (
+            f"{height}, {width}, kernel={self.kernel}, in_channels={in_channels}, out_channels={out_channels}, "
+            f"activation={name_of(self.activation)!r}, stride={self.stride}, padding={self.padding}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Conv2d({self.details()})"
