@@ -43,7 +43,7 @@ class _Debugger(Observer):
         raise FloatingPointError(f"{_call(node)} gave {data}, at {_place(node)}")
 
     def adjoint_spread(self, node: Value, index: int, adjoint: float, contribution: float) -> None:
-        if not isfinite(adjoint) or isfinite(contribution):
+        if not isfinite(adjoint) or isfinite(contribution) or node.parents[index].is_constant:
             return
         local = node.local_grads[index]
         raise FloatingPointError(

@@ -134,6 +134,7 @@ class Value:
 
     __slots__ = ("_data", "_grad", "label", "local_grads", "operation", "origin", "parents")
     __hash__ = object.__hash__
+    is_constant = False
 
     _data: float
     _grad: float
@@ -191,7 +192,7 @@ class Value:
         6.0
         """
         order = topological_order(self)
-        if all(type(node) is Constant for node in order if not node.parents):
+        if all(node.is_constant for node in order if not node.parents):
             raise ValueError(
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
                 "make its inputs with Value(...)"
@@ -199,7 +200,7 @@ class Value:
         for node, adjoint in adjoints(order, [(self, to_float(seed, "backward(seed)"))]).items():
             if node.parents:
                 node._grad = adjoint
-            elif type(node) is not Constant:
+            elif not node.is_constant:
                 node._grad += adjoint
 
     def detach(self) -> Constant:
@@ -290,6 +291,7 @@ class Constant(Value):
     """A number in a graph to which no derivative goes; operators make one of each plain number."""
 
     __slots__ = ()
+    is_constant = True
 
     def backward(self, seed: Any = 1.0) -> None:
         raise ValueError("backward() needs a Value that depends on a variable, and this is a constant; use Value(...)")

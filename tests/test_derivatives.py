@@ -1,0 +1,203 @@
+import math
+from collections import namedtuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_mini as am
+from autograd_mini import Value, grad, gradients, hessian, hvp, jacobian, value_and_grad
+from tests.graphs import STEPS, run, variables
+
+scipy_optimize = pytest.importorskip("scipy.optimize")
+
+POINTS = st.lists(st.floats(-3, 3), min_size=2, max_size=5)
+
+
+def rosenbrock(x):
+    return am.sum([100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in zip(x[:-1], x[1:])])
+
+
+class TestGradients:
+    @given(STEPS)
+    def test_agree_with_backward_and_write_nothing(self, steps):
+        inputs = variables([2.0, -1.0])
+        y = run(steps, inputs)[-1]
+        found = gradients(y, inputs)
+        assert all(x.grad == 0.0 for x in inputs)
+        y.backward()
+        assert found == [x.grad for x in inputs]
+
+    @given(STEPS)
+    def test_a_differentiable_graph_has_the_same_numbers(self, steps):
+        inputs = variables([2.0, -1.0])
+        y = run(steps, inputs)[-1]
+        graph = gradients(y, inputs, create_graph=True)
+        assert [g.data for g in graph] == gradients(y, inputs)
+
+    def test_towards_nodes_in_between(self):
+        x = Value(3.0)
+        inner = x * x
+        assert gradients(inner * 5, [inner, x, Value(1.0)]) == [5.0, 30.0, 0.0]
+
+    def test_takes_values_only(self):
+        with pytest.raises(TypeError, match=r"gradients takes Values, got 3.0 \(float\)"):
+            gradients(3.0, [Value(1.0)])
+        with pytest.raises(TypeError, match=r"gradients takes Values, got 3.0 \(float\)"):
+            gradients(Value(1.0), [3.0])
+
+
+class TestGrad:
+    @given(POINTS)
+    def test_against_the_known_gradient(self, point):
+        expected = scipy_optimize.rosen_der(np.array(point))
+        assert grad(rosenbrock)(point) == pytest.approx(list(expected), rel=1e-10, abs=1e-9)
+
+    def test_results_come_in_the_structure_of_the_arguments(self):
+        Pair = namedtuple("Pair", "left right")  # noqa: PYI024
+
+        def f(p):
+            return p["w"][0] * p["w"][1] + p["b"][0] * 3 + p["pair"].left * p["pair"].right + p["array"].sum()
+
+        point = {"w": [2, 5], "b": (1.0,), "pair": Pair(3.0, 4.0), "array": np.ones((2, 2))}
+        found = grad(f)(point)
+        assert found["w"] == [5.0, 2.0]
+        assert found["b"] == (3.0,)
+        assert found["pair"] == Pair(4.0, 3.0)
+        assert found["array"].dtype == float
+        assert found["array"].tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+    def test_several_arguments_and_argnums(self):
+        def f(x, y, z):
+            return x * y + z
+
+        assert grad(f)(2.0, 3.0, 4.0) == (3.0, 2.0, 1.0)
+        assert grad(f, argnums=1)(2.0, 3.0, 4.0) == 2.0
+        assert grad(f, argnums=(2, 0))(2.0, 3.0, 4.0) == (1.0, 3.0)
+        assert grad(f, argnums=-1)(2.0, 3.0, 4.0) == 1.0
+        assert grad(f, argnums=(0,))(2.0, 3.0, z="not differentiated" and 4.0) == (3.0,)
+
+    def test_third_derivatives_by_nesting(self):
+        f = grad(grad(grad(lambda x: am.sin(x) * x)))
+        assert f(0.7) == pytest.approx(-3 * math.sin(0.7) - 0.7 * math.cos(0.7), rel=1e-12)
+
+    def test_nested_functions_do_not_mix_up_their_variables(self):
+        assert grad(lambda x: x * grad(lambda y: x * y)(1.0))(3.0) == 6.0
+        assert grad(lambda x: x * grad(lambda y: x + y)(1.0))(3.0) == 1.0
+        assert grad(lambda x: grad(lambda y: x * y)(x))(3.0) == 1.0
+
+    def test_values_in_values_out(self):
+        x = Value(3.0)
+        slope = grad(lambda v: v**3)(x)
+        assert isinstance(slope, Value)
+        slope.backward()
+        assert x.grad == 18.0
+
+    def test_captured_parameters_are_left_alone(self):
+        w = Value(5.0)
+        assert grad(lambda x: w * x)(2.0) == 5.0
+        assert w.grad == 0.0
+
+    def test_constant_functions(self):
+        assert grad(lambda x: 3.0)([1.0, 2.0]) == [0.0, 0.0]
+        assert grad(lambda x, y: y)(1.0, 2.0) == (0.0, 1.0)
+        assert value_and_grad(lambda x: np.float64(3))(1.0) == (3.0, 0.0)
+
+    @pytest.mark.parametrize(
+        ("f", "args", "error", "message"),
+        [
+            (lambda x: [x, x], (1.0,), TypeError, "needs one number as the result of <lambda>, got .*use jacobian"),
+            (lambda x: None, (1.0,), TypeError, r"needs one number as the result of <lambda>, got None \(NoneType\)$"),
+            (lambda x: x, ("1",), TypeError, r"argument 0 of <lambda> holds '1' \(str\); it may hold numbers"),
+            (lambda x, y: x, (1.0, [None]), TypeError, "argument 1 of <lambda> holds None"),
+            (lambda x: x, (1j,), TypeError, "holds 1j"),
+            (lambda: 1.0, (), TypeError, "needs a positional argument"),
+        ],
+    )
+    def test_bad_functions_and_arguments(self, f, args, error, message):
+        with pytest.raises(error, match=message):
+            grad(f)(*args)
+
+    def test_bad_argnums_and_no_function(self):
+        with pytest.raises(IndexError, match=r"argnums names argument 2 of <lambda>, which was called with 1"):
+            grad(lambda x: x, argnums=2)(1.0)
+        for operator in (grad, value_and_grad, jacobian, hessian, hvp):
+            with pytest.raises(TypeError, match=rf"{operator.__name__} takes a function, got 3"):
+                operator(3)
+
+    def test_scipy_minimises_with_it(self):
+        result = scipy_optimize.minimize(value_and_grad(rosenbrock), np.zeros(10), jac=True)
+        assert result.success
+        assert result.x == pytest.approx(np.ones(10), abs=1e-5)
+
+    def test_an_error_inside_leaves_no_state_behind(self):
+        def fails(x):
+            raise RuntimeError("inside")
+
+        with pytest.raises(RuntimeError, match="inside"):
+            grad(fails)(1.0)
+        assert isinstance(grad(lambda x: x * x)(1.0), float)
+
+
+class TestJacobian:
+    @given(POINTS)
+    def test_softmax(self, point):
+        y = np.array(am.softmax(point))
+        expected = np.diag(y) - np.outer(y, y)
+        assert np.allclose(jacobian(am.softmax)(point), expected, rtol=1e-12, atol=1e-15)
+
+    def test_the_outer_function_comes_first_in_the_chain_rule(self):
+        def inner(x):
+            return [x[0] * x[1], x[0] + x[1], x[1] * 2]
+
+        def outer(z):
+            return [z[0] * z[2], z[1]]
+
+        x = [2.0, 3.0]
+        whole = np.array(jacobian(lambda x: outer(inner(x)))(x))
+        product = np.array(jacobian(outer)(inner(x))) @ np.array(jacobian(inner)(x))
+        assert whole.shape == (2, 2)
+        assert np.allclose(whole, product, rtol=1e-15)
+
+    def test_an_affine_map_has_its_matrix(self):
+        w = np.arange(6.0).reshape(2, 3)
+        assert jacobian(lambda y: w @ y + 1.0)(np.ones(3)).tolist() == w.tolist()
+
+    def test_structures(self):
+        found = jacobian(lambda x, y: {"sum": x + y, "constant": 3.0})(1.0, 2.0)
+        assert found == {"sum": (1.0, 1.0), "constant": (0.0, 0.0)}
+        with pytest.raises(TypeError, match="the result of <lambda> holds 'no'"):
+            jacobian(lambda x: [x, "no"])(1.0)
+
+    def test_arrays_of_any_shape(self):
+        x = np.arange(4.0).reshape(2, 2)
+        found = jacobian(lambda x: x**2)(x)
+        assert found.shape == (2, 2, 2, 2)
+        assert found[1, 0, 1, 0] == 4.0
+        assert found.sum() == 2 * x.sum()
+
+
+class TestHessian:
+    @given(POINTS)
+    def test_against_the_known_hessian(self, point):
+        expected = scipy_optimize.rosen_hess(np.array(point))
+        assert np.allclose(hessian(rosenbrock)(point), expected, rtol=1e-10, atol=1e-8)
+
+    @given(POINTS, st.data())
+    def test_times_a_vector(self, point, data):
+        vector = data.draw(st.lists(st.floats(-3, 3), min_size=len(point), max_size=len(point)))
+        product = np.array(hessian(rosenbrock)(point)) @ np.array(vector)
+        assert np.allclose(hvp(rosenbrock)(point, vector), product, rtol=1e-10, atol=1e-8)
+
+    def test_of_several_arguments(self):
+        found = hessian(lambda x, y: x * x * y)(3.0, 5.0)
+        assert found == ((10.0, 6.0), (6.0, 0.0))
+        assert hvp(lambda x, y: x * x * y)(3.0, 5.0, (1.0, 0.0)) == (10.0, 6.0)
+
+    def test_a_vector_of_another_structure_is_refused(self):
+        with pytest.raises(TypeError, match=r"hvp's vector must have the structure of the gradient, \[·, ·\], but has"):
+            hvp(rosenbrock)([1.0, 2.0], [1.0, 0.0, 0.0])
+
+    def test_of_a_product_with_zeros_anywhere(self):
+        assert hessian(am.prod)([0.0, 0.0, 3.0]) == [[0.0, 3.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
