@@ -1,0 +1,14 @@
+"""How long `import autograd_mini` takes in a fresh interpreter."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+PROGRAM = "import time; begin = time.perf_counter(); import autograd_mini; print(time.perf_counter() - begin)"
+
+
+def main():
+    seconds = [float(subprocess.check_output([sys.executable, "-c", PROGRAM])) for _ in range(11)]
+    print(f"\nimport autograd_mini: median of 11 fresh interpreters {1e3 * statistics.median(seconds):.1f} ms")
