@@ -115,6 +115,8 @@ squared_error, kl_sigmoid, kl_softmax = SquaredError(), SigmoidKL(), SoftmaxKL()
 def _weigh(ds: Sequence[float], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:
     """Σ d (log d - log_of(y)) over d > 0: where d is 0 the term is 0, whatever y is."""
     wanted = [(d, log_of(y)) for d, y in zip(ds, ys) if d > 0.0]
+    if len(wanted) == 1 and wanted[0][0] == 1.0:
+        return -wanted[0][1]
     entropy = fsum(d * log(d) for d, _ in wanted)
     cross = -dot([d for d, _ in wanted], [log_y for _, log_y in wanted])
     return cross + entropy if entropy else cross

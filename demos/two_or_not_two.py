@@ -1,0 +1,100 @@
+"""Is it a 2? The lecture's first digit recogniser, on real images, in scalar Values.
+
+One sigmoid output Y in (0, 1), d = 1 for a two and 0 for anything else, the KL divergence between them, and
+gradient descent on Loss = 1/N Σ Div(Yᵢ, dᵢ) until it has converged (lecture: "Setting up for digit recognition").
+
+    python demos/two_or_not_two.py [--out FOLDER] [--quick]
+"""
+
+from __future__ import annotations
+
+import time
+
+from autograd_mini import Value
+from autograd_mini.draw import draw
+from autograd_mini.nn import MLP, Neuron, kl_sigmoid
+from autograd_mini.optim import SGD
+from autograd_mini.training import fit
+from digits import digits, draw_sheet, draw_weights, parse_arguments
+
+
+def label(examples):
+    """The examples with d = 1 for a two."""
+    return [(image, float(digit == 2)) for image, digit in examples]
+
+
+def report(answers, examples):
+    """Accuracy over the examples and recall of the twos among them."""
+    right = sum((y > 0.5) == (d == 1.0) for y, (_, d) in zip(answers, examples))
+    twos = [y > 0.5 for y, (_, d) in zip(answers, examples) if d == 1.0]
+    accuracy, recall = right / len(examples), sum(twos) / len(twos)
+    print(f"held-out images {len(examples)}: accuracy {accuracy:.2%}, recall of the {len(twos)} twos {recall:.2%}")
+    return accuracy, recall
+
+
+def small_neuron():
+    """One sigmoid neuron of two inputs and its divergence from d = 1, differentiated: small enough to draw."""
+    neuron = Neuron(2, "sigmoid")
+    for weight, number in zip(neuron.weights, (-1.0, 0.5, 1.5)):
+        weight.data = number
+    x = [Value(2.0, label="x1"), Value(-0.5, label="x2")]
+    y = neuron(x)
+    y.label = "Y"
+    divergence = kl_sigmoid(y, 1)
+    divergence.label = "Div(Y, 1)"
+    divergence.backward()
+    return divergence, neuron.weights
+
+
+def main():
+    arguments = parse_arguments(__doc__.splitlines()[0])
+    training, held_out = map(label, digits())
+    if arguments.quick:
+        training = training[:400]
+    model = MLP(64, [8, 1], activation="tanh", output="sigmoid", random=2)
+    print(f"{len(training)} training images, {len(model.parameters())} weights: {model}")
+
+    begin = time.perf_counter()
+    history = fit(
+        model,
+        training,
+        kl_sigmoid,
+        SGD(model.parameters(), learning_rate=0.5),
+        batch_size=16,
+        epochs=5 if arguments.quick else 60,
+        tolerance=0.1,
+        patience=3,
+    )
+    state = "converged" if history.converged else "stopped"
+    print(f"{state} after {len(history)} epochs, {time.perf_counter() - begin:.1f} s: loss {history.losses[-1]:.4f}")
+
+    answers = [model(image).data for image, _ in held_out]
+    report(answers, held_out)
+
+    history.plot(arguments.out / "loss.png")
+    order = sorted(range(len(held_out)), key=lambda i: -held_out[i][1])[:20] + [
+        i for i in range(len(held_out)) if held_out[i][1] == 0.0
+    ][:30]
+    draw_sheet(
+        [held_out[i][0] for i in order],
+        [f"Y = {answers[i]:.3f}" for i in order],
+        [(answers[i] > 0.5) != (held_out[i][1] == 1.0) for i in order],
+        "Is it a 2? Held-out images and the network's answer",
+        arguments.out / "held_out.png",
+    )
+    hidden, output = (layer.neurons for layer in model.layers)
+    draw_weights(
+        [[w.data for w in neuron.weights[1:]] for neuron in hidden],
+        [f"unit {i}, to Y {w.data:+.2f}" for i, w in enumerate(output[0].weights[1:], start=1)],
+        "What each hidden unit looks for",
+        arguments.out / "hidden_units.png",
+    )
+    divergence, weights = small_neuron()
+    picture = draw(divergence, parameters=weights)
+    for ending in ("svg", "png"):
+        picture.save(arguments.out / f"neuron.{ending}")
+    print(f"pictures in {arguments.out}/: loss.png, held_out.png, hidden_units.png, neuron.svg, neuron.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The house stands: imports run downward only, and importing the package loads the standard library alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "autograd_mini"
+
+# From low to high; a module may import from its own layer and those before it.
+LAYERS = [
+    ["primitives"],
+    ["graph"],
+    ["observing"],
+    ["adjoints", "copying", "debugging"],
+    ["value"],
+    ["functions", "structures"],
+    ["derivatives", "expressions"],
+    ["nn", "draw", "files"],
+    ["optim"],
+    ["training"],
+]
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+OUTSIDE = {"__init__", "__main__", "signatures"}
+
+
+def imports_at_run_time(path):
+    """Modules of the package that a file imports, but for type checking alone."""
+    tree = ast.parse(path.read_text())
+    skipped = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in skipped or not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        if node.module == "autograd_mini":
+            yield from (alias.name for alias in node.names)
+        elif node.module.startswith("autograd_mini."):
+            yield node.module.split(".")[1]
+
+
+def test_imports_run_downward():
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        owner = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if owner in OUTSIDE:
+            continue
+        assert owner in RANK, f"{owner} has no place among the layers"
+        for name in imports_at_run_time(path):
+            if name in RANK and RANK[name] > RANK[owner]:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert wrong == []
+
+
+def test_importing_loads_the_standard_library_alone():
+    program = "import sys, autograd_mini; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
+    foreign = loaded - set(sys.stdlib_module_names) - {"autograd_mini", "__main__", "_distutils_hack", "sitecustomize"}
+    assert {name for name in foreign if not name.startswith("__editable__")} == set()
+    assert "typing" not in loaded
