@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 
+from digits import digits, draw_sheet, draw_weights, parse_arguments
+
 from autograd_mini import Value
 from autograd_mini.draw import draw
 from autograd_mini.nn import MLP, Neuron, kl_sigmoid
 from autograd_mini.optim import SGD
 from autograd_mini.training import fit
-from digits import digits, draw_sheet, draw_weights, parse_arguments
 
 
 def label(examples):
@@ -72,9 +73,10 @@ def main():
     report(answers, held_out)
 
     history.plot(arguments.out / "loss.png")
-    order = sorted(range(len(held_out)), key=lambda i: -held_out[i][1])[:20] + [
-        i for i in range(len(held_out)) if held_out[i][1] == 0.0
-    ][:30]
+    order = (
+        sorted(range(len(held_out)), key=lambda i: -held_out[i][1])[:20]
+        + [i for i in range(len(held_out)) if held_out[i][1] == 0.0][:30]
+    )
     draw_sheet(
         [held_out[i][0] for i in order],
         [f"Y = {answers[i]:.3f}" for i in order],

@@ -55,7 +55,7 @@ class TestGrad:
         assert grad(rosenbrock)(point) == pytest.approx(list(expected), rel=1e-10, abs=1e-9)
 
     def test_results_come_in_the_structure_of_the_arguments(self):
-        Pair = namedtuple("Pair", "left right")  # noqa: PYI024
+        Pair = namedtuple("Pair", "left right")
 
         def f(p):
             return p["w"][0] * p["w"][1] + p["b"][0] * 3 + p["pair"].left * p["pair"].right + p["array"].sum()

@@ -7,9 +7,9 @@ from autograd_mini.structures import flatten
 
 NESTS = st.recursive(
     st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    | st.tuples(inner, inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3) | st.tuples(inner, inner)
+    ),
     max_leaves=10,
 )
 
@@ -39,5 +39,7 @@ def test_arrays_keep_shape_and_become_float():
 
 @pytest.mark.parametrize("thing", ["text", None, 1j, {1.0}, np.array(["a"])])
 def test_other_things_are_named(thing):
-    with pytest.raises(TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts and NumPy arrays"):
+    with pytest.raises(
+        TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+    ):
         flatten([1.0, thing], "the point")

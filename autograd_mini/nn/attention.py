@@ -45,7 +45,7 @@ class SelfAttention(Module):
     >>> [len(y) for y in attention(tokens)]
     [4, 4, 4]
     >>> [[round(weight.data, 2) for weight in row] for row in attention.weights(tokens)[0]]
-    [[1.0], [0.38, 0.62], [0.37, 0.32, 0.31]]
+    [[1.0], [0.53, 0.47], [0.23, 0.52, 0.26]]
     """
 
     def __init__(

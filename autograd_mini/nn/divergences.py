@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from autograd_mini.functions import dot, fsum, log, log_sigmoid, log_softmax, square, sum
@@ -96,8 +97,8 @@ class SoftmaxKL(Divergence):
         return _weigh(self._desired(d, len(logs)), logs, identity)
 
     def _desired(self, d: Any, n_classes: int) -> list[float]:
-        if hasattr(d, "__index__"):
-            if not 0 <= d < n_classes:
+        if isinstance(d, Integral):
+            if not 0 <= int(d) < n_classes:
                 raise ValueError(f"a label must be a class from 0 to {n_classes - 1}, got {brief(d)}")
             return [float(i == d) for i in range(n_classes)]
         if not isinstance(d, Iterable):

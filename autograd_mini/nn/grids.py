@@ -7,6 +7,7 @@ from a convolution into a pooling layer and on into an MLP as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from autograd_mini.nn.layers import require_count
@@ -14,6 +15,10 @@ from autograd_mini.primitives import brief
 
 Shape = tuple[int, int, int]
 """Channels, height, width."""
+Pair = tuple[int, int]
+"""Vertical, horizontal."""
+Window = tuple[int | None, ...]
+"""The cells of a window; `None` for one of the padding."""
 
 
 def flatten_grid(grid: Iterable[Iterable[Iterable[Any]]]) -> list[Any]:
@@ -56,9 +61,6 @@ def unflatten_grid(numbers: Sequence[Any], shape: Shape) -> list[list[list[Any]]
     return [rows[start : start + height] for start in range(0, len(rows), height)]
 
 
-Pair = tuple[int, int]
-
-
 def as_pair(size: int | Sequence[int], name: str, at_least: int = 1) -> Pair:
     """`size` as (vertical, horizontal): two numbers, or one for both.
 
@@ -66,8 +68,8 @@ def as_pair(size: int | Sequence[int], name: str, at_least: int = 1) -> Pair:
         TypeError: it is neither an int nor two of them.
         ValueError: it is below `at_least`.
     """
-    pair = (size, size) if hasattr(size, "__index__") else size
-    if not isinstance(pair, Sequence) or len(pair) != 2 or not all(_is_int(number) for number in pair):
+    pair = tuple(size) if isinstance(size, Sequence) else (size, size)
+    if len(pair) != 2 or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in pair):
         raise TypeError(f"{name} must be an int or two of them, (vertical, horizontal), got {brief(size)}")
     if min(pair) < at_least:
         raise ValueError(f"{name} must be {at_least} or more, got {brief(size)}")
@@ -102,10 +104,3 @@ def slide(height: int, width: int, window: Pair, stride: Pair, padding: Pair = (
         tuple(cell(top + i, left + j) for i in range(window[0]) for j in range(window[1])) for top, left in corners
     ]
     return (counts[0], counts[1]), windows
-
-
-Window = tuple[int | None, ...]
-
-
-def _is_int(number: Any) -> bool:
-    return hasattr(number, "__index__") and not isinstance(number, bool)

@@ -38,7 +38,7 @@ def uniform(n_inputs: int, n_outputs: int, random: Random) -> float:
     return random.uniform(-1.0, 1.0)
 
 
-RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
+RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "PReLU", "RandomisedLeakyReLU")
 
 
 def fitting(activation_name: str) -> Initialiser:

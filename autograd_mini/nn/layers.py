@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from random import Random
 from typing import Any
 
@@ -211,7 +212,7 @@ def as_generator(random: int | Random) -> Random:
 
 def require_count(count: Any, name: str) -> int:
     """`count` if it is a whole number of 1 or more."""
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
+    if isinstance(count, bool) or not isinstance(count, Integral):
         raise TypeError(f"{name} must be an int, got {brief(count)} ({type(count).__name__})")
     if count < 1:
         raise ValueError(f"{name} must be 1 or more, got {count}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from autograd_mini.nn.state import assign, numbers_of
 from autograd_mini.value import Constant, Value
 
 
@@ -51,6 +52,34 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        """The numbers of all parameters by name: a parameter alone as a float, a list of parameters (nested ones
+        of equal lengths too) as lists of floats. One shared by several owners comes by its first name.
+
+        Raises:
+            ValueError: two parameters have the same name (keys 1 and "1" of a dict).
+
+        >>> from autograd_mini.nn import MLP
+        >>> {name: len(numbers) for name, numbers in MLP(3, [2, 1]).state_dict().items()}
+        {'layers.0.neurons.0.weights': 4, 'layers.0.neurons.1.weights': 4, 'layers.1.neurons.0.weights': 3}
+        """
+        return numbers_of(_tensors(self, "", set()))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set all parameters to the numbers that `state_dict` gave; NumPy arrays will do as well as lists.
+
+        Raises:
+            StateError: (a ValueError) it is of another architecture or holds something else than numbers;
+                nothing is changed then.
+
+        >>> from autograd_mini.nn import Neuron
+        >>> neuron = Neuron(2)
+        >>> neuron.load_state_dict({"weights": [0.5, 1.0, -1.0]})
+        >>> neuron([4.0, 2.0]).data
+        2.5
+        """
+        assign(_tensors(self, "", set()), state)
+
     def train(self, training: bool = True) -> Module:
         """Switch to training, for what behaves differently there (randomised leaky ReLU)."""
         for module in self.modules():
@@ -87,15 +116,41 @@ def _walk(part: Any, path: str) -> Iterator[tuple[str, Any]]:
         return
     if isinstance(part, Module):
         yield path, part
-        items = [(key, value) for key, value in vars(part).items() if not key.startswith("_")]
-    elif isinstance(part, dict):
-        items = [(str(key), value) for key, value in part.items()]
-    elif isinstance(part, (list, tuple)):
-        items = [(str(index), value) for index, value in enumerate(part)]
-    else:
-        return
-    for key, value in items:
+    for key, value in _items(part):
         yield from _walk(value, f"{path}.{key}" if path else key)
+
+
+def _tensors(part: Any, path: str, seen: set[Value]) -> Iterator[tuple[str, Any]]:
+    """Parameters below `part` with their paths, lists of nothing but parameters in one piece."""
+    if _shape(part) is None:
+        for key, value in _items(part):
+            yield from _tensors(value, f"{path}.{key}" if path else key, seen)
+        return
+    parameters = {parameter for _, parameter in _walk(part, "")}
+    if not parameters <= seen:
+        seen |= parameters
+        yield path, part
+
+
+def _shape(part: Any) -> tuple[int, ...] | None:
+    """() of a parameter, (n, …) of n things of equal shape in a list; None of anything else."""
+    if isinstance(part, Value):
+        return None if part.parents or isinstance(part, Constant) else ()
+    if not isinstance(part, (list, tuple)) or not part:
+        return None
+    first, *others = map(_shape, part)
+    return None if first is None or any(other != first for other in others) else (len(part), *first)
+
+
+def _items(part: Any) -> list[tuple[str, Any]]:
+    """What a module, dict or list holds, by the names that paths are made of."""
+    if isinstance(part, Module):
+        return [(key, value) for key, value in vars(part).items() if not key.startswith("_")]
+    if isinstance(part, dict):
+        return [(str(key), value) for key, value in part.items()]
+    if isinstance(part, (list, tuple)):
+        return [(str(index), value) for index, value in enumerate(part)]
+    return []
 
 
 def _holds_module(part: Any) -> bool:

@@ -45,14 +45,14 @@ class PairProducts(Module, VectorActivation):
             if n_inputs % 2:
                 raise ValueError(f"neighbours make pairs only of an even number of inputs, got {n_inputs}; give pairs")
             pairs = [(j, j + 1) for j in range(0, n_inputs, 2)]
-        self.pairs = require_subsets(pairs, self.n_inputs)
+        self.pairs = require_subsets(pairs, self.n_inputs, "pair")
         for pair in self.pairs:
             if len(pair) != 2:
                 raise ValueError(f"a pair has two indices, got {brief(pair)}; ProductUnits multiplies any number")
 
     def __call__(self, zs: Iterable[Any]) -> list[Value]:
         values = as_inputs(zs, self.n_inputs, self)
-        return [values[j] * values[l] for j, l in self.pairs]
+        return [values[first] * values[second] for first, second in self.pairs]
 
     def details(self) -> str:
         return f"{self.n_inputs}, {brief(list(self.pairs))}"
@@ -120,9 +120,7 @@ class Gate(Module):
         self.n_inputs = require_count(n_inputs, "n_inputs")
         self.gates_itself = n_controls is None
         self.n_controls = n_inputs if n_controls is None else require_count(n_controls, "n_controls")
-        self.control = Layer(
-            self.n_controls, n_inputs, activation, bias=bias, initialise=initialise, random=random
-        )
+        self.control = Layer(self.n_controls, n_inputs, activation, bias=bias, initialise=initialise, random=random)
 
     def __call__(self, inputs: Iterable[Any], controls: Iterable[Any] | None = None) -> list[Value]:
         if (controls is None) != self.gates_itself:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from random import Random
 from typing import Any
 
@@ -151,8 +152,10 @@ class Maxout(Module):
         return f"{self.n_inputs}, {self.n_outputs}, {self.n_pieces}"
 
 
-def require_subsets(subsets: Iterable[Iterable[int]], n_inputs: int) -> tuple[tuple[int, ...], ...]:
-    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty.
+def require_subsets(
+    subsets: Iterable[Iterable[int]], n_inputs: int, name: str = "subset"
+) -> tuple[tuple[int, ...], ...]:
+    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty; messages call one `name`.
 
     Raises:
         ValueError: there is none, or one is empty.
@@ -162,15 +165,17 @@ def require_subsets(subsets: Iterable[Iterable[int]], n_inputs: int) -> tuple[tu
     try:
         chosen = tuple(tuple(subset) for subset in subsets)
     except TypeError:
-        raise TypeError(f"subsets must be lists of input indices, such as [[0, 1], [2, 3]], got {brief(subsets)}") from None
+        raise TypeError(
+            f"{name}s must be lists of input indices, such as [[0, 1], [2, 3]], got {brief(subsets)}"
+        ) from None
     if not chosen:
-        raise ValueError("there must be one subset or more, got none")
+        raise ValueError(f"there must be one {name} or more, got none")
     for position, subset in enumerate(chosen):
         if not subset:
-            raise ValueError(f"subset {position} is empty; each needs one input or more")
+            raise ValueError(f"{name} {position} is empty; each needs one input or more")
         for index in subset:
-            if isinstance(index, bool) or not hasattr(index, "__index__"):
-                raise TypeError(f"subset {position} must hold indices (ints), got {brief(index)}")
+            if not isinstance(index, Integral) or isinstance(index, bool):
+                raise TypeError(f"{name} {position} must hold indices (ints), got {brief(index)}")
             if not 0 <= index < n_inputs:
-                raise IndexError(f"subset {position} names input {index}, but inputs go from 0 to {n_inputs - 1}")
+                raise IndexError(f"{name} {position} names input {index}, but inputs go from 0 to {n_inputs - 1}")
     return tuple(tuple(int(index) for index in subset) for subset in chosen)

@@ -134,9 +134,7 @@ class LSTMCell(RecurrentCell):
         generator = as_generator(random)
 
         def gate(activation: str) -> Layer:
-            return Layer(
-                n_inputs + n_hidden, n_hidden, activation, bias=bias, initialise=initialise, random=generator
-            )
+            return Layer(n_inputs + n_hidden, n_hidden, activation, bias=bias, initialise=initialise, random=generator)
 
         self.input_gate, self.forget_gate = gate("sigmoid"), gate("sigmoid")
         self.candidate, self.output_gate = gate("tanh"), gate("sigmoid")

@@ -1,0 +1,57 @@
+"""Files that are written whole or not at all, and read within limits."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that whoever looks at `path`, at any moment, sees the old content or the new one.
+
+    The content goes into a temporary file in the same folder, is flushed to the disk and then takes the
+    place of `path` in one step. A process killed in between leaves `path` as it was.
+
+    Raises:
+        OSError: the folder is missing or cannot be written to; `path` is left as it was.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # the new name, too, must be on the disk
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_within(path: str | os.PathLike[str], limit: int, refuse: Callable[[str], Exception]) -> bytes:
+    """The content of a file of at most `limit` bytes; for a larger one, raise what `refuse` makes of the reason."""
+    with open(path, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise refuse(f"it is larger than the {limit:,} bytes that these parameters can take")
+    return content
+
+
+def parse_json(content: bytes, refuse: Callable[[str], Exception]) -> Any:
+    """JSON from anybody; for what is none, raise what `refuse` makes of the reason."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise refuse("it is nested too deeply") from None
+    except ValueError as error:  # not JSON, not text, or an endless number
+        raise refuse(f"it is no whole JSON file ({error})") from None

@@ -1,0 +1,128 @@
+"""`Optimizer`: what all optimizers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from autograd_mini.optim.schedules import Schedule, require_rate
+from autograd_mini.primitives import brief
+from autograd_mini.value import Constant, Value
+
+
+class Optimizer:
+    """What all optimizers share: parameters, a learning rate, the number of steps taken.
+
+    Args:
+        parameters: leaf Values, such as `model.parameters()`.
+        learning_rate: a number > 0, or a schedule: a function of the number of steps taken so far.
+
+    Raises:
+        ValueError: there are no parameters, one comes twice, one was computed from others, or a number is
+            out of its range.
+        TypeError: a parameter is not a Value, or the learning rate neither a number nor a function.
+
+    Attributes:
+        parameters: the list of Values that `step()` updates.
+        steps: how many steps were taken.
+    """
+
+    slots: tuple[str, ...] = ()
+    """The attributes that hold a number a parameter from step to step."""
+
+    def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
+        self.parameters = _as_parameters(parameters)
+        self.learning_rate = learning_rate
+        self.steps = 0
+        for name in self.slots:
+            setattr(self, name, [0.0] * len(self.parameters))
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step; assign a number or a schedule to change it.
+
+        >>> Optimizer([Value(1.0)], learning_rate=lambda step: 1 / (1 + step)).learning_rate
+        1.0
+        """
+        if self._schedule is None:
+            return self._rate
+        rate = float(self._schedule(self.steps))
+        if not (isfinite(rate) and rate >= 0.0):
+            raise ValueError(f"a schedule must give a finite learning rate ≥ 0, got {rate} at step {self.steps}")
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: float | Schedule) -> None:
+        self._schedule = learning_rate if callable(learning_rate) else None
+        if not callable(learning_rate):
+            self._rate = require_rate(learning_rate)
+
+    def step(self) -> None:
+        """Update the `data` of every parameter from its `grad`."""
+        self._update(self.learning_rate)
+        self.steps += 1
+
+    def _update(self, learning_rate: float) -> None:
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Set the `grad` of every parameter to 0, before the next backward pass adds to it."""
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to go on later as if nothing had happened: plain numbers and lists.
+
+        >>> from autograd_mini.optim import SGD
+        >>> SGD([Value(1.0)], learning_rate=0.1).state_dict()
+        {'optimizer': 'SGD', 'steps': 0, 'velocity': [0.0]}
+        """
+        state: dict[str, Any] = {"optimizer": type(self).__name__, "steps": self.steps}
+        return state | {name: list(getattr(self, name)) for name in self.slots}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave. The learning rate and other settings stay as they are.
+
+        Raises:
+            ValueError: it is the state of another kind of optimizer, of another number of parameters, or no
+                such state at all; nothing is changed.
+        """
+        if not isinstance(state, dict) or state.get("optimizer") != type(self).__name__:
+            raise ValueError(f"{type(self).__name__} needs the state of an optimizer of its kind, got {brief(state)}")
+        steps = state.get("steps")
+        if type(steps) is not int or steps < 0:
+            raise ValueError(f"the state of an optimizer counts its steps, from 0, got {brief(steps)}")
+        for name in self.slots:
+            _require_numbers(state.get(name), name, len(self.parameters))
+        self.steps = steps
+        for name in self.slots:
+            setattr(self, name, [float(number) for number in state[name]])
+
+
+def _as_parameters(parameters: Iterable[Value]) -> list[Value]:
+    try:
+        found = list(parameters)
+    except TypeError:
+        raise TypeError(
+            f"an optimizer takes a list of parameters, got {brief(parameters)}; use model.parameters()"
+        ) from None
+    if not found:
+        raise ValueError("an optimizer needs at least one parameter, got none")
+    for parameter in found:
+        if not isinstance(parameter, Value):
+            raise TypeError(f"a parameter must be a Value, got {brief(parameter)} ({type(parameter).__name__})")
+        if parameter.parents or isinstance(parameter, Constant):
+            raise ValueError(
+                f"a parameter must be a Value made with Value(...), not a result or a constant, got {parameter!r}"
+            )
+    if len(set(found)) != len(found):
+        raise ValueError("an optimizer takes each parameter once, but one of them comes twice")
+    return found
+
+
+def _require_numbers(numbers: Any, name: str, count: int) -> None:
+    if not isinstance(numbers, list) or not all(type(number) in (float, int) for number in numbers):
+        raise ValueError(f"the state of an optimizer holds {name} as a list of numbers, got {brief(numbers)}")
+    if len(numbers) != count:
+        raise ValueError(f"the state is of {len(numbers)} parameters, but this optimizer has {count}")

@@ -1,0 +1,119 @@
+"""What happened during training."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training set: its figures."""
+
+    loss: float
+    validation_loss: float | None
+    metrics: dict[str, float]
+    learning_rate: float
+    seconds: float
+
+
+@dataclass
+class History:
+    """The figures of every epoch, and how training ended.
+
+    Attributes:
+        epochs: one `Epoch` each.
+        converged: the training loss had stopped improving.
+        stopped_early: the validation loss had stopped improving.
+        interrupted: Ctrl-C ended it.
+        best_epoch: which epoch, from 0, had the lowest loss (of the validation set, if there is one).
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    converged: bool = False
+    stopped_early: bool = False
+    interrupted: bool = False
+    best_epoch: int | None = None
+
+    @property
+    def losses(self) -> list[float]:
+        """The mean divergence of each epoch, as it was while the epoch trained."""
+        return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def validation_losses(self) -> list[float]:
+        """The mean divergence over the validation set after each epoch; empty without one."""
+        return [epoch.validation_loss for epoch in self.epochs if epoch.validation_loss is not None]
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """Of each metric its mean after every epoch: over the validation set, or without one over the data."""
+        names = self.epochs[0].metrics if self.epochs else {}
+        return {name: [epoch.metrics[name] for epoch in self.epochs] for name in names}
+
+    @property
+    def learning_rates(self) -> list[float]:
+        """The learning rate of each epoch's first step."""
+        return [epoch.learning_rate for epoch in self.epochs]
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each epoch took."""
+        return [epoch.seconds for epoch in self.epochs]
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the curves of losses and metrics, and write them into a file whole or not at all.
+
+        Args:
+            path: where to, with an ending that says the format: .png, .svg or .pdf; None to draw only.
+
+        Returns:
+            The matplotlib `Figure`.
+
+        Raises:
+            ImportError: matplotlib is missing.
+            ValueError: nothing has been trained yet, or matplotlib does not know the format.
+        """
+        from autograd_mini.training.curves import draw_curves
+
+        return draw_curves(self, path)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        ends = [name for name in ("converged", "stopped_early", "interrupted") if getattr(self, name)]
+        parts = [f"{len(self)} epoch{'' if len(self) == 1 else 's'}"]
+        if self.epochs:
+            parts.append(f"loss {self.losses[0]:.4g} → {self.losses[-1]:.4g}")
+        if self.validation_losses:
+            parts.append(f"validation {self.validation_losses[0]:.4g} → {self.validation_losses[-1]:.4g}")
+        parts += [f"{name} {numbers[-1]:.4g}" for name, numbers in self.metrics.items()]
+        return f"<History: {', '.join(parts + [end.replace('_', ' ') for end in ends])}>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Any) -> History:
+        """The history that `as_dict` took apart; another thing raises a TypeError, ValueError or LookupError."""
+        epochs = [
+            Epoch(
+                loss=float(epoch["loss"]),
+                validation_loss=None if epoch["validation_loss"] is None else float(epoch["validation_loss"]),
+                metrics={str(name): float(number) for name, number in epoch["metrics"].items()},
+                learning_rate=float(epoch["learning_rate"]),
+                seconds=float(epoch["seconds"]),
+            )
+            for epoch in plain["epochs"]
+        ]
+        flags = {name: bool(plain[name]) for name in ("converged", "stopped_early", "interrupted")}
+        best_epoch = plain["best_epoch"]
+        if best_epoch is not None:
+            best_epoch = range(len(epochs))[best_epoch]
+        return cls(epochs, **flags, best_epoch=best_epoch)

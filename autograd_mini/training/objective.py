@@ -1,0 +1,156 @@
+"""What training minimises: Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ) (lecture: "Problem Statement")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from autograd_mini.functions import fsum
+from autograd_mini.nn.activations import is_vector, name_of
+from autograd_mini.nn.divergences import Divergence
+from autograd_mini.nn.layers import MLP
+from autograd_mini.nn.module import Module
+from autograd_mini.primitives import brief, to_float
+from autograd_mini.training.examples import Example
+from autograd_mini.value import Value
+
+Metric = Callable[[Any, Any], float]
+
+EXAMPLES_A_GRAPH = 8
+"""One graph for several examples visits each parameter once for all of them, which saves a quarter of the time;
+one for a large batch would fill the memory and save no more."""
+
+
+class Objective:
+    """The divergence of a model's output from what was desired, example by example and on average.
+
+    It goes through the logits where the model has them and the divergence belongs to its output activation:
+    that is stable where probabilities round to 0 or 1.
+
+    Raises:
+        ValueError: the divergence belongs to another output activation.
+        TypeError: the model is not a `Module`, or the divergence not a function.
+    """
+
+    def __init__(self, model: Module, divergence: Divergence | Callable[[Any, Any], Any]) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"fit trains a Module, such as an MLP, got {brief(model)} ({type(model).__name__})")
+        if not callable(divergence):
+            raise TypeError(f"a divergence is a function of (y, d), such as squared_error, got {brief(divergence)}")
+        self.model: Any = model
+        self.divergence: Any = divergence
+        wanted = getattr(divergence, "output", "")
+        activation = getattr(model, "output_activation", None)
+        if wanted and activation is not None and name_of(activation) != wanted:
+            raise ValueError(
+                f"{divergence!r} belongs to a {wanted} output, but the output of this model is {name_of(activation)}; "
+                f"make the model with output={wanted!r} or choose another divergence"
+            )
+        self.uses_logits = bool(wanted) and activation is not None and hasattr(model, "logits")
+
+    def __call__(self, x: Any, d: Any) -> Any:
+        """Div(f(x; W), d)."""
+        return self._divergence(self._forward(x), d)
+
+    def _forward(self, x: Any) -> Any:
+        """The logits where training goes through them, else the output."""
+        return self.model.logits(x) if self.uses_logits else self.model(x)
+
+    def _divergence(self, z: Any, d: Any) -> Any:
+        return self.divergence.from_logits(z, d) if self.uses_logits else self.divergence(z, d)
+
+    def _output(self, z: Any) -> Any:
+        if not self.uses_logits:
+            return z
+        activation = self.model.output_activation
+        return [activation(part) for part in z] if isinstance(z, list) and not is_vector(activation) else activation(z)
+
+    def add_gradients(self, examples: Sequence[Example], indices: Sequence[int]) -> list[float]:
+        """Add the gradient of the mean divergence over `indices` to the parameters' `grad`.
+
+        Returns:
+            The divergence of each example.
+        """
+        numbers: list[float] = []
+        for start in range(0, len(indices), EXAMPLES_A_GRAPH):
+            divergences = []
+            for index in indices[start : start + EXAMPLES_A_GRAPH]:
+                with _blaming(index):
+                    divergences.append(self(*examples[index]))
+            numbers += [divergence.data for divergence in divergences]
+            fsum(divergences).backward(1.0 / len(indices))
+        return numbers
+
+    def evaluate(self, examples: Sequence[Example], metrics: Mapping[str, Metric]) -> tuple[float, dict[str, float]]:
+        """The mean divergence and the mean of every metric, in evaluation mode."""
+        self.model.eval()
+        divergences, scores = [], {name: [] for name in metrics}  # type: tuple[list[float], dict[str, list[float]]]
+        for index, (x, d) in enumerate(examples):
+            with _blaming(index):
+                z = self._forward(x)
+                divergences.append(float(self._divergence(z, d)))
+                for name, metric in metrics.items():
+                    score = metric(self._output(z), d)
+                    number = score.data if isinstance(score, Value) else to_float(score, f"the mean of metric {name!r}")
+                    scores[name].append(number)
+        n = len(examples)
+        return fsum(divergences) / n, {name: fsum(numbers) / n for name, numbers in scores.items()}
+
+    def try_out(self, examples: Sequence[Example], name: str) -> None:
+        """Refuse what will not work, before any work: one example is run. An MLP's output has the same length
+        for all, so that all inputs are counted and all labels tried on it.
+
+        Raises:
+            ValueError: an input, a label or the divergence does not fit the model.
+        """
+        if isinstance(self.model, MLP):
+            _count_inputs(examples, self.model.layers[0].n_inputs, name)
+        z = None
+        for index, (x, d) in enumerate(examples if isinstance(self.model, MLP) else examples[:1]):
+            try:
+                z = self._forward(x) if index == 0 else z
+                divergence = self._divergence(z, d)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"example {index} of {name} does not fit: {error}") from error
+            if not isinstance(divergence, Value):
+                raise ValueError(
+                    f"a divergence must give one Value made from the model's output, but that of example {index} of "
+                    f"{name} is {brief(divergence)} ({type(divergence).__name__})"
+                )
+
+
+def _count_inputs(examples: Sequence[Example], n_inputs: int, name: str) -> None:
+    for index, (x, _) in enumerate(examples):
+        if not hasattr(x, "__len__") or len(x) != n_inputs:
+            raise ValueError(f"the model takes {n_inputs} inputs, but that of example {index} of {name} is {brief(x)}")
+
+
+def accuracy(y: Any, d: Any) -> float:
+    """1 if the largest output is that of the desired class, else 0, as a metric: its mean is the fraction of
+    examples that are recognised. One output alone is class 1 from ½ on.
+
+    Args:
+        y: the outputs, or the only one.
+        d: the class, an int, or a distribution over classes.
+
+    >>> accuracy([0.1, 0.7, 0.2], 1), accuracy([0.1, 0.7, 0.2], [0, 0, 1]), accuracy(0.4, 1)
+    (1.0, 0.0, 0.0)
+    """
+    if not hasattr(y, "__len__"):
+        return float((y >= 0.5) == (d >= 0.5))
+    return float(_place_of_largest(y) == (_place_of_largest(d) if hasattr(d, "__len__") else d))
+
+
+def _place_of_largest(numbers: Sequence[Any]) -> int:
+    return max(range(len(numbers)), key=numbers.__getitem__)
+
+
+@contextmanager
+def _blaming(index: int) -> Iterator[None]:
+    """Say of an error on which example it happened."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"This happened on example {index} of the training or validation data.")
+        raise

@@ -1,0 +1,174 @@
+"""The training loop itself (lecture: "Training by BackProp")."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from math import inf, isfinite
+from random import Random
+
+from autograd_mini.functions import fsum
+from autograd_mini.nn.module import Module
+from autograd_mini.optim import Optimizer
+from autograd_mini.training.examples import Example
+from autograd_mini.training.history import Epoch, History
+from autograd_mini.training.objective import Metric, Objective
+
+
+class TrainingDiverged(FloatingPointError):
+    """The loss, a gradient or a parameter became nan or infinite."""
+
+
+class Plateau:
+    """Watches a loss: `update` says when it has not improved by more than `tolerance`, relative to the best,
+    for `patience` epochs. `is_rising` tells whether it grew in every one of them.
+
+    >>> plateau = Plateau(tolerance=0.1, patience=2)
+    >>> [plateau.update(loss) for loss in (1.0, 0.5, 0.49, 0.46)]
+    [False, False, False, True]
+    >>> plateau.is_rising
+    False
+    """
+
+    def __init__(self, tolerance: float, patience: int) -> None:
+        self.tolerance = tolerance
+        self.patience = patience
+        self.best = self.last = inf
+        self.waited = self.rises = 0
+
+    @property
+    def is_rising(self) -> bool:
+        return self.rises >= self.patience
+
+    def update(self, loss: float) -> bool:
+        self.rises = self.rises + 1 if loss > self.last else 0
+        self.last = loss
+        if self.best == inf or self.best - loss > self.tolerance * abs(self.best):
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
+
+
+class Run:
+    """The state of one training: everything that a checkpoint keeps."""
+
+    def __init__(
+        self,
+        model: Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        examples: Sequence[Example],
+        validation: Sequence[Example],
+        metrics: Mapping[str, Metric],
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        tolerance: float,
+        patience: int,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.examples = examples
+        self.validation = validation
+        self.metrics = metrics
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.random = Random(seed)
+        self.training_loss = Plateau(tolerance, patience)
+        self.validation_loss = Plateau(tolerance, patience)
+        self.history = History()
+        self.parameters = model.parameters()
+        self.good = self.best = self.numbers()
+        self.best_loss = inf
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def numbers(self) -> list[float]:
+        return [parameter.data for parameter in self.parameters]
+
+    def restore(self, numbers: Sequence[float]) -> None:
+        for parameter, number in zip(self.parameters, numbers):
+            parameter.data = number
+
+    def train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
+        """Train until `epochs` are spent or the loss has converged."""
+        modes = [(module, module.training) for module in self.model.modules()]
+        try:
+            while len(self.history) < epochs and not (self.history.converged or self.history.stopped_early):
+                self._epoch(after_step)
+                after_epoch()
+            if self.validation:
+                self.restore(self.best)
+        except KeyboardInterrupt:
+            self.history.interrupted = True
+            self.restore(self.best if self.history.epochs else self.good)
+        except FloatingPointError:  # TrainingDiverged, or debug()
+            self.restore(self.good)
+            raise
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    def _epoch(self, after_step: Callable[[], None]) -> None:
+        started = time.perf_counter()
+        self.model.train()
+        learning_rate, before, n = self.optimizer.learning_rate, self.numbers(), len(self.examples)
+        order: Sequence[int] = range(n)
+        if self.shuffle and self.steps_an_epoch > 1:
+            order = self.random.sample(order, n)
+        divergences: list[float] = []
+        for start in range(0, n, self.batch_size):
+            divergences += self._step(order[start : start + self.batch_size])
+            after_step()
+        loss = fsum(divergences) / n
+        validation_loss, metrics = self._evaluate()
+        # A loss taken in a single step, and not afterwards, is that of the parameters before this step.
+        measured = before if self.steps_an_epoch == 1 and validation_loss is None else self.numbers()
+        self._record(Epoch(loss, validation_loss, metrics, learning_rate, time.perf_counter() - started), measured)
+
+    def _step(self, batch: Sequence[int]) -> list[float]:
+        """One step of gradient descent; the divergences of the batch before it."""
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+        divergences = self.objective.add_gradients(self.examples, batch)
+        loss = fsum(divergences) / len(batch)
+        if not isfinite(loss):
+            raise self._diverged(f"the loss became {loss}")
+        if not all(isfinite(parameter.grad) for parameter in self.parameters):
+            raise self._diverged("a gradient became nan or infinite")
+        self.good = self.numbers()
+        self.optimizer.step()
+        if not all(map(isfinite, self.numbers())):
+            raise self._diverged("a parameter became nan or infinite")
+        return divergences
+
+    def _evaluate(self) -> tuple[float | None, dict[str, float]]:
+        if not (self.validation or self.metrics):
+            return None, {}
+        loss, metrics = self.objective.evaluate(self.validation or self.examples, self.metrics)
+        if self.validation and not isfinite(loss):
+            raise self._diverged(f"the validation loss became {loss}")
+        return (loss if self.validation else None), metrics
+
+    def _record(self, epoch: Epoch, measured: list[float]) -> None:
+        """Take the epoch into the history and judge it. `measured`: the parameters that its loss is of."""
+        history, judged = self.history, epoch.loss if epoch.validation_loss is None else epoch.validation_loss
+        history.epochs.append(epoch)
+        if judged < self.best_loss:
+            self.best, self.best_loss, history.best_epoch = measured, judged, len(history) - 1
+        # A loss that only grows has not converged: it is left to become infinite or the epochs to be spent.
+        history.converged = self.training_loss.update(epoch.loss) and not self.training_loss.is_rising
+        if epoch.validation_loss is not None:
+            history.stopped_early = self.validation_loss.update(epoch.validation_loss)
+
+    def _diverged(self, what: str) -> TrainingDiverged:
+        return TrainingDiverged(
+            f"{what} in epoch {len(self.history) + 1}, steps taken: {self.optimizer.steps}; the model keeps the last "
+            "parameters whose loss was finite; try a smaller learning rate, or train within "
+            "`with autograd_mini.debug():` to see which operation did it"
+        )

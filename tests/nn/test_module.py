@@ -1,0 +1,98 @@
+import pytest
+
+from autograd_mini import Constant, Value
+from autograd_mini.nn import MLP, Layer, Module, Neuron
+
+
+class Everything(Module):
+    """One parameter in every place where one may be."""
+
+    def __init__(self):
+        self.alone = Value(1.0)
+        self.listed = [Value(2.0), (Value(3.0),)]
+        self.named = {"x": Value(4.0), 5: Value(5.0)}
+        self.inner = Neuron(1, bias=False)
+        self.constant = Constant(6.0)
+        self.result = Value(7.0) * 2
+        self.number = 8.0
+        self._hidden = Value(9.0)
+
+
+def test_parameters_are_found_with_their_paths():
+    module = Everything()
+    found = dict(module.named_parameters())
+    assert list(found) == ["alone", "listed.0", "listed.1.0", "named.x", "named.5", "inner.weights.0"]
+    assert [p.data for p in found.values()][:5] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert module.parameters() == list(found.values())
+
+
+def test_a_parameter_of_two_modules_is_counted_once():
+    class Pair(Module):
+        def __init__(self):
+            self.first, self.second = Layer(2, 2), Layer(2, 2)
+            self.second.neurons[0] = self.first.neurons[0]
+
+    pair = Pair()
+    names = [name for name, _ in pair.named_parameters()]
+    assert len(names) == len({id(p) for p in pair.parameters()}) == 9
+    assert "first.neurons.0.weights.0" in names
+    assert "second.neurons.0.weights.0" not in names
+
+
+def test_equal_parameters_are_not_mistaken_for_shared_ones():
+    module = Neuron(3, bias=False, initialise=lambda n_inputs, n_outputs, random: 0.5)
+    assert len(module.parameters()) == 3
+
+
+def test_modules_are_found():
+    kinds = [type(module).__name__ for module in MLP(1, [2, 1]).modules()]
+    assert kinds == ["MLP", "Layer", "Neuron", "Neuron", "Layer", "Neuron"]
+
+
+def test_zero_grad_clears_what_backward_added():
+    network = MLP(2, [3, 1], "tanh", random=1)
+    network([1.0, 2.0]).backward()
+    assert any(p.grad for p in network.parameters())
+    network.zero_grad()
+    assert all(p.grad == 0.0 for p in network.parameters())
+
+
+def test_gradients_add_up_over_calls():
+    network = MLP(2, [1], "tanh", random=1)
+    network([1.0, 2.0]).backward()
+    network([1.0, 2.0]).backward()
+    assert [p.grad for p in network.parameters()] == [2.0, 2.0, 4.0]
+
+
+def test_train_and_eval_reach_all_modules_and_nothing_else():
+    network, other = MLP(1, [2, 1]), MLP(1, [1])
+    assert all(module.training for module in network.modules())
+    assert network.eval() is network
+    assert not any(module.training for module in network.modules())
+    assert all(module.training for module in other.modules())
+    assert network.train() is network
+    assert all(module.training for module in network.modules())
+
+
+class Nested(Module):
+    def __init__(self):
+        self.part, self.parts, self.named = Layer(1, 1), [Layer(1, 2)], {"a": Layer(1, 3)}
+
+    def details(self):
+        return "some details"
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        (Module(), "Module()"),
+        (Layer(1, 2), "Layer(1, 2, 'relu')"),
+        (
+            Nested(),
+            "Nested(some details\n  part: Layer(1, 1, 'relu')\n  parts.0: Layer(1, 2, 'relu')\n"
+            "  named.0: Layer(1, 3, 'relu')\n)",
+        ),
+    ],
+)
+def test_repr(module, text):
+    assert repr(module) == text
