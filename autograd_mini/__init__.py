@@ -111,3 +111,13 @@ __all__ = [
     "remainder", "rint", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "sub",
     "sumprod", "tan", "tanh", "topological_order", "trunc", "value_and_grad", "where",
 ]  # fmt: skip
+
+_LOADED_ON_FIRST_USE = ("draw", "nn", "optim", "testing", "training")
+
+
+def __getattr__(name: str) -> object:
+    if name in _LOADED_ON_FIRST_USE:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

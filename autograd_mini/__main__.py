@@ -1,0 +1,127 @@
+"""The command line: `python -m autograd_mini draw "tanh(w*x + b)" w=0.5 x=2 b=-1 -o neuron.svg`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from autograd_mini.expressions import Expression, ExpressionError
+from autograd_mini.primitives import TABLE, brief
+from autograd_mini.value import Value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0, or 2 after an error, which is told in one sentence.
+
+    >>> main(["draw", "w*x", "w=2", "x=3"])
+    w·x = 6
+    <BLANKLINE>
+    name  value  gradient
+    w         2         3
+    x         3         2
+    0
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if len(arguments) > 1 and arguments[0] == "draw" and arguments[1].startswith("-") and arguments[1] not in OPTIONS:
+        arguments[1] = " " + arguments[1]  # an expression such as -x, which would pass for an option
+    options, extras = parser.parse_known_args(arguments)
+    if extras and (options.command != "draw" or any(extra.startswith("-") for extra in extras)):
+        parser.error(f"unrecognized arguments: {' '.join(extras)}")
+    try:
+        if options.command == "draw":
+            _draw(options, [*options.variables, *extras])
+        else:
+            _list_primitives()
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read the output has gone, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, TypeError, RuntimeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+OPTIONS = ("-h", "--help", "-o", "--output", "--format", "--direction", "--max-nodes")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m autograd_mini", description="Gradients and pictures of formulas.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    draw = commands.add_parser(
+        "draw", help="evaluate a formula, print its gradients, draw its graph", allow_abbrev=False
+    )
+    draw.add_argument("expression", help="such as 'tanh(w*x + b)'")
+    draw.add_argument("variables", nargs="*", metavar="name=number", help="a value for each variable")
+    draw.add_argument("-o", "--output", metavar="file", help="the picture: .svg, .png, .pdf or .dot")
+    draw.add_argument("--format", default=".6g", help="how numbers are written (default: %(default)s)")
+    draw.add_argument("--direction", choices=("LR", "TB"), default="LR", help="left to right or top to bottom")
+    draw.add_argument("--max-nodes", type=int, default=500, metavar="n", help="how large a graph is drawn")
+    commands.add_parser("primitives", help="list all primitives")
+    return parser
+
+
+def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
+    from autograd_mini.draw import draw, formula
+    from autograd_mini.draw.numbers import number_formatter
+    from autograd_mini.draw.rendering import format_of
+
+    number = number_formatter(options.format)
+    if options.output:
+        format_of(options.output)
+    variables = _variables(bindings)
+    y = Expression(options.expression).evaluate(variables)
+    if isinstance(y, (list, tuple)):
+        raise ExpressionError(f"the expression gives a list of {len(y)}; choose a component, as in softmax([x, y])[0]")
+    if not isinstance(y, Value):
+        y = Value(y, label=options.expression.strip())
+    y.backward()
+    print(f"{formula(y, number_format=options.format)} = {number(y.data)}")
+    if variables:
+        rows = [(name, number(x.data), number(x.grad)) for name, x in variables.items()]
+        print()
+        _print_table([("name", "value", "gradient"), *rows], "<>>")
+    if options.output:
+        drawing = draw(y, number_format=options.format, direction=options.direction, max_nodes=options.max_nodes)
+        print(f"\npicture: {drawing.save(options.output)}")
+
+
+def _variables(bindings: Sequence[str]) -> dict[str, Value]:
+    variables: dict[str, Value] = {}
+    for binding in bindings:
+        name, equals, number = binding.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise ExpressionError(f"a variable is given as name=number, such as x=2, got {brief(binding)}")
+        if name in variables:
+            raise ExpressionError(f"{name} is given twice; give it one value")
+        try:
+            variables[name] = Value(float(number), label=name)
+        except ValueError:
+            raise ExpressionError(f"the value of {name} must be a number, got {brief(number)}") from None
+    return variables
+
+
+def _list_primitives() -> None:
+    rows = [("name", "arguments", "meaning")]
+    for name, primitive in TABLE.items():
+        count = "any number" if primitive.arity is None else str(primitive.arity)
+        policy = f" Derivative: {primitive.policy}." if primitive.policy else ""
+        rows.append((name, count, primitive.doc + policy))
+    _print_table(rows, "<<<")
+
+
+def _print_table(rows: Sequence[tuple[str, ...]], alignments: str) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        cells = (f"{cell:{alignment}{width}}" for cell, alignment, width in zip(row, alignments, widths))
+        print("  ".join(cells).rstrip())
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Pictures of computation graphs; the package may be called as its function `draw`."""
+
+import sys
+from types import ModuleType
+
+from autograd_mini.draw.animation import Animation
+from autograd_mini.draw.drawing import Drawing, draw
+from autograd_mini.draw.formulas import formula
+from autograd_mini.draw.from_graph import GraphTooLargeError
+from autograd_mini.draw.naming import label_locals
+from autograd_mini.draw.rendering import NoRendererError, RenderingError, UnknownFormatError
+from autograd_mini.draw.steps import draw_steps
+
+__all__ = [
+    "Animation",
+    "Drawing",
+    "GraphTooLargeError",
+    "NoRendererError",
+    "RenderingError",
+    "UnknownFormatError",
+    "draw",
+    "draw_steps",
+    "formula",
+    "label_locals",
+]
+
+
+class _CallableModule(ModuleType):
+    """Importing this package makes `autograd_mini.draw` the package, where users mean the function of that name."""
+
+    __call__ = staticmethod(draw)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -1,0 +1,150 @@
+"""`draw`: a graph as a picture, and the object that shows and saves it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import graphviz
+
+from autograd_mini.draw.arguments import check_options, results_of, values_of
+from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
+from autograd_mini.draw.from_graph import ordered, picture_of
+from autograd_mini.draw.naming import naming
+from autograd_mini.draw.numbers import number_formatter
+from autograd_mini.draw.picture import Picture
+from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, RenderingError, format_of, render, write_whole
+from autograd_mini.value import Value
+
+
+class Drawing(graphviz.Digraph):  # type: ignore[misc]
+    """A picture in the DOT language that shows itself in notebooks and saves itself in any format."""
+
+    @classmethod
+    def of(cls, picture: Picture) -> Drawing:
+        """The drawing of a picture."""
+        return cls(graph_attr=graph_attributes(picture), node_attr=NODE, edge_attr=EDGE, body=list(body(picture)))
+
+    def save(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        skip_existing: bool | None = False,
+        timeout: float | None = TIMEOUT,
+    ) -> str:
+        """Save the picture in the format that the ending of its name tells, whole or not at all.
+
+        Args:
+            filename: a name that ends in .svg, .png, .pdf, or .dot for the source; the default is the
+                drawing's own `filename`.
+            directory: a folder for it.
+            skip_existing: leave a file alone that is there already.
+            timeout: after how many seconds to give up on the layout; `None` for never.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            UnknownFormatError: a ValueError; the ending is another.
+            NoRendererError: a RuntimeError; nothing on this machine makes the format. The source is then
+                saved beside, as .dot.
+            RenderingError: a RuntimeError; the layout failed or took too long.
+            OSError: the file cannot be written there.
+
+        >>> import os, tempfile
+        >>> from autograd_mini import Value
+        >>> y = Value(2.0, label="x") * 3
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = draw(y).save("y.svg", folder)
+        ...     os.path.getsize(path) > 1000
+        True
+        """
+        path = os.path.join(directory or "", os.fspath(filename or self.filename))
+        image_format = format_of(path)
+        if skip_existing and os.path.exists(path):
+            return path
+        if image_format == "dot":
+            write_whole(path, self.source.encode())
+            return path
+        try:
+            image = render(self.source, image_format, timeout)
+        except NoRendererError as error:
+            source = os.path.splitext(path)[0] + ".dot"
+            write_whole(source, self.source.encode())
+            raise NoRendererError(f"{error}; the picture's source is in {source!r}") from None
+        write_whole(path, image)
+        return path
+
+    def _repr_svg_(self) -> str:
+        return render(self.source, "svg").decode()
+
+    _repr_image_svg_xml = _repr_svg_
+
+    def _repr_image_png(self) -> bytes:
+        return render(self.source, "png")
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **rest: Any
+    ) -> dict[str, bytes | str]:
+        try:
+            return super()._repr_mimebundle_(include, exclude, **rest)  # type: ignore[no-any-return]
+        except RenderingError as error:
+            return {"text/plain": str(error)}
+
+
+def draw(
+    *results: Value | Iterable[Value],
+    parameters: Iterable[Value] = (),
+    names: Mapping[str, object] | None = None,
+    direction: str = "LR",
+    number_format: str = ".4g",
+    formulas: bool = True,
+    legend: bool = True,
+    max_nodes: int = 500,
+) -> Drawing:
+    """The computation graph behind one or several Values as a picture.
+
+    Boxes are Values with their data and gradient, dark discs are operations, and the number on an arrow is the
+    local derivative of the operation towards that operand. The background of a gradient tells its magnitude.
+
+    Args:
+        results: the Values, one by one or in lists; those of a gradient graph too.
+        parameters: which leaves are parameters rather than inputs.
+        names: variables by name, as `locals()` gives them, for Values without label.
+        direction: `"LR"` from left to right, `"TB"` from top to bottom.
+        number_format: a format of Python for all numbers.
+        formulas: whether computed Values are headed by their formula, where it is short.
+        legend: whether shapes and colours are explained below.
+        max_nodes: how many Values the picture may have.
+
+    Returns:
+        A `graphviz.Digraph`, with `.save("graph.svg")` and `.source`; notebooks show it.
+
+    Raises:
+        TypeError: something to be drawn is no Value.
+        ValueError: nothing is to be drawn; an option has no such setting; the graph is cyclic.
+        GraphTooLargeError: a ValueError; the graph has more than `max_nodes` Values.
+
+    >>> from autograd_mini import Value
+    >>> x = Value(2.0, label="x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> drawing = draw(y)
+    >>> "v0 -> e1" in drawing.source and "e1 -> o1" in drawing.source
+    True
+    """
+    roots = results_of(results, "draw")
+    check_options(direction, max_nodes)
+    picture = picture_of(
+        roots,
+        ordered(roots, max_nodes),
+        parameters=frozenset(values_of(parameters, "draw's parameters")),
+        name_of=naming(names),
+        number=number_formatter(number_format),
+        formulas=formulas,
+        direction=direction,
+        legend=legend,
+    )
+    return Drawing.of(picture)

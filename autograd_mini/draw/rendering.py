@@ -1,0 +1,122 @@
+"""Turning DOT source into images with whichever renderer the machine has, and whole files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+FORMATS = ("svg", "png", "pdf")
+SOURCES = ("dot", "gv")
+ENDINGS = ", ".join(f".{ending}" for ending in FORMATS) + " or .dot"
+PNG_RESOLUTION = 192
+TIMEOUT = 60.0
+_PDF_DATE = re.compile(rb"(/CreationDate \(D:)\d{14}[^)]*")
+
+
+class UnknownFormatError(ValueError):
+    """The ending of a file names no format that pictures are saved in."""
+
+
+class RenderingError(RuntimeError):
+    """No renderer of this machine could make the image."""
+
+
+class NoRendererError(RenderingError):
+    """This machine has no renderer for the format."""
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that the ending of a path names.
+
+    Raises:
+        UnknownFormatError: it names none.
+    """
+    ending = os.path.splitext(os.fspath(path))[1].removeprefix(".").lower()
+    if ending not in FORMATS + SOURCES:
+        raise UnknownFormatError(f"cannot save a picture as {os.fspath(path)!r}; choose a name that ends in {ENDINGS}")
+    return "dot" if ending in SOURCES else ending
+
+
+def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> bytes:
+    """The image of DOT source: the same bytes for the same source and renderer.
+
+    Args:
+        source: text in the DOT language.
+        image_format: `"svg"`, `"png"` or `"pdf"`.
+        timeout: after how many seconds to give up; `None` for never.
+
+    Raises:
+        NoRendererError: no program on this machine makes that format.
+        RenderingError: the programs there are failed or ran out of time.
+    """
+    failure = ""
+    for program in _renderers(image_format):
+        try:
+            done = subprocess.run(
+                [program, f"-T{image_format}", *([f"-Gdpi={PNG_RESOLUTION}"] if image_format == "png" else [])],
+                input=source.encode(),
+                capture_output=True,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            raise RenderingError(
+                f"laying out the picture took more than {timeout:g} s; draw a smaller part of the graph, or save it as "
+                ".dot"
+            ) from None
+        except OSError as error:
+            failure = f"{program}: {error.strerror}"
+            continue
+        if done.returncode == 0 and done.stdout:
+            return _PDF_DATE.sub(rb"\g<1>19700101000000Z", done.stdout) if image_format == "pdf" else done.stdout
+        failure = f"{program}: {done.stderr.decode(errors='replace').strip() or f'exit status {done.returncode}'}"
+    if failure:
+        raise RenderingError(
+            f"the {image_format} could not be made ({failure[:500]}); save the picture as .dot instead"
+        )
+    remedy = (
+        "install Graphviz (its program `dot` makes them), or save an .svg or .png"
+        if image_format == "pdf"
+        else "install the package graphviz-pure, or Graphviz itself"
+    )
+    raise NoRendererError(f"no program on this machine makes {image_format} files; {remedy}")
+
+
+def _renderers(image_format: str) -> Iterator[str]:
+    """The programs that make a format, best first: Graphviz itself, then its port in a wheel."""
+    dot = shutil.which("dot")
+    if dot:
+        yield dot
+    if image_format != "pdf":
+        pure = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts")) or shutil.which("graphviz-pure")
+        if pure:
+            yield pure
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that there is all of it or, after any failure, what was there before.
+
+    Raises:
+        OSError: of the fitting kind, if the file cannot be written there.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise type(error)(
+                f"cannot write {os.fspath(path)!r} ({error.strerror}); choose a file in a folder that exists and is "
+                "writable"
+            ) from None
+        raise

@@ -1,0 +1,144 @@
+"""The backward pass in frames: the chain rule with its numbers, and a layout that stands still."""
+
+import os
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_mini import Value
+from autograd_mini.adjoints import adjoints
+from autograd_mini.draw import GraphTooLargeError, UnknownFormatError, draw_steps
+from autograd_mini.graph import topological_order
+from tests.draw.reading import expected, graphs, read_source, shown_texts
+
+
+def neuron():
+    w, x, b = Value(0.5, label="w"), Value(2.0, label="x"), Value(-0.7, label="b")
+    return ((w * x + b) * x).tanh()
+
+
+@given(graphs())
+def test_every_frame_shows_the_whole_graph(y):
+    for frame in draw_steps(y):
+        assert read_source(frame.source) == expected(y)
+
+
+@given(graphs(), st.floats(-5, 5))
+def test_the_last_frame_shows_the_gradients_and_the_graph_keeps_its_own(y, mine):
+    order = topological_order(y)
+    for node in order:
+        node.grad = mine
+    keys = {node: index for index, node in enumerate(order)}
+    last = draw_steps(y)[-1].source
+    for node, adjoint in adjoints(order, [(y, 1.0)]).items():
+        line = re.search(rf"^\s*v{keys[node]} \[.*$", last, re.M).group()
+        if adjoint and type(node) is Value:
+            assert f">{adjoint:.4g}<" in line
+    assert all(node.grad == mine for node in order)
+
+
+@given(graphs())
+def test_products_and_sums_in_captions_come_out(y):
+    for caption in draw_steps(y, number_format=".17g").captions[1:]:
+        for line in caption[1:]:
+            numbers = re.search(r" = (\S+) · (\S+) = (\S+?)(?:, in all|$)", line)
+            if numbers:
+                adjoint, local, contribution = map(float, numbers.groups())
+                assert adjoint * local == contribution or contribution != contribution
+
+
+def test_the_chain_rule_is_spelled_out():
+    captions = draw_steps(neuron()).captions
+    assert captions[0] == ("Start: ∂y/∂y = 1",)
+    assert captions[1] == ("Step 1 of 4, through tanh:", "∂y/∂z3 = ∂y/∂y · ∂y/∂z3 = 1 · 0.7116 = 0.7116")
+    assert captions[4][2] == "∂y/∂x += ∂y/∂z1 · ∂z1/∂x = 1.423 · 0.5 = 0.7116, in all 0.9251"
+
+
+def test_names_do_not_clash():
+    y = (Value(1.0, label="y") * Value(2.0) + Value(3.0, label="z1")).exp()
+    assert draw_steps(y).captions[-1][1:] == (
+        "∂y1/∂y = ∂y1/∂z2 · ∂z2/∂y = 148.4 · 2 = 296.8",
+        "∂y1/∂x1 = ∂y1/∂z2 · ∂z2/∂x1 = 148.4 · 1 = 148.4",
+    )
+
+
+@given(graphs(max_size=4))
+@settings(max_examples=10, deadline=None)
+def test_nothing_moves_between_frames(y):
+    def places(svg):
+        nodes = (group for group in ElementTree.fromstring(svg).iter() if group.get("class") == "node")
+        return [
+            (group[0].text, shape.get("points"), shape.get("d"), shape.get("cx"))
+            for group in nodes
+            for shape in group.iter()
+            if shape.get("stroke") not in (None, "none", "transparent")
+        ]
+
+    assert len({tuple(places(frame._repr_svg_())) for frame in draw_steps(y)}) == 1
+
+
+def test_one_animated_file(tmp_path):
+    steps = draw_steps(neuron())
+    assert steps.save(tmp_path / "steps.svg", seconds=0.5) == [str(tmp_path / "steps.svg")]
+    svg = (tmp_path / "steps.svg").read_text()
+    layers = [group for group in ElementTree.fromstring(svg).iter() if group.get("class") == "frame"]
+    assert [layer.get("visibility") for layer in layers] == ["hidden"] * 4 + ["visible"]
+    assert "animation: turn 2.5s" in svg
+    assert " id=" not in svg
+    assert {line for caption in steps.captions for line in caption} <= set(shown_texts(svg))
+
+
+def test_an_animated_gif(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    draw_steps(neuron()).save(tmp_path / "steps.gif", seconds=0.25)
+    with image.open(tmp_path / "steps.gif") as gif:
+        assert (gif.n_frames, gif.info["duration"]) == (5, 250)
+
+
+def test_a_gif_without_pillow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ModuleNotFoundError, match="needs the package pillow"):
+        draw_steps(neuron()).save(tmp_path / "steps.gif")
+
+
+@pytest.mark.parametrize("image_format", ["svg", "png", "dot"])
+def test_a_folder_of_images(tmp_path, image_format):
+    paths = draw_steps(neuron()).save(tmp_path / "steps", image_format=image_format)
+    assert sorted(os.listdir(tmp_path / "steps")) == [f"step-0{index}.{image_format}" for index in range(5)]
+    assert paths == [str(tmp_path / "steps" / f"step-0{index}.{image_format}") for index in range(5)]
+
+
+def test_many_operands_are_summed_up():
+    from autograd_mini import functions as f
+
+    caption = draw_steps(f.sum([Value(index) for index in range(20)])).captions[1]
+    assert len(caption) == 8
+    assert caption[-1] == "… and 14 more"
+
+
+def test_a_leaf_has_one_frame():
+    assert len(draw_steps(Value(1.0, label="x"))) == 1
+
+
+def test_errors(tmp_path):
+    y = Value(1.0)
+    with pytest.raises(TypeError, match="draw_steps takes Values"):
+        draw_steps(3.0)
+    with pytest.raises(ValueError, match="direction"):
+        draw_steps(y, direction="up")
+    with pytest.raises(UnknownFormatError, match=r"\.svg or \.gif"):
+        draw_steps(y).save(tmp_path / "steps.mp4")
+    with pytest.raises(UnknownFormatError):
+        draw_steps(y).save(tmp_path / "steps", image_format="bmp")
+    with pytest.raises(ValueError, match="seconds"):
+        draw_steps(y).save(tmp_path / "steps.svg", seconds=0)
+    with pytest.raises(FileNotFoundError, match="cannot make the folder"):
+        draw_steps(y).save(tmp_path / "missing" / "steps")
+    for _ in range(100):
+        y = y + 1
+    with pytest.raises(GraphTooLargeError):
+        draw_steps(y)
