@@ -193,13 +193,13 @@ def polygamma(order: int, x: Any) -> Any:
     """ψ⁽ⁿ⁾(x), the derivative of that order of digamma.
 
     Raises:
-        ValueError: the order is not an integer ≥ 0.
+        ValueError: the order is not an integer from 0 to 100.
 
     >>> polygamma(1, 1.0)
     1.6449340668482264
     """
-    if not isinstance(order, int) or order < 0:
-        raise ValueError(f"polygamma takes an integer order ≥ 0, got {brief(order)}")
+    if not isinstance(order, int) or not 0 <= order <= 100:
+        raise ValueError(f"polygamma takes an integer order from 0 to 100, got {brief(order)}")
     return TABLE["polygamma"].variant(order=order)(x)
 
 

@@ -13,6 +13,12 @@ from mpmath import mp, mpf
 SMALLEST_DOUBLE = mpf("5e-324")
 
 
+def _exactly(function):
+    """With so many digits that the quotient of any two doubles is known to its fraction."""
+    return mp.extradps(700)(function)
+
+
+@_exactly
 def _remainder(x, y):
     """x - n·y with the integer n nearest to x/y, halves to even."""
     n = mpmath.floor(x / y + mpf(1) / 2)
@@ -53,6 +59,11 @@ def _log_softmax(*xs, index=0):
 
 def _softmax(*xs, index=0):
     return 1 / sum((mpmath.exp(x - xs[index]) for x in xs), mpf(0))
+
+
+def _softmax_rest(*xs):
+    rest = sum((mpmath.exp(x - xs[0]) for x in xs[1:]), mpf(0))
+    return rest / (1 + rest)
 
 
 def _sigmoid(x):
@@ -132,10 +143,10 @@ TWINS = {
     "trunc": _truncated,
     "rint": _round_to_even,
     "sign": mpmath.sign,
-    "floordiv": lambda x, y: mpmath.floor(x / y),
+    "floordiv": _exactly(lambda x, y: mpmath.floor(x / y)),
     "frac": lambda x: x - _truncated(x),
-    "mod": lambda x, y: x - y * mpmath.floor(x / y),
-    "fmod": lambda x, y: x - y * _truncated(x / y),
+    "mod": _exactly(lambda x, y: x - y * mpmath.floor(x / y)),
+    "fmod": _exactly(lambda x, y: x - y * _truncated(x / y)),
     "remainder": _remainder,
     "abs": abs,
     "copysign": lambda x, y: abs(x) if y > 0 else -abs(x),
@@ -150,8 +161,8 @@ TWINS = {
     "prod": lambda *xs: mpmath.fprod(xs),
     "dot": _dot,
     "sumprod": _dot,
-    "max": max,
-    "min": min,
+    "max": lambda *xs: max(xs),
+    "min": lambda *xs: min(xs),
     "norm": _norm,
     "logsumexp": _logsumexp,
     "softmax": _softmax,
@@ -161,7 +172,7 @@ TWINS = {
     "ratio": lambda x, y: x / y,
     "one_minus_square": lambda x: 1 - x * x,
     "sech": mpmath.sech,
-    "softmax_rest": lambda *xs: 1 - 1 / (1 + sum((mpmath.exp(x - xs[0]) for x in xs[1:]), mpf(0))),
+    "softmax_rest": _softmax_rest,
 }
 
 
@@ -177,8 +188,9 @@ def slopes(function, args, index):
     They agree to 30 digits where the function is smooth; at a jump one of them is huge.
     """
     large = sum(int(mpmath.log10(max(abs(mpf(x)), 1))) for x in args)
-    step = _step(args[index])
-    with mp.workdps(80 + large - int(mpmath.log10(step))):
+    sizes = [mpf(1), *(abs(mpf(x)) for x in args if x)]
+    step = mpf(10) ** -40 * min(sizes) ** 2 / max(sizes)  # small against what a remainder jumps at
+    with mp.workdps(500 + large - int(mpmath.log10(step))):
         here, point = function(*map(mpf, args)), list(map(mpf, args))
         found = []
         for signed in (-step, step):
@@ -187,9 +199,15 @@ def slopes(function, args, index):
         return found
 
 
-def _step(x):
-    """Small even against the distance of neighbouring doubles."""
-    return mpf(10) ** -40 * (min(abs(mpf(x)), 1) if x else 1)
+def _steps(args):
+    """Small even against the distance of neighbouring doubles. With two arguments, each has a step of its own size
+    over the size of the other, for the sake of powers; with more, all have that of the smallest, for `dist`
+    between points that agree in all but one small component."""
+    sizes = [mpf(1), *(abs(mpf(x)) for x in args if x)]
+    if len(args) == 2:
+        largest = max(sizes)
+        return [mpf(10) ** -40 * (min(1, abs(mpf(x))) or min(sizes)) / largest for x in args]
+    return [mpf(10) ** -40 * min(sizes)] * len(args)
 
 
 def derivative(function, args, indices):
@@ -200,10 +218,11 @@ def derivative(function, args, indices):
     digits is 0.
     """
     counts = [indices.count(i) for i in range(len(args))]
-    steps = list(map(_step, args))
+    steps = _steps(args)
     scale = mpmath.fprod(step**count for step, count in zip(steps, counts))
     large = sum(int(mpmath.log10(max(abs(mpf(x)), 1))) for x in args)
-    first = digits = 60 - int(mpmath.log10(scale)) + large
+    resolution = max(int(mpmath.log10(abs(mpf(x)) / step)) for x, step in zip(args, steps) if x) if any(args) else 0
+    digits, first = 30 + 45 * len(indices) + resolution, 60 - int(mpmath.log10(scale)) + large
     while True:
         with mp.workdps(digits):
             total, largest = mpf(0), mpf(0)

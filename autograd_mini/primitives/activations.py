@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from autograd_mini.primitives.arithmetic import scale
-from autograd_mini.primitives.exponential import exp, expm1, sigmoid
-from autograd_mini.primitives.piecewise import at_least, step, where
+from autograd_mini.primitives.arithmetic import scale, square
+from autograd_mini.primitives.exponential import exp, expm1, sech, sigmoid
+from autograd_mini.primitives.piecewise import at_least, clip, step, where
 from autograd_mini.primitives.primitive import POSITIVE, REAL, row
 from autograd_mini.primitives.special import erfc
 
@@ -53,7 +53,7 @@ elu = row(
 silu = row(
     "silu",
     lambda x: scale(sigmoid(x), x),
-    lambda out, x: (scale(sigmoid(x), 1.0 + scale(sigmoid(-x), x)),),
+    lambda out, x: (sigmoid(x) + scale(square(0.5 * sech(0.5 * x)), x),),
     doc="x·sigmoid(x), also called swish.",
     example="silu(0.0) == 0.0",
 )
@@ -73,6 +73,7 @@ def _tanh_argument(x: Any) -> Any:
 
 
 def _gelu_partials(out: Any, x: Any, approximate: str = "none") -> tuple[Any]:
+    x = clip(x, -40.0, 40.0)  # beyond, the density is 0; x² must not overflow to 0·inf in higher orders
     if approximate == "none":
         density = NORMAL_DENSITY_AT_0 * exp(-0.5 * (x * x))
         return (_normal(x, approximate) + scale(density, x),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 
 from autograd_mini.primitives import ieee
-from autograd_mini.primitives.primitive import REAL, auxiliary_row, row
+from autograd_mini.primitives.primitive import REAL, Primitive, auxiliary_row, row
 
 NONZERO = (0.0, float("inf"))
 
@@ -44,7 +44,7 @@ reciprocal = row(
     doc="1/x; ±inf at ±0.",
     example="reciprocal(4.0) == 0.25",
 )
-div = row(
+div: Primitive = row(
     "div",
     ieee.divide,
     lambda out, x, y: (reciprocal(y), -div(out, y)),
@@ -74,11 +74,12 @@ scale = auxiliary_row(
     symbol="*",
     doc="x·y within rules, where an x of exactly 0 wins over inf and nan.",
 )
-ratio = auxiliary_row(
+ratio: Primitive = auxiliary_row(
     "ratio",
     lambda x, y: 0.0 if x == 0.0 else ieee.divide(x, y),
     lambda out, x, y: (reciprocal(y), -ratio(out, y)),
     arity=2,
+    domain=(REAL, NONZERO),
     symbol="/",
     doc="x/y within rules, where an x of exactly 0 wins over y = 0.",
 )

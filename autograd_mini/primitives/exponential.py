@@ -6,10 +6,10 @@ import math
 from math import inf
 
 from autograd_mini.primitives import ieee
-from autograd_mini.primitives.arithmetic import div, reciprocal, scale
-from autograd_mini.primitives.primitive import POSITIVE, REAL, row
+from autograd_mini.primitives.arithmetic import div, reciprocal, scale, square
+from autograd_mini.primitives.primitive import POSITIVE, REAL, Primitive, auxiliary_row, row
 
-LN2, LN10 = math.log(2.0), math.log(10.0)
+LN2, LOG2_E, LOG10_E = math.log(2.0), 1.0 / math.log(2.0), 1.0 / math.log(10.0)
 
 exp = row("exp", ieee.total(math.exp), lambda out, x: (out,), doc="eˣ.", example="exp(1.0) == 2.718281828459045")
 exp2 = row("exp2", ieee.total(math.exp2), lambda out, x: (LN2 * out,), doc="2ˣ.", example="exp2(3.0) == 8.0")
@@ -31,7 +31,7 @@ log = row(
 log2 = row(
     "log2",
     ieee.total(math.log2, poles={0.0: -inf}),
-    lambda out, x: (reciprocal(x) / LN2,),
+    lambda out, x: (div(LOG2_E, x),),
     domain=(POSITIVE,),
     doc="The logarithm to base 2; -inf at 0, nan below.",
     example="log2(8.0) == 3.0",
@@ -39,7 +39,7 @@ log2 = row(
 log10 = row(
     "log10",
     ieee.total(math.log10, poles={0.0: -inf}),
-    lambda out, x: (reciprocal(x) / LN10,),
+    lambda out, x: (div(LOG10_E, x),),
     domain=(POSITIVE,),
     doc="The logarithm to base 10; -inf at 0, nan below.",
     example="log10(1000.0) == 3.0",
@@ -63,12 +63,12 @@ sqrt = row(
 cbrt = row(
     "cbrt",
     math.cbrt,
-    lambda out, x: (reciprocal(3.0 * out * out),),
+    lambda out, x: (square(reciprocal(out)) / 3.0,),
     domain=(POSITIVE,),
     doc="The real cube root, of negative numbers too. Its derivative at 0 is inf.",
     example="cbrt(-1.0) == -1.0",
 )
-pow_ = row(
+pow_: Primitive = row(
     "pow",
     ieee.power,
     lambda out, x, y: (scale(y, pow_(x, y - 1.0)), scale(out, log(x))),
@@ -91,10 +91,23 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+tanh = row(
+    "tanh",
+    math.tanh,
+    lambda out, x: (square(sech(x)),),  # not 1 - out², which cancels for large x
+    doc="The hyperbolic tangent (eˣ - e⁻ˣ)/(eˣ + e⁻ˣ).",
+    example="tanh(0.0) == 0.0",
+)
+sech: Primitive = auxiliary_row(
+    "sech",
+    lambda x: 2.0 * math.exp(-abs(x)) / (1.0 + math.exp(-2.0 * abs(x))),
+    lambda out, x: (-(out * tanh(x)),),
+    doc="1/cosh x within rules.",
+)
 sigmoid = row(
     "sigmoid",
     _sigmoid,
-    lambda out, x: (out * sigmoid(-x),),  # not out·(1 - out), which cancels for large x
+    lambda out, x: (square(0.5 * sech(0.5 * x)),),  # out·(1 - out) cancels for large x, its derivative at 0
     doc="The logistic function 1/(1 + e⁻ˣ).",
     example="sigmoid(0.0) == 0.5",
 )

@@ -85,6 +85,8 @@ def remainder(x: float, y: float) -> float:
 
 
 def ldexp(x: float, exponent: float) -> float:
+    if not isfinite(exponent):
+        return x * power(2.0, exponent)
     try:
         return math.ldexp(x, int(exponent))
     except OverflowError:
@@ -131,7 +133,8 @@ def exact_sum(*xs: float) -> float:
     except ValueError:  # inf − inf
         return nan
     except OverflowError:
-        return _rounded([(x, 1.0) for x in xs], zero=0.0)
+        infinite = [x for x in xs if not isfinite(x)]
+        return sum(infinite) if infinite else _rounded([(x, 1.0) for x in xs], zero=0.0)
 
 
 def exact_dot(*args: float) -> float:

@@ -80,7 +80,7 @@ trunc = _step_row("trunc", ieee.rounding(math.trunc), "x without its fraction.",
 rint = _step_row("rint", ieee.rounding(round), "The nearest integer, halves to even.", "rint(2.5) == 2.0")
 sign = _step_row(
     "sign",
-    lambda x: x if x == 0.0 or isnan(x) else copysign(1.0, x),
+    lambda x: copysign(1.0, x) if x < 0.0 or x > 0.0 else abs(x),
     "-1, 0 or 1 by the sign of x.",
     "sign(-3.0) == -1.0",
 )
@@ -142,7 +142,7 @@ abs_ = row(
     doc="|x|.",
     example="abs(-2.0) == 2.0",
 )
-copysign_ = row(
+copysign_: Primitive = row(
     "copysign",
     copysign,
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
@@ -152,7 +152,7 @@ copysign_ = row(
     doc="|x| with the sign of y.",
     example="copysign(2.0, -0.0) == -2.0",
 )
-ldexp = row(
+ldexp: Primitive = row(
     "ldexp",
     ieee.ldexp,
     lambda out, x, exponent: (ldexp(1.0, exponent), 0.0),
@@ -186,7 +186,7 @@ minimum = row(
 )
 clip = row(
     "clip",
-    lambda x, low, high: x if isnan(x) else min(max(x, low), high),
+    lambda x, low, high: min(max(x, low), high) if x == x and low == low and high == high else math.nan,
     lambda out, x, low, high: _clip_branch(x, low, high),
     arity=3,
     domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),

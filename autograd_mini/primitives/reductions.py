@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import operator
-from math import exp, fsum, inf, isnan, nan
+from math import exp, fsum, inf, nan
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import ratio
 from autograd_mini.primitives.piecewise import first_equal, largest, smallest
-from autograd_mini.primitives.primitive import row
+from autograd_mini.primitives.primitive import auxiliary_row, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,41 +37,59 @@ def _products_of_others(out: Any, *xs: Any) -> tuple[Any, ...]:
     for x, y in zip(xs[:-1], xs[:0:-1]):
         left.append(left[-1] * x)
         right.append(right[-1] * y)
-    return tuple(x * y for x, y in zip(left, reversed(right)))
+    return tuple(x * y for x, y, _ in zip(left, reversed(right), xs))
 
 
 def _logsumexp(*xs: float) -> float:
     top = largest(*xs)
-    return top + math.log(fsum(exp(x - top) for x in xs)) if math.isfinite(top) else top
+    return top + _log_total(xs, top) if math.isfinite(top) else top
 
 
-def _softmax(*xs: float, index: int = 0, empty: float = nan) -> float:
+def _log_total(xs: tuple[float, ...], top: float) -> float:
+    """log Σ exp(x - top), where one x is `top`: exact even when the others add next to nothing to it."""
+    first = xs.index(top)
+    return math.log1p(fsum(exp(x - top) for i, x in enumerate(xs) if i != first))
+
+
+def _shares(xs: tuple[float, ...], empty: float) -> list[float]:
+    """All outputs of softmax at once; `empty` for each if there is nothing but -inf."""
     top = largest(*xs)
-    if math.isinf(top) or isnan(top):
-        return empty if top == -inf else nan
-    return exp(xs[index] - top) / fsum(exp(x - top) for x in xs)
+    if not math.isfinite(top):
+        return [empty if top == -inf else nan] * len(xs)
+    powers = [exp(x - top) for x in xs]
+    total = fsum(powers)
+    return [power / total for power in powers]
 
 
 def _log_softmax(*xs: float, index: int = 0) -> float:
     top = largest(*xs)
-    return xs[index] - top - math.log(fsum(exp(x - top) for x in xs)) if math.isfinite(top) else nan
+    return xs[index] - top - _log_total(xs, top) if math.isfinite(top) else nan
 
 
 def _weights(xs: tuple[Any, ...], empty: float = nan) -> list[Any]:
+    if all(type(x) is float for x in xs):
+        return _shares(xs, empty)
     return [softmax.variant(index=i, empty=empty)(*xs) for i in range(len(xs))]
 
 
 def _softmax_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tuple[Any, ...]:
-    """yᵢ(δᵢⱼ - yⱼ), with 1 - yᵢ as the sum of the others, which does not cancel."""
+    """yᵢ(δᵢⱼ - yⱼ)."""
     ys = _weights(xs, empty)
-    others = sum_(*ys[:index], *ys[index + 1 :])
-    return tuple(out * others if j == index else -(out * y) for j, y in enumerate(ys))
+    ys[index] = -_rest.variant(index=index, empty=empty)(*xs)
+    return tuple(-(out * y) for y in ys)
+
+
+def _rest_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tuple[Any, ...]:
+    ys = _weights(xs, empty)
+    share, ys[index] = ys[index], -out
+    return tuple(share * y for y in ys)
 
 
 def _log_softmax_partials(out: Any, *xs: Any, index: int = 0) -> tuple[Any, ...]:
+    """δᵢⱼ - yⱼ."""
     ys = _weights(xs)
-    others = sum_(*ys[:index], *ys[index + 1 :])
-    return tuple(others if j == index else -y for j, y in enumerate(ys))
+    ys[index] = -_rest.variant(index=index, empty=nan)(*xs)
+    return tuple(-y for y in ys)
 
 
 sum_ = row(
@@ -162,9 +180,16 @@ logsumexp = row(
     doc="log Σ eˣ, without overflow; -inf for nothing but -inf, with derivatives 0.",
     example="logsumexp([1000.0, 1000.0]) == 1000.6931471805599",
 )
+_rest = auxiliary_row(
+    "softmax_rest",
+    lambda *xs, index=0, empty=nan: fsum(y for i, y in enumerate(_shares(xs, empty)) if i != index),
+    _rest_partials,
+    arity=None,
+    doc="1 - softmax within rules: the sum of the other outputs, so that it does not cancel.",
+)
 softmax = row(
     "softmax",
-    _softmax,
+    lambda *xs, index=0, empty=nan: _shares(xs, empty)[index],
     _softmax_partials,
     arity=None,
     doc="yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), without overflow; a list as long as xs.",

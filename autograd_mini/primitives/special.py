@@ -7,7 +7,12 @@ from math import inf, nan, pi
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.exponential import exp
-from autograd_mini.primitives.primitive import POSITIVE, row
+from autograd_mini.primitives.piecewise import clip
+from autograd_mini.primitives.primitive import POSITIVE, Primitive, row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(pi)
 
@@ -87,24 +92,34 @@ def _cotangent_derivative(x: float, order: int) -> float:
     for _ in range(order):
         slope = [power * c for power, c in enumerate(polynomial)][1:]
         polynomial = [-(a + b) for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope])]
-    return sum(c * cotangent**power for power, c in enumerate(polynomial))
+    result = 0.0
+    for coefficient in reversed(polynomial):
+        result = result * cotangent + coefficient
+    return result
+
+
+
+def _bell(x: Any) -> Any:
+    """The slope of erf. It is 0 beyond 30; there x² must not overflow to 0·inf in higher orders."""
+    x = clip(x, -30.0, 30.0)
+    return TWO_OVER_SQRT_PI * exp(-(x * x))
 
 
 erf = row(
     "erf",
     math.erf,
-    lambda out, x: (TWO_OVER_SQRT_PI * exp(-(x * x)),),
+    lambda out, x: (_bell(x),),
     doc="The error function, 2/√π ∫₀ˣ exp(-t²) dt.",
     example="erf(0.0) == 0.0",
 )
 erfc = row(
     "erfc",
     math.erfc,
-    lambda out, x: (-TWO_OVER_SQRT_PI * exp(-(x * x)),),
+    lambda out, x: (-_bell(x),),
     doc="1 - erf(x), without cancellation for large x.",
     example="erfc(0.0) == 1.0",
 )
-polygamma = row(
+polygamma: Primitive = row(
     "polygamma",
     lambda x, order=1: _polygamma(x, order) if order else _digamma(x),
     lambda out, x, order=1: (polygamma.variant(order=order + 1)(x),),
