@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -27,8 +28,14 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise type(error)(
+                f"cannot write {os.fspath(path)!r} ({error.strerror or error}); choose a file in a folder that exists and is "
+                "writable"
+            ) from None
         raise
     if os.name == "posix":  # the new name, too, must be on the disk
         folder = os.open(target.parent, os.O_RDONLY)

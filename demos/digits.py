@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from common import parse_arguments as parse_arguments
+from common import save_figure
 from sklearn.datasets import load_digits
 
 SIDE = 8
@@ -28,25 +27,9 @@ def digits() -> tuple[list[Example], list[Example]]:
     return examples[N_HELD_OUT:], examples[:N_HELD_OUT]
 
 
-def parse_arguments(description: str) -> argparse.Namespace:
-    """The options that every recogniser has."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out/)")
-    parser.add_argument("--quick", action="store_true", help="train for a few seconds only")
-    arguments = parser.parse_args()
-    try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"cannot make the folder {str(arguments.out)!r}: {error.strerror}; give another with --out")
-    return arguments
-
-
-def save_figure(figure: plt.Figure, path: Path) -> None:
-    """Write the figure whole or not at all."""
-    part = path.with_name(f".{path.name}")
-    figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight")
-    part.replace(path)
-    plt.close(figure)
+def most_likely(outputs: Sequence[float]) -> int:
+    """The class with the largest output."""
+    return max(range(len(outputs)), key=outputs.__getitem__)
 
 
 def draw_sheet(
@@ -73,7 +56,7 @@ def draw_sheet(
             axis.axis("on")
             axis.set(xticks=[], yticks=[])
             for spine in axis.spines.values():
-                spine.set(color="#b2182b", linewidth=2)
+                spine.set(color="#b2182b", linewidth=2, visible=True)
     save_figure(figure, path)
 
 
@@ -92,4 +75,25 @@ def draw_weights(weights: Sequence[Sequence[float]], captions: Sequence[str], ti
         image = axis.imshow(np.reshape(unit, (SIDE, SIDE)), cmap="PuOr_r", vmin=-bound, vmax=bound)
         axis.set_title(caption, fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.8, label="weight")
+    save_figure(figure, path)
+
+
+def draw_confusion(
+    truths: Sequence[int], answers: Sequence[int], rows: Sequence[str], columns: Sequence[str], title: str, path: Path
+) -> None:
+    """How many images of each kind, a row, got which answer, a column; mistakes have a frame. The answer to a row
+    is the column of its number; to rows beyond the columns it is the last one."""
+    counts = Counter(zip(truths, answers))
+    table = np.array([[counts[row, column] for column in range(len(columns))] for row in range(len(rows))])
+    figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
+    axes.imshow(table, cmap="Blues", vmax=table.max() * 1.2)
+    for (row, column), count in np.ndenumerate(table):
+        if count:
+            shade = "white" if count > 0.6 * table.max() else "black"
+            axes.text(column, row, count, ha="center", va="center", color=shade)
+            if column != min(row, len(columns) - 1):
+                frame = plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#b2182b", linewidth=2)
+                axes.add_patch(frame)
+    axes.set(xticks=range(len(columns)), xticklabels=columns, yticks=range(len(rows)), yticklabels=rows)
+    axes.set(xlabel="answer", ylabel="truth", title=title)
     save_figure(figure, path)

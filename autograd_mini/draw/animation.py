@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import overload
 
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.rendering import UnknownFormatError, format_of, render, write_whole
+from autograd_mini.draw.rendering import UnknownFormatError, format_of, render
+from autograd_mini.files import write_whole
 
 _SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _IDENTITY = re.compile(r' id="[^"]*"')

@@ -10,11 +10,15 @@ import graphviz
 
 from autograd_mini.draw.arguments import check_options, results_of, values_of
 from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
-from autograd_mini.draw.from_graph import ordered, picture_of
+from autograd_mini.draw.folding import NOT_FOLDED, fold_modules
+from autograd_mini.draw.folds import Fold, check_scopes
+from autograd_mini.draw.from_graph import ordered, picture_of, require_room
 from autograd_mini.draw.naming import naming
 from autograd_mini.draw.numbers import number_formatter
 from autograd_mini.draw.picture import Picture
-from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, RenderingError, format_of, render, write_whole
+from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, RenderingError, format_of, render
+from autograd_mini.draw.scopes import Scopes
+from autograd_mini.files import write_whole
 from autograd_mini.value import Value
 
 
@@ -97,6 +101,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
 def draw(
     *results: Value | Iterable[Value],
     parameters: Iterable[Value] = (),
+    scopes: Scopes | None = None,
+    fold: Fold | None = None,
     names: Mapping[str, object] | None = None,
     direction: str = "LR",
     number_format: str = ".4g",
@@ -111,21 +117,24 @@ def draw(
 
     Args:
         results: the Values, one by one or in lists; those of a gradient graph too.
-        parameters: which leaves are parameters rather than inputs.
+        parameters: which leaves are parameters rather than inputs; those of the model in `scopes` always are.
+        scopes: what `record_scopes(model)` gave: modules are drawn as clusters.
+        fold: which modules to draw as one box each, with what passes between them: `"modules"` for the outermost ones
+            within the model, a depth (0 for the model itself), or a list of their names, such as `["layers.0"]`.
         names: variables by name, as `locals()` gives them, for Values without label.
         direction: `"LR"` from left to right, `"TB"` from top to bottom.
         number_format: a format of Python for all numbers.
         formulas: whether computed Values are headed by their formula, where it is short.
         legend: whether shapes and colours are explained below.
-        max_nodes: how many Values the picture may have.
+        max_nodes: how many Values and folded modules the picture may have.
 
     Returns:
         A `graphviz.Digraph`, with `.save("graph.svg")` and `.source`; notebooks show it.
 
     Raises:
-        TypeError: something to be drawn is no Value.
-        ValueError: nothing is to be drawn; an option has no such setting; the graph is cyclic.
-        GraphTooLargeError: a ValueError; the graph has more than `max_nodes` Values.
+        TypeError: something to be drawn is no Value; an option is of another type.
+        ValueError: nothing is to be drawn or folded; an option has no such setting; the graph is cyclic.
+        GraphTooLargeError: a ValueError; the picture would have more than `max_nodes` Values and folded modules.
 
     >>> from autograd_mini import Value
     >>> x = Value(2.0, label="x")
@@ -137,14 +146,24 @@ def draw(
     """
     roots = results_of(results, "draw")
     check_options(direction, max_nodes)
+    check_scopes(scopes, fold)
+    number = number_formatter(number_format)
+    order = ordered(roots, max_nodes if fold is None else None)
+    known = frozenset(values_of(parameters, "draw's parameters"))
+    folding = NOT_FOLDED
+    if scopes is not None:
+        folding = fold_modules(order, set(roots), known, scopes, fold, number)
+        known |= scopes.parameters
+        require_room(folding.count(order), max_nodes, "even folded like this, the graph has")
     picture = picture_of(
         roots,
-        ordered(roots, max_nodes),
-        parameters=frozenset(values_of(parameters, "draw's parameters")),
+        order,
+        parameters=known,
         name_of=naming(names),
-        number=number_formatter(number_format),
+        number=number,
         formulas=formulas,
         direction=direction,
         legend=legend,
+        folding=folding,
     )
     return Drawing.of(picture)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sysconfig
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")
@@ -97,26 +94,3 @@ def _renderers(image_format: str) -> Iterator[str]:
         pure = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts")) or shutil.which("graphviz-pure")
         if pure:
             yield pure
-
-
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that there is all of it or, after any failure, what was there before.
-
-    Raises:
-        OSError: of the fitting kind, if the file cannot be written there.
-    """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise type(error)(
-                f"cannot write {os.fspath(path)!r} ({error.strerror}); choose a file in a folder that exists and is "
-                "writable"
-            ) from None
-        raise

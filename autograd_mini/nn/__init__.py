@@ -11,7 +11,9 @@ from autograd_mini.nn.multiplicative import Gate, PairProducts, ProductUnits, mu
 from autograd_mini.nn.pooling import Maxout, MaxOver, MaxPool2d
 from autograd_mini.nn.rectifiers import PReLU, RandomisedLeakyReLU
 from autograd_mini.nn.recurrent import GRUCell, LSTMCell, LSTMState, RecurrentCell
+from autograd_mini.nn.saving import load, save
 from autograd_mini.nn.sequential import Sequential
+from autograd_mini.nn.state import StateError
 
 __all__ = [
     "MLP",
@@ -34,11 +36,14 @@ __all__ = [
     "RecurrentCell",
     "SelfAttention",
     "Sequential",
+    "StateError",
     "VectorActivation",
     "flatten_grid",
     "kl_sigmoid",
     "kl_softmax",
+    "load",
     "multiply",
+    "save",
     "squared_error",
     "unflatten_grid",
 ]

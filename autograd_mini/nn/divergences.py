@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
-from autograd_mini.functions import dot, fsum, log, log_sigmoid, log_softmax, square, sum
-from autograd_mini.nn.activations import identity
-from autograd_mini.primitives import brief, to_float
+from autograd_mini.functions import dot, fsum, log, log_sigmoid, square, sum
+from autograd_mini.primitives import TABLE, brief, to_float
+
+_log_softmax = TABLE["log_softmax"]
 
 
 class Divergence:
@@ -93,8 +94,8 @@ class SoftmaxKL(Divergence):
         return _weigh(self._desired(d, len(ys)), ys, log)
 
     def from_logits(self, z: Any, d: Any) -> Any:
-        logs = log_softmax(_as_list(z))
-        return _weigh(self._desired(d, len(logs)), logs, identity)
+        zs = _as_list(z)
+        return _weigh(self._desired(d, len(zs)), range(len(zs)), lambda i: _log_softmax.variant(index=i)(*zs))
 
     def _desired(self, d: Any, n_classes: int) -> list[float]:
         if isinstance(d, Integral):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from math import exp, fsum, inf, nan
 
 from autograd_mini.primitives import ieee
@@ -51,14 +52,15 @@ def _log_total(xs: tuple[float, ...], top: float) -> float:
     return math.log1p(fsum(exp(x - top) for i, x in enumerate(xs) if i != first))
 
 
-def _shares(xs: tuple[float, ...], empty: float) -> list[float]:
+@lru_cache(maxsize=8)  # every output and every rule of one softmax asks for the same
+def _shares(xs: tuple[float, ...], empty: float) -> tuple[float, ...]:
     """All outputs of softmax at once; `empty` for each if there is nothing but -inf."""
     top = largest(*xs)
     if not math.isfinite(top):
-        return [empty if top == -inf else nan] * len(xs)
+        return (empty if top == -inf else nan,) * len(xs)
     powers = [exp(x - top) for x in xs]
     total = fsum(powers)
-    return [power / total for power in powers]
+    return tuple([power / total for power in powers])
 
 
 def _log_softmax(*xs: float, index: int = 0) -> float:
@@ -68,7 +70,7 @@ def _log_softmax(*xs: float, index: int = 0) -> float:
 
 def _weights(xs: tuple[Any, ...], empty: float = nan) -> list[Any]:
     if all(type(x) is float for x in xs):
-        return _shares(xs, empty)
+        return list(_shares(xs, empty))
     return [softmax.variant(index=i, empty=empty)(*xs) for i in range(len(xs))]
 
 

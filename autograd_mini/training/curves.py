@@ -37,11 +37,12 @@ def draw_curves(history: History, path: str | os.PathLike[str] | None) -> Any:
         figure = Figure(figsize=(14 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
         panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
         losses = {"training": history.losses, "validation": history.validation_losses}
-        _draw_panel(panels[0], losses, "Loss", history.best_epoch)
+        best = history.best_epoch if history.validation_losses else None  # else training ends with the last
+        _draw_panel(panels[0], losses, "Loss", best)
         if min(history.losses + history.validation_losses) > 0.0 and _spans_decades(history):
             panels[0].set_yscale("log")
         if metrics:
-            _draw_panel(panels[1], metrics, "Metrics", history.best_epoch)
+            _draw_panel(panels[1], metrics, "Metrics", best)
         if path is not None:
             content = io.BytesIO()
             figure.savefig(content, format=Path(path).suffix.removeprefix(".") or "png", dpi=150)

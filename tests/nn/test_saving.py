@@ -19,7 +19,7 @@ from autograd_mini.nn.state import StateError
 
 ENDINGS = ["json", "npz"]
 NAMES = ["layers.0.neurons.0.weights", "layers.0.neurons.1.weights", "layers.1.neurons.0.weights"]
-in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+in_one_folder = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 def network(seed=0):

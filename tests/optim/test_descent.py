@@ -70,7 +70,7 @@ settings_of_sgd = st.fixed_dictionaries(
 settings_of_adam = st.fixed_dictionaries(
     {"learning_rate": rates},
     optional={
-        "betas": st.tuples(fractions, fractions),
+        "betas": st.tuples(fractions, st.floats(0.5, 0.999)),
         "epsilon": st.floats(1e-8, 1e-2),
         "weight_decay": st.floats(0.0, 0.5),
     },
@@ -95,14 +95,17 @@ def walk(optimizer, all_gradients):
 
 
 def torch_walk(torch, kind, kwargs, start, all_gradients):
+    """Where PyTorch's optimizer of that name is after each step."""
     weights = torch.tensor(start, dtype=torch.float64, requires_grad=True)
     optimizer = getattr(torch.optim, kind.__name__)(
         [weights], **{TORCH_NAMES.get(name, name): argument for name, argument in kwargs.items()}
     )
+    places = []
     for step in all_gradients:
         weights.grad = torch.tensor(step, dtype=torch.float64)
         optimizer.step()
-    return weights.tolist()
+        places.append(weights.tolist())
+    return places
 
 
 def assert_close(found, expected, tolerance=1e-12):
@@ -121,18 +124,24 @@ def test_a_hundred_steps_are_pytorchs_as_recorded(name):
 def test_the_record_is_what_pytorch_gives(name):
     torch = pytest.importorskip("torch")
     kind, kwargs, expected = RECORDED[name]
-    assert_close(torch_walk(torch, kind, kwargs, START, drawn_gradients()), expected, 1e-14)
+    assert_close(torch_walk(torch, kind, kwargs, START, drawn_gradients())[-1], expected, 1e-14)
 
 
 @settings(deadline=None)
 @given(case=optimizers, seed=st.integers(0, 2**32))
-def test_any_hundred_steps_are_pytorchs(case, seed):
+def test_each_of_any_hundred_steps_is_pytorchs(case, seed):
+    """Each step starts where PyTorch's did: with large rates and weight decay the walk may be chaotic, and
+    roundings would grow from step to step."""
     torch = pytest.importorskip("torch")
     kind, kwargs = case
     random = Random(seed)
-    start = [random.uniform(-3.0, 3.0) for _ in range(4)]
-    steps = [[random.gauss(0.0, 1.0) for _ in start] for _ in range(100)]
-    assert_close(walk(kind(map(Value, start), **kwargs), steps), torch_walk(torch, kind, kwargs, start, steps))
+    place = [random.uniform(-3.0, 3.0) for _ in range(4)]
+    steps = [[random.gauss(0.0, 1.0) for _ in place] for _ in range(100)]
+    optimizer = kind(map(Value, place), **kwargs)
+    for step, expected in zip(steps, torch_walk(torch, kind, kwargs, place, steps)):
+        assert_close(walk(optimizer, [step]), expected)
+        for parameter, number in zip(optimizer.parameters, expected):
+            parameter.data = number
 
 
 @given(start=st.floats(-10, 10), rate=rates, steps=gradients)

@@ -1,0 +1,51 @@
+"""What the demos share: their options, how they time themselves, and pictures written whole."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; lines and markers differ as well.
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+
+# Legible on a projector.
+plt.rcParams.update({"font.size": 15, "axes.titlesize": 16, "lines.linewidth": 2.5})
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
+
+
+def parse_arguments(description: str) -> argparse.Namespace:
+    """The options that every demo has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out/)")
+    parser.add_argument("--quick", action="store_true", help="work for a few seconds only")
+    arguments = parser.parse_args()
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"cannot make the folder {str(arguments.out)!r}: {error.strerror}; give another with --out")
+    return arguments
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say how many seconds the block took, by the clock and of this process alone."""
+    begin, begin_process = time.perf_counter(), time.process_time()
+    yield
+    seconds, of_process = time.perf_counter() - begin, time.process_time() - begin_process
+    print(f"{what}: {seconds:.1f} s, {of_process:.1f} s of them computing")
+
+
+def save_figure(figure: plt.Figure, path: Path) -> None:
+    """Write the figure whole or not at all."""
+    part = path.with_name(f".{path.name}")
+    figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    part.replace(path)
+    plt.close(figure)

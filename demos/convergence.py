@@ -1,0 +1,135 @@
+"""Gradient descent where the function has kinks, on a convex and on a non-convex function.
+
+    convex       f(x) = |x - 1| + ½ max(0, x)      kinks at 0 and at 1, where its minimum ½ is
+    non-convex   g(x) = |x² - 1| + 0.3 x           kinks at -1 and 1, each the bottom of a basin
+
+At a kink a subgradient v takes the place of the derivative (lecture: "The subgradient"):
+
+    f(x) - f(x₀) ≥ v (x - x₀) for all x
+
+which "is guaranteed to exist only for convex functions": the script counts where it holds, with v from `grad`. Then it
+descends, x ← x - η v, "until Loss has converged". Next to a kink v does not become small, so that a constant η ends up
+hopping to and fro; η_t = η/(t + 1) settles.
+
+    python demos/convergence.py [--out FOLDER] [--quick]
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from common import BLUE, GREEN, ORANGE, PURPLE, parse_arguments, save_figure
+
+from autograd_mini import Value, grad, relu
+from autograd_mini.optim import SGD, StepDecay
+
+PATIENCE = 50
+TOLERANCE = 1e-3
+GRID = [i / 20 for i in range(-60, 61)]  # holds all kinks exactly
+
+
+def convex(x):
+    """Its minimum is ½, at the kink x = 1."""
+    return abs(x - 1) + 0.5 * relu(x)
+
+
+def non_convex(x):
+    """Its least value -0.3 is at the kink x = -1; the kink x = 1, at 0.3, is a local minimum only."""
+    return abs(x * x - 1) + 0.3 * x
+
+
+class Path(NamedTuple):
+    """Where a descent went, and whether its loss converged."""
+
+    name: str
+    xs: list[float]
+    losses: list[float]
+    converged: bool
+
+
+def descend(name, f, start, rate, max_steps) -> Path:
+    """x ← x - η v until the losses of the last steps agree."""
+    x = Value(start)
+    optimizer = SGD([x], rate)
+    xs, losses = [], []
+    while len(xs) < max_steps:
+        optimizer.zero_grad()
+        loss = f(x)
+        loss.backward()
+        xs.append(x.data)
+        losses.append(loss.data)
+        if len(losses) > PATIENCE and max(losses[-PATIENCE:]) - min(losses[-PATIENCE:]) < TOLERANCE:
+            return Path(name, xs, losses, True)
+        optimizer.step()
+    return Path(name, xs, losses, False)
+
+
+def share_where_subgradient(f) -> float:
+    """The share of pairs (x₀, x) of a grid for which f(x) - f(x₀) ≥ v (x - x₀), rounding aside."""
+    heights = [f(x) for x in GRID]
+    slopes = [grad(f)(x) for x in GRID]
+    holds = [
+        height - start >= slope * (x - x0) - 1e-12
+        for x0, start, slope in zip(GRID, heights, slopes)
+        for x, height in zip(GRID, heights)
+    ]
+    return sum(holds) / len(holds)
+
+
+def draw_descents(f, paths: list[Path], title: str, least: float, curve_axes, gap_axes) -> None:
+    """A function with the first steps down it and where they lead, and how far the loss is above the least value:
+    the largest of ten steps, since it hops."""
+    grid = np.linspace(-2.3, 2.3, 461)
+    curve_axes.plot(grid, [f(x) for x in grid], color="0.7", linewidth=5, zorder=0)
+    for path, colour, marker, style in zip(paths, (BLUE, ORANGE, GREEN, PURPLE), "osD^", ("-", "--", "-.", ":")):
+        look = {"color": colour, "marker": marker, "linestyle": style}
+        curve_axes.plot(path.xs[:8], path.losses[:8], linewidth=1.5, alpha=0.8, **look)
+        curve_axes.plot(path.xs[-1], path.losses[-1], markersize=15, **look)
+        gaps = [max(path.losses[max(0, t - 9) : t + 1]) - least for t in range(len(path.losses))]
+        gap_axes.plot(range(1, len(gaps) + 1), gaps, color=colour, linestyle=style)
+        name = f"{path.name}: {'converged' if path.converged else 'did not converge'}"
+        gap_axes.plot(len(gaps), gaps[-1], markersize=13, label=name, **look)
+    curve_axes.set(title=f"{title}: 8 steps each, then the last (large)", xlabel="x", ylabel="loss")
+    curve_axes.set(xlim=(-2.4, 2.4), ylim=(least - 0.3, least + 4))
+    gap_axes.set(xscale="log", yscale="log", xlabel="step", ylabel="loss above the least", ylim=(1e-5, 10))
+    gap_axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+
+
+def main():
+    arguments = parse_arguments(__doc__.splitlines()[0])
+    max_steps = 300 if arguments.quick else 5000
+    halving = StepDecay(0.4, every=5, factor=0.5)
+    convex_starts = (
+        ("from -2, η = 0.7", -2.0, 0.7),
+        ("from 2.2, η = 0.05", 2.2, 0.05),
+        ("from -1.5, η = 1/(t + 1)", -1.5, lambda step: 1.0 / (step + 1)),
+        ("from 1.8, η halved every 5 steps", 1.8, halving),
+    )
+    non_convex_starts = (
+        ("from 2, η = 0.6", 2.0, 0.6),
+        ("from 0.2, η halved every 5 steps", 0.2, halving),
+        ("from 0.1, η halved every 5 steps", 0.1, halving),
+        ("from -2, η = 0.3/(t + 1)", -2.0, lambda step: 0.3 / (step + 1)),
+    )
+    plans = (
+        ("convex f", convex, (0.0, 1.0), 0.5, convex_starts),
+        ("non-convex g", non_convex, (-1.0, 1.0), -0.3, non_convex_starts),
+    )
+    figure, panels = plt.subplots(2, 2, figsize=(15, 13), layout="constrained")
+    for (name, f, kinks, least, starts), column in zip(plans, panels.T):
+        share = share_where_subgradient(f)
+        print(f"{name}: v (x - x₀) ≤ f(x) - f(x₀) for {share:.1%} of {len(GRID) ** 2} pairs (x₀, x)")
+        print("  v at the kinks: " + ", ".join(f"{grad(f)(kink):g} at {kink:g}" for kink in kinks))
+        paths = [descend(label, f, start, rate, max_steps) for label, start, rate in starts]
+        for path in paths:
+            state = "converged" if path.converged else "did not converge"
+            print(f"  {path.name}: {state} in {len(path.xs)} steps, x = {path.xs[-1]:.5f}, loss {path.losses[-1]:.5f}")
+        draw_descents(f, paths, name, least, *column)
+    save_figure(figure, arguments.out / "convergence.png")
+    print(f"picture in {arguments.out}/: convergence.png")
+
+
+if __name__ == "__main__":
+    main()

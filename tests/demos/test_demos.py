@@ -1,0 +1,167 @@
+"""What the demos compute besides training: their examples, labels and formulas; and that one runs as a command.
+
+That every demo runs through, in its quick form, is checked where they are run one by one.
+"""
+
+import subprocess
+import sys
+from collections import Counter
+from importlib import import_module
+from math import isclose, log2
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_mini import Value
+from autograd_mini.nn import Layer, kl_softmax
+
+ROOT = Path(__file__).parents[2]
+SEEDS = st.integers(0, 2**32)
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(ROOT / "demos")
+    adding, brackets, characters, by_layer, convergence, eleven = map(
+        import_module,
+        (
+            "adding_problem",
+            "brackets",
+            "next_characters",
+            "backpropagation_by_layer",
+            "convergence",
+            "eleven_digits",
+        ),
+    )
+
+
+@given(SEEDS, st.integers(2, 12))
+def test_the_sum_of_the_marked_numbers_is_the_answer(seed, length):
+    sequence, answer = adding.draw_example(Random(seed), length)
+    assert [mark for _, mark in sequence].count(1.0) == 2
+    assert len(sequence) == length
+    assert isclose(sum(x * mark for x, mark in sequence), answer)
+
+
+def by_rewriting(text):
+    """Whether nothing remains when () is taken out again and again."""
+    while "()" in text:
+        text = text.replace("()", "")
+    return not text
+
+
+@given(st.text("()", max_size=14))
+def test_is_balanced_agrees_with_rewriting(text):
+    assert brackets.is_balanced(text) == by_rewriting(text)
+
+
+@given(SEEDS)
+def test_brackets_have_the_right_labels_and_lengths_and_are_unknown(seed):
+    known = frozenset({"()", "(())", "()()"})
+    examples = brackets.draw_examples(Random(seed), 3, (6, 8), known)
+    assert [(len(text), d) for text, d in examples] == [(n, d) for n in (6, 8) for d in (1.0, 0.0) for _ in range(3)]
+    assert all(by_rewriting(text) == d and text not in known for text, d in examples)
+
+
+def test_known_brackets_are_left_out():
+    known = frozenset({"(())"})
+    assert {text for text, d in brackets.draw_examples(Random(1), 20, (4,), known) if d} == {"()()"}
+
+
+def test_numbers_in_words():
+    words = {
+        1: "one",
+        19: "nineteen",
+        20: "twenty",
+        71: "seventy one",
+        300: "three hundred",
+        812: "eight hundred twelve",
+    }
+    assert {number: characters.in_words(number) for number in words} == words
+    assert len(set(characters.TEXTS)) == 999
+
+
+def test_counting_needs_the_entropy_of_what_it_has_counted():
+    """With ever more data Laplace's rule becomes the empirical entropy of a character."""
+    text = "one." * 5000
+    counts, n = Counter(text), len(text)
+    entropy = -sum(count / n * log2(count / n) for count in counts.values())
+    assert isclose(characters.bits_by_counting([text], [text], 0), entropy, rel_tol=0.01)
+    assert characters.bits_by_counting([text], [text], 1) < 0.05
+
+
+def test_a_prediction_depends_on_nothing_that_comes_later():
+    model = characters.Transformer(4, Random(1))
+    first, second = model("one."), model("owy.")
+    for place, same in ((0, True), (1, True), (2, False), (3, False)):
+        assert ([z.data for z in first[place]] == [z.data for z in second[place]]) is same
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.sampled_from(["tanh", "relu", "softmax"])), min_size=1, max_size=4),
+    SEEDS,
+)
+def test_the_formulas_by_layer_equal_the_graph(shape, seed):
+    random = Random(seed)
+    layers, width = [], 3
+    for n_outputs, activation in [*shape, (3, "softmax")]:
+        layers.append(Layer(width, n_outputs, activation, random=random))
+        width = n_outputs
+    steps = by_layer.forward(layers, [Value(random.gauss(0, 1)) for _ in range(3)])
+    d = random.randrange(3)
+    divergence = kl_softmax(steps[-1].y, d)
+    for walk in (by_layer.walk_numbers, by_layer.walk_vectors):
+        comparisons = list(walk(steps, d, divergence))
+        assert len(comparisons) == len(layers) * (3 if walk is by_layer.walk_numbers else 7)
+        for name, by_formula, by_graph in comparisons:
+            assert by_formula.shape == by_graph.shape, name
+            np.testing.assert_allclose(by_formula, by_graph, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def test_the_subgradient_inequality_holds_for_the_convex_function_only():
+    assert convergence.share_where_subgradient(convergence.convex) == 1.0
+    assert convergence.share_where_subgradient(convergence.non_convex) < 0.9
+
+
+def test_descent_settles_where_steps_shrink_and_hops_where_they_do_not():
+    settled = convergence.descend("", convergence.convex, -2.0, lambda step: 1.0 / (step + 1), 2000)
+    hopping = convergence.descend("", convergence.convex, -2.0, 0.7, 2000)
+    assert settled.converged
+    assert abs(settled.xs[-1] - 1.0) < 0.01
+    assert not hopping.converged
+    assert len(hopping.xs) == 2000
+
+
+@pytest.mark.parametrize("kind", eleven.KINDS.values())
+def test_non_digits_are_no_digits_but_made_of_them(kind):
+    examples = eleven.digits()[1]
+    images = {tuple(image) for image, _ in examples}
+    made = eleven.make_non_digits(kind, 50, examples, Random(1))
+    assert all(len(image) == 64 and tuple(image) not in images and d == 10 for image, d in made)
+    assert {pixel for image, _ in made for pixel in image} <= {pixel for image in images for pixel in image}
+
+
+def test_blocks_move_every_quarter():
+    image = [float(4 * (row // 4) + column // 4) for row in range(8) for column in range(8)]
+    made = eleven.blocks([(image, 0)], Random(3))
+    quarters = np.reshape(image, (8, 8))
+    assert sorted(made.flat) == sorted(image)
+    assert not np.any(made == quarters)
+
+
+def test_a_demo_runs_as_a_command_and_leaves_its_picture(tmp_path):
+    command = [sys.executable, "demos/backpropagation_by_layer.py", "--quick", "--out", str(tmp_path / "pictures")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "largest difference of 30: " in run.stdout
+    assert (tmp_path / "pictures" / "jacobians.png").stat().st_size > 10_000
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    command = [sys.executable, "demos/convergence.py", "--out", str(tmp_path / "file" / "pictures")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 2
+    assert "cannot make the folder" in run.stderr
