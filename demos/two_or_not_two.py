@@ -63,8 +63,8 @@ def main():
         SGD(model.parameters(), learning_rate=0.5),
         batch_size=16,
         epochs=5 if arguments.quick else 60,
-        tolerance=0.1,
-        patience=3,
+        tolerance=0.2,
+        patience=5,
     )
     state = "converged" if history.converged else "stopped"
     print(f"{state} after {len(history)} epochs, {time.perf_counter() - begin:.1f} s: loss {history.losses[-1]:.4f}")
