@@ -1,4 +1,4 @@
-"""Pictures of computation graphs; the package may be called as its function `draw`."""
+"""Pictures of computation graphs, networks and influences; the package may be called as its function `draw`."""
 
 import sys
 from types import ModuleType
@@ -7,8 +7,11 @@ from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.drawing import Drawing, draw
 from autograd_mini.draw.formulas import formula
 from autograd_mini.draw.from_graph import GraphTooLargeError
+from autograd_mini.draw.influence import draw_influence
 from autograd_mini.draw.naming import label_locals
+from autograd_mini.draw.network import draw_network
 from autograd_mini.draw.rendering import NoRendererError, RenderingError, UnknownFormatError
+from autograd_mini.draw.scopes import Scopes, record_scopes, run_recorded
 from autograd_mini.draw.steps import draw_steps
 
 __all__ = [
@@ -17,11 +20,16 @@ __all__ = [
     "GraphTooLargeError",
     "NoRendererError",
     "RenderingError",
+    "Scopes",
     "UnknownFormatError",
     "draw",
+    "draw_influence",
+    "draw_network",
     "draw_steps",
     "formula",
     "label_locals",
+    "record_scopes",
+    "run_recorded",
 ]
 
 

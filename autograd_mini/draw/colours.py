@@ -9,6 +9,7 @@ from math import isfinite
 STOPS = ((255, 255, 255), (254, 224, 188), (253, 174, 97), (226, 100, 20), (127, 43, 8))
 DARK_FROM = 0.827  # where white text begins to contrast more than black, both 4.6 : 1
 ACCENT = "#0b5cad"
+MODULE = "#dcebfa"
 NOT_FINITE = ("#000000", "#ffffff")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
-from autograd_mini.draw.colours import ACCENT, heat
+from autograd_mini.draw.colours import ACCENT, MODULE, heat
 from autograd_mini.draw.escaping import markup, quoted, width_in_points
 from autograd_mini.draw.legend import LEGEND_SIZE, caption_and_legend
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
@@ -24,19 +25,31 @@ STYLES = {
     Kind.CONSTANT: 'style="filled,dashed" height=0.35 width=0.35',
     Kind.INTERMEDIATE: "",
     Kind.RESULT: "peripheries=2",
+    Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{ACCENT}" fillcolor="{MODULE}" margin="0.16,0.1"',
 }
 # Operands arrive in their order: x - y has x first.
 OPERATION = 'ordering=in fillcolor="#444444" fontcolor="#ffffff"'
 DISC = f"{OPERATION} shape=circle fontsize=20 width=0.45 fixedsize=true"
 PILL = f'{OPERATION} style="filled,rounded" fontsize=16 height=0.35'
+CLUSTER = 'labeljust=l labelloc=t style=rounded color="#999999"'
 LABEL = f'shape=plain style="" fontsize=13 fontcolor="{ACCENT}"'
 
 
 def body(picture: Picture) -> Iterator[str]:
     """The statements of the picture's DOT source, line by line."""
-    yield from _scoped(picture.boxes, picture.largest_gradient, 0)
+    scopes = {box.key: box.scope for box in picture.boxes} if any(box.scope for box in picture.boxes) else {}
+    members = [(box.scope, _node(box, picture.largest_gradient)) for box in picture.boxes]
+    lines = []
     for number, edge in enumerate(picture.edges):
-        yield _edge(edge, number)
+        label, arrows = _edge(edge, number)
+        scope = _common(scopes.get(edge.tail, ()), scopes.get(edge.head, ()))
+        if scope:
+            members.append((scope, label))
+        else:
+            lines.append(label)
+        lines.append(arrows)
+    yield from _scoped(members, 0)
+    yield from filter(None, lines)
 
 
 def graph_attributes(picture: Picture) -> dict[str, str]:
@@ -48,18 +61,23 @@ def graph_attributes(picture: Picture) -> dict[str, str]:
     return {**attributes, "label": f"<{label}>", "labelloc": "b"} if label else attributes
 
 
-def _scoped(boxes: Iterable[Box], largest: float, depth: int, path: str = "cluster") -> Iterator[str]:
-    """Boxes of no deeper scope, then a cluster for each scope within."""
-    inner: dict[str, list[Box]] = {}
-    for box in boxes:
-        if len(box.scope) > depth:
-            inner.setdefault(box.scope[depth], []).append(box)
+def _common(scope: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """The modules around both."""
+    return tuple(name for name, _ in takewhile(lambda pair: pair[0] == pair[1], zip(scope, other)))
+
+
+def _scoped(members: Iterable[tuple[tuple[str, ...], str]], depth: int, path: str = "cluster") -> Iterator[str]:
+    """Statements of no deeper scope, then a cluster for each scope within."""
+    inner: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for scope, statement in members:
+        if len(scope) > depth:
+            inner.setdefault(scope[depth], []).append((scope, statement))
         else:
-            yield _node(box, largest)
-    for number, (name, members) in enumerate(inner.items()):
+            yield statement
+    for number, (name, statements) in enumerate(inner.items()):
         own_path = f"{path}_{number}"
-        yield f'subgraph {own_path} {{\nlabel={quoted(name)} labeljust=l style=rounded color="#999999"\n'
-        yield from _scoped(members, largest, depth + 1, own_path)
+        yield f"subgraph {own_path} {{\nlabel={quoted(name)} {CLUSTER}\n"
+        yield from _scoped(statements, depth + 1, own_path)
         yield "}\n"
 
 
@@ -96,16 +114,16 @@ def _row(row: Row, largest: float) -> str:
     return f'<TR><TD ALIGN="LEFT"{background}>{name}</TD><TD ALIGN="RIGHT"{width}{background}>{text}</TD></TR>'
 
 
-def _edge(edge: Edge, number: int) -> str:
-    """An arrow; a label sits in its middle, as a node of its own, so that it is plain whose label it is."""
+def _edge(edge: Edge, number: int) -> tuple[str, str]:
+    """The label and the arrows; the label sits in the arrow's middle, as a node of its own, so that it is plain
+    whose label it is."""
     attributes = f"tooltip={quoted(edge.tooltip)}"
     if edge.emphasised:
         attributes += f' color="{ACCENT}" penwidth=3'
     if not edge.label:
-        return f"{edge.tail} -> {edge.head} [{attributes}]\n"
+        return "", f"{edge.tail} -> {edge.head} [{attributes}]\n"
     middle = f"e{number}"
     return (
-        f"{middle} [label={quoted(edge.label)} tooltip={quoted(edge.tooltip)} {LABEL}]\n"
-        f"{edge.tail} -> {middle} [{attributes} arrowhead=none]\n"
-        f"{middle} -> {edge.head} [{attributes}]\n"
+        f"{middle} [label={quoted(edge.label)} tooltip={quoted(edge.tooltip)} {LABEL}]\n",
+        f"{edge.tail} -> {middle} [{attributes} arrowhead=none]\n{middle} -> {edge.head} [{attributes}]\n",
     )

@@ -152,7 +152,7 @@ def draw(
     known = frozenset(values_of(parameters, "draw's parameters"))
     folding = NOT_FOLDED
     if scopes is not None:
-        folding = fold_modules(order, set(roots), known, scopes, fold, number)
+        folding = fold_modules(order, roots, known, scopes, fold, number)
         known |= scopes.parameters
         require_room(folding.count(order), max_nodes, "even folded like this, the graph has")
     picture = picture_of(

@@ -61,14 +61,15 @@ def formula(
 def short_formulas(
     order: Sequence[Value], limit: int, name_of: Callable[[Value], str], number: Callable[[float], str]
 ) -> dict[Value, str]:
-    """The formula of every node of a topological order, in one pass: operands that do not fit become `…`."""
+    """The formula of every node of a topological order, in one pass: operands that do not fit become `…`, as do
+    those that are missing from the order."""
     operands: dict[Value, Text] = {}
     formulas = {}
     for node in order:
         if not node.parents:
             operands[node] = _atom(node, name_of, number)
             continue
-        own = _fitting(node, [operands[parent] for parent in node.parents], limit)
+        own = _fitting(node, [operands.get(parent, OMITTED) for parent in node.parents], limit)
         formulas[node] = own.text
         if name_of(node):
             operands[node] = _atom(node, name_of, number)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from math import isfinite
 
+from autograd_mini.draw.exchange import folded_edges
+from autograd_mini.draw.folding import NOT_FOLDED, Folding
 from autograd_mini.draw.formulas import cut, short_formulas
 from autograd_mini.draw.notation import operation_name
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
@@ -18,7 +20,7 @@ class GraphTooLargeError(ValueError):
     """The graph has more nodes than a picture of it was allowed to have."""
 
 
-def ordered(results: Sequence[Value], max_nodes: int) -> list[Value]:
+def ordered(results: Sequence[Value], max_nodes: int | None) -> list[Value]:
     """The nodes behind `results`, parents first.
 
     Raises:
@@ -27,18 +29,23 @@ def ordered(results: Sequence[Value], max_nodes: int) -> list[Value]:
     """
     seen = set(results)
     stack = list(seen)
-    while stack and len(seen) <= max_nodes:
+    while stack and max_nodes is not None and len(seen) <= max_nodes:
         parents = set(stack.pop().parents) - seen
         seen |= parents
         stack.extend(parents)
-    if len(seen) > max_nodes:
-        raise GraphTooLargeError(
-            f"the graph has more than {max_nodes} nodes, too many to read as a picture; draw a part of it, or raise "
-            "max_nodes"
-        )
+    require_room(len(seen), max_nodes, "the graph has")
     order = topological_order(*reversed(results))
     _check(order)
     return order
+
+
+def require_room(count: int, max_nodes: int | None, who: str) -> None:
+    """Raise GraphTooLargeError if there is more to show than a picture may have."""
+    if max_nodes is not None and count > max_nodes:
+        raise GraphTooLargeError(
+            f"{who} more than {max_nodes} nodes, too many to read as a picture; draw a part of it, fold its modules "
+            "(draw(y, scopes=scopes, fold='modules') with the scopes of record_scopes(model)), or raise max_nodes"
+        )
 
 
 def _check(order: Sequence[Value]) -> None:
@@ -67,14 +74,16 @@ def picture_of(
     formulas: bool = True,
     direction: str = "LR",
     legend: bool = True,
+    folding: Folding = NOT_FOLDED,
 ) -> Picture:
     """The picture of the nodes of a topological `order`."""
-    keys = {node: str(index) for index, node in enumerate(order)}
-    kinds = _kinds(set(results), order, parameters)
-    formula = short_formulas(order, TOOLTIP, name_of, number)
+    keys = {node: str(index) for index, node in enumerate(order) if folding.shows(node)}
+    shown = list(keys)
+    kinds = _kinds(set(results), shown, parameters)
+    formula = short_formulas(shown, TOOLTIP, name_of, number)
     boxes, edges = [], []
-    for node in order:
-        key, kind = keys[node], kinds[node]
+    for node in shown:
+        key, kind, scope = keys[node], kinds[node], folding.scope_of(node)
         name, data = name_of(node), number(node.data)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
@@ -82,15 +91,22 @@ def picture_of(
         if kind is Kind.CONSTANT:
             rows = (Row("data", data),) if title else ()
             title = title or data
-        if node.parents:
+        if node.parents and node not in folding.operations:
             called = operation_name(node.operation) if node.operation else "?"
-            boxes.append(Box(f"o{key}", Kind.OPERATION, called, tooltip=written))
+            boxes.append(Box(f"o{key}", Kind.OPERATION, called, tooltip=written, scope=scope))
             edges.append(Edge(f"o{key}", f"v{key}", tooltip=written))
             for parent, local in zip(node.parents, node.local_grads):
-                text = number(local)
-                edges.append(Edge(f"v{keys[parent]}", f"o{key}", text, f"local derivative {text}"))
-        boxes.append(Box(f"v{key}", kind, title, rows, " = ".join(filter(None, (cut(name, TOOLTIP), written, data)))))
-    largest = max((abs(node.grad) for node in order if isfinite(node.grad)), default=0.0)
+                if parent not in folding.values:
+                    text = number(local)
+                    edges.append(Edge(f"v{keys[parent]}", f"o{key}", text, f"local derivative {text}"))
+        if node not in folding.values:
+            own_scope = () if node in folding.operations else scope
+            tooltip = " = ".join(filter(None, (cut(name, TOOLTIP), written, data)))
+            boxes.append(Box(f"v{key}", kind, title, rows, tooltip, own_scope))
+    boxes += folding.boxes
+    edges += folded_edges(order, keys, folding, number)
+    gradients = [abs(row.gradient) for box in boxes for row in box.rows if row.gradient is not None]
+    largest = max(filter(isfinite, gradients), default=0.0)
     return Picture(tuple(boxes), tuple(edges), direction, largest, legend=legend)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from autograd_mini.draw.colours import ACCENT, NOT_FINITE, heat
+from autograd_mini.draw.colours import ACCENT, MODULE, NOT_FINITE, heat
 from autograd_mini.draw.escaping import markup, width_in_points
 from autograd_mini.draw.picture import Kind, Picture
 
@@ -16,6 +16,7 @@ SAMPLES = {
     Kind.CONSTANT: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="DASHED"',
     Kind.INTERMEDIATE: 'BORDER="1" CELLBORDER="0" CELLSPACING="0"',
     Kind.RESULT: 'BORDER="1" CELLBORDER="1" CELLSPACING="3"',
+    Kind.MODULE: f'BORDER="2" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" COLOR="{ACCENT}" BGCOLOR="{MODULE}"',
     Kind.OPERATION: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="#444444"',
 }
 

@@ -18,6 +18,7 @@ class Kind(Enum):
     INTERMEDIATE = "intermediate"
     RESULT = "result"
     OPERATION = "operation"
+    MODULE = "module"
 
 
 class Row(NamedTuple):

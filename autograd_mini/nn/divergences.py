@@ -63,12 +63,17 @@ class SigmoidKL(Divergence):
     name, output = "kl_sigmoid", "sigmoid"
 
     def __call__(self, y: Any, d: Any) -> Any:
-        d = self._desired(d)
+        y, d = self._one(y), self._desired(d)
         return _weigh([d, 1.0 - d], [y, 1.0 - y], log)
 
     def from_logits(self, z: Any, d: Any) -> Any:
-        d = self._desired(d)
+        z, d = self._one(z), self._desired(d)
         return _weigh([d, 1.0 - d], [z, -z], log_sigmoid)
+
+    def _one(self, y: Any) -> Any:
+        if hasattr(y, "__len__") and len(y) != 1:
+            raise ValueError(f"kl_sigmoid takes one output, got {len(y)}; for several classes use kl_softmax")
+        return y[0] if hasattr(y, "__len__") else y
 
     def _desired(self, d: Any) -> float:
         number = to_float(d, "the desired output")

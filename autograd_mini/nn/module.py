@@ -43,9 +43,14 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """This module and all within it."""
-        for _, part in _walk(self, ""):
+        for _, module in self.named_modules():
+            yield module
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """The same with their paths, such as `layers.0.neurons.2`; that of this module is empty."""
+        for path, part in _walk(self, ""):
             if isinstance(part, Module):
-                yield part
+                yield path, part
 
     def zero_grad(self) -> None:
         """Set the `grad` of every parameter to 0, before the next backward pass adds to it."""
@@ -117,7 +122,11 @@ def _walk(part: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(part, Module):
         yield path, part
     for key, value in _items(part):
-        yield from _walk(value, f"{path}.{key}" if path else key)
+        below = f"{path}.{key}" if path else key
+        if not isinstance(value, Value):
+            yield from _walk(value, below)
+        elif not value.parents and not isinstance(value, Constant):
+            yield below, value
 
 
 def _tensors(part: Any, path: str, seen: set[Value]) -> Iterator[tuple[str, Any]]:

@@ -193,3 +193,10 @@ def test_a_divergence_is_made_by_its_two_methods():
         Divergence()([1.0], [1.0])
     with pytest.raises(NotImplementedError):
         Divergence().from_logits([1.0], [1.0])
+
+
+def test_a_sigmoid_is_one_output():
+    assert kl_sigmoid([0.5], 1) == kl_sigmoid(0.5, 1)
+    for divergence in (kl_sigmoid, kl_sigmoid.from_logits):
+        with pytest.raises(ValueError, match="kl_sigmoid takes one output, got 2; for several classes use kl_softmax"):
+            divergence([0.5, 0.5], 1)

@@ -1,0 +1,173 @@
+"""Folding: a module becomes one box, and so do many inputs or results of such boxes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import isnan
+from typing import NamedTuple
+
+from autograd_mini.draw.folds import Fold, fold_by_path
+from autograd_mini.draw.picture import Box, Kind, Row
+from autograd_mini.draw.scopes import Scopes
+from autograd_mini.nn.layers import ONE
+from autograd_mini.value import Constant, Value
+
+ALONE = 5  # so many inputs or results of a folded module stay boxes of their own
+
+
+class Folding(NamedTuple):
+    """How the nodes of a graph share boxes; by default they do not.
+
+    Attributes:
+        scopes: the modules of the graph; `None` if they are not known.
+        homes: the path of the module within which a Value is drawn.
+        values: the key of the box that holds a Value, of those that have none of their own.
+        operations: the same for the operations that computed them.
+        inner: constants that folded modules keep to themselves: no arrow leads from them.
+        boxes: folded modules, and inputs or results held together.
+    """
+
+    scopes: Scopes | None = None
+    homes: Mapping[Value, str] = {}
+    values: Mapping[Value, str] = {}
+    operations: Mapping[Value, str] = {}
+    inner: Collection[Value] = ()
+    boxes: Sequence[Box] = ()
+
+    def scope_of(self, node: Value) -> tuple[str, ...]:
+        """The titles of the modules around a Value, outermost first."""
+        home = self.homes.get(node)
+        return () if home is None or self.scopes is None else self.scopes.titles(self.scopes.around(home))
+
+    def shows(self, node: Value) -> bool:
+        """Whether a Value or its operation has a box of its own."""
+        return node not in self.values or (bool(node.parents) and node not in self.operations)
+
+    def count(self, order: Iterable[Value]) -> int:
+        """How many Values and folded modules there are to show."""
+        return len(self.boxes) + sum(node not in self.values for node in order)
+
+
+NOT_FOLDED = Folding()
+
+
+def fold_modules(
+    order: Sequence[Value],
+    results: Iterable[Value],
+    parameters: Iterable[Value],
+    scopes: Scopes,
+    fold: Fold | None,
+    number: Callable[[float], str],
+) -> Folding:
+    """How the nodes of a topological `order` share boxes if modules are folded.
+
+    Raises:
+        ValueError: there is no such way to fold, or no module of that name, or nothing that could be folded.
+        TypeError: `fold` is of another type.
+    """
+    paths, ends = fold_by_path(scopes, fold), dict.fromkeys(results)
+    users = _users(order, {*parameters, *scopes.parameters})
+    homes = {node: scopes.paths[node] for node in order if node in scopes.paths}
+    if fold is not None and not any(node.parents for node in homes):
+        raise ValueError(
+            "fold finds nothing that the model computed while its scopes were recorded; call it within "
+            "record_scopes(model)"
+        )
+    homes |= _homes_of_constants(order, users, homes, scopes)
+    outer = dict.fromkeys(path for path in paths.values() if path is not None)
+    keys = {path: f"f{index}" for index, path in enumerate(outer)}
+    folded = {node: keys[path] for node, home in homes.items() if (path := paths[home]) is not None}
+    operations = {node: key for node, key in folded.items() if node.parents}
+    for leaf in homes.keys() & users.keys():  # constants that are part of several folded modules
+        if leaf not in folded and all(user in operations for user in users[leaf]):
+            folded[leaf] = operations[users[leaf][0]]
+    values = {node: key for node, key in folded.items() if node not in ends}
+    held, bundles = _bundles(ends, users, values, operations, number)
+    present = {*values.values(), *operations.values()}
+    weights = _weights(scopes, paths)
+    boxes = [_module_box(key, path, weights[path], scopes, number) for path, key in keys.items() if key in present]
+    return Folding(scopes, homes, values | held, operations, values.keys() & users.keys(), [*boxes, *bundles])
+
+
+def _users(order: Iterable[Value], parameters: Collection[Value]) -> dict[Value, list[Value]]:
+    """The nodes that use each leaf, parameters left out."""
+    users: dict[Value, list[Value]] = {}
+    for node in order:
+        for parent in node.parents:
+            if not parent.parents and parent not in parameters:
+                users.setdefault(parent, []).append(node)
+    return users
+
+
+def _homes_of_constants(
+    order: Iterable[Value], users: Mapping[Value, list[Value]], homes: Mapping[Value, str], scopes: Scopes
+) -> dict[Value, str]:
+    """The innermost module around all uses of a constant; numbers that parameters weight are inputs instead."""
+    weighting = {node for node in order if not scopes.parameters.isdisjoint(node.parents)}
+    found: dict[Value, str] = {}
+    for leaf, nodes in users.items():
+        if not isinstance(leaf, Constant) or not all(node in homes for node in nodes):
+            continue
+        if leaf is ONE or weighting.isdisjoint(nodes):
+            around = [scopes.around(path) for path in {homes[node] for node in nodes}]
+            found[leaf] = [level[0] for level in zip(*around) if len(set(level)) == 1][-1]
+    return found
+
+
+def _bundles(
+    results: Mapping[Value, None],
+    users: Mapping[Value, list[Value]],
+    values: Mapping[Value, str],
+    operations: Mapping[Value, str],
+    number: Callable[[float], str],
+) -> tuple[dict[Value, str], list[Box]]:
+    """Boxes for many leaves that go to the same folded modules, and for many results of one."""
+    groups: dict[tuple[Kind, frozenset[str]], list[Value]] = {}
+    for leaf, nodes in users.items():
+        if leaf not in values and leaf not in results and all(node in operations for node in nodes):
+            kind = Kind.CONSTANT if isinstance(leaf, Constant) else Kind.INPUT
+            groups.setdefault((kind, frozenset(operations[node] for node in nodes)), []).append(leaf)
+    for result in results:
+        if result in operations:
+            groups.setdefault((Kind.RESULT, frozenset([operations[result]])), []).append(result)
+    held: dict[Value, str] = {}
+    boxes: list[Box] = []
+    for (kind, _), members in groups.items():
+        if len(members) > ALONE:
+            key = f"b{len(boxes)}"
+            held |= dict.fromkeys(members, key)
+            boxes.append(_bundle_box(key, kind, members, number))
+    return held, boxes
+
+
+def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable[[float], str]) -> Box:
+    numbers = [member.data for member in members]
+    rows = [Row("data", f"{number(min(numbers))} … {number(max(numbers))}")]
+    if kind is not Kind.CONSTANT:
+        rows.append(_largest_gradient(members, number))
+    names = f"{members[0].label} … {members[-1].label}" if members[0].label and members[-1].label else ""
+    title = f"{len(members)} {kind.value}s"
+    return Box(key, kind, "\n".join(filter(None, (title, names))), tuple(rows), title)
+
+
+def _weights(scopes: Scopes, paths: Mapping[str, str | None]) -> Mapping[str | None, list[Value]]:
+    """The parameters of every folded module."""
+    weights: defaultdict[str | None, list[Value]] = defaultdict(list)
+    for parameter in scopes.parameters:
+        weights[paths[scopes.paths[parameter]]].append(parameter)
+    return weights
+
+
+def _module_box(key: str, path: str, weights: Sequence[Value], scopes: Scopes, number: Callable[[float], str]) -> Box:
+    rows = [Row("weights", f"{len(weights):,}"), _largest_gradient(weights, number)] if weights else []
+    title = scopes.title(path)
+    scope = scopes.titles(scopes.around(path)[:-1])
+    return Box(key, Kind.MODULE, title.replace(" · ", "\n"), tuple(rows), title, scope)
+
+
+def _largest_gradient(members: Sequence[Value], number: Callable[[float], str]) -> Row:
+    """The largest of the gradients by magnitude; nan if there is any."""
+    gradients = [abs(member.grad) for member in members]
+    largest = max(gradients, key=lambda gradient: (isnan(gradient), gradient))
+    return Row("max |grad|", number(largest), largest)

@@ -1,0 +1,154 @@
+"""`draw_network`: neurons in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from autograd_mini.draw.columns import (
+    ROW,
+    Column,
+    Place,
+    arrow,
+    check_limit,
+    column,
+    drawing,
+    ellipsis,
+    frame,
+    key_of_lines,
+    line,
+    shown_indices,
+    subscripted,
+    text,
+    unit,
+)
+from autograd_mini.draw.dense import BIAS, layers_of, weights_of
+from autograd_mini.draw.drawing import Drawing
+from autograd_mini.draw.numbers import number_formatter
+from autograd_mini.nn.activations import is_vector, name_of
+from autograd_mini.nn.layers import Layer
+
+GAP = 2.2  # inches between columns
+ONE = 'shape=square style="filled,dashed" fillcolor="#ececec"'
+INPUT, OUTPUT = 'fillcolor="#ececec"', "penwidth=2.5"
+
+
+def draw_network(
+    model: Any,
+    *,
+    divergence: Any = None,
+    max_units: int = 9,
+    biases: bool = True,
+    number_format: str = ".3g",
+    legend: bool = True,
+) -> Drawing:
+    """A network as its neurons in columns, with the weights as lines between them: as wide as they are large,
+    blue where positive, orange where negative.
+
+    Below each column stands how many neurons it has and their activation; a frame around a column is a vector
+    activation, such as softmax. A dashed 1 is the input whose weights are the biases.
+
+    Args:
+        model: an `MLP`, a `Layer`, or a `Sequential` of those.
+        divergence: shown behind the outputs if given: a divergence such as `squared_error`, or its name.
+        max_units: how many neurons of a layer are shown; of wider ones, the first and the last.
+        biases: whether the biases are shown.
+        number_format: a format of Python for the weights in tooltips and legend.
+        legend: whether the lines are explained below.
+
+    Returns:
+        A drawing like that of `draw`.
+
+    Raises:
+        TypeError: the model has parts that are no layers of neurons.
+        ValueError: the model has no layers, or layers that do not fit together; `max_units` is below 3.
+
+    >>> from autograd_mini.nn import MLP
+    >>> drawing = draw_network(MLP(3, [4, 2], output="softmax"), divergence="kl_softmax")
+    >>> drawing.source.count(" -> ")
+    29
+    """
+    layers = layers_of(model)
+    check_limit(max_units)
+    number = number_formatter(number_format)
+    weights = [weights_of(layer, biases) for layer in layers]
+    sizes = [layers[0].n_inputs, *(layer.n_outputs for layer in layers)]
+    columns = [column(f"c{at}_", at * GAP, shown_indices(size, max_units)) for at, size in enumerate(sizes)]
+    for places, layer in zip(columns, weights):
+        if any(BIAS in neuron for neuron in layer):
+            first = next(iter(places.values()))
+            places[BIAS] = Place(f"{first.key}b", first.x, first.y + ROW)
+    strengths = [weight for layer in weights for neuron in layer for weight in neuron.values()]
+    largest = max(map(abs, filter(isfinite, strengths)), default=0.0)
+    statements = [*_units(columns, layers), *_captions(columns, layers)]
+    for tails, heads, layer in zip(columns, columns[1:], weights):
+        statements += _lines(tails, heads, layer, largest, number)
+    if divergence is not None:
+        statements += _divergence(columns[-1], _name_of(divergence))
+    return drawing(statements, key_of_lines(strengths, "weight", number(largest)) if legend else "")
+
+
+def _name_of(divergence: Any) -> str:
+    return divergence if isinstance(divergence, str) else getattr(divergence, "name", "") or name_of(divergence)
+
+
+def _units(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
+    """The neurons, and a frame around those whose activation acts on all of them."""
+    for number, places in enumerate(columns):
+        letter, style = "", ""
+        if number == 0:
+            letter, style = "x", INPUT
+        elif number == len(layers):
+            letter, style = "y", OUTPUT
+        for index, place in places.items():
+            if index is None:
+                yield ellipsis(place)
+            elif index == BIAS:
+                yield unit(place, "1", ONE, "the input whose weights are the biases")
+            else:
+                yield unit(place, subscripted(letter, index) if letter else "", style, f"unit {index + 1}")
+        if number and is_vector(layers[number - 1].activation):
+            neurons = [place for index, place in places.items() if index != BIAS]
+            yield frame(f"f{number}", neurons, f"{name_of(layers[number - 1].activation)} acts on all neurons at once")
+
+
+def _captions(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
+    lowest = min(place.y for places in columns for place in places.values())
+    for number, places in enumerate(columns):
+        lines = ["inputs", f"{layers[0].n_inputs}"]
+        if number:
+            layer = layers[number - 1]
+            neurons = "1 neuron" if layer.n_outputs == 1 else f"{layer.n_outputs} neurons"
+            lines = [f"layer {number}", neurons, name_of(layer.activation)]
+        elif layers[0].n_inputs == 1:
+            lines = ["input", "1"]
+        place = next(iter(places.values()))
+        yield text(Place(f"t{number}", place.x, lowest - 0.75), [*lines, ""][:3])
+
+
+def _lines(
+    tails: Column,
+    heads: Column,
+    layer: Sequence[Mapping[int, float]],
+    largest: float,
+    number: Callable[[float], str],
+) -> Iterator[str]:
+    """The weights between shown neurons."""
+    for output, head in heads.items():
+        if output is None or output == BIAS:
+            continue
+        for index, weight in layer[output].items():
+            if index in tails:
+                yield line(tails[index], head, weight, largest, f"weight {number(weight)}")
+
+
+def _divergence(outputs: Column, name: str) -> Iterator[str]:
+    x = next(iter(outputs.values())).x + GAP
+    place, desired = Place("divergence", x, 0.0), Place("desired", x, -1.25)
+    yield text(
+        place, ["Div(y, d)", name], style='style="filled,rounded" shape=box fillcolor="#dcebfa" margin="0.12,0.08"'
+    )
+    yield text(desired, ["d", "desired"])
+    yield from (arrow(output, place) for index, output in outputs.items() if index is not None and index != BIAS)
+    yield arrow(desired, place)

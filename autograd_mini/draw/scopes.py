@@ -1,0 +1,154 @@
+"""Which module computed a Value: taken down while a model runs, for pictures with a cluster for each module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from autograd_mini.nn.activations import name_of
+from autograd_mini.nn.layers import MLP, Neuron
+from autograd_mini.nn.module import Module
+from autograd_mini.observing import Observer
+from autograd_mini.primitives import brief
+from autograd_mini.value import Value
+
+
+class Scopes(Observer):
+    """The modules of a model, and which of them each Value belongs to: a parameter to the module that holds it,
+    a result to the innermost module in whose methods it was computed.
+
+    It keeps the Values alive that were computed while it recorded.
+
+    Attributes:
+        modules: the modules by their paths, as in `named_parameters`; the path of the model itself is empty.
+        parameters: the parameters of the model.
+        paths: the path of the module that a Value belongs to; Values outside the model are missing.
+    """
+
+    def __init__(self, model: Module) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"scopes are those of a Module, got {brief(model)} ({type(model).__name__})")
+        self.modules: dict[str, Module] = {}
+        self._path_by_id: dict[int, str] = {}  # modules need not be hashable
+        for path, module in model.named_modules():
+            if id(module) not in self._path_by_id:
+                self._path_by_id[id(module)] = path
+                self.modules[path] = module
+        self.paths = {parameter: self._owner(path) for path, parameter in model.named_parameters()}
+        self.parameters = dict.fromkeys(self.paths).keys()
+
+    def around(self, path: str) -> tuple[str, ...]:
+        """The paths of a module and of those around it, outermost first.
+
+        >>> from autograd_mini.nn import MLP
+        >>> Scopes(MLP(2, [3, 1])).around("layers.1.neurons.0")
+        ('', 'layers.1', 'layers.1.neurons.0')
+        """
+        parts = path.split(".") if path else []
+        prefixes = (".".join(parts[:length]) for length in range(len(parts) + 1))
+        return tuple(prefix for prefix in prefixes if prefix in self.modules)
+
+    def title(self, path: str) -> str:
+        """A module's path, type and shape in one line.
+
+        >>> from autograd_mini.nn import MLP
+        >>> Scopes(MLP(2, [3, 1])).title("layers.0")
+        'layers.0 · Layer 2→3 relu'
+        """
+        return " · ".join(filter(None, (path, describe(self.modules[path]))))
+
+    def titles(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """The titles of several modules."""
+        return tuple(map(self.title, paths))
+
+    def node_recorded(self, node: Value) -> None:
+        """The innermost method of a module that is running claims the Value."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            path = self._running(frame)
+            if path is not None:
+                self.paths[node] = path
+                return
+            frame = frame.f_back
+
+    def _owner(self, path: str) -> str:
+        """The path of the innermost module around a parameter."""
+        while path not in self.modules:
+            path = path.rpartition(".")[0]
+        return path
+
+    def _running(self, frame: FrameType) -> str | None:
+        """The path of the module that a function was given as its first argument.
+
+        A plain function of the whole model, as a loss may be, is no part of the model.
+        """
+        code = frame.f_code
+        if not code.co_argcount:
+            return None
+        name = code.co_varnames[0]
+        path = self._path_by_id.get(id(frame.f_locals.get(name)))
+        return path if path or name == "self" else None
+
+
+@contextmanager
+def record_scopes(model: Module) -> Iterator[Scopes]:
+    """A context in which it is taken down which module of `model` computes each Value of this thread or task.
+
+    Args:
+        model: any module.
+
+    Returns:
+        A context manager that gives the `Scopes`, which `draw` takes.
+
+    Raises:
+        TypeError: `model` is no Module.
+
+    >>> from autograd_mini.draw import draw
+    >>> from autograd_mini.nn import MLP
+    >>> model = MLP(2, [3, 1])
+    >>> with record_scopes(model) as scopes:
+    ...     y = model([1.0, -1.0])
+    >>> scopes.paths[y]
+    'layers.1.neurons.0'
+    >>> "Layer 2→3 relu" in draw(y, scopes=scopes, fold="modules").source
+    True
+    """
+    scopes = Scopes(model)
+    with scopes:
+        yield scopes
+
+
+def run_recorded(model: Any, *inputs: Any) -> tuple[Any, Scopes]:
+    """`model(*inputs)` and the scopes of what it computed.
+
+    Raises:
+        TypeError: `model` is no Module; and whatever the call raises.
+
+    >>> from autograd_mini.nn import Neuron
+    >>> y, scopes = run_recorded(Neuron(2, "tanh"), [1.0, -1.0])
+    >>> scopes.title(scopes.paths[y])
+    'Neuron 2→1 tanh'
+    """
+    with record_scopes(model) as scopes:
+        return model(*inputs), scopes
+
+
+def describe(module: Any) -> str:
+    """A module's type and shape.
+
+    >>> from autograd_mini.nn import MLP, LSTMCell
+    >>> describe(MLP(64, [32, 10])), describe(LSTMCell(2, 3))
+    ('MLP 64→32→10', 'LSTMCell 2→3')
+    """
+    name = type(module).__name__
+    if isinstance(module, MLP):
+        return f"{name} {'→'.join(map(str, [module.layers[0].n_inputs, *(la.n_outputs for la in module.layers)]))}"
+    n_inputs = getattr(module, "n_inputs", None)
+    n_outputs = 1 if isinstance(module, Neuron) else getattr(module, "n_outputs", getattr(module, "n_hidden", None))
+    if not isinstance(n_inputs, int) or not isinstance(n_outputs, int):
+        return f"{name} {module.details()}".rstrip()
+    activation = name_of(module.activation) if hasattr(module, "activation") else "identity"
+    return f"{name} {n_inputs}→{n_outputs}" + (f" {activation}" if activation != "identity" else "")
