@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from autograd_mini.nn.state import assign, numbers_of
+from autograd_mini.structures import is_array
 from autograd_mini.value import Constant, Value
 
 
 class Module:
-    """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts and
-    other modules. Attributes whose names begin with an underscore are left out.
+    """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts,
+    NumPy object arrays and other modules. Attributes whose names begin with an underscore are left out.
 
     >>> from autograd_mini import Value
     >>> class Line(Module):
@@ -113,38 +114,48 @@ class Module:
         return "\n".join([*lines, ")"])
 
 
-def _walk(part: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Modules and parameters below `part`, itself included, with their paths."""
+def _walk(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """Modules, each once, and parameters below `part`, itself included, with their paths."""
+    seen = set() if seen is None else seen
     if isinstance(part, Value):
         if not part.parents and not isinstance(part, Constant):
             yield path, part
         return
     if isinstance(part, Module):
+        if id(part) in seen:
+            return
+        seen.add(id(part))
         yield path, part
     for key, value in _items(part):
         below = f"{path}.{key}" if path else key
         if not isinstance(value, Value):
-            yield from _walk(value, below)
+            yield from _walk(value, below, seen)
         elif not value.parents and not isinstance(value, Constant):
             yield below, value
 
 
-def _tensors(part: Any, path: str, seen: set[Value]) -> Iterator[tuple[str, Any]]:
+def _tensors(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """Parameters below `part` with their paths, lists of nothing but parameters in one piece."""
-    if _shape(part) is None:
-        for key, value in _items(part):
-            yield from _tensors(value, f"{path}.{key}" if path else key, seen)
+    if _shape(part) is not None:
+        parameters = {id(parameter) for _, parameter in _walk(part, "")}
+        if not parameters <= seen:
+            seen |= parameters
+            yield path, part
         return
-    parameters = {parameter for _, parameter in _walk(part, "")}
-    if not parameters <= seen:
-        seen |= parameters
-        yield path, part
+    if isinstance(part, Module):
+        if id(part) in seen:
+            return
+        seen.add(id(part))
+    for key, value in _items(part):
+        yield from _tensors(value, f"{path}.{key}" if path else key, seen)
 
 
 def _shape(part: Any) -> tuple[int, ...] | None:
     """() of a parameter, (n, …) of n things of equal shape in a list; None of anything else."""
     if isinstance(part, Value):
         return None if part.parents or isinstance(part, Constant) else ()
+    if _is_object_array(part):
+        part = list(part)
     if not isinstance(part, (list, tuple)) or not part:
         return None
     first, *others = map(_shape, part)
@@ -157,9 +168,13 @@ def _items(part: Any) -> list[tuple[str, Any]]:
         return [(key, value) for key, value in vars(part).items() if not key.startswith("_")]
     if isinstance(part, dict):
         return [(str(key), value) for key, value in part.items()]
-    if isinstance(part, (list, tuple)):
+    if isinstance(part, (list, tuple)) or _is_object_array(part):
         return [(str(index), value) for index, value in enumerate(part)]
     return []
+
+
+def _is_object_array(part: Any) -> bool:
+    return is_array(part) and part.dtype == object and part.ndim > 0
 
 
 def _holds_module(part: Any) -> bool:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from autograd_mini import Constant, Value
@@ -96,3 +97,32 @@ class Nested(Module):
 )
 def test_repr(module, text):
     assert repr(module) == text
+
+
+class AffineMap(Module):
+    """A module that keeps its weights in NumPy arrays and knows its owner."""
+
+    def __init__(self, owner=None):
+        self.weights = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+        self.scale = np.ones(2)
+        self.owner = owner
+
+    def __call__(self, x):
+        return self.weights @ x
+
+
+def test_parameters_in_object_arrays_are_found():
+    module = AffineMap()
+    assert [name for name, _ in module.named_parameters()] == ["weights.0.0", "weights.0.1", "weights.1.0", "weights.1.1"]
+    state = module.state_dict()
+    assert state == {"weights": [[1.0, 2.0], [3.0, 4.0]]}
+    module.load_state_dict({"weights": np.zeros((2, 2))})
+    assert [y.data for y in module(np.ones(2))] == [0.0, 0.0]
+
+
+def test_a_module_may_know_its_owner():
+    owner = Module()
+    owner.part = AffineMap(owner)
+    assert len(owner.parameters()) == 4
+    assert len(list(owner.modules())) == 2
+    assert owner.state_dict() == {"part.weights": [[1.0, 2.0], [3.0, 4.0]]}
