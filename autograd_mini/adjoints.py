@@ -50,7 +50,10 @@ def _spread_with_care(node: Value, g: float, result: dict[Value, float]) -> None
         contribution = g * local
         for observer in observers:
             observer.adjoint_spread(node, index, g, contribution)
-        result[parent] += contribution
+        total = result[parent] + contribution
+        for observer in observers:
+            observer.adjoint_summed(node, index, result[parent], contribution, total)
+        result[parent] = total
 
 
 def differentiable_adjoints(

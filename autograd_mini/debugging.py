@@ -51,6 +51,14 @@ class _Debugger(Observer):
             f"{local} towards {_name(node, index)}; recorded at {_place(node)}"
         )
 
+    def adjoint_summed(self, node: Value, index: int, before: float, contribution: float, total: float) -> None:
+        if not (isfinite(before) and isfinite(contribution)) or isfinite(total) or node.parents[index].is_constant:
+            return
+        raise FloatingPointError(
+            f"backward through {_call(node)} gave {total}: the adjoint of {_name(node, index)} was {before} already "
+            f"and {contribution} came to it; recorded at {_place(node)}"
+        )
+
 
 def _call(node: Value) -> str:
     operation = node.operation.name if node.operation else "Value"

@@ -13,7 +13,7 @@ from functools import wraps
 from autograd_mini.adjoints import adjoints, differentiable_adjoints
 from autograd_mini.functions import dot
 from autograd_mini.graph import descendants_of, topological_order
-from autograd_mini.primitives import brief
+from autograd_mini.primitives import brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
 from autograd_mini.value import Constant, Value
 
@@ -204,7 +204,7 @@ class _Run:
     def number(self) -> Any:
         """The result of f, if it is one number."""
         y = self.result.item() if is_array(self.result) and self.result.shape == () else self.result
-        if isinstance(y, Value) or (hasattr(type(y), "__float__") and not hasattr(type(y), "__len__")):
+        if isinstance(y, Value) or is_real(type(y)):
             return y
         advice = "" if y is None else "; for several numbers use jacobian"
         raise TypeError(
@@ -227,14 +227,17 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
         raise TypeError(f"differentiating {_name(f)} needs a positional argument to differentiate towards, got none")
     if argnums is None:
         return range(len(args))
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
     for position in chosen:
-        if not isinstance(position, int) or not -len(args) <= position < len(args):
+        if not isinstance(position, int) or isinstance(position, bool) or not -len(args) <= position < len(args):
             raise IndexError(
                 f"argnums names argument {brief(position)} of {_name(f)}, which was called with {len(args)} "
                 "positional argument(s)"
             )
-    return [position % len(args) for position in chosen]
+    positions = [position % len(args) for position in chosen]
+    if len(set(positions)) < len(positions):
+        raise IndexError(f"argnums names an argument of {_name(f)} twice: {brief(argnums)}; name each once")
+    return positions
 
 
 def _as_value(number: Value | float) -> Value:

@@ -21,20 +21,22 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         OSError: the folder is missing or cannot be written to; `path` is left as it was.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():
+            part.chmod(target.stat().st_mode)
         os.replace(part, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()
         if isinstance(error, OSError):
             raise type(error)(
-                f"cannot write {os.fspath(path)!r} ({error.strerror or error}); choose a file in a folder that exists and is "
-                "writable"
+                f"cannot write {os.fspath(path)!r} ({error.strerror or error}); choose a file in a folder that exists "
+                "and is writable"
             ) from None
         raise
     if os.name == "posix":  # the new name, too, must be on the disk

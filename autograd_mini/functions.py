@@ -6,6 +6,7 @@ Numbers give floats, anything with a Value in it gives a Value. Functions of vec
 from __future__ import annotations
 
 import builtins
+from keyword import iskeyword
 from math import inf
 
 from autograd_mini.primitives import TABLE, Primitive, brief
@@ -312,16 +313,21 @@ def register_primitive(
     >>> x.grad, x.cube_().data
     (12.0, 8.0)
     """
-    if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"a primitive's name must be an identifier, got {brief(name)}")
-    if hasattr(Value, name):
-        raise ValueError(f"Value has an attribute named {name!r} already; choose another name for the primitive")
+    for each in (name, *rest.get("aliases", ())):
+        if not isinstance(each, str) or not each.isidentifier() or iskeyword(each):
+            raise ValueError(f"a primitive's name must be an identifier, got {brief(each)}")
+        if hasattr(Value, each):
+            raise ValueError(f"Value has an attribute named {each!r} already; choose another name for the primitive")
+    for rule in (forward, partials):
+        if not callable(rule):
+            raise TypeError(f"forward and partials of {name} must be functions, got {brief(rule)}")
     if not isinstance(arity, int) or arity < 1:
         raise ValueError(f"a primitive's arity must be an integer ≥ 1, got {brief(arity)}")
-    primitive = Primitive(name, forward, partials, arity=arity, **rest)
+    primitive = Primitive(name, lambda *args: float(forward(*args)), partials, arity=arity, **rest)
     _try_rule(primitive)
     TABLE.add(primitive)
     function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
+    function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
     _attach(primitive, function)
     return function  # type: ignore[no-any-return]
 

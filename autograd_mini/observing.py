@@ -43,6 +43,9 @@ class Observer:
     def adjoint_spread(self, node: Value, index: int, adjoint: float, contribution: float) -> None:
         """`contribution` = adjoint of `node` · its local derivative towards parent number `index`."""
 
+    def adjoint_summed(self, node: Value, index: int, before: float, contribution: float, total: float) -> None:
+        """`total` = `before` + `contribution`: the adjoint of that parent so far."""
+
 
 class silence:
     """A context in which this thread or task hears nothing; gives the observers that were silenced."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from autograd_mini.primitives import brief
+from autograd_mini.primitives import brief, is_real
 from autograd_mini.value import Value
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ def _flatten(nest: Any, leaves: list[Any], what: str) -> Structure:
     if is_array(nest):
         children = [_flatten(part, leaves, what) for part in nest.ravel().tolist()]
         return Structure(("array", nest.shape), lambda parts: _array(parts, nest.shape), children)
-    if isinstance(nest, Value) or (hasattr(kind, "__float__") and not hasattr(kind, "__len__")):
+    if isinstance(nest, Value) or is_real(kind):
         leaves.append(nest)
         return NUMBER
     raise TypeError(
@@ -98,12 +98,12 @@ def is_array(thing: Any) -> bool:
 
 
 def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:
-    """A float array of floats or of float arrays, else an object array."""
+    """A float array of floats, one array of arrays of one shape, else an object array."""
     import numpy
 
     if all(type(part) is float for part in parts):
         return numpy.array(parts, dtype=float).reshape(shape)
-    if all(isinstance(part, numpy.ndarray) and part.dtype == float for part in parts):
+    if all(isinstance(part, numpy.ndarray) and part.shape == parts[0].shape for part in parts):
         return numpy.stack(parts).reshape(shape + parts[0].shape)
     objects = numpy.empty(len(parts), dtype=object)
     for index, part in enumerate(parts):

@@ -63,6 +63,14 @@ def test_differentiable_backward_is_watched_too():
             gradients(y, [x], create_graph=True)
 
 
+def test_sums_that_overflow_going_back_are_found():
+    x = Value(1e-300, label="x")
+    with debug():
+        y = x * 1.7e308 + x * 1.7e308
+        with pytest.raises(FloatingPointError, match="adjoint of x=1e-300 was 1.7e\\+308 already and 1.7e\\+308 came"):
+            y.backward()
+
+
 def test_what_rules_calculate_on_the_side_is_no_alarm():
     with debug():
         x = Value(-2.0)

@@ -119,6 +119,13 @@ class TestGrad:
         with pytest.raises(error, match=message):
             grad(f)(*args)
 
+    @pytest.mark.parametrize("argnums", [(0, 0), (0, -1)])
+    def test_an_argument_named_twice_is_refused(self, argnums):
+        with pytest.raises(IndexError, match="argnums names an argument of <lambda> twice"):
+            grad(lambda x: x, argnums=argnums)(2.0)
+        with pytest.raises(IndexError, match=r"argnums names argument 1\.5"):
+            grad(lambda x: x, argnums=1.5)(2.0)
+
     def test_bad_argnums_and_no_function(self):
         with pytest.raises(IndexError, match=r"argnums names argument 2 of <lambda>, which was called with 1"):
             grad(lambda x: x, argnums=2)(1.0)
@@ -177,8 +184,17 @@ class TestJacobian:
         assert found[1, 0, 1, 0] == 4.0
         assert found.sum() == 2 * x.sum()
 
+    def test_keeps_its_shape_within_another_derivative(self):
+        x = np.array([1.0, 2.0])
+        assert grad(lambda x: jacobian(lambda u: u * u)(x).sum())(x).tolist() == [2.0, 2.0]
+        assert grad(lambda x: hessian(lambda u: (u**3).sum())(x).sum())(x).tolist() == [6.0, 6.0]
+
 
 class TestHessian:
+    @pytest.mark.parametrize("y", [2.0, 3.0, 2.5])
+    def test_of_a_power_at_zero(self, y):
+        assert hessian(lambda v: v[0] ** v[1])([0.0, y]) == [[2.0 if y == 2.0 else 0.0, 0.0], [0.0, 0.0]]
+
     @given(POINTS)
     def test_against_the_known_hessian(self, point):
         expected = scipy_optimize.rosen_hess(np.array(point))

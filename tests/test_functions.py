@@ -118,6 +118,8 @@ def test_exact_sums():
     assert functions.fsum([0.1] * 10) == 1.0
     assert functions.sumprod([1e200, 1.0, -1e200], [1e200, 1.0, 1e200]) == 1.0
     assert functions.fma(0.1, 10.0, -1.0) == 2.0**-54
+    assert functions.fma(1e308, 10.0, -math.inf) == -math.inf
+    assert functions.sumprod([1e308, 1.0], [10.0, -math.inf]) == -math.inf
 
 
 def test_arguments_are_validated():
@@ -157,6 +159,7 @@ class TestRegister:
         y = Value(1.0).mish()
         assert y.operation is table["mish"]
         assert pickle.loads(pickle.dumps(y)).operation is table["mish"]
+        assert pickle.loads(pickle.dumps(mish)) is mish
         (z,) = np.frompyfunc(mish, 1, 1)(np.array([Value(1.0)], dtype=object))
         assert z.data == y.data
 
@@ -176,6 +179,8 @@ class TestRegister:
             (("two_", math.hypot, lambda out, x, y: (1.0,)), {"arity": 2}, "must give a tuple with 2 derivative"),
             (("zero_", math.tanh, lambda out: ()), {"arity": 0}, "arity must be an integer ≥ 1, got 0"),
             (("lost_", math.sin, lambda out, x: (math.cos(x),)), {}, "higher derivatives would be lost"),
+            (("lambda", math.sin, lambda out, x: (1.0,)), {}, "must be an identifier, got 'lambda'"),
+            (("alias_", math.sin, lambda out, x: (1.0,)), {"aliases": ("backward",)}, "an attribute named 'backward'"),
             (("domains_", math.hypot, lambda out, *xs: xs), {"arity": 2, "domain": ((0, 1),)}, "2 arguments but 1"),
         ],
     )

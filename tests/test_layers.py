@@ -16,9 +16,12 @@ LAYERS = [
     ["value"],
     ["functions", "structures"],
     ["derivatives", "expressions"],
-    ["nn", "draw", "files"],
+    ["files"],
+    ["nn"],
+    ["draw"],
     ["optim"],
     ["training"],
+    ["testing"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 OUTSIDE = {"__init__", "__main__", "signatures"}

@@ -41,7 +41,21 @@ class TestData:
         assert (Value(1.0) * -(10**400)).data == -math.inf
 
     @pytest.mark.parametrize(
-        "thing", [1j, "1", None, [1.0], np.array([1.0]), np.array(1.0), Value(1.0), b"1", object()]
+        "thing",
+        [
+            1j,
+            np.complex64(1j),
+            np.complex128(1j),
+            np.datetime64("2020"),
+            "1",
+            None,
+            [1.0],
+            np.array([1.0]),
+            np.array(1.0),
+            Value(1.0),
+            b"1",
+            object(),
+        ],
     )
     def test_other_things_are_refused(self, thing):
         with pytest.raises(TypeError, match=f"takes a real number, got .*{type(thing).__name__}"):

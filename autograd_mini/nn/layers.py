@@ -156,6 +156,7 @@ class MLP(Module):
     ) -> None:
         if isinstance(widths, (str, int)) or not len(widths):
             raise ValueError(f"widths must list the width of each layer, such as [16, 10], got {brief(widths)}")
+        find_activation(activation)  # a mistake counts even where there is one layer only
         sizes = [n_inputs, *widths]
         activations = [activation] * (len(sizes) - 2) + [output]
         generator = as_generator(random)

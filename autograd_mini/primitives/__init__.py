@@ -12,6 +12,6 @@ from autograd_mini.primitives import (  # noqa: F401  (imported for the rows the
     special,
     trigonometric,
 )
-from autograd_mini.primitives.primitive import TABLE, Primitive, Table, brief, to_float
+from autograd_mini.primitives.primitive import TABLE, Primitive, Table, brief, is_real, to_float
 
-__all__ = ["TABLE", "Primitive", "Table", "brief", "to_float"]
+__all__ = ["TABLE", "Primitive", "Table", "brief", "is_real", "to_float"]

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     Unary: TypeAlias = Callable[[float], float]
 
 
-
-
 def total(
     function: Unary,
     *,
@@ -121,8 +119,10 @@ def fma(x: float, y: float, z: float) -> float:
             return nan
         except OverflowError:
             return copysign(inf, x) * copysign(1.0, y)
-    if not (isfinite(x) and isfinite(y) and isfinite(z)):
+    if not (isfinite(x) and isfinite(y)):
         return x * y + z
+    if not isfinite(z):
+        return z
     return _rounded([(x, y), (z, 1.0)], zero=x * y + z)
 
 
@@ -141,8 +141,8 @@ def exact_dot(*args: float) -> float:
     """Σ x·y of the first and second half of `args`, rounded once, as math.sumprod of Python 3.12."""
     half = len(args) // 2
     pairs = list(zip(args[:half], args[half:]))
-    if not all(map(isfinite, args)):
-        return sum(x * y for x, y in pairs)
+    if not all(map(isfinite, args)):  # a finite product may overflow here, but not in the exact sum
+        return sum(x * y for x, y in pairs if not (isfinite(x) and isfinite(y)))
     return _rounded(pairs, zero=0.0)
 
 

@@ -98,7 +98,6 @@ def _cotangent_derivative(x: float, order: int) -> float:
     return result
 
 
-
 def _bell(x: Any) -> Any:
     """The slope of erf. It is 0 beyond 30; there x² must not overflow to 0·inf in higher orders."""
     x = clip(x, -30.0, 30.0)

@@ -113,7 +113,12 @@ class AffineMap(Module):
 
 def test_parameters_in_object_arrays_are_found():
     module = AffineMap()
-    assert [name for name, _ in module.named_parameters()] == ["weights.0.0", "weights.0.1", "weights.1.0", "weights.1.1"]
+    assert [name for name, _ in module.named_parameters()] == [
+        "weights.0.0",
+        "weights.0.1",
+        "weights.1.0",
+        "weights.1.1",
+    ]
     state = module.state_dict()
     assert state == {"weights": [[1.0, 2.0], [3.0, 4.0]]}
     module.load_state_dict({"weights": np.zeros((2, 2))})

@@ -50,6 +50,7 @@ def test_nan_gives_nan(row):
     args = (nan,) * (row.arity or 2)
     assert isnan(row.forward(*args))
 
+
 NUMPY = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "pos": np.positive,
     "reciprocal": np.reciprocal, "square": np.square, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log,

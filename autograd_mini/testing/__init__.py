@@ -1,0 +1,29 @@
+"""Checks for your derivatives: against differences, against mpmath, and over random programs.
+
+`autograd_mini.testing.strategies` holds the Hypothesis strategies; only it needs hypothesis. References need
+mpmath, once they are called.
+"""
+
+from autograd_mini.testing.checking import check_gradients
+from autograd_mini.testing.duals import Dual, forward_derivative
+from autograd_mini.testing.modules import check_module
+from autograd_mini.testing.programs import Program, Step
+from autograd_mini.testing.reference import reference_gradient, reference_value, register_twin
+from autograd_mini.testing.reports import Comparison, GradientError, Report
+from autograd_mini.testing.verdicts import Verdict
+
+__all__ = [
+    "Comparison",
+    "Dual",
+    "GradientError",
+    "Program",
+    "Report",
+    "Step",
+    "Verdict",
+    "check_gradients",
+    "check_module",
+    "forward_derivative",
+    "reference_gradient",
+    "reference_value",
+    "register_twin",
+]

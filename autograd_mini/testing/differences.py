@@ -1,0 +1,179 @@
+"""Numeric derivatives with an error estimate: difference quotients extrapolated to step 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import frexp, inf, isfinite, ldexp, nan
+from sys import float_info
+from typing import NamedTuple
+
+EPSILON = float_info.epsilon
+SMALLEST = 5e-324
+HALVINGS = 9
+COLUMNS = 6
+LARGEST_GAIN = 256.0
+"""From column to column the estimated error falls by no more, so that a chance agreement counts for little."""
+
+
+class Estimate(NamedTuple):
+    """A derivative, how far off it may be, and the step of the tableau that gave it."""
+
+    value: float
+    error: float
+    step: float
+
+
+UNKNOWN = Estimate(nan, inf, 1.0)
+
+
+class Line:
+    """Several functions of one number, which remember their results.
+
+    Where they raise an arithmetic error or a ValueError, as `math` does outside a domain, they are undefined: nan.
+    """
+
+    def __init__(self, functions: Callable[[float], Sequence[float]], x: float) -> None:
+        self.x = x
+        self._functions = functions
+        self._known: dict[float, Sequence[float] | None] = {}
+
+    def __call__(self, x: float, index: int) -> float:
+        if x not in self._known:
+            try:
+                self._known[x] = self._functions(x)
+            except (ArithmeticError, ValueError):
+                self._known[x] = None
+        results = self._known[x]
+        return nan if results is None else results[index]
+
+    def size(self, index: int, step: float) -> float:
+        """How large the results are within that step of x: the median of those remembered."""
+        near = (abs(self(x, index)) for x in list(self._known) if abs(x - self.x) <= step)
+        sizes = sorted(filter(isfinite, near))
+        return sizes[len(sizes) // 2] if sizes else 0.0
+
+    def steps(self) -> list[float]:
+        """The largest steps of tableaus to try: of the size of 1 and of x, then smaller and smaller.
+
+        They are 19/64 of powers of 2: x ± h is exact in most cases, and 2h no period of functions such as `% 1`.
+        """
+        size = _power_of_two(abs(self.x)) if self.x else 1.0
+        sizes = [1.0, size, *(ldexp(max(size, 1.0), -8 * k) for k in (1, 2, 3))]
+        found = [size * 19.0 / 64.0 for size in sizes]
+        return [h for h in dict.fromkeys(found) if self.x + ldexp(h, -HALVINGS) != self.x]
+
+
+def central(line: Line, index: int, step: float, noise: float) -> Estimate:
+    """From (f(x + h) - f(x - h)) / 2h, whose error is a series in h²."""
+
+    def quotient(h: float) -> tuple[float, float]:
+        right, left = line.x + h, line.x - h
+        above, below = line(right, index), line(left, index)
+        width = right - left
+        return (above - below) / width, _rounding(above, below, noise) / width
+
+    return extrapolate(quotient, step, power=2)
+
+
+def one_sided(line: Line, index: int, step: float, noise: float, *, inside: bool = False) -> Estimate:
+    """From (f(x + h) - f(x)) / h, whose error is a series in h; to the left if the step is negative.
+
+    Args:
+        inside: (f(x + 2h) - f(x + h)) / h instead, for a function that jumps at x.
+    """
+
+    def quotient(h: float) -> tuple[float, float]:
+        near, far = (line.x + h, line.x + 2.0 * h) if inside else (line.x, line.x + h)
+        here, there = line(near, index), line(far, index)
+        return (there - here) / (far - near), _rounding(here, there, noise) / abs(far - near)
+
+    return extrapolate(quotient, step, power=1)
+
+
+def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *, power: int) -> Estimate:
+    """The limit of a difference quotient for a vanishing step, by Richardson's extrapolation.
+
+    The best entry of Neville's tableau is chosen by Ridders' criterion: the one that differs least from the
+    entries that it was made of. To that difference comes the rounding error of the quotients, carried along
+    through the tableau. What smaller steps contradict is left out, so that a plateau further off does not count.
+
+    Args:
+        quotient: gives the quotient for a step and the rounding error in it.
+        step: the first of the steps, each half of the one before.
+        power: the error of the quotient is a series in step**power.
+
+    Source: C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering Software 4
+    (1982).
+
+    >>> from math import exp
+    >>> found = extrapolate(lambda h: ((exp(h) - exp(-h)) / (2 * h), 2e-16 / h), 0.25, power=2)
+    >>> abs(found.value - 1.0) < found.error < 1e-12
+    True
+    """
+    best_of_rows: list[Estimate] = []
+    above: list[tuple[float, float, float]] = []
+    for k in range(HALVINGS + 1):
+        row = [(*quotient(ldexp(step, -k)), inf)]
+        if not isfinite(row[0][0]):
+            above = []
+            continue
+        best = UNKNOWN
+        for column, (upper, rounding_above, error_above) in enumerate(above[:COLUMNS], start=1):
+            factor = 2.0 ** (power * column)
+            value, rounding, error = row[-1]
+            finer = (factor * value - upper) / (factor - 1.0)
+            carried = (factor * rounding + rounding_above) / (factor - 1.0) + EPSILON * abs(finer)
+            difference = max(abs(finer - value), abs(finer - upper))
+            if column > 1:
+                difference = max(difference, min(error, error_above) / LARGEST_GAIN)
+            row.append((finer, carried, difference + carried))
+            if difference + carried < best.error:
+                best = Estimate(finer, difference + carried, abs(step))
+        best_of_rows.append(best)
+        above = row
+    return consistent(best_of_rows)
+
+
+def consistent(estimates: Sequence[Estimate]) -> Estimate:
+    """The most precise estimate, of those that later ones, from smaller steps, do not contradict."""
+    chosen = UNKNOWN
+    for estimate in reversed(estimates):
+        if estimate.error < chosen.error and not contradict(estimate, chosen):
+            chosen = estimate
+    return chosen
+
+
+def contradict(x: Estimate, y: Estimate) -> bool:
+    """Whether two estimates differ by more than their errors explain."""
+    return abs(x.value - y.value) > 10.0 * (x.error + y.error)
+
+
+def growth(line: Line, index: int, side: float) -> float:
+    """±inf if the difference quotient of that side grows beyond all bounds the closer it comes, else nan."""
+    smallest = max(abs(line.x) * EPSILON * 2.0**12, 2.0**-60)
+    points = [line.x + side * smallest * 4.0**k for k in range(8)]
+    here = line(line.x, index)
+    quotients = [(line(point, index) - here) / (point - line.x) for point in points]
+    if not all(map(isfinite, quotients)) or quotients[0] == 0.0:
+        return nan
+    ratios = [near / far if far else 0.0 for near, far in pairwise(quotients)]
+    grows = all(1.15 < ratio < 3.7 for ratio in ratios)  # a jump gives 4
+    return (inf if quotients[0] > 0.0 else -inf) if grows else nan
+
+
+def jumps(line: Line, index: int, slope: float, noise: float) -> bool:
+    """Whether the function is discontinuous at x: close by, it differs by more than slopes explain."""
+    near = 2.0**-30 * (abs(line.x) or 1.0)
+    here = line(line.x, index)
+    change = max(abs(line(line.x + side * near, index) - here) for side in (-1.0, 1.0))
+    return change > 1e3 * (near * abs(slope) + noise + EPSILON * abs(here))
+
+
+def _rounding(x: float, y: float, noise: float) -> float:
+    """How far off x - y may be."""
+    return 2.0 * (noise + SMALLEST) + EPSILON * (abs(x) + abs(y))
+
+
+def _power_of_two(x: float) -> float:
+    return ldexp(1.0, frexp(x)[1] - 1)

@@ -1,0 +1,66 @@
+"""`check_module`: all parameters of a network at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd_mini.nn import Module
+from autograd_mini.primitives import brief
+from autograd_mini.testing.checking import LIMIT, Evaluation, check, plain_numbers, require_options
+from autograd_mini.testing.reports import Report
+
+
+def check_module(
+    model: Module,
+    *inputs: Any,
+    loss: Callable[[Any], Any] | None = None,
+    order: int = 1,
+    limit: float = LIMIT,
+) -> Report:
+    """Compare the derivatives towards all parameters of a module with difference quotients, as `check_gradients`.
+
+    The parameters have their numbers again afterwards, and no `grad` is touched.
+
+    Args:
+        model: the module; what makes it random must be switched off by `model.eval()`.
+        inputs: what to call it with.
+        loss: a function of its result; by default each number of the result is checked.
+        order, limit: as for `check_gradients`.
+
+    Returns:
+        The `Report`.
+
+    Raises:
+        GradientError: an AssertionError; at least one derivative is wrong.
+        TypeError: `model` is no Module, or what it or `loss` gives holds something else than numbers.
+        ValueError: it has no parameters, or as for `check_gradients`.
+
+    >>> from autograd_mini.nn import MLP
+    >>> report = check_module(MLP(2, [3, 1], activation="tanh"), [0.5, -1.0])
+    >>> len(report.comparisons), report.comparisons[0].component
+    (13, '∂MLP/∂layers.0.neurons.0.weights.0')
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"check_module takes a Module, got {brief(model)} ({type(model).__name__})")
+    require_options(order, limit)
+    named = list(model.named_parameters())
+    if not named:
+        raise ValueError(f"{brief(model)} has no parameters to check")
+    parameters = [parameter for _, parameter in named]
+    point = [parameter.data for parameter in parameters]
+
+    def evaluate(numbers: Sequence[float]) -> Evaluation:
+        assign(numbers)
+        result = model(*inputs)  # type: ignore[operator]
+        return parameters, plain_numbers(result if loss is None else loss(result), "the result of the module")
+
+    def assign(numbers: Sequence[float]) -> None:
+        for parameter, number in zip(parameters, numbers):
+            parameter.data = number
+
+    names, name = [path for path, _ in named], type(model).__name__
+    try:
+        return check(evaluate, point, names, name, order=order, limit=limit, reset=lambda: assign(point))
+    finally:
+        assign(point)

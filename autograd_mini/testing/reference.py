@@ -1,0 +1,182 @@
+"""Derivatives from their definition, in mpmath, at 50 digits: of recorded graphs and, by dual numbers, of functions.
+
+Each operation is evaluated by its mpmath twin, and differentiated by difference quotients of the twin with a step
+so small and so many digits that the asked ones are right. The derivative rules of the table take no part.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from autograd_mini.graph import descendants_of, topological_order
+from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.value import Value
+
+LEAST_DIGITS = 60
+
+_twins: dict[str, Callable[..., Any]] = {}
+
+
+def register_twin(name: str, twin: Callable[..., Any]) -> None:
+    """Give the mpmath function of a primitive that you registered, so that it can be checked against references.
+
+    Args:
+        name: the primitive's name.
+        twin: the same function of mpmath numbers, written with mpmath's functions.
+
+    Raises:
+        ValueError: no primitive of that name is registered.
+        TypeError: the twin is no function.
+    """
+    if name not in TABLE:
+        raise ValueError(f"there is no primitive named {brief(name)}; register it before its twin")
+    if not callable(twin):
+        raise TypeError(f"the twin of {name} must be a function, got {brief(twin)} ({type(twin).__name__})")
+    _twins[name] = twin
+
+
+def reference_value(y: Value, *, digits: int = 50) -> Any:
+    """What the graph of y gives in exact arithmetic of its leaves' floats: an mpmath number.
+
+    Args:
+        y: the result.
+        digits: how many are right, as long as nothing cancels.
+
+    Raises:
+        TypeError: y is not a Value.
+        ValueError: `digits` is not a positive integer.
+        LookupError: a primitive has no mpmath twin; give it one with `register_twin`.
+        ModuleNotFoundError: mpmath is not installed.
+
+    >>> x = Value(2.0)
+    >>> print(reference_value((x * 0.5 + 1e16) - 1e16))
+    1.0
+    """
+    _require(y, (), digits)
+    mp = mpmath_module().mp
+    with mp.workdps(3 * digits):
+        value = _results(topological_order(y), lambda result: result)[y]
+    with mp.workdps(digits):
+        return +value
+
+
+def reference_gradient(y: Value, xs: Sequence[Value], *, digits: int = 50) -> list[Any]:
+    """dy/dx for each x of `xs` as mpmath numbers, from difference quotients of every operation and the chain rule.
+
+    nan, where y depends on x through a kink, a jump or a point at which the derivative is infinite.
+
+    Args and errors are those of `reference_value`.
+
+    >>> x = Value(2.0)
+    >>> print(reference_gradient(x * x * x, [x])[0])
+    12.0
+    """
+    _require(y, xs, digits)
+    mp = mpmath_module().mp
+    with mp.workdps(3 * digits):
+        slopes = chain_rule(y, xs, lambda result: result)
+    with mp.workdps(digits):
+        return [+slope for slope in slopes]
+
+
+def chain_rule(y: Value, xs: Sequence[Value], rounded: Callable[[Any], Any]) -> list[Any]:
+    """dy/dx for each x of `xs`, where every result and every contribution goes through `rounded` first."""
+    mp = mpmath_module().mp
+    order = topological_order(y)
+    results, active = _results(order, rounded), descendants_of(xs, order)
+    adjoints = {y: mp.one}
+    for node in reversed(order):
+        if node.operation is None or node not in active or node not in adjoints:
+            continue
+        args = [results[parent] for parent in node.parents]
+        for index, parent in enumerate(node.parents):
+            if parent in active:
+                local = slope(node.operation, args, index)
+                if local or node.operation.name != "where":  # in a branch not taken, kinks do not matter
+                    adjoints[parent] = adjoints.get(parent, mp.zero) + rounded(adjoints[node] * local)
+    return [adjoints.get(x, mp.zero) for x in xs]
+
+
+def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
+    """The primitive's twin applied to mpmath numbers; nan outside its domain.
+
+    Raises:
+        LookupError: it has no twin.
+    """
+    mpmath = mpmath_module()
+    try:
+        result = _twin(primitive)(*args)
+    except (ArithmeticError, ValueError, mpmath.libmp.ComplexResult):
+        return mpmath.nan
+    return mpmath.nan if isinstance(result, mpmath.mpc) else mpmath.mpf(result)
+
+
+def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
+    """The derivative of the twin towards an argument by its definition; nan if those of the two sides differ."""
+    mpmath = mpmath_module()
+    mp, x = mpmath.mp, args[index]
+    digits = max(mp.dps, LEAST_DIGITS)
+    is_small = 0 < abs(x) < 1
+    step = mpmath.mpf(10) ** -(digits // 3 + 5) * (abs(x) if is_small else 1)
+    with mp.workdps(digits + (2 * int(-mpmath.log10(abs(x))) if is_small else 0)):
+        here, right, left = (
+            evaluate(primitive, [*args[:index], moved, *args[index + 1 :]]) for moved in (x, x + step, x - step)
+        )
+        above, below = (right - here) / step, (here - left) / step
+        steepest = max(abs(above), abs(below))
+        if steepest * step > mpmath.mpf(10) ** -12:
+            return mpmath.nan  # a jump
+        if not abs(above - below) <= mpmath.mpf(10) ** -12 * (steepest + mpmath.mpf(10) ** -12 * abs(here)):
+            return mpmath.nan
+        return (right - left) / (2 * step)
+
+
+@cache
+def mpmath_module() -> Any:
+    """mpmath, imported when first needed.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    try:
+        import mpmath
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("references need mpmath; install it with: pip install mpmath") from None
+    return mpmath
+
+
+def _results(order: Sequence[Value], rounded: Callable[[Any], Any]) -> dict[Value, Any]:
+    mpf = mpmath_module().mpf
+    results: dict[Value, Any] = {}
+    for node in order:
+        if node.operation is None:
+            results[node] = mpf(node.data)
+        else:
+            results[node] = rounded(evaluate(node.operation, [results[parent] for parent in node.parents]))
+    return results
+
+
+@cache
+def _twin(primitive: Primitive) -> Callable[..., Any]:
+    """The twin of a variant, with those of its options that are part of the function."""
+    from autograd_mini.testing.oracles import TWINS
+
+    twin = _twins.get(primitive.name) or TWINS.get(primitive.name)
+    if twin is None:
+        raise LookupError(f"the primitive {primitive.name} has no mpmath twin; give it one with register_twin")
+    if not primitive.options:
+        return twin
+    accepted = inspect.signature(twin).parameters
+    options = {key: option for key, option in primitive.options.items() if key in accepted}
+    return lambda *args: twin(*args, **options)
+
+
+def _require(y: Any, xs: Sequence[Any], digits: Any) -> None:
+    for thing in (y, *xs):
+        if not isinstance(thing, Value):
+            raise TypeError(f"a reference takes Values, got {brief(thing)} ({type(thing).__name__})")
+    if not isinstance(digits, int) or digits < 1:
+        raise ValueError(f"digits must be a positive integer, got {brief(digits)}")

@@ -1,0 +1,109 @@
+"""Whether a claimed derivative agrees with difference quotients: at smooth points, kinks, jumps and edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isfinite, isinf, isnan, nan
+from sys import float_info
+from typing import NamedTuple
+
+from autograd_mini.testing.differences import EPSILON, Estimate, Line, central, contradict, growth, jumps, one_sided
+
+PRECISE, DECISIVE = 1e-6, 1e-3
+
+
+class Verdict(NamedTuple):
+    """What differences say: the derivative lies between `low` and `high`, each known to within `error`.
+
+    At a smooth point the two are equal; at a kink they are the derivatives of the two sides, and whatever lies
+    between them is a subgradient.
+    """
+
+    low: float
+    high: float
+    error: float
+    place: str
+    passes: bool
+
+    def distance(self, claimed: float) -> float:
+        """How far a claimed derivative lies outside."""
+        if isnan(claimed) or isnan(self.low):
+            return nan
+        if self.low <= claimed <= self.high:
+            return 0.0
+        return self.low - claimed if claimed < self.low else claimed - self.high
+
+
+def judge(line: Line, index: int, claimed: float, *, noise: float, limit: float) -> Verdict:
+    """The verdict on a claimed derivative of result number `index`.
+
+    Args:
+        noise: how uncertain rounding makes the result.
+        limit: how many times the estimated error the claimed derivative may be off.
+    """
+    estimates: list[Estimate] = []
+    for step in line.steps():
+        estimates.append(central(line, index, step, noise))
+        best = _best(line, index, estimates, noise)
+        if len(estimates) > 1 and _is_known(line, index, best, noise, PRECISE) and _agrees(claimed, best, limit):
+            return _smooth(line, index, best, noise, True)
+    between: Verdict | None = None
+    for place, left, right in _sides(line, index, noise):
+        low, high = sorted((left.value, right.value))
+        error = max(left.error, right.error)
+        verdict = Verdict(low, high, error, place, low - limit * error <= claimed <= high + limit * error)
+        if high - low <= limit * error and isfinite(best.value) and place != "jump":
+            continue  # no kink: the central difference, which is more precise, decides
+        if verdict.passes:
+            return verdict
+        between = between or verdict
+    if between:
+        return between
+    if not _is_known(line, index, best, noise, DECISIVE):
+        return Verdict(best.value, best.value, best.error, "undecided", False)
+    return _smooth(line, index, best, noise, _agrees(claimed, best, limit))
+
+
+def _best(line: Line, index: int, estimates: Sequence[Estimate], noise: float) -> Estimate:
+    """The most precise estimate, of those that smaller steps do not contradict; of those that are known, if any."""
+    sound = [
+        each for each in estimates if not any(other.step < each.step and contradict(other, each) for other in estimates)
+    ]
+    known = [each for each in sound if _is_known(line, index, each, noise, DECISIVE)]
+    return min(known or sound, key=lambda each: each.error)
+
+
+def _smooth(line: Line, index: int, estimate: Estimate, noise: float, passes: bool) -> Verdict:
+    hidden = estimate.error > DECISIVE * abs(estimate.value) and not _is_known(line, index, estimate, 0.0, DECISIVE)
+    return Verdict(estimate.value, estimate.value, estimate.error, "rounding" if hidden else "smooth", passes)
+
+
+def _agrees(claimed: float, estimate: Estimate, limit: float) -> bool:
+    return abs(claimed - estimate.value) <= limit * estimate.error
+
+
+def _is_known(line: Line, index: int, estimate: Estimate, noise: float, precision: float) -> bool:
+    """Whether the error is small against the derivative, or against the slopes that numbers of the size of the
+    function's could have."""
+    if not isfinite(estimate.value):
+        return False
+    slope = (line.size(index, estimate.step) + noise / EPSILON) / estimate.step
+    return estimate.error <= max(float_info.min, precision * abs(estimate.value), 1e-3 * precision * slope)
+
+
+def _sides(line: Line, index: int, noise: float) -> Iterator[tuple[str, Estimate, Estimate]]:
+    """The derivatives of the two sides, from large steps to small ones; twice the same at the edge of a domain."""
+    infinite = [growth(line, index, side) for side in (-1.0, 1.0)]
+    for inside in (False, True):
+        for step in line.steps():
+            sides = [one_sided(line, index, side * step, noise, inside=inside) for side in (-1.0, 1.0)]
+            if any(map(isinf, infinite)) and not inside:
+                sides = [Estimate(x, 0.0, step) if isinf(x) else side for x, side in zip(infinite, sides)]
+            known = [side for side in sides if isinf(side.value) or _is_known(line, index, side, noise, PRECISE)]
+            undefined = [isnan(line(line.x + side * step * 2.0**-20, index)) for side in (-1.0, 1.0)]
+            if inside and not jumps(line, index, max((abs(side.value) for side in known), default=0.0), noise):
+                continue
+            if len(known) == 2:
+                yield ("jump" if inside else "kink"), known[0], known[1]
+            elif len(known) == 1 and any(undefined):
+                yield "edge of the domain", known[0], known[0]

@@ -1,0 +1,22 @@
+"""How precisely a derivative can be asked for: what one rounding of every operation, forward and backward, changes."""
+
+from random import Random
+
+from mpmath import mp
+
+from autograd_mini.testing.reference import chain_rule
+
+ROUNDING = 2.0**-52
+REPLAYS = 5
+
+
+def condition(y, xs):
+    """For each x, how the oracle's dy/dx changes at most when all results and contributions are off by one rounding."""
+    random = Random(0)
+    with mp.workdps(60):
+        exact = chain_rule(y, xs, lambda result: result)
+        changes = [mp.zero] * len(xs)
+        for _ in range(REPLAYS):
+            moved = chain_rule(y, xs, lambda result: result * (1 + random.choice((-1, 1)) * ROUNDING))
+            changes = [max(change, abs(a - b)) for change, a, b in zip(changes, exact, moved)]
+    return changes

@@ -1,0 +1,93 @@
+"""Random programs over the whole table, differentiated in every way there is."""
+
+import mpmath
+from hypothesis import assume, given, settings
+
+from autograd_mini import Value, gradients
+from autograd_mini.testing import (
+    GradientError,
+    check_gradients,
+    forward_derivative,
+    reference_gradient,
+    reference_value,
+    strategies,
+)
+from tests.properties.conditions import condition
+
+PROGRAMS = strategies.expressions(2)
+FEW = settings(max_examples=max(30, settings.default.max_examples // 10))
+
+REFERENCE = 1e-40  # what is left of the reference's 50 digits where terms of size 1 cancel
+
+
+def recorded(program):
+    xs = [Value(x, label=f"x{index}") for index, x in enumerate(program.point)]
+    return program(*xs), xs
+
+
+def smooth(program):
+    """The recorded program and its reference, unless it lies on a kink or a jump."""
+    y, xs = recorded(program)
+    expected = reference_gradient(y, xs)
+    assume(not any(map(mpmath.isnan, expected)))
+    return y, xs, expected
+
+
+def check(program, order=1):
+    """By differences; what fails next to a jump, where a rounding would change the derivative, does not count."""
+    y, xs, expected = smooth(program)
+    try:
+        check_gradients(program, *program.point, order=order)
+    except GradientError:
+        assume(all(change <= 1e-6 * (1 + abs(b)) for b, change in zip(expected, condition(y, xs))))
+        raise
+
+
+@given(PROGRAMS)
+def test_first_order_is_that_of_mpmath(program):
+    """To 1e-10 relative, or to what rounding every operation in its last place changes."""
+    y, xs, expected = smooth(program)
+    got = gradients(y, xs)
+    wrong = [abs(a - b) > 1e-10 * abs(b) for a, b in zip(got, expected)]
+    if any(wrong):
+        allowed = [1e-10 * abs(b) + 100 * change + REFERENCE for b, change in zip(expected, condition(y, xs))]
+        assert all(abs(a - b) <= limit for a, b, limit in zip(got, expected, allowed)), (got, expected, allowed)
+
+
+@given(PROGRAMS)
+def test_first_order_is_that_of_differences(program):
+    check(program)
+
+
+@given(PROGRAMS)
+def test_higher_order_mode_gives_the_same_numbers(program):
+    """`create_graph` spells the rules out as a graph; its numbers are those of the plain sweep, to rounding."""
+    y, xs, _ = smooth(program)
+    plain, graph = gradients(y, xs), gradients(y, xs, create_graph=True)
+    changes = condition(y, xs) if any(a != b.data for a, b in zip(plain, graph)) else [0.0] * len(xs)
+    for a, b, change in zip(plain, graph, changes):
+        assert abs(a - b.data) <= 1e-12 * abs(a) + 100 * float(change) + 1e-300
+
+
+@FEW
+@given(strategies.expressions(2, max_size=5))
+def test_second_order_is_that_of_differences(program):
+    _, _, expected = smooth(program)
+    assume(all(abs(b) < 1e6 for b in expected))
+    check(program, order=2)
+
+
+@FEW
+@given(PROGRAMS)
+def test_dual_numbers_agree_with_the_reference(program):
+    """Two ways through mpmath that share no walk: forward over the function, backward over its graph."""
+    y, _, expected = smooth(program)
+    forward = forward_derivative(program, *program.point)
+    with mpmath.workdps(50):
+        assert abs(forward - mpmath.fsum(expected)) <= 1e-40 * (1 + max(map(abs, expected)))
+    assert mpmath.almosteq(program(*map(mpmath.mpf, program.point)), reference_value(y), 1e-12, 1e-12)
+
+
+@given(strategies.expressions(3, max_size=25))
+def test_wide_and_deep_programs(program):
+    check(program)

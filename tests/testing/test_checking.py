@@ -1,0 +1,230 @@
+"""`check_gradients`: what it accepts, what it refuses, and what it says."""
+
+import math
+import pickle
+from math import inf, nan
+from random import Random
+
+import numpy as np
+import pytest
+
+from autograd_mini import (
+    Value,
+    asin,
+    cbrt,
+    clip,
+    exp,
+    floor,
+    frac,
+    log,
+    max,
+    maximum,
+    relu,
+    sigmoid,
+    sign,
+    sin,
+    softmax,
+    sqrt,
+    square,
+    tanh,
+    where,
+)
+from autograd_mini.testing import GradientError, check_gradients
+
+
+def only(report):
+    (comparison,) = report.comparisons
+    return comparison
+
+
+def test_structures_and_names():
+    def loss(parameters, x):
+        return [(parameters["W"] @ x).sum(), parameters["b"][0] * 2.0]
+
+    report = check_gradients(loss, {"W": np.ones((2, 2)), "b": (3.0,)}, np.array([1.0, 2.0]))
+    names = [each.component for each in report.comparisons]
+    assert len(names) == 14
+    assert names[0] == "∂loss[0]/∂parameters['W'][0, 0]"
+    assert {"∂loss[1]/∂parameters['b'][0]", "∂loss[0]/∂x[1]"} <= set(names)
+
+
+def test_vector_results():
+    assert len(check_gradients(lambda x: softmax(x), [1.0, 2.0, 3.0], order=2).comparisons) == 9 + 27
+
+
+def test_third_order_compares_all_mixed_derivatives():
+    report = check_gradients(lambda x, y: sin(x) * exp(y) * y, 0.5, 0.25, order=3)
+    assert [each.component.split("/")[0] for each in report.comparisons] == (
+        ["∂<lambda>"] * 2 + ["∂²<lambda>"] * 4 + ["∂³<lambda>"] * 8
+    )
+
+
+def test_a_number_that_depends_on_nothing():
+    assert only(check_gradients(lambda x: 3.0, 1.0)).verdict.low == 0.0
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "interval", "place"),
+    [
+        (relu, 0.0, (0.0, 1.0), "kink"),
+        (lambda x: maximum(3.0 * x, x), 0.0, (1.0, 3.0), "kink"),
+        (lambda x: max([x, 2.0, -x]), 2.0, (0.0, 1.0), "kink"),
+        (lambda x: clip(x, -1.0, 1.0), 1.0, (0.0, 1.0), "kink"),
+        (floor, 2.0, (0.0, 0.0), "jump"),
+        (sign, 0.0, (0.0, 0.0), "jump"),
+        (lambda x: x % 3.0, 6.0, (1.0, 1.0), "jump"),
+        (lambda y: 6.0 % y, 3.0, (-2.0, -1.0), "jump"),
+        (sqrt, 0.0, (inf, inf), "edge of the domain"),
+        (asin, 1.0, (inf, inf), "edge of the domain"),
+        (lambda x: where(x >= 1.0, log(x), nan), 1.0, (1.0, 1.0), "edge of the domain"),
+        (cbrt, 0.0, (inf, inf), "kink"),
+        (square, 0.0, (0.0, 0.0), "smooth"),
+    ],
+)
+def test_special_points(f, x, interval, place):
+    verdict = only(check_gradients(f, x)).verdict
+    assert (verdict.low, verdict.high) == pytest.approx(interval, abs=1e-9)
+    assert verdict.place == place
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "claimed", "passes"),
+    [
+        (relu, 0.0, 0.0, True),
+        (relu, 0.0, 0.5, True),
+        (relu, 0.0, 1.0, True),
+        (relu, 0.0, 1.001, False),
+        (relu, 0.0, -0.001, False),
+        (abs, 0.0, -1.0, True),
+        (abs, 0.0, -1.001, False),
+        (sqrt, 0.0, 1e9, False),
+        (sqrt, 0.0, -inf, False),
+        (floor, 2.0, 1e-3, False),
+        (sin, 1.0, nan, False),
+        (sin, 1.0, inf, False),
+        (lambda x: maximum(x, 2.03), 2.0, 1.0, False),  # a kink near by is none at the point
+        (lambda x: maximum(x, 2.0001), 2.0, 0.5, False),
+        (lambda x: maximum(x, 2.0001), 2.0, 0.0, True),
+    ],
+)
+def test_claims_at_special_points(f, x, claimed, passes):
+    if passes:
+        assert only(check_gradients(f, x, gradient=lambda x: claimed)).claimed == claimed
+    else:
+        with pytest.raises(GradientError):
+            check_gradients(f, x, gradient=lambda x: claimed)
+
+
+@pytest.mark.parametrize("error", [1e-2, 1e-5, 1e-9])
+def test_how_small_an_error_is_seen(error):
+    with pytest.raises(GradientError, match="times the estimated error"):
+        check_gradients(sin, 1.0, gradient=lambda x: math.cos(x) * (1.0 + error))
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: sin(1e6 * x), 1.0),
+        (sin, 1e8),
+        (lambda x: x * x, 1e8),
+        (exp, 1e-8),
+        (log, 1e-8),
+        (lambda x: (x + 1e8) - 1e8, 1.0),
+        (lambda x: 1.0 + 1e-9 * tanh(x), 0.5),
+        (lambda x: 1.0 / x, 1e-6),
+        (lambda x: x * 3.6e-303, 3.6e-303),  # the product underflows
+    ],
+)
+def test_scales(f, x):
+    assert only(check_gradients(f, x)).verdict.place == "smooth"
+
+
+def test_steps_are_no_period_of_the_function():
+    """Next to a jump, this once seemed flat: its values at x ± 2⁻ᵏ agree."""
+    x = 1.9999999999999996
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda x: frac(4.0 * x) ** -1.0, x, gradient=lambda x: 0.0)
+    assert caught.value.report.failures[0].verdict.place in ("undecided", "kink", "jump")
+
+
+def test_what_rounding_hides_is_said_to_be_hidden():
+    comparison = only(check_gradients(lambda x: log(sigmoid(x)), 40.0))
+    assert comparison.sentence() == "agrees, as far as the function's rounding lets one see"
+
+
+def test_what_does_not_converge_fails():
+    with pytest.raises(GradientError, match="undecided: the differences do not converge"):
+        check_gradients(lambda x: Random(x).random(), 1.0, gradient=lambda x: 0.0)
+
+
+def test_functions_of_python_math_and_their_domain():
+    assert only(check_gradients(math.log, 0.125, gradient=lambda x: 1 / x)).verdict.place == "smooth"
+    assert only(check_gradients(math.acos, -1.0, gradient=lambda x: -inf)).verdict.place == "edge of the domain"
+
+
+def test_the_message():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda w, x: w * x, 2.0, 3.0, gradient=lambda w, x: (x, 2 * w))
+    first, point, *table = str(caught.value).splitlines()
+    assert first == "1 of 2 derivatives of <lambda> failed: gradient=<lambda> against extrapolated differences"
+    assert point == "at w = 2.0, x = 3.0"
+    assert table[0].split("  ")[0] == "derivative"
+    assert "gradient=<lambda>" in table[0]
+    assert "differences ± error" in table[0]
+    assert table[1].startswith("∂<lambda>/∂x")
+    assert "times the estimated error" in table[1]
+    assert isinstance(caught.value, AssertionError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_the_message_shows_the_expression():
+    def halved(out, x):
+        return (0.5 * x,)
+
+    from autograd_mini.primitives import Primitive
+
+    wrong = Primitive("wrong", lambda x: x * x, halved)
+    with pytest.raises(GradientError, match=r"of tanh\(wrong\(x\)\)"):
+        check_gradients(lambda x: wrong(x).tanh(), 0.5)
+
+
+def test_a_long_table_is_cut():
+    with pytest.raises(GradientError, match="… and 28 more"):
+        check_gradients(lambda x: sum(x), [1.0] * 40, gradient=lambda x: [2.0] * 40)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "sentence"),
+    [
+        ((3.0, 1.0), {}, TypeError, "takes a function"),
+        ((sin,), {}, TypeError, "needs the point"),
+        ((sin, "x"), {}, TypeError, "holds 'x'"),
+        ((sin, 1.0), {"order": 4}, ValueError, "order must be 1, 2 or 3"),
+        ((sin, 1.0), {"limit": 0}, ValueError, "limit must be"),
+        ((sin, 1.0), {"gradient": 1.0}, TypeError, "gradient must be a function"),
+        ((sin, 1.0), {"gradient": math.cos, "order": 2}, ValueError, "order 1 only"),
+        ((sin, 1.0), {"gradient": lambda x: [1.0, 2.0]}, ValueError, "one derivative for each"),
+        ((log, -1.0), {}, ValueError, "gives nan here"),
+        ((lambda x: "text", 1.0), {}, TypeError, "the result of <lambda> holds"),
+    ],
+)
+def test_refusals(arguments, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        check_gradients(*arguments, **options)
+
+
+def test_a_random_function_is_refused():
+    calls = []
+
+    def noisy(x):
+        calls.append(x)
+        return x * len(calls)
+
+    with pytest.raises(ValueError, match="another result when called again"):
+        check_gradients(noisy, 1.0)
+
+
+def test_inputs_that_are_values_stay_as_they_are():
+    x = Value(2.0)
+    check_gradients(lambda x: x * x, x, order=2)
+    assert (x.grad, x.label) == (0.0, "")

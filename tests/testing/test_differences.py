@@ -1,0 +1,44 @@
+"""Extrapolated differences keep their promise: the estimated error bounds the true one."""
+
+import math
+
+import pytest
+from hypothesis import given
+
+from autograd_mini import Value
+from autograd_mini.testing import strategies
+from autograd_mini.testing.differences import Line, central, one_sided
+from autograd_mini.testing.rounding import rounding_noise
+
+FUNCTIONS = [
+    (math.sin, math.cos),
+    (math.exp, math.exp),
+    (math.atan, lambda x: 1 / (1 + x * x)),
+    (lambda x: math.exp(-x * x), lambda x: -2 * x * math.exp(-x * x)),
+    (lambda x: x**5 - 3 * x, lambda x: 5 * x**4 - 3),
+]
+
+
+@pytest.mark.parametrize(("f", "slope"), FUNCTIONS)
+@given(x=strategies.values())
+def test_the_error_is_within_ten_estimates_and_small(f, slope, x):
+    line = Line(lambda x: [f(x)], x)
+    found = central(line, 0, 0.25, 0.0)
+    assert abs(found.value - slope(x)) <= 10.0 * found.error
+    assert found.error <= 1e-9 * (1.0 + abs(slope(x)))
+    for side in (-0.25, 0.25):
+        found = one_sided(line, 0, side, 0.0)
+        assert abs(found.value - slope(x)) <= 10.0 * found.error
+        assert found.error <= 1e-6 * (1.0 + abs(slope(x)))
+
+
+def test_a_plateau_further_off_does_not_count():
+    line = Line(lambda x: [min(abs(x - 1.0), 0.01)], 1.0)
+    assert one_sided(line, 0, 0.25, 0.0).value == pytest.approx(1.0, abs=1e-6)
+
+
+def test_noise_is_that_of_the_operations():
+    x = Value(3.0)
+    large, none, number = rounding_noise([(x + 1e10) - 1e10, x, 5.0])
+    assert 1e-7 < large < 1e-5
+    assert (none, number) == (0.0, 0.0)
