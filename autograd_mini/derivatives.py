@@ -41,7 +41,7 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     >>> gradients(first, [x])
     [12.0]
     """
-    for thing in (y, *xs):
+    for thing in (y, *(xs if hasattr(xs, "__iter__") else [f"{brief(xs)} in place of a list"])):
         if not isinstance(thing, Value):
             raise TypeError(f"gradients takes Values, got {brief(thing)} ({type(thing).__name__})")
     order = topological_order(y)
@@ -151,6 +151,8 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
     @wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
+        if len(args) < 2:
+            raise TypeError(f"hvp of {_name(f)} takes its arguments and then the vector, got {len(args)} argument(s)")
         *args_of_f, vector = args
         direction, given = flatten(vector, "the vector")
 

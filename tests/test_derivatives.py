@@ -217,3 +217,11 @@ class TestHessian:
 
     def test_of_a_product_with_zeros_anywhere(self):
         assert hessian(am.prod)([0.0, 0.0, 3.0]) == [[0.0, 3.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_misplaced_arguments_are_named():
+    x = Value(1.0)
+    with pytest.raises(TypeError, match="gradients takes Values, got .*in place of a list"):
+        gradients(x * x, x)
+    with pytest.raises(TypeError, match=r"hvp of rosenbrock takes its arguments and then the vector, got 1 argument"):
+        hvp(rosenbrock)([1.0, 2.0])

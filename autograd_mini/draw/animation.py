@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import overload
 
@@ -69,7 +70,7 @@ class Animation(Sequence[Drawing]):
         ending = os.path.splitext(path)[1].lower()
         if not ending:
             return self._save_folder(path, image_format)
-        if not seconds > 0:
+        if not isinstance(seconds, (int, float)) or not 0.0 < seconds < inf:
             raise ValueError(f"seconds must be a positive number, got {seconds!r}")
         if ending == ".svg":
             content = _animated_svg([frame._repr_svg_() for frame in self], seconds).encode()

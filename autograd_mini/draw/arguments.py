@@ -16,6 +16,8 @@ def values_of(things: Iterable[Value | Iterable[Value]], taker: str) -> list[Val
     Raises:
         TypeError: there is something else.
     """
+    if isinstance(things, Value) or not hasattr(things, "__iter__"):
+        things = [things]  # type: ignore[list-item]
     values: dict[Value, None] = {}
     for thing in things:
         items = [thing] if isinstance(thing, Value) or not hasattr(thing, "__iter__") else thing

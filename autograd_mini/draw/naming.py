@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
+from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
 NESTING = 3
@@ -32,7 +33,9 @@ def label_locals() -> None:
 
 def naming(names: Mapping[str, object] | None) -> Callable[[Value], str]:
     """The function that gives a Value's name: its label, else that of the variable among `names` that holds it."""
-    known = _names(names or {})
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"names must map names to Values, as locals() does, got {brief(names)}")
+    known = _names({str(name): thing for name, thing in (names or {}).items()})
     return lambda value: str(value.label) or known.get(value, "")
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.animation import Animation
-from autograd_mini.draw.arguments import check_options, results_of, values_of
+from autograd_mini.draw.arguments import check_options, values_of
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.escaping import width_in_points
 from autograd_mini.draw.formulas import cut
@@ -19,6 +19,7 @@ from autograd_mini.draw.naming import naming
 from autograd_mini.draw.numbers import number_formatter
 from autograd_mini.draw.picture import Box, Picture, Row
 from autograd_mini.observing import Observer
+from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
 NAME, LINES = 20, 8
@@ -98,7 +99,7 @@ def draw_steps(
     ∂y/∂w = ∂y/∂z1 · ∂z1/∂w = 44.36 · 3 = 133.1
     ∂y/∂x = ∂y/∂z1 · ∂z1/∂x = 44.36 · 2 = 88.72
     """
-    roots = results_of([y], "draw_steps")
+    (y,) = roots = values_of([y] if isinstance(y, Value) else [f"{brief(y)} in place of one"], "draw_steps")
     check_options(direction, max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)

@@ -154,7 +154,7 @@ class MLP(Module):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        if isinstance(widths, (str, int)) or not len(widths):
+        if isinstance(widths, str) or not hasattr(widths, "__len__") or not len(widths):
             raise ValueError(f"widths must list the width of each layer, such as [16, 10], got {brief(widths)}")
         find_activation(activation)  # a mistake counts even where there is one layer only
         sizes = [n_inputs, *widths]
@@ -206,8 +206,8 @@ def as_generator(random: int | Random) -> Random:
     """A generator from a seed, or the generator itself."""
     if isinstance(random, Random):
         return random
-    if isinstance(random, int):
-        return Random(random)
+    if isinstance(random, Integral):
+        return Random(int(random))
     raise TypeError(f"random takes a seed (an int) or a random.Random, got {brief(random)}")
 
 

@@ -162,12 +162,15 @@ def growth(line: Line, index: int, side: float) -> float:
     return (inf if quotients[0] > 0.0 else -inf) if grows else nan
 
 
-def jumps(line: Line, index: int, slope: float, noise: float) -> bool:
-    """Whether the function is discontinuous at x: close by, it differs by more than slopes explain."""
-    near = 2.0**-30 * (abs(line.x) or 1.0)
+def jumps(line: Line, index: int, noise: float) -> bool:
+    """Whether the function is discontinuous at x: it changes as much over a tiny distance as over a small one."""
+    small = 2.0**-30 * (abs(line.x) or 1.0)
     here = line(line.x, index)
-    change = max(abs(line(line.x + side * near, index) - here) for side in (-1.0, 1.0))
-    return change > 1e3 * (near * abs(slope) + noise + EPSILON * abs(here))
+    for side in (-small, small):
+        change, closer = (abs(line(line.x + distance, index) - here) for distance in (side, side * 2.0**-8))
+        if closer > 0.5 * change and closer > 10.0 * _rounding(here, here, noise):
+            return True
+    return False
 
 
 def _rounding(x: float, y: float, noise: float) -> float:

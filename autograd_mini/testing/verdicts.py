@@ -101,7 +101,7 @@ def _sides(line: Line, index: int, noise: float) -> Iterator[tuple[str, Estimate
                 sides = [Estimate(x, 0.0, step) if isinf(x) else side for x, side in zip(infinite, sides)]
             known = [side for side in sides if isinf(side.value) or _is_known(line, index, side, noise, PRECISE)]
             undefined = [isnan(line(line.x + side * step * 2.0**-20, index)) for side in (-1.0, 1.0)]
-            if inside and not jumps(line, index, max((abs(side.value) for side in known), default=0.0), noise):
+            if inside and not jumps(line, index, noise):
                 continue
             if len(known) == 2:
                 yield ("jump" if inside else "kink"), known[0], known[1]

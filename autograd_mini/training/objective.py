@@ -98,8 +98,8 @@ class Objective:
         return fsum(divergences) / n, {name: fsum(numbers) / n for name, numbers in scores.items()}
 
     def try_out(self, examples: Sequence[Example], name: str) -> None:
-        """Refuse what will not work, before any work: one example is run. An MLP's output has the same length
-        for all, so that all inputs are counted and all labels tried on it.
+        """Refuse what will not work, before any work: one example is run, and all labels are tried on its output
+        unless the divergence is a function of the user's own. The inputs of an MLP are counted.
 
         Raises:
             ValueError: an input, a label or the divergence does not fit the model.
@@ -107,7 +107,8 @@ class Objective:
         if isinstance(self.model, MLP):
             _count_inputs(examples, self.model.layers[0].n_inputs, name)
         z = None
-        for index, (x, d) in enumerate(examples if isinstance(self.model, MLP) else examples[:1]):
+        tries_all = isinstance(self.model, MLP) or isinstance(self.divergence, Divergence)
+        for index, (x, d) in enumerate(examples if tries_all else examples[:1]):
             try:
                 z = self._forward(x) if index == 0 else z
                 divergence = self._divergence(z, d)

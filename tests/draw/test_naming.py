@@ -1,9 +1,10 @@
 """Values labelled by the variables that hold them."""
 
 import numpy
+import pytest
 
 from autograd_mini import Value
-from autograd_mini.draw import label_locals
+from autograd_mini.draw import draw, label_locals
 
 
 def test_variables_and_places_in_containers():
@@ -33,3 +34,12 @@ def test_a_variable_goes_before_a_container():
     x = xs[0]
     label_locals()
     assert x.label == "x"
+
+
+def test_names_must_be_a_mapping():
+    x = Value(1.0)
+    with pytest.raises(TypeError, match="names must map names to Values, as locals"):
+        draw(x * x, names=["x"])
+    with pytest.raises(TypeError, match="draw's parameters takes Values, got 5"):
+        draw(x * x, parameters=5)
+    assert draw(x * x, parameters=x).source == draw(x * x, parameters=[x]).source

@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from autograd_mini import Value
-from autograd_mini.nn import MLP, Module, kl_sigmoid, kl_softmax, squared_error
+from autograd_mini.nn import MLP, Module, Sequential, kl_sigmoid, kl_softmax, squared_error
 from autograd_mini.optim import SGD
 from autograd_mini.training import fit, pairs
 
@@ -172,3 +172,11 @@ def test_inputs_need_not_be_numbers():
     fit(model, [("cat", 3.0), ("dog", 4.0)], squared_error, SGD(model.parameters(), 1.0), epochs=60)
     assert model.weights["cat"].data == pytest.approx(3.0)
     assert model.weights["dog"].data == pytest.approx(4.0)
+
+
+def test_labels_are_tried_before_any_work_whatever_the_model():
+    model = Sequential(network())
+    before = model.state_dict()
+    with pytest.raises(ValueError, match="example 2 of data does not fit: a label must be a class from 0 to 2, got 5"):
+        fit(model, [*GOOD, ([0.0, 0.0], 5)], kl_softmax, batch_size=1, shuffle=False, epochs=1)
+    assert model.state_dict() == before
