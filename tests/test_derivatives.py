@@ -191,10 +191,6 @@ class TestJacobian:
 
 
 class TestHessian:
-    @pytest.mark.parametrize("y", [2.0, 3.0, 2.5])
-    def test_of_a_power_at_zero(self, y):
-        assert hessian(lambda v: v[0] ** v[1])([0.0, y]) == [[2.0 if y == 2.0 else 0.0, 0.0], [0.0, 0.0]]
-
     @given(POINTS)
     def test_against_the_known_hessian(self, point):
         expected = scipy_optimize.rosen_hess(np.array(point))

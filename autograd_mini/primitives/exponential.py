@@ -9,10 +9,6 @@ from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import div, reciprocal, scale, square
 from autograd_mini.primitives.primitive import POSITIVE, REAL, Primitive, auxiliary_row, row
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 LN2, LOG2_E, LOG10_E = math.log(2.0), 1.0 / math.log(2.0), 1.0 / math.log(10.0)
 
 exp = row("exp", ieee.total(math.exp), lambda out, x: (out,), doc="eˣ.", example="exp(1.0) == 2.718281828459045")
@@ -75,32 +71,12 @@ cbrt = row(
 pow_: Primitive = row(
     "pow",
     ieee.power,
-    lambda out, x, y: (scale(y, pow_(x, y - 1.0)), pow_log(x, y)),
+    lambda out, x, y: (scale(y, pow_(x, y - 1.0)), scale(out, log(x))),
     arity=2,
     domain=(POSITIVE, REAL),
     symbol="**",
     doc="x to the power y, as C99's pow: nan for a negative x with a fractional y, x⁰ = 1 for every x.",
     example="pow(2.0, 10.0) == 1024.0",
-)
-
-
-def _pow_log(x: float, y: float, times: int = 1) -> float:
-    return 0.0 if x == 0.0 and y > 0.0 else scale(ieee.power(x, y), ieee.power(log(x), times))
-
-
-def _pow_log_partials(out: Any, x: Any, y: Any, times: int = 1) -> tuple[Any, Any]:
-    before = pow_(x, y - 1.0) if times == 1 else pow_log.variant(times=times - 1)(x, y - 1.0)
-    towards_x = scale(y, pow_log.variant(times=times)(x, y - 1.0)) + times * before
-    return towards_x, pow_log.variant(times=times + 1)(x, y)
-
-
-pow_log: Primitive = auxiliary_row(
-    "pow_log",
-    _pow_log,
-    _pow_log_partials,
-    arity=2,
-    domain=(POSITIVE, REAL),
-    doc="xʸ·(log x)ⁿ within rules, the n-th derivative of xʸ towards y: 0 at x = 0 for y > 0, in every order.",
 )
 
 

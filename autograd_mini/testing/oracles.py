@@ -171,7 +171,6 @@ TWINS: dict[str, Callable[..., Any]] = {
     "scale": lambda x, y: x * y,
     "ratio": lambda x, y: x / y,
     "one_minus_square": lambda x: 1 - x * x,
-    "pow_log": lambda x, y: mpf(0) if x == 0 and y > 0 else mpmath.power(x, y) * mpmath.log(x),
     "sech": mpmath.sech,
     "softmax_rest": _softmax_rest,
 }

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import isfinite, isinf, isnan, nan
-from sys import float_info
 from typing import NamedTuple
 
-from autograd_mini.testing.differences import EPSILON, Estimate, Line, central, contradict, growth, jumps, one_sided
+from autograd_mini.testing.differences import (
+    EPSILON,
+    SMALLEST,
+    Estimate,
+    Line,
+    central,
+    contradict,
+    growth,
+    jumps,
+    one_sided,
+)
 
 PRECISE, DECISIVE = 1e-6, 1e-3
 
@@ -87,8 +96,9 @@ def _is_known(line: Line, index: int, estimate: Estimate, noise: float, precisio
     function's could have."""
     if not isfinite(estimate.value):
         return False
-    slope = (line.size(index, estimate.step) + noise / EPSILON) / estimate.step
-    return estimate.error <= max(float_info.min, precision * abs(estimate.value), 1e-3 * precision * slope)
+    slope = (line.size(index, estimate.step) + (noise + SMALLEST) / EPSILON) / estimate.step
+    underflow = 1e4 * SMALLEST / estimate.step
+    return estimate.error <= max(underflow, precision * abs(estimate.value), 1e-3 * precision * slope)
 
 
 def _sides(line: Line, index: int, noise: float) -> Iterator[tuple[str, Estimate, Estimate]]:
