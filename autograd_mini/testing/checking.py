@@ -110,19 +110,21 @@ def check(
         )
     report = Report(source, function, list(zip(names, point)), _expression(results))
     components = result_names(function, len(results))
+    noise = rounding_noise(results)
     for level in range(1, order + 1):
-        noise = rounding_noise(results)
         derivatives = [d for y in results for d in _gradient(y, xs)] if claimed is None else claimed
+        own_noise = rounding_noise(derivatives)
         for j in range(len(point)):
             line = Line(_along(evaluate, reset, point, j, level - 1), point[j])
             for i in range(len(results)):
                 derivative = float(derivatives[i * len(point) + j])
-                verdict = judge(line, i, derivative, noise=noise[i], limit=limit)
+                uncertain = own_noise[i * len(point) + j]
+                verdict = judge(line, i, derivative, noise=noise[i], own_noise=uncertain, limit=limit)
                 report.comparisons.append(Comparison(_component(components[i], names[j]), derivative, verdict))
         if report.failures:
             raise GradientError(report)
         components = [_component(component, name) for component in components for name in names]
-        results = list(derivatives)
+        results, noise = list(derivatives), own_noise
     return report
 
 

@@ -12,7 +12,7 @@ EPSILON = float_info.epsilon
 SMALLEST = 5e-324
 HALVINGS = 9
 COLUMNS = 6
-LARGEST_GAIN = 256.0
+LARGEST_GAIN = 64.0
 """From column to column the estimated error falls by no more, so that a chance agreement counts for little."""
 
 
@@ -59,8 +59,8 @@ class Line:
         They are 19/64 of powers of 2: x ± h is exact in most cases, and 2h no period of functions such as `% 1`.
         """
         size = _power_of_two(abs(self.x)) if self.x else 1.0
-        sizes = [1.0, size, *(ldexp(max(size, 1.0), -8 * k) for k in (1, 2, 3))]
-        found = [size * 19.0 / 64.0 for size in sizes]
+        smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in (1, 2, 3))
+        found = [each * 19.0 / 64.0 for each in (1.0, size, *smaller)]
         return [h for h in dict.fromkeys(found) if self.x + ldexp(h, -HALVINGS) != self.x]
 
 
@@ -71,7 +71,9 @@ def central(line: Line, index: int, step: float, noise: float) -> Estimate:
         right, left = line.x + h, line.x - h
         above, below = line(right, index), line(left, index)
         width = right - left
-        return (above - below) / width, _rounding(above, below, noise) / width
+        bend = abs(above - line(line.x, index) + below - line(line.x, index)) / h
+        off_centre = EPSILON * max(abs(line.x), h) / h  # of the points, against the step
+        return (above - below) / width, _rounding(above, below, noise) / width + bend * off_centre
 
     return extrapolate(quotient, step, power=2)
 

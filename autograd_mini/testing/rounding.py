@@ -50,5 +50,6 @@ def _replay(order: Sequence[Value], random: Random) -> dict[Value, float]:
             results[node] = node.data
             continue
         out = node.operation.forward(*[results[parent] for parent in node.parents])
-        results[node] = out * (1.0 + random.choice((-1.0, 1.0)) * float_info.epsilon)
+        # Not all by the same amount: equal errors would cancel.
+        results[node] = out * (1.0 + random.choice((-1.0, 1.0)) * random.uniform(0.5, 1.0) * float_info.epsilon)
     return results

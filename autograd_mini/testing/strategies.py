@@ -29,11 +29,15 @@ ACTIVATIONS = ("tanh", "sigmoid", "softplus", "relu", "silu", "gelu")
 def values(*, low: float = -4.0, high: float = 4.0) -> st.SearchStrategy[float]:
     """Floats in [low, high], halves and whole numbers among them; they shrink towards 0 or towards `low`.
 
+    If 0 lies between the bounds, none is nearer to it than 1e-9 but 0 itself: next to a kink no difference could
+    tell the sides apart.
+
     Raises:
         ValueError: the bounds are not finite numbers in ascending order.
     """
     _require(_is_number(low) and _is_number(high) and low < high, f"values needs finite low < high, got {low}, {high}")
-    floats = st.floats(low, high, allow_subnormal=False).map(lambda x: x + 0.0)  # no -0.0
+    nearest = 1e-9 if low <= 0.0 <= high else 0.0
+    floats = st.floats(low, high, allow_subnormal=False).map(lambda x: x if abs(x) > nearest else 0.0)
     first, last = -floor(-2.0 * low), floor(2.0 * high)
     if first > last:
         return floats

@@ -43,23 +43,28 @@ class Verdict(NamedTuple):
         return self.low - claimed if claimed < self.low else claimed - self.high
 
 
-def judge(line: Line, index: int, claimed: float, *, noise: float, limit: float) -> Verdict:
+def judge(line: Line, index: int, claimed: float, *, noise: float, limit: float, own_noise: float = 0.0) -> Verdict:
     """The verdict on a claimed derivative of result number `index`.
 
     Args:
         noise: how uncertain rounding makes the result.
         limit: how many times the estimated error the claimed derivative may be off.
+        own_noise: how uncertain rounding makes the claimed derivative itself; it counts as part of the error.
     """
+
+    def agrees(estimate: Estimate) -> bool:
+        return abs(claimed - estimate.value) <= limit * (estimate.error + own_noise)
+
     estimates: list[Estimate] = []
     for step in line.steps():
         estimates.append(central(line, index, step, noise))
         best = _best(line, index, estimates, noise)
-        if len(estimates) > 1 and _is_known(line, index, best, noise, PRECISE) and _agrees(claimed, best, limit):
-            return _smooth(line, index, best, noise, True)
+        if len(estimates) > 1 and _is_known(line, index, best, noise, PRECISE) and agrees(best):
+            return _smooth(line, index, best, noise, own_noise, True)
     between: Verdict | None = None
     for place, left, right in _sides(line, index, noise):
         low, high = sorted((left.value, right.value))
-        error = max(left.error, right.error)
+        error = max(left.error, right.error) + own_noise
         verdict = Verdict(low, high, error, place, low - limit * error <= claimed <= high + limit * error)
         if high - low <= limit * error and isfinite(best.value) and place != "jump":
             continue  # no kink: the central difference, which is more precise, decides
@@ -70,7 +75,7 @@ def judge(line: Line, index: int, claimed: float, *, noise: float, limit: float)
         return between
     if not _is_known(line, index, best, noise, DECISIVE):
         return Verdict(best.value, best.value, best.error, "undecided", False)
-    return _smooth(line, index, best, noise, _agrees(claimed, best, limit))
+    return _smooth(line, index, best, noise, own_noise, agrees(best))
 
 
 def _best(line: Line, index: int, estimates: Sequence[Estimate], noise: float) -> Estimate:
@@ -82,13 +87,11 @@ def _best(line: Line, index: int, estimates: Sequence[Estimate], noise: float) -
     return min(known or sound, key=lambda each: each.error)
 
 
-def _smooth(line: Line, index: int, estimate: Estimate, noise: float, passes: bool) -> Verdict:
+def _smooth(line: Line, index: int, estimate: Estimate, noise: float, own_noise: float, passes: bool) -> Verdict:
     hidden = estimate.error > DECISIVE * abs(estimate.value) and not _is_known(line, index, estimate, 0.0, DECISIVE)
-    return Verdict(estimate.value, estimate.value, estimate.error, "rounding" if hidden else "smooth", passes)
-
-
-def _agrees(claimed: float, estimate: Estimate, limit: float) -> bool:
-    return abs(claimed - estimate.value) <= limit * estimate.error
+    return Verdict(
+        estimate.value, estimate.value, estimate.error + own_noise, "rounding" if hidden else "smooth", passes
+    )
 
 
 def _is_known(line: Line, index: int, estimate: Estimate, noise: float, precision: float) -> bool:

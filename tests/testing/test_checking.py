@@ -15,6 +15,7 @@ from autograd_mini import (
     clip,
     exp,
     floor,
+    fmod,
     frac,
     log,
     max,
@@ -132,7 +133,10 @@ def test_how_small_an_error_is_seen(error):
         (lambda x: (x + 1e8) - 1e8, 1.0),
         (lambda x: 1.0 + 1e-9 * tanh(x), 0.5),
         (lambda x: 1.0 / x, 1e-6),
+        (lambda y: fmod(-2.1255851070508135, y * 1e8) * 1e-8, 3.5407442288439683e-09),  # a jump near by
         (square, 5e-238),
+        (floor, 6.7e-143),
+        (lambda x: x // 2.0, 2e-250),
         (lambda x: x * 3.6e-303, 3.6e-303),  # the product underflows
     ],
 )
