@@ -8,7 +8,7 @@ import operator
 from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
 from autograd_mini.graph import topological_order
-from autograd_mini.primitives import TABLE, to_float
+from autograd_mini.primitives import TABLE, is_real, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def _operand(number: Any) -> Any:
     """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
     if isinstance(number, Value):
         return number
+    if not is_real(type(number)):
+        return None
     try:
         return _constant(to_float(number, "Value"))
     except TypeError:

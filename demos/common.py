@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+
+from autograd_mini.files import write_whole
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; lines and markers differ as well.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -45,7 +48,7 @@ def timed(what: str) -> Iterator[None]:
 
 def save_figure(figure: plt.Figure, path: Path) -> None:
     """Write the figure whole or not at all."""
-    part = path.with_name(f".{path.name}")
-    figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight")
-    part.replace(path)
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    write_whole(path, content.getvalue())
     plt.close(figure)

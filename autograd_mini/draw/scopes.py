@@ -31,12 +31,8 @@ class Scopes(Observer):
     def __init__(self, model: Module) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"scopes are those of a Module, got {brief(model)} ({type(model).__name__})")
-        self.modules: dict[str, Module] = {}
-        self._path_by_id: dict[int, str] = {}  # modules need not be hashable
-        for path, module in model.named_modules():
-            if id(module) not in self._path_by_id:
-                self._path_by_id[id(module)] = path
-                self.modules[path] = module
+        self.modules = dict(model.named_modules())
+        self._path_by_id = {id(module): path for path, module in self.modules.items()}  # they need not be hashable
         self.paths = {parameter: self._owner(path) for path, parameter in model.named_parameters()}
         self.parameters = dict.fromkeys(self.paths).keys()
 

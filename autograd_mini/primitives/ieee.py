@@ -68,18 +68,16 @@ def floor_divide(x: float, y: float) -> float:
     return x // y if y else divide(x, y)
 
 
-def fmod(x: float, y: float) -> float:
-    try:
-        return math.fmod(x, y)
-    except ValueError:
-        return nan
+def nan_outside(function: Callable[[float, float], float]) -> Callable[[float, float], float]:
+    """A function of two arguments with nan outside its domain."""
 
+    def forward(x: float, y: float) -> float:
+        try:
+            return function(x, y)
+        except ValueError:
+            return nan
 
-def remainder(x: float, y: float) -> float:
-    try:
-        return math.remainder(x, y)
-    except ValueError:
-        return nan
+    return forward
 
 
 def ldexp(x: float, exponent: float) -> float:

@@ -31,13 +31,13 @@ def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> P
 
 
 @selector
-def _at_least(x: float, y: float) -> float:
+def at_least(x: float, y: float) -> float:
     """1 if x ≥ y, or if x is nan."""
     return 0.0 if x < y else 1.0
 
 
 @selector
-def _step(x: float, at_zero: float) -> float:
+def step(x: float, at_zero: float) -> float:
     """The slope of relu."""
     return at_zero if x == 0.0 else 0.0 if x < 0.0 else 1.0
 
@@ -48,7 +48,7 @@ def _is_true(x: float) -> float:
 
 
 @selector
-def _first_equal(out: float, *xs: float) -> tuple[float, ...]:
+def first_equal(out: float, *xs: float) -> tuple[float, ...]:
     """1 for the first of `xs` that is `out` (nan is nan), 0 for the others."""
     first = next(i for i, x in enumerate(xs) if x == out or (isnan(x) and isnan(out)))
     return *(0.0,) * first, 1.0, *(0.0,) * (len(xs) - first - 1)
@@ -71,8 +71,6 @@ def smallest(*xs: float) -> float:
     """The minimum; nan if any is nan."""
     return math.nan if any(map(isnan, xs)) else min(xs)
 
-
-at_least, step, first_equal = _at_least, _step, _first_equal
 
 floor = _step_row("floor", ieee.rounding(math.floor), "The largest integer ≤ x.", "floor(-1.5) == -2.0")
 ceil = _step_row("ceil", ieee.rounding(math.ceil), "The smallest integer ≥ x.", "ceil(-1.5) == -1.0")
@@ -114,7 +112,7 @@ mod = row(
 )
 fmod = row(
     "fmod",
-    ieee.fmod,
+    ieee.nan_outside(math.fmod),
     lambda out, x, y: (1.0, -rint(div(x - out, y))),
     arity=2,
     domain=(REAL, NONZERO),
@@ -124,11 +122,11 @@ fmod = row(
 )
 remainder = row(
     "remainder",
-    ieee.remainder,
-    lambda out, x, y: (1.0, -rint(div(x - out, y))),
+    ieee.nan_outside(math.remainder),
+    fmod.partials,
     arity=2,
     domain=(REAL, NONZERO),
-    policy="that of x - n·y with the integer n constant",
+    policy=fmod.policy,
     doc="IEEE 754's remainder x - n·y, n the integer nearest to x/y; nan for y = 0.",
     example="remainder(7.0, 4.0) == -1.0",
 )
@@ -165,7 +163,7 @@ ldexp: Primitive = row(
 maximum = row(
     "maximum",
     largest,
-    lambda out, x, y: first_equal(out, x, y),
+    first_equal,
     arity=2,
     kinks=((1.0, 1.0),),
     policy="1 towards the first maximal argument, 0 towards the other",
@@ -176,7 +174,7 @@ maximum = row(
 minimum = row(
     "minimum",
     smallest,
-    lambda out, x, y: first_equal(out, x, y),
+    first_equal,
     arity=2,
     kinks=((1.0, 1.0),),
     policy="1 towards the first minimal argument, 0 towards the other",

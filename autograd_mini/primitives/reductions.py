@@ -11,9 +11,9 @@ from functools import lru_cache
 from math import exp, fsum, inf, nan
 
 from autograd_mini.primitives import ieee
-from autograd_mini.primitives.arithmetic import ratio
 from autograd_mini.primitives.piecewise import first_equal, largest, smallest
 from autograd_mini.primitives.primitive import auxiliary_row, row
+from autograd_mini.primitives.trigonometric import hypot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ sumprod = row(
 max_ = row(
     "max",
     largest,
-    lambda out, *xs: first_equal(out, *xs),
+    first_equal,
     arity=None,
     policy=FIRST.format("maximal"),
     selects=True,
@@ -158,7 +158,7 @@ max_ = row(
 min_ = row(
     "min",
     smallest,
-    lambda out, *xs: first_equal(out, *xs),
+    first_equal,
     arity=None,
     policy=FIRST.format("minimal"),
     selects=True,
@@ -167,10 +167,10 @@ min_ = row(
 )
 norm = row(
     "norm",
-    math.hypot,
-    lambda out, *xs: tuple(ratio(x, out) for x in xs),
+    hypot.forward,
+    hypot.partials,
     arity=None,
-    policy="0 towards every component at the origin",
+    policy=hypot.policy,
     doc="The Euclidean norm √(Σ x²) of a vector.",
     example="norm([3.0, 4.0]) == 5.0",
 )
