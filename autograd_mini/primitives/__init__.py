@@ -6,6 +6,7 @@
 from autograd_mini.primitives import (  # noqa: F401  (imported for the rows they declare)
     activations,
     arithmetic,
+    comparisons,
     exponential,
     piecewise,
     reductions,

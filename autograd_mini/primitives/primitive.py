@@ -149,7 +149,7 @@ class Primitive:
 class Table(dict[str, Primitive]):
     """The primitives by name, in the order in which they were declared.
 
-    Those of `auxiliary` serve within rules only; they are not listed.
+    Those of `auxiliary` serve within rules, or stand for operators and methods of Value; they are not listed.
     """
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ def row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **
 
 
 def auxiliary_row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
-    """Declare a primitive that only rules use."""
+    """Declare a primitive that users do not call by name."""
     TABLE.auxiliary[name] = Primitive(name, forward, partials, **rest)
     return TABLE.auxiliary[name]
 

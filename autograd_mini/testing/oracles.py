@@ -173,4 +173,12 @@ TWINS: dict[str, Callable[..., Any]] = {
     "one_minus_square": lambda x: 1 - x * x,
     "sech": mpmath.sech,
     "softmax_rest": _softmax_rest,
+    # What compiled programs use; the number that `stopped` gives is not differentiated:
+    "less": lambda x, y: mpf(x < y),
+    "less_equal": lambda x, y: mpf(x <= y),
+    "equal": lambda x, y: mpf(x == y),
+    "not_equal": lambda x, y: mpf(x != y),
+    "greater": lambda x, y: mpf(x > y),
+    "greater_equal": lambda x, y: mpf(x >= y),
+    "stopped": lambda x: x,
 }

@@ -16,7 +16,7 @@ PIECEWISE = [name for name in ROWS if name not in SMOOTH]
 
 # Its second argument counts as the integer it is cut to; the others' arguments that only choose are not
 # differentiated: the derivative towards them is 0 by definition, at jumps too.
-ONLY_CHOOSES = {"ldexp": 1, "copysign": 1, "where": 0}
+ONLY_CHOOSES = {"ldexp": 1, "copysign": 1, "where": 0, "stopped": 0}
 
 
 def piecewise_points(name):

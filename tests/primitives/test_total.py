@@ -45,7 +45,10 @@ def test_three_orders_never_raise(row):
             assert type(y.data) is float
 
 
-@pytest.mark.parametrize("row", VARIANTS, ids=repr)
+COMPARISONS = {"less", "less_equal", "equal", "not_equal", "greater", "greater_equal"}
+
+
+@pytest.mark.parametrize("row", [row for row in VARIANTS if row.name not in COMPARISONS], ids=repr)
 def test_nan_gives_nan(row):
     args = (nan,) * (row.arity or 2)
     assert isnan(row.forward(*args))
@@ -68,6 +71,8 @@ NUMPY = {
     "digamma": scipy.special.psi, "sigmoid": scipy.special.expit, "log_sigmoid": scipy.special.log_expit,
     "softplus": lambda x: np.logaddexp(0.0, x),
     "logsumexp": lambda *xs: scipy.special.logsumexp(xs),
+    "less": np.less, "less_equal": np.less_equal, "equal": np.equal, "not_equal": np.not_equal, "greater": np.greater,
+    "greater_equal": np.greater_equal, "stopped": np.positive,
 }  # fmt: skip
 
 

@@ -1,0 +1,47 @@
+"""Comparisons as rows, and the cut through a derivative: what compiled programs record where eager mode decides.
+
+Users write operators and `detach()`, which give a bool and a constant unless an observer answers in their place.
+"""
+
+from __future__ import annotations
+
+import operator
+
+from autograd_mini.primitives.piecewise import FLAT
+from autograd_mini.primitives.primitive import auxiliary_row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograd_mini.primitives.primitive import Primitive
+
+
+def _comparison(name: str, symbol: str, holds: Callable[[float, float], bool]) -> Primitive:
+    return auxiliary_row(
+        name,
+        lambda x, y: 1.0 if holds(x, y) else 0.0,
+        lambda out, x, y: (0.0, 0.0),
+        arity=2,
+        policy=FLAT,
+        selects=True,
+        symbol=symbol,
+        doc=f"1 if x {symbol} y, else 0.",
+    )
+
+
+less = _comparison("less", "<", operator.lt)
+less_equal = _comparison("less_equal", "<=", operator.le)
+equal = _comparison("equal", "==", operator.eq)
+not_equal = _comparison("not_equal", "!=", operator.ne)
+greater = _comparison("greater", ">", operator.gt)
+greater_equal = _comparison("greater_equal", ">=", operator.ge)
+
+stopped = auxiliary_row(
+    "stopped",
+    operator.pos,
+    lambda out, x: (0.0,),
+    policy="0 everywhere",
+    selects=True,
+    doc="The number x without its derivative, for detach().",
+)
