@@ -9,6 +9,10 @@ from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import div, reciprocal, scale, square
 from autograd_mini.primitives.primitive import POSITIVE, REAL, Primitive, auxiliary_row, row
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 LN2, LOG2_E, LOG10_E = math.log(2.0), 1.0 / math.log(2.0), 1.0 / math.log(10.0)
 
 exp = row("exp", ieee.total(math.exp), lambda out, x: (out,), doc="eˣ.", example="exp(1.0) == 2.718281828459045")
@@ -68,15 +72,57 @@ cbrt = row(
     doc="The real cube root, of negative numbers too. Its derivative at 0 is inf.",
     example="cbrt(-1.0) == -1.0",
 )
+
+
+def _pow_partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    if type(y) is float:  # of a constant exponent every derivative is a power again
+        return scale(y, pow_(x, y - 1.0)), scale(out, log(x))
+    return pow_slope.variant(x_order=1, y_order=0)(x, y), pow_slope.variant(x_order=0, y_order=1)(x, y)
+
+
 pow_: Primitive = row(
     "pow",
     ieee.power,
-    lambda out, x, y: (scale(y, pow_(x, y - 1.0)), scale(out, log(x))),
+    _pow_partials,
     arity=2,
     domain=(POSITIVE, REAL),
     symbol="**",
     doc="x to the power y, as C99's pow: nan for a negative x with a fractional y, x⁰ = 1 for every x.",
     example="pow(2.0, 10.0) == 1024.0",
+)
+
+
+def _pow_slope(x: Any, y: Any, x_order: int = 0, y_order: int = 0) -> Any:
+    """xʸ⁻ᵏ·Σⱼ C(n, j)·p⁽ʲ⁾(y)·(log x)ⁿ⁻ʲ with p(y) = y(y - 1)…(y - k + 1), by Horner's scheme, in which an infinite
+    logarithm outweighs the terms after it."""
+    power = pow_(x, y - float(x_order))
+    if y_order == 0:
+        for i in range(x_order):
+            power = scale(y - float(i), power)
+        return power
+    taylor = [1.0] + [0.0] * y_order  # p⁽ʲ⁾(y)/j!
+    for i in range(x_order):
+        taylor = [(y - float(i)) * c + before for c, before in zip(taylor, [0.0, *taylor])]
+    polynomial, logarithm = taylor[0], log(x)
+    for j in range(1, y_order + 1):
+        polynomial = scale(polynomial, logarithm) + float(math.perm(y_order, j)) * taylor[j]
+    return scale(power, polynomial)
+
+
+def _pow_slope_partials(out: Any, x: Any, y: Any, x_order: int = 0, y_order: int = 0) -> tuple[Any, Any]:
+    return (
+        pow_slope.variant(x_order=x_order + 1, y_order=y_order)(x, y),
+        pow_slope.variant(x_order=x_order, y_order=y_order + 1)(x, y),
+    )
+
+
+pow_slope: Primitive = auxiliary_row(
+    "pow_slope",
+    _pow_slope,
+    _pow_slope_partials,
+    arity=2,
+    domain=(POSITIVE, REAL),
+    doc="∂ᵏ⁺ⁿ xʸ/∂xᵏ∂yⁿ within rules, in one piece: at x = 0 its factors are 0 and infinite, and so are its terms.",
 )
 
 

@@ -6,7 +6,7 @@ Only the functions are written here, never a derivative.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import factorial
+from math import comb, factorial, perm
 from typing import Any
 
 import mpmath
@@ -87,6 +87,21 @@ def _polygamma(x: Any, order: int = 1) -> Any:
     return mpmath.psi(0, x) if order == 0 else (-1) ** (order + 1) * factorial(order) * mpmath.zeta(order + 1, x)
 
 
+def _pow(x: Any, y: Any) -> Any:
+    return mpmath.exp(y * mpmath.log(x)) if x > 0 else mpmath.power(x, int(y))
+
+
+def _pow_slope(x: Any, y: Any, x_order: int = 0, y_order: int = 0) -> Any:
+    """x^(y - k)·Σ s(k, i)·C(n, j)·i!/(i - j)!·y^(i - j)·(log x)^(n - j) with Stirling numbers s of the first kind."""
+    if x == 0 and y > x_order:
+        return mpf(0)
+    return _pow(x, y - x_order) * sum(
+        mpmath.stirling1(x_order, i) * comb(y_order, j) * perm(i, j) * y ** (i - j) * mpmath.log(x) ** (y_order - j)
+        for i in range(x_order + 1)
+        for j in range(min(i, y_order) + 1)
+    )
+
+
 TWINS: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
@@ -106,7 +121,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "log1p": mpmath.log1p,
     "sqrt": mpmath.sqrt,
     "cbrt": lambda x: mpmath.cbrt(x) if x >= 0 else -mpmath.cbrt(-x),
-    "pow": lambda x, y: mpmath.exp(y * mpmath.log(x)) if x > 0 else mpmath.power(x, int(y)),
+    "pow": _pow,
     "sigmoid": _sigmoid,
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
@@ -171,6 +186,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "scale": lambda x, y: x * y,
     "ratio": lambda x, y: x / y,
     "one_minus_square": lambda x: 1 - x * x,
+    "pow_slope": _pow_slope,
     "sech": mpmath.sech,
     "softmax_rest": _softmax_rest,
     # What compiled programs use; the number that `stopped` gives is not differentiated:

@@ -15,6 +15,7 @@ VARIANTS = [
     ROWS["gelu"].variant(approximate="tanh"),
     ROWS["polygamma"].variant(order=0),
     ROWS["polygamma"].variant(order=3),
+    ROWS["pow_slope"].variant(x_order=1, y_order=1),
 ]
 
 

@@ -1,5 +1,6 @@
 """Points where formulas break: values, first and second derivatives, written by hand and compared exactly."""
 
+from itertools import permutations
 from math import e, inf, isinf, isnan, nan, pi
 
 import pytest
@@ -262,6 +263,38 @@ def test_whole_powers_at_zero_have_every_derivative(exponent, derivatives):
             (y,) = gradients(y, [x], create_graph=True)
             found.append(y.data)
         assert found == derivatives
+
+
+# exponent, derivatives of x**y at x = 0 towards those arguments, in any order
+TOWARDS = ("x", "y", "xx", "xy", "yy", "xxx", "xxy", "xyy", "yyy")
+POWERS_OF_ZERO = [
+    (-1.0, (-inf, -inf, inf, inf, inf, -inf, -inf, -inf, -inf)),
+    (0.0, (0.0, -inf, 0.0, inf, inf, 0.0, -inf, -inf, -inf)),
+    (0.5, (inf, 0.0, -inf, -inf, 0.0, inf, inf, inf, 0.0)),
+    (1.0, (1.0, 0.0, 0.0, -inf, 0.0, 0.0, inf, inf, 0.0)),
+    (1.5, (0.0, 0.0, inf, 0.0, 0.0, -inf, -inf, 0.0, 0.0)),
+    (2.0, (0.0, 0.0, 2.0, 0.0, 0.0, 0.0, -inf, 0.0, 0.0)),
+    (2.5, (0.0, 0.0, 0.0, 0.0, 0.0, inf, 0.0, 0.0, 0.0)),
+    (3.0, (0.0, 0.0, 0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0)),
+    (3.5, (0.0,) * 9),
+]
+
+
+@pytest.mark.parametrize(("exponent", "slopes"), POWERS_OF_ZERO)
+def test_powers_of_zero_have_every_limit(exponent, slopes):
+    """The limits from the right; the exponent is a constant where nothing goes to it."""
+    for inputs, slope in zip(TOWARDS, slopes, strict=True):
+        for order in set(permutations(inputs)):
+            point = {"x": Value(0.0), "y": Value(exponent)}
+            z = point["x"] ** (point["y"] if "y" in inputs else exponent)
+            for name in order:
+                (z,) = gradients(z, [point[name]], create_graph=True)
+            assert z.data == slope, order
+
+
+def test_powers_have_a_hessian_at_zero():
+    assert ag.hessian(lambda v: v[0] ** v[1])([0.0, 2.0]) == [[2.0, 0.0], [0.0, 0.0]]
+    assert ag.grad(ag.grad(lambda y: 0.0**y))(2.0) == 0.0
 
 
 def guarded_log(x):

@@ -20,6 +20,8 @@ SMOOTH = [name for name, row in ROWS.items() if row.is_smooth or name in SMOOTH_
 # Their derivative has a root within the domain, at which the rule adds up terms that cancel.
 ROOT_OF_DERIVATIVE = {"silu", "gelu"}
 
+POWERS = {"pow", "pow_slope"}
+
 # mpmath takes long for these.
 SLOW = {"polygamma", "digamma", "gamma", "lgamma"}
 
@@ -47,7 +49,7 @@ def largest_factor(name, args, indices):
         return 1 / oracles.value(oracles.TWINS["norm" if name == "atan2" else name], args) ** order
     if name in ("div", "ratio") and order > 1:
         return 1 / abs(mpf(args[1])) ** order
-    if name == "pow" and 0 in indices:
+    if name in POWERS and 0 in indices:
         x, y = map(mpf, args)
         power = oracles.value(oracles.TWINS["pow"], args)
         return max(power / x ** indices.count(0), abs(y) ** order, 1 / x ** indices.count(0) if order > 1 else 0)
@@ -56,7 +58,7 @@ def largest_factor(name, args, indices):
 
 def rounding_of_subnormal(name, args):
     """How far, relatively, a double is from a result next to 0: rules calculate with that double."""
-    out = abs(oracles.value(oracles.TWINS[name], args))
+    out = abs(oracles.value(oracles.TWINS["pow" if name in POWERS else name], args))
     return 5e-324 / out if 0 < out < float_info.min else 0
 
 

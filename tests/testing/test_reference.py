@@ -7,7 +7,7 @@ import mpmath
 import pytest
 from mpmath import mp, mpf
 
-from autograd_mini import TABLE, Value, abs, exp, floor, log, register_primitive, relu, sin, sqrt, tan, where
+from autograd_mini import TABLE, Value, abs, exp, floor, gradients, log, register_primitive, relu, sin, sqrt, tan, where
 from autograd_mini.testing import Dual, forward_derivative, reference_gradient, reference_value, register_twin
 from autograd_mini.testing.oracles import TWINS
 
@@ -47,6 +47,15 @@ def test_no_derivative_is_nan(f, x):
     variable = Value(x)
     assert mpmath.isnan(reference_gradient(f(variable), [variable])[0])
     assert mpmath.isnan(forward_derivative(f, x))
+
+
+@pytest.mark.parametrize("x", [0.3, 2.5])
+def test_derivatives_of_powers_have_twins(x):
+    """Graphs of their derivatives are made of them."""
+    point = [Value(x), Value(1.7)]
+    (slope,) = gradients(point[0] ** point[1], [point[1]], create_graph=True)
+    for derivative in [slope, *gradients(slope, point, create_graph=True)]:
+        assert float(reference_value(derivative)) == pytest.approx(derivative.data, rel=1e-13)
 
 
 def test_variables_without_influence():
