@@ -75,7 +75,7 @@ def differentiable_adjoints(
                 contribution = _product(g, local) if parent in active else None
                 if contribution is not None:
                     for observer in observers:
-                        observer.adjoint_spread(node, index, float(g), float(contribution))
+                        observer.adjoint_spread(node, index, _number(g), _number(contribution))
                     result[parent] = _sum(result.get(parent), contribution)
     return result
 
@@ -86,11 +86,16 @@ def _sum(x: Any, y: Any) -> Any:
 
 def _product(g: Any, local: Any) -> Any:
     """g·local, or None for a term that carries nothing."""
-    if _is_zero(g) or _is_zero(local) or (float(g) == 0.0 and not isfinite(local)):
+    if _is_zero(g) or _is_zero(local) or (_number(g) == 0.0 and not isfinite(_number(local))):
         return None
     if _is_one(local):
         return g
     return local if _is_one(g) else _multiply(g, local)
+
+
+def _number(x: Any) -> Any:
+    """The number without any observer hearing that it was read."""
+    return getattr(x, "_data", x)
 
 
 def _is_zero(x: Any) -> bool:

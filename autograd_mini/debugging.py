@@ -34,10 +34,10 @@ def debug() -> Observer:
 class _Debugger(Observer):
     def node_recorded(self, node: Value) -> None:
         node.origin = user_line()
-        data = node.data
+        data = node._data
         if isfinite(data):
             return
-        inputs = [parent.data for parent in node.parents]
+        inputs = [parent._data for parent in node.parents]
         if any(map(isnan, inputs)) or (not isnan(data) and not all(map(isfinite, inputs))):
             return  # not born here, only passed on
         raise FloatingPointError(f"{_call(node)} gave {data}, at {_place(node)}")
@@ -70,7 +70,7 @@ def _call(node: Value) -> str:
 
 def _name(node: Value, index: int) -> str:
     parent = node.parents[index]
-    return f"{parent.label}={parent.data}" if parent.label else f"{parent.data}"
+    return f"{parent.label}={parent._data}" if parent.label else f"{parent._data}"
 
 
 def _place(node: Value) -> str:

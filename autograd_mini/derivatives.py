@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from functools import wraps
 
+from autograd_mini import observing
 from autograd_mini.adjoints import adjoints, differentiable_adjoints
 from autograd_mini.functions import dot
 from autograd_mini.graph import descendants_of, topological_order
@@ -46,6 +47,8 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
             raise TypeError(f"gradients takes Values, got {brief(thing)} ({type(thing).__name__})")
     order = topological_order(y)
     if not create_graph:
+        if observing.active:
+            observing.number_read(y, "gradients()")
         numbers = adjoints(order, [(y, 1.0)])
         return [numbers.get(x, 0.0) for x in xs]
     graph = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
@@ -116,6 +119,8 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None
         active = descendants_of(run.variables, order) if run.keeps_graph else set()
         rows = []
         for y in results:
+            if observing.active and not run.keeps_graph and isinstance(y, Value):
+                observing.number_read(y, "jacobian()")
             seeds = [(y, 1.0)] if isinstance(y, Value) else []
             found: dict[Value, Any] = (
                 differentiable_adjoints(order, seeds, active) if run.keeps_graph else adjoints(order, seeds)

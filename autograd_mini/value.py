@@ -94,14 +94,32 @@ def _operand(number: Any) -> Any:
         return None
 
 
-def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+    primitive = TABLE.auxiliary[name]
+
     def method(self: Value, other: Any) -> bool:
+        if observing.active:
+            operand = _operand(other)
+            answer = None if operand is None else observing.ask("compared", primitive, self, operand)
+            if answer is not None:
+                return answer  # type: ignore[no-any-return]
         if isinstance(other, Value):
             return compare(self._data, other._data)
         if isinstance(other, (int, float)):
             return compare(self._data, other)
         operand = _operand(other)
         return NotImplemented if operand is None else compare(self._data, operand._data)
+
+    return method
+
+
+def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that makes another number of `data`."""
+
+    def method(self: Value, *args: Any) -> Any:
+        if observing.active:
+            observing.number_read(self, name)
+        return convert(self._data, *args)
 
     return method
 
@@ -156,19 +174,27 @@ class Value:
     @property
     def data(self) -> float:
         """The number, a float64."""
+        if observing.active:
+            observing.number_read(self, ".data")
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
+        if observing.active:
+            observing.number_written(self, ".data")
         self._data = to_float(number, "Value.data")
 
     @property
     def grad(self) -> float:
         """The derivative of what `backward()` was last called on, towards this."""
+        if observing.active:
+            observing.number_read(self, ".grad")
         return self._grad
 
     @grad.setter
     def grad(self, number: Any) -> None:
+        if observing.active:
+            observing.number_written(self, ".grad")
         self._grad = to_float(number, "Value.grad")
 
     if TYPE_CHECKING:
@@ -193,6 +219,8 @@ class Value:
         >>> x.grad
         6.0
         """
+        if observing.active:
+            observing.number_written(self, "backward()")
         order = topological_order(self)
         if all(node.is_constant for node in order if not node.parents):
             raise ValueError(
@@ -205,7 +233,7 @@ class Value:
             elif not node.is_constant:
                 node._grad += adjoint
 
-    def detach(self) -> Constant:
+    def detach(self) -> Value:
         """The same number as a constant, to which no derivative goes.
 
         >>> x = Value(3.0)
@@ -213,7 +241,8 @@ class Value:
         >>> x.grad
         3.0
         """
-        return Constant(self._data, self.label)
+        answer = observing.ask("detached", self) if observing.active else None
+        return Constant(self._data, self.label) if answer is None else answer
 
     def as_operand(self) -> Value | float:
         """What rules calculate with: the Value itself; of a constant, only the number."""
@@ -227,29 +256,26 @@ class Value:
         except AttributeError:  # plain numbers among them
             args = tuple(arg if isinstance(arg, Value) else _constant(to_float(arg, primitive.name)) for arg in args)
             xs = [arg._data for arg in args]
-        out = primitive.forward(*xs)
         if primitive.is_selector:
-            return out
+            answer = observing.ask("selected", primitive, args) if observing.active else None
+            return primitive.forward(*xs) if answer is None else answer
+        out = primitive.forward(*xs)
         return _record(out, args, primitive.partials(out, *xs), primitive)
 
     def __float__(self) -> float:
+        if observing.active:
+            observing.number_read(self, "float()")
         return self._data
 
-    def __int__(self) -> int:
-        return int(self._data)
-
-    __trunc__ = __int__
-
-    def __floor__(self) -> int:
-        return math.floor(self._data)
-
-    def __ceil__(self) -> int:
-        return math.ceil(self._data)
-
-    def __round__(self, digits: int | None = None) -> float:
-        return round(self._data, digits)
+    __int__ = _conversion("int()", int)
+    __trunc__ = _conversion("trunc()", math.trunc)
+    __floor__ = _conversion("floor()", math.floor)
+    __ceil__ = _conversion("ceil()", math.ceil)
+    __round__ = _conversion("round()", round)
 
     def __bool__(self) -> bool:
+        if observing.active:
+            observing.ask("truth_asked", self)
         return self._data != 0.0
 
     def __repr__(self) -> str:
@@ -281,12 +307,12 @@ class Value:
     __pos__ = unary(TABLE["pos"])
     __abs__ = unary(TABLE["abs"])
 
-    __lt__ = _comparison(operator.lt)
-    __le__ = _comparison(operator.le)
-    __gt__ = _comparison(operator.gt)
-    __ge__ = _comparison(operator.ge)
-    __eq__ = _comparison(operator.eq)
-    __ne__ = _comparison(operator.ne)
+    __lt__ = _comparison("less", operator.lt)
+    __le__ = _comparison("less_equal", operator.le)
+    __gt__ = _comparison("greater", operator.gt)
+    __ge__ = _comparison("greater_equal", operator.ge)
+    __eq__ = _comparison("equal", operator.eq)
+    __ne__ = _comparison("not_equal", operator.ne)
 
 
 class Constant(Value):

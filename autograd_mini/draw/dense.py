@@ -54,7 +54,7 @@ def weights_of(layer: Layer, biases: bool) -> list[dict[int, float]]:
 
 
 def _weights_of(neuron: Neuron, biases: bool) -> dict[int, float]:
-    numbers: Sequence[float] = [weight.data for weight in neuron.weights]
+    numbers: Sequence[float] = [weight._data for weight in neuron.weights]
     first = BIAS if neuron.has_bias else 0
     weights = dict(enumerate(numbers, first))
     return weights if biases else {index: weight for index, weight in weights.items() if index != BIAS}

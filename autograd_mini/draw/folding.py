@@ -142,7 +142,7 @@ def _bundles(
 
 
 def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable[[float], str]) -> Box:
-    numbers = [member.data for member in members]
+    numbers = [member._data for member in members]
     rows = [Row("data", f"{number(min(numbers))} … {number(max(numbers))}")]
     if kind is not Kind.CONSTANT:
         rows.append(_largest_gradient(members, number))
@@ -168,6 +168,6 @@ def _module_box(key: str, path: str, weights: Sequence[Value], scopes: Scopes, n
 
 def _largest_gradient(members: Sequence[Value], number: Callable[[float], str]) -> Row:
     """The largest of the gradients by magnitude; nan if there is any."""
-    gradients = [abs(member.grad) for member in members]
+    gradients = [abs(member._grad) for member in members]
     largest = max(gradients, key=lambda gradient: (isnan(gradient), gradient))
     return Row("max |grad|", number(largest), largest)

@@ -88,7 +88,7 @@ def _atom(node: Value, name_of: Callable[[Value], str], number: Callable[[float]
     name = " ".join(name_of(node).split())
     if name:
         return Text(name, ATOM if PLAIN_NAME.fullmatch(name) else 0)
-    text = number(node.data)
+    text = number(node._data)
     return Text(text, SIGN if text.startswith("-") else ATOM)
 
 

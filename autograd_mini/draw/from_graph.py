@@ -84,10 +84,10 @@ def picture_of(
     boxes, edges = [], []
     for node in shown:
         key, kind, scope = keys[node], kinds[node], folding.scope_of(node)
-        name, data = name_of(node), number(node.data)
+        name, data = name_of(node), number(node._data)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
-        rows: tuple[Row, ...] = (Row("data", data), Row("grad", number(node.grad), node.grad))
+        rows: tuple[Row, ...] = (Row("data", data), Row("grad", number(node._grad), node._grad))
         if kind is Kind.CONSTANT:
             rows = (Row("data", data),) if title else ()
             title = title or data
