@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
-from autograd_mini.functions import dot, fsum, log, log_sigmoid, square, sum
+from autograd_mini.functions import dot, fsum, log, log_sigmoid, square, sum, where
 from autograd_mini.primitives import TABLE, brief, to_float
+from autograd_mini.value import Value
 
 _log_softmax = TABLE["log_softmax"]
 
 
 class Divergence:
-    """A divergence of an output Y from the desired output d, a Value if Y is made of Values.
+    """A divergence of an output Y from the desired output d, a Value if Y or d is made of Values.
+
+    A d of Values is taken as it is: nothing is checked and nothing decided from its data, so that what is recorded
+    for one d holds for every other.
 
     Attributes:
         name: how it is called.
@@ -45,7 +49,7 @@ class SquaredError(Divergence):
     name = "squared_error"
 
     def __call__(self, y: Any, d: Any) -> Any:
-        ys, ds = _as_list(y), [to_float(number, "a desired output") for number in _as_list(d)]
+        ys, ds = _as_list(y), [_number(each, "a desired output") for each in _as_list(d)]
         _require_same_length(ys, ds)
         return 0.5 * sum([square(y - d) for y, d in zip(ys, ds)])
 
@@ -75,9 +79,9 @@ class SigmoidKL(Divergence):
             raise ValueError(f"kl_sigmoid takes one output, got {len(y)}; for several classes use kl_softmax")
         return y[0] if hasattr(y, "__len__") else y
 
-    def _desired(self, d: Any) -> float:
-        number = to_float(d, "the desired output")
-        if not 0.0 <= number <= 1.0:
+    def _desired(self, d: Any) -> Any:
+        number = _number(d, "the desired output")
+        if not isinstance(number, Value) and not 0.0 <= number <= 1.0:
             raise ValueError(f"the desired output of a sigmoid must be in [0, 1], got {brief(d)}")
         return number
 
@@ -102,15 +106,17 @@ class SoftmaxKL(Divergence):
         zs = _as_list(z)
         return _weigh(self._desired(d, len(zs)), range(len(zs)), lambda i: _log_softmax.variant(index=i)(*zs))
 
-    def _desired(self, d: Any, n_classes: int) -> list[float]:
+    def _desired(self, d: Any, n_classes: int) -> list[Any]:
         if isinstance(d, Integral):
             if not 0 <= int(d) < n_classes:
                 raise ValueError(f"a label must be a class from 0 to {n_classes - 1}, got {brief(d)}")
             return [float(i == d) for i in range(n_classes)]
         if not isinstance(d, Iterable):
             raise TypeError(f"a label is a class (an int) or a distribution (a list), got {brief(d)}")
-        distribution = [to_float(p, "a distribution") for p in d]
+        distribution = [_number(p, "a distribution") for p in d]
         _require_same_length(range(n_classes), distribution)
+        if _has_values(distribution):
+            return distribution
         if not all(0.0 <= p <= 1.0 for p in distribution) or abs(fsum(distribution) - 1.0) > 1e-9:
             raise ValueError(f"a distribution has entries in [0, 1] with sum 1, got {brief(distribution)}")
         return distribution
@@ -119,14 +125,31 @@ class SoftmaxKL(Divergence):
 squared_error, kl_sigmoid, kl_softmax = SquaredError(), SigmoidKL(), SoftmaxKL()
 
 
-def _weigh(ds: Sequence[float], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:
+def _weigh(ds: Sequence[Any], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:
     """Σ d (log d - log_of(y)) over d > 0: where d is 0 the term is 0, whatever y is."""
+    if _has_values(ds):
+        return _weigh_values(ds, [log_of(y) for y in ys])
     wanted = [(d, log_of(y)) for d, y in zip(ds, ys) if d > 0.0]
     if len(wanted) == 1 and wanted[0][0] == 1.0:
         return -wanted[0][1]
     entropy = fsum(d * log(d) for d, _ in wanted)
     cross = -dot([d for d, _ in wanted], [log_y for _, log_y in wanted])
     return cross + entropy if entropy else cross
+
+
+def _weigh_values(ds: Sequence[Any], log_ys: Sequence[Any]) -> Any:
+    """The same in operations that are the same for every d."""
+    counts = [d > 0.0 for d in ds]
+    entropy = sum([where(positive, d * log(d), 0.0) for positive, d in zip(counts, ds)])
+    return entropy - dot(ds, [where(positive, log_y, 0.0) for positive, log_y in zip(counts, log_ys)])
+
+
+def _has_values(numbers: Iterable[Any]) -> bool:
+    return any(isinstance(number, Value) for number in numbers)
+
+
+def _number(number: Any, taker: str) -> Any:
+    return number if isinstance(number, Value) else to_float(number, taker)
 
 
 def _as_list(numbers: Any) -> list[Any]:

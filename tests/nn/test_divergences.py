@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, grad, sigmoid, softmax
 from autograd_mini.nn import Divergence, kl_sigmoid, kl_softmax, squared_error
+from autograd_mini.observing import Observer
 from tests.nn.gradients import check_gradients, check_hessian, few, points
 
 probabilities = st.floats(0.05, 0.95)
@@ -178,6 +179,110 @@ class TestSoftmaxKL:
         for divergence in (kl_softmax, kl_softmax.from_logits):
             with pytest.raises(error, match=message):
                 divergence([0.5, 0.5], d)
+
+
+def as_values(d):
+    return [Value(p) for p in d] if hasattr(d, "__len__") else Value(d)
+
+
+def both_ways(divergence, y, d):
+    """Value and derivatives towards y, with d of numbers and of Values."""
+    results = []
+    for desired in (d, as_values(d)):
+        inputs = as_values(y)
+        result = divergence(inputs, desired)
+        result.backward()
+        variables = inputs if isinstance(inputs, list) else [inputs]
+        results.append([result.data, *(x.grad for x in variables)])
+    return results
+
+
+class Recorder(Observer):
+    """Records comparisons; nothing may be decided or read."""
+
+    def compared(self, primitive, x, y):
+        return primitive(x, y)
+
+    def truth_asked(self, node):
+        raise AssertionError("a branch was taken on data")
+
+    def number_read(self, node, how):
+        raise AssertionError(f"a number was read by {how}")
+
+
+class TestDesiredOutputsOfValues:
+    @few
+    @given(softmax_cases())
+    def test_softmax_gives_the_same(self, case):
+        z, label = case
+        d = spread(label, len(z))
+        numbers, values = both_ways(kl_softmax.from_logits, z, d)
+        assert values == pytest.approx(numbers, rel=1e-12, abs=1e-14)
+        numbers, values = both_ways(kl_softmax, softmax(z), d)
+        assert values == pytest.approx(numbers, rel=1e-12, abs=1e-14)
+
+    @few
+    @given(st.floats(-3, 3), st.sampled_from([0.0, 1.0]) | probabilities)
+    def test_sigmoid_gives_the_same(self, z, d):
+        numbers, values = both_ways(kl_sigmoid.from_logits, z, d)
+        assert values == pytest.approx(numbers, rel=1e-12, abs=1e-14)
+        numbers, values = both_ways(kl_sigmoid, sigmoid(z), d)
+        assert values == pytest.approx(numbers, rel=1e-12, abs=1e-14)
+
+    @few
+    @given(st.integers(1, 4).flatmap(lambda n: st.tuples(points(n), points(n))))
+    def test_squared_error_gives_the_same(self, case):
+        numbers, values = both_ways(squared_error, *case)
+        assert values == numbers
+
+    def test_exact_where_d_is_0_or_1(self):
+        assert both_ways(kl_softmax, [0.0, 1.0], [0.0, 1.0]) == [[0.0, 0.0, -1.0]] * 2
+        assert both_ways(kl_softmax.from_logits, [-inf, 3.0], [0.0, 1.0]) == [[0.0, 0.0, 0.0]] * 2
+        assert both_ways(kl_softmax.from_logits, [1000.0, -1000.0], [0.0, 1.0]) == [[2000.0, 1.0, -1.0]] * 2
+        for y, d, slope in ((0.0, 0.0, 1.0), (1.0, 1.0, -1.0)):
+            assert both_ways(kl_sigmoid, y, d) == [[0.0, slope]] * 2
+        assert both_ways(kl_sigmoid.from_logits, -1000.0, 1.0) == [[1000.0, -1.0]] * 2
+
+    def test_derivatives_towards_them(self):
+        y, d = [0.25, 0.0, 0.75], [Value(0.5), Value(0.0), Value(0.5)]
+        kl_softmax(y, d).backward()
+        assert [p.grad for p in d] == pytest.approx([1 + log(2), 0.0, 1 + log(2 / 3)], rel=1e-15)
+        d = Value(0.25)
+        kl_sigmoid(0.5, d).backward()
+        assert d.grad == pytest.approx(-log(3), rel=1e-15)
+        d = Value(1.0)
+        squared_error(3.0, d).backward()
+        assert d.grad == -2.0
+
+    def test_second_derivatives(self):
+        check_hessian(lambda zd: kl_softmax.from_logits(zd[:3], zd[3:]), [0.5, -1.0, 2.0, 0.25, 0.25, 0.5])
+        check_hessian(lambda zd: kl_sigmoid.from_logits(zd[0], zd[1]), [0.5, 0.25])
+
+    @pytest.mark.parametrize("d", [[0.0, 1.0, 0.0], [0.25, 0.75, 0.0]])
+    @pytest.mark.parametrize("as_array", [list, lambda d: np.array(d, dtype=object)])
+    def test_nothing_is_decided_from_the_data(self, d, as_array):
+        with Recorder():
+            results = [
+                kl_softmax.from_logits(as_values([1.0, 2.0, -1.0]), as_array(as_values(d))),
+                kl_softmax(as_values([0.25, 0.5, 0.25]), as_array(as_values(d))),
+                kl_sigmoid.from_logits(Value(1.0), Value(d[1])),
+                kl_sigmoid(Value(0.25), Value(d[1])),
+                squared_error(as_values([1.0, 2.0, -1.0]), as_array(as_values(d))),
+            ]
+        expected = [
+            kl_softmax.from_logits([1.0, 2.0, -1.0], d),
+            kl_softmax([0.25, 0.5, 0.25], d),
+            kl_sigmoid.from_logits(1.0, d[1]),
+            kl_sigmoid(0.25, d[1]),
+            squared_error([1.0, 2.0, -1.0], d),
+        ]
+        assert [result.data for result in results] == pytest.approx(expected, rel=1e-14)
+
+    def test_counts_are_checked(self):
+        with pytest.raises(ValueError, match="as many numbers as the output, 2, got 1"):
+            kl_softmax([0.5, 0.5], [Value(1.0)])
+        with pytest.raises(TypeError, match="a label is a class"):
+            kl_softmax([0.5, 0.5], Value(1.0))
 
 
 def test_names():
