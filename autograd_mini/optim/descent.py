@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt
+from typing import Any
 
 from autograd_mini.optim.optimizer import Optimizer
 from autograd_mini.optim.schedules import Schedule, require_between, require_rate
@@ -34,6 +35,7 @@ class SGD(Optimizer):
     """
 
     slots = ("velocity",)
+    takes_arrays = True
     velocity: list[float]
 
     def __init__(
@@ -85,6 +87,7 @@ class Adam(Optimizer):
     """
 
     slots = ("first_moment", "second_moment")
+    takes_arrays = True
     first_moment: list[float]
     second_moment: list[float]
 
@@ -115,7 +118,7 @@ class Adam(Optimizer):
             g = w.grad + decay * w.data if decay else w.grad
             first[i] = m = first[i] + (1.0 - beta1) * (g - first[i])
             second[i] = v = beta2 * second[i] + (1.0 - beta2) * (g * g)
-            w.data -= scale * m / (sqrt(v) / root + epsilon)
+            w.data -= scale * m / (_sqrt(v) / root + epsilon)
 
 
 class AdamW(Adam):
@@ -127,6 +130,8 @@ class AdamW(Adam):
     >>> w.data
     0.95
     """
+
+    takes_arrays = True
 
     def __init__(
         self,
@@ -144,3 +149,12 @@ class AdamW(Adam):
         for w in self.parameters:
             w.data *= 1.0 - learning_rate * self.decoupled_decay
         super()._update(learning_rate)
+
+
+def _sqrt(x: Any) -> Any:
+    """The square root of a float, or of each number of an array."""
+    if type(x) is float:
+        return sqrt(x)
+    import numpy
+
+    return numpy.sqrt(x)

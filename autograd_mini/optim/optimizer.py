@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
+from autograd_mini.optim.arrays import ParameterArrays
 from autograd_mini.optim.schedules import Schedule, require_rate
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
@@ -30,6 +32,15 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()
     """The attributes that hold a number a parameter from step to step."""
+
+    takes_arrays = False
+    """Whether `_update` is right for a single parameter whose `data` and `grad` are NumPy arrays, and for slots
+    that hold an array in place of each number. A class with an `_update` or `step` of its own says so anew."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if not {"_update", "step"}.isdisjoint(vars(cls)):
+            cls.takes_arrays = vars(cls).get("takes_arrays", False)
 
     def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
         self.parameters = _as_parameters(parameters)
@@ -65,6 +76,29 @@ class Optimizer:
 
     def _update(self, learning_rate: float) -> None:
         raise NotImplementedError
+
+    @contextmanager
+    def on_arrays(self) -> Iterator[ParameterArrays]:
+        """A context with the numbers of all parameters in arrays, for steps as fast as NumPy, to the same bits.
+
+        Give the gradient to `grad` and call `step()` of what the context gives. The Values and the state of the
+        optimizer follow when the context ends, or at `write_back()`.
+
+        >>> from autograd_mini.optim import SGD
+        >>> parameters = [Value(1.0), Value(2.0)]
+        >>> optimizer = SGD(parameters, learning_rate=0.5)
+        >>> with optimizer.on_arrays() as arrays:
+        ...     for _ in range(3):
+        ...         arrays.grad = 2.0 * arrays.data
+        ...         arrays.step()
+        >>> [parameter.data for parameter in parameters], optimizer.steps
+        ([0.0, 0.0], 3)
+        """
+        arrays = ParameterArrays(self)
+        try:
+            yield arrays
+        finally:
+            arrays.write_back()
 
     def zero_grad(self) -> None:
         """Set the `grad` of every parameter to 0, before the next backward pass adds to it."""
