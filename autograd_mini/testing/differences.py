@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import frexp, inf, isfinite, ldexp, nan
+from math import frexp, inf, isfinite, ldexp, nan, ulp
 from sys import float_info
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ HALVINGS = 9
 COLUMNS = 6
 LARGEST_GAIN = 64.0
 """From column to column the estimated error falls by no more, so that a chance agreement counts for little."""
+SLOWEST = 0.97
+"""A sequence whose differences fall by less from step to step has no limit that one could tell: x·log x has none."""
 
 
 class Estimate(NamedTuple):
@@ -48,8 +50,9 @@ class Line:
         return nan if results is None else results[index]
 
     def size(self, index: int, step: float) -> float:
-        """How large the results are within that step of x: the median of those remembered."""
-        near = (abs(self(x, index)) for x in list(self._known) if abs(x - self.x) <= step)
+        """How large the results are where a tableau of that step has its points: the median of those remembered."""
+        smallest = ldexp(step, -HALVINGS - 1)
+        near = (abs(self(x, index)) for x in list(self._known) if smallest <= abs(x - self.x) <= step)
         sizes = sorted(filter(isfinite, near))
         return sizes[len(sizes) // 2] if sizes else 0.0
 
@@ -61,7 +64,7 @@ class Line:
         size = _power_of_two(abs(self.x)) if self.x else 1.0
         smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in (1, 2, 3))
         found = [each * 19.0 / 64.0 for each in (1.0, size, *smaller)]
-        return [h for h in dict.fromkeys(found) if self.x + ldexp(h, -HALVINGS) != self.x]
+        return [h for h in dict.fromkeys(found) if ldexp(h, -HALVINGS) >= 2.0 * ulp(self.x)]
 
 
 def central(line: Line, index: int, step: float, noise: float) -> Estimate:
@@ -78,11 +81,14 @@ def central(line: Line, index: int, step: float, noise: float) -> Estimate:
     return extrapolate(quotient, step, power=2)
 
 
-def one_sided(line: Line, index: int, step: float, noise: float, *, inside: bool = False) -> Estimate:
+def one_sided(
+    line: Line, index: int, step: float, noise: float, *, inside: bool = False, fractional: bool = False
+) -> Estimate:
     """From (f(x + h) - f(x)) / h, whose error is a series in h; to the left if the step is negative.
 
     Args:
         inside: (f(x + 2h) - f(x + h)) / h instead, for a function that jumps at x.
+        fractional: the error has fractional powers of h, as with x**1.5 at 0.
     """
 
     def quotient(h: float) -> tuple[float, float]:
@@ -90,7 +96,7 @@ def one_sided(line: Line, index: int, step: float, noise: float, *, inside: bool
         here, there = line(near, index), line(far, index)
         return (there - here) / (far - near), _rounding(here, there, noise) / abs(far - near)
 
-    return extrapolate(quotient, step, power=1)
+    return accelerate(quotient, step) if fractional else extrapolate(quotient, step, power=1)
 
 
 def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *, power: int) -> Estimate:
@@ -135,6 +141,41 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
         best_of_rows.append(best)
         above = row
     return consistent(best_of_rows)
+
+
+def accelerate(quotient: Callable[[float], tuple[float, float]], step: float) -> Estimate:
+    """The limit as by `extrapolate`, if the error is a series in any powers of the step: by Aitken's process, which
+    measures the power in the ratio of successive differences, applied to its own results again and again.
+
+    The error of a result is estimated by its distance from the two before it. What does not come closer step by
+    step has no limit.
+
+    >>> found = accelerate(lambda h: (3.0 + h**0.5, 1e-16), 0.25)
+    >>> abs(found.value - 3.0) < found.error < 1e-12
+    True
+    """
+    column = [quotient(ldexp(step, -k)) for k in range(HALVINGS + 1)]
+    estimates = [UNKNOWN]
+    while len(column) > 2:
+        column = [_aitken(*three) for three in zip(column, column[1:], column[2:])]
+        for (x, _), (y, _), (z, rounding) in zip(column, column[1:], column[2:]):
+            error = max(abs(z - x), abs(z - y)) + rounding
+            estimates.append(Estimate(z, error, abs(step)) if isfinite(error) else UNKNOWN)
+    return min(estimates, key=lambda each: each.error)
+
+
+def _aitken(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> tuple[float, float]:
+    """The limit of three numbers whose differences are a geometric sequence, and the rounding error in it; nan, if
+    the differences do not fall."""
+    early, late = y[0] - x[0], z[0] - y[0]
+    if late == 0.0:
+        return z
+    ratio = late / (early or nan)
+    if not 0.0 < ratio < SLOWEST:
+        return nan, inf
+    limit = z[0] + late * ratio / (1.0 - ratio)
+    rounding = (z[1] + ratio * (2.0 * y[1] + ratio * x[1])) / (1.0 - ratio) ** 2
+    return limit, rounding + EPSILON * abs(limit)
 
 
 def consistent(estimates: Sequence[Estimate]) -> Estimate:

@@ -61,19 +61,20 @@ def judge(line: Line, index: int, claimed: float, *, noise: float, limit: float,
         best = _best(line, index, estimates, noise)
         if len(estimates) > 1 and _is_known(line, index, best, noise, PRECISE) and agrees(best):
             return _smooth(line, index, best, noise, own_noise, True)
+    is_settled = _is_known(line, index, best, noise, DECISIVE)
     between: Verdict | None = None
     for place, left, right in _sides(line, index, noise):
         low, high = sorted((left.value, right.value))
         error = max(left.error, right.error) + own_noise
         verdict = Verdict(low, high, error, place, low - limit * error <= claimed <= high + limit * error)
-        if high - low <= limit * error and isfinite(best.value) and place != "jump":
+        if high - low <= limit * error and is_settled and place != "jump":
             continue  # no kink: the central difference, which is more precise, decides
         if verdict.passes:
             return verdict
         between = between or verdict
     if between:
         return between
-    if not _is_known(line, index, best, noise, DECISIVE):
+    if not is_settled:
         return Verdict(best.value, best.value, best.error, "undecided", False)
     return _smooth(line, index, best, noise, own_noise, agrees(best))
 
@@ -105,18 +106,29 @@ def _is_known(line: Line, index: int, estimate: Estimate, noise: float, precisio
 
 
 def _sides(line: Line, index: int, noise: float) -> Iterator[tuple[str, Estimate, Estimate]]:
-    """The derivatives of the two sides, from large steps to small ones; twice the same at the edge of a domain."""
-    infinite = [growth(line, index, side) for side in (-1.0, 1.0)]
-    for inside in (False, True):
+    """The derivatives of the two sides, from large steps to small ones; twice the same at the edge of a domain.
+
+    First with errors in whole powers of the step, then beside a jump, then with errors in any powers.
+    """
+    infinite = {side: growth(line, index, side) for side in (-1.0, 1.0)}
+
+    def known(side: float, step: float, inside: bool, fractional: bool) -> Iterator[Estimate]:
+        if isinf(infinite[side]) and not inside:
+            yield Estimate(infinite[side], 0.0, step)
+            return
+        for attempt in (False, True) if fractional else (False,):
+            found = one_sided(line, index, side * step, noise, inside=inside, fractional=attempt)
+            if _is_known(line, index, found, noise, PRECISE):
+                yield found
+                return
+
+    for inside, fractional in ((False, False), (True, False), (False, True)):
+        if inside and not jumps(line, index, noise):
+            continue
         for step in line.steps():
-            sides = [one_sided(line, index, side * step, noise, inside=inside) for side in (-1.0, 1.0)]
-            if any(map(isinf, infinite)) and not inside:
-                sides = [Estimate(x, 0.0, step) if isinf(x) else side for x, side in zip(infinite, sides)]
-            known = [side for side in sides if isinf(side.value) or _is_known(line, index, side, noise, PRECISE)]
+            found = [each for side in (-1.0, 1.0) for each in known(side, step, inside, fractional)]
             undefined = [isnan(line(line.x + side * step * 2.0**-20, index)) for side in (-1.0, 1.0)]
-            if inside and not jumps(line, index, noise):
-                continue
-            if len(known) == 2:
-                yield ("jump" if inside else "kink"), known[0], known[1]
-            elif len(known) == 1 and any(undefined):
-                yield "edge of the domain", known[0], known[0]
+            if len(found) == 2:
+                yield ("jump" if inside else "kink"), found[0], found[1]
+            elif len(found) == 1 and any(undefined):
+                yield "edge of the domain", found[0], found[0]

@@ -10,6 +10,7 @@ import pytest
 
 from autograd_mini import (
     Value,
+    acos,
     asin,
     cbrt,
     clip,
@@ -114,6 +115,45 @@ def test_claims_at_special_points(f, x, claimed, passes):
     else:
         with pytest.raises(GradientError):
             check_gradients(f, x, gradient=lambda x: claimed)
+
+
+FRACTIONAL = {
+    "x**1.5": (lambda x: x**1.5, 0.0, 0.0),
+    "x**1.1": (lambda x: x**1.1, 0.0, 0.0),
+    "x√x + 2x": (lambda x: x * sqrt(x) + 2.0 * x, 0.0, 2.0),
+    "(3 - x)**1.5": (lambda x: (3.0 - x) ** 1.5, 3.0, 0.0),
+    "far from 0": (lambda x: (x - 1e8) ** 1.5, 1e8, 0.0),
+    "acos³": (lambda x: acos(x) ** 3, 1.0, 0.0),
+    "on both sides": (lambda x: x * sqrt(abs(x)), 0.0, 0.0),
+    "next to another slope": (lambda x: where(x > 0.0, abs(x) ** 1.5, -2.0 * x), 0.0, -2.0),
+}
+
+
+@pytest.mark.parametrize(("f", "x", "slope"), FRACTIONAL.values(), ids=FRACTIONAL)
+def test_powers_that_are_no_whole_ones(f, x, slope):
+    """The first derivative exists, the second is infinite: differences converge more slowly than a series in h."""
+    assert only(check_gradients(f, x)).claimed == slope
+
+
+@pytest.mark.parametrize("error", [1e-3, 2.5, inf, nan])
+@pytest.mark.parametrize(("f", "x", "slope"), FRACTIONAL.values(), ids=FRACTIONAL)
+def test_wrong_slopes_at_powers_that_are_no_whole_ones(f, x, slope, error):
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda x: float(f(Value(x))), x, gradient=lambda x: slope - error)
+    assert only(caught.value.report).verdict.place != "undecided"
+
+
+def test_orders_at_powers_that_are_no_whole_ones():
+    check_gradients(lambda x: x**1.5, 0.0, order=2)  # infinite
+    check_gradients(lambda x: x**2.5, 0.0, order=3)
+    check_gradients(lambda x: abs(x) ** 2.5, 0.0, order=2)
+
+
+def test_what_grows_slowly_has_no_slope():
+    """Quotients that grow like a tiny power or a logarithm of 1/h are not taken for a slow convergence."""
+    for f in (lambda x: x**0.95, lambda x: x * math.log(x) if x else 0.0):
+        with pytest.raises(GradientError, match="undecided"):
+            check_gradients(lambda x, f=f: f(x) if x >= 0.0 else nan, 0.0, gradient=lambda x: 0.0)
 
 
 @pytest.mark.parametrize("error", [1e-2, 1e-5, 1e-9])

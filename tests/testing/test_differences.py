@@ -4,10 +4,11 @@ import math
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd_mini import Value
 from autograd_mini.testing import strategies
-from autograd_mini.testing.differences import Line, central, one_sided
+from autograd_mini.testing.differences import Line, accelerate, central, one_sided
 from autograd_mini.testing.rounding import rounding_noise
 
 FUNCTIONS = [
@@ -30,6 +31,17 @@ def test_the_error_is_within_ten_estimates_and_small(f, slope, x):
         found = one_sided(line, 0, side, 0.0)
         assert abs(found.value - slope(x)) <= 10.0 * found.error
         assert found.error <= 1e-6 * (1.0 + abs(slope(x)))
+
+
+@pytest.mark.parametrize("power", [0.25, 1 / 3, 0.5, 2 / 3, 0.75])
+@given(limit=st.floats(-3.0, 3.0), factor=st.floats(0.1, 3.0))
+def test_the_error_is_within_ten_estimates_for_fractional_powers(power, limit, factor):
+    def quotient(h):
+        return limit + factor * h**power * math.cos(h), 1e-15
+
+    found = accelerate(quotient, 2.0**-8)
+    assert abs(found.value - limit) <= 10.0 * found.error
+    assert found.error < 1e-8
 
 
 def test_a_plateau_further_off_does_not_count():
