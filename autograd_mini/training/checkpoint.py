@@ -21,12 +21,13 @@ COUNTERS = ("best", "waited", "last", "rises")
 
 def save_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
     """Write all that `run` needs to go on as if it had never stopped. JSON: floats come back bit by bit."""
+    run.steps.write_back()
     state = {
         "format": FORMAT,
         "settings": _settings(run),
         "parameters": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
-        "best": run.best,
+        "best": list(map(float, run.best)),
         "best_loss": run.best_loss,
         "plateaus": [[getattr(plateau, name) for name in COUNTERS] for plateau in _plateaus(run)],
         "generators": [generator.getstate() for generator in _generators(run)],
@@ -52,7 +53,7 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
         there = state.get("settings", {}).get(name) if isinstance(state.get("settings"), dict) else None
         if there != here:
             raise refuse(f"it is of another training: {name} is {brief(there)} there and {brief(here)} here")
-    before = run.numbers()
+    before = run.steps.numbers()
     try:
         best, best_loss = _floats(state["best"], len(before)), float(state["best_loss"])
         plateaus = [_floats(counters, len(COUNTERS)) for counters in state["plateaus"]]
@@ -63,9 +64,9 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
         run.model.load_state_dict(state["parameters"])
         run.optimizer.load_state_dict(state["optimizer"])
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        run.restore(before)
+        run.steps.restore(before)
         raise refuse(f"it lacks {error}" if isinstance(error, KeyError) else str(error)) from error
-    run.best, run.best_loss, run.good, run.history = best, best_loss, run.numbers(), history
+    run.best, run.best_loss, run.good, run.history = best, best_loss, run.steps.numbers(), history
     for plateau, counters in zip(_plateaus(run), plateaus):
         for name, number in zip(COUNTERS, counters):
             setattr(plateau, name, number)
@@ -113,4 +114,4 @@ def _floats(numbers: Any, count: int) -> list[float]:
 
 def _largest_size(run: Run) -> int:
     """Room for the parameters and a few numbers for each, and for the history of a long training."""
-    return 100_000_000 + 1_000 * len(run.parameters)
+    return 100_000_000 + 1_000 * len(run.steps.parameters)

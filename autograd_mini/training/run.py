@@ -13,6 +13,7 @@ from autograd_mini.optim import Optimizer
 from autograd_mini.training.examples import Example
 from autograd_mini.training.history import Epoch, History
 from autograd_mini.training.objective import Metric, Objective
+from autograd_mini.training.steps import Steps
 
 
 class TrainingDiverged(FloatingPointError):
@@ -80,35 +81,29 @@ class Run:
         self.training_loss = Plateau(tolerance, patience)
         self.validation_loss = Plateau(tolerance, patience)
         self.history = History()
-        self.parameters = model.parameters()
-        self.good = self.best = self.numbers()
+        self.steps = Steps(objective, optimizer, examples, validation or examples, metrics)
+        self.good = self.best = self.steps.numbers()
         self.best_loss = inf
 
     @property
     def steps_an_epoch(self) -> int:
         return -(-len(self.examples) // self.batch_size)
 
-    def numbers(self) -> list[float]:
-        return [parameter.data for parameter in self.parameters]
-
-    def restore(self, numbers: Sequence[float]) -> None:
-        for parameter, number in zip(self.parameters, numbers):
-            parameter.data = number
-
     def train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
         """Train until `epochs` are spent or the loss has converged."""
         modes = [(module, module.training) for module in self.model.modules()]
         try:
-            while len(self.history) < epochs and not (self.history.converged or self.history.stopped_early):
-                self._epoch(after_step)
-                after_epoch()
+            with self.steps:
+                while len(self.history) < epochs and not (self.history.converged or self.history.stopped_early):
+                    self._epoch(after_step)
+                    after_epoch()
             if self.validation:
-                self.restore(self.best)
+                self.steps.restore(self.best)
         except KeyboardInterrupt:
             self.history.interrupted = True
-            self.restore(self.best if self.history.epochs else self.good)
+            self.steps.restore(self.best if self.history.epochs else self.good)
         except FloatingPointError:  # TrainingDiverged, or debug()
-            self.restore(self.good)
+            self.steps.restore(self.good)
             raise
         finally:
             for module, mode in modes:
@@ -117,7 +112,7 @@ class Run:
     def _epoch(self, after_step: Callable[[], None]) -> None:
         started = time.perf_counter()
         self.model.train()
-        learning_rate, before, n = self.optimizer.learning_rate, self.numbers(), len(self.examples)
+        learning_rate, before, n = self.optimizer.learning_rate, self.steps.numbers(), len(self.examples)
         order: Sequence[int] = range(n)
         if self.shuffle and self.steps_an_epoch > 1:
             order = self.random.sample(order, n)
@@ -128,34 +123,32 @@ class Run:
         loss = fsum(divergences) / n
         validation_loss, metrics = self._evaluate()
         # A loss taken in a single step, and not afterwards, is that of the parameters before this step.
-        measured = before if self.steps_an_epoch == 1 and validation_loss is None else self.numbers()
+        measured = before if self.steps_an_epoch == 1 and validation_loss is None else self.steps.numbers()
         self._record(Epoch(loss, validation_loss, metrics, learning_rate, time.perf_counter() - started), measured)
 
     def _step(self, batch: Sequence[int]) -> list[float]:
-        """One step of gradient descent; the divergences of the batch before it."""
-        for parameter in self.parameters:
-            parameter.grad = 0.0
-        divergences = self.objective.add_gradients(self.examples, batch)
+        """One step of gradient descent; the divergences of the batch before it, or partial sums."""
+        divergences = self.steps.find_gradient(batch)
         loss = fsum(divergences) / len(batch)
         if not isfinite(loss):
             raise self._diverged(f"the loss became {loss}")
-        if not all(isfinite(parameter.grad) for parameter in self.parameters):
+        if not self.steps.has_finite_gradient():
             raise self._diverged("a gradient became nan or infinite")
-        self.good = self.numbers()
-        self.optimizer.step()
-        if not all(map(isfinite, self.numbers())):
+        self.good = self.steps.numbers()
+        self.steps.step()
+        if not self.steps.has_finite_numbers():
             raise self._diverged("a parameter became nan or infinite")
         return divergences
 
     def _evaluate(self) -> tuple[float | None, dict[str, float]]:
         if not (self.validation or self.metrics):
             return None, {}
-        loss, metrics = self.objective.evaluate(self.validation or self.examples, self.metrics)
+        loss, metrics = self.steps.evaluate()
         if self.validation and not isfinite(loss):
             raise self._diverged(f"the validation loss became {loss}")
         return (loss if self.validation else None), metrics
 
-    def _record(self, epoch: Epoch, measured: list[float]) -> None:
+    def _record(self, epoch: Epoch, measured: Sequence[float]) -> None:
         """Take the epoch into the history and judge it. `measured`: the parameters that its loss is of."""
         history, judged = self.history, epoch.loss if epoch.validation_loss is None else epoch.validation_loss
         history.epochs.append(epoch)

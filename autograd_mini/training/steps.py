@@ -1,0 +1,80 @@
+"""Steps of gradient descent: what a training repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+
+from autograd_mini.optim import Optimizer
+from autograd_mini.training.examples import Example
+from autograd_mini.training.objective import Metric, Objective
+
+
+class Steps:
+    """Steps on the Values of a model themselves.
+
+    A context during training, within which a subclass may keep the numbers of the model elsewhere.
+
+    Args:
+        objective: what to minimise.
+        optimizer: what to make the steps.
+        examples: the training set.
+        measured: the examples to evaluate on.
+        metrics: what else to evaluate.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: Optimizer,
+        examples: Sequence[Example],
+        measured: Sequence[Example],
+        metrics: Mapping[str, Metric],
+    ) -> None:
+        self.objective = objective
+        self.optimizer = optimizer
+        self.examples = examples
+        self.measured = measured
+        self.metrics = metrics
+        self.parameters = objective.model.parameters()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def numbers(self) -> Sequence[float]:
+        """Those of all parameters of the model, to be kept."""
+        return [parameter.data for parameter in self.parameters]
+
+    def restore(self, numbers: Sequence[float]) -> None:
+        """Give all parameters the numbers kept."""
+        for parameter, number in zip(self.parameters, numbers):
+            parameter.data = number
+
+    def write_back(self) -> None:
+        """See to it that the Values and the optimizer are up to date."""
+
+    def find_gradient(self, batch: Sequence[int]) -> list[float]:
+        """Find the gradient of the mean divergence over some examples, for the next step.
+
+        Returns:
+            Their divergences, or partial sums of them.
+        """
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+        return self.objective.add_gradients(self.examples, batch)
+
+    def has_finite_gradient(self) -> bool:
+        return all(isfinite(parameter.grad) for parameter in self.parameters)
+
+    def step(self) -> None:
+        self.optimizer.step()
+
+    def has_finite_numbers(self) -> bool:
+        return all(map(isfinite, self.numbers()))
+
+    def evaluate(self) -> tuple[float, dict[str, float]]:
+        """The mean divergence and the mean of every metric, in evaluation mode."""
+        return self.objective.evaluate(self.measured, self.metrics)
