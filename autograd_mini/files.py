@@ -15,14 +15,18 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file so that whoever looks at `path`, at any moment, sees the old content or the new one.
 
     The content goes into a temporary file in the same folder, is flushed to the disk and then takes the
-    place of `path` in one step. A process killed in between leaves `path` as it was.
+    place of `path` in one step. A process killed in between leaves `path` as it was. A pipe or a device, such as
+    /dev/stdout, stays one: the content is written into it.
 
     Raises:
         OSError: the folder is missing or cannot be written to; `path` is left as it was.
     """
-    target = Path(os.path.realpath(path))
+    given, target = Path(path), Path(os.path.realpath(path))
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        if given.exists() and not given.is_file() and not given.is_dir():
+            given.write_bytes(content)
+            return
         with open(part, "xb") as file:
             file.write(content)
             file.flush()

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -55,6 +56,20 @@ def test_a_symbolic_link_keeps_pointing(tmp_path):
     write_whole(tmp_path / "link", b"content")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "there" / "file").read_bytes() == b"content"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes_and_devices_are_written_into(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_whole(pipe, b"content")
+        assert read.result() == b"content"
+    assert pipe.is_fifo()
+    write_whole(os.devnull, b"content")
+    assert not os.path.isfile(os.devnull)
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):
