@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd_mini.optim.arrays import ParameterArrays
 from autograd_mini.optim.schedules import Schedule, require_rate
-from autograd_mini.primitives import brief
+from autograd_mini.primitives import brief, to_float
 from autograd_mini.value import Constant, Value
 
 
@@ -58,7 +58,7 @@ class Optimizer:
         """
         if self._schedule is None:
             return self._rate
-        rate = float(self._schedule(self.steps))
+        rate = to_float(self._schedule(self.steps), "the learning rate from a schedule")
         if not (isfinite(rate) and rate >= 0.0):
             raise ValueError(f"a schedule must give a finite learning rate ≥ 0, got {rate} at step {self.steps}")
         return rate
@@ -127,11 +127,10 @@ class Optimizer:
         steps = state.get("steps")
         if type(steps) is not int or steps < 0:
             raise ValueError(f"the state of an optimizer counts its steps, from 0, got {brief(steps)}")
-        for name in self.slots:
-            _require_numbers(state.get(name), name, len(self.parameters))
+        slots = {name: _as_numbers(state.get(name), name, len(self.parameters)) for name in self.slots}
         self.steps = steps
-        for name in self.slots:
-            setattr(self, name, [float(number) for number in state[name]])
+        for name, numbers in slots.items():
+            setattr(self, name, numbers)
 
 
 def _as_parameters(parameters: Iterable[Value]) -> list[Value]:
@@ -155,8 +154,9 @@ def _as_parameters(parameters: Iterable[Value]) -> list[Value]:
     return found
 
 
-def _require_numbers(numbers: Any, name: str, count: int) -> None:
+def _as_numbers(numbers: Any, name: str, count: int) -> list[float]:
     if not isinstance(numbers, list) or not all(type(number) in (float, int) for number in numbers):
         raise ValueError(f"the state of an optimizer holds {name} as a list of numbers, got {brief(numbers)}")
     if len(numbers) != count:
         raise ValueError(f"the state is of {len(numbers)} parameters, but this optimizer has {count}")
+    return [to_float(number, name) for number in numbers]

@@ -131,7 +131,7 @@ class WarmUp:
 def require_rate(number: Any, name: str = "learning_rate") -> float:
     """`number` as a float if it is finite and > 0."""
     rate = to_float(number, name)
-    if not (isfinite(rate) and rate > 0.0):
+    if isinstance(number, bool) or not (isfinite(rate) and rate > 0.0):
         raise ValueError(f"{name} must be a finite number > 0, got {brief(number)}")
     return rate
 
@@ -139,7 +139,7 @@ def require_rate(number: Any, name: str = "learning_rate") -> float:
 def require_between(number: Any, low: float, below: float | None, name: str) -> float:
     """`number` as a float if it is finite, ≥ low and < below."""
     found = to_float(number, name)
-    if not (isfinite(found) and found >= low and (below is None or found < below)):
+    if isinstance(number, bool) or not (isfinite(found) and found >= low and (below is None or found < below)):
         wanted = f"a finite number ≥ {low:g}" if below is None else f"in [{low:g}, {below:g})"
         raise ValueError(f"{name} must be {wanted}, got {brief(number)}")
     return found

@@ -1,7 +1,7 @@
 """SGD, Adam and AdamW against PyTorch, closed forms and themselves in two halves."""
 
 import json
-from math import fsum, isclose, sqrt
+from math import fsum, inf, isclose, sqrt
 from random import Random
 
 import pytest
@@ -218,6 +218,12 @@ def test_a_state_that_does_not_fit_changes_nothing(state, message):
     assert optimizer.state_dict() == before
 
 
+def test_whole_numbers_that_are_no_doubles_are_rounded_as_everywhere():
+    optimizer = Adam([Value(1.0)], 0.1)
+    optimizer.load_state_dict({"optimizer": "Adam", "steps": 3, "first_moment": [1], "second_moment": [10**400]})
+    assert (optimizer.steps, optimizer.first_moment, optimizer.second_moment) == (3, [1.0], [inf])
+
+
 def test_zero_grad_clears_all_gradients():
     parameters = [Value(1.0), Value(2.0)]
     (parameters[0] * parameters[1]).backward()
@@ -255,6 +261,11 @@ def test_a_schedule_must_give_a_sound_rate(rate):
     assert optimizer.parameters[0].data == 1.0
 
 
+def test_a_schedule_must_give_a_number():
+    with pytest.raises(TypeError, match="the learning rate from a schedule takes a real number, got None"):
+        SGD([Value(1.0)], lambda step: None).step()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -267,9 +278,11 @@ def test_a_schedule_must_give_a_sound_rate(rate):
         (lambda w: SGD([w], 0), ValueError, "learning_rate must be a finite number > 0, got 0"),
         (lambda w: SGD([w], -1.0), ValueError, "learning_rate must be a finite number > 0, got -1.0"),
         (lambda w: SGD([w], float("nan")), ValueError, "learning_rate must be a finite number > 0, got nan"),
+        (lambda w: SGD([w], True), ValueError, "learning_rate must be a finite number > 0, got True"),
         (lambda w: SGD([w], "fast"), TypeError, "learning_rate takes a real number, got 'fast'"),
         (lambda w: SGD([w], 0.1, momentum=1.0), ValueError, r"momentum must be in \[0, 1\), got 1.0"),
         (lambda w: SGD([w], 0.1, weight_decay=-1), ValueError, "weight_decay must be a finite number ≥ 0, got -1"),
+        (lambda w: SGD([w], 0.1, weight_decay=True), ValueError, "weight_decay must be a finite number ≥ 0, got True"),
         (lambda w: SGD([w], 0.1, nesterov=True), ValueError, "needs a momentum > 0"),
         (lambda w: Adam([w], betas=(0.9, 1.0)), ValueError, r"a beta must be in \[0, 1\), got 1.0"),
         (lambda w: Adam([w], betas=0.9), ValueError, "betas must be two numbers"),
