@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.value import Value
@@ -72,9 +73,10 @@ def flatten(nest: Any, what: str) -> tuple[list[Any], Structure]:
 def _flatten(nest: Any, leaves: list[Any], what: str) -> Structure:
     kind = type(nest)
     if isinstance(nest, dict):
-        keys = list(nest)
+        keys, empty = list(nest), copy(nest)
+        empty.clear()
         children = [_flatten(part, leaves, what) for part in nest.values()]
-        return Structure(("dict", tuple(keys)), lambda parts: dict(zip(keys, parts)), children)
+        return Structure(("dict", tuple(keys)), lambda parts: _filled(empty, keys, parts), children)
     if isinstance(nest, (list, tuple)):
         children = [_flatten(part, leaves, what) for part in nest]
         if hasattr(kind, "_fields"):
@@ -89,6 +91,14 @@ def _flatten(nest: Any, leaves: list[Any], what: str) -> Structure:
     raise TypeError(
         f"{what} holds {brief(nest)} ({kind.__name__}); it may hold numbers, in lists, tuples, dicts and NumPy arrays"
     )
+
+
+def _filled(empty: dict[Any, Any], keys: list[Any], parts: list[Any]) -> dict[Any, Any]:
+    """A dict of the same kind as `empty`: an OrderedDict, a defaultdict with its factory."""
+    filled = copy(empty)
+    for key, part in zip(keys, parts):
+        filled[key] = part
+    return filled
 
 
 def is_array(thing: Any) -> bool:

@@ -1,8 +1,11 @@
+from collections import OrderedDict, defaultdict
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograd_mini import grad
 from autograd_mini.structures import flatten
 
 NESTS = st.recursive(
@@ -27,6 +30,15 @@ def test_structures_are_equal_if_the_same_numbers_fit(one, other):
     (leaves, structure), (_, other_structure) = flatten(one, "it"), flatten(other, "it")
     if structure == other_structure:
         assert other_structure.rebuild(leaves) == one
+
+
+def test_dicts_keep_their_kind():
+    ordered, default = OrderedDict(b=1.0, a=2.0), defaultdict(list, w=3.0)
+    found = flatten([ordered, default], "it")[1].rebuild([1.0, 2.0, 3.0])
+    assert found == [ordered, default]
+    assert list(map(type, found)) == [OrderedDict, defaultdict]
+    assert found[1].default_factory is list
+    assert grad(lambda p: p["b"] * p["a"])(ordered) == OrderedDict(b=2.0, a=1.0)
 
 
 def test_arrays_keep_shape_and_become_float():
