@@ -65,7 +65,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         ...     os.path.getsize(path) > 1000
         True
         """
-        path = os.path.join(directory or "", os.fspath(filename or self.filename))
+        path = os.path.join(directory or "", os.fspath(self.filename if filename is None else filename))
         image_format = format_of(path)
         if skip_existing and os.path.exists(path):
             return path
@@ -80,6 +80,12 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             raise NoRendererError(f"{error}; the picture's source is in {source!r}") from None
         write_whole(path, image)
         return path
+
+    def render(self, *arguments: Any, **options: Any) -> str:
+        """Refused, as is `view`, which calls it: a source file and an image beside it is what `save` is not."""
+        raise NotImplementedError(
+            'a drawing has no render(); save("graph.svg") writes the image, in the format that the ending tells'
+        )
 
     def _repr_svg_(self) -> str:
         return render(self.source, "svg").decode()

@@ -100,10 +100,20 @@ def test_a_layout_that_takes_too_long_is_given_up(y, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["dot"]
 
 
-@pytest.mark.parametrize("name", ["graph.bmp", "graph", "graph.svg.zip", ".svg"])
+@pytest.mark.parametrize("name", ["graph.bmp", "graph", "graph.svg.zip", ".svg", ""])
 def test_other_endings(y, tmp_path, name):
     with pytest.raises(UnknownFormatError, match=r"choose a name that ends in \.svg, \.png, \.pdf or \.dot"):
         draw(y).save(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_render_says_what_to_use(y, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in (lambda: draw(y).render("graph", format="svg"), draw(y).view):
+        with pytest.raises(NotImplementedError, match=r'save\("graph\.svg"\) writes the image'):
+            call()
+    with pytest.raises(UnknownFormatError, match="choose a name that ends in"):
+        draw(y).save("")
     assert os.listdir(tmp_path) == []
 
 
