@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    if len(arguments) > 1 and arguments[0] == "draw" and arguments[1].startswith("-") and arguments[1] not in OPTIONS:
-        arguments[1] = " " + arguments[1]  # an expression such as -x, which would pass for an option
+    if arguments[:1] == ["draw"]:
+        _mark_expression(arguments)
     options, extras = parser.parse_known_args(arguments)
     if extras and (options.command != "draw" or any(extra.startswith("-") for extra in extras)):
         parser.error(f"unrecognized arguments: {' '.join(extras)}")
@@ -42,6 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _mark_expression(arguments: list[str]) -> None:
+    """Put a blank in front of an expression such as -x, which would pass for an option."""
+    index = 1
+    while index < len(arguments) and arguments[index].partition("=")[0] in OPTIONS:
+        index += 1 if "=" in arguments[index] else 2  # the option and its value
+    if index < len(arguments) and arguments[index].startswith("-"):
+        arguments[index] = " " + arguments[index]
 
 
 OPTIONS = ("-h", "--help", "-o", "--output", "--format", "--direction", "--max-nodes")
@@ -71,7 +80,7 @@ def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
     from autograd_mini.draw.rendering import format_of
 
     number = number_formatter(options.format)
-    if options.output:
+    if options.output is not None:
         format_of(options.output)
     variables = _variables(bindings)
     y = Expression(options.expression).evaluate(variables)
@@ -85,7 +94,7 @@ def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
         rows = [(name, number(x.data), number(x.grad)) for name, x in variables.items()]
         print()
         _print_table([("name", "value", "gradient"), *rows], "<>>")
-    if options.output:
+    if options.output is not None:
         drawing = draw(y, number_format=options.format, direction=options.direction, max_nodes=options.max_nodes)
         print(f"\npicture: {drawing.save(options.output)}")
 

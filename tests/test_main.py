@@ -132,6 +132,12 @@ def test_expressions_may_begin_with_a_sign_and_values_follow_options(capsys, tmp
     assert (tmp_path / "y.dot").read_text().startswith("digraph")
 
 
+def test_a_sign_may_follow_options(capsys, tmp_path):
+    assert main(["draw", "-o", str(tmp_path / "y.dot"), "--direction=TB", "-x", "x=2"]) == 0
+    assert "-x = -2" in capsys.readouterr().out
+    assert (tmp_path / "y.dot").exists()
+
+
 def test_a_picture_is_written(capsys, tmp_path):
     assert main(["draw", "tanh(x)", "x=1", "-o", str(tmp_path / "y.svg"), "--direction", "TB"]) == 0
     assert "y.svg" in capsys.readouterr().out
@@ -154,6 +160,7 @@ def test_plain_numbers(capsys):
         (["x", "x"], "name=number"),
         (["softmax([x, x])", "x=1"], "a list of 2"),
         (["x", "x=1", "-o", "y.bmp"], "choose a name that ends in"),
+        (["x", "x=1", "-o", ""], "choose a name that ends in"),
         (["x", "x=1", "-o", "missing/y.svg"], "cannot write"),
         (["x", "x=1", "--format", "zz"], "number_format"),
         (["x+x+x", "x=1", "-o", "y.svg", "--max-nodes", "2"], "more than 2 nodes"),
