@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
 from autograd_mini.nn.grids import Shape, as_pair, slide
-from autograd_mini.nn.initialisers import Initialiser, fitting
+from autograd_mini.nn.initialisers import Initialiser, find_initialiser
 from autograd_mini.nn.layers import Neuron, as_generator, as_inputs, require_count
 from autograd_mini.nn.module import Module
 from autograd_mini.value import Constant
@@ -87,7 +87,7 @@ class Conv2d(Module):
                 in_channels * kernel_area,
                 "identity",
                 bias=bias,
-                initialise=initialise or fitting(name_of(self.activation)),
+                initialise=find_initialiser(initialise, name_of(self.activation)),
                 random=generator,
                 _n_outputs=out_channels * kernel_area,
             )

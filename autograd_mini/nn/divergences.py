@@ -107,6 +107,8 @@ class SoftmaxKL(Divergence):
         return _weigh(self._desired(d, len(zs)), range(len(zs)), lambda i: _log_softmax.variant(index=i)(*zs))
 
     def _desired(self, d: Any, n_classes: int) -> list[Any]:
+        if not n_classes:
+            raise ValueError("kl_softmax takes the outputs of one class or more, got none")
         if isinstance(d, Integral):
             if not 0 <= int(d) < n_classes:
                 raise ValueError(f"a label must be a class from 0 to {n_classes - 1}, got {brief(d)}")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from math import sqrt
 from random import Random
 
+from autograd_mini.primitives import brief
+
 Initialiser = Callable[[int, int, Random], float]
 """Draws one weight from the numbers of inputs and outputs of its layer and a generator."""
 
@@ -39,6 +41,22 @@ def uniform(n_inputs: int, n_outputs: int, random: Random) -> float:
 
 
 RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "PReLU", "RandomisedLeakyReLU")
+
+
+def find_initialiser(initialise: Initialiser | None, activation_name: str) -> Initialiser:
+    """The initialiser itself; by default what fits the activation.
+
+    Raises:
+        TypeError: it cannot be called.
+    """
+    if initialise is None:
+        return fitting(activation_name)
+    if not callable(initialise):
+        raise TypeError(
+            f"initialise takes a function, such as autograd_mini.nn.initialisers.he_normal, got {brief(initialise)} "
+            f"({type(initialise).__name__})"
+        )
+    return initialise
 
 
 def fitting(activation_name: str) -> Initialiser:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
-from autograd_mini.nn.initialisers import Initialiser, fitting
+from autograd_mini.nn.initialisers import Initialiser, find_initialiser
 from autograd_mini.nn.module import Module
 from autograd_mini.primitives import TABLE, brief, to_float
 from autograd_mini.value import Constant, Value
@@ -53,7 +53,7 @@ class Neuron(Module):
         self.activation = find_activation(activation)
         self.has_bias = bias
         generator = as_generator(random)
-        draw = initialise or fitting(name_of(self.activation))
+        draw = find_initialiser(initialise, name_of(self.activation))
         self.weights = [Value(draw(n_inputs, _n_outputs, generator), label=f"w{i}") for i in range(1, n_inputs + 1)]
         if bias:
             self.weights.insert(0, Value(0.0, label="b"))
@@ -100,7 +100,7 @@ class Layer(Module):
                 n_inputs,
                 "identity" if is_vector(self.activation) else self.activation,
                 bias=bias,
-                initialise=initialise or fitting(name_of(self.activation)),
+                initialise=find_initialiser(initialise, name_of(self.activation)),
                 random=generator,
                 _n_outputs=n_outputs,
             )

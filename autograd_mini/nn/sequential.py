@@ -46,6 +46,8 @@ class Sequential(Module):
         for step in self.steps[:-1]:
             inputs = step(inputs)
         last: Any = self.steps[-1]
+        if not hasattr(last, "logits"):
+            raise AttributeError(f"only a Sequential that ends in an MLP has logits, this one ends in {brief(last)}")
         return last.logits(inputs)
 
     @property

@@ -180,6 +180,11 @@ class TestSoftmaxKL:
             with pytest.raises(error, match=message):
                 divergence([0.5, 0.5], d)
 
+    def test_refuses_outputs_of_no_class(self):
+        for divergence in (kl_softmax, kl_softmax.from_logits):
+            with pytest.raises(ValueError, match="takes the outputs of one class or more, got none"):
+                divergence([], 0)
+
 
 def as_values(d):
     return [Value(p) for p in d] if hasattr(d, "__len__") else Value(d)

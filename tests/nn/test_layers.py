@@ -73,6 +73,7 @@ class TestNeuron:
             ((1, "rleu"), {}, ValueError, "did you mean 'relu'"),
             ((1,), {"random": "7"}, TypeError, "random takes a seed"),
             ((1,), {"random": None}, TypeError, "random takes a seed"),
+            ((1,), {"initialise": "he"}, TypeError, r"takes a function, such as .*he_normal, got 'he' \(str\)"),
         ],
     )
     def test_refuses(self, args, options, error, message):

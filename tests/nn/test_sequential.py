@@ -57,7 +57,7 @@ def test_logits_are_those_of_the_last_step():
 
 
 def test_logits_of_a_step_without_them():
-    with pytest.raises(AttributeError, match="logits"):
+    with pytest.raises(AttributeError, match=r"ends in an MLP has logits, this one ends in Maxout\("):
         Sequential(Maxout(1, 1)).logits([1.0])
 
 
