@@ -112,10 +112,18 @@ __all__ = [
     "sumprod", "tan", "tanh", "topological_order", "trunc", "value_and_grad", "where",
 ]  # fmt: skip
 
-_LOADED_ON_FIRST_USE = ("draw", "nn", "optim", "testing", "training")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from autograd_mini.compiler import compile as compile
+
+_LOADED_ON_FIRST_USE = ("compiler", "draw", "nn", "optim", "testing", "training")
 
 
 def __getattr__(name: str) -> object:
+    if name == "compile":  # the compiler needs NumPy
+        from autograd_mini.compiler import compile
+
+        return compile
     if name in _LOADED_ON_FIRST_USE:
         from importlib import import_module
 

@@ -19,6 +19,7 @@ LAYERS = [
     ["files"],
     ["nn"],
     ["draw"],
+    ["compiler"],
     ["optim"],
     ["training"],
     ["testing"],

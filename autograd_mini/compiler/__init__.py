@@ -1,0 +1,6 @@
+"""From scalar Python code to array programs: trace, normalise, pack, reverse, recognise, execute."""
+
+from autograd_mini.compiler.compiled import Compiled, compile
+from autograd_mini.compiler.program import Program
+
+__all__ = ["Compiled", "Program", "compile"]

@@ -1,0 +1,233 @@
+"""Bind: arguments as arrays [lanes, width], and arrays as nests again.
+
+All plain numbers of an argument are one array, and each NumPy array is one of its own. A *template* is the nest of
+an argument with the place of each number in place of it; it is hashable, and equal for arguments that one trace
+serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.program import Floats
+from autograd_mini.primitives import brief, is_real, to_float
+from autograd_mini.structures import Structure
+from autograd_mini.value import Value
+
+Template = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One array among the arguments: its name, its shape without the batch axis, whether it has one."""
+
+    name: str
+    shape: tuple[int, ...]
+    batched: bool
+    argument: int
+
+    @property
+    def lanes(self) -> int:
+        return int(numpy.prod(self.shape, dtype=numpy.int64))
+
+
+@dataclass(eq=False)
+class Bound:
+    """The arguments of one call.
+
+    Attributes:
+        templates: one an argument; with `slots` they are the key of the cache of traces.
+        slots: what the arrays are.
+        arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
+        n_examples: the length of the batch; None if no argument has one.
+    """
+
+    templates: tuple[Template, ...]
+    slots: tuple[Slot, ...]
+    arrays: list[Floats]
+    n_examples: int | None
+
+    @property
+    def key(self) -> Any:
+        return self.templates, self.slots
+
+    def example(self, place: float) -> list[Floats]:
+        """The numbers of one example, `place` in [0, 1) of the way through the batch; ones if there is none."""
+        chosen = []
+        for slot, array in zip(self.slots, self.arrays):
+            column = int(place * array.shape[1])
+            chosen.append(array[:, column] if array.shape[1] else numpy.ones(slot.lanes))
+        return chosen
+
+
+def bind(args: Sequence[Any], names: Sequence[str], batched: Sequence[bool], taker: str) -> Bound:
+    """Take arguments apart.
+
+    Raises:
+        TypeError: an argument holds something else than real numbers.
+        ValueError: batch axes are missing or of unequal length.
+    """
+    binder = _Binder(taker)
+    templates = tuple(
+        binder.argument(position, arg, names[position], batched[position]) for position, arg in enumerate(args)
+    )
+    return Bound(templates, tuple(binder.slots), binder.arrays, binder.n_examples)
+
+
+class _Binder:
+    def __init__(self, taker: str) -> None:
+        self.taker = taker
+        self.slots: list[Slot] = []
+        self.arrays: list[Floats] = []
+        self.n_examples: int | None = None
+        self.first_batched = ""
+
+    def argument(self, position: int, arg: Any, name: str, batched: bool) -> Template:
+        numbers: list[float] = []
+        number_slot = len(self.slots)
+        self.slots.append(Slot(name, (), False, position))  # of the plain numbers; dropped if there are none
+        self.arrays.append(numpy.empty((0, 1)))
+        template = self._take(arg, name, position, batched, number_slot, numbers)
+        self.slots[number_slot] = Slot(name, (len(numbers),), False, position)
+        self.arrays[number_slot] = numpy.array(numbers, dtype=float)[:, None]
+        return template
+
+    def _take(
+        self, nest: Any, path: str, position: int, batched: bool, number_slot: int, numbers: list[float]
+    ) -> Template:
+        def part(item: Any, at: Any) -> Template:
+            return self._take(item, f"{path}[{at!r}]", position, batched, number_slot, numbers)
+
+        if isinstance(nest, numpy.ndarray):
+            return self._array(nest, path, position, batched)
+        if isinstance(nest, dict):
+            return "dict", type(nest), tuple(nest), tuple(part(item, at) for at, item in nest.items())
+        if isinstance(nest, (list, tuple)):
+            return "sequence", type(nest), tuple(part(item, at) for at, item in enumerate(nest))
+        if isinstance(nest, Value):
+            raise TypeError(
+                f"{path} of {self.taker} is a Value; a compiled function takes plain numbers and arrays (Values that "
+                "it uses without being given them are its parameters)"
+            )
+        if not is_real(type(nest)):
+            raise TypeError(
+                f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__}); it may hold numbers and NumPy "
+                "arrays, in lists, tuples and dicts"
+            )
+        if batched:
+            raise ValueError(
+                f"{path} of {self.taker} should carry a batch axis, but is a number; give an array whose first axis "
+                "is the batch, or name in batch=… the arguments that have one"
+            )
+        numbers.append(to_float(nest, self.taker))
+        return "number", number_slot, len(numbers) - 1
+
+    def _array(self, array: Any, path: str, position: int, batched: bool) -> Template:
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+            raise TypeError(f"{path} of {self.taker} is an array of {array.dtype}; it must hold real numbers (float64)")
+        array = numpy.asarray(array, dtype=numpy.float64)
+        if batched:
+            if array.ndim == 0:
+                raise ValueError(f"{path} of {self.taker} should carry a batch axis, but is an array without any axis")
+            if self.n_examples is None:
+                self.n_examples, self.first_batched = len(array), path
+            elif len(array) != self.n_examples:
+                raise ValueError(
+                    f"{self.first_batched} of {self.taker} has {self.n_examples} examples along its first axis, but "
+                    f"{path} has {len(array)}; a batch needs equally many"
+                )
+        shape = array.shape[1:] if batched else array.shape
+        slot = Slot(path, shape, batched, position)
+        self.slots.append(slot)
+        self.arrays.append(array.reshape(len(array), slot.lanes).T if batched else array.reshape(-1, 1))
+        return "array", len(self.slots) - 1, shape
+
+
+def fill(template: Template, array: Callable[[int, tuple[int, ...]], Any], number: Callable[[int, int], Any]) -> Any:
+    """The nest of a template with `array(slot, shape)` and `number(slot, lane)` in their places."""
+    kind = template[0]
+    if kind == "array":
+        return array(template[1], template[2])
+    if kind == "number":
+        return number(template[1], template[2])
+    parts = [fill(part, array, number) for part in template[-1]]
+    if kind == "dict":
+        _, cls, keys, _ = template
+        return cls(zip(keys, parts))
+    return template[1](*parts) if hasattr(template[1], "_fields") else template[1](parts)
+
+
+def nest_of_values(templates: Sequence[Template], values: Sequence[Sequence[Value]]) -> list[Any]:
+    """The arguments with Values for numbers; arrays become arrays of Values, those without an axis a Value."""
+
+    def array(slot: int, shape: tuple[int, ...]) -> Any:
+        if not shape:
+            return values[slot][0]
+        objects = numpy.empty(len(values[slot]), dtype=object)
+        objects[:] = values[slot]
+        return objects.reshape(shape)
+
+    return [fill(template, array, lambda slot, lane: values[slot][lane]) for template in templates]
+
+
+def nest_of_arrays(templates: Sequence[Template], rows: Sequence[Floats], has_batch: Sequence[bool]) -> list[Any]:
+    """The arguments with derivatives for numbers: of each slot `rows` [lanes, width], the batch axis coming first
+    where it has one."""
+
+    def array(slot: int, shape: tuple[int, ...]) -> Any:
+        return shaped(rows[slot], shape, has_batch[slot])
+
+    return [
+        fill(t, array, lambda slot, lane: shaped(rows[slot][lane : lane + 1], (), has_batch[slot])) for t in templates
+    ]
+
+
+def nest_of_results(structure: Structure, rows: Floats, has_batch: bool) -> Any:
+    """The result of a function with numbers [outputs, width] for Values."""
+    return _assemble(structure, iter(range(len(rows))), rows, has_batch)
+
+
+def _assemble(structure: Structure, places: Iterator[int], rows: Floats, has_batch: bool) -> Any:
+    if structure.build is None:
+        place = next(places)
+        return shaped(rows[place : place + 1], (), has_batch)
+    if isinstance(structure.kind, tuple) and structure.kind[0] == "array":
+        chosen = [next(places) for _ in range(structure.size)]
+        return shaped(rows[chosen], structure.kind[1], has_batch)
+    return structure.build([_assemble(child, places, rows, has_batch) for child in structure.children])
+
+
+def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:
+    """[lanes, width] as [width, *shape] or as shape; a number as a float. Never a view of `rows`' memory."""
+    if has_batch:
+        return numpy.array(rows.T, order="C").reshape(rows.shape[1], *shape)
+    return numpy.array(rows[:, 0]).reshape(shape) if shape or rows.shape[0] != 1 else float(rows[0, 0])
+
+
+def nest_of_nests(structure: Structure, parts: Sequence[Any], has_batch: bool) -> Any:
+    """The result of a function with a nest of derivatives for each of its numbers."""
+    return _combine(structure, iter(parts), has_batch)
+
+
+def _combine(structure: Structure, parts: Iterator[Any], has_batch: bool) -> Any:
+    if structure.build is None:
+        return next(parts)
+    if isinstance(structure.kind, tuple) and structure.kind[0] == "array":
+        return combined([next(parts) for _ in range(structure.size)], structure.kind[1], has_batch)
+    return structure.build([_combine(child, parts, has_batch) for child in structure.children])
+
+
+def combined(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool) -> Any:
+    """An array of nests: of arrays of one shape one array, the batch axis first; else an array of objects."""
+    if parts and all(isinstance(part, (float, numpy.ndarray)) for part in parts):
+        stacked = numpy.stack([numpy.asarray(part) for part in parts], axis=int(has_batch))
+        lead = stacked.shape[: int(has_batch)]
+        return stacked.reshape(*lead, *shape, *stacked.shape[len(lead) + 1 :])
+    objects = numpy.empty(len(parts), dtype=object)
+    for place, part in enumerate(parts):
+        objects[place] = part
+    return objects.reshape(shape)

@@ -1,0 +1,153 @@
+"""Building programs: new packs, shared where they are the same, and symbols that let rules build them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.program import (
+    Apply,
+    Argument,
+    Block,
+    Floats,
+    Index,
+    Leaf,
+    Pack,
+    Program,
+    Reduce,
+    Reference,
+    Segment,
+    Sum,
+    Vector,
+    lanes_of,
+)
+from autograd_mini.primitives import TABLE, Primitive, to_float
+
+
+class Builder:
+    """A program that grows. The same operation on the same lanes is made once."""
+
+    def __init__(self) -> None:
+        self.packs: list[Pack] = []
+        self._memo: dict[Any, Pack] = {}
+        self._constants: dict[str, int] = {}
+        self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
+        self.packs.append(self.constants)
+
+    def leaf(self, role: str, position: int, name: str, lanes: int, batched: bool) -> Pack:
+        return self._new(Pack(lanes, batched, Leaf(role, position, name)))
+
+    def constant(self, numbers: Floats) -> Index:
+        """The lanes of `constants` that hold these numbers."""
+        lanes = [self._constants.setdefault(number.hex(), len(self._constants)) for number in numbers.tolist()]
+        self.constants.lanes = len(self._constants)
+        return numpy.array(lanes, dtype=numpy.int64)
+
+    def constant_at(self, lane: int) -> float:
+        return float.fromhex(list(self._constants)[lane])
+
+    def numbers(self, lanes: Index) -> Floats:
+        """What `constants` holds there."""
+        held: Floats = numpy.array([float.fromhex(text) for text in self._constants])
+        return held[lanes]
+
+    def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int, part: int | None = None) -> Pack:
+        key = (primitive, part, lanes, *map(_key, args))
+        batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
+        return self._shared(key, lambda: Pack(lanes, batched, Apply(primitive, tuple(args), part)))
+
+    def reduce(self, primitive: Primitive, arg: Reference) -> Pack:
+        key = (primitive, "reduce", _key(arg))
+        return self._shared(key, lambda: Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
+
+    def vector(self, function: str, arg: Reference, empty: float = float("nan")) -> Pack:
+        key = (function, empty == 0.0, _key(arg))
+        return self._shared(key, lambda: Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
+
+    def sum(self, lanes: int, batched: bool, segments: list[Segment]) -> Pack:
+        return self._new(Pack(lanes, batched, Sum(segments)))
+
+    def gathered(self, parts: list[list[Reference]]) -> Reference:
+        """References of one pack or several, [n][lanes of each], as one [n, lanes] reference to one pack."""
+        packs = {part.pack for row in parts for part in row}
+        if len(packs) == 1:
+            index = numpy.array([numpy.concatenate([part.index for part in row]) for row in parts])
+            return Reference(packs.pop(), index)
+        segments: dict[Pack, list[tuple[int, Index]]] = {}
+        lane = 0
+        for row in parts:
+            for part in row:
+                segments.setdefault(part.pack, []).append((lane, part.index))
+                lane += part.index.size
+        joined = self.sum(lane, any(pack.batched for pack in packs), [_copied(*item) for item in segments.items()])
+        return Reference(joined, numpy.arange(lane).reshape(len(parts), -1))
+
+    def program(self, results: dict[str, list[Reference]]) -> Program:
+        """The program so far with these results, without what they do not need."""
+        assert isinstance(self.constants.operation, Leaf)
+        self.constants.operation.constants = self.numbers(numpy.arange(self.constants.lanes))
+        return Program(list(self.packs), results).without_dead().verify()
+
+    def _shared(self, key: Any, make: Callable[[], Pack]) -> Pack:
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = self._new(make())
+        return found
+
+    def _new(self, pack: Pack) -> Pack:
+        self.packs.append(pack)
+        return pack
+
+
+def elementwise(lane: Index, a: Index, b: Index | None, coefficient: float = 1.0) -> Block:
+    """The block out[lane] += coefficient · a · b, term by term."""
+    shape = (-1, 1, 1)
+    return Block(lane.reshape(shape), a.reshape(shape), None if b is None else b.reshape(shape), coefficient)
+
+
+def _copied(pack: Pack, places: list[tuple[int, Index]]) -> Segment:
+    lane = numpy.concatenate([start + numpy.arange(index.size) for start, index in places])
+    return Segment(pack, None, [elementwise(lane, numpy.concatenate([index for _, index in places]), None)])
+
+
+def _key(arg: Argument) -> Any:
+    return (arg.pack, arg.index.shape, arg.index.tobytes()) if isinstance(arg, Reference) else float(arg).hex()
+
+
+class Symbol:
+    """Lanes of a pack as a number of a rule: what the rule calculates with it becomes packs.
+
+    So the one rule of the table differentiates programs too.
+    """
+
+    __slots__ = ("builder", "reference")
+
+    def __init__(self, builder: Builder, reference: Reference) -> None:
+        self.builder = builder
+        self.reference = reference
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        first = next(arg for arg in args if isinstance(arg, Symbol))
+        lanes, builder = first.reference.index.size, first.builder
+        operands = [arg.reference if isinstance(arg, Symbol) else to_float(arg, primitive.name) for arg in args]
+        if primitive.is_selector:
+            parts = primitive.forward(*(0.0,) * len(args))
+            if isinstance(parts, tuple):
+                packs = [builder.apply(primitive, operands, lanes, part) for part in range(len(parts))]
+                return tuple(Symbol(builder, lanes_of(pack)) for pack in packs)
+        return Symbol(builder, lanes_of(builder.apply(primitive, operands, lanes)))
+
+
+def _operator(primitive: Primitive) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    return lambda self, other: primitive(self, other), lambda self, other: primitive(other, self)
+
+
+for _name, _symbol in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("div", "truediv"), ("pow", "pow")):
+    _plain, _reflected = _operator(TABLE[_name])
+    setattr(Symbol, f"__{_symbol}__", _plain)
+    setattr(Symbol, f"__r{_symbol}__", _reflected)
+for _name in ("neg", "pos", "abs"):
+    setattr(Symbol, f"__{_name}__", lambda self, primitive=TABLE[_name]: primitive(self))

@@ -1,0 +1,243 @@
+"""`compile`: scalar Python code as a function of arrays."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any, overload
+
+import numpy
+
+from autograd_mini.compiler.binding import nest_of_results
+from autograd_mini.compiler.calling import Call, Chosen, Options
+from autograd_mini.compiler.deriving import Plan, Wanted
+from autograd_mini.compiler.planning import Plans
+from autograd_mini.compiler.program import Floats, Program
+from autograd_mini.primitives import brief
+from autograd_mini.value import Value
+
+PARAMETERS: Wanted = (-1,)
+
+
+class Compiled:
+    """A function compiled by `compile`; call it with numbers and arrays.
+
+    It may be called from several threads at once, and pickled if the function itself can be.
+
+    Attributes:
+        function: the scalar Python function itself.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, wrt: Chosen, batch: Chosen, reduce: str | None) -> None:
+        self.function = function
+        self._options = Options(wrt, batch, reduce)
+        self._name = getattr(function, "__name__", None) or type(function).__name__
+        self._names = _argument_names(function)
+        self._plans = Plans(function, self._name, reduces=reduce is not None)
+        self._latest: tuple[Plan, str, Wanted] | None = None
+        update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
+        """The result of the function; over a batch, arrays with the batch axis first in place of its numbers.
+
+        Args:
+            parameters: numbers to use in place of those of the Values in `parameters`, in their order.
+        """
+        call = self._call(args, keywords, parameters)
+        plan, results = call.run("value", ())
+        self._latest = call.ran
+        return _value(call, plan, results)
+
+    def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
+        """The value, and the gradient towards the arguments in their structure.
+
+        Raises:
+            TypeError: the result is not one number.
+        """
+        call = self._call(args, keywords)
+        plan, results = call.run("gradient", call.wanted(), scalar=True)
+        self._latest = call.ran
+        return _value(call, plan, results), call.in_structure(plan, results)
+
+    def grad(self, *args: Any, **keywords: Any) -> Any:
+        """The gradient towards the arguments, in their structure."""
+        return self.value_and_grad(*args, **keywords)[1]
+
+    def value_and_parameter_grads(
+        self, *args: Any, parameters: Floats | None = None, **keywords: Any
+    ) -> tuple[Any, Floats]:
+        """The value, and its derivative towards every Value of `parameters` as one array (over a batch that is not
+        reduced, [examples, parameters]).
+
+        Args:
+            parameters: numbers to use in place of those of the Values, in their order.
+        """
+        call = self._call(args, keywords, parameters)
+        plan, results = call.run("gradient", PARAMETERS, scalar=True)
+        self._latest = call.ran
+        rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(plan.trace.parameters), 1))))
+        return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy())
+
+    def backward(self, *args: Any, **keywords: Any) -> float:
+        """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.
+
+        Returns:
+            The value.
+
+        Raises:
+            TypeError: the result is not one number, or one an example that is not reduced.
+        """
+        value, slopes = self.value_and_parameter_grads(*args, **keywords)
+        if not isinstance(value, float):
+            raise TypeError(
+                f"backward() needs one number, but {self._name} gives one an example; compile it with reduce='sum' or "
+                "reduce='mean'"
+            )
+        for parameter, slope in zip(self.parameters, slopes.tolist()):
+            parameter.grad += slope
+        return value
+
+    def jacobian(self, *args: Any, **keywords: Any) -> Any:
+        """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`."""
+        call = self._call(args, keywords)
+        result = call.jacobian()
+        self._latest = call.ran
+        return result
+
+    def hessian(self, *args: Any, **keywords: Any) -> Any:
+        """The second derivatives towards the arguments, as `autograd_mini.hessian`.
+
+        Raises:
+            TypeError: the result is not one number.
+            ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
+        """
+        call = self._call(args, keywords)
+        result = call.hessian()
+        self._latest = call.ran
+        return result
+
+    def hvp(self, *args: Any, **keywords: Any) -> Any:
+        """The product of the Hessian with a vector, the last argument, in the structure of the gradient.
+
+        Raises:
+            TypeError: the result is not one number, or the vector is of another structure.
+        """
+        if len(args) < 2:
+            raise TypeError(f"hvp of {self._name} takes its arguments and then the vector, got {len(args)} argument(s)")
+        call = self._call(args[:-1], keywords)
+        result = call.product(args[-1])
+        self._latest = call.ran
+        return result
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The Values that the function uses without being given them, in the order of first use; known once it was
+        called."""
+        return list(self._latest_run()[0].trace.parameters)
+
+    @property
+    def program(self) -> Program:
+        """What the last call ran, to be printed or drawn."""
+        plan, kind, wanted = self._latest_run()
+        return plan.executor(kind, wanted).program
+
+    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call:
+        return Call(self._plans, self._names, self._options, args, keywords, parameters)
+
+    def _latest_run(self) -> tuple[Plan, str, Wanted]:
+        if self._latest is None:
+            raise ValueError(
+                f"{self._name} was not called yet, and its program depends on its arguments; call it first"
+            )
+        return self._latest
+
+    def __reduce__(self) -> Any:
+        module, name = sys.modules.get(self.__module__), getattr(self, "__qualname__", "")
+        if getattr(module, name, None) is self:
+            return name
+        return _restore, (self.function, self._options)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self._name}>"
+
+
+def _value(call: Call, plan: Plan, results: dict[str, Floats]) -> Any:
+    return nest_of_results(plan.trace.structure, call.scaled(results["value"]), plan.per_example)
+
+
+def _argument_names(function: Callable[..., Any]) -> list[str]:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return []
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
+
+
+def _restore(function: Callable[..., Any], options: Options) -> Compiled:
+    return Compiled(function, wrt=options.wrt, batch=options.batch, reduce=options.reduce)
+
+
+@overload
+def compile(
+    function: Callable[..., Any],
+    *,
+    wrt: Chosen = None,
+    batch: Chosen = False,
+    reduce: str | None = None,
+) -> Compiled: ...
+@overload
+def compile(
+    function: None = None,
+    *,
+    wrt: Chosen = None,
+    batch: Chosen = False,
+    reduce: str | None = None,
+) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(
+    function: Callable[..., Any] | None = None,
+    *,
+    wrt: Chosen = None,
+    batch: Chosen = False,
+    reduce: str | None = None,
+) -> Any:
+    """Compile scalar Python code into a function of arrays, with its derivatives.
+
+    At the first call the function runs once on Values; the graph it records is rearranged into a short program of
+    array operations and matrix products, which is what runs from then on.
+
+    Args:
+        function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
+            with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
+            Values that it uses without being given them are parameters, read anew at each call.
+        wrt: the arguments to differentiate towards, by position or name; all of them by default.
+        batch: the arguments that carry a batch as their first axis: True for all, or by position or name.
+        reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
+            Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ).
+
+    Returns:
+        A `Compiled`; without a function, a decorator that makes one.
+
+    Raises:
+        TypeError: `function` is not callable; when called: an argument or the result holds something else than
+            numbers, or the function reads the number of a Value (`.data`, `float()`), which would be frozen in.
+        ValueError: `reduce` is none of these; when called: a branch on numbers differs within a batch, batches are
+            of unequal length, or the function depends on something else than its arguments.
+
+    >>> import numpy
+    >>> @compile(batch="x", reduce="mean")
+    ... def loss(w, x):
+    ...     return (w[0] * x + w[1]) ** 2
+    >>> value, (slope_w, slope_x) = loss.value_and_grad([2.0, 1.0], numpy.array([0.0, 1.0]))
+    >>> value, slope_w
+    (5.0, [3.0, 4.0])
+    """
+    if reduce not in (None, "sum", "mean"):
+        raise ValueError(f"reduce must be None, 'sum' or 'mean', got {brief(reduce)}")
+    if function is None:
+        return partial(compile, wrt=wrt, batch=batch, reduce=reduce)
+    if not callable(function):
+        raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
+    return Compiled(function, wrt=wrt, batch=batch, reduce=reduce)

@@ -1,0 +1,133 @@
+"""One trace made into programs: of the value, the gradient, Jacobian, Hessian and their products."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy
+
+from autograd_mini.compiler.binding import Slot
+from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.normalising import normalise
+from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.packing import Packed
+from autograd_mini.compiler.program import Block, Floats, Pack, Program, Reference, Segment, lanes_of
+from autograd_mini.compiler.reversing import reverse
+from autograd_mini.compiler.tracing import Trace, without_collector
+
+Wanted = tuple[int, ...]
+"""Slots of the arguments to differentiate towards; -1 for the parameters."""
+
+
+class Plan:
+    """A trace, and the programs made from it when they are first wanted.
+
+    Args:
+        slots: what the arrays among the arguments are.
+        reduces: whether the results are summed over the batch.
+    """
+
+    def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool) -> None:
+        self.trace = trace
+        self.slots = slots
+        self.reduces = reduces
+        self.has_batch = any(slot.batched for slot in slots)
+        self.per_example = self.has_batch and not reduces
+        self._lock = threading.RLock()
+        self._executors: dict[object, NumpyExecutor] = {}
+        with without_collector():
+            leaves = [(slot.name, slot.lanes, slot.batched) for slot in slots]
+            self.packed = Packed(normalise(trace).verify(), leaves, len(trace.parameters))
+            self.outputs = self._outputs()
+        self.guards = self.packed.builder.gathered([[guard] for guard in self.packed.guards]) if trace.guards else None
+
+    def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> NumpyExecutor:
+        """The program of that kind ("value", "gradient", "jacobian", "product"), ready to run."""
+        key = kind, wanted, careful
+        found = self._executors.get(key)
+        if found is None:
+            with self._lock, without_collector():
+                found = self._executors.get(key)
+                if found is None:
+                    fresh = not careful
+                    program = self._program(kind, wanted) if fresh else self.executor(kind, wanted).program
+                    found = self._executors[key] = NumpyExecutor(program, careful=careful)
+        return found
+
+    def leaf(self, slot: int) -> Pack:
+        """The leaf of an array among the arguments, or of the parameters (-1)."""
+        return self.packed.inputs[slot]
+
+    def _outputs(self) -> Reference:
+        """All results in order; over the batch they are summed if it is reduced."""
+        builder = self.packed.builder
+        outputs = builder.gathered([[output] for output in self.packed.outputs]) if self.packed.outputs else None
+        if outputs is None:
+            outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
+        flat = Reference(outputs.pack, outputs.index.ravel())
+        if not (self.reduces and self.has_batch):
+            return flat
+        lanes = numpy.arange(flat.index.size)
+        # A result that does not depend on the example counts for each of them all the same.
+        each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
+        total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
+        return lanes_of(total)
+
+    def _program(self, kind: str, wanted: Wanted) -> Program:
+        results: dict[str, list[Reference]] = {"value": [self.outputs]}
+        if self.guards is not None:
+            results["guards"] = [Reference(self.guards.pack, self.guards.index.ravel())]
+        if kind != "value":
+            adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted])
+            for slot, adjoint in zip(wanted, adjoints):
+                if adjoint is not None:
+                    results[f"adjoint {slot}"] = [lanes_of(adjoint)]
+        return self.packed.builder.program(results)
+
+    def _derivatives(self, kind: str, wanted: list[Pack]) -> list[Pack | None]:
+        builder = self.packed.builder
+        if kind == "jacobian":  # the seed picks an output; without a batch, all outputs are the batch
+            seed = builder.leaf("seed", 0, "seed", self.outputs.index.size, not self.has_batch)
+            return reverse(
+                builder, [(self.outputs, lanes_of(seed))], wanted, per_example=not self.reduces or seed.batched
+            )
+        one = Reference(builder.constants, builder.constant(numpy.ones(1)))
+        gradient = reverse(builder, [(self.outputs, one)], wanted, per_example=self.per_example)
+        if kind == "gradient":
+            return gradient
+        # The product of the Hessian with a direction is the gradient of the gradient's product with it; without a
+        # batch, several directions are the batch.
+        segments = []
+        for position, (leaf, adjoint) in enumerate(zip(wanted, gradient)):
+            direction = builder.leaf(
+                "seed", position, f"d{_name(leaf)}", leaf.lanes, leaf.batched or not self.has_batch
+            )
+            if adjoint is not None and leaf.lanes:
+                index = numpy.arange(leaf.lanes).reshape(1, 1, -1)
+                block = Block(numpy.zeros((1, 1, 1), dtype=numpy.int64), index, index.swapaxes(1, 2))
+                segments.append(Segment(adjoint, direction, [block], adjoint=0))
+        if not segments:
+            return [None] * len(wanted)
+        each = self.per_example or not self.has_batch
+        slope = builder.sum(1, each, segments)
+        return reverse(builder, [(lanes_of(slope), one)], wanted, per_example=each)
+
+
+def _name(leaf: Pack) -> str:
+    return getattr(leaf.operation, "name", "")
+
+
+Run = Callable[[dict[Pack, Floats], int], dict[str, Floats]]
+
+
+def run(plan: Plan, kind: str, wanted: Wanted, leaves: dict[Pack, Floats], n: int) -> dict[str, Floats]:
+    """The results of a program by name.
+
+    An adjoint of exactly 0 carries nothing further, even where it meets inf or nan. To heed that everywhere would
+    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so.
+    """
+    results = plan.executor(kind, wanted)(leaves, n)
+    if not all(numpy.isfinite(rows).all() for name, (rows,) in results.items() if name.startswith("adjoint")):
+        results = plan.executor(kind, wanted, careful=True)(leaves, n)
+    return {name: rows for name, (rows,) in results.items()}

@@ -1,0 +1,265 @@
+"""Normalise: the recorded graph as few kinds of scalars, with sums of products as one universal linear form.
+
+`Σ c·x·y + …` covers + - * and negation, sums, means and dot products. Sums used once only are taken into what
+uses them; constants go into the coefficients c.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograd_mini.compiler.tracing import Trace
+from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.value import Value
+
+ONE = 0
+"""The scalar 1, the second factor of a term that has only one."""
+
+LONGEST_SCALED = 64
+"""A sum with more terms than this is not multiplied out, so that normalising stays linear in the graph."""
+
+
+@dataclass(eq=False, slots=True)
+class Input:
+    """The lane of a leaf: `array` counts the arrays among the arguments; -1 stands for the parameters."""
+
+    array: int
+    lane: int
+
+
+@dataclass(eq=False, slots=True)
+class Number:
+    """A constant of the function."""
+
+    number: float
+
+
+@dataclass(eq=False, slots=True)
+class Application:
+    """A primitive applied to scalars."""
+
+    primitive: Primitive
+    args: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Component:
+    """Component `index` of a function of vectors to vectors, such as softmax; `vector` is the same object for all."""
+
+    vector: Application
+    index: int
+
+
+@dataclass(eq=False, slots=True)
+class Terms:
+    """Σ c·x·y over three lists of equal length."""
+
+    cs: list[float] = field(default_factory=list)
+    xs: list[int] = field(default_factory=list)
+    ys: list[int] = field(default_factory=list)
+
+    def append(self, c: float, x: int, y: int) -> None:
+        self.cs.append(c)
+        self.xs.append(x)
+        self.ys.append(y)
+
+    def extend(self, other: Terms, factor: float) -> None:
+        self.cs += other.cs if factor == 1.0 else [factor * c for c in other.cs]
+        self.xs += other.xs
+        self.ys += other.ys
+
+    def __len__(self) -> int:
+        return len(self.cs)
+
+
+Scalar = Input | Number | Application | Component | Terms
+
+
+@dataclass(eq=False)
+class Scalars:
+    """The normalised graph: scalars by number, each after those it is made of, and which of them are wanted."""
+
+    scalars: list[Scalar]
+    outputs: list[int]
+    guards: list[int]
+
+    def __repr__(self) -> str:
+        kinds = [type(scalar).__name__ for scalar in self.scalars]
+        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+        return f"<{len(kinds)} scalars: {counts}>"
+
+    def verify(self) -> Scalars:
+        """The scalars themselves, if each is made of earlier ones.
+
+        Raises:
+            AssertionError: one is not.
+        """
+        for number, scalar in enumerate(self.scalars):
+            assert all(0 <= operand < number for operand in operands(scalar)), f"scalar {number} is out of order"
+        return self
+
+
+def operands(scalar: Scalar) -> list[int]:
+    """The scalars it is made of."""
+    if isinstance(scalar, Application):
+        return list(scalar.args)
+    if isinstance(scalar, Component):
+        return list(scalar.vector.args)
+    return [*scalar.xs, *scalar.ys] if isinstance(scalar, Terms) else []
+
+
+def normalise(trace: Trace) -> Scalars:
+    """The trace in normal form."""
+    return _Normaliser(trace).scalars()
+
+
+class _Normaliser:
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.found: list[Scalar] = [Number(1.0)]
+        self.number_of: dict[Value, int] = {}
+        self.memo: dict[Any, int] = {}
+        self.uses = dict.fromkeys(trace.order, 0)
+        for node in trace.order:
+            for parent in node.parents:
+                self.uses[parent] += 1
+        for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
+            self.uses[root] += 2  # it must stay a scalar of its own
+
+    def scalars(self) -> Scalars:
+        for array, values in enumerate(self.trace.inputs):
+            for lane, value in enumerate(values):
+                self.number_of[value] = self._new(Input(array, lane))
+        for lane, value in enumerate(self.trace.parameters):
+            self.number_of[value] = self._new(Input(-1, lane))
+        self.single_use = {node for node, uses in self.uses.items() if uses == 1}
+        for node in self.trace.order:
+            if node not in self.number_of:
+                self.number_of[node] = self._scalar(node)
+        wanted = [self.number_of[output] for output in self.trace.outputs]
+        return Scalars(self.found, wanted, [self.number_of[guard.node] for guard in self.trace.guards])
+
+    def _scalar(self, node: Value) -> int:
+        operation, args = node.operation, node.parents
+        if operation is None:
+            return self._number(node._data)
+        if all(isinstance(self.found[self.number_of[arg]], Number) for arg in args):
+            return self._number(node._data)
+        linear = _LINEAR.get(operation.name)
+        if linear is not None and not operation.options:
+            return linear(self, args)  # type: ignore[no-any-return]
+        numbers = tuple(self.number_of[arg] for arg in args)
+        if operation.base.name in ("softmax", "log_softmax"):
+            return self._component(operation, numbers)
+        return self._shared((operation, numbers), lambda: Application(operation, numbers))
+
+    def _component(self, operation: Primitive, numbers: tuple[int, ...]) -> int:
+        """One output of a vector function; all of them are one vector."""
+        options = {name: option for name, option in operation.options.items() if name != "index"}
+        key = (operation.base.name, str(options), numbers)
+        first = self.memo.get(key)
+        if first is None:
+            vector = Application(operation.base.variant(**options) if options else operation.base, numbers)
+            first = self.memo[key] = len(self.found)
+            self.found += [Component(vector, index) for index in range(len(numbers))]
+        return first + int(operation.options.get("index", 0))
+
+    def _number(self, number: float) -> int:
+        return self._shared(("number", number.hex()), lambda: Number(number))
+
+    def _shared(self, key: Any, make: Any) -> int:
+        """The scalar made before for the same key, or a new one."""
+        found = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = self._new(make())
+        return found
+
+    def _new(self, scalar: Scalar) -> int:
+        self.found.append(scalar)
+        return len(self.found) - 1
+
+    def _finish(self, terms: Terms) -> int:
+        return self._new(terms)
+
+    def _take(self, terms: Terms, node: Value, factor: float) -> None:
+        """Add factor·node to a sum."""
+        number = self.number_of[node]
+        scalar = self.found[number]
+        if isinstance(scalar, Number):
+            terms.append(factor * scalar.number, ONE, ONE)
+        elif isinstance(scalar, Terms) and node in self.single_use and (factor == 1.0 or len(scalar) <= LONGEST_SCALED):
+            terms.extend(scalar, factor)
+        else:
+            terms.append(factor, number, ONE)
+
+    def _linear(self, args: tuple[Value, ...], factors: tuple[float, ...]) -> int:
+        first, factor = args[0], factors[0]
+        scalar = self.found[self.number_of[first]]
+        if isinstance(scalar, Terms) and first in self.single_use and factor == 1.0:
+            terms = scalar  # a long chain of sums grows one list
+            self.found[self.number_of[first]] = Number(math.nan)  # nobody else uses it
+        else:
+            terms = Terms()
+            self._take(terms, first, factor)
+        for arg, factor in zip(args[1:], factors[1:]):
+            self._take(terms, arg, factor)
+        return self._finish(terms)
+
+    def _factor(self, node: Value) -> tuple[float, int]:
+        """The node as c·x: a multiple of another scalar, or itself."""
+        number = self.number_of[node]
+        scalar = self.found[number]
+        if isinstance(scalar, Number):
+            return scalar.number, ONE
+        if isinstance(scalar, Terms) and node in self.single_use and len(scalar) == 1 and scalar.ys[0] == ONE:
+            return scalar.cs[0], scalar.xs[0]
+        return 1.0, number
+
+    def _products(self, xs: tuple[Value, ...], ys: tuple[Value, ...]) -> int:
+        terms = Terms()
+        for x, y in zip(xs, ys):
+            self._multiply(terms, x, y)
+        return self._finish(terms)
+
+    def _multiply(self, terms: Terms, x: Value, y: Value) -> None:
+        a, b = self.found[self.number_of[x]], self.found[self.number_of[y]]
+        if isinstance(a, Number):
+            self._take(terms, y, a.number)
+        elif isinstance(b, Number):
+            self._take(terms, x, b.number)
+        else:
+            (c, i), (d, j) = self._factor(x), self._factor(y)
+            terms.append(c * d, i, j)
+
+    def _quotient(self, args: tuple[Value, ...]) -> int:
+        x, y = args
+        divisor = self.found[self.number_of[y]]
+        if isinstance(divisor, Number) and 1e-300 < abs(divisor.number) < 1e300:
+            return self._linear((x,), (1.0 / divisor.number,))
+        numbers = (self.number_of[x], self.number_of[y])
+        return self._shared((TABLE["div"], numbers), lambda: Application(TABLE["div"], numbers))
+
+    def _power(self, args: tuple[Value, ...]) -> int:
+        x, y = args
+        exponent = self.found[self.number_of[y]]
+        if isinstance(exponent, Number) and exponent.number == 2.0:
+            return self._products((x,), (x,))
+        numbers = (self.number_of[x], self.number_of[y])
+        return self._shared((TABLE["pow"], numbers), lambda: Application(TABLE["pow"], numbers))
+
+
+_LINEAR: dict[str, Any] = {
+    "add": lambda self, args: self._linear(args, (1.0, 1.0)),
+    "sub": lambda self, args: self._linear(args, (1.0, -1.0)),
+    "neg": lambda self, args: self._linear(args, (-1.0,)),
+    "pos": lambda self, args: self._linear(args, (1.0,)),
+    "mul": lambda self, args: self._products(args[:1], args[1:]),
+    "square": lambda self, args: self._products(args, args),
+    "sum": lambda self, args: self._linear(args, (1.0,) * len(args)),
+    "mean": lambda self, args: self._linear(args, (1.0 / len(args),) * len(args)),
+    "dot": lambda self, args: self._products(args[: len(args) // 2], args[len(args) // 2 :]),
+    "div": _Normaliser._quotient,
+    "pow": _Normaliser._power,
+}

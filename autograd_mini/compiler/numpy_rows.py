@@ -1,0 +1,319 @@
+"""The NumPy form of every primitive of the table: what the NumPy executor applies to whole arrays.
+
+`elementwise` gives the form over arrays that broadcast, `reduction` the one over the first axis of one array. They
+agree with `primitive.forward` element by element, up to the last digits of library functions. NumPy may warn within:
+callers say `numpy.errstate(all="ignore")`. A primitive without a form here runs its own `forward` in a loop.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy
+from numpy.typing import NDArray
+
+from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives import piecewise as selectors
+
+Array: TypeAlias = NDArray[numpy.float64]
+Form: TypeAlias = Callable[..., Any]
+
+
+def elementwise(primitive: Primitive) -> Form:
+    """A function of as many arrays (or floats) as `primitive` has arguments: its forward on every element."""
+    base, options = primitive.base, primitive.options
+    if base in COMPOSED:
+        return functools.partial(_composed, primitive.forward)
+    if base in FORMS:
+        return functools.partial(FORMS[base], **options) if options else FORMS[base]
+    if base in REDUCTIONS:
+        reduce = reduction(primitive)
+        return lambda *xs: reduce(_stack(*xs))
+    return functools.partial(_looped, primitive.forward)
+
+
+def reduction(primitive: Primitive) -> Callable[[Array], Array]:
+    """A function of one array: the n-ary `primitive` of the entries along the first axis."""
+    if primitive.base in REDUCTIONS:
+        return functools.partial(REDUCTIONS[primitive.base], **primitive.options)
+    form = elementwise(primitive)
+    return lambda X: form(*X)
+
+
+def is_vectorised(primitive: Primitive) -> bool:
+    """Whether no Python code runs for every element."""
+    return any(primitive.base in known for known in (FORMS, REDUCTIONS, COMPOSED))
+
+
+class _Lanes(numpy.ndarray[Any, Any]):
+    """An array that takes part in forwards written with primitives and operators."""
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        # elementwise forms mix classes, numpy.where drops them
+        return numpy.asarray(elementwise(primitive)(*map(_plain, args))).view(_Lanes)
+
+
+def _plain(x: Any) -> Any:
+    return x.view(numpy.ndarray) if isinstance(x, numpy.ndarray) else x
+
+
+def _composed(forward: Form, *args: Any) -> Any:
+    # floats stay: a constant exponent has fast forms
+    return _plain(forward(*(x if type(x) is float else numpy.asarray(x).view(_Lanes) for x in args)))
+
+
+def _looped(forward: Form, *args: Any) -> Any:
+    # numpy.frompyfunc would do, but takes a limited number of arguments
+    arrays = numpy.broadcast_arrays(*args)
+    results = numpy.array(list(map(forward, *(a.ravel().tolist() for a in arrays))), dtype=numpy.float64)
+    if results.ndim == 2:
+        return tuple(column.reshape(arrays[0].shape) for column in results.T)
+    return results.reshape(arrays[0].shape)
+
+
+def _stack(*xs: Any) -> Array:
+    return numpy.stack(numpy.broadcast_arrays(*xs))
+
+
+def _put(x: Any, mask: Any, fresh: Any) -> Any:
+    """`fresh` with x where the mask holds. Written into `fresh`: numpy.where takes many times as long."""
+    if not isinstance(fresh, numpy.ndarray):
+        return x if mask else fresh
+    numpy.copyto(fresh, x, where=mask)
+    return fresh
+
+
+def _number(truth: Any) -> Any:
+    return truth.astype(numpy.float64)
+
+
+def _larger(extreme: Form, x: Any, y: Any) -> Any:
+    out = extreme(x, y)
+    if type(y) is float and y != 0.0:
+        return out
+    return _put(x, numpy.equal(x, y), out)  # of zeros of two signs NumPy promises neither, the row the first
+
+
+_maximum = functools.partial(_larger, numpy.maximum)
+_minimum = functools.partial(_larger, numpy.minimum)
+
+
+def _scale(x: Any, y: Any) -> Any:
+    return _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y))
+
+
+def _ratio(x: Any, y: Any) -> Any:
+    return _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y))
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return numpy.where(numpy.not_equal(condition, 0.0), x, y)
+
+
+def _at_least(x: Any, y: Any) -> Any:
+    return _number(~numpy.less(x, y))
+
+
+def _step(x: Any, at_zero: Any) -> Any:
+    slope = _at_least(x, 0.0)
+    if type(at_zero) is float and at_zero == 1.0:
+        return slope
+    return numpy.where(numpy.equal(x, 0.0), at_zero, slope)
+
+
+def _clip_branch(x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
+    below, above = numpy.less(x, low), numpy.greater(x, high)
+    at_high = above | (below & numpy.greater(low, high))
+    return _number(~(below | above)), _number(below & ~at_high), _number(at_high)
+
+
+def _leaky_relu(x: Any, slope: Any) -> Any:
+    return _put(x, numpy.greater_equal(x, 0.0), numpy.multiply(slope, x))
+
+
+def _elu(x: Any, alpha: Any) -> Any:
+    return _put(x, numpy.greater_equal(x, 0.0), numpy.multiply(alpha, numpy.expm1(x)))
+
+
+def _sigmoid(x: Any) -> Any:
+    e = numpy.exp(-numpy.abs(x))
+    return numpy.maximum(e, numpy.greater_equal(x, 0.0)) / (1.0 + e)
+
+
+def _softplus(x: Any) -> Any:
+    return numpy.maximum(x, 0.0) + numpy.log1p(numpy.exp(-numpy.abs(x)))
+
+
+def _sech(x: Any) -> Any:
+    e = numpy.exp(-numpy.abs(x))
+    return (e + e) / (1.0 + e * e)
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    """As fdlibm's remainder: of |x| and |y|, in steps without rounding."""
+    y = numpy.abs(y)
+    rest = numpy.fmod(numpy.abs(x), y + y)
+    beyond = rest + rest > y
+    rest = numpy.where(beyond, rest - y, rest)
+    rest = numpy.where(beyond & (rest + rest >= y), rest - y, rest)
+    return numpy.where(numpy.signbit(x), -rest, rest)
+
+
+def _ldexp(x: Any, exponent: Any) -> Any:
+    bounded = numpy.clip(numpy.trunc(exponent), -4096.0, 4096.0).astype(numpy.intc)  # ±4096 turns every x into 0 or inf
+    return numpy.where(numpy.isfinite(exponent), numpy.ldexp(x, bounded), numpy.multiply(x, numpy.exp2(exponent)))
+
+
+def _dist(*pq: Any) -> Any:
+    half = len(pq) // 2
+    return norm(_stack(*(numpy.subtract(p, q) for p, q in zip(pq[:half], pq[half:]))))
+
+
+def _hypot(*xs: Any) -> Any:
+    return numpy.hypot(*xs) if len(xs) == 2 else norm(_stack(*xs))
+
+
+def norm(X: Array) -> Array:
+    out: Array = numpy.sqrt(numpy.add.reduce(X * X, axis=0))
+    safe = (out > 1e-140) & (out < 1e150)  # beyond, squares are lost
+    return out if safe.all() else numpy.where(safe, out, numpy.hypot.reduce(X, axis=0, initial=0.0))
+
+
+def _extreme(extreme: numpy.ufunc, X: Array) -> Array:
+    out: Array = extreme.reduce(X, axis=0)
+    if numpy.any(out == 0.0):  # of zeros of two signs the first, as in `_larger`
+        first = numpy.take_along_axis(X, numpy.argmax(out == X, axis=0)[numpy.newaxis], axis=0)[0]
+        out = numpy.where(out == 0.0, first, out)
+    return out
+
+
+def _log_total(X: Array, top: Array) -> Array:
+    """log Σ exp(x - top): the one that is 1 stays outside, so that little next to it is not lost."""
+    powers = numpy.exp(X - top)
+    numpy.put_along_axis(powers, numpy.argmax(X, axis=0)[numpy.newaxis], 0.0, axis=0)
+    out: Array = numpy.log1p(numpy.add.reduce(powers, axis=0))
+    return out
+
+
+def logsumexp(X: Array) -> Array:
+    top: Array = numpy.maximum.reduce(X, axis=0)
+    return numpy.where(numpy.isfinite(top), top + _log_total(X, top), top)
+
+
+def softmax(X: Array, empty: float = numpy.nan) -> Array:
+    """Every softmax of the entries along the first axis; `empty` where all are -inf."""
+    top = numpy.maximum.reduce(X, axis=0)
+    out: Array = numpy.exp(X - top)
+    out /= numpy.add.reduce(out, axis=0)
+    if empty == empty:
+        numpy.copyto(out, empty, where=top == -numpy.inf)
+    return out
+
+
+def log_softmax(X: Array) -> Array:
+    top = numpy.maximum.reduce(X, axis=0)
+    out: Array = X - numpy.where(numpy.isfinite(top), top, numpy.nan)
+    out -= _log_total(X, top)
+    return out
+
+
+def sum_of_others(X: Array) -> Array:
+    """For every entry along the first axis the sum of all others, in O(n) and without a subtraction."""
+    out, right = numpy.zeros_like(X), numpy.zeros_like(X[0])
+    for i in range(1, len(X)):
+        numpy.add(out[i - 1], X[i - 1], out=out[i])
+    for i in range(len(X) - 2, -1, -1):
+        right += X[i + 1]
+        out[i] += right
+    return out
+
+
+def first_equal(out: Any, X: Array) -> Array:
+    """1 for the first entry along the first axis that is `out` (nan is nan), 0 for the others."""
+    is_first, open_, out_is_nan = numpy.empty_like(X), numpy.ones(numpy.shape(out), dtype=bool), numpy.isnan(out)
+    for i, x in enumerate(X):
+        hit = open_ & ((x == out) | (out_is_nan & numpy.isnan(x)))
+        is_first[i] = hit
+        open_ = open_ & ~hit
+    return is_first
+
+
+def _first_equal(out: Any, *xs: Any) -> tuple[Array, ...]:
+    stacked = _stack(out, *xs)
+    return tuple(first_equal(stacked[0], stacked[1:]))
+
+
+def _rest(X: Array, index: int = 0, empty: float = numpy.nan) -> Array:
+    others: Array = numpy.add.reduce(numpy.delete(softmax(X, empty), index, axis=0), axis=0)
+    return others
+
+
+def _comparison(ufunc: numpy.ufunc) -> Form:
+    return lambda x, y: _number(ufunc(x, y))
+
+
+ROWS = {**TABLE, **TABLE.auxiliary}
+COMPARISONS = "less less_equal equal not_equal greater greater_equal"
+UFUNCS = (
+    "add sub:subtract mul:multiply div:divide reciprocal neg:negative pos:positive square abs:absolute copysign "
+    "exp exp2 expm1 log log2 log10 log1p sqrt cbrt pow:power floor ceil trunc rint sign "
+    "floordiv:floor_divide mod:remainder fmod sin cos tan asin:arcsin acos:arccos atan:arctan atan2:arctan2 "
+    "sinh cosh tanh asinh:arcsinh acosh:arccosh atanh:arctanh degrees radians stopped:positive"
+)
+
+_FORMS: dict[str, Form] = {
+    **{row: getattr(numpy, ufunc or row) for row, _, ufunc in (entry.partition(":") for entry in UFUNCS.split())},
+    **{name: _comparison(getattr(numpy, name)) for name in COMPARISONS.split()},
+    **{name: ROWS[name].forward for name in ("dot", "one_minus_square")},  # operators alone
+    "scale": _scale,
+    "ratio": _ratio,
+    "frac": lambda x: numpy.modf(x)[0],
+    "remainder": _remainder,
+    "ldexp": _ldexp,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "clip": lambda x, low, high: _minimum(_maximum(x, low), high),
+    "where": _where,
+    "relu": lambda x, at_zero=1.0: _maximum(x, 0.0),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "log_sigmoid": lambda x: -_softplus(numpy.negative(x)),
+    "sech": _sech,
+    "hypot": _hypot,
+    "dist": _dist,
+}
+try:
+    from scipy.special import erf
+except ImportError:  # its other special functions are off by more than 4 units in the last place
+    pass
+else:
+    _FORMS["erf"] = erf
+
+# By the primitive itself: a user's own of the same name is another.
+FORMS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _FORMS.items()} | {
+    selectors.at_least: _at_least,
+    selectors.step: _step,
+    selectors._is_true: lambda x: _number(numpy.not_equal(x, 0.0)),
+    selectors._clip_branch: _clip_branch,
+    selectors.first_equal: _first_equal,
+}
+_REDUCTIONS: dict[str, Form] = {
+    "sum": lambda X: numpy.add.reduce(X, axis=0, initial=0.0),
+    "mean": lambda X: numpy.add.reduce(X, axis=0, initial=0.0) / len(X),
+    "prod": lambda X: numpy.multiply.reduce(X, axis=0, initial=1.0),
+    "max": functools.partial(_extreme, numpy.maximum),
+    "min": functools.partial(_extreme, numpy.minimum),
+    "norm": norm,
+    "hypot": norm,
+    "logsumexp": logsumexp,
+    "softmax": lambda X, index=0, empty=numpy.nan: softmax(X, empty)[index],
+    "softmax_rest": _rest,
+    "log_softmax": lambda X, index=0: log_softmax(X)[index],
+}
+REDUCTIONS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _REDUCTIONS.items()}
+COMPOSED = {ROWS[name] for name in ("silu", "gelu", "pow_slope")}

@@ -1,0 +1,155 @@
+"""Pack: scalars of the same form become lanes of one pack.
+
+Two scalars have the same form if they were made by the same operation from operands of the same forms; of a sum
+only the *set* of the forms of its products counts, so that a pruned neuron packs with its layer. The form tells
+the depth, so a pack can never depend on itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.building import Builder
+from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, operands
+from autograd_mini.compiler.program import Index, Pack, Reference, Segment
+from autograd_mini.compiler.recognising import recognise
+from autograd_mini.compiler.tracing import Part
+
+REDUCTIONS = ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")
+
+
+class Packed:
+    """The packs of the scalars, in a builder that can go on.
+
+    Attributes:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+    """
+
+    def __init__(self, scalars: Scalars, leaves: list[tuple[str, int, bool]], n_parameters: int) -> None:
+        """`leaves`: name, number of lanes and whether it is batched, of each array among the arguments."""
+        self.builder = Builder()
+        self.inputs = [
+            self.builder.leaf("input", position, name, lanes, batched)
+            for position, (name, lanes, batched) in enumerate(leaves)
+        ]
+        self.inputs.append(self.builder.leaf("parameter", 0, "parameters", n_parameters, False))
+        self._scalars = scalars.scalars
+        self._pack_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
+        self._lane_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
+        self._packs: list[Pack] = []
+        for form, members in self._forms(scalars).items():
+            self._add(form, members)
+        self.outputs = [self.reference([number]) for number in scalars.outputs]
+        self.guards = [self.reference([number]) for number in scalars.guards]
+
+    def reference(self, numbers: list[int]) -> Reference:
+        """Scalars of one pack."""
+        return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
+
+    def _forms(self, scalars: Scalars) -> dict[Any, list[int]]:
+        """The members of each form, forms in an order in which operands come first."""
+        alive = bytearray(len(self._scalars))
+        for number in (ONE, *scalars.outputs, *scalars.guards):
+            alive[number] = 1
+        for number in range(len(self._scalars) - 1, -1, -1):
+            if alive[number]:
+                for operand in operands(self._scalars[number]):
+                    alive[operand] = 1
+        form_of = [0] * len(self._scalars)
+        numbers: dict[Any, int] = {}
+        members: dict[Any, list[int]] = {}
+        for number, scalar in enumerate(self._scalars):
+            if alive[number]:
+                form = self._form(scalar, form_of)
+                form_of[number] = numbers.setdefault(form, len(numbers))
+                members.setdefault(form, []).append(number)
+        return members
+
+    @staticmethod
+    def _form(scalar: Any, form_of: list[int]) -> Any:
+        if isinstance(scalar, Terms):
+            forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
+            return "sum", frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
+        if isinstance(scalar, Application):
+            return scalar.primitive, *[form_of[arg] for arg in scalar.args]
+        if isinstance(scalar, Component):
+            return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
+        return ("input", scalar.array) if isinstance(scalar, Input) else "number"
+
+    def _add(self, form: Any, members: list[int]) -> None:
+        """The pack of these scalars of one form."""
+        scalars: list[Any] = [self._scalars[number] for number in members]
+        first = scalars[0]
+        lanes = numpy.arange(len(members))
+        if isinstance(first, Input):
+            pack = self.inputs[first.array]
+            lanes = numpy.array([scalar.lane for scalar in scalars])
+        elif isinstance(first, Number):
+            pack = self.builder.constants
+            lanes = self.builder.constant(numpy.array([scalar.number for scalar in scalars]))
+        elif isinstance(first, Terms):
+            pack = self._sum(scalars)
+        elif isinstance(first, Component):
+            vectors = {vector: group for group, vector in enumerate(dict.fromkeys(each.vector for each in scalars))}
+            pack = self._vector(list(vectors))
+            lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
+        else:
+            pack = self._application(scalars)
+        self._pack_of[members] = len(self._packs)
+        self._lane_of[members] = lanes
+        self._packs.append(pack)
+
+    def _application(self, scalars: list[Application]) -> Pack:
+        primitive = scalars[0].primitive
+        args = [self.reference(list(numbers)) for numbers in zip(*[scalar.args for scalar in scalars])]
+        if isinstance(primitive, Part):
+            return self.builder.apply(
+                primitive.whole, [self._argument(arg) for arg in args], len(scalars), primitive.part
+            )
+        if primitive.base.name in REDUCTIONS and not primitive.options:
+            return self.builder.reduce(primitive, self.builder.gathered([[arg] for arg in args]))
+        return self.builder.apply(primitive, [self._argument(arg) for arg in args], len(scalars))
+
+    def _argument(self, arg: Reference) -> Reference | float:
+        """The reference; where all lanes are one constant, its number."""
+        if arg.pack is self.builder.constants and (arg.index == arg.index[0]).all():
+            return self.builder.constant_at(int(arg.index[0]))
+        return arg
+
+    def _vector(self, vectors: list[Application]) -> Pack:
+        args = [[self.reference(list(numbers))] for numbers in zip(*[vector.args for vector in vectors])]
+        primitive = vectors[0].primitive
+        empty = primitive.options.get("empty", float("nan"))
+        return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty)
+
+    def _sum(self, scalars: list[Terms]) -> Pack:
+        lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
+        c = numpy.array([c for scalar in scalars for c in scalar.cs])
+        xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
+        ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
+        first, second = self._pack_of[xs], self._pack_of[ys]
+        varies = numpy.array([pack.batched for pack in self._packs])  # a matrix comes before what it multiplies
+        order = first + len(self._packs) * varies[first], second + len(self._packs) * varies[second]
+        swapped = (ys != ONE) & ((xs == ONE) | (order[0] > order[1]))
+        xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
+        first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
+        segments = []
+        for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
+            chosen = (first == a) & (second == b)
+            segments.append(self._segment(lane[chosen], xs[chosen], ys[chosen], c[chosen], b < 0))
+        batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
+        return self.builder.sum(len(scalars), batched, segments)
+
+    def _segment(self, lane: Index, xs: Index, ys: Index, c: Any, is_linear: bool) -> Segment:
+        a, ia = self._packs[self._pack_of[xs[0]]], self._lane_of[xs]
+        if is_linear and a is self.builder.constants:
+            numbers: Any = numpy.bincount(lane, c * self.builder.numbers(ia))
+            lane = numpy.unique(lane)
+            ia, c = self.builder.constant(numbers[lane]), numpy.ones(lane.size)
+        if not is_linear:
+            b = self._packs[self._pack_of[ys[0]]]
+            return Segment(a, b, recognise(lane, ia, self._lane_of[ys], c, self.builder.constant))
+        blocks = recognise(lane, ia, None, c, self.builder.constant)
+        return Segment(a, None if blocks[0].b is None else self.builder.constants, blocks)

@@ -1,0 +1,78 @@
+"""Which plan serves a call: traces are kept by the layout of the arguments, and by the branches taken."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from autograd_mini.compiler.binding import Bound, nest_of_values
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.tracing import Trace, difference, trace
+from autograd_mini.value import Value
+
+MOST_LAYOUTS = 64
+"""So many layouts of arguments are kept; with more, the one not used for longest goes."""
+
+
+class Plans:
+    """The plans of one function, made when they are first needed."""
+
+    def __init__(self, function: Callable[..., Any], name: str, *, reduces: bool) -> None:
+        self.function = function
+        self.name = name
+        self.reduces = reduces
+        self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self._lock = threading.RLock()
+        self._warned = False
+
+    def __call__(self, bound: Bound, attempt: int) -> Plan:
+        """The plan number `attempt` for these arguments, the latest first; a new one where there are no more."""
+        with self._lock:
+            plans = self._by_layout.get(bound.key)
+            if plans is None:
+                if len(self._by_layout) >= MOST_LAYOUTS:
+                    self._warn()
+                    self._by_layout.popitem(last=False)
+                plans = self._by_layout[bound.key] = []
+            self._by_layout.move_to_end(bound.key)
+            if attempt >= len(plans):
+                plans.insert(0, self._new(bound))
+                return plans[0]
+            return plans[attempt]
+
+    def _new(self, bound: Bound) -> Plan:
+        """A plan from a trace at the first example.
+
+        The function is run once more elsewhere, to find out what it computes by other means than Values; at the
+        same point if other branches are taken there.
+        """
+        first = self._trace(bound, 0.0, 0.0)
+        second = self._trace(bound, 0.5, 1e-3)
+        if [guard.outcome for guard in first.guards] != [guard.outcome for guard in second.guards]:
+            second = self._trace(bound, 0.0, 0.0)
+        what = difference(first, second)
+        if what:
+            raise ValueError(
+                f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "
+                "its arguments only by operations on Values, not on random numbers, counters or other state"
+            )
+        return Plan(first, bound.slots, reduces=self.reduces)
+
+    def _trace(self, bound: Bound, where: float, shift: float) -> Trace:
+        """A trace at an example of the batch, `where` of the way through it, with its numbers shifted."""
+        numbers = [array * (1.0 + shift) + shift * shift for array in bound.example(where)]
+        values = [[Value(number) for number in array.tolist()] for array in numbers]
+        return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, and is compiled "
+                "anew for each; pad them to a few shapes, or pass arrays with batch=…",
+                RuntimeWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,287 @@
+"""The vector program: packs of isomorphic scalars, and what computes them.
+
+A pack is an array of `lanes` numbers, for every example of a batch if it is batched. It is a leaf, a primitive
+applied lane by lane, a vector function of groups of lanes, or a sum of products of lanes of two packs. Sums of
+products are closed under differentiation, and the matrix products are among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy
+from numpy.typing import NDArray
+
+from autograd_mini.primitives import Primitive
+
+Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
+Floats: TypeAlias = NDArray[numpy.float64]
+
+ABSENT = -1
+"""In a block: there is no such factor, as if it were 0."""
+
+
+@dataclass(eq=False)
+class Pack:
+    """`lanes` numbers of one form. `number` is its place in the program."""
+
+    lanes: int
+    batched: bool
+    operation: Operation
+    number: int = -1
+    adjoint_of: Pack | None = None
+
+    def __repr__(self) -> str:
+        return f"<pack {self.number}: {self.lanes} lanes{' a batch' if self.batched else ''}, {self.operation.kind}>"
+
+
+@dataclass(eq=False)
+class Reference:
+    """Lanes of a pack, chosen by an index array; of one row for each of a vector's components if it is a matrix."""
+
+    pack: Pack
+    index: Index
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is every lane of the pack in order."""
+        return self.index.size == self.pack.lanes and bool((self.index.ravel() == numpy.arange(self.pack.lanes)).all())
+
+
+Argument: TypeAlias = "Reference | float"
+
+
+@dataclass(eq=False)
+class Leaf:
+    """Numbers that come from outside: of an argument, of captured Values, constants of the function.
+
+    `role` is "input", "parameter", "constant" or "seed"; `position` counts the leaves of that role.
+    """
+
+    role: str
+    position: int
+    name: str
+    constants: Floats | None = None
+    kind = "leaf"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return ()
+
+
+@dataclass(eq=False)
+class Apply:
+    """A primitive, lane by lane; `part` picks one of the results of a selector that has several."""
+
+    primitive: Primitive
+    args: tuple[Argument, ...]
+    part: int | None = None
+    kind = "apply"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return self.args
+
+
+@dataclass(eq=False)
+class Reduce:
+    """A primitive of n arguments, each lane from a column of an [n, lanes] reference."""
+
+    primitive: Primitive
+    arg: Reference
+    kind = "reduce"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return (self.arg,)
+
+
+@dataclass(eq=False)
+class Vector:
+    """A function of vectors to vectors, such as softmax, on every column of an [n, groups] reference."""
+
+    function: str
+    arg: Reference
+    empty: float = float("nan")
+    kind = "vector"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return (self.arg,)
+
+
+@dataclass(eq=False)
+class Block:
+    """out[lane[g,h,s]] += coefficient · Σ_k a[g,h,k] · b[g,k,s]: matrix products, stacked along g.
+
+    `b` is None for a factor 1. One product a lane is the block with h = k = s = 1; only there may the coefficient
+    be an array, one number each g.
+    """
+
+    lane: Index
+    a: Index
+    b: Index | None
+    coefficient: float | Floats = 1.0
+
+    @property
+    def is_elementwise(self) -> bool:
+        return self.lane.shape[1:] == (1, 1) and self.a.shape[1:] == (1, 1)
+
+    @property
+    def n_terms(self) -> int:
+        return int(self.lane.size * self.a.shape[2])
+
+    def towards_a(self) -> Block:
+        """The block of the adjoint of a: a[h,k] += Σ_s out[h,s] · b[k,s]."""
+        return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.coefficient)
+
+    def towards_b(self) -> Block:
+        """The block of the adjoint of b, its first factor a, its second the adjoint of out."""
+        assert self.b is not None
+        return Block(self.b, self.a.swapaxes(1, 2), self.lane, self.coefficient)
+
+
+@dataclass(eq=False)
+class Segment:
+    """The products of lanes of two packs in a sum; `b` is None for a factor 1.
+
+    Attributes:
+        adjoint: which factor is an adjoint, 0 or 1: one of exactly 0 carries nothing, whatever the other is.
+        selects: the other factor is a choice, and where it is 0 nothing passes, whatever the adjoint is.
+    """
+
+    a: Pack
+    b: Pack | None
+    blocks: list[Block]
+    adjoint: int | None = None
+    selects: bool = False
+
+
+@dataclass(eq=False)
+class Sum:
+    """A sum of products. If the pack is unbatched and a factor is batched, it runs over the batch too."""
+
+    segments: list[Segment]
+    kind = "sum"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        packs = [pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None]
+        return tuple(Reference(pack, numpy.arange(pack.lanes)) for pack in packs)
+
+
+Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
+
+
+@dataclass(eq=False)
+class Program:
+    """Packs in an order in which each comes after what it is made of, and which of their lanes are results.
+
+    Attributes:
+        packs: all packs.
+        results: by name ("value", "gradient", …), references in the order of the numbers they stand for.
+    """
+
+    packs: list[Pack] = field(default_factory=list)
+    results: dict[str, list[Reference]] = field(default_factory=dict)
+
+    def leaves(self, role: str) -> list[Pack]:
+        return [pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role == role]
+
+    def without_dead(self) -> Program:
+        """The program with only the packs that results are made of, and all leaves; numbered."""
+        alive: set[Pack] = {pack for pack in self.packs if isinstance(pack.operation, Leaf)}
+        stack = [reference.pack for references in self.results.values() for reference in references]
+        while stack:
+            pack = stack.pop()
+            if pack not in alive:
+                alive.add(pack)
+                stack += parents(pack)
+        packs = [pack for pack in self.packs if pack in alive]
+        for number, pack in enumerate(packs):
+            pack.number = number
+        return Program(packs, self.results)
+
+    @property
+    def products(self) -> list[Block]:
+        """The blocks that are matrix products (or matrix-vector products)."""
+        return [
+            block for pack, segment in self.segments() for block in segment.blocks if is_product(pack, segment, block)
+        ]
+
+    def segments(self) -> Iterator[tuple[Pack, Segment]]:
+        for pack in self.packs:
+            if isinstance(pack.operation, Sum):
+                for segment in pack.operation.segments:
+                    yield pack, segment
+
+    def verify(self) -> Program:
+        """The program itself, if it is well-formed.
+
+        Raises:
+            AssertionError: an operand comes after its use, an index lies outside its pack, or the shapes of a
+                block do not fit together.
+        """
+        seen: set[Pack] = set()
+        for pack in self.packs:
+            for parent in parents(pack):
+                assert parent in seen, f"{pack} uses {parent} before it is computed"
+                carries_batch = pack.batched or isinstance(pack.operation, Sum)
+                assert carries_batch or not parent.batched, f"{pack} loses the batch of {parent}"
+            for argument in pack.operation.arguments():
+                if isinstance(argument, Reference):
+                    _require_within(argument.index, argument.pack, 0)
+            if isinstance(pack.operation, Sum):
+                for segment in pack.operation.segments:
+                    _verify_segment(pack, segment)
+            seen.add(pack)
+        for references in self.results.values():
+            for reference in references:
+                assert reference.pack in seen
+                _require_within(reference.index, reference.pack, 0)
+        return self
+
+
+def parents(pack: Pack) -> list[Pack]:
+    """The packs it is made of."""
+    return [argument.pack for argument in pack.operation.arguments() if isinstance(argument, Reference)]
+
+
+def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
+    """Whether a block of a sum is a matrix product, or a matrix times a vector, for each example or over the batch."""
+    if segment.b is None:
+        return False
+    (_, h, s), k = block.lane.shape, block.a.shape[2]
+    runs_over_batch = not pack.batched and segment.a.batched and segment.b.batched
+    return [h > 1, s > 1, k > 1 or runs_over_batch].count(True) > 1
+
+
+def lanes_of(pack: Pack) -> Reference:
+    """All of them."""
+    return Reference(pack, numpy.arange(pack.lanes))
+
+
+def depends_on(packs: Sequence[Pack], sources: set[Pack]) -> set[Pack]:
+    """Which of the packs, in program order, are made of any of the sources, those included."""
+    found = set(sources)
+    for pack in packs:
+        if not found.isdisjoint(parents(pack)):
+            found.add(pack)
+    return found
+
+
+def _verify_segment(pack: Pack, segment: Segment) -> None:
+    for block in segment.blocks:
+        (g, h, s), k = block.lane.shape, block.a.shape[2]
+        assert block.a.shape == (g, h, k), f"{pack}: a block of {block.lane.shape} has factors of {block.a.shape}"
+        _require_within(block.lane, pack, ABSENT)
+        _require_within(block.a, segment.a, ABSENT)
+        assert (block.b is None) == (segment.b is None), f"{pack}: a factor is missing"
+        if block.b is not None and segment.b is not None:
+            assert block.b.shape == (g, k, s), f"{pack}: a block of {block.lane.shape} has factors of {block.b.shape}"
+            _require_within(block.b, segment.b, ABSENT)
+        if not isinstance(block.coefficient, float):
+            assert block.is_elementwise
+            assert block.coefficient.shape == (g,)
+
+
+def _require_within(index: Any, pack: Pack, least: int) -> None:
+    if index.size:
+        assert least <= index.min() <= index.max() < pack.lanes, f"an index leaves {pack}"

@@ -1,0 +1,133 @@
+"""Recognise: the matrix products in a sum of products, from its indices alone.
+
+The terms out[lane] += c·a[ia]·b[ib] are a matrix product where lanes fall into groups that share their columns
+(the ib of their terms), and groups share their matrix (the ia): a layer's neurons share its inputs, the tokens
+of a sequence or the windows of a convolution share the weights. Adjoints of products are products (`Block`), so
+nothing has to be recognised twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy
+
+from autograd_mini.compiler.program import ABSENT, Block, Floats, Index
+
+DENSE = 0.5
+"""Rows of unequal columns become one matrix with zeros if more than this share of it is there."""
+
+
+def recognise(lane: Index, ia: Index, ib: Index | None, c: Floats, constant: Callable[[Floats], Index]) -> list[Block]:
+    """The blocks of Σ c·a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them.
+
+    `constant` gives the lanes of constants, to serve as `b` where a factor 1 has coefficients that differ: the
+    second result says whether it was asked.
+    """
+    lane, ia, ib, c = _merged(lane, ia, ib, c)
+    if numpy.unique(lane).size == lane.size:
+        return [_elementwise(lane, ia, ib, c)]
+    if ib is None and (c == c[0]).all():
+        return list(_row_sums(lane, ia, float(c[0])))
+    if ib is None:
+        return recognise(lane, ia, constant(c), numpy.ones_like(c), constant)
+    blocks: list[Block] = []
+    levels = numpy.unique(c)
+    if levels.size > 4 or numpy.isnan(c).any():
+        return list(_one_by_one(lane, ia, ib, c))
+    for level in levels:
+        chosen = c == level
+        blocks += _products(lane[chosen], ia[chosen], ib[chosen], float(level))
+    return blocks
+
+
+def _merged(lane: Index, ia: Index, ib: Index | None, c: Floats) -> tuple[Index, Index, Index | None, Floats]:
+    """Equal products of a lane as one term, in order of lanes."""
+    columns = [lane, ia] if ib is None else [lane, ia, ib]
+    order = numpy.lexsort(columns[::-1])
+    columns = [column[order] for column in columns]
+    is_new = numpy.ones(lane.size, dtype=bool)
+    is_new[1:] = numpy.any([column[1:] != column[:-1] for column in columns], axis=0)
+    starts = numpy.flatnonzero(is_new)
+    c = numpy.add.reduceat(c[order], starts)
+    lane, ia, *rest = (column[starts] for column in columns)
+    return lane, ia, rest[0] if rest else None, c
+
+
+def _elementwise(lane: Index, ia: Index, ib: Index | None, c: Floats) -> Block:
+    shape = (lane.size, 1, 1)
+    coefficient = float(c[0]) if (c == c[0]).all() else c
+    return Block(lane.reshape(shape), ia.reshape(shape), None if ib is None else ib.reshape(shape), coefficient)
+
+
+def _one_by_one(lane: Index, ia: Index, ib: Index | None, c: Floats) -> Iterator[Block]:
+    """Elementwise blocks, the first term of every lane in the first, and so on."""
+    place = _place_in_row(lane)
+    for k in range(int(place.max()) + 1):
+        chosen = place == k
+        yield _elementwise(lane[chosen], ia[chosen], None if ib is None else ib[chosen], c[chosen])
+
+
+def _row_sums(lane: Index, ia: Index, c: float) -> Iterator[Block]:
+    for rows, places in _by_row_length(lane):
+        columns = ia[places]
+        yield Block(rows[None, :, None], columns[None], None, c)
+
+
+def _products(lane: Index, ia: Index, ib: Index, c: float) -> Iterator[Block]:
+    columns, place = numpy.unique(ib, return_inverse=True)
+    rows, row = numpy.unique(lane, return_inverse=True)
+    if lane.size > DENSE * rows.size * columns.size and numpy.unique(row * columns.size + place).size == lane.size:
+        matrix = numpy.full((1, rows.size, columns.size), ABSENT, dtype=numpy.int64)
+        matrix[0, row, place] = ia
+        yield Block(rows[None, :, None], matrix, columns[None, :, None], c)
+        return
+    for rows, places in _by_row_length(lane):
+        by_b = _grouped(rows, ia[places], ib[places])
+        by_a = _grouped(rows, ib[places], ia[places])
+        if len(by_b) <= len(by_a):
+            yield from (Block(lanes, matrix, key, c) for lanes, matrix, key in _stacked(by_b))
+        else:
+            for lanes, matrix, key in _stacked(by_a):
+                yield Block(lanes.swapaxes(1, 2), key.swapaxes(1, 2), matrix.swapaxes(1, 2), c)
+
+
+Group = tuple[Index, Index, Index]
+
+
+def _grouped(rows: Index, others: Index, keys: Index) -> list[Group]:
+    """Rows with the same set of keys: their lanes [r], the matrix of the other factor [r, k] and the keys [k]."""
+    order = numpy.argsort(keys, axis=1, kind="stable")
+    keys, others = numpy.take_along_axis(keys, order, 1), numpy.take_along_axis(others, order, 1)
+    first: dict[bytes, list[int]] = {}
+    for number, key in enumerate(keys):
+        first.setdefault(key.tobytes(), []).append(number)
+    return [(rows[members], others[members], keys[members[0]]) for members in first.values()]
+
+
+def _stacked(groups: list[Group]) -> Iterator[tuple[Index, Index, Index]]:
+    """Groups with the same matrix as one product of it with several columns; products of one shape as a stack."""
+    by_matrix: dict[tuple[int, bytes], list[Group]] = {}
+    for group in groups:
+        by_matrix.setdefault((len(group[0]), group[1].tobytes()), []).append(group)
+    by_shape: dict[tuple[int, int], list[list[Group]]] = {}
+    for members in by_matrix.values():
+        by_shape.setdefault((len(members[0][0]), len(members)), []).append(members)
+    for stack in by_shape.values():
+        lanes = numpy.array([[lane for lane, _, _ in members] for members in stack]).swapaxes(1, 2)
+        matrices = numpy.array([members[0][1] for members in stack])
+        keys = numpy.array([[key for _, _, key in members] for members in stack]).swapaxes(1, 2)
+        yield lanes, matrices, keys
+
+
+def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
+    """Of sorted lanes: those with equally many terms [r], and where their terms are [r, k]."""
+    rows, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
+    for length in numpy.unique(lengths):
+        chosen = lengths == length
+        yield rows[chosen], starts[chosen][:, None] + numpy.arange(length)
+
+
+def _place_in_row(lane: Index) -> Index:
+    _, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
+    return numpy.arange(lane.size) - numpy.repeat(starts, lengths)

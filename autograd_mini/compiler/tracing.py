@@ -1,0 +1,186 @@
+"""Trace: run the function once on fresh Values; the graph they record is the program in scalars."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from autograd_mini.graph import topological_order
+from autograd_mini.observing import Observer, user_line
+from autograd_mini.primitives import TABLE, Primitive, brief, is_real
+from autograd_mini.structures import Structure, flatten, is_array
+from autograd_mini.value import Constant, Value, _record
+
+Line = tuple[str, int]
+
+
+@dataclass(eq=False)
+class Guard:
+    """A decision of Python's on a number: the trace holds only where it comes out as it did."""
+
+    node: Value
+    outcome: bool
+    line: Line
+
+
+@dataclass(eq=False)
+class Trace:
+    """The graph of one run.
+
+    Attributes:
+        inputs: for each array among the arguments the Values that stand for its numbers.
+        parameters: the leaf Values that the function found outside its arguments, in the order of first use.
+        outputs: the result's numbers; floats where they depend on no Value.
+        structure: the nest of the result.
+        guards: the decisions taken on the way.
+        order: all nodes that outputs and guards depend on, in topological order.
+    """
+
+    inputs: list[list[Value]]
+    parameters: list[Value]
+    outputs: list[Value]
+    structure: Structure
+    guards: list[Guard]
+    order: list[Value]
+
+    def __repr__(self) -> str:
+        n_inputs = sum(map(len, self.inputs))
+        return (
+            f"<trace: {len(self.order)} nodes from {n_inputs} inputs and {len(self.parameters)} parameters to "
+            f"{len(self.outputs)} results, {len(self.guards)} guards>"
+        )
+
+
+def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Sequence[Any]) -> Trace:
+    """Run `f(*nest)`, where the nest holds the Values of `inputs`, and keep what it recorded.
+
+    Raises:
+        TypeError: it reads the number of a Value, which would be frozen in, or its result holds no numbers.
+        ValueError: the result is not made from its inputs nor from any Value.
+    """
+    tracer = _Tracer(name)
+    with without_collector():
+        with tracer:
+            result = f(*nest)
+        leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
+        outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
+        order = topological_order(*outputs, *[guard.node for guard in tracer.guards])
+        known = {value for values in inputs for value in values}
+        parameters = [node for node in order if not node.parents and not node.is_constant and node not in known]
+        if not parameters and known.isdisjoint(order) and known:
+            raise ValueError(
+                f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
+                "its result from the Values it is given, with operators and functions of autograd_mini"
+            )
+    return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Suspend Python's cyclic garbage collector: on a large graph it would take longer than all the rest."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _as_nest(result: Any, name: str) -> Any:
+    if result is None or isinstance(result, (str, bytes)) or not _may_hold_numbers(result):
+        raise TypeError(
+            f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
+            "tuples, dicts and NumPy arrays"
+        )
+    return result
+
+
+def _may_hold_numbers(result: Any) -> bool:
+    return isinstance(result, (Value, list, tuple, dict)) or is_array(result) or is_real(type(result))
+
+
+class Part(Primitive):
+    """One of the results of a selector that has several, as an operation of its own."""
+
+    __slots__ = ("part", "whole")
+
+    def __init__(self, whole: Primitive, part: int) -> None:
+        super().__init__(whole.name, lambda *xs: whole.forward(*xs)[part], whole.partials, arity=None, is_selector=True)
+        self.whole = whole
+        self.part = part
+
+
+_part = lru_cache(maxsize=None)(Part)
+
+
+class _Tracer(Observer):
+    hears_rules = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.guards: list[Guard] = []
+
+    def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
+        return primitive(x, y)
+
+    def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
+        out = primitive.forward(*[arg._data for arg in args])
+        flat = (0.0,) * len(args)
+        if isinstance(out, tuple):
+            return tuple(_record(each, args, flat, _part(primitive, part)) for part, each in enumerate(out))
+        return _record(out, args, flat, primitive)
+
+    def truth_asked(self, node: Value) -> None:
+        if not node.is_constant:
+            self.guards.append(Guard(node, node._data != 0.0, user_line()))
+
+    def detached(self, node: Value) -> Any:
+        return TABLE.auxiliary["stopped"](node)
+
+    def number_read(self, node: Value, how: str) -> None:
+        if not node.is_constant:
+            raise TypeError(
+                f"{self.name} reads the number of a Value by {how} at {place(user_line())}, and the compiled function "
+                "would keep the number of this one run for ever; compute with the Value itself"
+            )
+
+    def number_written(self, node: Value, how: str) -> None:
+        raise TypeError(
+            f"{self.name} changes a Value by {how} at {place(user_line())}, which a compiled function would do once "
+            "and never again; do it outside"
+        )
+
+
+def difference(first: Trace, second: Trace) -> str:
+    """How two traces of one function at different points differ, in words; empty if they do not."""
+    if len(first.order) != len(second.order) or first.structure != second.structure:
+        return "another number of operations or results"
+    numbers = {node: number for number, node in enumerate(first.order)}
+    others = {node: number for number, node in enumerate(second.order)}
+    given = {node for values in first.inputs for node in values}
+    for a, b in zip(first.order, second.order):
+        if a.operation is not b.operation:
+            return f"{_name(b)} in place of {_name(a)}"
+        if [numbers[parent] for parent in a.parents] != [others[parent] for parent in b.parents]:
+            return f"{_name(a)} of other operands"
+        if not a.parents and a is not b and a not in given and a._data != b._data and a._data == a._data:
+            return f"the number {b._data} in place of {a._data}"
+    return ""
+
+
+def _name(node: Value) -> str:
+    return node.operation.name if node.operation else "a number"
+
+
+def place(line: Line) -> str:
+    """File and number of a line, with its text where the file is there."""
+    import linecache
+
+    file, number = line
+    source = linecache.getline(file, number).strip()
+    return f"{file}, line {number}" + (f": {source}" if source else "")
