@@ -84,6 +84,8 @@ def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Valu
 
 def _operand(number: Any) -> Any:
     """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
+    if type(number) is float:  # by far the most frequent kind
+        return _constant(number)
     if isinstance(number, Value):
         return number
     if not is_real(type(number)):
