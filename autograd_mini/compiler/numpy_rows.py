@@ -8,6 +8,7 @@ callers say `numpy.errstate(all="ignore")`. A primitive without a form here runs
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -42,11 +43,6 @@ def reduction(primitive: Primitive) -> Callable[[Array], Array]:
     return lambda X: form(*X)
 
 
-def is_vectorised(primitive: Primitive) -> bool:
-    """Whether no Python code runs for every element."""
-    return any(primitive.base in known for known in (FORMS, REDUCTIONS, COMPOSED))
-
-
 class _Lanes(numpy.ndarray[Any, Any]):
     """An array that takes part in forwards written with primitives and operators."""
 
@@ -78,8 +74,17 @@ def _stack(*xs: Any) -> Array:
     return numpy.stack(numpy.broadcast_arrays(*xs))
 
 
+def _choose(mask: Any, x: Any, y: Any) -> Any:
+    """numpy.where by bits: its branches take several times as long where the mask follows no pattern."""
+    ones = -mask.astype(numpy.int64)
+    x, y = (numpy.asarray(number, dtype=numpy.float64).view(numpy.int64) for number in (x, y))
+    bits = (x ^ y) & ones
+    bits ^= y
+    return bits.view(numpy.float64)
+
+
 def _put(x: Any, mask: Any, fresh: Any) -> Any:
-    """`fresh` with x where the mask holds. Written into `fresh`: numpy.where takes many times as long."""
+    """`fresh` with x where the mask holds, which is seldom: fast then."""
     if not isinstance(fresh, numpy.ndarray):
         return x if mask else fresh
     numpy.copyto(fresh, x, where=mask)
@@ -88,6 +93,10 @@ def _put(x: Any, mask: Any, fresh: Any) -> Any:
 
 def _number(truth: Any) -> Any:
     return truth.astype(numpy.float64)
+
+
+def _compare(ufunc: numpy.ufunc, x: Any, y: Any) -> Any:
+    return _number(ufunc(x, y))
 
 
 def _larger(extreme: Form, x: Any, y: Any) -> Any:
@@ -101,27 +110,19 @@ _maximum = functools.partial(_larger, numpy.maximum)
 _minimum = functools.partial(_larger, numpy.minimum)
 
 
-def _scale(x: Any, y: Any) -> Any:
-    return _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y))
-
-
-def _ratio(x: Any, y: Any) -> Any:
-    return _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y))
-
-
-def _where(condition: Any, x: Any, y: Any) -> Any:
-    return numpy.where(numpy.not_equal(condition, 0.0), x, y)
-
-
-def _at_least(x: Any, y: Any) -> Any:
-    return _number(~numpy.less(x, y))
+def _pow(x: Any, y: Any) -> Any:
+    out, is_half = numpy.power(x, y), numpy.equal(y, 0.5)
+    if not numpy.any(is_half):
+        return out
+    # NumPy takes the square root if one exponent serves many numbers; pow gives 0 and inf at -0 and -inf
+    return _put(numpy.abs(x), is_half & (numpy.equal(x, 0.0) | numpy.equal(x, -numpy.inf)), out)
 
 
 def _step(x: Any, at_zero: Any) -> Any:
-    slope = _at_least(x, 0.0)
+    slope = _number(~numpy.less(x, 0.0))
     if type(at_zero) is float and at_zero == 1.0:
         return slope
-    return numpy.where(numpy.equal(x, 0.0), at_zero, slope)
+    return _choose(numpy.equal(x, 0.0), at_zero, slope)
 
 
 def _clip_branch(x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
@@ -130,26 +131,43 @@ def _clip_branch(x: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
     return _number(~(below | above)), _number(below & ~at_high), _number(at_high)
 
 
-def _leaky_relu(x: Any, slope: Any) -> Any:
-    return _put(x, numpy.greater_equal(x, 0.0), numpy.multiply(slope, x))
-
-
-def _elu(x: Any, alpha: Any) -> Any:
-    return _put(x, numpy.greater_equal(x, 0.0), numpy.multiply(alpha, numpy.expm1(x)))
+def _decay(x: Any) -> Any:
+    """exp(-|x|). It and its callers work in place: to allocate an array takes longer than to fill it."""
+    e = numpy.asarray(numpy.abs(x))
+    numpy.negative(e, out=e)
+    return numpy.exp(e, out=e)
 
 
 def _sigmoid(x: Any) -> Any:
-    e = numpy.exp(-numpy.abs(x))
-    return numpy.maximum(e, numpy.greater_equal(x, 0.0)) / (1.0 + e)
+    e = _decay(x)
+    out = numpy.maximum(e, numpy.greater_equal(x, 0.0))
+    e += 1.0
+    out /= e
+    return out
 
 
 def _softplus(x: Any) -> Any:
-    return numpy.maximum(x, 0.0) + numpy.log1p(numpy.exp(-numpy.abs(x)))
+    out = _decay(x)
+    numpy.log1p(out, out=out)
+    out += numpy.maximum(x, 0.0)
+    return out
 
 
 def _sech(x: Any) -> Any:
-    e = numpy.exp(-numpy.abs(x))
-    return (e + e) / (1.0 + e * e)
+    out = _decay(x)
+    below = out * out
+    below += 1.0
+    out += out
+    out /= below
+    return out
+
+
+def _erf(x: Any) -> Any:
+    try:
+        from scipy.special import erf  # its other special functions are off by more than 4 units in the last place
+    except ImportError:
+        return _looped(math.erf, x)
+    return erf(x)
 
 
 def _remainder(x: Any, y: Any) -> Any:
@@ -165,15 +183,6 @@ def _remainder(x: Any, y: Any) -> Any:
 def _ldexp(x: Any, exponent: Any) -> Any:
     bounded = numpy.clip(numpy.trunc(exponent), -4096.0, 4096.0).astype(numpy.intc)  # ±4096 turns every x into 0 or inf
     return numpy.where(numpy.isfinite(exponent), numpy.ldexp(x, bounded), numpy.multiply(x, numpy.exp2(exponent)))
-
-
-def _dist(*pq: Any) -> Any:
-    half = len(pq) // 2
-    return norm(_stack(*(numpy.subtract(p, q) for p, q in zip(pq[:half], pq[half:]))))
-
-
-def _hypot(*xs: Any) -> Any:
-    return numpy.hypot(*xs) if len(xs) == 2 else norm(_stack(*xs))
 
 
 def norm(X: Array) -> Array:
@@ -241,66 +250,47 @@ def first_equal(out: Any, X: Array) -> Array:
     return is_first
 
 
-def _first_equal(out: Any, *xs: Any) -> tuple[Array, ...]:
-    stacked = _stack(out, *xs)
-    return tuple(first_equal(stacked[0], stacked[1:]))
-
-
-def _rest(X: Array, index: int = 0, empty: float = numpy.nan) -> Array:
-    others: Array = numpy.add.reduce(numpy.delete(softmax(X, empty), index, axis=0), axis=0)
-    return others
-
-
-def _comparison(ufunc: numpy.ufunc) -> Form:
-    return lambda x, y: _number(ufunc(x, y))
-
-
 ROWS = {**TABLE, **TABLE.auxiliary}
 COMPARISONS = "less less_equal equal not_equal greater greater_equal"
 UFUNCS = (
     "add sub:subtract mul:multiply div:divide reciprocal neg:negative pos:positive square abs:absolute copysign "
-    "exp exp2 expm1 log log2 log10 log1p sqrt cbrt pow:power floor ceil trunc rint sign "
+    "exp exp2 expm1 log log2 log10 log1p sqrt cbrt floor ceil trunc rint sign "
     "floordiv:floor_divide mod:remainder fmod sin cos tan asin:arcsin acos:arccos atan:arctan atan2:arctan2 "
     "sinh cosh tanh asinh:arcsinh acosh:arccosh atanh:arctanh degrees radians stopped:positive"
 )
 
 _FORMS: dict[str, Form] = {
     **{row: getattr(numpy, ufunc or row) for row, _, ufunc in (entry.partition(":") for entry in UFUNCS.split())},
-    **{name: _comparison(getattr(numpy, name)) for name in COMPARISONS.split()},
+    **{name: functools.partial(_compare, getattr(numpy, name)) for name in COMPARISONS.split()},
     **{name: ROWS[name].forward for name in ("dot", "one_minus_square")},  # operators alone
-    "scale": _scale,
-    "ratio": _ratio,
+    "scale": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y)),
+    "ratio": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y)),
+    "pow": _pow,
     "frac": lambda x: numpy.modf(x)[0],
     "remainder": _remainder,
     "ldexp": _ldexp,
     "maximum": _maximum,
     "minimum": _minimum,
     "clip": lambda x, low, high: _minimum(_maximum(x, low), high),
-    "where": _where,
+    "where": lambda condition, x, y: _choose(numpy.not_equal(condition, 0.0), x, y),
     "relu": lambda x, at_zero=1.0: _maximum(x, 0.0),
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
+    "leaky_relu": lambda x, slope: _choose(numpy.greater_equal(x, 0.0), x, numpy.multiply(slope, x)),
+    "elu": lambda x, alpha: _choose(numpy.greater_equal(x, 0.0), x, numpy.multiply(alpha, numpy.expm1(x))),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "log_sigmoid": lambda x: -_softplus(numpy.negative(x)),
     "sech": _sech,
-    "hypot": _hypot,
-    "dist": _dist,
+    "hypot": lambda *xs: numpy.hypot(*xs) if len(xs) == 2 else norm(_stack(*xs)),
+    "dist": lambda *pq: norm(numpy.subtract(*numpy.split(_stack(*pq), 2))),
+    "erf": _erf,
 }
-try:
-    from scipy.special import erf
-except ImportError:  # its other special functions are off by more than 4 units in the last place
-    pass
-else:
-    _FORMS["erf"] = erf
-
 # By the primitive itself: a user's own of the same name is another.
 FORMS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _FORMS.items()} | {
-    selectors.at_least: _at_least,
+    selectors.at_least: lambda x, y: _number(~numpy.less(x, y)),
     selectors.step: _step,
     selectors._is_true: lambda x: _number(numpy.not_equal(x, 0.0)),
     selectors._clip_branch: _clip_branch,
-    selectors.first_equal: _first_equal,
+    selectors.first_equal: lambda *xs: tuple(first_equal((stack := _stack(*xs))[0], stack[1:])),
 }
 _REDUCTIONS: dict[str, Form] = {
     "sum": lambda X: numpy.add.reduce(X, axis=0, initial=0.0),
@@ -312,7 +302,7 @@ _REDUCTIONS: dict[str, Form] = {
     "hypot": norm,
     "logsumexp": logsumexp,
     "softmax": lambda X, index=0, empty=numpy.nan: softmax(X, empty)[index],
-    "softmax_rest": _rest,
+    "softmax_rest": lambda X, index=0, empty=numpy.nan: numpy.delete(softmax(X, empty), index, axis=0).sum(axis=0),
     "log_softmax": lambda X, index=0: log_softmax(X)[index],
 }
 REDUCTIONS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _REDUCTIONS.items()}
