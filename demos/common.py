@@ -24,11 +24,13 @@ plt.rcParams.update({"font.size": 15, "axes.titlesize": 16, "lines.linewidth": 2
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 
 
-def parse_arguments(description: str) -> argparse.Namespace:
-    """The options that every demo has."""
+def parse_arguments(description: str, *, can_compile: bool = False) -> argparse.Namespace:
+    """The options that every demo has, and `--compiled` where training can be compiled."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out/)")
     parser.add_argument("--quick", action="store_true", help="work for a few seconds only")
+    if can_compile:
+        parser.add_argument("--compiled", action="store_true", help="train by compiled functions, in seconds")
     arguments = parser.parse_args()
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ gradient descent lessens (lecture: "Setting up for digit recognition", "Recogniz
 
     Yᵢ = exp(zᵢ) / Σⱼ exp(zⱼ)        Div = Σᵢ dᵢ log(dᵢ / Yᵢ) = -log Y_d        Loss = 1/N Σ Div
 
-    python demos/ten_digits.py [--out FOLDER] [--quick]
+    python demos/ten_digits.py [--out FOLDER] [--quick] [--compiled]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CLASSES = [str(digit) for digit in range(10)]
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__.splitlines()[0], can_compile=True)
     training, held_out = digits()
     epochs = 15
     if arguments.quick:
@@ -39,6 +39,7 @@ def main():
             SGD(model.parameters(), Cosine(0.1, epochs * len(training) // BATCH), momentum=0.9),
             batch_size=BATCH,
             epochs=epochs,
+            compiled=arguments.compiled,
         )
     print(history)
 

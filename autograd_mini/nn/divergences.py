@@ -100,13 +100,14 @@ class SoftmaxKL(Divergence):
 
     def __call__(self, y: Any, d: Any) -> Any:
         ys = _as_list(y)
-        return _weigh(self._desired(d, len(ys)), ys, log)
+        return _weigh(self.distribution(d, len(ys)), ys, log)
 
     def from_logits(self, z: Any, d: Any) -> Any:
         zs = _as_list(z)
-        return _weigh(self._desired(d, len(zs)), range(len(zs)), lambda i: _log_softmax.variant(index=i)(*zs))
+        return _weigh(self.distribution(d, len(zs)), range(len(zs)), lambda i: _log_softmax.variant(index=i)(*zs))
 
-    def _desired(self, d: Any, n_classes: int) -> list[Any]:
+    def distribution(self, d: Any, n_classes: int) -> list[Any]:
+        """The distribution over the classes that d stands for."""
         if not n_classes:
             raise ValueError("kl_softmax takes the outputs of one class or more, got none")
         if isinstance(d, Integral):

@@ -84,6 +84,7 @@ def _settings(run: Run) -> dict[str, Any]:
         "shuffle": bool(run.shuffle),
         "divergence": repr(divergence) if isinstance(divergence, Divergence) else name_of(divergence),
         "metrics": list(run.metrics),
+        "compiled": run.is_compiled,
     }
 
 

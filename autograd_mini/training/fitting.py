@@ -33,6 +33,7 @@ def fit(
     metrics: Mapping[str, Metric] | None = None,
     shuffle: bool = True,
     seed: int = 0,
+    compiled: bool = False,
     progress: bool | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -57,6 +58,8 @@ def fit(
             gets: over the validation set, or without one over the data.
         shuffle: whether batches are drawn anew, without replacement, each epoch.
         seed: of the shuffling.
+        compiled: run the model and its derivatives as array programs, which is far faster, to the same numbers but
+            for rounding. The model must do the same operations for every X: see `autograd_mini.compiler`.
         progress: show a progress bar; None for only on a terminal. Without tqdm there is none.
         checkpoint: a file to keep the state of training in, written after every epoch, always whole.
         resume: go on from that file if it exists, to the numbers an uninterrupted training gives.
@@ -66,7 +69,8 @@ def fit(
 
     Raises:
         ValueError: bad input, refused before any work: nan in the data, a label or a divergence that does
-            not fit the model, a number out of range, a checkpoint of another training.
+            not fit the model, a number out of range, a checkpoint of another training, a model that cannot be
+            compiled.
         TypeError: an argument of the wrong type.
         FileExistsError: the checkpoint exists and `resume` is not asked for.
         TrainingDiverged: (a FloatingPointError) the loss became nan or infinite; the model keeps the last
@@ -99,6 +103,8 @@ def fit(
     objective.try_out(examples, "data")
     if held_out:
         objective.try_out(held_out, "validation")
+    if compiled:
+        run.compile()
     if checkpoint is not None:
         _start_checkpoint(run, checkpoint, resume)
     bar = _progress_bar(run, epochs, progress)

@@ -51,16 +51,18 @@ class Objective:
 
     def __call__(self, x: Any, d: Any) -> Any:
         """Div(f(x; W), d)."""
-        return self._divergence(self._forward(x), d)
+        return self.divergence_of(self.forward(x), d)
 
-    def _forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         """The logits where training goes through them, else the output."""
         return self.model.logits(x) if self.uses_logits else self.model(x)
 
-    def _divergence(self, z: Any, d: Any) -> Any:
+    def divergence_of(self, z: Any, d: Any) -> Any:
+        """The divergence of what `forward` gave."""
         return self.divergence.from_logits(z, d) if self.uses_logits else self.divergence(z, d)
 
-    def _output(self, z: Any) -> Any:
+    def output(self, z: Any) -> Any:
+        """The output of the model, from what `forward` gave."""
         if not self.uses_logits:
             return z
         activation = self.model.output_activation
@@ -76,7 +78,7 @@ class Objective:
         for start in range(0, len(indices), EXAMPLES_A_GRAPH):
             divergences = []
             for index in indices[start : start + EXAMPLES_A_GRAPH]:
-                with _blaming(index):
+                with blaming(index):
                     divergences.append(self(*examples[index]))
             numbers += [divergence.data for divergence in divergences]
             fsum(divergences).backward(1.0 / len(indices))
@@ -85,17 +87,14 @@ class Objective:
     def evaluate(self, examples: Sequence[Example], metrics: Mapping[str, Metric]) -> tuple[float, dict[str, float]]:
         """The mean divergence and the mean of every metric, in evaluation mode."""
         self.model.eval()
-        divergences, scores = [], {name: [] for name in metrics}  # type: tuple[list[float], dict[str, list[float]]]
+        divergences, scores = [], Scores(metrics)
         for index, (x, d) in enumerate(examples):
-            with _blaming(index):
-                z = self._forward(x)
-                divergences.append(float(self._divergence(z, d)))
-                for name, metric in metrics.items():
-                    score = metric(self._output(z), d)
-                    number = score.data if isinstance(score, Value) else to_float(score, f"the mean of metric {name!r}")
-                    scores[name].append(number)
-        n = len(examples)
-        return fsum(divergences) / n, {name: fsum(numbers) / n for name, numbers in scores.items()}
+            with blaming(index):
+                z = self.forward(x)
+                divergences.append(float(self.divergence_of(z, d)))
+                if metrics:
+                    scores.add(self.output(z), d)
+        return fsum(divergences) / len(examples), scores.means()
 
     def try_out(self, examples: Sequence[Example], name: str) -> None:
         """Refuse what will not work, before any work: one example is run, and all labels are tried on its output
@@ -110,8 +109,8 @@ class Objective:
         tries_all = isinstance(self.model, MLP) or isinstance(self.divergence, Divergence)
         for index, (x, d) in enumerate(examples if tries_all else examples[:1]):
             try:
-                z = self._forward(x) if index == 0 else z
-                divergence = self._divergence(z, d)
+                z = self.forward(x) if index == 0 else z
+                divergence = self.divergence_of(z, d)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"example {index} of {name} does not fit: {error}") from error
             if not isinstance(divergence, Value):
@@ -119,6 +118,25 @@ class Objective:
                     f"a divergence must give one Value made from the model's output, but that of example {index} of "
                     f"{name} is {brief(divergence)} ({type(divergence).__name__})"
                 )
+
+
+class Scores:
+    """The metrics of one example after the other."""
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self._metrics = metrics
+        self._scores: dict[str, list[float]] = {name: [] for name in metrics}
+
+    def add(self, y: Any, d: Any) -> None:
+        """Those of an output y where d was desired."""
+        for name, metric in self._metrics.items():
+            score = metric(y, d)
+            number = score.data if isinstance(score, Value) else to_float(score, f"the mean of metric {name!r}")
+            self._scores[name].append(number)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each metric."""
+        return {name: fsum(numbers) / len(numbers) for name, numbers in self._scores.items()}
 
 
 def _count_inputs(examples: Sequence[Example], n_inputs: int, name: str) -> None:
@@ -148,7 +166,7 @@ def _place_of_largest(numbers: Sequence[Any]) -> int:
 
 
 @contextmanager
-def _blaming(index: int) -> Iterator[None]:
+def blaming(index: int) -> Iterator[None]:
     """Say of an error on which example it happened."""
     try:
         yield

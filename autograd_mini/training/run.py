@@ -89,10 +89,23 @@ class Run:
     def steps_an_epoch(self) -> int:
         return -(-len(self.examples) // self.batch_size)
 
+    @property
+    def is_compiled(self) -> bool:
+        return type(self.steps) is not Steps
+
+    def compile(self) -> None:
+        """Make all steps by compiled functions."""
+        from autograd_mini.training.compiled import CompiledSteps  # with NumPy and the compiler
+
+        self.steps = CompiledSteps(
+            self.objective, self.optimizer, self.examples, self.validation or self.examples, self.metrics
+        )
+
     def train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
         """Train until `epochs` are spent or the loss has converged."""
         modes = [(module, module.training) for module in self.model.modules()]
         try:
+            self.model.train()
             with self.steps:
                 while len(self.history) < epochs and not (self.history.converged or self.history.stopped_early):
                     self._epoch(after_step)
@@ -111,7 +124,8 @@ class Run:
 
     def _epoch(self, after_step: Callable[[], None]) -> None:
         started = time.perf_counter()
-        self.model.train()
+        if not self.model.training:  # it was evaluated
+            self.model.train()
         learning_rate, before, n = self.optimizer.learning_rate, self.steps.numbers(), len(self.examples)
         order: Sequence[int] = range(n)
         if self.shuffle and self.steps_an_epoch > 1:
@@ -160,8 +174,9 @@ class Run:
             history.stopped_early = self.validation_loss.update(epoch.validation_loss)
 
     def _diverged(self, what: str) -> TrainingDiverged:
+        eagerly = " without compiled=True" if self.is_compiled else ""
         return TrainingDiverged(
             f"{what} in epoch {len(self.history) + 1}, steps taken: {self.optimizer.steps}; the model keeps the last "
-            "parameters whose loss was finite; try a smaller learning rate, or train within "
+            f"parameters whose loss was finite; try a smaller learning rate, or train{eagerly} within "
             "`with autograd_mini.debug():` to see which operation did it"
         )

@@ -17,14 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import Value
-from autograd_mini.nn import Layer, kl_softmax
+from autograd_mini.nn import MLP, Layer, kl_softmax
+from autograd_mini.optim import SGD, Cosine
+from autograd_mini.training import fit
 
 ROOT = Path(__file__).parents[2]
 SEEDS = st.integers(0, 2**32)
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "demos")
-    adding, brackets, characters, by_layer, convergence, eleven = map(
+    adding, brackets, characters, by_layer, convergence, eleven, ten = map(
         import_module,
         (
             "adding_problem",
@@ -33,6 +35,7 @@ with pytest.MonkeyPatch.context() as patch:
             "backpropagation_by_layer",
             "convergence",
             "eleven_digits",
+            "ten_digits",
         ),
     )
 
@@ -149,6 +152,19 @@ def test_blocks_move_every_quarter():
     quarters = np.reshape(image, (8, 8))
     assert sorted(made.flat) == sorted(image)
     assert not np.any(made == quarters)
+
+
+@pytest.mark.parametrize("size", [16, 320])
+def test_compiled_training_on_digits_is_eager_training(size):
+    """Twenty steps on the same sixteen images, whose losses are those of the epochs; and on twenty times sixteen."""
+    images, results = ten.digits()[0][:size], []
+    for compiled in (False, True):
+        model = MLP(64, [48, 10], activation="tanh", output="softmax", random=1)
+        optimizer = SGD(model.parameters(), Cosine(0.1, 1260), momentum=0.9)
+        epochs = 320 // size
+        history = fit(model, images, kl_softmax, optimizer, batch_size=16, epochs=epochs, compiled=compiled)
+        results.append([*history.losses, *(weight.data for weight in model.parameters())])
+    assert np.allclose(*results, rtol=1e-9, atol=1e-9)
 
 
 def test_a_demo_runs_as_a_command_and_leaves_its_picture(tmp_path):
