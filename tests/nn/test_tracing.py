@@ -67,6 +67,7 @@ MODULES = {
 def test_nothing_is_read_on_the_way_forward(name):
     module, inputs = MODULES[name]
     with Strict():
+        repr(module)
         outputs = module(inputs)
         if isinstance(module, MLP):
             module.logits(inputs)
