@@ -49,7 +49,7 @@ def _mark_expression(arguments: list[str]) -> None:
     index = 1
     while index < len(arguments) and arguments[index].partition("=")[0] in OPTIONS:
         index += 1 if "=" in arguments[index] else 2  # the option and its value
-    if index < len(arguments) and arguments[index].startswith("-"):
+    if index < len(arguments) and arguments[index].startswith("-") and arguments[index] != "--":
         arguments[index] = " " + arguments[index]
 
 

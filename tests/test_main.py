@@ -132,8 +132,10 @@ def test_expressions_may_begin_with_a_sign_and_values_follow_options(capsys, tmp
     assert (tmp_path / "y.dot").read_text().startswith("digraph")
 
 
-def test_a_sign_may_follow_options(capsys, tmp_path):
-    assert main(["draw", "-o", str(tmp_path / "y.dot"), "--direction=TB", "-x", "x=2"]) == 0
+@pytest.mark.parametrize("before", [["-o", "y.dot", "--direction=TB"], ["-o", "y.dot", "--"]])
+def test_a_sign_may_follow_options(before, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw", *before, "-x", "x=2"]) == 0
     assert "-x = -2" in capsys.readouterr().out
     assert (tmp_path / "y.dot").exists()
 
