@@ -20,6 +20,9 @@ ONE = 0
 LONGEST_SCALED = 64
 """A sum with more terms than this is not multiplied out, so that normalising stays linear in the graph."""
 
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Between these, or 0, coefficients are taken together: what the graph can bear must not overflow here."""
+
 
 @dataclass(eq=False, slots=True)
 class Input:
@@ -147,11 +150,11 @@ class _Normaliser:
             return self._number(node._data)
         if all(isinstance(self.found[self.number_of[arg]], Number) for arg in args):
             return self._number(node._data)
-        linear = _LINEAR.get(operation.name)
-        if linear is not None and not operation.options:
+        linear = _LINEAR.get(operation)
+        if linear is not None:
             return linear(self, args)  # type: ignore[no-any-return]
         numbers = tuple(self.number_of[arg] for arg in args)
-        if operation.base.name in ("softmax", "log_softmax"):
+        if operation.base in (TABLE["softmax"], TABLE["log_softmax"]):
             return self._component(operation, numbers)
         return self._shared((operation, numbers), lambda: Application(operation, numbers))
 
@@ -189,30 +192,37 @@ class _Normaliser:
         scalar = self.found[number]
         if isinstance(scalar, Number):
             terms.append(factor * scalar.number, ONE, ONE)
-        elif isinstance(scalar, Terms) and node in self.single_use and (factor == 1.0 or len(scalar) <= LONGEST_SCALED):
+        elif isinstance(scalar, Terms) and node in self.single_use and _may_scale(scalar, factor):
             terms.extend(scalar, factor)
         else:
             terms.append(factor, number, ONE)
 
     def _linear(self, args: tuple[Value, ...], factors: tuple[float, ...]) -> int:
-        first, factor = args[0], factors[0]
-        scalar = self.found[self.number_of[first]]
-        if isinstance(scalar, Terms) and first in self.single_use and factor == 1.0:
-            terms = scalar  # a long chain of sums grows one list
-            self.found[self.number_of[first]] = Number(math.nan)  # nobody else uses it
-        else:
+        longest = self._longest(args, factors)
+        if longest is None:
             terms = Terms()
-            self._take(terms, first, factor)
-        for arg, factor in zip(args[1:], factors[1:]):
-            self._take(terms, arg, factor)
+        else:  # a long chain of sums grows one list
+            number = self.number_of[args[longest]]
+            terms = self.found[number]  # type: ignore[assignment]
+            self.found[number] = Number(math.nan)  # nobody else uses it
+        for place, (arg, factor) in enumerate(zip(args, factors)):
+            if place != longest:
+                self._take(terms, arg, factor)
         return self._finish(terms)
+
+    def _longest(self, args: tuple[Value, ...], factors: tuple[float, ...]) -> int | None:
+        """The place of the longest sum among the arguments that can be taken over as it is."""
+        lengths = {}
+        for place, (arg, factor) in enumerate(zip(args, factors)):
+            scalar = self.found[self.number_of[arg]]
+            if factor == 1.0 and isinstance(scalar, Terms) and arg in self.single_use:
+                lengths[place] = len(scalar)
+        return max(lengths, key=lengths.__getitem__, default=None)
 
     def _factor(self, node: Value) -> tuple[float, int]:
         """The node as c·x: a multiple of another scalar, or itself."""
         number = self.number_of[node]
         scalar = self.found[number]
-        if isinstance(scalar, Number):
-            return scalar.number, ONE
         if isinstance(scalar, Terms) and node in self.single_use and len(scalar) == 1 and scalar.ys[0] == ONE:
             return scalar.cs[0], scalar.xs[0]
         return 1.0, number
@@ -225,18 +235,20 @@ class _Normaliser:
 
     def _multiply(self, terms: Terms, x: Value, y: Value) -> None:
         a, b = self.found[self.number_of[x]], self.found[self.number_of[y]]
-        if isinstance(a, Number):
+        if isinstance(a, Number) and _is_moderate(a.number):
             self._take(terms, y, a.number)
-        elif isinstance(b, Number):
+        elif isinstance(b, Number) and _is_moderate(b.number):
             self._take(terms, x, b.number)
         else:
             (c, i), (d, j) = self._factor(x), self._factor(y)
+            if not _is_moderate(c * d):
+                (c, i), (d, j) = (1.0, self.number_of[x]), (1.0, self.number_of[y])
             terms.append(c * d, i, j)
 
     def _quotient(self, args: tuple[Value, ...]) -> int:
         x, y = args
         divisor = self.found[self.number_of[y]]
-        if isinstance(divisor, Number) and 1e-300 < abs(divisor.number) < 1e300:
+        if isinstance(divisor, Number) and divisor.number and _is_moderate(divisor.number):
             return self._linear((x,), (1.0 / divisor.number,))
         numbers = (self.number_of[x], self.number_of[y])
         return self._shared((TABLE["div"], numbers), lambda: Application(TABLE["div"], numbers))
@@ -250,7 +262,18 @@ class _Normaliser:
         return self._shared((TABLE["pow"], numbers), lambda: Application(TABLE["pow"], numbers))
 
 
-_LINEAR: dict[str, Any] = {
+def _is_moderate(c: float) -> bool:
+    return SMALLEST <= abs(c) <= LARGEST or c == 0.0
+
+
+def _may_scale(terms: Terms, factor: float) -> bool:
+    """Whether a sum may be multiplied out."""
+    if factor == 1.0:
+        return True
+    return len(terms) <= LONGEST_SCALED and all(_is_moderate(factor * c) for c in terms.cs)
+
+
+_BY_NAME: dict[str, Any] = {
     "add": lambda self, args: self._linear(args, (1.0, 1.0)),
     "sub": lambda self, args: self._linear(args, (1.0, -1.0)),
     "neg": lambda self, args: self._linear(args, (-1.0,)),
@@ -263,3 +286,5 @@ _LINEAR: dict[str, Any] = {
     "div": _Normaliser._quotient,
     "pow": _Normaliser._power,
 }
+# By the primitive itself: a user's own of the same name is another.
+_LINEAR = {TABLE[name]: rule for name, rule in _BY_NAME.items()}

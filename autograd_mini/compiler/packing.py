@@ -16,8 +16,9 @@ from autograd_mini.compiler.normalising import ONE, Application, Component, Inpu
 from autograd_mini.compiler.program import Index, Pack, Reference, Segment
 from autograd_mini.compiler.recognising import recognise
 from autograd_mini.compiler.tracing import Part
+from autograd_mini.primitives import TABLE
 
-REDUCTIONS = ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")
+REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
 class Packed:
@@ -108,7 +109,7 @@ class Packed:
             return self.builder.apply(
                 primitive.whole, [self._argument(arg) for arg in args], len(scalars), primitive.part
             )
-        if primitive.base.name in REDUCTIONS and not primitive.options:
+        if primitive in REDUCTIONS:
             return self.builder.reduce(primitive, self.builder.gathered([[arg] for arg in args]))
         return self.builder.apply(primitive, [self._argument(arg) for arg in args], len(scalars))
 
