@@ -7,7 +7,8 @@ serves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy
 
 from autograd_mini.compiler.program import Floats
 from autograd_mini.primitives import brief, is_real, to_float
-from autograd_mini.structures import Structure
+from autograd_mini.structures import NUMBER, Structure
 from autograd_mini.value import Value
 
 Template = tuple[Any, ...]
@@ -105,13 +106,15 @@ class _Binder:
         if isinstance(nest, numpy.ndarray):
             return self._array(nest, path, position, batched)
         if isinstance(nest, dict):
-            return "dict", type(nest), tuple(nest), tuple(part(item, at) for at, item in nest.items())
+            like = dict if type(nest) is dict else _Dict(nest)
+            return "dict", like, tuple(nest), tuple(part(item, at) for at, item in nest.items())
         if isinstance(nest, (list, tuple)):
-            return "sequence", type(nest), tuple(part(item, at) for at, item in enumerate(nest))
+            kind = type(nest) if hasattr(nest, "_fields") else list if isinstance(nest, list) else tuple
+            return "sequence", kind, tuple(part(item, at) for at, item in enumerate(nest))
         if isinstance(nest, Value):
             raise TypeError(
                 f"{path} of {self.taker} is a Value; a compiled function takes plain numbers and arrays (Values that "
-                "it uses without being given them are its parameters)"
+                "it uses without being given them are its parameters), and its .function takes Values"
             )
         if not is_real(type(nest)):
             raise TypeError(
@@ -129,6 +132,8 @@ class _Binder:
     def _array(self, array: Any, path: str, position: int, batched: bool) -> Template:
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
             raise TypeError(f"{path} of {self.taker} is an array of {array.dtype}; it must hold real numbers (float64)")
+        if isinstance(array, numpy.ma.MaskedArray):
+            raise TypeError(f"{path} of {self.taker} is a masked array, and its mask would be lost; give it .filled(…)")
         array = numpy.asarray(array, dtype=numpy.float64)
         if batched:
             if array.ndim == 0:
@@ -145,6 +150,31 @@ class _Binder:
         self.slots.append(slot)
         self.arrays.append(array.reshape(len(array), slot.lanes).T if batched else array.reshape(-1, 1))
         return "array", len(self.slots) - 1, shape
+
+
+class _Dict:
+    """What makes dicts of the same kind as one: an OrderedDict, a defaultdict with its factory."""
+
+    def __init__(self, like: dict[Any, Any]) -> None:
+        self.empty = copy(like)
+        self.empty.clear()
+
+    def __call__(self, items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+        filled = copy(self.empty)
+        for key, item in items:
+            filled[key] = item
+        return filled
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Dict) and type(self.empty) is type(other.empty)
+
+    def __hash__(self) -> int:
+        return hash(type(self.empty))
+
+
+def outline(template: Template) -> Any:
+    """The nest of a template with its arrays' shapes and a dot for each number; equal where the same numbers fit."""
+    return fill(template, lambda slot, shape: Structure(("array", shape), tuple, ()), lambda slot, lane: NUMBER)
 
 
 def fill(template: Template, array: Callable[[int, tuple[int, ...]], Any], number: Callable[[int, int], Any]) -> Any:
@@ -179,7 +209,8 @@ def nest_of_arrays(templates: Sequence[Template], rows: Sequence[Floats], has_ba
     where it has one."""
 
     def array(slot: int, shape: tuple[int, ...]) -> Any:
-        return shaped(rows[slot], shape, has_batch[slot])
+        found = shaped(rows[slot], shape, has_batch[slot])
+        return found if shape or has_batch[slot] else numpy.array(found)
 
     return [
         fill(t, array, lambda slot, lane: shaped(rows[slot][lane : lane + 1], (), has_batch[slot])) for t in templates
@@ -195,17 +226,25 @@ def _assemble(structure: Structure, places: Iterator[int], rows: Floats, has_bat
     if structure.build is None:
         place = next(places)
         return shaped(rows[place : place + 1], (), has_batch)
-    if isinstance(structure.kind, tuple) and structure.kind[0] == "array":
+    if _is_array_of_numbers(structure):
         chosen = [next(places) for _ in range(structure.size)]
         return shaped(rows[chosen], structure.kind[1], has_batch)
     return structure.build([_assemble(child, places, rows, has_batch) for child in structure.children])
 
 
+def _is_array_of_numbers(structure: Structure) -> bool:
+    return (
+        isinstance(structure.kind, tuple)
+        and structure.kind[0] == "array"
+        and all(child.build is None for child in structure.children)
+    )
+
+
 def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:
-    """[lanes, width] as [width, *shape] or as shape; a number as a float. Never a view of `rows`' memory."""
+    """[lanes, width] as [width, *shape] or as shape; a number as a float."""
     if has_batch:
-        return numpy.array(rows.T, order="C").reshape(rows.shape[1], *shape)
-    return numpy.array(rows[:, 0]).reshape(shape) if shape or rows.shape[0] != 1 else float(rows[0, 0])
+        return numpy.ascontiguousarray(rows.T).reshape(rows.shape[1], *shape)
+    return rows[:, 0].reshape(shape) if shape or rows.shape[0] != 1 else float(rows[0, 0])
 
 
 def nest_of_nests(structure: Structure, parts: Sequence[Any], has_batch: bool) -> Any:
@@ -216,17 +255,19 @@ def nest_of_nests(structure: Structure, parts: Sequence[Any], has_batch: bool) -
 def _combine(structure: Structure, parts: Iterator[Any], has_batch: bool) -> Any:
     if structure.build is None:
         return next(parts)
-    if isinstance(structure.kind, tuple) and structure.kind[0] == "array":
+    if _is_array_of_numbers(structure):
         return combined([next(parts) for _ in range(structure.size)], structure.kind[1], has_batch)
     return structure.build([_combine(child, parts, has_batch) for child in structure.children])
 
 
 def combined(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool) -> Any:
     """An array of nests: of arrays of one shape one array, the batch axis first; else an array of objects."""
-    if parts and all(isinstance(part, (float, numpy.ndarray)) for part in parts):
+    if not parts:
+        return numpy.empty(shape)
+    if all(isinstance(part, (float, numpy.ndarray)) for part in parts):
         stacked = numpy.stack([numpy.asarray(part) for part in parts], axis=int(has_batch))
         lead = stacked.shape[: int(has_batch)]
-        return stacked.reshape(*lead, *shape, *stacked.shape[len(lead) + 1 :])
+        return stacked.reshape((*lead, *shape, *stacked.shape[len(lead) + 1 :]))
     objects = numpy.empty(len(parts), dtype=object)
     for place, part in enumerate(parts):
         objects[place] = part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,25 +15,48 @@ from autograd_mini.compiler.binding import (
     fill,
     nest_of_arrays,
     nest_of_nests,
+    outline,
 )
 from autograd_mini.compiler.deriving import Plan, Wanted, run
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
 from autograd_mini.compiler.tracing import Guard, Trace, place
+from autograd_mini.primitives import brief
 
 MOST_PATHS = 64
 """So many ways through the branches of a function are kept for one layout of its arguments."""
 
-Chosen = bool | int | str | Sequence[int | str] | None
+Chosen = bool | int | str | Collection[int | str] | None
 
 
 @dataclass(frozen=True)
 class Options:
-    """Those of `compile`."""
+    """Those of `compile`.
+
+    Raises:
+        TypeError: one is of another type.
+        ValueError: `reduce` is none of its values, or there is no batch to reduce.
+    """
 
     wrt: Chosen
     batch: Chosen
     reduce: str | None
+
+    def __post_init__(self) -> None:
+        if self.reduce not in (None, "sum", "mean"):
+            raise ValueError(f"reduce must be None, 'sum' or 'mean', got {brief(self.reduce)}")
+        if not (self.wrt is None or _names_arguments(self.wrt)):
+            raise TypeError(f"wrt takes positions or names of arguments, or None for all, got {brief(self.wrt)}")
+        if not (isinstance(self.batch, bool) or _names_arguments(self.batch)):
+            raise TypeError(f"batch takes positions or names of arguments, True or False, got {brief(self.batch)}")
+        if self.reduce is not None and self.batch is False:
+            raise ValueError(f"reduce={self.reduce!r} needs a batch; name the arguments that carry it in batch=…")
+
+
+def _names_arguments(chosen: Any) -> bool:
+    if isinstance(chosen, (list, tuple, set, frozenset)):
+        return all(isinstance(each, (int, str)) and not isinstance(each, bool) for each in chosen)
+    return isinstance(chosen, (int, str)) and not isinstance(chosen, bool)
 
 
 class Call:
@@ -52,14 +75,26 @@ class Call:
         self.name = plans.name
         self.options = options
         if keywords:
-            arguments = inspect.signature(plans.function).bind(*args, **keywords)
-            if arguments.kwargs:
-                raise TypeError(f"{self.name} has keyword-only arguments; a compiled function takes positional ones")
-            args = arguments.args
+            args = self._in_order(args, keywords)
         self.names = [*names, *(f"argument {n}" for n in range(len(names), len(args)))][: len(args)]
         chosen = self._positions(options.batch, "batch")
         self.bound = bind(args, self.names, [position in chosen for position in range(len(args))], self.name)
         self.parameters = parameters
+
+    def _in_order(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments as positional ones."""
+        try:
+            arguments = inspect.signature(self.plans.function).bind(*args, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{self.name}(): {error}") from None
+        except ValueError:
+            raise TypeError(f"{self.name} does not tell the names of its arguments; give them by position") from None
+        if arguments.kwargs:
+            raise TypeError(
+                f"{self.name} was given {', '.join(arguments.kwargs)} by name, which it does not take by position next "
+                "to the others; a compiled function takes positional arguments"
+            )
+        return arguments.args
 
     def _positions(self, chosen: Any, option: str) -> list[int]:
         """The arguments that an option names."""
@@ -67,13 +102,15 @@ class Call:
             return list(range(len(self.names)))
         if chosen is False:
             return []
-        found = []
+        found: list[int] = []
         for each in [chosen] if isinstance(chosen, (int, str)) else chosen:
             position = self.names.index(each) if each in self.names else each
             if not isinstance(position, int) or not -len(self.names) <= position < len(self.names):
                 raise ValueError(
                     f"{option} names argument {each!r} of {self.name}, which has {', '.join(self.names) or 'none'}"
                 )
+            if position % len(self.names) in found:
+                raise ValueError(f"{option} names argument {self.names[position]} of {self.name} twice")
             found.append(position % len(self.names))
         return found
 
@@ -82,36 +119,52 @@ class Call:
         wrt = self.options.wrt
         self.chosen = self._positions(wrt, "wrt")
         self.is_single = isinstance(wrt, (int, str)) or (wrt is None and len(self.chosen) == 1)
-        return tuple(number for number, slot in enumerate(self.bound.slots) if slot.argument in self.chosen)
+        slots = list(enumerate(self.bound.slots))
+        return tuple(number for position in self.chosen for number, slot in slots if slot.argument == position)
 
-    def run(
-        self, kind: str, wanted: Wanted, seeds: Sequence[Floats] = (), n: int | None = None, scalar: bool = False
-    ) -> tuple[Plan, dict[str, Floats]]:
+    def run(self, kind: str, wanted: Wanted, scalar: bool = False) -> tuple[Plan, dict[str, Floats]]:
         """The results of the plan whose guards hold, made if there is none."""
-        bound = self.bound
-        n = n if n is not None else 1 if bound.n_examples is None else bound.n_examples
-        for attempt in range(MOST_PATHS + 1):
-            plan = self.plans(bound, attempt)
-            if scalar:
-                _require_one_number(plan.trace, self.name)
-            leaves = dict(zip(plan.packed.inputs, [*bound.arrays, self._parameters(plan)]))
-            program = plan.executor(kind, wanted).program
-            leaves |= dict(zip(program.leaves("seed"), seeds))
-            try:
-                results = run(plan, kind, wanted, leaves, n)
-            except MemoryError:
-                raise MemoryError(
-                    f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
-                ) from None
+        tried: list[Plan] = []
+        while len(tried) <= MOST_PATHS:
+            plan = self.plans(self.bound, tried)
+            is_ready = not scalar or _is_one_number(plan.trace)
+            results = self.run_plan(plan, kind, wanted) if is_ready else self.run_plan(plan, "value", ())
             failed = self._failed(plan, results)
-            if failed is None:
-                self.ran = plan, kind, wanted
+            if failed is None and is_ready:
                 return plan, results
+            if failed is None:
+                raise TypeError(
+                    f"a gradient needs one number as the result of {self.name}, got {plan.trace.structure!r}; for "
+                    "several numbers use jacobian"
+                )
+            tried.append(plan)
         assert failed is not None
         raise ValueError(
             f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
             f"{place(failed.line)}; use where() or maximum() in place of branches on numbers"
         )
+
+    def run_plan(
+        self, plan: Plan, kind: str, wanted: Wanted, seeds: Sequence[Floats] = (), n: int | None = None
+    ) -> dict[str, Floats]:
+        """The results of one plan, whether its guards hold or not."""
+        bound = self.bound
+        n = n if n is not None else 1 if bound.n_examples is None else bound.n_examples
+        leaves = dict(zip(plan.packed.inputs, [*bound.arrays, self._parameters(plan)]))
+        self.ran = plan, kind, wanted
+        try:
+            return run(plan, kind, wanted, leaves, seeds, n)
+        except MemoryError:
+            raise MemoryError(
+                f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
+            ) from None
+
+    def fitting(self, scalar: bool = False) -> Plan:
+        """The plan whose guards hold, made if there is none."""
+        plan = self.plans(self.bound, ())
+        if plan.trace.guards or (scalar and not _is_one_number(plan.trace)):
+            plan, _ = self.run("value", (), scalar)
+        return plan
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)
@@ -137,17 +190,14 @@ class Call:
                 return guard
         return None
 
-    def width(self, rows: Floats) -> int:
-        """How often to repeat rows that are the same for all examples."""
-        n = self.bound.n_examples
-        return 1 if n is None or rows.shape[1] == n else n
-
     def scaled(self, rows: Floats) -> Floats:
         """A result: of the mean over the batch, not the sum; of what is the same for all examples, one each."""
         n = self.bound.n_examples
         if self.options.reduce == "mean" and n is not None:
             return rows / n if n else numpy.full_like(rows, numpy.nan)
-        return rows if self.options.reduce or n is None else numpy.repeat(rows, self.width(rows), axis=1)
+        if self.options.reduce or n is None or rows.shape[1] == n:
+            return rows
+        return numpy.repeat(rows, n, axis=1)
 
     def in_structure(self, plan: Plan, results: dict[str, Floats]) -> Any:
         """Derivatives towards the wanted arguments, in their structure."""
@@ -166,17 +216,9 @@ class Call:
     def jacobian(self) -> Any:
         """For each number of the result its gradient."""
         wanted = self.wanted()
-        plan = self.plans(self.bound, 0)
+        plan = self.fitting()
         m = plan.outputs.index.size
-        unit = numpy.eye(m)
-        if self.bound.n_examples is None:
-            plan, results = self.run("jacobian", wanted, [unit], n=m)
-            gradients = [self.in_structure(plan, _column(results, output)) for output in range(m)]
-        else:
-            gradients = []
-            for output in range(m):
-                plan, results = self.run("jacobian", wanted, [unit[:, output : output + 1]])
-                gradients.append(self.in_structure(plan, results))
+        gradients = self._for_each(plan, "jacobian", wanted, [numpy.eye(m)], m)
         return nest_of_nests(plan.trace.structure, gradients, self.bound.n_examples is not None and plan.per_example)
 
     def hessian(self) -> Any:
@@ -192,15 +234,8 @@ class Call:
         starts = dict(zip(wanted, numpy.cumsum([0, *(slot.lanes for slot in slots)]).tolist()))
         unit = numpy.eye(size)
         directions = [unit[starts[number] :][: bound.slots[number].lanes] for number in wanted]
-        columns = []
-        if bound.n_examples is None:
-            plan, results = self.run("product", wanted, directions, n=size, scalar=True)
-            columns = [self.in_structure(plan, _column(results, column)) for column in range(size)]
-        else:
-            for column in range(size):
-                seeds = [direction[:, column : column + 1] for direction in directions]
-                plan, results = self.run("product", wanted, seeds, scalar=True)
-                columns.append(self.in_structure(plan, results))
+        plan = self.fitting(scalar=True)
+        columns = self._for_each(plan, "product", wanted, directions, size)
         has_batch = bound.n_examples is not None and plan.per_example
         nests = [
             fill(
@@ -212,22 +247,41 @@ class Call:
         ]
         return nests[0] if self.is_single else tuple(nests)
 
+    def _for_each(self, plan: Plan, kind: str, wanted: Wanted, seeds: Sequence[Floats], count: int) -> list[Any]:
+        """The nests of derivatives for each column of the seeds: without a batch, they are the batch."""
+        if self.bound.n_examples is None:
+            results = self.run_plan(plan, kind, wanted, seeds, n=count)
+            return [self.in_structure(plan, _column(results, column)) for column in range(count)]
+        columns = [[seed[:, column : column + 1] for seed in seeds] for column in range(count)]
+        return [self.in_structure(plan, self.run_plan(plan, kind, wanted, column)) for column in columns]
+
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
         wanted = self.wanted()
         bound = self.bound
         parts = (vector,) if self.is_single else vector
+        if not isinstance(parts, tuple) or len(parts) != len(self.chosen):
+            raise TypeError(
+                f"hvp's vector for {self.name} must be a tuple of {len(self.chosen)}, one each for "
+                f"{', '.join(self.names[position] for position in self.chosen)}, got {brief(vector)}"
+            )
         names = [f"the vector for {self.names[position]}" for position in self.chosen]
         batched = [any(slot.batched for slot in bound.slots if slot.argument == position) for position in self.chosen]
         given = bind(parts, names, batched, self.name)
-        expected = [slot for slot in bound.slots if slot.argument in self.chosen]
-        if [slot.shape for slot in given.slots] != [slot.shape for slot in expected]:
+        expected = tuple(outline(bound.templates[position]) for position in self.chosen)
+        found = tuple(outline(template) for template in given.templates)
+        if found != expected:
+            shown = [brief(nests[0] if self.is_single else nests) for nests in (expected, found)]
             raise TypeError(
-                f"hvp's vector must have the structure of the gradient of {self.name}, arrays of "
-                f"{[slot.shape for slot in expected]}, but has {[slot.shape for slot in given.slots]}"
+                f"hvp's vector must have the structure of the gradient of {self.name}, {shown[0]}, but has {shown[1]}"
             )
-        plan, results = self.run("product", wanted, given.arrays, scalar=True)
-        return self.in_structure(plan, results)
+        if given.n_examples is not None and given.n_examples != bound.n_examples:
+            raise ValueError(
+                f"hvp's vector for {self.name} has {given.n_examples} examples along its first axis, but its arguments "
+                f"have {bound.n_examples}"
+            )
+        plan = self.fitting(scalar=True)
+        return self.in_structure(plan, self.run_plan(plan, "product", wanted, given.arrays))
 
 
 def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:
@@ -239,9 +293,5 @@ def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:
     }
 
 
-def _require_one_number(traced: Trace, name: str) -> None:
-    if traced.structure.build is not None and not (len(traced.outputs) == 1 and traced.structure.kind == ("array", ())):
-        raise TypeError(
-            f"a gradient needs one number as the result of {name}, got {traced.structure!r}; for several numbers use "
-            "jacobian"
-        )
+def _is_one_number(traced: Trace) -> bool:
+    return traced.structure.build is None or traced.structure.kind == ("array", ())

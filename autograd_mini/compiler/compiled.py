@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any, overload
@@ -20,6 +21,9 @@ from autograd_mini.value import Value
 
 PARAMETERS: Wanted = (-1,)
 
+_accumulating = threading.Lock()
+"""Held while derivatives are added to the `grad` of Values, which functions may share."""
+
 
 class Compiled:
     """A function compiled by `compile`; call it with numbers and arrays.
@@ -30,12 +34,12 @@ class Compiled:
         function: the scalar Python function itself.
     """
 
-    def __init__(self, function: Callable[..., Any], *, wrt: Chosen, batch: Chosen, reduce: str | None) -> None:
+    def __init__(self, function: Callable[..., Any], options: Options) -> None:
         self.function = function
-        self._options = Options(wrt, batch, reduce)
+        self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names = _argument_names(function)
-        self._plans = Plans(function, self._name, reduces=reduce is not None)
+        self._plans = Plans(function, self._name, reduces=options.reduce is not None)
         self._latest: tuple[Plan, str, Wanted] | None = None
         update_wrapper(self, function, updated=())
 
@@ -74,11 +78,8 @@ class Compiled:
         Args:
             parameters: numbers to use in place of those of the Values, in their order.
         """
-        call = self._call(args, keywords, parameters)
-        plan, results = call.run("gradient", PARAMETERS, scalar=True)
-        self._latest = call.ran
-        rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(plan.trace.parameters), 1))))
-        return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy())
+        value, slopes, _ = self._value_and_slopes(args, keywords, parameters)
+        return value, slopes
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.
@@ -89,14 +90,15 @@ class Compiled:
         Raises:
             TypeError: the result is not one number, or one an example that is not reduced.
         """
-        value, slopes = self.value_and_parameter_grads(*args, **keywords)
+        value, slopes, parameters = self._value_and_slopes(args, keywords)
         if not isinstance(value, float):
             raise TypeError(
                 f"backward() needs one number, but {self._name} gives one an example; compile it with reduce='sum' or "
                 "reduce='mean'"
             )
-        for parameter, slope in zip(self.parameters, slopes.tolist()):
-            parameter.grad += slope
+        with _accumulating:
+            for parameter, slope in zip(parameters, slopes.tolist()):
+                parameter.grad += slope
         return value
 
     def jacobian(self, *args: Any, **keywords: Any) -> Any:
@@ -143,7 +145,20 @@ class Compiled:
         plan, kind, wanted = self._latest_run()
         return plan.executor(kind, wanted).program
 
+    def _value_and_slopes(
+        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
+    ) -> tuple[Any, Floats, list[Value]]:
+        """The value, its derivatives towards the parameters, and these."""
+        call = self._call(args, keywords, parameters)
+        plan, results = call.run("gradient", PARAMETERS, scalar=True)
+        self._latest = call.ran
+        found = plan.trace.parameters
+        rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
+        return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
+
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call:
+        if parameters is not None and "parameters" in self._names:
+            keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         return Call(self._plans, self._names, self._options, args, keywords, parameters)
 
     def _latest_run(self) -> tuple[Plan, str, Wanted]:
@@ -157,7 +172,7 @@ class Compiled:
         module, name = sys.modules.get(self.__module__), getattr(self, "__qualname__", "")
         if getattr(module, name, None) is self:
             return name
-        return _restore, (self.function, self._options)
+        return Compiled, (self.function, self._options)
 
     def __repr__(self) -> str:
         return f"<compiled {self._name}>"
@@ -174,10 +189,6 @@ def _argument_names(function: Callable[..., Any]) -> list[str]:
         return []
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
-
-
-def _restore(function: Callable[..., Any], options: Options) -> Compiled:
-    return Compiled(function, wrt=options.wrt, batch=options.batch, reduce=options.reduce)
 
 
 @overload
@@ -215,16 +226,18 @@ def compile(
         wrt: the arguments to differentiate towards, by position or name; all of them by default.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name.
         reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
-            Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ).
+            Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.
 
     Raises:
-        TypeError: `function` is not callable; when called: an argument or the result holds something else than
-            numbers, or the function reads the number of a Value (`.data`, `float()`), which would be frozen in.
-        ValueError: `reduce` is none of these; when called: a branch on numbers differs within a batch, batches are
-            of unequal length, or the function depends on something else than its arguments.
+        TypeError: `function` is not callable, or a method without its object; an option is of another type; when
+            called: an argument or the result holds something else than numbers, or the function reads the number of
+            a Value (`.data`, `float()`), which would be frozen in.
+        ValueError: `reduce` is none of these, or there is no batch to reduce; when called: a branch on numbers
+            differs within a batch, batches are of unequal length, or the function depends on something else than
+            its arguments.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")
@@ -234,10 +247,17 @@ def compile(
     >>> value, slope_w
     (5.0, [3.0, 4.0])
     """
-    if reduce not in (None, "sum", "mean"):
-        raise ValueError(f"reduce must be None, 'sum' or 'mean', got {brief(reduce)}")
+    options = Options(wrt, batch, reduce)
     if function is None:
         return partial(compile, wrt=wrt, batch=batch, reduce=reduce)
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
-    return Compiled(function, wrt=wrt, batch=batch, reduce=reduce)
+    if isinstance(function, Compiled):
+        raise TypeError(f"compile takes a Python function, got {function!r}; give it the .function of that")
+    compiled = Compiled(function, options)
+    if compiled._names[:1] == ["self"]:
+        raise TypeError(
+            f"compile takes a function, and {compiled._name} is a method without its object; compile it where there is "
+            f"one: self.{compiled._name} = compile(self.{compiled._name}, …) in __init__"
+        )
+    return compiled

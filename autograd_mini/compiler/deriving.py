@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy
 
@@ -12,7 +12,7 @@ from autograd_mini.compiler.building import elementwise
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.packing import Packed
-from autograd_mini.compiler.program import Block, Floats, Pack, Program, Reference, Segment, lanes_of
+from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.tracing import Trace, without_collector
 
@@ -118,16 +118,27 @@ def _name(leaf: Pack) -> str:
     return getattr(leaf.operation, "name", "")
 
 
-Run = Callable[[dict[Pack, Floats], int], dict[str, Floats]]
-
-
-def run(plan: Plan, kind: str, wanted: Wanted, leaves: dict[Pack, Floats], n: int) -> dict[str, Floats]:
+def run(
+    plan: Plan, kind: str, wanted: Wanted, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int
+) -> dict[str, Floats]:
     """The results of a program by name.
 
     An adjoint of exactly 0 carries nothing further, even where it meets inf or nan. To heed that everywhere would
     cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so.
     """
-    results = plan.executor(kind, wanted)(leaves, n)
+    results = _run(plan.executor(kind, wanted), leaves, seeds, n)
     if not all(numpy.isfinite(rows).all() for name, (rows,) in results.items() if name.startswith("adjoint")):
-        results = plan.executor(kind, wanted, careful=True)(leaves, n)
+        results = _run(plan.executor(kind, wanted, careful=True), leaves, seeds, n)
     return {name: rows for name, (rows,) in results.items()}
+
+
+def _run(
+    executor: NumpyExecutor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int
+) -> dict[str, list[Floats]]:
+    held = {seed: seeds[_position(seed)] for seed in executor.program.leaves("seed")}
+    return executor({**leaves, **held}, n)
+
+
+def _position(leaf: Pack) -> int:
+    assert isinstance(leaf.operation, Leaf)
+    return leaf.operation.position

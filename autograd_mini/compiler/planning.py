@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+
+import numpy
 
 from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.tracing import Trace, difference, trace
+from autograd_mini.observing import user_line
 from autograd_mini.value import Value
 
 MOST_LAYOUTS = 64
@@ -28,8 +31,8 @@ class Plans:
         self._lock = threading.RLock()
         self._warned = False
 
-    def __call__(self, bound: Bound, attempt: int) -> Plan:
-        """The plan number `attempt` for these arguments, the latest first; a new one where there are no more."""
+    def __call__(self, bound: Bound, tried: Collection[Plan]) -> Plan:
+        """A plan for these arguments that was not tried yet, the latest first; a new one where there are no more."""
         with self._lock:
             plans = self._by_layout.get(bound.key)
             if plans is None:
@@ -38,10 +41,11 @@ class Plans:
                     self._by_layout.popitem(last=False)
                 plans = self._by_layout[bound.key] = []
             self._by_layout.move_to_end(bound.key)
-            if attempt >= len(plans):
-                plans.insert(0, self._new(bound))
-                return plans[0]
-            return plans[attempt]
+            for plan in plans:
+                if plan not in tried:
+                    return plan
+            plans.insert(0, self._new(bound))
+            return plans[0]
 
     def _new(self, bound: Bound) -> Plan:
         """A plan from a trace at the first example.
@@ -50,29 +54,39 @@ class Plans:
         same point if other branches are taken there.
         """
         first = self._trace(bound, 0.0, 0.0)
-        second = self._trace(bound, 0.5, 1e-3)
-        if [guard.outcome for guard in first.guards] != [guard.outcome for guard in second.guards]:
-            second = self._trace(bound, 0.0, 0.0)
-        what = difference(first, second)
+        what = difference(first, self._elsewhere(bound, first))
         if what:
             raise ValueError(
                 f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
-        return Plan(first, bound.slots, reduces=self.reduces)
+        with numpy.errstate(all="ignore"):
+            return Plan(first, bound.slots, reduces=self.reduces)
+
+    def _elsewhere(self, bound: Bound, first: Trace) -> Trace:
+        """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
+        for where, shift in ((0.5, 1e-3), (0.0, 1e-3), (0.0, -1e-3)):
+            try:
+                second = self._trace(bound, where, shift)
+            except Exception:
+                continue
+            if [guard.outcome for guard in first.guards] == [guard.outcome for guard in second.guards]:
+                return second
+        return self._trace(bound, 0.0, 0.0)
 
     def _trace(self, bound: Bound, where: float, shift: float) -> Trace:
         """A trace at an example of the batch, `where` of the way through it, with its numbers shifted."""
-        numbers = [array * (1.0 + shift) + shift * shift for array in bound.example(where)]
+        with numpy.errstate(all="ignore"):
+            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(where)]
         values = [[Value(number) for number in array.tolist()] for array in numbers]
         return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
 
     def _warn(self) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn(
+            warnings.warn_explicit(
                 f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, and is compiled "
                 "anew for each; pad them to a few shapes, or pass arrays with batch=…",
                 RuntimeWarning,
-                stacklevel=5,
+                *user_line(),
             )

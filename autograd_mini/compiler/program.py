@@ -186,8 +186,8 @@ class Program:
         return [pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role == role]
 
     def without_dead(self) -> Program:
-        """The program with only the packs that results are made of, and all leaves; numbered."""
-        alive: set[Pack] = {pack for pack in self.packs if isinstance(pack.operation, Leaf)}
+        """The program with only the packs that results are made of, and all leaves but seeds; numbered."""
+        alive = {pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role != "seed"}
         stack = [reference.pack for references in self.results.values() for reference in references]
         while stack:
             pack = stack.pop()

@@ -71,7 +71,7 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
         order = topological_order(*outputs, *[guard.node for guard in tracer.guards])
         known = {value for values in inputs for value in values}
         parameters = [node for node in order if not node.parents and not node.is_constant and node not in known]
-        if not parameters and known.isdisjoint(order) and known:
+        if leaves and not parameters and known.isdisjoint(order) and known:
             raise ValueError(
                 f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
                 "its result from the Values it is given, with operators and functions of autograd_mini"
