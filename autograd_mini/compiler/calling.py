@@ -18,6 +18,7 @@ from autograd_mini.compiler.binding import (
     outline,
 )
 from autograd_mini.compiler.deriving import Plan, Wanted, run
+from autograd_mini.compiler.machine.direct import Direct, direct
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
 from autograd_mini.compiler.tracing import Guard, Trace, place
@@ -35,14 +36,17 @@ class Options:
 
     Raises:
         TypeError: one is of another type.
-        ValueError: `reduce` is none of its values, or there is no batch to reduce.
+        ValueError: `reduce` or `backend` is none of its values, or there is no batch to reduce.
     """
 
     wrt: Chosen
     batch: Chosen
     reduce: str | None
+    backend: str | None
 
     def __post_init__(self) -> None:
+        if self.backend not in (None, "machine", "numpy"):
+            raise ValueError(f"backend must be None, 'machine' or 'numpy', got {brief(self.backend)}")
         if self.reduce not in (None, "sum", "mean"):
             raise ValueError(f"reduce must be None, 'sum' or 'mean', got {brief(self.reduce)}")
         if not (self.wrt is None or _names_arguments(self.wrt)):
@@ -165,6 +169,15 @@ class Call:
         if plan.trace.guards or (scalar and not _is_one_number(plan.trace)):
             plan, _ = self.run("value", (), scalar)
         return plan
+
+    def short(self, plan: Plan, names: Sequence[str]) -> Direct | None:
+        """The way past all this for plain floats, if there is one."""
+        if self.bound.n_examples is not None or plan.trace.guards or plan.trace.parameters:
+            return None
+        if any(template[0] != "number" for template in self.bound.templates):
+            return None
+        inputs = [plan.leaf(number) for number in range(len(self.bound.slots))]
+        return direct(plan.executor(*self.ran[1:]), inputs, names)
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)

@@ -14,6 +14,7 @@ import numpy
 from autograd_mini.compiler.binding import nest_of_results
 from autograd_mini.compiler.calling import Call, Chosen, Options
 from autograd_mini.compiler.deriving import Plan, Wanted
+from autograd_mini.compiler.machine.direct import Direct
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
 from autograd_mini.primitives import brief
@@ -39,8 +40,10 @@ class Compiled:
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names = _argument_names(function)
-        self._plans = Plans(function, self._name, reduces=options.reduce is not None)
+        self._plans = Plans(function, self._name, reduces=options.reduce is not None, backend=options.backend)
         self._latest: tuple[Plan, str, Wanted] | None = None
+        self._short: Direct | None = None
+        self._is_single = False
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
@@ -60,9 +63,17 @@ class Compiled:
         Raises:
             TypeError: the result is not one number.
         """
+        if self._short is not None and not keywords:
+            found = self._short(args)
+            if found is not None:
+                return found[0], found[1] if len(found) == 2 and self._is_single else found[1:]
         call = self._call(args, keywords)
-        plan, results = call.run("gradient", call.wanted(), scalar=True)
+        wanted = call.wanted()
+        plan, results = call.run("gradient", wanted, scalar=True)
         self._latest = call.ran
+        if self._short is None:
+            self._is_single = call.is_single
+            self._short = call.short(plan, ["value", *(f"adjoint {number}" for number in wanted)])
         return _value(call, plan, results), call.in_structure(plan, results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
@@ -198,6 +209,7 @@ def compile(
     wrt: Chosen = None,
     batch: Chosen = False,
     reduce: str | None = None,
+    backend: str | None = None,
 ) -> Compiled: ...
 @overload
 def compile(
@@ -206,6 +218,7 @@ def compile(
     wrt: Chosen = None,
     batch: Chosen = False,
     reduce: str | None = None,
+    backend: str | None = None,
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
 def compile(
     function: Callable[..., Any] | None = None,
@@ -213,6 +226,7 @@ def compile(
     wrt: Chosen = None,
     batch: Chosen = False,
     reduce: str | None = None,
+    backend: str | None = None,
 ) -> Any:
     """Compile scalar Python code into a function of arrays, with its derivatives.
 
@@ -227,6 +241,7 @@ def compile(
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name.
         reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
             Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
+        backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.
@@ -235,9 +250,10 @@ def compile(
         TypeError: `function` is not callable, or a method without its object; an option is of another type; when
             called: an argument or the result holds something else than numbers, or the function reads the number of
             a Value (`.data`, `float()`), which would be frozen in.
-        ValueError: `reduce` is none of these, or there is no batch to reduce; when called: a branch on numbers
-            differs within a batch, batches are of unequal length, or the function depends on something else than
-            its arguments.
+        ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
+        ValueError: `reduce` or `backend` is none of these, or there is no batch to reduce; when called: a branch on
+            numbers differs within a batch, batches are of unequal length, or the function depends on something else
+            than its arguments.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")
@@ -247,9 +263,9 @@ def compile(
     >>> value, slope_w
     (5.0, [3.0, 4.0])
     """
-    options = Options(wrt, batch, reduce)
+    options = Options(wrt, batch, reduce, backend)
     if function is None:
-        return partial(compile, wrt=wrt, batch=batch, reduce=reduce)
+        return partial(compile, wrt=wrt, batch=batch, reduce=reduce, backend=backend)
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
     if isinstance(function, Compiled):

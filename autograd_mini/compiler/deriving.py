@@ -9,6 +9,7 @@ import numpy
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.executing import Executor, executor_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.packing import Packed
@@ -26,23 +27,25 @@ class Plan:
     Args:
         slots: what the arrays among the arguments are.
         reduces: whether the results are summed over the batch.
+        backend: what runs the programs, as `executor_of` takes it.
     """
 
-    def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool) -> None:
+    def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool, backend: str | None) -> None:
+        self.backend = backend
         self.trace = trace
         self.slots = slots
         self.reduces = reduces
         self.has_batch = any(slot.batched for slot in slots)
         self.per_example = self.has_batch and not reduces
         self._lock = threading.RLock()
-        self._executors: dict[object, NumpyExecutor] = {}
+        self._executors: dict[object, Executor] = {}
         with without_collector():
             leaves = [(slot.name, slot.lanes, slot.batched) for slot in slots]
             self.packed = Packed(normalise(trace).verify(), leaves, len(trace.parameters))
             self.outputs = self._outputs()
         self.guards = self.packed.builder.gathered([[guard] for guard in self.packed.guards]) if trace.guards else None
 
-    def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> NumpyExecutor:
+    def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
         """The program of that kind ("value", "gradient", "jacobian", "product"), ready to run."""
         key = kind, wanted, careful
         found = self._executors.get(key)
@@ -50,9 +53,11 @@ class Plan:
             with self._lock, without_collector():
                 found = self._executors.get(key)
                 if found is None:
-                    fresh = not careful
-                    program = self._program(kind, wanted) if fresh else self.executor(kind, wanted).program
-                    found = self._executors[key] = NumpyExecutor(program, careful=careful)
+                    if careful:
+                        found = NumpyExecutor(self.executor(kind, wanted).program, careful=True)
+                    else:
+                        found = executor_of(self._program(kind, wanted), self.backend)
+                    self._executors[key] = found
         return found
 
     def leaf(self, slot: int) -> Pack:
@@ -132,9 +137,7 @@ def run(
     return {name: rows for name, (rows,) in results.items()}
 
 
-def _run(
-    executor: NumpyExecutor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int
-) -> dict[str, list[Floats]]:
+def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> dict[str, list[Floats]]:
     held = {seed: seeds[_position(seed)] for seed in executor.program.leaves("seed")}
     return executor({**leaves, **held}, n)
 

@@ -64,14 +64,14 @@ class NumpyExecutor:
             else:
                 over = [place[parent] for parent in set(parents(pack)) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
-                self.steps.append((place[pack], _step(pack, place, careful), free))
+                self.steps.append((place[pack], step_of(pack, place, careful), free))
         self.results = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
         }
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
-        """The results by name, each [lanes, width]."""
+        """The results by name, each [lanes, width] and the caller's to keep."""
         values: Values = [None] * len(self.program.packs)
         for pack, number in self.leaves.items():
             constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
@@ -102,6 +102,10 @@ class Gather:
             if step > 0 and (numpy.diff(flat) == step).all():
                 self.rows = slice(int(flat[0]), int(flat[-1]) + 1, step)
 
+    def is_whole(self, array: Floats) -> bool:
+        """Whether it gives all rows of this array in order."""
+        return bool(self.rows == slice(0, len(array), 1)) if isinstance(self.rows, slice) else False
+
     def __call__(self, array: Floats) -> Floats:
         rows = array[self.rows]
         if self.absent is not None:
@@ -110,7 +114,7 @@ class Gather:
         return gathered
 
 
-def _step(pack: Pack, place: Mapping[Pack, int], careful: bool) -> Step:
+def step_of(pack: Pack, place: Mapping[Pack, int], careful: bool) -> Step:
     operation = pack.operation
     if isinstance(operation, Sum):
         return _sum(pack, operation, place, careful)

@@ -23,10 +23,11 @@ MOST_LAYOUTS = 64
 class Plans:
     """The plans of one function, made when they are first needed."""
 
-    def __init__(self, function: Callable[..., Any], name: str, *, reduces: bool) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, *, reduces: bool, backend: str | None) -> None:
         self.function = function
         self.name = name
         self.reduces = reduces
+        self.backend = backend
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False
@@ -61,7 +62,7 @@ class Plans:
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
         with numpy.errstate(all="ignore"):
-            return Plan(first, bound.slots, reduces=self.reduces)
+            return Plan(first, bound.slots, reduces=self.reduces, backend=self.backend)
 
     def _elsewhere(self, bound: Bound, first: Trace) -> Trace:
         """A trace at another point; at the same one if near it other branches are taken, or there is an error."""

@@ -52,10 +52,10 @@ def power(x: float, y: float) -> float:
     try:
         return math.pow(x, y)
     except OverflowError:
-        return -inf if x < 0.0 and y % 2.0 == 1.0 else inf
+        return -inf if x < 0.0 and abs(math.fmod(y, 2.0)) == 1.0 else inf
     except ValueError:
         if x == 0.0:
-            return copysign(inf, x) if y % 2.0 == 1.0 else inf
+            return copysign(inf, x) if abs(math.fmod(y, 2.0)) == 1.0 else inf
         return nan
 
 

@@ -1,0 +1,1 @@
+"""Machine code: kernels for everything between the matrix products."""

@@ -1,0 +1,86 @@
+"""From assembly text to machine code; the same text is compiled once."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from autograd_mini.compiler.machine.kernels import COLUMNS
+from autograd_mini.compiler.machine.libraries import binding
+
+_addresses: dict[str, int] = {}
+_engines: list[Any] = []  # own the code
+_lock = threading.Lock()
+
+DRIVE = f"""
+define void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, ptr %ld, i64 %lo, i64 %hi) {{
+entry:
+  br label %block
+block:
+  %b = phi i64 [ %lo, %entry ], [ %full, %end ]
+  %more = icmp slt i64 %b, %hi
+  br i1 %more, label %start, label %done
+start:
+  %full = add i64 %b, {COLUMNS}
+  %short = icmp slt i64 %hi, %full
+  %e = select i1 %short, i64 %hi, i64 %full
+  br label %each
+each:
+  %k = phi i64 [ 0, %start ], [ %k1, %each ]
+  %body_at = getelementptr ptr, ptr %bodies, i64 %k
+  %body = load ptr, ptr %body_at
+  %start_at = getelementptr i64, ptr %starts, i64 %k
+  %offset = load i64, ptr %start_at
+  %pk = getelementptr ptr, ptr %p, i64 %offset
+  %ldk = getelementptr i64, ptr %ld, i64 %offset
+  call void %body(ptr %pk, ptr %ldk, i64 %b, i64 %e)
+  %k1 = add i64 %k, 1
+  %on = icmp slt i64 %k1, %count
+  br i1 %on, label %each, label %end
+end:
+  br label %block
+done:
+  ret void
+}}"""
+"""Runs the bodies of a kernel, one after the other, on each block of the columns from lo to hi."""
+
+Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
+
+
+def drive() -> Any:
+    """The driver, callable."""
+    return Drive(addresses([DRIVE])[0])
+
+
+def addresses(texts: Sequence[str]) -> list[int]:
+    """The addresses of the functions `@BODY` of these texts."""
+    with _lock:
+        fresh = [text for text in dict.fromkeys(texts) if text not in _addresses]
+        if fresh:
+            _addresses.update(zip(fresh, _compiled(fresh)))
+        return [_addresses[text] for text in texts]
+
+
+def _compiled(texts: list[str]) -> list[int]:
+    names = [f"body{number}" for number in range(len(texts))]
+    lines: dict[str, None] = {}  # functions may declare the same ones
+    for name, text in zip(names, texts):
+        declarations = [line for line in text.splitlines() if line.startswith("declare")]
+        rest = "\n".join(line for line in text.splitlines() if not line.startswith("declare"))
+        lines |= dict.fromkeys([*declarations, rest.replace("@BODY", f"@{name}")])
+    llvm = binding()
+    module = llvm.parse_assembly("\n".join(lines))
+    module.verify()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
+    )
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    _engines.append(engine)
+    return [int(engine.get_function_address(name)) for name in names]

@@ -1,0 +1,90 @@
+"""Isolate the large matrix products: each becomes a pack of its own, and what is left of its sum fits a kernel."""
+
+from __future__ import annotations
+
+import numpy
+
+from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.program import (
+    ABSENT,
+    Apply,
+    Argument,
+    Block,
+    Leaf,
+    Pack,
+    Program,
+    Reduce,
+    Reference,
+    Segment,
+    Sum,
+    Vector,
+    is_product,
+)
+
+SMALL_PRODUCT = 512
+"""A product of fewer multiplications an example is not worth a call of BLAS."""
+
+
+def is_large(pack: Pack, segment: Segment, block: Block) -> bool:
+    """Whether a block is for BLAS: a matrix product that is large, or runs over the batch."""
+    if not is_product(pack, segment, block):
+        return False
+    return block.n_terms > SMALL_PRODUCT or not (pack.batched or not segment.a.batched)
+
+
+def isolate(program: Program) -> Program:
+    """The same program, in which a large product shares its sum with nothing else. Leaves stay the same objects."""
+    copies: dict[Pack, Pack] = {}
+    packs: list[Pack] = []
+
+    def moved(argument: Argument) -> Argument:
+        return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
+
+    def reference(argument: Reference) -> Reference:
+        return Reference(copies[argument.pack], argument.index)
+
+    for pack in program.packs:
+        operation = pack.operation
+        if isinstance(operation, Leaf):
+            copies[pack] = pack
+            packs.append(pack)
+            continue
+        if isinstance(operation, Apply):
+            copy: Apply | Reduce | Vector | Sum = Apply(
+                operation.primitive, tuple(map(moved, operation.args)), operation.part
+            )
+        elif isinstance(operation, Reduce):
+            copy = Reduce(operation.primitive, reference(operation.arg))
+        elif isinstance(operation, Vector):
+            copy = Vector(operation.function, reference(operation.arg), operation.empty)
+        else:
+            segments, products = _split(pack, operation, copies)
+            packs += products
+            copy = Sum(segments)
+        copies[pack] = Pack(pack.lanes, pack.batched, copy, pack.number)
+        packs.append(copies[pack])
+    results = {name: list(map(reference, references)) for name, references in program.results.items()}
+    return Program(packs, results)
+
+
+def _split(pack: Pack, operation: Sum, copies: dict[Pack, Pack]) -> tuple[list[Segment], list[Pack]]:
+    """The segments of a sum with a pack in place of each large product, and these packs."""
+    segments: list[Segment] = []
+    products: list[Pack] = []
+    is_alone = len(operation.segments) == len(operation.segments[0].blocks) == 1
+    for segment in operation.segments:
+        a, b = copies[segment.a], None if segment.b is None else copies[segment.b]
+        kept = []
+        for block in segment.blocks:
+            whole = numpy.arange(block.lane.size).reshape(block.lane.shape)
+            if not is_large(pack, segment, block) or (is_alone and (block.lane == whole).all()):
+                kept.append(block)
+                continue
+            alone = Segment(a, b, [Block(whole, block.a, block.b, block.coefficient)])
+            products.append(Pack(block.lane.size, pack.batched, Sum([alone])))
+            present = numpy.flatnonzero(block.lane.ravel() != ABSENT)
+            copied = elementwise(block.lane.ravel()[present], present, None)
+            segments.append(Segment(products[-1], None, [copied]))
+        if kept:
+            segments.append(Segment(a, b, kept))
+    return segments, products

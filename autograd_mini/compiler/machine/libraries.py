@@ -1,0 +1,71 @@
+"""What the host offers: the width of its registers, and glibc's vector functions (libmvec) where they are."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+from autograd_mini.primitives import brief
+
+WIDTHS = {2: "b", 4: "d", 8: "e"}
+"""The widths in doubles that libmvec has, and the letter of their instruction set."""
+
+
+@cache
+def binding() -> Any:
+    """llvmlite, ready for use; None where it is not installed."""
+    try:
+        import llvmlite.binding as llvm
+    except ImportError:
+        return None
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@cache
+def host_width() -> int:
+    """How many doubles a register of this host holds."""
+    features = binding().get_host_cpu_features()
+    if features.get("avx512f"):
+        return 8
+    return 4 if features.get("avx2") else 2
+
+
+@cache
+def _libmvec() -> Any:
+    try:
+        return ctypes.CDLL("libmvec.so.1")
+    except OSError:
+        return None
+
+
+@cache
+def vector_name(function: str, width: int, n_args: int) -> str | None:
+    """The symbol of a vector function, made known to LLVM; None if there is none."""
+    library = _libmvec()
+    if library is None or width not in WIDTHS:
+        return None
+    symbol = f"_ZGV{WIDTHS[width]}N{width}{'v' * n_args}_{function}"
+    return symbol if _announce(library, symbol) else None
+
+
+@cache
+def announce_libm(function: str) -> None:
+    """Make a function of libm known to LLVM."""
+    for name in ("libm.so.6", None):  # None: the process itself
+        try:
+            if _announce(ctypes.CDLL(name), function):
+                return
+        except OSError:
+            continue
+    raise NotImplementedError(f"this host has no {brief(function)} in its C library")
+
+
+def _announce(library: Any, symbol: str) -> bool:
+    function = getattr(library, symbol, None)
+    if function is None:
+        return False
+    binding().add_symbol(symbol, ctypes.cast(function, ctypes.c_void_p).value)
+    return True
