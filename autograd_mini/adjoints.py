@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+from autograd_mini import observing
 from autograd_mini.observing import current_observers, silence
 from autograd_mini.primitives import TABLE
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
     from typing import Any
 
+    from autograd_mini.primitives import Primitive
     from autograd_mini.value import Value
 
 _multiply, _add = TABLE["mul"], TABLE["add"]
@@ -72,7 +74,7 @@ def differentiable_adjoints(
                 continue
             args = [parent.as_operand() for parent in node.parents]
             for index, (parent, local) in enumerate(zip(node.parents, operation.partials(node, *args))):
-                contribution = _product(g, local) if parent in active else None
+                contribution = _product(g, local, operation) if parent in active else None
                 if contribution is not None:
                     for observer in observers:
                         observer.adjoint_spread(node, index, _number(g), _number(contribution))
@@ -84,13 +86,18 @@ def _sum(x: Any, y: Any) -> Any:
     return y if x is None else _add(x, y)
 
 
-def _product(g: Any, local: Any) -> Any:
+def _product(g: Any, local: Any, operation: Primitive) -> Any:
     """g·local, or None for a term that carries nothing."""
-    if _is_zero(g) or _is_zero(local) or (_number(g) == 0.0 and not isfinite(_number(local))):
+    if _is_zero(g) or _is_zero(local):
         return None
     if _is_one(local):
         return g
-    return local if _is_one(g) else _multiply(g, local)
+    if _is_one(g):
+        return local
+    answer = observing.ask("carried", operation, g, local) if observing.active else None
+    if answer is not None:
+        return answer
+    return None if _number(g) == 0.0 and not isfinite(_number(local)) else _multiply(g, local)
 
 
 def _number(x: Any) -> Any:

@@ -62,6 +62,10 @@ class Observer:
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
         """A derivative rule chooses by a selector. Gives the choice in place of plain numbers, or None."""
 
+    def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
+        """A rule of `operation` multiplies an adjoint by a local derivative, and whether the product carries anything
+        depends on data. Gives the product in place of one for this data, or None."""
+
     def detached(self, node: Value) -> Any:
         """`node.detach()` is called. Gives its result in place of a constant, or None."""
 

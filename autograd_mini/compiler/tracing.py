@@ -17,6 +17,9 @@ from autograd_mini.value import Constant, Value, _record
 
 Line = tuple[str, int]
 
+_PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
+"""Their derivatives stay matrix products; there, inf and nan are left to become nan."""
+
 
 @dataclass(eq=False)
 class Guard:
@@ -134,6 +137,12 @@ class _Tracer(Observer):
         if isinstance(out, tuple):
             return tuple(_record(each, args, flat, _part(primitive, part)) for part, each in enumerate(out))
         return _record(out, args, flat, primitive)
+
+    def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
+        if type(adjoint) is float or operation in _PRODUCTS:
+            return TABLE["mul"](adjoint, local)
+        # 0 wins over inf and nan: of the adjoint, and of a choice
+        return TABLE.auxiliary["scale"](*((local, adjoint) if operation.selects else (adjoint, local)))
 
     def truth_asked(self, node: Value) -> None:
         if not node.is_constant:
