@@ -140,6 +140,12 @@ class Symbol:
                 return tuple(Symbol(builder, lanes_of(pack)) for pack in packs)
         return Symbol(builder, lanes_of(builder.apply(primitive, operands, lanes)))
 
+    def _undecided(self, other: Any = None) -> Any:
+        raise TypeError("it branches on a number, which differs from lane to lane")
+
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _undecided
+    __hash__ = object.__hash__
+
 
 def _operator(primitive: Primitive) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
     return lambda self, other: primitive(self, other), lambda self, other: primitive(other, self)

@@ -100,7 +100,14 @@ def _spread_by_rule(
     operands = [Symbol(builder, arg) if isinstance(arg, Reference) else arg for arg in args]
     lanes: Index = numpy.arange(pack.lanes)
     found = []
-    for arg, local in zip(args, primitive.partials(Symbol(builder, lanes_of(pack)), *operands)):
+    try:
+        locals_ = primitive.partials(Symbol(builder, lanes_of(pack)), *operands)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(
+            f"the derivative of {primitive.name} cannot be compiled, because {error}; write it with operators and "
+            "functions of autograd_mini, and with where() in place of a branch"
+        ) from error
+    for arg, local in zip(args, locals_):
         if not isinstance(arg, Reference) or arg.pack not in active:
             continue
         if isinstance(local, Symbol):
