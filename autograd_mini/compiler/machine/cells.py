@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from autograd_mini.compiler.machine.libraries import vector_name
-from autograd_mini.primitives import Primitive
+from autograd_mini.compiler.machine.libraries import announce_libm, vector_name
+from autograd_mini.primitives import TABLE, Primitive, piecewise
 
 
 class Assembly:
@@ -52,11 +52,12 @@ class Assembly:
 
     def libm(self, function: str, *args: Cell) -> Cell:
         """A function of libm: the whole register at once by libmvec, or number by number."""
-        if self.width == 1:
-            return self.call(function, *args)
         vector = vector_name(function, self.width, len(args))
         if vector is not None:
             return self.call(vector, *args)
+        announce_libm(function)
+        if self.width == 1:
+            return self.call(function, *args)
         types = ", ".join(["double"] * len(args))
         self.declarations.add(f"declare double @{function}({types})")
         result = "poison"
@@ -72,6 +73,15 @@ class Assembly:
     def select(self, condition: str, x: Any, y: Any) -> Cell:
         x, y = self.cell(x), self.cell(y)
         return self.define(f"select {self.truth} {condition}, {self.type} {x.name}, {self.type} {y.name}")
+
+    def power_of_two(self, exponent: Cell) -> Cell:
+        """2ⁿ of whole numbers n from -1022 to 1023, by their bits."""
+        integers = self.type.replace("double", "i64")
+        shift = "52" if self.width == 1 else f"<{', '.join(['i64 52'] * self.width)}>"
+        biased = exponent + (2.0**52 + 1023.0)  # the low bits of its mantissa are n + 1023
+        bits = self.define(f"bitcast {self.type} {biased.name} to {integers}")
+        bits = self.define(f"shl {integers} {bits.name}, {shift}")
+        return self.define(f"bitcast {integers} {bits.name} to {self.type}")
 
     def cell(self, number: Any) -> Cell:
         return number if isinstance(number, Cell) else self.number(float(number))
@@ -146,27 +156,24 @@ def emit(primitive: Primitive, args: Iterable[Any]) -> Any:
     Raises:
         NotImplementedError: there is no emission for it.
     """
-    row = ROWS.get(primitive.base.name)
+    row = EMISSIONS.get(primitive.base)
     if row is not None:
         assembly = next(arg.assembly for arg in args if isinstance(arg, Cell))
         return row(*[assembly.cell(arg) for arg in args], **primitive.options)
-    if primitive.base.name in WRITTEN_IN_PRIMITIVES:
+    if primitive.base in WRITTEN_IN_PRIMITIVES:
         return primitive.forward(*args)
     raise NotImplementedError(primitive.name)
 
 
 def has_emission(primitive: Primitive) -> bool:
-    return primitive.base.name in ROWS or primitive.base.name in WRITTEN_IN_PRIMITIVES
+    return primitive.base in EMISSIONS or primitive.base in WRITTEN_IN_PRIMITIVES
 
-
-WRITTEN_IN_PRIMITIVES = ("silu", "gelu", "pow_slope")
-"""Rows whose forward function takes cells as it is."""
 
 LIBM = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt", "pow", "sin", "cos", "tan", "asin", "acos",
-    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "hypot",
+    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma", "fmod", "remainder",
 )  # fmt: skip
-"""Functions of the C library's libm, and of libmvec by another name."""
+"""Functions of the C library's libm, and most of them of libmvec by another name."""
 
 
 def _libm(name: str) -> Callable[..., Any]:
@@ -208,15 +215,10 @@ def smallest(x: Cell, y: Cell) -> Cell:
 def _clip(x: Cell, low: Cell, high: Cell) -> Cell:
     limited = x.where("olt", low, low, x)
     limited = limited.where("ogt", high, high, limited)
-    return (
-        (x + low + high).where("uno", 0.0, x + low + high, limited)
-        if _may_be_nan(low, high)
-        else (x.where("uno", 0.0, x, limited))
-    )
-
-
-def _may_be_nan(*bounds: Cell) -> bool:
-    return any(bound.constant is None or math.isnan(bound.constant) for bound in bounds)
+    for bound in (x, low, high):
+        if bound.constant is None or math.isnan(bound.constant):
+            limited = bound.where("uno", bound, bound, limited)
+    return limited
 
 
 def _clip_branch(x: Cell, low: Cell, high: Cell) -> tuple[Cell, Cell, Cell]:
@@ -237,6 +239,68 @@ def first_equal(out: Cell, *xs: Cell) -> tuple[Cell, ...]:
         found.append(assembly.cell(taken).where("oeq", 0.0, same, 0.0))
         taken = found[-1] + taken
     return tuple(found)
+
+
+def _frac(x: Cell) -> Cell:
+    return ROWS["copysign"](abs(x).where("oeq", math.inf, 0.0, x - ROWS["trunc"](x)), x)  # type: ignore[no-any-return]
+
+
+def _like_divisor(rest: Cell, y: Cell, same: Any, other: Any) -> Cell:
+    """`other` where the rest of a division has the sign that the divisor has not."""
+    return y.where("olt", 0.0, rest.where("ogt", 0.0, other, same), rest.where("olt", 0.0, other, same))
+
+
+def _mod(x: Cell, y: Cell) -> Cell:
+    """As Python's float.__mod__."""
+    rest: Cell = ROWS["fmod"](x, y)
+    return rest.where("oeq", 0.0, ROWS["copysign"](rest, y), _like_divisor(rest, y, rest, rest + y))
+
+
+def _floordiv(x: Cell, y: Cell) -> Cell:
+    """As Python's float.__floordiv__; x/y for y = 0."""
+    rest = ROWS["fmod"](x, y)
+    quotient = (x - rest) / y
+    quotient = _like_divisor(rest, y, quotient, quotient - 1.0)
+    floor = ROWS["floor"](quotient)
+    floor = (quotient - floor).where("ogt", 0.5, floor + 1.0, floor)
+    floor = quotient.where("oeq", 0.0, ROWS["copysign"](0.0 * quotient, x / y), floor)
+    return y.where("oeq", 0.0, x / y, floor)
+
+
+def _ldexp(x: Cell, exponent: Cell) -> Cell:
+    """By factors of which at most one rounds."""
+    n = ROWS["trunc"](exponent)
+    n = n.where("ogt", 2200.0, 2200.0, n.where("olt", -2200.0, -2200.0, n))  # all is 0 or infinite there
+    out = x
+    for _ in range(2):
+        out = n.where("ogt", 1023.0, out * 2.0**1023, n.where("olt", -1022.0, out * 2.0**-969, out))
+        n = n.where("ogt", 1023.0, n - 1023.0, n.where("olt", -1022.0, n + 969.0, n))
+    out = out * x.assembly.power_of_two(n)
+    beyond = exponent.where("oeq", math.inf, math.inf, exponent.where("oeq", -math.inf, 0.0, exponent))
+    return abs(exponent).where("olt", math.inf, out, x * beyond)
+
+
+def norm(*xs: Cell) -> Cell:
+    """√(Σ x²) of numbers brought to a size at which no square is lost; inf if any is infinite."""
+    if len(xs) == 1:
+        return abs(xs[0])
+    if len(xs) == 2:
+        return xs[0].assembly.libm("hypot", *xs)
+    top: Any = 0.0
+    for x in map(abs, xs):
+        top = x.where("ogt", top, x, top)
+    factor = top.where("ogt", 1e145, 2.0**-600, top.where("olt", 1e-145, 2.0**600, 1.0))
+    back = top.where("ogt", 1e145, 2.0**600, top.where("olt", 1e-145, 2.0**-600, 1.0))
+    total: Any = 0.0
+    for x in xs:
+        total = (x * factor) * (x * factor) + total
+    root: Cell = ROWS["sqrt"](total) * back
+    return root.assembly.cell(top).where("oeq", math.inf, math.inf, root)
+
+
+def _dist(*pq: Cell) -> Cell:
+    half = len(pq) // 2
+    return norm(*[p - q for p, q in zip(pq[:half], pq[half:])])
 
 
 ROWS: dict[str, Callable[..., Any]] = {
@@ -264,7 +328,11 @@ ROWS: dict[str, Callable[..., Any]] = {
     "floor": _intrinsic("floor"),
     "ceil": _intrinsic("ceil"),
     "trunc": _intrinsic("trunc"),
-    "rint": _intrinsic("roundeven"),
+    "rint": _intrinsic("rint"),
+    "frac": _frac,
+    "mod": _mod,
+    "floordiv": _floordiv,
+    "ldexp": _ldexp,
     "sign": lambda x: x.where("olt", 0.0, -1.0, x.where("ogt", 0.0, 1.0, abs(x))),
     "copysign": _intrinsic("copysign"),
     "maximum": largest,
@@ -285,6 +353,17 @@ ROWS: dict[str, Callable[..., Any]] = {
     "is_true": lambda x: x.where("une", 0.0, 1.0, 0.0),
     "first_equal": first_equal,
     "clip_branch": _clip_branch,
+    "gamma": _libm("tgamma"),
+    "hypot": norm,
+    "dist": _dist,
     **{name: _libm(name) for name in LIBM},
 }
 """Every row with machine code by its name; others run in NumPy."""
+
+_SELECTORS = (piecewise.at_least, piecewise.step, piecewise._is_true, piecewise._clip_branch, piecewise.first_equal)
+_KNOWN = {**TABLE, **TABLE.auxiliary, **{selector.name: selector for selector in _SELECTORS}}
+
+# By the primitive itself: a user's own of the same name is another.
+EMISSIONS = {_KNOWN[name]: row for name, row in ROWS.items()}
+WRITTEN_IN_PRIMITIVES = {_KNOWN[name] for name in ("silu", "gelu", "pow_slope", "sum", "mean")}
+"""Rows whose forward function takes cells as it is."""

@@ -7,7 +7,7 @@ from functools import reduce
 from math import inf
 from typing import Any
 
-from autograd_mini.compiler.machine.cells import ROWS, Cell, first_equal, largest, smallest
+from autograd_mini.compiler.machine.cells import ROWS, Cell, first_equal, largest, norm, smallest
 
 
 def _finite(x: Cell, then: Any, otherwise: Any) -> Cell:
@@ -68,5 +68,7 @@ REDUCTIONS: dict[str, Callable[..., Cell]] = {
     "max": lambda *xs: reduce(largest, xs),
     "min": lambda *xs: reduce(smallest, xs),
     "prod": lambda *xs: reduce(lambda x, y: x * y, xs),
+    "norm": norm,
+    "hypot": norm,
     "logsumexp": _logsumexp,
 }

@@ -1,0 +1,60 @@
+"""Single operations as programs, compiled for registers of a given width."""
+
+from unittest import mock
+
+import numpy
+
+from autograd_mini.compiler.machine import executor
+from autograd_mini.compiler.machine.libraries import host_width
+from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
+
+WIDTHS = sorted({1, host_width()})
+
+
+def machine(primitive, arity, width, constants=None):
+    """A function of arrays as `numpy_rows.elementwise`, in machine code; `constants` are arguments by position."""
+    constants = constants or {}
+    leaves = {i: leaf(i, 1) for i in range(arity) if i not in constants}
+    args = tuple(constants[i] if i in constants else lanes_of(leaves[i]) for i in range(arity))
+    out = primitive.forward(*(0.0,) * arity) if primitive.is_selector else None
+    parts = list(range(len(out))) if isinstance(out, tuple) else [None]
+    run = runner(list(leaves.values()), [Pack(1, True, Apply(primitive, args, part)) for part in parts], width)
+
+    def call(*arrays):
+        results = run([numpy.asarray(arrays[i])[None] for i in leaves])
+        return results[0][0] if parts == [None] else tuple(rows[0] for rows in results)
+
+    return call
+
+
+def reduction(primitive, count, width):
+    """A function of an array [count, n], in machine code."""
+    xs = leaf(0, count)
+    run = runner([xs], [Pack(1, True, Reduce(primitive, Reference(xs, numpy.arange(count)[:, None])))], width)
+    return lambda array: run([array])[0][0]
+
+
+def vector(function, count, width, empty=numpy.nan):
+    """A function of an array [count, n] to one, in machine code."""
+    xs = leaf(0, count)
+    index = numpy.arange(count)[:, None]
+    run = runner([xs], [Pack(count, True, Vector(function, Reference(xs, index), empty))], width)
+    return lambda array: run([array])[0]
+
+
+def leaf(position, lanes):
+    return Pack(lanes, True, Leaf("input", position, f"x{position}"))
+
+
+def runner(leaves, packs, width):
+    """What runs these packs as one kernel on arrays for the leaves."""
+    program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
+    with mock.patch.object(executor, "host_width", return_value=width):
+        compiled = executor.MachineExecutor(program)
+    assert [type(step) for step in compiled.steps] == [executor.KernelStep]
+
+    def run(arrays):
+        arrays = [numpy.ascontiguousarray(array, dtype=float) for array in arrays]
+        return compiled(dict(zip(leaves, arrays)), arrays[0].shape[1])["all"]
+
+    return run
