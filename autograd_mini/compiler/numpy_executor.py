@@ -97,6 +97,7 @@ class Gather:
         flat = index.ravel()
         self.absent = flat == ABSENT if (flat == ABSENT).any() else None
         self.rows: Any = numpy.where(flat == ABSENT, 0, flat)
+        self.only = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
         if self.absent is None and flat.size:
             step = int(flat[1] - flat[0]) if flat.size > 1 else 1
             if step > 0 and (numpy.diff(flat) == step).all():
@@ -107,6 +108,8 @@ class Gather:
         return bool(self.rows == slice(0, len(array), 1)) if isinstance(self.rows, slice) else False
 
     def __call__(self, array: Floats) -> Floats:
+        if self.only != ABSENT:
+            return numpy.broadcast_to(array[self.only], (*self.shape, array.shape[1]))
         rows = array[self.rows]
         if self.absent is not None:
             rows[self.absent] = 0.0
@@ -263,6 +266,8 @@ def _elementwise(a: Floats, b: Floats, sums_batch: bool) -> Any:
     a, b = a[:, 0, 0], b[:, 0, 0]
     if sums_batch:
         a, b = numpy.broadcast_arrays(a, b)
+        if len(b) > 1 and b.strides[0] == 0:  # one factor for all lanes
+            return numpy.dot(a, b[0])[:, None]
         return numpy.einsum("ln,ln->l", a, b)[:, None]
     return a * b
 

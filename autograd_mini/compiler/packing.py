@@ -40,8 +40,10 @@ class Packed:
         self._pack_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
         self._lane_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
         self._packs: list[Pack] = []
-        for form, members in self._forms(scalars).items():
-            self._add(form, members)
+        forms = self._forms(scalars)
+        self._rank = numpy.zeros(len(forms), dtype=numpy.int64)
+        for members in forms.values():
+            self._add(members)
         self.outputs = [self.reference([number]) for number in scalars.outputs]
         self.guards = [self.reference([number]) for number in scalars.guards]
 
@@ -79,7 +81,7 @@ class Packed:
             return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
         return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
-    def _add(self, form: Any, members: list[int]) -> None:
+    def _add(self, members: list[int]) -> None:
         """The pack of these scalars of one form."""
         scalars: list[Any] = [self._scalars[number] for number in members]
         first = scalars[0]
@@ -100,6 +102,8 @@ class Packed:
             pack = self._application(scalars)
         self._pack_of[members] = len(self._packs)
         self._lane_of[members] = lanes
+        # Of two factors an unbatched one comes first: a matrix before what it multiplies.
+        self._rank[len(self._packs)] = len(self._packs) + len(self._rank) * pack.batched
         self._packs.append(pack)
 
     def _application(self, scalars: list[Application]) -> Pack:
@@ -131,9 +135,7 @@ class Packed:
         xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
         ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
         first, second = self._pack_of[xs], self._pack_of[ys]
-        varies = numpy.array([pack.batched for pack in self._packs])  # a matrix comes before what it multiplies
-        order = first + len(self._packs) * varies[first], second + len(self._packs) * varies[second]
-        swapped = (ys != ONE) & ((xs == ONE) | (order[0] > order[1]))
+        swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
         first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
         segments = []

@@ -24,6 +24,8 @@ def recognise(lane: Index, ia: Index, ib: Index | None, c: Floats, constant: Cal
     `constant` gives the lanes of constants, to serve as `b` where a factor 1 has coefficients that differ: the
     second result says whether it was asked.
     """
+    if lane.size == 1:
+        return [_elementwise(lane, ia, ib, c)]
     lane, ia, ib, c = _merged(lane, ia, ib, c)
     if numpy.unique(lane).size == lane.size:
         return [_elementwise(lane, ia, ib, c)]

@@ -68,7 +68,7 @@ class Direct:
             [
                 *(executor.place[pack] for pack in inputs),
                 *(executor.place[reference.pack] for reference in results),
-                *(number for number, _ in step.slots),
+                *(number for number, _, _ in step.slots),
             ]
         ):
             place[number] = len(fixed)
@@ -79,7 +79,7 @@ class Direct:
         self._unpack = Struct(f"{len(fixed)}d").unpack_from
         self._pick = itemgetter(*wanted, wanted[0])
         self._function = _call(addresses([CALL])[0])
-        self._tables = fixed, [place[number] for number, _ in step.slots], bodies, starts, count
+        self._tables = fixed, [place[number] + first for number, first, _ in step.slots], bodies, starts, count
         self._local = threading.local()
 
     def __call__(self, args: tuple[Any, ...]) -> Any:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy
@@ -16,6 +20,15 @@ from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.numpy_executor import Gather, NumpyExecutor, Values, step_of
 from autograd_mini.compiler.program import Floats, Leaf, Pack, Program, Sum, lanes_of, parents
 
+TILE = 512
+"""Columns that go through a whole program at a time."""
+
+COLUMNS_A_THREAD = 4096
+"""Fewer are not worth a thread."""
+
+KEPT_FRAMES = 3
+"""For so many lengths of the batch each thread keeps its memory."""
+
 MOST_LANES_OF_ONE_COLUMN = 256
 """What does not vary over a batch, and has more lanes, is left to NumPy."""
 
@@ -23,11 +36,16 @@ MOST_LANES_OF_ONE_COLUMN = 256
 class MachineExecutor:
     """A program ready to run on arrays; as `NumpyExecutor`, but for the machine code.
 
-    Each thread has memory of its own for what is computed on the way, kept from call to call.
+    Each thread has memory of its own for what is computed on the way, kept from call to call. A large batch with
+    matrix products goes through the whole program some columns at a time, so that it stays in the cache.
+
+    Args:
+        threads: how many work on a large batch of a program without matrix products; the results do not depend on it.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, threads: int = 1) -> None:
         self.program = program
+        self.threads = threads
         self.inner = inner = isolate(program)
         self.packs = inner.packs
         self.place = {pack: number for number, pack in enumerate(inner.packs)}
@@ -41,7 +59,7 @@ class MachineExecutor:
         }
         needed = {reference.pack for references in inner.results.values() for reference in references}
         self.steps: list[_Step] = []
-        self.fresh = [self.place[pack] for pack in needed if pack in self.varying]
+        self.fresh: list[int] = []  # places of results that kernels write to memory made for the call
         for run in _schedule(inner, self.varying, set(self.numbers), self.is_batched):
             if isinstance(run, Pack):
                 self.steps.append(_product_step(self, run) or _NumpyStep(self, run))
@@ -49,26 +67,131 @@ class MachineExecutor:
                 inside = set(run)
                 used = {parent for pack in inner.packs if pack not in inside for parent in parents(pack)}
                 self.steps.append(KernelStep(self, run, {pack for pack in run if pack in used or pack in needed}))
+                self.fresh += [self.place[pack] for pack in run if pack in needed]
         self.results = {
             name: [(self.place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in inner.results.items()
         }
+        self.has_products = any(isinstance(step, _ProductStep) for step in self.steps)
+        self.phases = _phases(self) if self.has_products else None
         self._memory = threading.local()
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
-        frame = getattr(self._memory, "frame", None)
-        if frame is None or frame.n != n_examples:
-            frame = self._memory.frame = _Frame(self, n_examples)
-        values = frame.values
-        for pack, number in self.leaves.items():
-            values[number] = leaves[pack]
+        fresh = {number: numpy.empty((self.packs[number].lanes, n_examples)) for number in self.fresh}
         with numpy.errstate(all="ignore"):
-            for step, state in zip(self.steps, frame.states):
-                step.run(values, state, n_examples)
-        return {
-            name: [gather(values[number]) for number, gather in references] for name, references in self.results.items()
-        }
+            if self.phases is not None and n_examples >= 2 * TILE:
+                values = self._tiled(self.phases, leaves, fresh, n_examples)
+            else:
+                frame = self._frame(n_examples)
+                values = frame.values
+                for pack, number in self.leaves.items():
+                    values[number] = leaves[pack]
+                for number, array in fresh.items():
+                    values[number] = array
+                for step, state in zip(self.steps, frame.states):
+                    step.run(values, state, n_examples)
+        results: dict[str, list[Floats]] = {}
+        for name, references in self.results.items():
+            results[name] = []
+            for number, gather in references:
+                is_own = number in fresh and gather.is_whole(values[number])
+                results[name].append(fresh.pop(number) if is_own else numpy.array(gather(values[number])))
+        return results
+
+    def _frame(self, n: int) -> _Frame:
+        """This thread's memory for n columns; that of the last few lengths is kept."""
+        frames: dict[int, _Frame] = self._memory.__dict__.setdefault("frames", {})
+        frame = frames.pop(n, None) or _Frame(self, n)
+        frames[n] = frame
+        if len(frames) > KEPT_FRAMES:
+            del frames[next(iter(frames))]
+        return frame
+
+    def _tiled(self, phases: _Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int) -> Values:
+        """The whole program on some columns after the others; what is summed over the batch adds up."""
+        shared: Values = [None] * len(self.packs)
+        totals: dict[int, Floats] = {}
+        values = shared
+        for pack, number in self.leaves.items():
+            shared[number] = leaves[pack]
+        for start in range(0, n, TILE):
+            width = min(TILE, n - start)
+            frame = self._frame(width)
+            values = frame.values
+            for number in phases.same:
+                values[number] = shared[number]
+            if start == 0:
+                for index in phases.before:
+                    self.steps[index].run(values, frame.states[index], width)
+                for number in phases.same:
+                    shared[number] = values[number]
+            for pack, number in self.leaves.items():
+                values[number] = leaves[pack][:, start : start + width] if pack in self.varying else leaves[pack]
+            for number, array in fresh.items():
+                values[number] = array[:, start : start + width]
+            for index in phases.columns:
+                self.steps[index].run(values, frame.states[index], width)
+            for number in phases.sums:
+                totals[number] = totals[number] + values[number] if start else values[number].copy()
+        for number, total in totals.items():
+            values[number] = total
+        for index in phases.after:
+            self.steps[index].run(values, frame.states[index], n)
+        for number, array in fresh.items():
+            values[number] = array
+        return values
+
+
+@dataclass
+class _Phases:
+    """The steps of a program that can go through a batch some columns at a time.
+
+    Attributes:
+        before, columns, after: indices of steps: those of what is the same for all examples, those that are run on
+            every tile, those of what is made of sums over the batch.
+        same: places of the packs of `before`.
+        sums: places of the packs that are sums over the batch.
+    """
+
+    before: list[int]
+    columns: list[int]
+    after: list[int]
+    same: list[int]
+    sums: list[int]
+
+
+def _phases(executor: MachineExecutor) -> _Phases | None:
+    """None where something for each example needs a sum over the batch first."""
+    if not executor.is_batched:
+        return None
+    sums: set[Pack] = set()
+    later: set[Pack] = set()
+    for pack in executor.packs:
+        if pack in executor.varying:
+            if not (sums | later).isdisjoint(parents(pack)):
+                return None
+        elif not executor.varying.isdisjoint(parents(pack)):
+            runs_over_batch = isinstance(pack.operation, Sum) and all(
+                segment.a.batched or (segment.b is not None and segment.b.batched)
+                for segment in pack.operation.segments
+            )
+            if not runs_over_batch or not (sums | later).isdisjoint(parents(pack)):
+                return None
+            sums.add(pack)
+        elif not (sums | later).isdisjoint(parents(pack)):
+            later.add(pack)
+    phases = _Phases([], [], [], [], [executor.place[pack] for pack in sums])
+    for index, step in enumerate(executor.steps):
+        pack = step.packs[0]
+        if pack in executor.varying or pack in sums:
+            phases.columns.append(index)
+        elif pack in later:
+            phases.after.append(index)
+        else:
+            phases.before.append(index)
+            phases.same.append(executor.place[pack])
+    return phases
 
 
 class _Frame:
@@ -85,8 +208,10 @@ class _Frame:
 class _Step(Protocol):
     """Part of a program.
 
-    `writes` are the places of the packs whose arrays stay the same from call to call.
+    `packs` are those it computes, `writes` the places of those whose arrays stay the same from call to call.
     """
+
+    packs: list[Pack]
 
     @property
     def writes(self) -> Sequence[int]: ...
@@ -104,6 +229,7 @@ class _NumpyStep:
     writes: Sequence[int] = ()
 
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
+        self.packs = [pack]
         self.number = executor.place[pack]
         self.compute = step_of(pack, executor.place, careful=False)
 
@@ -118,6 +244,7 @@ class _ProductStep:
     """A matrix product, by BLAS into memory that is kept."""
 
     def __init__(self, executor: MachineExecutor, pack: Pack, *, sums_batch: bool) -> None:
+        self.packs = [pack]
         assert isinstance(pack.operation, Sum)
         (segment,) = pack.operation.segments
         (block,) = segment.blocks
@@ -178,12 +305,10 @@ class KernelStep:
         self.compiled: dict[int, tuple[Any, Any, int]] = {}
         kernel = self._compile(self.width)
         place = executor.place
-        self.slots = [(place[pack], pack in executor.varying) for slots in kernel.slots for pack in slots]
-        self.writes: Sequence[int] = [place[pack] for pack in kernel.outputs]
+        self.slots = [(place[pack], first, pack in executor.varying) for slots in kernel.slots for pack, first in slots]
+        results = {reference.pack for references in executor.inner.results.values() for reference in references}
         self.scratch = [place[pack] for pack in kernel.scratch]
-        fresh = set(executor.fresh)
-        self.fresh = [number for number in self.writes if number in fresh]
-        self.writes = [number for number in self.writes if number not in fresh]
+        self.writes: Sequence[int] = [place[pack] for pack in kernel.outputs if pack not in results]
         fixed = {number for step in executor.steps for number in step.writes} | {*self.writes, *self.scratch}
         fixed |= {place[pack] for pack in executor.numbers}
         self.moving = [(slot, *each) for slot, each in enumerate(self.slots) if each[0] not in fixed]
@@ -199,41 +324,69 @@ class KernelStep:
         )
         return kernel
 
-    def prepare(self, values: Values, n: int) -> tuple[Any, Any]:
-        packs = self.executor.packs
+    def prepare(self, values: Values, n: int) -> list[tuple[Any, Any, list[Floats]]]:
+        """The tables of pointers and of strides, for every thread."""
         for number in self.writes:
-            values[number] = numpy.empty((packs[number].lanes, n))
-        for number in self.scratch:
-            values[number] = numpy.empty((packs[number].lanes, COLUMNS))
-        pointers = (ctypes.c_void_p * len(self.slots))()
-        strides = (ctypes.c_int64 * len(self.slots))()
-        moving = {slot for slot, _, _ in self.moving}
-        for slot, (number, _) in enumerate(self.slots):
-            if slot not in moving:
-                pointers[slot], strides[slot] = _address(values[number]), values[number].strides[0] // 8
-        return pointers, strides
-
-    def run(self, values: Values, state: tuple[Any, Any], n: int) -> None:
-        pointers, strides = state
-        for number in self.fresh:
             values[number] = numpy.empty((self.executor.packs[number].lanes, n))
-        for slot, number, varies in self.moving:
+        moving = {slot for slot, *_ in self.moving}
+        tables = []
+        for _ in range(self._threads(n)):
+            for number in self.scratch:
+                values[number] = numpy.empty((self.executor.packs[number].lanes, COLUMNS))
+            pointers = (ctypes.c_void_p * len(self.slots))()
+            strides = (ctypes.c_int64 * len(self.slots))()
+            for slot, (number, first, _) in enumerate(self.slots):
+                if slot not in moving:
+                    pointers[slot], strides[slot] = _place(values[number], first)
+            tables.append((pointers, strides, [values[number] for number in self.scratch]))
+        return tables
+
+    def _threads(self, n: int) -> int:
+        executor = self.executor
+        return executor.threads if n >= COLUMNS_A_THREAD * 2 and not executor.has_products else 1
+
+    def run(self, values: Values, tables: list[Any], n: int) -> None:
+        for slot, number, first, varies in self.moving:
             array = values[number]
             if array.strides[1 if varies and n > 1 else 0] != 8:
                 array = values[number] = numpy.ascontiguousarray(array)
-            pointers[slot], strides[slot] = _address(array), array.strides[0] // 8
+            address, stride = _place(array, first)
+            for pointers, strides, _ in tables:
+                pointers[slot], strides[slot] = address, stride
         width = self.width if n >= self.width else 1
         if width not in self.compiled:
             self._compile(width)
-        bodies, starts, count = self.compiled[width]
         whole = n - n % width
-        self.drive(bodies, starts, count, pointers, strides, 0, whole)
+        if len(tables) == 1:
+            self._columns(width, tables[0], 0, whole)
+        else:
+            share = -(-whole // (len(tables) * COLUMNS)) * COLUMNS
+            list(
+                workers().map(
+                    lambda start, table: self._columns(width, table, start, min(start + share, whole)),
+                    range(0, whole, share),
+                    tables,
+                )
+            )
         if whole < n:  # the last columns, with those before them that fill the register once more
-            self.drive(bodies, starts, count, pointers, strides, n - width, n)
+            self._columns(width, tables[0], n - width, n)
+
+    def _columns(self, width: int, table: Any, start: int, stop: int) -> None:
+        pointers, strides, _ = table
+        bodies, starts, count = self.compiled[width]
+        self.drive(bodies, starts, count, pointers, strides, start, stop)
 
 
-def _address(array: Floats) -> int:
-    return int(array.__array_interface__["data"][0])
+@cache
+def workers() -> ThreadPoolExecutor:
+    """The threads that work on large batches."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd_mini")
+
+
+def _place(array: Floats, lane: int) -> tuple[int, int]:
+    """The address of a lane, and how many doubles there are from lane to lane."""
+    stride = array.strides[0]
+    return array.__array_interface__["data"][0] + lane * stride, stride // 8
 
 
 def _varying(program: Program) -> set[Pack]:

@@ -25,6 +25,10 @@ SMALL_PRODUCT = 512
 """A product of fewer multiplications an example is not worth a call of BLAS."""
 
 
+MOST_SEGMENTS = 32
+"""A sum of more segments is taken in several steps, each of which fits a kernel."""
+
+
 def is_large(pack: Pack, segment: Segment, block: Block) -> bool:
     """Whether a block is for BLAS: a matrix product that is large, or runs over the batch."""
     if not is_product(pack, segment, block):
@@ -34,6 +38,10 @@ def is_large(pack: Pack, segment: Segment, block: Block) -> bool:
 
 def isolate(program: Program) -> Program:
     """The same program, in which a large product shares its sum with nothing else. Leaves stay the same objects."""
+    if not any(
+        is_large(pack, segment, block) for pack, segment in program.segments() for block in segment.blocks
+    ) and not any(_is_long(pack) for pack in program.packs):
+        return program
     copies: dict[Pack, Pack] = {}
     packs: list[Pack] = []
 
@@ -60,11 +68,38 @@ def isolate(program: Program) -> Program:
         else:
             segments, products = _split(pack, operation, copies)
             packs += products
-            copy = Sum(segments)
+            segments = _apart_over_batch(pack, segments, packs)
+            copy = Sum(_shortened(pack, segments, packs))
         copies[pack] = Pack(pack.lanes, pack.batched, copy, pack.number)
         packs.append(copies[pack])
     results = {name: list(map(reference, references)) for name, references in program.results.items()}
     return Program(packs, results)
+
+
+def _apart_over_batch(pack: Pack, segments: list[Segment], packs: list[Pack]) -> list[Segment]:
+    """What is summed over the batch apart from what is not, so that a batch can be summed piece by piece."""
+    over = [segment for segment in segments if segment.a.batched or (segment.b is not None and segment.b.batched)]
+    if pack.batched or not over or len(over) == len(segments):
+        return segments
+    packs.append(Pack(pack.lanes, False, Sum(_shortened(pack, over, packs))))
+    whole = numpy.arange(pack.lanes)
+    rest = [segment for segment in segments if segment not in over]
+    return [*rest, Segment(packs[-1], None, [elementwise(whole, whole, None)])]
+
+
+def _is_long(pack: Pack) -> bool:
+    return isinstance(pack.operation, Sum) and len(pack.operation.segments) > MOST_SEGMENTS
+
+
+def _shortened(pack: Pack, segments: list[Segment], packs: list[Pack]) -> list[Segment]:
+    """Few segments: of many, some at a time become packs of their own."""
+    whole = numpy.arange(pack.lanes)
+    while len(segments) > MOST_SEGMENTS:
+        parts = [segments[start : start + MOST_SEGMENTS] for start in range(0, len(segments), MOST_SEGMENTS)]
+        subtotals = [Pack(pack.lanes, pack.batched, Sum(part)) for part in parts]
+        packs += subtotals
+        segments = [Segment(subtotal, None, [elementwise(whole, whole, None)]) for subtotal in subtotals]
+    return segments
 
 
 def _split(pack: Pack, operation: Sum, copies: dict[Pack, Pack]) -> tuple[list[Segment], list[Pack]]:

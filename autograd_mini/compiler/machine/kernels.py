@@ -7,7 +7,7 @@ a loop over the lanes. Bodies of the same form, such as the steps of a recurrenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ COLUMNS = 128
 FEW_LANES = 8
 """Packs of more lanes are computed in a loop, if every lane is computed in the same way."""
 
-STRAIGHT = 300
+STRAIGHT = 128
 """So many operations at most are written as one straight line."""
 
 LONGEST = 4000
@@ -157,13 +157,14 @@ class Kernel:
 
     Attributes:
         texts: the function of each body, named `BODY`; bodies of one text are one function.
-        slots: of each body the packs whose arrays it takes, in the order of its table of pointers.
+        slots: of each body the packs whose arrays it takes, in the order of its table of pointers, and the lane at
+            which each pointer points: so the steps of a recurrence have the same text.
         outputs: packs that something else needs.
         scratch: packs that only this kernel uses: their arrays are [lanes, COLUMNS].
     """
 
     texts: list[str]
-    slots: list[list[Pack]]
+    slots: list[list[tuple[Pack, int]]]
     outputs: list[Pack]
     scratch: list[Pack]
 
@@ -186,8 +187,34 @@ def write_kernel(
     scratch = [pack for pack in packs if pack in shared and pack not in outputs]
     writers = [_Writer(Assembly(width), set(scratch), outputs, varying, numbers) for _ in parts]
     texts = [writer.function(part) for writer, part in zip(writers, parts)]
-    slots = [list(writer.slots) for writer in writers]
+    slots = [[(pack, writer.first.get(pack, 0)) for pack in writer.slots] for writer in writers]
     return Kernel(texts, slots, [pack for pack in packs if pack in outputs], scratch)
+
+
+def _first_lanes(packs: Sequence[Pack]) -> dict[Pack, int]:
+    """The first lane that these packs read of each pack that is not among them."""
+    inside = set(packs)
+    found: dict[Pack, int] = {}
+    for pack in packs:
+        for parent, index in _reads(pack):
+            if parent not in inside:
+                lanes = index[index != ABSENT]
+                if lanes.size:
+                    found[parent] = min(found.get(parent, parent.lanes), int(lanes.min()))
+    return found
+
+
+def _reads(pack: Pack) -> Iterator[tuple[Pack, Index]]:
+    """Which lanes of which packs it is made of."""
+    for argument in pack.operation.arguments():
+        if isinstance(argument, Reference):
+            yield argument.pack, argument.index
+    if isinstance(pack.operation, Sum):
+        for segment in pack.operation.segments:
+            for block in segment.blocks:
+                yield segment.a, block.a
+                if segment.b is not None and block.b is not None:
+                    yield segment.b, block.b
 
 
 class _Writer:
@@ -207,11 +234,14 @@ class _Writer:
         self.outputs = outputs
         self.varying = varying
         self.slots: dict[Pack, int] = {}
+        self.first: dict[Pack, int] = {}
         self.tables: dict[str, str] = {}
         self.cells: dict[tuple[Pack, int], Cell] = {}
 
     def function(self, part: Body) -> str:
         asm = self.assembly
+        if not part.is_loop:
+            self.first = _first_lanes(part.packs)
         for pack in part.packs:
             if part.is_loop:
                 self._write_lane(pack)
@@ -327,7 +357,11 @@ class _Writer:
         found = self.cells.get((pack, lane))
         if found is None:
             held = self.numbers.get(pack)
-            found = self._load(pack, str(lane)) if held is None else self.assembly.number(float(held[lane]))
+            found = (
+                self._load(pack, str(lane - self.first[pack]))
+                if held is None
+                else self.assembly.number(float(held[lane]))
+            )
             self.cells[pack, lane] = found
         return found
 
