@@ -110,36 +110,37 @@ class MachineExecutor:
 
     def _tiled(self, phases: _Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int) -> Values:
         """The whole program on some columns after the others; what is summed over the batch adds up."""
-        shared: Values = [None] * len(self.packs)
-        totals: dict[int, Floats] = {}
-        values = shared
+        frame = self._frame(TILE)
         for pack, number in self.leaves.items():
-            shared[number] = leaves[pack]
+            frame.values[number] = leaves[pack]
+        for index in phases.before:
+            self.steps[index].run(frame.values, frame.states[index], n)
+        same = [(number, frame.values[number]) for number in phases.same]
+        loose = {number: numpy.empty((self.packs[number].lanes, n)) for number in phases.loose}
+        totals: dict[int, Floats] = {}
         for start in range(0, n, TILE):
             width = min(TILE, n - start)
             frame = self._frame(width)
             values = frame.values
-            for number in phases.same:
-                values[number] = shared[number]
-            if start == 0:
-                for index in phases.before:
-                    self.steps[index].run(values, frame.states[index], width)
-                for number in phases.same:
-                    shared[number] = values[number]
+            for number, array in same:
+                values[number] = array
             for pack, number in self.leaves.items():
                 values[number] = leaves[pack][:, start : start + width] if pack in self.varying else leaves[pack]
             for number, array in fresh.items():
                 values[number] = array[:, start : start + width]
             for index in phases.columns:
                 self.steps[index].run(values, frame.states[index], width)
+            for number, array in loose.items():
+                array[:, start : start + width] = values[number]
             for number in phases.sums:
                 totals[number] = totals[number] + values[number] if start else values[number].copy()
-        for number, total in totals.items():
-            values[number] = total
+        values = list(frame.values)  # those of the frame stay where its steps write
+        for pack, number in self.leaves.items():
+            values[number] = leaves[pack]
+        for number, array in (*fresh.items(), *loose.items(), *totals.items()):
+            values[number] = array
         for index in phases.after:
             self.steps[index].run(values, frame.states[index], n)
-        for number, array in fresh.items():
-            values[number] = array
         return values
 
 
@@ -152,6 +153,7 @@ class _Phases:
             every tile, those of what is made of sums over the batch.
         same: places of the packs of `before`.
         sums: places of the packs that are sums over the batch.
+        loose: places of results for each example that are not written to memory made for the call.
     """
 
     before: list[int]
@@ -159,6 +161,7 @@ class _Phases:
     after: list[int]
     same: list[int]
     sums: list[int]
+    loose: list[int]
 
 
 def _phases(executor: MachineExecutor) -> _Phases | None:
@@ -181,7 +184,10 @@ def _phases(executor: MachineExecutor) -> _Phases | None:
             sums.add(pack)
         elif not (sums | later).isdisjoint(parents(pack)):
             later.add(pack)
-    phases = _Phases([], [], [], [], [executor.place[pack] for pack in sums])
+    results = {number for references in executor.results.values() for number, _ in references}
+    varying = {executor.place[pack] for pack in executor.varying}
+    loose = results & varying - {*executor.fresh, *executor.leaves.values()}
+    phases = _Phases([], [], [], [], [executor.place[pack] for pack in sums], list(loose))
     for index, step in enumerate(executor.steps):
         pack = step.packs[0]
         if pack in executor.varying or pack in sums:
@@ -348,7 +354,8 @@ class KernelStep:
     def run(self, values: Values, tables: list[Any], n: int) -> None:
         for slot, number, first, varies in self.moving:
             array = values[number]
-            if array.strides[1 if varies and n > 1 else 0] != 8:
+            rows, columns = array.strides
+            if (rows % 8 or (n > 1 and columns != 8)) if varies else rows != 8:
                 array = values[number] = numpy.ascontiguousarray(array)
             address, stride = _place(array, first)
             for pointers, strides, _ in tables:
