@@ -12,7 +12,7 @@ from autograd_mini.primitives import TABLE, is_real, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from autograd_mini.primitives import Primitive
@@ -43,6 +43,20 @@ def _constant(number: float) -> Constant:
     node.operation = node.origin = None
     node.label = ""
     return node
+
+
+def variables(numbers: Iterable[float]) -> list[Value]:
+    """Leaves of plain floats, made without asking what else they could be."""
+    found = []
+    for number in numbers:
+        node = new(Value)
+        node._data = number
+        node._grad = 0.0
+        node.parents = node.local_grads = ()
+        node.operation = node.origin = None
+        node.label = ""
+        found.append(node)
+    return found
 
 
 def unary(primitive: Primitive) -> Callable[[Any], Any]:

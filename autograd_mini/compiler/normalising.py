@@ -7,7 +7,9 @@ uses them; constants go into the coefficients c.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from autograd_mini.compiler.tracing import Trace
@@ -26,10 +28,11 @@ SMALLEST, LARGEST = 1e-30, 1e30
 
 @dataclass(eq=False, slots=True)
 class Input:
-    """The lane of a leaf: `array` counts the arrays among the arguments; -1 stands for the parameters."""
+    """A number of a leaf: `array` counts the arrays among the arguments, -1 stands for the parameters; `first` is the
+    scalar of its first lane."""
 
     array: int
-    lane: int
+    first: int
 
 
 @dataclass(eq=False, slots=True)
@@ -124,19 +127,17 @@ class _Normaliser:
         self.found: list[Scalar] = [Number(1.0)]
         self.number_of: dict[Value, int] = {}
         self.memo: dict[Any, int] = {}
-        self.uses = dict.fromkeys(trace.order, 0)
-        for node in trace.order:
-            for parent in node.parents:
-                self.uses[parent] += 1
+        self.factors: set[int] = set()  # scalars that are neither constants nor sums
+        self.uses = Counter(chain.from_iterable([node.parents for node in trace.order]))
         for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
             self.uses[root] += 2  # it must stay a scalar of its own
 
     def scalars(self) -> Scalars:
-        for array, values in enumerate(self.trace.inputs):
-            for lane, value in enumerate(values):
-                self.number_of[value] = self._new(Input(array, lane))
-        for lane, value in enumerate(self.trace.parameters):
-            self.number_of[value] = self._new(Input(-1, lane))
+        for array, values in [*enumerate(self.trace.inputs), (-1, self.trace.parameters)]:
+            first = len(self.found)
+            self.found += [Input(array, first)] * len(values)
+            self.number_of.update(zip(values, range(first, len(self.found))))
+        self.factors = set(range(1, len(self.found)))
         self.single_use = {node for node, uses in self.uses.items() if uses == 1}
         for node in self.trace.order:
             if node not in self.number_of:
@@ -181,10 +182,9 @@ class _Normaliser:
 
     def _new(self, scalar: Scalar) -> int:
         self.found.append(scalar)
+        if isinstance(scalar, Application):
+            self.factors.add(len(self.found) - 1)
         return len(self.found) - 1
-
-    def _finish(self, terms: Terms) -> int:
-        return self._new(terms)
 
     def _take(self, terms: Terms, node: Value, factor: float) -> None:
         """Add factor·node to a sum."""
@@ -208,7 +208,7 @@ class _Normaliser:
         for place, (arg, factor) in enumerate(zip(args, factors)):
             if place != longest:
                 self._take(terms, arg, factor)
-        return self._finish(terms)
+        return self._new(terms)
 
     def _longest(self, args: tuple[Value, ...], factors: tuple[float, ...]) -> int | None:
         """The place of the longest sum among the arguments that can be taken over as it is."""
@@ -228,10 +228,13 @@ class _Normaliser:
         return 1.0, number
 
     def _products(self, xs: tuple[Value, ...], ys: tuple[Value, ...]) -> int:
+        first, second = list(map(self.number_of.__getitem__, xs)), list(map(self.number_of.__getitem__, ys))
+        if self.factors.issuperset(first) and self.factors.issuperset(second):
+            return self._new(Terms([1.0] * len(first), first, second))
         terms = Terms()
         for x, y in zip(xs, ys):
             self._multiply(terms, x, y)
-        return self._finish(terms)
+        return self._new(terms)
 
     def _multiply(self, terms: Terms, x: Value, y: Value) -> None:
         a, b = self.found[self.number_of[x]], self.found[self.number_of[y]]

@@ -63,8 +63,17 @@ class Packed:
         form_of = [0] * len(self._scalars)
         numbers: dict[Any, int] = {}
         members: dict[Any, list[int]] = {}
+        n_leaves = 1
+        while n_leaves < len(self._scalars) and isinstance(first := self._scalars[n_leaves], Input):
+            last = n_leaves + self.inputs[first.array].lanes
+            form = numbers.setdefault(("input", first.array), len(numbers))
+            form_of[n_leaves:last] = [form] * (last - n_leaves)
+            used = [number for number in range(n_leaves, last) if alive[number]]
+            if used:
+                members["input", first.array] = used
+            n_leaves = last
         for number, scalar in enumerate(self._scalars):
-            if alive[number]:
+            if alive[number] and not 1 <= number < n_leaves:
                 form = self._form(scalar, form_of)
                 form_of[number] = numbers.setdefault(form, len(numbers))
                 members.setdefault(form, []).append(number)
@@ -88,7 +97,7 @@ class Packed:
         lanes = numpy.arange(len(members))
         if isinstance(first, Input):
             pack = self.inputs[first.array]
-            lanes = numpy.array([scalar.lane for scalar in scalars])
+            lanes = numpy.array(members) - first.first
         elif isinstance(first, Number):
             pack = self.builder.constants
             lanes = self.builder.constant(numpy.array([scalar.number for scalar in scalars]))

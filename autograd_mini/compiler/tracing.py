@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from autograd_mini.graph import topological_order
@@ -170,13 +171,12 @@ def difference(first: Trace, second: Trace) -> str:
     """How two traces of one function at different points differ, in words; empty if they do not."""
     if len(first.order) != len(second.order) or first.structure != second.structure:
         return "another number of operations or results"
-    numbers = {node: number for number, node in enumerate(first.order)}
-    others = {node: number for number, node in enumerate(second.order)}
+    counterpart = dict(zip(first.order, second.order)).__getitem__
     given = {node for values in first.inputs for node in values}
     for a, b in zip(first.order, second.order):
         if a.operation is not b.operation:
             return f"{_name(b)} in place of {_name(a)}"
-        if [numbers[parent] for parent in a.parents] != [others[parent] for parent in b.parents]:
+        if not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"
         if not a.parents and a is not b and a not in given and a._data != b._data and a._data == a._data:
             return f"the number {b._data} in place of {a._data}"
