@@ -307,6 +307,7 @@ class KernelStep:
     def __init__(self, executor: MachineExecutor, packs: list[Pack], outputs: set[Pack]) -> None:
         self.executor, self.packs, self.outputs = executor, packs, outputs
         self.width = host_width() if executor.is_batched else 1
+        self.columns = COLUMNS if executor.is_batched else 1
         self.drive = drive()
         self.compiled: dict[int, tuple[Any, Any, int]] = {}
         kernel = self._compile(self.width)
@@ -320,7 +321,8 @@ class KernelStep:
         self.moving = [(slot, *each) for slot, each in enumerate(self.slots) if each[0] not in fixed]
 
     def _compile(self, width: int) -> Kernel:
-        kernel = write_kernel(self.packs, self.outputs, self.executor.varying, self.executor.numbers, width)
+        varying, numbers = self.executor.varying, self.executor.numbers
+        kernel = write_kernel(self.packs, self.outputs, varying, numbers, width, self.columns)
         count = len(kernel.texts)
         starts = numpy.cumsum([0, *map(len, kernel.slots)])[:count].tolist()
         self.compiled[width] = (
@@ -338,7 +340,7 @@ class KernelStep:
         tables = []
         for _ in range(self._threads(n)):
             for number in self.scratch:
-                values[number] = numpy.empty((self.executor.packs[number].lanes, COLUMNS))
+                values[number] = numpy.empty((self.executor.packs[number].lanes, self.columns))
             pointers = (ctypes.c_void_p * len(self.slots))()
             strides = (ctypes.c_int64 * len(self.slots))()
             for slot, (number, first, _) in enumerate(self.slots):

@@ -160,7 +160,7 @@ class Kernel:
         slots: of each body the packs whose arrays it takes, in the order of its table of pointers, and the lane at
             which each pointer points: so the steps of a recurrence have the same text.
         outputs: packs that something else needs.
-        scratch: packs that only this kernel uses: their arrays are [lanes, COLUMNS].
+        scratch: packs that only this kernel uses: their arrays are [lanes, columns].
     """
 
     texts: list[str]
@@ -170,7 +170,12 @@ class Kernel:
 
 
 def write_kernel(
-    packs: Sequence[Pack], outputs: set[Pack], varying: set[Pack], numbers: Mapping[Pack, Floats], width: int
+    packs: Sequence[Pack],
+    outputs: set[Pack],
+    varying: set[Pack],
+    numbers: Mapping[Pack, Floats],
+    width: int,
+    columns: int = COLUMNS,
 ) -> Kernel:
     """The kernel of these packs.
 
@@ -180,12 +185,13 @@ def write_kernel(
         varying: packs of the program whose numbers are [lanes, columns]; others are [lanes, 1].
         numbers: what constant packs hold.
         width: doubles in a register; 1 for a kernel that is run on fewer columns.
+        columns: how many there are in a block; 1 for a program without a batch.
     """
     parts = bodies(packs)
     home = {pack: number for number, part in enumerate(parts) for pack in part.packs}
     shared = {parent for pack in packs for parent in parents(pack) if home.get(parent, home[pack]) != home[pack]}
     scratch = [pack for pack in packs if pack in shared and pack not in outputs]
-    writers = [_Writer(Assembly(width), set(scratch), outputs, varying, numbers) for _ in parts]
+    writers = [_Writer(Assembly(width), set(scratch), outputs, varying, numbers, columns) for _ in parts]
     texts = [writer.function(part) for writer, part in zip(writers, parts)]
     slots = [[(pack, writer.first.get(pack, 0)) for pack in writer.slots] for writer in writers]
     return Kernel(texts, slots, [pack for pack in packs if pack in outputs], scratch)
@@ -227,8 +233,10 @@ class _Writer:
         outputs: set[Pack],
         varying: set[Pack],
         numbers: Mapping[Pack, Floats],
+        columns: int,
     ) -> None:
         self.numbers = numbers
+        self.columns = columns
         self.assembly = assembly
         self.scratch = scratch
         self.outputs = outputs
@@ -390,7 +398,7 @@ class _Writer:
     def _address(self, pack: Pack, lane: str) -> str:
         slot = self.slots.setdefault(pack, len(self.slots))
         if pack in self.varying:
-            row = str(COLUMNS) if pack in self.scratch else f"%ld{slot}"
+            row = str(self.columns) if pack in self.scratch else f"%ld{slot}"
             start = self._integer(f"mul i64 {lane}, {row}")
             lane = self._integer(f"add i64 {start}, {'%o' if pack in self.scratch else '%i'}")
         return self._integer(f"getelementptr double, ptr %p{slot}, i64 {lane}")
