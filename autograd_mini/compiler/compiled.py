@@ -146,7 +146,7 @@ class Compiled:
 
     @property
     def parameters(self) -> list[Value]:
-        """The Values that the function uses without being given them, in the order of first use; known once it was
+        """The Values that the function uses without being given them, always in the same order; known once it was
         called."""
         return list(self._latest_run()[0].trace.parameters)
 

@@ -37,7 +37,7 @@ class Trace:
 
     Attributes:
         inputs: for each array among the arguments the Values that stand for its numbers.
-        parameters: the leaf Values that the function found outside its arguments, in the order of first use.
+        parameters: the leaf Values that the function found outside its arguments, in the order of the graph.
         outputs: the result's numbers; floats where they depend on no Value.
         structure: the nest of the result.
         guards: the decisions taken on the way.
