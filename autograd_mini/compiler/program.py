@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 from numpy.typing import NDArray
 
 from autograd_mini.primitives import Primitive
+
+if TYPE_CHECKING:
+    from autograd_mini.draw import Drawing
 
 Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
 Floats: TypeAlias = NDArray[numpy.float64]
@@ -181,6 +184,18 @@ class Program:
 
     packs: list[Pack] = field(default_factory=list)
     results: dict[str, list[Reference]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The vector formulation, in the notation of the lecture."""
+        from autograd_mini.compiler.notation import text_of
+
+        return text_of(self)
+
+    def draw(self, *, direction: str = "TB", max_boxes: int = 200) -> Drawing:
+        """The vector formulation as a picture; see `autograd_mini.compiler.picture`."""
+        from autograd_mini.compiler.picture import draw_program
+
+        return draw_program(self, direction=direction, max_boxes=max_boxes)
 
     def leaves(self, role: str) -> list[Pack]:
         return [pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role == role]
