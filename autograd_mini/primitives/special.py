@@ -33,6 +33,28 @@ AT_ROOT = (
     -0.0003454680251063077, 0.00023635601564027053, -0.00016170622091974803,
 )  # fmt: skip
 
+# 1 - γ and (-1)ᵏ(ζ(k) - 1)/k: the Taylor coefficients of log Γ at 2 from the first power on.
+AT_TWO = (
+    0.42278433509846713, 0.3224670334241132, -0.0673523010531981, 0.020580808427784546, -0.007385551028673986,
+    0.0028905103307415234, -0.001192753911703261, 0.0005096695247430425, -0.00022315475845357939,
+    9.945751278180853e-05, -4.492623673813314e-05, 2.050721277567069e-05, -9.439488275268397e-06,
+    4.374866789907488e-06, -2.039215753801366e-06, 9.55141213040742e-07, -4.492469198764566e-07,
+    2.1207184805554665e-07, -1.0043224823968099e-07, 4.7698101693639804e-08,
+)  # fmt: skip
+
+_library_lgamma = ieee.total(math.lgamma, outside=inf)
+
+
+def _lgamma(x: float) -> float:
+    """That of `math`, which loses its digits next to the roots 1 and 2; there by series: NIST Handbook, 5.7.3."""
+    h = x - 2.0 if x > 1.5 else x - 1.0
+    if not abs(h) < 0.25:
+        return _library_lgamma(x)
+    result = 0.0
+    for coefficient in reversed(AT_TWO):
+        result = (result + coefficient) * h
+    return result if x > 1.5 else result - math.log1p(h)
+
 
 def _digamma(x: float) -> float:
     """Recurrence and asymptotic series: NIST Handbook of Mathematical Functions, 5.5.2, 5.5.4, 5.11.2."""
@@ -144,7 +166,7 @@ gamma = row(
 )
 lgamma = row(
     "lgamma",
-    ieee.total(math.lgamma, outside=inf),
+    _lgamma,
     lambda out, x: (digamma(x),),
     domain=(POSITIVE,),
     doc="log |Γ(x)|; inf at 0 and at negative integers.",

@@ -18,6 +18,7 @@ from autograd_mini import (
     floor,
     fmod,
     frac,
+    lgamma,
     log,
     max,
     maximum,
@@ -178,6 +179,7 @@ def test_how_small_an_error_is_seen(error):
         (floor, 6.7e-143),
         (lambda x: x // 2.0, 2e-250),
         (lambda x: x * 3.6e-303, 3.6e-303),  # the product underflows
+        (lgamma, 1.0),  # a root of it
     ],
 )
 def test_scales(f, x):
