@@ -35,6 +35,10 @@ class Pack:
     operation: Operation
     number: int = -1
     adjoint_of: Pack | None = None
+    parents: tuple[Pack, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parents = self.operation.parents()
 
     def __repr__(self) -> str:
         return f"<pack {self.number}: {self.lanes} lanes{' a batch' if self.batched else ''}, {self.operation.kind}>"
@@ -72,6 +76,9 @@ class Leaf:
     def arguments(self) -> tuple[Argument, ...]:
         return ()
 
+    def parents(self) -> tuple[Pack, ...]:
+        return ()
+
 
 @dataclass(eq=False)
 class Apply:
@@ -85,6 +92,9 @@ class Apply:
     def arguments(self) -> tuple[Argument, ...]:
         return self.args
 
+    def parents(self) -> tuple[Pack, ...]:
+        return tuple([arg.pack for arg in self.args if isinstance(arg, Reference)])
+
 
 @dataclass(eq=False)
 class Reduce:
@@ -96,6 +106,9 @@ class Reduce:
 
     def arguments(self) -> tuple[Argument, ...]:
         return (self.arg,)
+
+    def parents(self) -> tuple[Pack, ...]:
+        return (self.arg.pack,)
 
 
 @dataclass(eq=False)
@@ -109,6 +122,9 @@ class Vector:
 
     def arguments(self) -> tuple[Argument, ...]:
         return (self.arg,)
+
+    def parents(self) -> tuple[Pack, ...]:
+        return (self.arg.pack,)
 
 
 @dataclass(eq=False)
@@ -166,8 +182,12 @@ class Sum:
     kind = "sum"
 
     def arguments(self) -> tuple[Argument, ...]:
-        packs = [pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None]
-        return tuple(Reference(pack, numpy.arange(pack.lanes)) for pack in packs)
+        return ()
+
+    def parents(self) -> tuple[Pack, ...]:
+        return tuple(
+            [pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None]
+        )
 
 
 Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
@@ -254,9 +274,9 @@ class Program:
         return self
 
 
-def parents(pack: Pack) -> list[Pack]:
+def parents(pack: Pack) -> tuple[Pack, ...]:
     """The packs it is made of."""
-    return [argument.pack for argument in pack.operation.arguments() if isinstance(argument, Reference)]
+    return pack.parents
 
 
 def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
