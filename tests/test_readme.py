@@ -22,6 +22,8 @@ def test_every_snippet_runs(tmp_path, monkeypatch, capsys):
             del TABLE[name]
             delattr(Value, name)
     assert len(SNIPPETS) >= 6
+    (program,) = re.findall(r"<!-- program -->\n```text\n(.*?)```", README.read_text(), re.DOTALL)
+    assert program in capsys.readouterr().out
     assert (tmp_path / "neuron.svg").read_text().lstrip().startswith("<?xml")
 
 
