@@ -386,9 +386,13 @@ class KernelStep:
         self.drive(bodies, starts, count, pointers, strides, start, stop)
 
 
-@cache
 def workers() -> ThreadPoolExecutor:
-    """The threads that work on large batches."""
+    """The threads that work on large batches; a forked process has none of its parent's."""
+    return _workers_of(os.getpid())
+
+
+@cache
+def _workers_of(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd_mini")
 
 
