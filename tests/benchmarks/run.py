@@ -1,99 +1,194 @@
 """How a workload is measured.
 
-Every contender lives in a process of its own, so that none pays for another's garbage; the contenders take
-turns, round by round, each in a plain loop as a user's script would run it, with Python's garbage collector as it
-comes. Before any timing all must agree on the numbers.
+Every contender lives in a process of its own, on one thread, so that none pays for another's garbage or waits for its
+threads; the contenders take turns, round by round, each in a plain loop as a user's script would run it, with
+Python's garbage collector as it comes. Before any timing all must agree on the numbers.
+
+A workload is a module with a TITLE, a BASELINE and CONTENDERS: by name a function that makes everything ready and
+gives what to run, or a pair of that and of what puts its result into the order that all share. With EXAMPLES, lengths
+of a batch, it is given each of them in turn. UNIT, "ms" by default, is a name and how many of it are a second.
 """
 
 from __future__ import annotations
 
 import importlib
-import math
 import multiprocessing
+import os
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from types import ModuleType
+from typing import Any
 
-ROUNDS = 11
+import numpy
+
+SHORTEST_ROUND = 0.02
+"""Seconds: what runs faster is run so many times a round."""
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",  # torch
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "NPROC": "1",  # the pool of XLA's CPU client
+    "JAX_PLATFORMS": "cpu",
+    "JAX_ENABLE_X64": "1",
+}
+"""The environment of every contender; it has to be there before their libraries are imported."""
+
+
+@dataclass
+class Measured:
+    """One contender of one workload; all times in seconds a run, on the clock and of the processor."""
+
+    workload: str
+    examples: int | None
+    name: str
+    first_wall: float
+    first_cpu: float
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    load: float = 0.0
 
 
 @dataclass
 class Worker:
-    """A process that holds one contender, ready to run."""
+    """A process that holds one contender."""
 
     name: str
     process: multiprocessing.process.BaseProcess
     pipe: Connection
-    numbers: list[float]
 
-    def seconds(self) -> float:
-        self.pipe.send("run")
-        return float(self.pipe.recv())
+    def ask(self, *question: Any) -> Any:
+        self.pipe.send(question)
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            raise SystemExit(f"{self.name} died (exit code {self.process.exitcode}): nothing was measured") from None
 
     def stop(self) -> None:
-        self.pipe.send("stop")
+        self.pipe.send(None)
         self.process.join()
 
 
-def start(module: str, name: str) -> Worker | str:
-    """A worker for a contender of that workload, or the reason why there is none."""
+def start(module: str, name: str) -> Worker:
+    """A worker for a contender of that workload."""
+    os.environ.update(ONE_THREAD)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(module, name, there))
+    process = context.Process(target=_serve, args=(module, name, there), daemon=True)
     process.start()
-    answer = here.recv()
-    if isinstance(answer, str):
-        process.join()
-        return answer
-    return Worker(name, process, here, answer)
+    there.close()
+    return Worker(name, process, here)
 
 
 def _serve(module: str, name: str, pipe: Connection) -> None:
-    try:
-        run = importlib.import_module(module).CONTENDERS[name]()
-    except ImportError as error:
-        pipe.send(f"not measured: {error}")
-        return
-    numbers = run()
-    run()
-    pipe.send(list(numbers))
-    while pipe.recv() == "run":
-        begin = time.perf_counter()
-        run()
-        pipe.send(time.perf_counter() - begin)
+    while (question := pipe.recv()) is not None:
+        action, *args = question
+        if action == "prepare":
+            try:
+                made = importlib.import_module(module).CONTENDERS[name](*args)
+            except ImportError as error:
+                pipe.send(f"not measured: {error}")
+                continue
+            run, arrange = made if isinstance(made, tuple) else (made, lambda result: result)
+            result, *first = _timed(run, 1)
+            numbers = numpy.array(list(_flat(arrange(result))))
+            times = max(1, round(SHORTEST_ROUND / min(_timed(run, 1)[1] for _ in range(3 if first[0] < 1 else 1))))
+            pipe.send((numbers, *first))
+        else:
+            _, wall, cpu = _timed(run, times)
+            pipe.send((wall / times, cpu / times))
 
 
-def compare(workload: ModuleType) -> None:
+def _timed(run: Any, times: int) -> tuple[Any, float, float]:
+    """What the last run gave, and the seconds of all on the clock and of the processor, over all threads."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    for _ in range(times):
+        result = run()
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _flat(result: Any) -> Iterator[float]:
+    if isinstance(result, (list, tuple)):
+        for each in result:
+            yield from _flat(each)
+    else:
+        if hasattr(result, "detach"):
+            result = result.detach()
+        yield from numpy.asarray(result, dtype=float).ravel().tolist()
+
+
+def compare(workload: ModuleType, rounds: int) -> list[Measured]:
     """Measure all contenders of a workload and print medians, spread and ratios to its baseline."""
     print(f"\n{workload.TITLE}")
-    workers = []
-    for name in workload.CONTENDERS:
-        worker = start(workload.__name__, name)
-        if isinstance(worker, str):
-            print(f"  {name:34} {worker}")
-        else:
-            workers.append(worker)
-    _require_agreement(workers)
-    times = {worker.name: [] for worker in workers}
-    for _ in range(ROUNDS):
-        for worker in workers:
-            times[worker.name].append(worker.seconds())
+    workers = [start(workload.__name__, name) for name in workload.CONTENDERS]
+    measured = []
+    for examples in getattr(workload, "EXAMPLES", [None]):
+        if examples is not None:
+            print(f"  over {examples:,} example{'' if examples == 1 else 's'}")
+        of_this, workers = _prepare(workload, workers, examples)
+        for _ in range(rounds):
+            for worker, found in zip(workers, of_this):
+                wall, cpu = worker.ask("run")
+                found.wall.append(wall)
+                found.cpu.append(cpu)
+        for found in of_this:
+            found.load = os.getloadavg()[0]
+        _print(of_this, workload.BASELINE, *getattr(workload, "UNIT", ("ms", 1e3)))
+        measured += of_this
     for worker in workers:
         worker.stop()
-    baseline = statistics.median(times[workload.BASELINE]) if workload.BASELINE in times else math.nan
-    print(f"  {'median of ' + str(ROUNDS) + ' rounds':34} {'ms':>9} {'min':>9} {'max':>9}   {workload.BASELINE} takes")
-    for name, seconds in times.items():
-        middle = statistics.median(seconds)
-        figures = " ".join(f"{1e3 * s:9.2f}" for s in (middle, min(seconds), max(seconds)))
-        print(f"  {name:34} {figures}   {baseline / middle:6.2f} x")
+    return measured
 
 
-def _require_agreement(workers: list[Worker]) -> None:
-    first = workers[0]
-    for other in workers[1:]:
-        pairs = list(zip(first.numbers, other.numbers, strict=True))
-        if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
-            raise SystemExit(f"{first.name} and {other.name} disagree on the numbers: nothing was measured")
-    print(f"  all agree on {len(first.numbers)} numbers: {', '.join(worker.name for worker in workers)}")
+def _prepare(
+    workload: ModuleType, workers: Sequence[Worker], examples: int | None
+) -> tuple[list[Measured], list[Worker]]:
+    """The workers that could prepare it, agreed on the numbers."""
+    ready, measured, numbers = [], [], []
+    for worker in workers:
+        answer = worker.ask("prepare", *([] if examples is None else [examples]))
+        if isinstance(answer, str):
+            print(f"  {worker.name:34} {answer}")
+            worker.stop()
+        else:
+            ready.append(worker)
+            found, *first = answer
+            measured.append(Measured(workload.__name__.rpartition(".")[2], examples, worker.name, *first))
+            numbers.append(found)
+    for worker, found in zip(ready[1:], numbers[1:]):
+        if found.shape != numbers[0].shape or not numpy.allclose(found, numbers[0], rtol=1e-9, atol=1e-12):
+            raise SystemExit(f"{ready[0].name} and {worker.name} disagree on the numbers: nothing was measured")
+    if numbers:
+        print(f"  all agree on {len(numbers[0]):,} numbers: {', '.join(worker.name for worker in ready)}")
+    return measured, ready
+
+
+def _print(measured: Sequence[Measured], baseline: str, unit: str, a_second: float) -> None:
+    """A table; the ratios are of processor time, which other programs on the machine disturb least."""
+    if not measured:
+        return
+    rounds = len(measured[0].wall)
+    base = next((statistics.median(found.cpu) for found in measured if found.name == baseline), None)
+    print(
+        f"  {f'median of {rounds}, {unit} on one thread':34} {'clock':>9} {'min':>9} {'max':>9} {'processor':>9}"
+        + ("" if base is None else f"   {baseline} takes")
+    )
+    for found in measured:
+        cpu = statistics.median(found.cpu)
+        figures = [statistics.median(found.wall), min(found.wall), max(found.wall), cpu]
+        ratio = "" if base is None else f"   {base / cpu:6.2f} x"
+        print(f"  {found.name:34} " + " ".join(f"{a_second * s:9.3f}" for s in figures) + ratio)
+    print(f"  load average {measured[0].load:.1f}")
+
+
+def as_json(measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """What was measured, in plain numbers."""
+    return [
+        {**asdict(found), "wall_median": statistics.median(found.wall), "cpu_median": statistics.median(found.cpu)}
+        for found in measured
+    ]

@@ -1,0 +1,149 @@
+"""The price of a European call by Black and Scholes, and its five derivatives, over 100,000 points."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy
+
+TITLE = "compiled: Black–Scholes, price and 5 derivatives over 100,000 points"
+BASELINE = "JAX, jit of vmap"
+POINTS = 100_000
+UNIT = "ns a point", 1e9 / POINTS
+
+
+def price(m, normal):
+    """The formula with the functions of some library, and its normal distribution."""
+
+    def call(spot, strike, years, rate, volatility):
+        spread = volatility * m.sqrt(years)
+        d1 = (m.log(spot / strike) + (rate + volatility * volatility / 2) * years) / spread
+        return spot * normal(d1) - strike * m.exp(-rate * years) * normal(d1 - spread)
+
+    return call
+
+
+def by_erf(erf):
+    """For libraries without erfc."""
+    return lambda x: 0.5 + 0.5 * erf(x * sqrt(0.5))
+
+
+def by_erfc(erfc):
+    return lambda x: 0.5 * erfc(x * -sqrt(0.5))
+
+
+def points():
+    """Spot, strike, years, rate and volatility."""
+    random = numpy.random.default_rng(1)
+    ranges = [(50.0, 150.0), (50.0, 150.0), (0.1, 2.0), (0.0, 0.1), (0.1, 0.5)]
+    return [random.uniform(*bounds, size=POINTS) for bounds in ranges]
+
+
+def compiled(backend):
+    import autograd_mini
+
+    args = points()
+    formula = price(autograd_mini, by_erfc(autograd_mini.erfc))
+    derive = autograd_mini.compile(formula, batch=True, backend=backend).value_and_grad
+    return lambda: derive(*args)
+
+
+def numpy_by_hand():
+    """Price and greeks from the textbook, what they share computed once."""
+    from scipy.special import ndtr
+
+    spot, strike, years, rate, volatility = points()
+
+    def run():
+        root = numpy.sqrt(years)
+        spread = volatility * root
+        d1 = (numpy.log(spot / strike) + (rate + volatility * volatility / 2) * years) / spread
+        delta = ndtr(d1)
+        discounted = numpy.exp(-rate * years) * ndtr(d1 - spread)
+        loan = strike * discounted
+        vega = spot * root * numpy.exp(d1 * d1 / -2) * 0.3989422804014327
+        theta = vega * volatility / (2 * years) + rate * loan
+        return spot * delta - loan, (delta, -discounted, theta, years * loan, vega)
+
+    return run
+
+
+def torch():
+    import torch
+
+    args = [torch.tensor(column, requires_grad=True) for column in points()]
+    formula = price(torch, torch.special.ndtr)
+
+    def run():
+        prices = formula(*args)
+        return prices, torch.autograd.grad(prices.sum(), args)
+
+    return run
+
+
+def jax():
+    import jax
+
+    args = [jax.numpy.array(column) for column in points()]
+    formula = price(jax.numpy, by_erfc(jax.scipy.special.erfc))
+    derive = jax.jit(jax.vmap(jax.value_and_grad(formula, argnums=(0, 1, 2, 3, 4))))
+    return lambda: jax.block_until_ready(derive(*args))
+
+
+def casadi():
+    """A mapped function that reads and writes NumPy's arrays in place."""
+    mapped = casadi_function().map(POINTS)
+    args, outs = points(), [numpy.empty(POINTS) for _ in range(6)]
+    buffer, evaluate = mapped.buffer()
+    for position, array in enumerate(args):
+        buffer.set_arg(position, memoryview(array))
+    for position, array in enumerate(outs):
+        buffer.set_res(position, memoryview(array))
+
+    def run():
+        evaluate()
+        return outs
+
+    run.kept = buffer, mapped, args  # nothing else keeps them
+    return run
+
+
+def casadi_function():
+    import casadi
+
+    symbols = [casadi.SX.sym(name) for name in ("spot", "strike", "years", "rate", "volatility")]
+    call = price(casadi, by_erf(casadi.erf))(*symbols)
+    slopes = casadi.vertsplit(casadi.gradient(call, casadi.vertcat(*symbols)))
+    return casadi.Function("call", symbols, [call, *slopes], {"cse": True})
+
+
+def ddx():
+    """Machine code by LLVM, with glibc's vector functions, into buffers that are kept."""
+    import ddx
+
+    args = numpy.array(points())
+    call = ddx_equation().compile(points=POINTS, veclib=ddx.VecLib.LIBMVEC).buffer(args)
+
+    def run():
+        call()
+        return call.value, call.jacobian
+
+    return run
+
+
+def ddx_equation():
+    import ddx
+
+    names = "spot", "strike", "years", "rate", "volatility"
+    return ddx.equation(lambda: price(ddx, by_erf(ddx.erf))(*map(ddx.var, names)))
+
+
+CONTENDERS = {
+    "autograd_mini, machine code": lambda: compiled("machine"),
+    "autograd_mini, NumPy": lambda: compiled("numpy"),
+    "NumPy and SciPy by hand": numpy_by_hand,
+    "JAX, jit of vmap": jax,
+    "ddx, LLVM": ddx,
+    "torch": torch,
+    "CasADi, map": casadi,
+}

@@ -1,0 +1,99 @@
+"""The network of micrograd's demonstration again, compiled: 2-16-16-1 with a hinge loss and an L2 term.
+
+As there, all 100 points are in one graph; written for one point, over a batch of them, it is the same function.
+"""
+
+from __future__ import annotations
+
+import numpy
+
+from tests.benchmarks.eager_moons import L2, first_weights, micrograd, two_moons
+
+TITLE = "compiled: MLP 2-16-16-1, hinge loss over 100 points in one graph, loss and all gradients"
+BASELINE = "torch"
+
+
+def weights():
+    """For each layer an array with a row a neuron, the bias first."""
+    return [numpy.array(layer) for layer in first_weights()]
+
+
+def compiled(backend):
+    from autograd_mini import compile, mean, relu
+
+    points = two_moons()
+
+    def loss(layers):
+        return mean([relu(1 - d * output(layers, x)) for x, d in points]) + penalty(layers)
+
+    args = weights()
+    derive = compile(loss, backend=backend).value_and_grad
+    return lambda: derive(args)
+
+
+def compiled_batch():
+    from autograd_mini import compile, relu
+
+    def loss(layers, x, d):
+        return relu(1 - d * output(layers, x)) + penalty(layers)
+
+    layers = weights()
+    xs, ds = (numpy.array(column, dtype=float) for column in zip(*two_moons()))
+    derive = compile(loss, batch=["x", "d"], wrt="layers", reduce="mean").value_and_grad
+    return lambda: derive(layers, xs, ds)
+
+
+def output(layers, x):
+    from autograd_mini import dot, relu
+
+    for layer in layers[:-1]:
+        x = [relu(dot(row, [1.0, *x])) for row in layer]
+    return dot(layers[-1][0], [1.0, *x])
+
+
+def penalty(layers):
+    from autograd_mini import square, sum
+
+    return L2 * sum(square(w) for layer in layers for row in layer for w in row)
+
+
+def torch():
+    import torch
+
+    layers = [torch.tensor(layer, requires_grad=True) for layer in weights()]
+    xs, ds = (torch.tensor(column, dtype=torch.double) for column in zip(*two_moons()))
+
+    def run():
+        y = xs
+        for layer in layers[:-1]:
+            y = torch.relu(torch.nn.functional.linear(y, layer[:, 1:], layer[:, 0]))
+        y = torch.nn.functional.linear(y, layers[-1][:, 1:], layers[-1][:, 0])
+        loss = torch.relu(1 - ds * y[:, 0]).mean() + L2 * sum((layer * layer).sum() for layer in layers)
+        return loss, torch.autograd.grad(loss, layers)
+
+    return run
+
+
+def jax():
+    import jax
+    from jax.nn import relu
+
+    def loss(layers, x, d):
+        for layer in layers[:-1]:
+            x = relu(x @ layer[:, 1:].T + layer[:, 0])
+        x = x @ layers[-1][:, 1:].T + layers[-1][:, 0]
+        return relu(1 - d * x[:, 0]).mean() + L2 * sum((layer * layer).sum() for layer in layers)
+
+    args = jax.tree.map(jax.numpy.array, (weights(), *(numpy.array(each, float) for each in zip(*two_moons()))))
+    derive = jax.jit(jax.value_and_grad(loss))
+    return lambda: jax.block_until_ready(derive(*args))
+
+
+CONTENDERS = {
+    "autograd_mini, machine code": lambda: compiled("machine"),
+    "autograd_mini, NumPy": lambda: compiled("numpy"),
+    "autograd_mini, over a batch": compiled_batch,
+    "torch": torch,
+    "JAX, jit": jax,
+    "micrograd": micrograd,
+}

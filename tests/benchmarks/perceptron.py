@@ -1,0 +1,113 @@
+"""The contenders of `digits` and `wide`: a network of one hidden layer with ReLU, then softmax and the divergence of
+Kullback and Leibler; its mean over a batch, and the gradient towards all weights and biases."""
+
+from __future__ import annotations
+
+import numpy
+
+
+def first_weights(sizes):
+    """For each layer the weights, a row a neuron, then the biases."""
+    random = numpy.random.default_rng(1)
+    weights = []
+    for n, m in zip(sizes, sizes[1:]):
+        weights += [random.normal(size=(m, n)) * (2 / n) ** 0.5, random.normal(size=m) * 0.1]
+    return weights
+
+
+def compiled(images, labels, weights, backend):
+    """The weights are arguments."""
+    from autograd_mini import compile, dot, log_softmax, relu
+
+    def loss(w1, b1, w2, b2, x, d):
+        hidden = [relu(dot(row, x) + b) for row, b in zip(w1, b1)]
+        return -dot(d, log_softmax([dot(row, hidden) + b for row, b in zip(w2, b2)]))
+
+    desired = numpy.eye(len(weights[-1]))[labels]
+    derive = compile(loss, batch=["x", "d"], wrt=[0, 1, 2, 3], reduce="mean", backend=backend).value_and_grad
+    return lambda: derive(*weights, images, desired)
+
+
+def compiled_module(images, labels, weights):
+    """The weights are the Values of an `MLP`; their numbers are given as one array."""
+    from autograd_mini import compile
+    from autograd_mini.nn import MLP, kl_softmax
+
+    model = MLP(images.shape[1], [len(b) for b in weights[1::2]], output="softmax")
+    loss = compile(lambda x, d: kl_softmax.from_logits(model.logits(x), d), batch=True, reduce="mean")
+    desired = numpy.eye(len(weights[-1]))[labels]
+    loss(images[:1], desired[:1])
+    place = {parameter: number for number, parameter in enumerate(loss.parameters)}
+    order = []
+    for layer in model.layers:
+        order += [place[weight] for neuron in layer.neurons for weight in neuron.weights[1:]]
+        order += [place[neuron.weights[0]] for neuron in layer.neurons]
+    numbers = numpy.empty(len(order))
+    numbers[order] = numpy.concatenate([each.ravel() for each in weights])
+
+    def run():
+        return loss.value_and_parameter_grads(images, desired, parameters=numbers)
+
+    return run, lambda result: (result[0], result[1][order])
+
+
+def numpy_by_hand(images, labels, weights):
+    w1, b1, w2, b2 = weights
+    n = len(images)
+    desired = numpy.eye(len(b2))[labels]
+
+    def run():
+        z1 = images @ w1.T + b1
+        hidden = numpy.maximum(z1, 0.0)
+        z2 = hidden @ w2.T + b2
+        z2 -= z2.max(axis=1, keepdims=True)
+        shares = numpy.exp(z2)
+        totals = shares.sum(axis=1, keepdims=True)
+        loss = (numpy.log(totals).sum() - (desired * z2).sum()) / n
+        g2 = shares / totals
+        g2 -= desired
+        g2 /= n
+        g1 = g2 @ w2
+        g1 *= z1 >= 0
+        return loss, (g1.T @ images, g1.sum(axis=0), g2.T @ hidden, g2.sum(axis=0))
+
+    return run
+
+
+def torch(images, labels, weights):
+    import torch
+    from torch.nn.functional import cross_entropy, linear, relu
+
+    w1, b1, w2, b2 = parameters = [torch.tensor(each, requires_grad=True) for each in weights]
+    x, d = torch.tensor(images), torch.tensor(labels)
+
+    def run():
+        loss = cross_entropy(linear(relu(linear(x, w1, b1)), w2, b2), d)
+        return loss, torch.autograd.grad(loss, parameters)
+
+    return run
+
+
+def jax(images, labels, weights):
+    import jax
+    from jax.nn import log_softmax, relu
+
+    def loss(weights, x, d):
+        w1, b1, w2, b2 = weights
+        return -(d * log_softmax(relu(x @ w1.T + b1) @ w2.T + b2)).sum(axis=1).mean()
+
+    args = jax.tree.map(jax.numpy.array, (weights, images, numpy.eye(len(weights[-1]))[labels]))
+    derive = jax.jit(jax.value_and_grad(loss))
+    return lambda: jax.block_until_ready(derive(*args))
+
+
+def contenders(data):
+    """All of them, over what `data()` gives."""
+    return {
+        "autograd_mini, machine code": lambda: compiled(*data(), "machine"),
+        "autograd_mini, NumPy": lambda: compiled(*data(), "numpy"),
+        "autograd_mini, MLP": lambda: compiled_module(*data()),
+        "NumPy by hand": lambda: numpy_by_hand(*data()),
+        "torch": lambda: torch(*data()),
+        "JAX, jit": lambda: jax(*data()),
+    }
