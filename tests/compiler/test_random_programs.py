@@ -54,13 +54,10 @@ def run(strategy, count, backend, test):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", MODES)
 def test_within_domains(mode, backend, own):
+    """Where second derivatives do not exist, as of atan2 at the origin, only eager mode need say so."""
+    options = {"scale": ORDINARY, "may_be_better": mode == "Hessian"}
     count = 60 if mode != "Hessian" else 40
-    run(
-        strategies.expressions(3),
-        count,
-        backend,
-        lambda program: check(program, program.point, mode, backend, scale=ORDINARY),
-    )
+    run(strategies.expressions(3), count, backend, lambda p: check(p, p.point, mode, backend, **options))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -185,7 +182,7 @@ def test_compiled_derivatives(backend):
         assert not disagreement(slope(*program.point), expected, replays, scale=ORDINARY)
         curved = hessian(program)(*program.point)
         replays = (hessian(moved(program, seed))(*program.point) for seed in range(REPLAYS))
-        assert not disagreement(slope.jacobian(*program.point), curved, replays, scale=ORDINARY)
+        assert not disagreement(slope.jacobian(*program.point), curved, replays, may_be_better=True, scale=ORDINARY)
 
     run(strategies.expressions(2, max_size=5), 30, backend, test)
 
