@@ -38,8 +38,8 @@ FEW_LANES = 8
 STRAIGHT = 128
 """So many operations at most are written as one straight line."""
 
-LONGEST = 4000
-"""A pack that would need more operations a column in one straight line is left to NumPy."""
+LONGEST = 512
+"""A function of vectors that would need more operations in one straight line is left to NumPy."""
 
 Term = tuple[float, Pack, Index, Pack | None, Index | None]
 """A coefficient and for each lane the lanes of one or two factors."""
@@ -59,19 +59,22 @@ def can_emit(pack: Pack) -> bool:
     """Whether a kernel may hold this pack."""
     operation = pack.operation
     if isinstance(operation, Apply):
-        return has_emission(operation.primitive) and (size(pack) <= STRAIGHT or _is_loop(pack))
+        return has_emission(operation.primitive)
     if isinstance(operation, Reduce):
-        return operation.primitive.name in REDUCTIONS and size(pack) <= LONGEST
+        return operation.primitive.name in REDUCTIONS and size(pack) <= LONGEST * pack.lanes
     if isinstance(operation, Vector):
-        return operation.function in VECTORS and size(pack) <= LONGEST
+        return operation.function in VECTORS and size(pack) <= LONGEST * _turns(pack)
     return isinstance(operation, Sum) and (size(pack) <= STRAIGHT or _is_loop(pack))
 
 
 def _is_loop(pack: Pack) -> bool:
-    """Whether every lane is computed in the same way."""
-    return isinstance(pack.operation, Apply) or (
-        isinstance(pack.operation, Sum) and size(pack) <= 64 * pack.lanes and lanewise_terms(pack) is not None
-    )
+    """Whether every lane, or every vector, is computed in the same way."""
+    return not isinstance(pack.operation, Sum) or (size(pack) <= 64 * pack.lanes and lanewise_terms(pack) is not None)
+
+
+def _turns(pack: Pack) -> int:
+    """How often a loop runs that computes this pack."""
+    return int(pack.operation.arg.index.shape[1]) if isinstance(pack.operation, Vector) else pack.lanes
 
 
 def lanewise_terms(pack: Pack) -> list[Term] | None:
@@ -116,6 +119,8 @@ class Body:
             return not _prefers_loop(pack) and self.size + size(pack) <= STRAIGHT
         if not _prefers_loop(pack) or pack.lanes != self.packs[0].lanes:
             return False
+        if isinstance(pack.operation, Vector) or isinstance(self.packs[-1].operation, Vector):
+            return False  # it writes many lanes in a turn
         inside = set(self.packs)
         return all(
             (index == numpy.arange(pack.lanes)).all() if index.size == pack.lanes else False
@@ -125,13 +130,17 @@ class Body:
 
 
 def _prefers_loop(pack: Pack) -> bool:
-    return pack.lanes > FEW_LANES and isinstance(pack.operation, Apply | Sum) and _is_loop(pack)
+    if isinstance(pack.operation, Vector | Reduce):
+        return size(pack) > STRAIGHT and _turns(pack) > 1
+    return pack.lanes > FEW_LANES and _is_loop(pack)
 
 
 def _lane_references(pack: Pack) -> list[tuple[Pack, Index]]:
     """Which lanes of which packs each lane reads, of a pack that is computed in a loop."""
     if isinstance(pack.operation, Apply):
         return [(arg.pack, arg.index) for arg in pack.operation.args if isinstance(arg, Reference)]
+    if isinstance(pack.operation, Reduce):
+        return [(pack.operation.arg.pack, row) for row in pack.operation.arg.index]
     found = []
     for _, a, ia, b, ib in lanewise_terms(pack) or []:
         found.append((a, ia))
@@ -212,15 +221,16 @@ def _first_lanes(packs: Sequence[Pack]) -> dict[Pack, int]:
 
 def _reads(pack: Pack) -> Iterator[tuple[Pack, Index]]:
     """Which lanes of which packs it is made of."""
-    for argument in pack.operation.arguments():
-        if isinstance(argument, Reference):
-            yield argument.pack, argument.index
-    if isinstance(pack.operation, Sum):
-        for segment in pack.operation.segments:
-            for block in segment.blocks:
-                yield segment.a, block.a
-                if segment.b is not None and block.b is not None:
-                    yield segment.b, block.b
+    if not isinstance(pack.operation, Sum):
+        for argument in pack.operation.arguments():
+            if isinstance(argument, Reference):
+                yield argument.pack, argument.index
+        return
+    for segment in pack.operation.segments:
+        for block in segment.blocks:
+            yield segment.a, block.a
+            if segment.b is not None and block.b is not None:
+                yield segment.b, block.b
 
 
 class _Writer:
@@ -248,8 +258,7 @@ class _Writer:
 
     def function(self, part: Body) -> str:
         asm = self.assembly
-        if not part.is_loop:
-            self.first = _first_lanes(part.packs)
+        self.first = _first_lanes(part.packs)
         for pack in part.packs:
             if part.is_loop:
                 self._write_lane(pack)
@@ -281,7 +290,7 @@ class _Writer:
                 "  br i1 %on, label %loop, label %latch",
                 "latch:",
                 "  %l1 = add i64 %l, 1",
-                f"  %up = icmp slt i64 %l1, {part.packs[0].lanes if part.is_loop else 1}",
+                f"  %up = icmp slt i64 %l1, {_turns(part.packs[0]) if part.is_loop else 1}",
                 "  br i1 %up, label %lane, label %done",
                 "done:",
                 "  ret void",
@@ -317,6 +326,13 @@ class _Writer:
         if isinstance(operation, Apply):
             args = [self._read(arg.pack, arg.index) if isinstance(arg, Reference) else arg for arg in operation.args]
             cell = self._applied(operation, args)
+        elif isinstance(operation, Reduce | Vector):
+            xs = [self._read(operation.arg.pack, row) for row in operation.arg.index]
+            if isinstance(operation, Vector):
+                for component, each in enumerate(VECTORS[operation.function](xs, operation.empty)):
+                    self._store(pack, self._integer(f"add i64 %l, {component * _turns(pack)}"), each)
+                return
+            cell = REDUCTIONS[operation.primitive.name](*xs)
         else:
             total: Any = None
             for c, a, ia, b, ib in lanewise_terms(pack) or []:
@@ -380,6 +396,7 @@ class _Writer:
         held = self.numbers.get(pack)
         if held is not None and (held[index] == held[index[0]]).all():
             return self.assembly.number(float(held[index[0]]))
+        index = index - self.first[pack]
         first = int(index[0])
         step = int(index[1]) - first if index.size > 1 else 0
         if (numpy.diff(index) == step).all():
