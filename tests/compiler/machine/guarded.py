@@ -1,7 +1,7 @@
-"""Runs machine code on arrays next to memory that must not be touched: python -m tests.compiler.machine.guarded end.
+"""Runs machine code on arrays next to memory that must not be touched: python -m tests.compiler.machine.guarded.
 
-Inputs and whatever memory the executor makes for itself lie right before ("end") or right behind ("start") a page
-that ends the process when it is read or written; inputs are read-only, and what else shares their pages is watched.
+Inputs and whatever memory the executor makes for itself lie right behind and then right before a page that ends the
+process when it is read or written; inputs are read-only, and what else shares their pages is watched.
 """
 
 import ctypes
@@ -65,6 +65,12 @@ def long(xs, w):
     return sum([a / (1.0 + b * b) for a, b in zip(z, reversed(z))])
 
 
+def rows(xs, w):
+    """Vectors of many rows in a loop."""
+    outs = [softmax([xs[(i + j) % 12] * w[i] for j in range(3)]) for i in range(12)]
+    return sum([tanh(out[i % 3]) for i, out in enumerate(outs)])
+
+
 def layers(xs, w):
     """With matrix products."""
     hidden = [tanh(dot(row, xs)) for row in w]
@@ -112,13 +118,13 @@ class Numpy:
         return getattr(numpy, name)
 
 
-def main(where):
-    if where == "beyond":  # what these guards are good for
+def main(beyond):
+    if beyond:  # what these guards are good for
         place = Guarded(10, True)
         ctypes.c_double.from_address(place.address + place.offset + place.size).value  # noqa: B018
         return
     random = numpy.random.default_rng(1)
-    weights = {few: None, many: random.normal(size=12), long: random.normal(size=12),
+    weights = {few: None, many: random.normal(size=12), long: random.normal(size=12), rows: random.normal(size=12),
                layers: random.normal(size=(48, 12))[:12]}  # fmt: skip
     compiled = {
         function: [
@@ -128,10 +134,12 @@ def main(where):
         ]
         for function in weights
     }  # fmt: skip
-    for n in LENGTHS:
-        at_length(n, where == "end", compiled, weights)
+    for at_end in (False, True):
+        for n in LENGTHS:
+            print(n, "end" if at_end else "start", file=sys.stderr, flush=True)
+            at_length(n, at_end, compiled, weights)
     print("untouched")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

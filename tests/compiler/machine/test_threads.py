@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy
 import pytest
 
-from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, sum, tanh
+from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
 from autograd_mini.compiler.machine.executor import COLUMNS_A_THREAD, TILE, MachineExecutor
 from autograd_mini.compiler.program import Leaf
 

@@ -1,0 +1,154 @@
+"""Which back end runs, what is said without llvmlite, hosts without libmvec, and code that is compiled once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from autograd_mini import compile, cos, dot, exp, log, pow, sin, sum, tanh
+from autograd_mini.compiler.executing import INSTALL
+from autograd_mini.compiler.machine import engine, executor, libraries
+from autograd_mini.compiler.machine.executor import MachineExecutor
+from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.nn import LSTMCell
+
+ROOT = Path(__file__).parents[3]
+random = numpy.random.default_rng(4)
+
+
+WITHOUT = """
+import sys, warnings
+sys.modules["llvmlite"] = None
+import numpy
+from autograd_mini import compile, tanh, value_and_grad
+
+def f(x, y):
+    return tanh(x * y) + x
+
+with warnings.catch_warnings(record=True) as heard:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        assert compile(f, backend="numpy")(1.0, 2.0) == f(1.0, 2.0)
+    print(len(heard))
+    first, second = compile(f), compile(f, batch=True, reduce="mean")
+    for _ in range(3):
+        value, slopes = first.value_and_grad(1.0, 2.0)
+        numpy.testing.assert_allclose([value, *slopes], [x for nest in value_and_grad(f)(1.0, 2.0)
+                                      for x in (nest if isinstance(nest, tuple) else [nest])], rtol=1e-13)
+        second.value_and_grad(numpy.ones(5), numpy.zeros(5))
+        first.hvp(1.0, 2.0, (1.0, 0.0))
+    print(len(heard))
+    print(heard[0].message)
+for call in (compile(f, backend="machine"), compile(f, batch=True, backend="machine").value_and_grad):
+    try:
+        call(*[numpy.ones(3)] * 2 if call.__class__.__name__ == "method" else (1.0, 2.0))
+    except ModuleNotFoundError as error:
+        print(error)
+"""
+
+
+def test_without_llvmlite():
+    command = [sys.executable, "-c", WITHOUT]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    before, after, notice, *refusals = result.stdout.splitlines()
+    assert (before, after) == ("0", "1")
+    assert notice.endswith(INSTALL)
+    assert "llvmlite" in notice
+    assert refusals == [f"machine code needs llvmlite; {INSTALL}, or choose backend='numpy'"] * 2
+
+
+def executor_kind(backend):
+    compiled = compile(lambda x: sin(x) * x, backend=backend)
+    compiled(1.0)
+    return type(compiled._latest[0].executor("value"))
+
+
+def test_the_best_there_is():
+    assert executor_kind("numpy") is NumpyExecutor
+    assert executor_kind("machine") is executor_kind(None) is MachineExecutor
+
+
+def everything(x, y):
+    return exp(-x * x) * sin(y) + log(1.0 + x * x) - cos(x * y) * tanh(x) + pow(1.0 + y * y, x)
+
+
+@pytest.fixture
+def fresh():
+    """Nothing known of the host from before, and nothing left of what a test feigns."""
+    libraries.vector_name.cache_clear()
+    yield
+    libraries.vector_name.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("width", [1, 2, None])
+@pytest.mark.parametrize("has_libmvec", [True, False])
+def test_other_hosts(monkeypatch, width, has_libmvec):
+    """Registers of two doubles; no vector functions, as with another C library."""
+    texts = []
+    monkeypatch.setattr(executor, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
+    if not has_libmvec:
+        monkeypatch.setattr(libraries, "_libmvec", lambda: None)
+    if width is not None:
+        monkeypatch.setattr(executor, "host_width", lambda: width)
+    x, y = random.normal(size=(2, 37))
+    found = compile(everything, batch=True, backend="machine").value_and_grad(x, y)
+    expected = compile(everything, batch=True, backend="numpy").value_and_grad(x, y)
+    for one, two in ((found[0], expected[0]), *zip(found[1], expected[1])):
+        numpy.testing.assert_allclose(one, two, rtol=1e-13, atol=1e-14)
+    assert texts
+    if not has_libmvec:
+        assert not any("_ZGV" in text for text in texts)
+        assert any("@exp(double" in text for text in texts)
+
+
+def test_code_is_compiled_once(monkeypatch):
+    compilations = []
+    monkeypatch.setattr(
+        engine, "_compiled", lambda texts, inner=engine._compiled: compilations.append(texts) or inner(texts)
+    )
+    x = random.normal(size=(20, 3))
+    for _ in range(3):
+        compile(lambda v: exp(v[0]) * 1.2345678 - sin(v[1] + v[2]), batch=True, backend="machine")(x)
+    assert len(compilations) == 1
+    texts = [text for texts in compilations for text in texts]
+    assert len(set(texts)) == len(texts)
+
+
+def bodies(monkeypatch, steps):
+    """The kernels of the gradient of a recurrent network of so many steps: how many bodies, how many texts."""
+    texts = []
+    with monkeypatch.context() as patched:
+        patched.setattr(executor, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
+        cell = LSTMCell(2, 8, random=1)
+
+        def run(xs):
+            outputs, _ = cell.run(xs)
+            return sum([each * each for each in outputs[-1]])
+
+        compiled = compile(run, batch=True, reduce="mean", backend="machine")
+        compiled.value_and_parameter_grads(random.normal(size=(16, steps, 2)))
+    return len(texts), len(set(texts))
+
+
+def test_steps_of_a_recurrence_share_their_code(monkeypatch):
+    counts = [bodies(monkeypatch, steps) for steps in (6, 12, 24)]
+    assert counts[0][0] < counts[1][0] < counts[2][0]
+    assert counts[0][1] == counts[1][1] == counts[2][1], counts
+
+
+def test_functions_that_share_a_module():
+    """Bodies with tables and declarations in common."""
+    order = numpy.random.default_rng(0).permutation(30)
+
+    def f(x):
+        y = [tanh(x[i]) for i in order]
+        z = [exp(-y[i] * x[j]) for j, i in enumerate(order)]
+        return dot(y, [z[i] for i in order]) + sum(z)
+
+    x = random.normal(size=(9, 30))
+    found, expected = (compile(f, batch=True, backend=backend)(x) for backend in ("machine", "numpy"))
+    numpy.testing.assert_allclose(found, expected, rtol=1e-12)
