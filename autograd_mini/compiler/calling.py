@@ -18,6 +18,7 @@ from autograd_mini.compiler.binding import (
     outline,
 )
 from autograd_mini.compiler.deriving import Plan, Wanted, run
+from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.machine.direct import Direct, direct
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
@@ -36,17 +37,15 @@ class Options:
 
     Raises:
         TypeError: one is of another type.
-        ValueError: `reduce` or `backend` is none of its values, or there is no batch to reduce.
+        ValueError: `reduce` is none of its values, or there is no batch to reduce.
     """
 
     wrt: Chosen
     batch: Chosen
     reduce: str | None
-    backend: str | None
+    target: Target
 
     def __post_init__(self) -> None:
-        if self.backend not in (None, "machine", "numpy"):
-            raise ValueError(f"backend must be None, 'machine' or 'numpy', got {brief(self.backend)}")
         if self.reduce not in (None, "sum", "mean"):
             raise ValueError(f"reduce must be None, 'sum' or 'mean', got {brief(self.reduce)}")
         if not (self.wrt is None or _names_arguments(self.wrt)):

@@ -14,6 +14,7 @@ import numpy
 from autograd_mini.compiler.binding import nest_of_results
 from autograd_mini.compiler.calling import Call, Chosen, Options
 from autograd_mini.compiler.deriving import Plan, Wanted
+from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.machine.direct import Direct
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
@@ -40,7 +41,7 @@ class Compiled:
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names = _argument_names(function)
-        self._plans = Plans(function, self._name, reduces=options.reduce is not None, backend=options.backend)
+        self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
         self._latest: tuple[Plan, str, Wanted] | None = None
         self._short: Direct | None = None
         self._is_single = False
@@ -210,6 +211,7 @@ def compile(
     batch: Chosen = False,
     reduce: str | None = None,
     backend: str | None = None,
+    threads: int | None = None,
 ) -> Compiled: ...
 @overload
 def compile(
@@ -219,6 +221,7 @@ def compile(
     batch: Chosen = False,
     reduce: str | None = None,
     backend: str | None = None,
+    threads: int | None = None,
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
 def compile(
     function: Callable[..., Any] | None = None,
@@ -227,6 +230,7 @@ def compile(
     batch: Chosen = False,
     reduce: str | None = None,
     backend: str | None = None,
+    threads: int | None = None,
 ) -> Any:
     """Compile scalar Python code into a function of arrays, with its derivatives.
 
@@ -242,6 +246,8 @@ def compile(
         reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
             Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
         backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
+        threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
+            of its own); None for as many as there are processors. The results do not depend on it.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.
@@ -251,9 +257,9 @@ def compile(
             called: an argument or the result holds something else than numbers, or the function reads the number of
             a Value (`.data`, `float()`), which would be frozen in.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
-        ValueError: `reduce` or `backend` is none of these, or there is no batch to reduce; when called: a branch on
-            numbers differs within a batch, batches are of unequal length, or the function depends on something else
-            than its arguments.
+        ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
+            branch on numbers differs within a batch, batches are of unequal length, or the function depends on
+            something else than its arguments.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")
@@ -263,9 +269,9 @@ def compile(
     >>> value, slope_w
     (5.0, [3.0, 4.0])
     """
-    options = Options(wrt, batch, reduce, backend)
+    options = Options(wrt, batch, reduce, Target(backend, threads))
     if function is None:
-        return partial(compile, wrt=wrt, batch=batch, reduce=reduce, backend=backend)
+        return partial(compile, wrt=wrt, batch=batch, reduce=reduce, backend=backend, threads=threads)
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
     if isinstance(function, Compiled):

@@ -9,7 +9,7 @@ import numpy
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import elementwise
-from autograd_mini.compiler.executing import Executor, executor_of
+from autograd_mini.compiler.executing import Executor, Target, executor_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.packing import Packed
@@ -27,11 +27,11 @@ class Plan:
     Args:
         slots: what the arrays among the arguments are.
         reduces: whether the results are summed over the batch.
-        backend: what runs the programs, as `executor_of` takes it.
+        target: what runs the programs.
     """
 
-    def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool, backend: str | None) -> None:
-        self.backend = backend
+    def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool, target: Target) -> None:
+        self.target = target
         self.trace = trace
         self.slots = slots
         self.reduces = reduces
@@ -54,9 +54,13 @@ class Plan:
                 found = self._executors.get(key)
                 if found is None:
                     if careful:
-                        found = NumpyExecutor(self.executor(kind, wanted).program, careful=True)
+                        is_other = kind == "product"  # derivatives of adjoints heed those of exactly 0 too
+                        program = (
+                            self._program(kind, wanted, careful) if is_other else self.executor(kind, wanted).program
+                        )
+                        found = NumpyExecutor(program, careful=True)
                     else:
-                        found = executor_of(self._program(kind, wanted), self.backend)
+                        found = executor_of(self._program(kind, wanted, careful), self.target)
                     self._executors[key] = found
         return found
 
@@ -79,18 +83,18 @@ class Plan:
         total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
         return lanes_of(total)
 
-    def _program(self, kind: str, wanted: Wanted) -> Program:
+    def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
         results: dict[str, list[Reference]] = {"value": [self.outputs]}
         if self.guards is not None:
             results["guards"] = [Reference(self.guards.pack, self.guards.index.ravel())]
         if kind != "value":
-            adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted])
+            adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted], careful)
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:
                     results[f"adjoint {slot}"] = [lanes_of(adjoint)]
         return self.packed.builder.program(results)
 
-    def _derivatives(self, kind: str, wanted: list[Pack]) -> list[Pack | None]:
+    def _derivatives(self, kind: str, wanted: list[Pack], careful: bool) -> list[Pack | None]:
         builder = self.packed.builder
         if kind == "jacobian":  # the seed picks an output; without a batch, all outputs are the batch
             seed = builder.leaf("seed", 0, "seed", self.outputs.index.size, not self.has_batch)
@@ -116,7 +120,7 @@ class Plan:
             return [None] * len(wanted)
         each = self.per_example or not self.has_batch
         slope = builder.sum(1, each, segments)
-        return reverse(builder, [(lanes_of(slope), one)], wanted, per_example=each)
+        return reverse(builder, [(lanes_of(slope), one)], wanted, per_example=each, careful=careful)
 
 
 def _name(leaf: Pack) -> str:

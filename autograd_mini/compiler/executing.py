@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
 from autograd_mini.compiler.machine.libraries import binding
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.program import Floats, Pack, Program
+from autograd_mini.primitives import brief
 
 
 class Executor(Protocol):
@@ -20,12 +23,36 @@ class Executor(Protocol):
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]: ...
 
 
-def executor_of(program: Program, backend: str | None) -> Executor:
-    """The program ready to run by the backend, "machine" or "numpy"; None for the best there is.
+@dataclass(frozen=True)
+class Target:
+    """What runs programs.
+
+    Args:
+        backend: "machine" or "numpy"; None for the best there is.
+        threads: how many threads may work on one call; None for as many as there are processors.
+
+    Raises:
+        ValueError: the backend is none of these, or there is no thread.
+    """
+
+    backend: str | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in (None, "machine", "numpy"):
+            raise ValueError(f"backend must be None, 'machine' or 'numpy', got {brief(self.backend)}")
+        is_count = isinstance(self.threads, int) and not isinstance(self.threads, bool) and self.threads >= 1
+        if not (self.threads is None or is_count):
+            raise ValueError(f"threads must be an int of 1 or more, or None, got {brief(self.threads)}")
+
+
+def executor_of(program: Program, target: Target) -> Executor:
+    """The program ready to run.
 
     Raises:
         ModuleNotFoundError: machine code is asked for, and llvmlite is not installed.
     """
+    backend = target.backend
     if backend == "machine" and binding() is None:
         raise ModuleNotFoundError(f"machine code needs llvmlite; {INSTALL}, or choose backend='numpy'")
     if backend == "numpy" or binding() is None:
@@ -34,7 +61,12 @@ def executor_of(program: Program, backend: str | None) -> Executor:
         return NumpyExecutor(program)
     from autograd_mini.compiler.machine.executor import MachineExecutor
 
-    return MachineExecutor(program)
+    return MachineExecutor(program, target.threads or _processors())
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 INSTALL = "install it with: pip install 'autograd_mini[jit]'"

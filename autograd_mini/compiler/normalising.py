@@ -251,7 +251,7 @@ class _Normaliser:
     def _quotient(self, args: tuple[Value, ...]) -> int:
         x, y = args
         divisor = self.found[self.number_of[y]]
-        if isinstance(divisor, Number) and divisor.number and _is_moderate(divisor.number):
+        if isinstance(divisor, Number) and _is_moderate(divisor.number) and math.frexp(abs(divisor.number))[0] == 0.5:
             return self._linear((x,), (1.0 / divisor.number,))
         numbers = (self.number_of[x], self.number_of[y])
         return self._shared((TABLE["div"], numbers), lambda: Application(TABLE["div"], numbers))

@@ -173,7 +173,7 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 continue
             if total is None:
                 total, owned = numpy.zeros((lanes, result.shape[1])), True
-            if total.shape[1] < result.shape[1]:
+            if total.shape[1] == 1 != result.shape[1]:
                 total = numpy.repeat(total, result.shape[1], axis=1)
             elif not owned:
                 total = total.copy()
@@ -243,11 +243,21 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int], care
     first, second = place[segment.a], place[segment.b]
     gather_a, gather_b = Gather(block.a), Gather(block.b)
     product: Callable[[Floats, Floats, bool], Floats] = _elementwise if block.is_elementwise else _matrix_product
-    if careful and segment.adjoint is not None:
-        product = _careful(segment.adjoint, segment.selects)
+    careful = careful and segment.adjoint is not None
+    if not careful and (gather_a.absent is not None or gather_b.absent is not None):
+        product = _with_absent(product, _term_by_term(block, None, False))
+    elif careful and segment.towards is None:
+        product = _term_by_term(block, segment.adjoint, segment.selects)
+    towards = place[segment.towards] if careful and segment.towards is not None else None
+    gather_lane = Gather(block.lane)
 
     def step(values: Values, sums_batch: bool, n: int) -> Floats:
         a, b = values[first], values[second]
+        if towards is not None:
+            of = _nothing(gather_lane(values[towards]), segment.towards_adjoint)
+            whole = _term_by_term(block, segment.adjoint, segment.selects, of)(gather_a(a), gather_b(b), sums_batch)
+            is_same_for_all = sums_batch and a.shape[1] == 1 and b.shape[1] == 1 and values[towards].shape[1] == 1
+            return n * whole if is_same_for_all else whole
         if sums_batch and a.shape[1] == 1 and b.shape[1] == 1:
             return n * product(gather_a(a), gather_b(b), False)
         if sums_batch and not careful and (a.shape[1] == 1) != (b.shape[1] == 1):  # one factor is the same for all
@@ -291,16 +301,49 @@ def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
     return result
 
 
-def _careful(adjoint: int, selects: bool) -> Callable[[Floats, Floats, bool], Floats]:
-    """The product in which an adjoint of exactly 0 wins over inf and nan, and so does a choice of 0."""
+Nothing = Callable[[Floats], Any]
+
+
+def _nothing(held: Floats, is_adjoint: bool) -> Nothing:
+    """For the other factor of a term, where the product of an adjoint and a factor, one of which is `held`, was
+    nothing: the adjoint is exactly 0, and the factor not finite."""
+    if is_adjoint:
+        return lambda other: (held == 0.0) & ~numpy.isfinite(other)
+    return lambda other: (other == 0.0) & ~numpy.isfinite(held)
+
+
+def _with_absent(
+    product: Callable[[Floats, Floats, bool], Floats], slow: Callable[[Floats, Floats, bool], Floats]
+) -> Callable[[Floats, Floats, bool], Floats]:
+    """The product of matrices with zeros for absent factors; in `slow` steps if these would meet inf or nan."""
+
+    def careful_product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
+        is_finite = numpy.isfinite(a).all() and numpy.isfinite(b).all()
+        return product(a, b, sums_batch) if is_finite else slow(a, b, sums_batch)
+
+    return careful_product
+
+
+def _term_by_term(
+    block: Block, adjoint: int | None, selects: bool, nothing: Nothing | None = None
+) -> Callable[[Floats, Floats, bool], Floats]:
+    """The product in which an absent factor wins over inf and nan, and so do an adjoint of exactly 0 and, if the
+    other factor selects, a choice of 0."""
+    assert block.b is not None
+    is_there = (block.a != ABSENT)[:, :, None, :] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
 
     def product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
         result: Any = 0.0
         for step in range(a.shape[2]):
             x, y = a[:, :, step, None], b[:, None, step]
-            carries = (x if adjoint == 0 else y) != 0.0
-            if selects:
-                carries = carries & ((y if adjoint == 0 else x) != 0.0)
+            carries: Any = is_there[..., step, None]
+            if adjoint is not None:
+                own, other = (x, y) if adjoint == 0 else (y, x)
+                carries = carries & (own != 0.0)
+                if selects:
+                    carries = carries & (other != 0.0)
+                if nothing is not None:
+                    carries = carries & ~nothing(other)
             result = result + numpy.where(carries, x * y, 0.0)
         return result.sum(axis=-1) if sums_batch else result  # type: ignore[no-any-return]
 

@@ -12,6 +12,7 @@ import numpy
 
 from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.tracing import Trace, difference, trace
 from autograd_mini.observing import user_line
 from autograd_mini.value import variables
@@ -23,11 +24,11 @@ MOST_LAYOUTS = 64
 class Plans:
     """The plans of one function, made when they are first needed."""
 
-    def __init__(self, function: Callable[..., Any], name: str, *, reduces: bool, backend: str | None) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, *, reduces: bool, target: Target) -> None:
         self.function = function
         self.name = name
         self.reduces = reduces
-        self.backend = backend
+        self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False
@@ -62,7 +63,7 @@ class Plans:
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
         with numpy.errstate(all="ignore"):
-            return Plan(first, bound.slots, reduces=self.reduces, backend=self.backend)
+            return Plan(first, bound.slots, reduces=self.reduces, target=self.target)
 
     def _elsewhere(self, bound: Bound, first: Trace) -> Trace:
         """A trace at another point; at the same one if near it other branches are taken, or there is an error."""

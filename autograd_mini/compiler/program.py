@@ -165,6 +165,10 @@ class Segment:
     Attributes:
         adjoint: which factor is an adjoint, 0 or 1: one of exactly 0 carries nothing, whatever the other is.
         selects: the other factor is a choice, and where it is 0 nothing passes, whatever the adjoint is.
+        towards: the pack whose `lane`s the segment gives to, where the segment is the derivative of a product of an
+            adjoint and a factor. Where that adjoint is exactly 0 and that factor not finite, the product was nothing,
+            and so is its derivative.
+        towards_adjoint: `towards` is that adjoint; else it is the factor, and the adjoint is the other factor here.
     """
 
     a: Pack
@@ -172,6 +176,8 @@ class Segment:
     blocks: list[Block]
     adjoint: int | None = None
     selects: bool = False
+    towards: Pack | None = None
+    towards_adjoint: bool = False
 
 
 @dataclass(eq=False)
@@ -185,9 +191,8 @@ class Sum:
         return ()
 
     def parents(self) -> tuple[Pack, ...]:
-        return tuple(
-            [pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None]
-        )
+        packs = [(segment.a, segment.b, segment.towards) for segment in self.segments]
+        return tuple([pack for group in packs for pack in group if pack is not None])
 
 
 Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum

@@ -45,7 +45,6 @@ class MachineExecutor:
 
     def __init__(self, program: Program, threads: int = 1) -> None:
         self.program = program
-        self.threads = threads
         self.inner = inner = isolate(program)
         self.packs = inner.packs
         self.place = {pack: number for number, pack in enumerate(inner.packs)}
@@ -73,6 +72,9 @@ class MachineExecutor:
             for name, references in inner.results.items()
         }
         self.has_products = any(isinstance(step, _ProductStep) for step in self.steps)
+        for step in self.steps:
+            if isinstance(step, KernelStep) and not self.has_products:
+                step.threads = threads
         self.phases = _phases(self) if self.has_products else None
         self._memory = threading.local()
 
@@ -305,7 +307,9 @@ class KernelStep:
     """A kernel; compiled for single columns only when a batch is too short for a register."""
 
     def __init__(self, executor: MachineExecutor, packs: list[Pack], outputs: set[Pack]) -> None:
-        self.executor, self.packs, self.outputs = executor, packs, outputs
+        self.packs, self.outputs = packs, outputs
+        self.varying, self.numbers = executor.varying, executor.numbers
+        self.threads = 1
         self.width = host_width() if executor.is_batched else 1
         self.columns = COLUMNS if executor.is_batched else 1
         self.drive = drive()
@@ -318,11 +322,11 @@ class KernelStep:
         self.writes: Sequence[int] = [place[pack] for pack in kernel.outputs if pack not in results]
         fixed = {number for step in executor.steps for number in step.writes} | {*self.writes, *self.scratch}
         fixed |= {place[pack] for pack in executor.numbers}
+        self.lanes = {number: executor.packs[number].lanes for number in [*self.writes, *self.scratch]}
         self.moving = [(slot, *each) for slot, each in enumerate(self.slots) if each[0] not in fixed]
 
     def _compile(self, width: int) -> Kernel:
-        varying, numbers = self.executor.varying, self.executor.numbers
-        kernel = write_kernel(self.packs, self.outputs, varying, numbers, width, self.columns)
+        kernel = write_kernel(self.packs, self.outputs, self.varying, self.numbers, width, self.columns)
         count = len(kernel.texts)
         starts = numpy.cumsum([0, *map(len, kernel.slots)])[:count].tolist()
         self.compiled[width] = (
@@ -335,12 +339,12 @@ class KernelStep:
     def prepare(self, values: Values, n: int) -> list[tuple[Any, Any, list[Floats]]]:
         """The tables of pointers and of strides, for every thread."""
         for number in self.writes:
-            values[number] = numpy.empty((self.executor.packs[number].lanes, n))
+            values[number] = numpy.empty((self.lanes[number], n))
         moving = {slot for slot, *_ in self.moving}
         tables = []
         for _ in range(self._threads(n)):
             for number in self.scratch:
-                values[number] = numpy.empty((self.executor.packs[number].lanes, self.columns))
+                values[number] = numpy.empty((self.lanes[number], self.columns))
             pointers = (ctypes.c_void_p * len(self.slots))()
             strides = (ctypes.c_int64 * len(self.slots))()
             for slot, (number, first, _) in enumerate(self.slots):
@@ -350,8 +354,7 @@ class KernelStep:
         return tables
 
     def _threads(self, n: int) -> int:
-        executor = self.executor
-        return executor.threads if n >= COLUMNS_A_THREAD * 2 and not executor.has_products else 1
+        return self.threads if n >= COLUMNS_A_THREAD * 2 else 1
 
     def run(self, values: Values, tables: list[Any], n: int) -> None:
         for slot, number, first, varies in self.moving:
