@@ -81,7 +81,7 @@ def assert_as_forward(primitive, args, got):
     assert_same(primitive, args, got)
 
 
-@pytest.mark.parametrize("width", sorted({*WIDTHS, 2}))
+@at_each_width
 @pytest.mark.parametrize("primitive", EMITTED, ids=repr)
 def test_edges(primitive, width):
     for count in lengths(primitive, 4 if primitive.name in PAIRED else 3):
