@@ -16,6 +16,8 @@ from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.value import Value
 
 LEAST_DIGITS = 60
+TINIEST = -10_000
+"""The exponent below which an argument's size is not followed: squares of squares would ask for billions of digits."""
 
 _twins: dict[str, Callable[..., Any]] = {}
 
@@ -66,7 +68,8 @@ def reference_value(y: Value, *, digits: int = 50) -> Any:
 def reference_gradient(y: Value, xs: Sequence[Value], *, digits: int = 50) -> list[Any]:
     """dy/dx for each x of `xs` as mpmath numbers, from difference quotients of every operation and the chain rule.
 
-    nan, where y depends on x through a kink, a jump or a point at which the derivative is infinite.
+    nan, where y depends on x through a kink, a jump or a point at which the derivative is infinite, and it may be
+    nan beyond numbers below 1e-10000.
 
     Args and errors are those of `reference_value`.
 
@@ -119,9 +122,9 @@ def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
     mpmath = mpmath_module()
     mp, x = mpmath.mp, args[index]
     digits = max(mp.dps, LEAST_DIGITS)
-    is_small = 0 < abs(x) < 1
-    step = mpmath.mpf(10) ** -(digits // 3 + 5) * (abs(x) if is_small else 1)
-    with mp.workdps(digits + (2 * int(-mpmath.log10(abs(x))) if is_small else 0)):
+    size = max(min(abs(x), mpmath.mpf(1)), mpmath.mpf(10) ** TINIEST) if x else mpmath.mpf(1)
+    step = mpmath.mpf(10) ** -(digits // 3 + 5) * size
+    with mp.workdps(digits + 2 * int(-mpmath.log10(size))):
         here, right, left = (
             evaluate(primitive, [*args[:index], moved, *args[index + 1 :]]) for moved in (x, x + step, x - step)
         )

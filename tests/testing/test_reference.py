@@ -34,6 +34,16 @@ def test_cancellation_does_not_matter():
     assert reference_gradient(((x + 1e30) - 1e30) * x, [x]) == [2.0]
 
 
+def test_numbers_far_below_the_smallest_double_do_not_ask_for_digits_without_end():
+    """Thirty squares of 1e-9 are 10 to the power of -9,663,676,416."""
+    x = Value(1e-9)
+    y = x
+    for _ in range(30):
+        y = y * y
+    (slope,) = reference_gradient(sin(y) + x, [x])
+    assert slope == 1.0 or mpmath.isnan(slope)
+
+
 def test_tiny_arguments():
     x = Value(1e-120)
     (slope,) = reference_gradient(log(x), [x])
