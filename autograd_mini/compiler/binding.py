@@ -7,7 +7,8 @@ serves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ class Slot:
 
     @property
     def lanes(self) -> int:
-        return int(numpy.prod(self.shape, dtype=numpy.int64))
+        return math.prod(self.shape)
 
 
 @dataclass(eq=False)
@@ -204,7 +205,7 @@ def nest_of_values(templates: Sequence[Template], values: Sequence[Sequence[Valu
     return [fill(template, array, lambda slot, lane: values[slot][lane]) for template in templates]
 
 
-def nest_of_arrays(templates: Sequence[Template], rows: Sequence[Floats], has_batch: Sequence[bool]) -> list[Any]:
+def nest_of_arrays(templates: Sequence[Template], rows: Mapping[int, Floats], has_batch: Sequence[bool]) -> list[Any]:
     """The arguments with derivatives for numbers: of each slot `rows` [lanes, width], the batch axis coming first
     where it has one."""
 

@@ -214,13 +214,15 @@ class Call:
     def in_structure(self, plan: Plan, results: dict[str, Floats]) -> Any:
         """Derivatives towards the wanted arguments, in their structure."""
         n = self.bound.n_examples or 1 if self.bound.n_examples is None else self.bound.n_examples
-        rows, has_batch = [], []
+        rows: dict[int, Floats] = {}
+        has_batch = [slot.batched or plan.per_example for slot in self.bound.slots]
         for number, slot in enumerate(self.bound.slots):
-            width = n if slot.batched or plan.per_example else 1
+            if slot.argument not in self.chosen:
+                continue
+            width = n if has_batch[number] else 1
             found = results.get(f"adjoint {number}")
             found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
-            rows.append(numpy.repeat(found, width, axis=1) if found.shape[1] == 1 and width != 1 else found)
-            has_batch.append(slot.batched or plan.per_example)
+            rows[number] = numpy.repeat(found, width, axis=1) if found.shape[1] == 1 and width != 1 else found
         templates = [self.bound.templates[position] for position in self.chosen]
         nests = nest_of_arrays(templates, rows, has_batch)
         return nests[0] if self.is_single else tuple(nests)

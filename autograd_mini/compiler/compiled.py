@@ -155,7 +155,7 @@ class Compiled:
     def program(self) -> Program:
         """What the last call ran, to be printed or drawn."""
         plan, kind, wanted = self._latest_run()
-        return plan.executor(kind, wanted).program
+        return plan.program(kind, wanted)
 
     def _value_and_slopes(
         self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None

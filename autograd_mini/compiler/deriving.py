@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 import numpy
 
@@ -38,6 +39,7 @@ class Plan:
         self.has_batch = any(slot.batched for slot in slots)
         self.per_example = self.has_batch and not reduces
         self._lock = threading.RLock()
+        self._programs: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
         with without_collector():
             leaves = [(slot.name, slot.lanes, slot.batched) for slot in slots]
@@ -45,22 +47,28 @@ class Plan:
             self.outputs = self._outputs()
         self.guards = self.packed.builder.gathered([[guard] for guard in self.packed.guards]) if trace.guards else None
 
+    def program(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Program:
+        """The program of that kind: "value", "gradient", "jacobian" or "product".
+
+        If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
+        """
+        key = kind, wanted, careful and kind == "product"
+        with self._lock, without_collector():
+            found = self._programs.get(key)
+            if found is None:
+                found = self._programs[key] = self._program(*key)
+            return found
+
     def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
-        """The program of that kind ("value", "gradient", "jacobian", "product"), ready to run."""
+        """The program of that kind ready to run."""
         key = kind, wanted, careful
         found = self._executors.get(key)
         if found is None:
             with self._lock, without_collector():
                 found = self._executors.get(key)
                 if found is None:
-                    if careful:
-                        is_other = kind == "product"  # derivatives of adjoints heed those of exactly 0 too
-                        program = (
-                            self._program(kind, wanted, careful) if is_other else self.executor(kind, wanted).program
-                        )
-                        found = NumpyExecutor(program, careful=True)
-                    else:
-                        found = executor_of(self._program(kind, wanted, careful), self.target)
+                    program = self.program(kind, wanted, careful=careful)
+                    found = NumpyExecutor(program, careful=True) if careful else executor_of(program, self.target)
                     self._executors[key] = found
         return found
 
@@ -136,12 +144,16 @@ def run(
     cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so.
     """
     results = _run(plan.executor(kind, wanted), leaves, seeds, n)
-    if not all(numpy.isfinite(rows).all() for name, (rows,) in results.items() if name.startswith("adjoint")):
+    with numpy.errstate(all="ignore"):
+        is_finite = all(isfinite(rows.sum()) for name, (rows,) in results.items() if name.startswith("adjoint"))
+    if not is_finite:
         results = _run(plan.executor(kind, wanted, careful=True), leaves, seeds, n)
     return {name: rows for name, (rows,) in results.items()}
 
 
 def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> dict[str, list[Floats]]:
+    if not seeds:
+        return executor(leaves, n)
     held = {seed: seeds[_position(seed)] for seed in executor.program.leaves("seed")}
     return executor({**leaves, **held}, n)
 

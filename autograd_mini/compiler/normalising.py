@@ -103,7 +103,7 @@ class Scalars:
             AssertionError: one is not.
         """
         for number, scalar in enumerate(self.scalars):
-            assert all(0 <= operand < number for operand in operands(scalar)), f"scalar {number} is out of order"
+            assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
         return self
 
 

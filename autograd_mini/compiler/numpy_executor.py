@@ -155,19 +155,23 @@ def _taker(arg: Argument, place: Mapping[Pack, int]) -> Callable[[Values], Any]:
 
 
 def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -> Step:
-    parts = [
-        (_block(segment, block, pack.batched, place, careful), Scatter(block.lane, pack.lanes))
-        for segment in operation.segments
-        for block in segment.blocks
-    ]
-    parts.sort(key=lambda part: not part[1].is_whole)
+    by_lanes: dict[tuple[Any, bytes], tuple[Scatter, list[Step]]] = {}
+    for segment in operation.segments:
+        for block in segment.blocks:
+            key = block.lane.shape, block.lane.tobytes()
+            if key not in by_lanes:
+                by_lanes[key] = Scatter(block.lane, pack.lanes), []
+            by_lanes[key][1].append(_block(segment, block, pack.batched, place, careful))
+    parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
     lanes = pack.lanes
 
     def step(values: Values, n: int) -> Floats:
         total: Any = None
         owned = False
-        for compute, scatter in parts:
-            result = compute(values, n)
+        for scatter, (first, *others) in parts:
+            result = first(values, n)
+            for compute in others:
+                result = result + compute(values, n)
             if scatter.is_whole:
                 total, owned = (result, False) if total is None else (total + result, True)
                 continue
@@ -184,6 +188,10 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
     return step
 
 
+MOST_TURNS = 8
+"""Where a lane comes more often, its rows are sorted and summed at once."""
+
+
 class Scatter:
     """Adding rows to lanes of an array; lanes that come several times get all of theirs."""
 
@@ -193,15 +201,19 @@ class Scatter:
         self.is_whole = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
         order = present[numpy.argsort(flat[present], kind="stable")]
         _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
-        turn = numpy.arange(order.size) - numpy.repeat(starts, counts)
         self.turns = []  # in each of them every lane comes once
-        for number in range(int(turn.max()) + 1 if order.size else 0):
-            rows = numpy.sort(order[turn == number])
-            self.turns.append((Gather(flat[rows]).rows, Gather(rows).rows))
+        self.order, self.starts, self.lanes = order, starts, flat[order[starts]] if order.size else flat[:0]
+        if counts.max(initial=0) <= MOST_TURNS:
+            turn = numpy.arange(order.size) - numpy.repeat(starts, counts)
+            for number in range(int(counts.max(initial=0))):
+                rows = numpy.sort(order[turn == number])
+                self.turns.append((Gather(flat[rows]).rows, Gather(rows).rows))
 
     def add(self, total: Floats, result: Floats) -> None:
         for lanes, rows in self.turns:
             total[lanes] += result[rows]
+        if not self.turns and self.order.size:
+            total[self.lanes] += numpy.add.reduceat(result[self.order], self.starts, axis=0)
 
 
 def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int], careful: bool) -> Step:

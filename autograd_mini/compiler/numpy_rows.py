@@ -153,6 +153,11 @@ def _softplus(x: Any) -> Any:
     return out
 
 
+def _sigmoid_slope(x: Any) -> Any:
+    e = numpy.exp(-abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
 def _sech(x: Any) -> Any:
     out = _decay(x)
     below = out * out
@@ -280,6 +285,7 @@ _FORMS: dict[str, Form] = {
     "softplus": _softplus,
     "log_sigmoid": lambda x: -_softplus(numpy.negative(x)),
     "sech": _sech,
+    "sigmoid_slope": _sigmoid_slope,
     "hypot": lambda *xs: numpy.hypot(*xs) if len(xs) == 2 else norm(_stack(*xs)),
     "dist": lambda *pq: norm(numpy.subtract(*numpy.split(_stack(*pq), 2))),
     "erf": _erf,

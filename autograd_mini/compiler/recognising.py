@@ -104,7 +104,11 @@ def _grouped(rows: Index, others: Index, keys: Index) -> list[Group]:
     first: dict[bytes, list[int]] = {}
     for number, key in enumerate(keys):
         first.setdefault(key.tobytes(), []).append(number)
-    return [(rows[members], others[members], keys[members[0]]) for members in first.values()]
+    groups = []
+    for members in first.values():
+        members.sort(key=lambda number: others[number].tobytes())  # whatever the lanes: the same matrix, if it is one
+        groups.append((rows[members], others[members], keys[members[0]]))
+    return groups
 
 
 def _stacked(groups: list[Group]) -> Iterator[tuple[Index, Index, Index]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from autograd_mini.primitives.arithmetic import scale, square
-from autograd_mini.primitives.exponential import exp, expm1, sech, sigmoid
+from autograd_mini.primitives.arithmetic import scale
+from autograd_mini.primitives.exponential import exp, expm1, sigmoid, sigmoid_slope
 from autograd_mini.primitives.piecewise import at_least, clip, step, where
 from autograd_mini.primitives.primitive import POSITIVE, REAL, row
 from autograd_mini.primitives.special import erfc
@@ -53,7 +53,7 @@ elu = row(
 silu = row(
     "silu",
     lambda x: scale(sigmoid(x), x),
-    lambda out, x: (sigmoid(x) + scale(square(0.5 * sech(0.5 * x)), x),),
+    lambda out, x: (sigmoid(x) + scale(sigmoid_slope(x), x),),
     doc="x·sigmoid(x), also called swish.",
     example="silu(0.0) == 0.0",
 )

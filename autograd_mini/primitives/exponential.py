@@ -133,6 +133,11 @@ def _sigmoid(x: float) -> float:
     return e / (1.0 + e)
 
 
+def _sigmoid_slope(x: float) -> float:
+    e = math.exp(-abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
 def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
@@ -153,9 +158,15 @@ sech: Primitive = auxiliary_row(
 sigmoid = row(
     "sigmoid",
     _sigmoid,
-    lambda out, x: (square(0.5 * sech(0.5 * x)),),  # out·(1 - out) cancels for large x, its derivative at 0
+    lambda out, x: (sigmoid_slope(x),),  # not out·(1 - out), which cancels for large x, and its derivative at 0
     doc="The logistic function 1/(1 + e⁻ˣ).",
     example="sigmoid(0.0) == 0.5",
+)
+sigmoid_slope: Primitive = auxiliary_row(
+    "sigmoid_slope",
+    _sigmoid_slope,
+    lambda out, x: (-(out * tanh(0.5 * x)),),
+    doc="e⁻ˣ/(1 + e⁻ˣ)² within rules.",
 )
 softplus = row(
     "softplus",

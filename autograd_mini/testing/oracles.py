@@ -188,6 +188,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "one_minus_square": lambda x: 1 - x * x,
     "pow_slope": _pow_slope,
     "sech": mpmath.sech,
+    "sigmoid_slope": lambda x: mpmath.sech(x / 2) ** 2 / 4,
     "softmax_rest": _softmax_rest,
     # What compiled programs use; the number that `stopped` gives is not differentiated:
     "less": lambda x, y: mpf(x < y),

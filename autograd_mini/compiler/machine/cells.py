@@ -14,6 +14,9 @@ from typing import Any
 from autograd_mini.compiler.machine.libraries import announce_libm, vector_name
 from autograd_mini.primitives import TABLE, Primitive, piecewise
 
+PURE = " nounwind willreturn memory(none)"
+"""What LLVM is told of functions, so that it calls them once for the same numbers."""
+
 
 class Assembly:
     """Lines of one function body for numbers `width` at a time; `contract` is the only licence it gives LLVM."""
@@ -47,7 +50,7 @@ class Assembly:
     def call(self, function: str, *args: Cell) -> Cell:
         """A call of a function of doubles, known by the name that the caller gives it for this width."""
         types = ", ".join([self.type] * len(args))
-        self.declarations.add(f"declare {self.type} @{function}({types})")
+        self.declarations.add(f"declare {self.type} @{function}({types}){PURE}")
         return self.define(f"call {self.type} @{function}({', '.join(f'{self.type} {arg.name}' for arg in args)})")
 
     def libm(self, function: str, *args: Cell) -> Cell:
@@ -59,7 +62,7 @@ class Assembly:
         if self.width == 1:
             return self.call(function, *args)
         types = ", ".join(["double"] * len(args))
-        self.declarations.add(f"declare double @{function}({types})")
+        self.declarations.add(f"declare double @{function}({types}){PURE}")
         result = "poison"
         for lane in range(self.width):
             scalars = [self.define(f"extractelement {self.type} {arg.name}, i32 {lane}").name for arg in args]
@@ -198,6 +201,11 @@ def _softplus(x: Cell) -> Cell:
     return x.where("olt", 0.0, 0.0, x) + rest
 
 
+def _sigmoid_slope(x: Cell) -> Cell:
+    e: Cell = ROWS["exp"](-abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
 def _sech(x: Cell) -> Cell:
     e: Cell = ROWS["exp"](-abs(x))
     return 2.0 * e / (1.0 + e * e)
@@ -322,6 +330,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "softplus": _softplus,
     "log_sigmoid": lambda x: -_softplus(-x),
     "sech": _sech,
+    "sigmoid_slope": _sigmoid_slope,
     "one_minus_square": lambda x: (1.0 - x) * (1.0 + x),
     "degrees": lambda x: x * (180.0 / math.pi),
     "radians": lambda x: x * (math.pi / 180.0),

@@ -20,8 +20,8 @@ from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.numpy_executor import Gather, NumpyExecutor, Values, step_of
 from autograd_mini.compiler.program import Floats, Leaf, Pack, Program, Sum, lanes_of, parents
 
-TILE = 512
-"""Columns that go through a whole program at a time."""
+CACHE = 2**22
+"""Bytes that should hold what a program computes for the columns that go through it at a time."""
 
 COLUMNS_A_THREAD = 4096
 """Fewer are not worth a thread."""
@@ -59,9 +59,9 @@ class MachineExecutor:
         needed = {reference.pack for references in inner.results.values() for reference in references}
         self.steps: list[_Step] = []
         self.fresh: list[int] = []  # places of results that kernels write to memory made for the call
-        for run in _schedule(inner, self.varying, set(self.numbers), self.is_batched):
+        for run in _schedule(self, inner):
             if isinstance(run, Pack):
-                self.steps.append(_product_step(self, run) or _NumpyStep(self, run))
+                self.steps.append(_product_step(self, run) or _batch_sum_step(self, run) or _NumpyStep(self, run))
             else:
                 inside = set(run)
                 used = {parent for pack in inner.packs if pack not in inside for parent in parents(pack)}
@@ -76,13 +76,15 @@ class MachineExecutor:
             if isinstance(step, KernelStep) and not self.has_products:
                 step.threads = threads
         self.phases = _phases(self) if self.has_products else None
+        n_lanes = sum(pack.lanes for pack in self.packs if pack in self.varying)
+        self.tile = max(2, CACHE // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
         self._memory = threading.local()
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
         fresh = {number: numpy.empty((self.packs[number].lanes, n_examples)) for number in self.fresh}
         with numpy.errstate(all="ignore"):
-            if self.phases is not None and n_examples >= 2 * TILE:
+            if self.phases is not None and n_examples >= 2 * self.tile:
                 values = self._tiled(self.phases, leaves, fresh, n_examples)
             else:
                 frame = self._frame(n_examples)
@@ -112,7 +114,7 @@ class MachineExecutor:
 
     def _tiled(self, phases: _Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int) -> Values:
         """The whole program on some columns after the others; what is summed over the batch adds up."""
-        frame = self._frame(TILE)
+        frame = self._frame(self.tile)
         for pack, number in self.leaves.items():
             frame.values[number] = leaves[pack]
         for index in phases.before:
@@ -120,8 +122,8 @@ class MachineExecutor:
         same = [(number, frame.values[number]) for number in phases.same]
         loose = {number: numpy.empty((self.packs[number].lanes, n)) for number in phases.loose}
         totals: dict[int, Floats] = {}
-        for start in range(0, n, TILE):
-            width = min(TILE, n - start)
+        for start in range(0, n, self.tile):
+            width = min(self.tile, n - start)
             frame = self._frame(width)
             values = frame.values
             for number, array in same:
@@ -269,9 +271,12 @@ class _ProductStep:
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
         width = 1 if self.sums_batch else n
-        out = numpy.empty((g, h, s * width))
-        values[self.writes[0]] = out.reshape(g * h * s, width)
-        return out
+        if s > 1:  # its columns are those of several lanes
+            out = numpy.empty((g, h, s * width))
+            values[self.writes[0]] = out.reshape(g * h * s, width)
+            return out
+        rows = values[self.writes[0]] = rows_of(g * h, width)
+        return rows.reshape(g, h, width)
 
     def run(self, values: Values, out: Floats, n: int) -> None:
         a, b = self.gather_a(values[self.a]), self.gather_b(values[self.b])
@@ -284,6 +289,66 @@ class _ProductStep:
             numpy.matmul(a[..., 0], b.reshape(g, k, s * n), out=out)
         if self.coefficient != 1.0:
             out *= self.coefficient
+
+
+class _BatchSumStep:
+    """Sums over the batch of lanes, and of products of two lanes: one product of all the lanes, of which some are
+    picked."""
+
+    def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
+        assert isinstance(pack.operation, Sum)
+        self.packs, self.lanes = [pack], pack.lanes
+        self.number = executor.place[pack]
+        self.writes: Sequence[int] = ()
+        starts: dict[int, int] = {}
+        self.rows = 0
+        columns: dict[tuple[int, int], int] = {}
+        terms = []
+        for segment in pack.operation.segments:
+            place = executor.place[segment.a]
+            if place not in starts:
+                starts[place] = self.rows
+                self.rows += segment.a.lanes
+            other = -1 if segment.b is None else executor.place[segment.b]
+            for block in segment.blocks:
+                lanes = numpy.zeros_like(block.a) if block.b is None else block.b
+                picked = [columns.setdefault((other, lane), len(columns)) for lane in lanes.ravel().tolist()]
+                coefficient = numpy.broadcast_to(block.coefficient, block.lane.size)
+                terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), coefficient))
+        self.lane, self.row, self.column, self.coefficient = (numpy.concatenate(each) for each in zip(*terms))
+        self.left, self.right = list(starts), list(columns)
+
+    def is_worth_it(self) -> bool:
+        return self.rows * len(self.right) <= 16 * self.lane.size
+
+    def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
+        return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))
+
+    def run(self, values: Values, state: tuple[Floats, Floats], n: int) -> None:
+        left, right = state
+        if len(self.left) > 1:
+            numpy.concatenate([values[place] for place in self.left], out=left)
+        else:
+            left = values[self.left[0]]
+        for column, (place, lane) in enumerate(self.right):
+            if place >= 0:
+                right[column] = values[place][lane]
+        picked = numpy.matmul(left, right.T)[self.row, self.column] * self.coefficient
+        values[self.number] = numpy.bincount(self.lane, picked, self.lanes)[:, None]
+
+
+def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> _BatchSumStep | None:
+    """The step of a pack that is sums over the batch of single products."""
+    if not executor.is_batched or pack.batched or not isinstance(pack.operation, Sum):
+        return None
+    for segment in pack.operation.segments:
+        factors = [segment.a] if segment.b is None else [segment.a, segment.b]
+        if not executor.varying.issuperset(factors) or not all(block.is_elementwise for block in segment.blocks):
+            return None
+        if any((block.lane < 0).any() or (block.a < 0).any() for block in segment.blocks):
+            return None
+    step = _BatchSumStep(executor, pack)
+    return step if len(pack.operation.segments) > 1 and step.is_worth_it() else None
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> _ProductStep | None:
@@ -323,7 +388,11 @@ class KernelStep:
         fixed = {number for step in executor.steps for number in step.writes} | {*self.writes, *self.scratch}
         fixed |= {place[pack] for pack in executor.numbers}
         self.lanes = {number: executor.packs[number].lanes for number in [*self.writes, *self.scratch]}
-        self.moving = [(slot, *each) for slot, each in enumerate(self.slots) if each[0] not in fixed]
+        moving: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+        for slot, (number, first, varies) in enumerate(self.slots):
+            if number not in fixed:
+                moving.setdefault((number, varies), []).append((slot, first))
+        self.moving = [(*key, slots) for key, slots in moving.items()]
 
     def _compile(self, width: int) -> Kernel:
         kernel = write_kernel(self.packs, self.outputs, self.varying, self.numbers, width, self.columns)
@@ -339,8 +408,8 @@ class KernelStep:
     def prepare(self, values: Values, n: int) -> list[tuple[Any, Any, list[Floats]]]:
         """The tables of pointers and of strides, for every thread."""
         for number in self.writes:
-            values[number] = numpy.empty((self.lanes[number], n))
-        moving = {slot for slot, *_ in self.moving}
+            values[number] = rows_of(self.lanes[number], n)
+        moving = {slot for *_, slots in self.moving for slot, _ in slots}
         tables = []
         for _ in range(self._threads(n)):
             for number in self.scratch:
@@ -357,14 +426,15 @@ class KernelStep:
         return self.threads if n >= COLUMNS_A_THREAD * 2 else 1
 
     def run(self, values: Values, tables: list[Any], n: int) -> None:
-        for slot, number, first, varies in self.moving:
+        for number, varies, slots in self.moving:
             array = values[number]
             rows, columns = array.strides
             if (rows % 8 or (n > 1 and columns != 8)) if varies else rows != 8:
                 array = values[number] = numpy.ascontiguousarray(array)
-            address, stride = _place(array, first)
+            address, stride = _place(array, 0)
             for pointers, strides, _ in tables:
-                pointers[slot], strides[slot] = address, stride
+                for slot, first in slots:
+                    pointers[slot], strides[slot] = address + 8 * stride * first, stride
         width = self.width if n >= self.width else 1
         if width not in self.compiled:
             self._compile(width)
@@ -397,6 +467,12 @@ def workers() -> ThreadPoolExecutor:
 @cache
 def _workers_of(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd_mini")
+
+
+def rows_of(lanes: int, n: int) -> Floats:
+    """Memory for a pack. Rows do not start at multiples of a power of two, where the same few lines of the cache would
+    have to hold them all."""
+    return numpy.empty((lanes, n if n < 64 else -(-n // 8) * 8 + 8))[:, :n]
 
 
 def _place(array: Floats, lane: int) -> tuple[int, int]:
@@ -432,11 +508,11 @@ def _constants(program: Program) -> dict[Pack, Floats]:
     return {pack: rows[:, 0].copy() for pack, rows in zip(packs, results["all"])}
 
 
-def _schedule(program: Program, varying: set[Pack], known: set[Pack], is_batched: bool) -> Iterator[Pack | list[Pack]]:
+def _schedule(executor: MachineExecutor, program: Program) -> Iterator[Pack | list[Pack]]:
     """Packs for NumPy one by one, and runs of packs for a kernel, as long as they can be."""
-    done = known | {pack for pack in program.packs if isinstance(pack.operation, Leaf)}
+    done = set(executor.numbers) | {pack for pack in program.packs if isinstance(pack.operation, Leaf)}
     waiting = [pack for pack in program.packs if pack not in done]
-    fits = {pack for pack in waiting if _fits(pack, varying, is_batched)}
+    fits = {pack for pack in waiting if _fits(executor, pack)}
     while waiting:
         run = []
         for pack in waiting:
@@ -453,9 +529,9 @@ def _schedule(program: Program, varying: set[Pack], known: set[Pack], is_batched
         waiting = [pack for pack in waiting if pack not in done]
 
 
-def _fits(pack: Pack, varying: set[Pack], is_batched: bool) -> bool:
+def _fits(executor: MachineExecutor, pack: Pack) -> bool:
     """Whether a pack belongs into a kernel."""
-    if pack not in varying or (not is_batched and pack.lanes > MOST_LANES_OF_ONE_COLUMN):
+    if pack not in executor.varying or (not executor.is_batched and pack.lanes > MOST_LANES_OF_ONE_COLUMN):
         return False
     if isinstance(pack.operation, Sum):
         for segment in pack.operation.segments:

@@ -39,7 +39,7 @@ STRAIGHT = 128
 """So many operations at most are written as one straight line."""
 
 LONGEST = 512
-"""A function of vectors that would need more operations in one straight line is left to NumPy."""
+"""What would need more operations in one straight line is left to NumPy."""
 
 Term = tuple[float, Pack, Index, Pack | None, Index | None]
 """A coefficient and for each lane the lanes of one or two factors."""
@@ -64,7 +64,7 @@ def can_emit(pack: Pack) -> bool:
         return operation.primitive.name in REDUCTIONS and size(pack) <= LONGEST * pack.lanes
     if isinstance(operation, Vector):
         return operation.function in VECTORS and size(pack) <= LONGEST * _turns(pack)
-    return isinstance(operation, Sum) and (size(pack) <= STRAIGHT or _is_loop(pack))
+    return isinstance(operation, Sum) and (size(pack) <= LONGEST or _is_loop(pack))
 
 
 def _is_loop(pack: Pack) -> bool:
