@@ -19,7 +19,7 @@ from autograd_mini.compiler.binding import (
 )
 from autograd_mini.compiler.deriving import Plan, Wanted, run
 from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.machine.direct import Direct, direct
+from autograd_mini.compiler.machine.direct import Short, direct
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
 from autograd_mini.compiler.tracing import Guard, Trace, place
@@ -169,14 +169,14 @@ class Call:
             plan, _ = self.run("value", (), scalar)
         return plan
 
-    def short(self, plan: Plan, names: Sequence[str]) -> Direct | None:
+    def short(self, plan: Plan, names: Sequence[str]) -> Short | None:
         """The way past all this for plain floats, if there is one."""
         if self.bound.n_examples is not None or plan.trace.guards or plan.trace.parameters:
             return None
         if any(template[0] != "number" for template in self.bound.templates):
             return None
         inputs = [plan.leaf(number) for number in range(len(self.bound.slots))]
-        return direct(plan.executor(*self.ran[1:]), inputs, names)
+        return direct(plan.executor(*self.ran[1:]), inputs, names, self.is_single)
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)

@@ -15,7 +15,7 @@ from autograd_mini.compiler.binding import nest_of_results
 from autograd_mini.compiler.calling import Call, Chosen, Options
 from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.machine.direct import Direct
+from autograd_mini.compiler.machine.direct import Short
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
 from autograd_mini.primitives import brief
@@ -43,8 +43,7 @@ class Compiled:
         self._names = _argument_names(function)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
         self._latest: tuple[Plan, str, Wanted] | None = None
-        self._short: Direct | None = None
-        self._is_single = False
+        self._short: Short | None = None
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
@@ -67,13 +66,12 @@ class Compiled:
         if self._short is not None and not keywords:
             found = self._short(args)
             if found is not None:
-                return found[0], found[1] if len(found) == 2 and self._is_single else found[1:]
+                return found
         call = self._call(args, keywords)
         wanted = call.wanted()
         plan, results = call.run("gradient", wanted, scalar=True)
         self._latest = call.ran
         if self._short is None:
-            self._is_single = call.is_single
             self._short = call.short(plan, ["value", *(f"adjoint {number}" for number in wanted)])
         return _value(call, plan, results), call.in_structure(plan, results)
 

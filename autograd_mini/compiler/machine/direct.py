@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from struct import Struct
 from typing import Any
@@ -47,54 +46,67 @@ done:
 _call: Any = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)  # too short to let other threads run meanwhile
 
 
-class Direct:
-    """A program of numbers only, as a function of floats.
+Short = Callable[[tuple[Any, ...]], "tuple[Any, Any] | None"]
+
+
+def _short(
+    executor: MachineExecutor,
+    step: KernelStep,
+    inputs: Sequence[Pack],
+    results: Sequence[Reference],
+    is_single: bool,
+) -> Short:
+    """The program, whose one step is a kernel, as a function of floats.
 
     Args:
-        executor, step: its program, and the kernel that is its only step.
         inputs: the leaf of each argument, of one lane.
-        results: the numbers wanted, each one lane.
+        results: the value and the derivatives, each one lane.
+        is_single: the gradient is one derivative, not a tuple of them.
     """
+    bodies, starts, count = step.compiled[1]
+    packs = list(executor.place)
+    held = {executor.place[pack]: numbers.tolist() for pack, numbers in executor.numbers.items()}
+    place: dict[int, int] = {}
+    numbers: list[float] = []
+    for number in dict.fromkeys(
+        [
+            *(executor.place[pack] for pack in inputs),
+            *(executor.place[reference.pack] for reference in results),
+            *(number for number, _, _ in step.slots),
+        ]
+    ):
+        place[number] = len(numbers)
+        numbers += held.get(number, [0.0] * packs[number].lanes)
+    wanted = [place[executor.place[reference.pack]] + int(reference.index[0]) for reference in results]
+    slots = [place[number] + first for number, first, _ in step.slots]
+    first, n = min(wanted), len(wanted)
+    types = [float] * len(inputs)
+    pack_into, unpack_from = Struct(f"{len(inputs)}d").pack_into, Struct(f"{max(wanted) - first + 1}d").unpack_from
+    pick = None if wanted == list(range(first, first + n)) else itemgetter(*[each - first for each in wanted])
+    call, local = _call(addresses([CALL])[0]), threading.local()
+    offset = 8 * first
 
-    def __init__(
-        self, executor: MachineExecutor, step: KernelStep, inputs: Sequence[Pack], results: Sequence[Reference]
-    ) -> None:
-        bodies, starts, count = step.compiled[1]
-        packs = list(executor.place)
-        held = {executor.place[pack]: numbers.tolist() for pack, numbers in executor.numbers.items()}
-        place: dict[int, int] = {}
-        fixed: list[float] = []
-        for number in dict.fromkeys(
-            [
-                *(executor.place[pack] for pack in inputs),
-                *(executor.place[reference.pack] for reference in results),
-                *(number for number, _, _ in step.slots),
-            ]
-        ):
-            place[number] = len(fixed)
-            fixed += held.get(number, [0.0] * packs[number].lanes)
-        wanted = [place[executor.place[reference.pack]] + int(reference.index[0]) for reference in results]
-        self._types = [float] * len(inputs)
-        self._pack = Struct(f"{len(inputs)}d").pack_into
-        self._unpack = Struct(f"{len(fixed)}d").unpack_from
-        self._pick = itemgetter(*wanted, wanted[0])
-        self._function = _call(addresses([CALL])[0])
-        self._tables = fixed, [place[number] + first for number, first, _ in step.slots], bodies, starts, count
-        self._local = threading.local()
-
-    def __call__(self, args: tuple[Any, ...]) -> Any:
-        """The results; None where the long way has to be taken: an argument is no float, or a result not finite."""
-        if [*map(type, args)] != self._types:
+    def run(args: tuple[Any, ...]) -> tuple[Any, Any] | None:
+        """The value and the gradient; None where the long way has to be taken: an argument is no float, or a result
+        not finite."""
+        if [*map(type, args)] != types:
             return None
         try:
-            memory, frame = self._local.held
+            memory, frame = local.held
         except AttributeError:
-            made = self._local.made = _Memory(*self._tables)
-            memory, frame = self._local.held = made.numbers, made.frame
-        self._pack(memory, 0, *args)
-        self._function(frame)
-        results = self._pick(self._unpack(memory))
-        return results[:-1] if isfinite(sum(results)) else None
+            made = local.made = _Memory(numbers, slots, bodies, starts, count)
+            memory, frame = local.held = made.numbers, made.frame
+        pack_into(memory, 0, *args)
+        call(frame)
+        found = unpack_from(memory, offset)
+        if pick is not None:
+            found = pick(found)
+        total = sum(found)
+        if total - total != 0.0:
+            return None
+        return found[0], found[1] if is_single else found[1:]
+
+    return run
 
 
 class _Memory:
@@ -112,9 +124,9 @@ class _Memory:
         self.frame = ctypes.addressof(self.words)
 
 
-def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str]) -> Direct | None:
+def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_single: bool) -> Short | None:
     """The short way to the results of these names, if the program is a single kernel of numbers."""
-    if not isinstance(executor, MachineExecutor) or executor.is_batched:
+    if not isinstance(executor, MachineExecutor) or executor.is_batched or len(names) < 2:
         return None
     results = [executor.inner.results.get(name, [None])[0] for name in names]
     steps = executor.steps
@@ -123,4 +135,4 @@ def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str]) -> Direc
     )
     if len(steps) != 1 or not isinstance(steps[0], KernelStep) or not is_short:
         return None
-    return Direct(executor, steps[0], inputs, [reference for reference in results if reference is not None])
+    return _short(executor, steps[0], inputs, [each for each in results if each is not None], is_single)
