@@ -1,5 +1,9 @@
-"""How precisely a derivative can be asked for: what one rounding of every operation, forward and backward, changes."""
+"""How precisely a derivative can be asked for: what one rounding of every operation, forward and backward, changes.
 
+And where none can be asked of differences: so near to a jump that every step leads across.
+"""
+
+from math import ulp
 from random import Random
 
 from mpmath import inf, isnan, mp
@@ -8,6 +12,7 @@ from autograd_mini.testing.reference import chain_rule
 
 ROUNDING = 2.0**-52
 REPLAYS = 5
+SPACINGS = 4
 
 
 def condition(y, xs):
@@ -19,4 +24,19 @@ def condition(y, xs):
         for _ in range(REPLAYS):
             moved = chain_rule(y, xs, lambda result: result * (1 + random.choice((-1, 1)) * ROUNDING))
             changes = [inf if isnan(b) else max(change, abs(a - b)) for change, a, b in zip(changes, exact, moved)]
+    return changes
+
+
+def change_nearby(y, xs):
+    """For each x, how the oracle's dy/dx changes at most when one of the inputs moves by four spacings of floats."""
+    with mp.workdps(150):
+        exact = chain_rule(y, xs, lambda result: result)
+        changes = [mp.zero] * len(xs)
+        for x in xs:
+            here = x.data
+            for spacings in (-SPACINGS, SPACINGS):
+                x.data = here + spacings * ulp(here)
+                moved = chain_rule(y, xs, lambda result: result)
+                changes = [inf if isnan(b) else max(change, abs(a - b)) for change, a, b in zip(changes, exact, moved)]
+            x.data = here
     return changes
