@@ -65,8 +65,10 @@ def executor_of(program: Program, target: Target) -> Executor:
 
 
 def _processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many this process may use; OMP_NUM_THREADS limits them, as it limits those of BLAS."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(found, int(limit)) if limit.isdigit() and int(limit) else found
 
 
 INSTALL = "install it with: pip install 'autograd_mini[jit]'"

@@ -103,6 +103,10 @@ class Gather:
             if step > 0 and (numpy.diff(flat) == step).all():
                 self.rows = slice(int(flat[0]), int(flat[-1]) + 1, step)
 
+    @property
+    def copies(self) -> bool:
+        return self.only == ABSENT and not isinstance(self.rows, slice)
+
     def is_whole(self, array: Floats) -> bool:
         """Whether it gives all rows of this array in order."""
         return bool(self.rows == slice(0, len(array), 1)) if isinstance(self.rows, slice) else False

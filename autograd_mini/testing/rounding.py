@@ -18,8 +18,8 @@ def rounding_noise(ys: Sequence[Any]) -> list[float]:
     """For each result, by how much it changes when every operation is randomly rounded up or down: the median of
     several replays of the recorded graph. Only forward functions are used, no derivative.
 
-    Changes that are no rounding any more, because a step function jumped, are left out. A number that is no Value
-    has no noise.
+    Changes of 0, where the roundings happen to cancel, are left out, and those that are no rounding any more, because
+    a step function jumped. A number that is no Value has no noise.
 
     Source: D. S. Parker, "Monte Carlo Arithmetic", UCLA Computer Science Department CSD-970002 (1997).
 
@@ -37,7 +37,7 @@ def rounding_noise(ys: Sequence[Any]) -> list[float]:
         results = _replay(order, random)
         for y, found in changes.items():
             change = abs(results[y] - y.data)
-            if change < JUMP * float_info.epsilon * largest:
+            if 0.0 < change < JUMP * float_info.epsilon * largest:
                 found.append(change)
     middle = {y: sorted(found)[len(found) // 2] if found else 0.0 for y, found in changes.items()}
     return [middle[y] if isinstance(y, Value) else 0.0 for y in ys]

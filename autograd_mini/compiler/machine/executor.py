@@ -82,7 +82,7 @@ class MachineExecutor:
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
-        fresh = {number: numpy.empty((self.packs[number].lanes, n_examples)) for number in self.fresh}
+        fresh = self._room(n_examples)
         with numpy.errstate(all="ignore"):
             if self.phases is not None and n_examples >= 2 * self.tile:
                 values = self._tiled(self.phases, leaves, fresh, n_examples)
@@ -102,6 +102,15 @@ class MachineExecutor:
                 is_own = number in fresh and gather.is_whole(values[number])
                 results[name].append(fresh.pop(number) if is_own else numpy.array(gather(values[number])))
         return results
+
+    def _room(self, n: int) -> dict[int, Floats]:
+        """Memory for the results that kernels write. If it is much, it is one block: the system takes and gives back a
+        block more readily than its parts."""
+        lanes = [self.packs[number].lanes for number in self.fresh]
+        if n < COLUMNS_A_THREAD:
+            return {number: numpy.empty((count, n)) for number, count in zip(self.fresh, lanes)}
+        parts = numpy.split(numpy.empty((sum(lanes), n)), numpy.cumsum(lanes)[:-1]) if lanes else []
+        return dict(zip(self.fresh, parts))
 
     def _frame(self, n: int) -> _Frame:
         """This thread's memory for n columns; that of the last few lengths is kept."""
@@ -279,6 +288,9 @@ class _ProductStep:
         return rows.reshape(g, h, width)
 
     def run(self, values: Values, out: Floats, n: int) -> None:
+        for place, gather in ((self.a, self.gather_a), (self.b, self.gather_b)):
+            if gather.copies and n > 1 and values[place].strides[1] != 8:  # an input, whose rows are copied faster so
+                values[place] = numpy.ascontiguousarray(values[place])
         a, b = self.gather_a(values[self.a]), self.gather_b(values[self.b])
         g, h, k, _ = a.shape
         s = b.shape[2]
