@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Value
+from autograd_mini import Value, fma, log, log2, sin
+from autograd_mini import sum as total
 from autograd_mini.testing import strategies
 from autograd_mini.testing.differences import Line, accelerate, central, one_sided
 from autograd_mini.testing.rounding import rounding_noise
@@ -54,3 +55,9 @@ def test_noise_is_that_of_the_operations():
     large, none, number = rounding_noise([(x + 1e10) - 1e10, x, 5.0])
     assert 1e-7 < large < 1e-5
     assert (none, number) == (0.0, 0.0)
+
+
+def test_there_is_noise_where_half_of_the_roundings_cancel():
+    """Next to log2(2) = 1 one rounding up and one down give 1 again, and then log gives 0 as without them."""
+    (noise,) = rounding_noise([total([0.0, log(log2(fma(sin(Value(0.0)), 1.5, 2.0)))])])
+    assert 1e-16 < noise < 1e-15
