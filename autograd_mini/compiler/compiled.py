@@ -245,7 +245,8 @@ def compile(
             Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
         backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
         threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
-            of its own); None for as many as there are processors or OMP_NUM_THREADS says. The results do not depend on it.
+            of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
+            on it.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.

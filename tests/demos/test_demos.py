@@ -26,12 +26,13 @@ SEEDS = st.integers(0, 2**32)
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "demos")
-    adding, brackets, characters, by_layer, convergence, eleven, ten = map(
+    adding, brackets, characters, gpt, by_layer, convergence, eleven, ten = map(
         import_module,
         (
             "adding_problem",
             "brackets",
             "next_characters",
+            "character_gpt",
             "backpropagation_by_layer",
             "convergence",
             "eleven_digits",
@@ -181,3 +182,12 @@ def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path):
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 2
     assert "cannot make the folder" in run.stderr
+
+
+def test_a_place_of_the_gpt_knows_only_what_came_before_it():
+    w = gpt.weights(Random(0))
+    first, second = (gpt.one_hot([text])[0][0].tolist() for text in ("twenty one.", "twelve."))
+    same = len("twe") + 1
+    ours, theirs = (gpt.logits(w, letters) for letters in (first, second))
+    assert [[z.data for z in zs] for zs in ours[:same]] == [[z.data for z in zs] for zs in theirs[:same]]
+    assert ours[same][0].data != theirs[same][0].data
