@@ -200,10 +200,57 @@ def write_kernel(
     home = {pack: number for number, part in enumerate(parts) for pack in part.packs}
     shared = {parent for pack in packs for parent in parents(pack) if home.get(parent, home[pack]) != home[pack]}
     scratch = [pack for pack in packs if pack in shared and pack not in outputs]
-    writers = [_Writer(Assembly(width), set(scratch), outputs, varying, numbers, columns) for _ in parts]
-    texts = [writer.function(part) for writer, part in zip(writers, parts)]
-    slots = [[(pack, writer.first.get(pack, 0)) for pack in writer.slots] for writer in writers]
+    written: dict[Any, tuple[str, list[int]]] = {}
+    texts, slots = [], []
+    for part in parts:
+        first = _first_lanes(part.packs)
+        form, members = _form(part, first, set(scratch), outputs, varying, numbers)
+        if form not in written:
+            writer = _Writer(Assembly(width), first, set(scratch), outputs, varying, numbers, columns)
+            text = writer.function(part)
+            written[form] = text, [members[pack] for pack in writer.slots]
+        text, used = written[form]
+        by_number = list(members)
+        texts.append(text)
+        slots.append([(by_number[number], first.get(by_number[number], 0)) for number in used])
     return Kernel(texts, slots, [pack for pack in packs if pack in outputs], scratch)
+
+
+def _form(
+    part: Body,
+    first: Mapping[Pack, int],
+    scratch: set[Pack],
+    outputs: set[Pack],
+    varying: set[Pack],
+    numbers: Mapping[Pack, Floats],
+) -> tuple[Any, dict[Pack, int]]:
+    """What the text of a body depends on, and its packs numbered in the order in which that mentions them: bodies of
+    the same form need not be written twice."""
+    members: dict[Pack, int] = {}
+    form: list[Any] = [part.is_loop]
+    for pack in part.packs:
+        operation = pack.operation
+        form.append((pack.lanes, type(operation), members.setdefault(pack, len(members))))
+        if isinstance(operation, Apply):
+            form += [operation.primitive, operation.part, *[a.hex() for a in operation.args if isinstance(a, float)]]
+            form.append(tuple([isinstance(a, float) for a in operation.args]))
+        elif isinstance(operation, Reduce):
+            form.append(operation.primitive)
+        elif isinstance(operation, Vector):
+            form += [operation.function, operation.empty == 0.0]
+        elif isinstance(operation, Sum):
+            for segment in operation.segments:
+                for block in segment.blocks:
+                    coefficient = block.coefficient
+                    form.append(coefficient.hex() if isinstance(coefficient, float) else coefficient.tobytes())
+                    form.append((block.lane.shape, block.a.shape, block.lane.tobytes()))
+        for parent, index in _reads(pack):
+            held = numbers.get(parent)
+            lanes = index - first.get(parent, 0) if held is None else held[index]
+            form.append((members.setdefault(parent, len(members)), index.shape, lanes.tobytes()))
+    for pack in members:
+        form.append((pack in varying, pack in outputs, pack in scratch))
+    return tuple(form), members
 
 
 def _first_lanes(packs: Sequence[Pack]) -> dict[Pack, int]:
@@ -239,12 +286,14 @@ class _Writer:
     def __init__(
         self,
         assembly: Assembly,
+        first: Mapping[Pack, int],
         scratch: set[Pack],
         outputs: set[Pack],
         varying: set[Pack],
         numbers: Mapping[Pack, Floats],
         columns: int,
     ) -> None:
+        self.first = first
         self.numbers = numbers
         self.columns = columns
         self.assembly = assembly
@@ -252,13 +301,11 @@ class _Writer:
         self.outputs = outputs
         self.varying = varying
         self.slots: dict[Pack, int] = {}
-        self.first: dict[Pack, int] = {}
         self.tables: dict[str, str] = {}
         self.cells: dict[tuple[Pack, int], Cell] = {}
 
     def function(self, part: Body) -> str:
         asm = self.assembly
-        self.first = _first_lanes(part.packs)
         for pack in part.packs:
             if part.is_loop:
                 self._write_lane(pack)
