@@ -140,6 +140,11 @@ class Call:
                     f"a gradient needs one number as the result of {self.name}, got {plan.trace.structure!r}; for "
                     "several numbers use jacobian"
                 )
+            if self.parameters is not None:
+                raise ValueError(
+                    f"{self.name} branches on numbers at {place(failed.line)}, and takes another way with the numbers "
+                    "given in parameters=…; write them into the Values and call it without"
+                )
             tried.append(plan)
         assert failed is not None
         raise ValueError(

@@ -996,3 +996,11 @@ def test_absent_weights_carry_nothing(batch, backend):
     x = numpy.array([1.0, 2.0, math.inf])
     found = compile(f, batch=batch, backend=backend)(numpy.ones((3, 3)), x[None] if batch else x)
     assert [float(numpy.ravel(each)[0]) for each in found] == [math.inf, math.inf, 3.0]
+
+
+def test_another_way_with_other_parameters():
+    w = Value(2.0)
+    compiled = compile(lambda x: w * x if w > 0.0 else -x, batch=True)
+    assert compiled(numpy.ones(2), parameters=numpy.array([3.0])).tolist() == [3.0, 3.0]
+    with pytest.raises(ValueError, match="without"):
+        compiled(numpy.ones(2), parameters=numpy.array([-3.0]))
