@@ -212,13 +212,13 @@ class Program:
 
     def __str__(self) -> str:
         """The vector formulation, in the notation of the lecture."""
-        from autograd_mini.compiler.notation import text_of
+        from autograd_mini.compiler.notation.text import text_of
 
         return text_of(self)
 
     def draw(self, *, direction: str = "TB", max_boxes: int = 200) -> Drawing:
-        """The vector formulation as a picture; see `autograd_mini.compiler.picture`."""
-        from autograd_mini.compiler.picture import draw_program
+        """The vector formulation as a picture; see `autograd_mini.compiler.notation.picture`."""
+        from autograd_mini.compiler.notation.picture import draw_program
 
         return draw_program(self, direction=direction, max_boxes=max_boxes)
 

@@ -10,7 +10,8 @@ from struct import Struct
 from typing import Any
 
 from autograd_mini.compiler.machine.engine import addresses
-from autograd_mini.compiler.machine.executor import KernelStep, MachineExecutor
+from autograd_mini.compiler.machine.executor import MachineExecutor
+from autograd_mini.compiler.machine.steps import KernelStep
 from autograd_mini.compiler.program import Pack, Reference
 
 CALL = """

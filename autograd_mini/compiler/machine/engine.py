@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.machine.kernels import COLUMNS
+from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.libraries import binding
 
 _addresses: dict[str, int] = {}

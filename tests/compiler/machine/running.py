@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy
 
-from autograd_mini.compiler.machine import executor
+from autograd_mini.compiler.machine import executor, steps
 from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
 
@@ -49,9 +49,9 @@ def leaf(position, lanes):
 def runner(leaves, packs, width):
     """What runs these packs as one kernel on arrays for the leaves."""
     program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
-    with mock.patch.object(executor, "host_width", return_value=width):
+    with mock.patch.object(steps, "host_width", return_value=width):
         compiled = executor.MachineExecutor(program)
-    assert [type(step) for step in compiled.steps] == [executor.KernelStep]
+    assert [type(step) for step in compiled.steps] == [steps.KernelStep]
 
     def run(arrays):
         arrays = [numpy.ascontiguousarray(array, dtype=float) for array in arrays]

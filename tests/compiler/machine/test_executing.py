@@ -9,7 +9,7 @@ import pytest
 
 from autograd_mini import compile, cos, dot, exp, log, pow, sin, sum, tanh
 from autograd_mini.compiler.executing import INSTALL
-from autograd_mini.compiler.machine import engine, executor, libraries
+from autograd_mini.compiler.machine import engine, libraries, steps
 from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.nn import LSTMCell
@@ -89,11 +89,11 @@ def fresh():
 def test_other_hosts(monkeypatch, width, has_libmvec):
     """Registers of two doubles; no vector functions, as with another C library."""
     texts = []
-    monkeypatch.setattr(executor, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
+    monkeypatch.setattr(steps, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
     if not has_libmvec:
         monkeypatch.setattr(libraries, "_libmvec", lambda: None)
     if width is not None:
-        monkeypatch.setattr(executor, "host_width", lambda: width)
+        monkeypatch.setattr(steps, "host_width", lambda: width)
     x, y = random.normal(size=(2, 37))
     found = compile(everything, batch=True, backend="machine").value_and_grad(x, y)
     expected = compile(everything, batch=True, backend="numpy").value_and_grad(x, y)
@@ -118,11 +118,11 @@ def test_code_is_compiled_once(monkeypatch):
     assert len(set(texts)) == len(texts)
 
 
-def bodies(monkeypatch, steps):
+def bodies(monkeypatch, length):
     """The kernels of the gradient of a recurrent network of so many steps: how many bodies, how many texts."""
     texts = []
     with monkeypatch.context() as patched:
-        patched.setattr(executor, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
+        patched.setattr(steps, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
         cell = LSTMCell(2, 8, random=1)
 
         def run(xs):
@@ -130,7 +130,7 @@ def bodies(monkeypatch, steps):
             return sum([each * each for each in outputs[-1]])
 
         compiled = compile(run, batch=True, reduce="mean", backend="machine")
-        compiled.value_and_parameter_grads(random.normal(size=(16, steps, 2)))
+        compiled.value_and_parameter_grads(random.normal(size=(16, length, 2)))
     return len(texts), len(set(texts))
 
 

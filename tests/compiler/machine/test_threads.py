@@ -9,8 +9,8 @@ import numpy
 import pytest
 
 from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
+from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.executor import COLUMNS_A_THREAD, MachineExecutor
-from autograd_mini.compiler.machine.kernels import COLUMNS
 from autograd_mini.compiler.program import Leaf
 
 random = numpy.random.default_rng(2)

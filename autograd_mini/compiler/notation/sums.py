@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy
 
-from autograd_mini.compiler.formulas import times
-from autograd_mini.compiler.naming import Naming, number
-from autograd_mini.compiler.plain import Term, constants_of
+from autograd_mini.compiler.notation.formulas import times
+from autograd_mini.compiler.notation.naming import Naming, number
+from autograd_mini.compiler.notation.plain import Term, constants_of
 from autograd_mini.compiler.program import ABSENT, Floats, Index, Pack, Reference
 from autograd_mini.draw.notation import PRODUCT, SIGN, SUM, Text
 

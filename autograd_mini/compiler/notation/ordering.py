@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy
 
-from autograd_mini.compiler.plain import Plain
+from autograd_mini.compiler.notation.plain import Plain
 from autograd_mini.compiler.program import ABSENT, Index, Leaf, Pack, Program, Reference, Vector
 
 

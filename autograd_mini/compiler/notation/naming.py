@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from autograd_mini.compiler.arranging import Arrangements
-from autograd_mini.compiler.plain import Plain, Term, constants_of
+from autograd_mini.compiler.notation.arranging import Arrangements
+from autograd_mini.compiler.notation.plain import Plain, Term, constants_of
 from autograd_mini.compiler.program import Leaf, Pack, Program, Reference, depends_on
 from autograd_mini.draw.columns import SUBSCRIPTS
 from autograd_mini.draw.notation import ATOM, SIGN, Text

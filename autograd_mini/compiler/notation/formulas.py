@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy
 
-from autograd_mini.compiler.naming import Naming, number
-from autograd_mini.compiler.plain import Plain
+from autograd_mini.compiler.notation.naming import Naming, number
+from autograd_mini.compiler.notation.plain import Plain
 from autograd_mini.compiler.program import Apply, Pack, Reduce, Reference, Vector
 from autograd_mini.draw.notation import (
     ATOM,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy
 
-from autograd_mini.compiler.ordering import orders_of, places, roots_of
-from autograd_mini.compiler.plain import Plain
+from autograd_mini.compiler.notation.ordering import orders_of, places, roots_of
+from autograd_mini.compiler.notation.plain import Plain
 from autograd_mini.compiler.program import ABSENT, Index, Leaf, Pack, Program, Reference
 from autograd_mini.draw.columns import SUBSCRIPTS
 

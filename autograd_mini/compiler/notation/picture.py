@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from autograd_mini.compiler.notation.reading import Line, Reading
 from autograd_mini.compiler.program import Program
-from autograd_mini.compiler.reading import Line, Reading
 from autograd_mini.draw.arguments import DIRECTIONS
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.formulas import cut

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autograd_mini.compiler.formulas import OTHERS
+from autograd_mini.compiler.notation.formulas import OTHERS
+from autograd_mini.compiler.notation.reading import Reading
 from autograd_mini.compiler.program import Pack, Program, Reduce, Vector
-from autograd_mini.compiler.reading import Reading
 
 MOST_LINES = 200
 LONGEST, WIDEST = 100, 64

@@ -8,7 +8,7 @@ import pytest
 
 import autograd_mini
 from autograd_mini import dot, log_softmax, relu, tanh
-from autograd_mini.compiler.reading import Reading
+from autograd_mini.compiler.notation.reading import Reading
 from autograd_mini.draw import GraphTooLargeError
 from autograd_mini.nn import MLP, squared_error
 

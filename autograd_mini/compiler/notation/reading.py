@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy
 
-from autograd_mini.compiler.formulas import in_order, operation_text, slope_of
-from autograd_mini.compiler.naming import Naming, joined
-from autograd_mini.compiler.plain import Plain, Term
+from autograd_mini.compiler.notation.formulas import in_order, operation_text, slope_of
+from autograd_mini.compiler.notation.naming import Naming, joined
+from autograd_mini.compiler.notation.plain import Plain, Term
+from autograd_mini.compiler.notation.sums import is_layer, is_matrix_product, sum_text
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reference, Sum, Vector, lanes_of, parents
-from autograd_mini.compiler.sums import is_layer, is_matrix_product, sum_text
 from autograd_mini.draw.notation import Text
 from autograd_mini.primitives import Primitive
 
