@@ -51,7 +51,8 @@ def disagreement(found, expected, replays=(), *, may_be_better=False, scale=0.0)
 
     Args:
         replays: what else would do, one after the other: nests like `expected`, off by roundings.
-        may_be_better: a finite number in place of eager's inf or nan is accepted.
+        may_be_better: a finite number in place of eager's inf, and any in place of its nan, is accepted: rounded
+            once, x·y + z overflows less often.
         scale: the size of what cancels in the results, if that is known.
     """
     found, expected = flat(found), flat(expected)
@@ -63,7 +64,7 @@ def disagreement(found, expected, replays=(), *, may_be_better=False, scale=0.0)
         distance = numpy.abs(found - expected)
         right = (found == expected) | (numpy.isnan(found) & numpy.isnan(expected)) | (distance <= TOLERANCE * scale)
         if may_be_better:
-            right |= numpy.isfinite(found) & ~is_finite
+            right |= (numpy.isfinite(found) & ~is_finite) | numpy.isnan(expected)
         for replay in replays:
             if right.all():
                 break
