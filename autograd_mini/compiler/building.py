@@ -116,6 +116,21 @@ def _key(arg: Argument) -> Any:
     return (arg.pack, arg.index.shape, arg.index.tobytes()) if isinstance(arg, Reference) else float(arg).hex()
 
 
+def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """The rule of the table, run on symbols.
+
+    Raises:
+        TypeError: it cannot be, because it branches on a number, say.
+    """
+    try:
+        return primitive.partials(out, *operands)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(
+            f"the derivative of {primitive.name} cannot be compiled, because {error}; write it with operators and "
+            "functions of autograd_mini, and with where() in place of a branch"
+        ) from error
+
+
 class Symbol:
     """Lanes of a pack as a number of a rule: what the rule calculates with it becomes packs.
 

@@ -158,7 +158,7 @@ class Call:
         """The results of one plan, whether its guards hold or not."""
         bound = self.bound
         n = n if n is not None else 1 if bound.n_examples is None else bound.n_examples
-        leaves = dict(zip(plan.packed.inputs, [*bound.arrays, self._parameters(plan)]))
+        leaves = dict(zip(plan.inputs, [*bound.arrays, self._parameters(plan)]))
         self.ran = plan, kind, wanted
         try:
             return run(plan, kind, wanted, leaves, seeds, n)
@@ -236,7 +236,7 @@ class Call:
         """For each number of the result its gradient."""
         wanted = self.wanted()
         plan = self.fitting()
-        m = plan.outputs.index.size
+        m = len(plan.trace.outputs)
         gradients = self._for_each(plan, "jacobian", wanted, [numpy.eye(m)], m)
         return nest_of_nests(plan.trace.structure, gradients, self.bound.n_examples is not None and plan.per_example)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -210,6 +211,7 @@ def compile(
     reduce: str | None = None,
     backend: str | None = None,
     threads: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Compiled: ...
 @overload
 def compile(
@@ -220,6 +222,7 @@ def compile(
     reduce: str | None = None,
     backend: str | None = None,
     threads: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
 def compile(
     function: Callable[..., Any] | None = None,
@@ -229,6 +232,7 @@ def compile(
     reduce: str | None = None,
     backend: str | None = None,
     threads: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Compile scalar Python code into a function of arrays, with its derivatives.
 
@@ -247,6 +251,8 @@ def compile(
         threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
             of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
             on it.
+        cache: a folder in which machine code is kept from one run of Python to the next, as text that is verified
+            before it is used; None to keep none.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.
@@ -256,6 +262,7 @@ def compile(
             called: an argument or the result holds something else than numbers, or the function reads the number of
             a Value (`.data`, `float()`), which would be frozen in.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
+        OSError: when called: the folder for the cache cannot be made.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
             branch on numbers differs within a batch, batches are of unequal length, or the function depends on
             something else than its arguments.
@@ -268,9 +275,9 @@ def compile(
     >>> value, slope_w
     (5.0, [3.0, 4.0])
     """
-    options = Options(wrt, batch, reduce, Target(backend, threads))
+    options = Options(wrt, batch, reduce, Target(backend, threads, cache))
     if function is None:
-        return partial(compile, wrt=wrt, batch=batch, reduce=reduce, backend=backend, threads=threads)
+        return partial(compile, wrt=wrt, batch=batch, reduce=reduce, backend=backend, threads=threads, cache=cache)
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
     if isinstance(function, Compiled):

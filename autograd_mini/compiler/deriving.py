@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from math import isfinite
 
 import numpy
 
 from autograd_mini.compiler.binding import Slot
-from autograd_mini.compiler.building import elementwise
-from autograd_mini.compiler.executing import Executor, Target, executor_of
+from autograd_mini.compiler.building import Builder, elementwise
+from autograd_mini.compiler.executing import Executor, Target, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
-from autograd_mini.compiler.packing import Packed
+from autograd_mini.compiler.packing import Packed, forms_of, is_deep
 from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.tracing import Trace, without_collector
@@ -41,11 +42,25 @@ class Plan:
         self._lock = threading.RLock()
         self._programs: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
+        self.builder = Builder()
+        self.inputs = [
+            self.builder.leaf("input", position, slot.name, slot.lanes, slot.batched)
+            for position, slot in enumerate(slots)
+        ]
+        self.inputs.append(self.builder.leaf("parameter", 0, "parameters", len(trace.parameters), False))
         with without_collector():
-            leaves = [(slot.name, slot.lanes, slot.batched) for slot in slots]
-            self.packed = Packed(normalise(trace).verify(), leaves, len(trace.parameters))
-            self.outputs = self._outputs()
-        self.guards = self.packed.builder.gathered([[guard] for guard in self.packed.guards]) if trace.guards else None
+            self.scalars = normalise(trace).verify()
+            self._forms = forms_of(self.scalars, [leaf.lanes for leaf in self.inputs])
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The scalars in packs."""
+        return Packed(self.builder, self.inputs, self.scalars, self._forms)
+
+    @cached_property
+    def outputs(self) -> Reference:
+        """All results in order; over the batch they are summed if it is reduced."""
+        return self._outputs()
 
     def program(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Program:
         """The program of that kind: "value", "gradient", "jacobian" or "product".
@@ -67,18 +82,35 @@ class Plan:
             with self._lock, without_collector():
                 found = self._executors.get(key)
                 if found is None:
-                    program = self.program(kind, wanted, careful=careful)
-                    found = NumpyExecutor(program, careful=True) if careful else executor_of(program, self.target)
-                    self._executors[key] = found
+                    found = self._executors[key] = self._executor(*key)
         return found
+
+    def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
+        if careful:
+            return NumpyExecutor(self.program(kind, wanted, careful=True), careful=True)
+        if is_deep(self._forms) and is_machine(self.target):
+            from autograd_mini.compiler.scalars.deriving import scalar_executor
+
+            try:
+                return scalar_executor(
+                    self.scalars,
+                    self.inputs,
+                    kind,
+                    wanted,
+                    has_batch=self.has_batch,
+                    reduces=self.reduces,
+                    threads=threads_of(self.target),
+                )
+            except NotImplementedError:  # a row without machine code: the packs of others have it
+                pass
+        return executor_of(self.program(kind, wanted), self.target)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
-        return self.packed.inputs[slot]
+        return self.inputs[slot]
 
     def _outputs(self) -> Reference:
-        """All results in order; over the batch they are summed if it is reduced."""
-        builder = self.packed.builder
+        builder = self.builder
         outputs = builder.gathered([[output] for output in self.packed.outputs]) if self.packed.outputs else None
         if outputs is None:
             outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
@@ -93,17 +125,18 @@ class Plan:
 
     def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
         results: dict[str, list[Reference]] = {"value": [self.outputs]}
-        if self.guards is not None:
-            results["guards"] = [Reference(self.guards.pack, self.guards.index.ravel())]
+        if self.packed.guards:
+            guards = self.builder.gathered([[guard] for guard in self.packed.guards])
+            results["guards"] = [Reference(guards.pack, guards.index.ravel())]
         if kind != "value":
             adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted], careful)
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:
                     results[f"adjoint {slot}"] = [lanes_of(adjoint)]
-        return self.packed.builder.program(results)
+        return self.builder.program(results)
 
     def _derivatives(self, kind: str, wanted: list[Pack], careful: bool) -> list[Pack | None]:
-        builder = self.packed.builder
+        builder = self.builder
         if kind == "jacobian":  # the seed picks an output; without a batch, all outputs are the batch
             seed = builder.leaf("seed", 0, "seed", self.outputs.index.size, not self.has_batch)
             return reverse(
@@ -154,7 +187,7 @@ def run(
 def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> dict[str, list[Floats]]:
     if not seeds:
         return executor(leaves, n)
-    held = {seed: seeds[_position(seed)] for seed in executor.program.leaves("seed")}
+    held = {seed: seeds[_position(seed)] for seed in executor.seeds}
     return executor({**leaves, **held}, n)
 
 

@@ -18,7 +18,9 @@ from autograd_mini.primitives import brief
 class Executor(Protocol):
     """A program ready to run."""
 
-    program: Program
+    @property
+    def seeds(self) -> list[Pack]:
+        """Leaves that are seeds."""
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]: ...
 
@@ -30,13 +32,16 @@ class Target:
     Args:
         backend: "machine" or "numpy"; None for the best there is.
         threads: how many threads may work on one call; None for as many as there are processors.
+        cache: a folder in which kernels are kept; None for none.
 
     Raises:
+        TypeError: the cache is no path.
         ValueError: the backend is none of these, or there is no thread.
     """
 
     backend: str | None = None
     threads: int | None = None
+    cache: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if self.backend not in (None, "machine", "numpy"):
@@ -44,24 +49,37 @@ class Target:
         is_count = isinstance(self.threads, int) and not isinstance(self.threads, bool) and self.threads >= 1
         if not (self.threads is None or is_count):
             raise ValueError(f"threads must be an int of 1 or more, or None, got {brief(self.threads)}")
+        if not (self.cache is None or isinstance(self.cache, str | os.PathLike)):
+            raise TypeError(f"cache must be the path of a folder, or None, got {brief(self.cache)}")
 
 
-def executor_of(program: Program, target: Target) -> Executor:
-    """The program ready to run.
+def is_machine(target: Target) -> bool:
+    """Whether programs are run in machine code.
 
     Raises:
         ModuleNotFoundError: machine code is asked for, and llvmlite is not installed.
     """
-    backend = target.backend
-    if backend == "machine" and binding() is None:
+    if target.backend == "machine" and binding() is None:
         raise ModuleNotFoundError(f"machine code needs llvmlite; {INSTALL}, or choose backend='numpy'")
-    if backend == "numpy" or binding() is None:
-        if backend is None:
-            _notice()
+    if target.backend is None and binding() is None:
+        _notice()
+    return target.backend != "numpy" and binding() is not None
+
+
+def executor_of(program: Program, target: Target) -> Executor:
+    """The program ready to run."""
+    if not is_machine(target):
         return NumpyExecutor(program)
+    from autograd_mini.compiler.machine.caching import KernelCache
     from autograd_mini.compiler.machine.executor import MachineExecutor
 
-    return MachineExecutor(program, target.threads or _processors())
+    cache = None if target.cache is None else KernelCache(target.cache)
+    return MachineExecutor(program, threads_of(target), cache)
+
+
+def threads_of(target: Target) -> int:
+    """How many threads may work on one call."""
+    return target.threads or _processors()
 
 
 def _processors() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -114,6 +115,18 @@ def operands(scalar: Scalar) -> list[int]:
     if isinstance(scalar, Component):
         return list(scalar.vector.args)
     return [*scalar.xs, *scalar.ys] if isinstance(scalar, Terms) else []
+
+
+def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
+    """Which scalars the wanted ones are made of, those included."""
+    found = bytearray(len(scalars))
+    for number in wanted:
+        found[number] = 1
+    for number in range(len(scalars) - 1, -1, -1):
+        if found[number]:
+            for operand in operands(scalars[number]):
+                found[operand] = 1
+    return found
 
 
 def normalise(trace: Trace) -> Scalars:

@@ -53,6 +53,7 @@ class NumpyExecutor:
 
     def __init__(self, program: Program, *, careful: bool = False) -> None:
         self.program = program
+        self.seeds = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
         last_use = {parent: pack for pack in program.packs for parent in parents(pack)}
         kept = {reference.pack for references in program.results.values() for reference in references}

@@ -7,12 +7,13 @@ the depth, so a pack can never depend on itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.building import Builder
-from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, operands
+from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
 from autograd_mini.compiler.program import Index, Pack, Reference, Segment
 from autograd_mini.compiler.recognising import recognise
 from autograd_mini.compiler.tracing import Part
@@ -21,26 +22,71 @@ from autograd_mini.primitives import TABLE
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
+FEW_LANES = 16
+"""Packs of fewer lanes, on average, cost more than they give, if there are many."""
+
+MANY_FORMS = 512
+
+
+def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
+    """The scalars of each form, forms in an order in which operands come first.
+
+    Args:
+        lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
+    """
+    found = scalars.scalars
+    is_alive = alive(found, [ONE, *scalars.outputs, *scalars.guards])
+    form_of = [0] * len(found)
+    numbers: dict[Any, int] = {}
+    members: dict[Any, list[int]] = {}
+    n_leaves = 1
+    while n_leaves < len(found) and isinstance(first := found[n_leaves], Input):
+        last = n_leaves + lanes[first.array]
+        form = numbers.setdefault(("input", first.array), len(numbers))
+        form_of[n_leaves:last] = [form] * (last - n_leaves)
+        used = [number for number in range(n_leaves, last) if is_alive[number]]
+        if used:
+            members["input", first.array] = used
+        n_leaves = last
+    for number, scalar in enumerate(found):
+        if is_alive[number] and not 1 <= number < n_leaves:
+            form = _form(scalar, form_of)
+            form_of[number] = numbers.setdefault(form, len(numbers))
+            members.setdefault(form, []).append(number)
+    return members
+
+
+def _form(scalar: Any, form_of: list[int]) -> Any:
+    if isinstance(scalar, Terms):
+        forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
+        return "sum", frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
+    if isinstance(scalar, Application):
+        return scalar.primitive, *[form_of[arg] for arg in scalar.args]
+    if isinstance(scalar, Component):
+        return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
+    return ("input", scalar.array) if isinstance(scalar, Input) else "number"
+
+
+def is_deep(forms: dict[Any, list[int]]) -> bool:
+    """Whether a graph is better compiled as scalars than as packs, told by the scalars of each form."""
+    return len(forms) >= MANY_FORMS and sum(map(len, forms.values())) < FEW_LANES * len(forms)
+
+
 class Packed:
     """The packs of the scalars, in a builder that can go on.
 
-    Attributes:
+    Args:
         inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+        forms: those of `forms_of`.
     """
 
-    def __init__(self, scalars: Scalars, leaves: list[tuple[str, int, bool]], n_parameters: int) -> None:
-        """`leaves`: name, number of lanes and whether it is batched, of each array among the arguments."""
-        self.builder = Builder()
-        self.inputs = [
-            self.builder.leaf("input", position, name, lanes, batched)
-            for position, (name, lanes, batched) in enumerate(leaves)
-        ]
-        self.inputs.append(self.builder.leaf("parameter", 0, "parameters", n_parameters, False))
+    def __init__(self, builder: Builder, inputs: list[Pack], scalars: Scalars, forms: dict[Any, list[int]]) -> None:
+        self.builder = builder
+        self._inputs = inputs
         self._scalars = scalars.scalars
         self._pack_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
         self._lane_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
         self._packs: list[Pack] = []
-        forms = self._forms(scalars)
         self._rank = numpy.zeros(len(forms), dtype=numpy.int64)
         for members in forms.values():
             self._add(members)
@@ -51,52 +97,13 @@ class Packed:
         """Scalars of one pack."""
         return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
 
-    def _forms(self, scalars: Scalars) -> dict[Any, list[int]]:
-        """The members of each form, forms in an order in which operands come first."""
-        alive = bytearray(len(self._scalars))
-        for number in (ONE, *scalars.outputs, *scalars.guards):
-            alive[number] = 1
-        for number in range(len(self._scalars) - 1, -1, -1):
-            if alive[number]:
-                for operand in operands(self._scalars[number]):
-                    alive[operand] = 1
-        form_of = [0] * len(self._scalars)
-        numbers: dict[Any, int] = {}
-        members: dict[Any, list[int]] = {}
-        n_leaves = 1
-        while n_leaves < len(self._scalars) and isinstance(first := self._scalars[n_leaves], Input):
-            last = n_leaves + self.inputs[first.array].lanes
-            form = numbers.setdefault(("input", first.array), len(numbers))
-            form_of[n_leaves:last] = [form] * (last - n_leaves)
-            used = [number for number in range(n_leaves, last) if alive[number]]
-            if used:
-                members["input", first.array] = used
-            n_leaves = last
-        for number, scalar in enumerate(self._scalars):
-            if alive[number] and not 1 <= number < n_leaves:
-                form = self._form(scalar, form_of)
-                form_of[number] = numbers.setdefault(form, len(numbers))
-                members.setdefault(form, []).append(number)
-        return members
-
-    @staticmethod
-    def _form(scalar: Any, form_of: list[int]) -> Any:
-        if isinstance(scalar, Terms):
-            forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
-            return "sum", frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
-        if isinstance(scalar, Application):
-            return scalar.primitive, *[form_of[arg] for arg in scalar.args]
-        if isinstance(scalar, Component):
-            return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
-        return ("input", scalar.array) if isinstance(scalar, Input) else "number"
-
     def _add(self, members: list[int]) -> None:
         """The pack of these scalars of one form."""
         scalars: list[Any] = [self._scalars[number] for number in members]
         first = scalars[0]
         lanes = numpy.arange(len(members))
         if isinstance(first, Input):
-            pack = self.inputs[first.array]
+            pack = self._inputs[first.array]
             lanes = numpy.array(members) - first.first
         elif isinstance(first, Number):
             pack = self.builder.constants

@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy
 
-from autograd_mini.compiler.building import Builder, Symbol, elementwise
+from autograd_mini.compiler.building import Builder, Symbol, elementwise, local_derivatives
 from autograd_mini.compiler.program import (
     Apply,
     Index,
@@ -115,14 +115,7 @@ def _spread_by_rule(
     operands = [Symbol(builder, arg) if isinstance(arg, Reference) else arg for arg in args]
     lanes: Index = numpy.arange(pack.lanes)
     found = []
-    try:
-        locals_ = primitive.partials(Symbol(builder, lanes_of(pack)), *operands)
-    except (TypeError, AttributeError) as error:
-        raise TypeError(
-            f"the derivative of {primitive.name} cannot be compiled, because {error}; write it with operators and "
-            "functions of autograd_mini, and with where() in place of a branch"
-        ) from error
-    for arg, local in zip(args, locals_):
+    for arg, local in zip(args, local_derivatives(primitive, Symbol(builder, lanes_of(pack)), operands)):
         if not isinstance(arg, Reference) or arg.pack not in active:
             continue
         if isinstance(local, Symbol):

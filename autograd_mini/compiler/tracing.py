@@ -120,7 +120,7 @@ class Part(Primitive):
         self.part = part
 
 
-_part = lru_cache(maxsize=None)(Part)
+part_of = lru_cache(maxsize=None)(Part)
 
 
 class _Tracer(Observer):
@@ -137,7 +137,7 @@ class _Tracer(Observer):
         out = primitive.forward(*[arg._data for arg in args])
         flat = (0.0,) * len(args)
         if isinstance(out, tuple):
-            return tuple(_record(each, args, flat, _part(primitive, part)) for part, each in enumerate(out))
+            return tuple(_record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
         return _record(out, args, flat, primitive)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:

@@ -62,7 +62,8 @@ def disagreement(found, expected, replays=(), *, may_be_better=False, scale=0.0)
         is_finite = numpy.isfinite(expected)
         scale = numpy.abs(expected[is_finite]).max(initial=scale)
         distance = numpy.abs(found - expected)
-        right = (found == expected) | (numpy.isnan(found) & numpy.isnan(expected)) | (distance <= TOLERANCE * scale)
+        is_close = distance <= numpy.maximum(TOLERANCE * scale, 8 * TINIEST)
+        right = (found == expected) | (numpy.isnan(found) & numpy.isnan(expected)) | is_close
         if may_be_better:
             right |= (numpy.isfinite(found) & ~is_finite) | numpy.isnan(expected)
         for replay in replays:

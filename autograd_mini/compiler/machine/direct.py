@@ -84,7 +84,7 @@ def _short(
     types = [float] * len(inputs)
     pack_into, unpack_from = Struct(f"{len(inputs)}d").pack_into, Struct(f"{max(wanted) - first + 1}d").unpack_from
     pick = None if wanted == list(range(first, first + n)) else itemgetter(*[each - first for each in wanted])
-    call, local = _call(addresses([CALL])[0]), threading.local()
+    call, local = _call(addresses([CALL], cache=executor.cache)[0]), threading.local()
     offset = 8 * first
 
     def run(args: tuple[Any, ...]) -> tuple[Any, Any] | None:

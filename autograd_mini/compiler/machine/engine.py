@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd_mini.compiler.machine.bodies import COLUMNS
+from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.libraries import binding
 
 _addresses: dict[str, int] = {}
@@ -49,38 +50,77 @@ done:
 Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
 
 
-def drive() -> Any:
+def drive(cache: KernelCache | None = None) -> Any:
     """The driver, callable."""
-    return Drive(addresses([DRIVE])[0])
+    return Drive(addresses([DRIVE], cache=cache)[0])
 
 
-def addresses(texts: Sequence[str]) -> list[int]:
-    """The addresses of the functions `@BODY` of these texts."""
+def addresses(texts: Sequence[str], *, is_optimised: bool = True, cache: KernelCache | None = None) -> list[int]:
+    """The addresses of the functions `@BODY` of these texts.
+
+    Args:
+        is_optimised: else they are compiled ten times as fast, to code that is as good only where it is a straight
+            line.
+        cache: where optimised texts are kept.
+    """
     with _lock:
         fresh = [text for text in dict.fromkeys(texts) if text not in _addresses]
         if fresh:
-            _addresses.update(zip(fresh, _compiled(fresh)))
+            _addresses.update(zip(fresh, _compiled(fresh, is_optimised, cache)))
         return [_addresses[text] for text in texts]
 
 
-def _compiled(texts: list[str]) -> list[int]:
+def _compiled(texts: list[str], is_optimised: bool, cache: KernelCache | None) -> list[int]:
+    llvm = binding()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=2 if is_optimised else 0,
+    )
     names = [f"body{number}" for number in range(len(texts))]
+    if is_optimised and cache is not None:
+        module, *rest = [
+            llvm.parse_assembly(_kept(text, cache, machine).replace("@BODY", f"@{name}"))
+            for name, text in zip(names, texts)
+        ]
+        for other in rest:
+            module.link_in(other)
+    else:
+        module = llvm.parse_assembly(_joined(texts, names))
+        if is_optimised:
+            _optimise(module, machine)
+    module.verify()
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    _engines.append(engine)
+    return [int(engine.get_function_address(name)) for name in names]
+
+
+def _joined(texts: list[str], names: list[str]) -> str:
+    """All functions in one text."""
     lines: dict[str, None] = {}  # functions may declare the same ones
     for name, text in zip(names, texts):
         declarations = [line for line in text.splitlines() if line.startswith("declare")]
         rest = "\n".join(line for line in text.splitlines() if not line.startswith("declare"))
         lines |= dict.fromkeys([*declarations, rest.replace("@BODY", f"@{name}")])
+    return "\n".join(lines)
+
+
+def _kept(text: str, cache: KernelCache, machine: Any) -> str:
+    """The optimised form of a text, from the cache or for it."""
+    optimised = cache.get(text)
+    if optimised is None:
+        module = binding().parse_assembly(text)
+        module.verify()
+        _optimise(module, machine)
+        optimised = str(module)
+        cache.put(text, optimised)
+    return optimised
+
+
+def _optimise(module: Any, machine: Any) -> None:
     llvm = binding()
-    module = llvm.parse_assembly("\n".join(lines))
-    module.verify()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
-    )
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    _engines.append(engine)
-    return [int(engine.get_function_address(name)) for name in names]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy
 
 from autograd_mini.compiler.machine.bodies import COLUMNS
+from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.isolating import isolate
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
 from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD, KernelStep, ProductStep, Step, numpy_step
@@ -29,10 +30,13 @@ class MachineExecutor:
 
     Args:
         threads: how many work on a large batch of a program without matrix products; the results do not depend on it.
+        cache: where kernels are kept on disk.
     """
 
-    def __init__(self, program: Program, threads: int = 1) -> None:
+    def __init__(self, program: Program, threads: int = 1, cache: KernelCache | None = None) -> None:
+        self.cache = cache
         self.program = program
+        self.seeds = program.leaves("seed")
         self.inner = inner = isolate(program)
         self.packs = inner.packs
         self.place = {pack: number for number, pack in enumerate(inner.packs)}

@@ -196,7 +196,8 @@ class KernelStep:
         self.threads = 1
         self.width = host_width() if executor.is_batched else 1
         self.columns = COLUMNS if executor.is_batched else 1
-        self.drive = drive()
+        self.cache = executor.cache
+        self.drive = drive(self.cache)
         self.compiled: dict[int, tuple[Any, Any, int]] = {}
         kernel = self._compile(self.width)
         place = executor.place
@@ -218,7 +219,7 @@ class KernelStep:
         count = len(kernel.texts)
         starts = numpy.cumsum([0, *map(len, kernel.slots)])[:count].tolist()
         self.compiled[width] = (
-            (ctypes.c_void_p * count)(*addresses(kernel.texts)),
+            (ctypes.c_void_p * count)(*addresses(kernel.texts, cache=self.cache)),
             (ctypes.c_int64 * count)(*starts),
             count,
         )

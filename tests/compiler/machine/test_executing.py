@@ -89,7 +89,7 @@ def fresh():
 def test_other_hosts(monkeypatch, width, has_libmvec):
     """Registers of two doubles; no vector functions, as with another C library."""
     texts = []
-    monkeypatch.setattr(steps, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
+    monkeypatch.setattr(steps, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
     if not has_libmvec:
         monkeypatch.setattr(libraries, "_libmvec", lambda: None)
     if width is not None:
@@ -108,7 +108,9 @@ def test_other_hosts(monkeypatch, width, has_libmvec):
 def test_code_is_compiled_once(monkeypatch):
     compilations = []
     monkeypatch.setattr(
-        engine, "_compiled", lambda texts, inner=engine._compiled: compilations.append(texts) or inner(texts)
+        engine,
+        "_compiled",
+        lambda texts, *rest, inner=engine._compiled: compilations.append(texts) or inner(texts, *rest),
     )
     x = random.normal(size=(20, 3))
     for _ in range(3):
@@ -122,7 +124,7 @@ def bodies(monkeypatch, length):
     """The kernels of the gradient of a recurrent network of so many steps: how many bodies, how many texts."""
     texts = []
     with monkeypatch.context() as patched:
-        patched.setattr(steps, "addresses", lambda given: texts.extend(given) or engine.addresses(given))
+        patched.setattr(steps, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
         cell = LSTMCell(2, 8, random=1)
 
         def run(xs):

@@ -1,0 +1,202 @@
+"""Adjoints of scalars: a list of scalars grows by those of its gradient, by the table's own partials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from autograd_mini.compiler.building import Symbol, local_derivatives
+from autograd_mini.compiler.normalising import (
+    ONE,
+    Application,
+    Component,
+    Input,
+    Number,
+    Scalar,
+    Scalars,
+    Terms,
+    operands,
+)
+from autograd_mini.compiler.scalars.vectors import give_reduction, give_vector
+from autograd_mini.compiler.tracing import part_of
+from autograd_mini.primitives import Primitive, to_float
+
+MOST_TERMS = 8
+"""Contributions to an adjoint are summed so many at a time, near to what gives them."""
+
+Rule = tuple[list[tuple[Primitive, tuple[int, ...]]], list[tuple[int, float, int | None]]]
+"""Operations, and for arguments by place a factor and a local derivative. Operands count `out`, the arguments and what
+the operations give, in this order; what is negative is ~number of a scalar."""
+
+
+class Tape:
+    """Scalars that grow."""
+
+    def __init__(self, scalars: Scalars) -> None:
+        self.scalars: list[Scalar] = list(scalars.scalars)
+        self._numbers: dict[str, int] = {}
+        self._rules: dict[Any, Rule] = {}
+
+    def add(self, scalar: Scalar) -> int:
+        self.scalars.append(scalar)
+        return len(self.scalars) - 1
+
+    def number(self, number: float) -> int:
+        """The scalar of a constant."""
+        found = self._numbers.get(number.hex())
+        if found is None:
+            found = self._numbers[number.hex()] = self.add(Number(number))
+        return found
+
+    def inputs(self, array: int, lanes: int) -> list[int]:
+        """The scalars of a new array among the arguments."""
+        first = len(self.scalars)
+        self.scalars += [Input(array, first)] * lanes
+        return list(range(first, first + lanes))
+
+    def vector(self, function: Primitive, args: Sequence[int]) -> list[int]:
+        """The components of a function of vectors to vectors."""
+        vector = Application(function, tuple(args))
+        return [self.add(Component(vector, index)) for index in range(len(args))]
+
+    def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
+        """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
+
+        Returns:
+            The adjoint of each wanted scalar; None where no root depends on it.
+        """
+        active = self._active(wanted)
+        self._sums: list[Terms | None] = [None] * len(self.scalars)
+        for root, seed in seeds:
+            self.give(root, 1.0, seed, ONE)
+        adjoints: dict[int, int] = {}
+        for number in range(len(self._sums) - 1, -1, -1):
+            scalar = self.scalars[number]
+            if type(scalar) is Component:
+                if active[number] and scalar.index == 0:
+                    self._spread_vector(number, scalar, active)
+                continue
+            terms = self._sums[number]
+            if terms is None or not active[number]:
+                continue
+            adjoint = adjoints[number] = self._total(terms)
+            self._sums[number] = None
+            if type(scalar) is Terms:
+                for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
+                    if active[x]:
+                        self.give(x, c, adjoint, y)
+                    if active[y]:
+                        self.give(y, c, x, adjoint)
+            elif type(scalar) is Application:
+                self._spread(number, scalar, adjoint, active)
+        return [adjoints.get(number) for number in wanted]
+
+    def give(self, number: int, c: float, x: int, y: int) -> None:
+        """Add c·x·y to the adjoint of a scalar."""
+        terms = self._sums[number]
+        if terms is None:
+            self._sums[number] = Terms([c], [x], [y])
+            return
+        if len(terms.cs) >= MOST_TERMS:
+            terms = self._sums[number] = Terms([1.0], [self.add(terms)], [ONE])
+        terms.append(c, x, y)
+
+    def _active(self, wanted: Sequence[int]) -> bytearray:
+        """Which scalars are made of the wanted ones."""
+        active = bytearray(len(self.scalars))
+        for number in wanted:
+            active[number] = 1
+        for number, scalar in enumerate(self.scalars):
+            if 1 in [active[operand] for operand in operands(scalar)]:
+                active[number] = 1
+        return active
+
+    def _total(self, terms: Terms) -> int:
+        is_copy = len(terms.cs) == 1 and terms.cs[0] == 1.0 and ONE in (terms.xs[0], terms.ys[0])
+        return max(terms.xs[0], terms.ys[0]) if is_copy else self.add(terms)
+
+    def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
+        """What the adjoint of an application gives to its arguments."""
+        if scalar.primitive.is_selector or give_reduction(self, number, scalar, adjoint, active):
+            return
+        constants = [each.number if type(each := self.scalars[arg]) is Number else None for arg in scalar.args]
+        wanted = tuple([bool(active[arg]) for arg in scalar.args])
+        key = scalar.primitive, wanted, *[None if each is None else each.hex() for each in constants]
+        rule = self._rules.get(key)
+        if rule is None:
+            rule = self._rules[key] = _Recorder(self).rule(scalar.primitive, constants, wanted)
+        operations, locals_ = rule
+        known = [number, *scalar.args]
+        for primitive, places in operations:
+            known.append(self.add(Application(primitive, tuple([known[o] if o >= 0 else ~o for o in places]))))
+        for place, c, local in locals_:
+            y = ONE if local is None else known[local] if local >= 0 else ~local
+            self.give(scalar.args[place], c, adjoint, y)
+
+    def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
+        """What the adjoints of all components of a vector give to its arguments."""
+        n = len(scalar.vector.args)
+        found = self._sums[first : first + n]
+        if any(found):
+            zero = self.number(0.0)
+            adjoints = [zero if terms is None else self._total(terms) for terms in found]
+            give_vector(self, range(first, first + n), scalar.vector, adjoints, active)
+
+
+class _Recorder:
+    """Runs a rule of the table once and keeps what it computes."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.operations: list[tuple[Primitive, tuple[int, ...]]] = []
+        self.n_known = 0
+
+    def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> Rule:
+        self.n_known = 1 + len(constants)
+        operands = [_Operand(self, 1 + i) if constant is None else constant for i, constant in enumerate(constants)]
+        derivatives = local_derivatives(primitive, _Operand(self, 0), operands)
+        locals_: list[tuple[int, float, int | None]] = []
+        for place, (local, is_wanted) in enumerate(zip(derivatives, wanted)):
+            if not is_wanted or (not isinstance(local, _Operand) and local == 0.0 and primitive.selects):
+                continue
+            if isinstance(local, _Operand):
+                locals_.append((place, 1.0, local.place))
+            elif isfinite(local):
+                locals_.append((place, float(local), None))
+            else:
+                locals_.append((place, 1.0, ~self.tape.number(float(local))))
+        last = max([local for _, _, local in locals_ if local is not None], default=0)
+        return self.operations[: max(0, last - len(constants))], locals_
+
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        operands = tuple(
+            [
+                arg.place if isinstance(arg, _Operand) else ~self.tape.number(to_float(arg, primitive.name))
+                for arg in args
+            ]
+        )
+        if primitive.is_selector:
+            parts = primitive.forward(*(0.0,) * len(args))
+            if isinstance(parts, tuple):
+                return tuple(self._new(part_of(primitive, part), operands) for part in range(len(parts)))
+        return self._new(primitive, operands)
+
+    def _new(self, primitive: Primitive, operands: tuple[int, ...]) -> _Operand:
+        self.operations.append((primitive, operands))
+        self.n_known += 1
+        return _Operand(self, self.n_known - 1)
+
+
+class _Operand(Symbol):
+    """A number of a rule, by its place."""
+
+    __slots__ = ("place", "recorder")
+
+    def __init__(self, recorder: _Recorder, place: int) -> None:
+        self.recorder = recorder
+        self.place = place
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        return next(arg for arg in args if isinstance(arg, _Operand)).recorder.applied(primitive, args)

@@ -1,0 +1,68 @@
+"""Programs of scalars: of the value, the gradient, Jacobian and products with the Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograd_mini.compiler.normalising import ONE, Input, Scalars
+from autograd_mini.compiler.program import Leaf, Pack
+from autograd_mini.compiler.scalars.adjoints import Tape
+from autograd_mini.compiler.scalars.executor import Result, ScalarExecutor
+
+
+def scalar_executor(
+    scalars: Scalars,
+    inputs: Sequence[Pack],
+    kind: str,
+    wanted: Sequence[int],
+    *,
+    has_batch: bool,
+    reduces: bool,
+    threads: int,
+) -> ScalarExecutor:
+    """What runs the program of that kind: "value", "gradient", "jacobian" or "product".
+
+    Args:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+        wanted: the arrays to differentiate towards; -1 for the parameters.
+        has_batch: some of them carry a batch.
+        reduces: the results are summed over it.
+
+    Raises:
+        NotImplementedError: there is no machine code for a primitive.
+    """
+    tape = Tape(scalars)
+    arrays = dict(enumerate(inputs[:-1])) | {-1: inputs[-1]}
+    members: dict[int, list[int]] = {number: [] for number in arrays}
+    for number, scalar in enumerate(tape.scalars):
+        if type(scalar) is Input:
+            members[scalar.array].append(number)
+    seeds: list[Pack] = []
+
+    def seed(lanes: int) -> list[int]:
+        """The scalars of a new array of seeds."""
+        seeds.append(Pack(lanes, True, Leaf("seed", len(seeds), "seed")))
+        arrays[len(arrays)] = seeds[-1]
+        return tape.inputs(len(arrays) - 1, lanes)
+
+    targets = [members[array] for array in wanted]
+    flat = [number for target in targets for number in target]
+    adjoints: list[int | None] = []
+    if kind == "jacobian":
+        adjoints = tape.reverse(list(zip(scalars.outputs, seed(len(scalars.outputs)))), flat)
+    elif kind != "value":
+        adjoints = tape.reverse([(output, ONE) for output in scalars.outputs], flat)
+    if kind == "product":  # the gradient of the gradient's product with a direction
+        directions = [number for target in targets for number in seed(len(target))]
+        adjoints = tape.reverse([(a, d) for a, d in zip(adjoints, directions) if a is not None], flat)
+    is_summed = has_batch and reduces
+    results = {"value": Result(scalars.outputs, is_summed)}
+    if scalars.guards:
+        results["guards"] = Result(scalars.guards, False)
+    rest = iter(adjoints)
+    for array, target in zip(wanted, targets) if kind != "value" else ():
+        found = [next(rest) for _ in target]
+        if any(each is not None for each in found):
+            numbers = [tape.number(0.0) if each is None else each for each in found]
+            results[f"adjoint {array}"] = Result(numbers, is_summed and not arrays[array].batched)
+    return ScalarExecutor(tape, arrays, seeds, results, threads)

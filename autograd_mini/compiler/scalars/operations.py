@@ -1,0 +1,178 @@
+"""Operations: scalars in the order in which they are computed, each as a form of code and the scalars it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from autograd_mini.compiler.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
+from autograd_mini.primitives import Primitive
+
+LONGEST_SUM = 16
+"""A sum of more terms is computed by several operations."""
+
+MOST_LITERALS = 64
+"""If a program has more different constants, the code reads them from memory, so that it repeats itself more."""
+
+PLAIN = {1.0, -1.0}
+"""Constants that are always written into the code."""
+
+Literal = float | None
+"""An operand that is written into the code; None for one that is read."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Σ c·x·y; each term its factors."""
+
+    terms: tuple[tuple[Literal, ...], ...]
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A primitive of its operands; a function of vectors has as many results as operands."""
+
+    primitive: Primitive
+    args: tuple[Literal, ...]
+    is_vector: bool = False
+
+
+Head = Sum | Apply
+
+
+def _sum_of(cs: tuple[float, ...], counts: tuple[int, ...], is_first: bool) -> Sum:
+    """The sum of products of so many scalars, and of one scalar before them."""
+    terms = [(() if c == 1.0 else (c,)) + (None,) * count for c, count in zip(cs, counts)]
+    return Sum(tuple(terms if is_first else [(None,), *terms]))
+
+
+class Operation(NamedTuple):
+    """What gives some scalars: `head` by number, and the scalars it reads."""
+
+    results: tuple[int, ...]
+    head: int
+    reads: tuple[int, ...]
+    size: int
+
+
+class Operations:
+    """The operations that compute the wanted scalars.
+
+    Attributes:
+        sequence: the operations in an order in which operands come first.
+        heads: their forms.
+        constants: the numbers of scalars that the code reads from memory.
+    """
+
+    def __init__(self, scalars: Sequence[Scalar], wanted: Sequence[int], *, most_literals: int = MOST_LITERALS) -> None:
+        self.sequence: list[Operation] = []
+        self.heads: list[Head] = []
+        self.constants: dict[int, float] = {}
+        self._head_of: dict[Any, int] = {}
+        self._scalars = scalars
+        self._fresh = len(scalars)
+        self._row_of_constant: dict[float, int] = {}
+        is_alive = alive(scalars, wanted)
+        literals = _constants(scalars, is_alive)
+        self._literals = literals if len(literals) <= most_literals else PLAIN
+        numbers = {number: scalar.number for number, scalar in enumerate(scalars) if type(scalar) is Number}
+        self._literal_of = {number: each for number, each in numbers.items() if each in self._literals}
+        self._numbers = numbers.keys() - {ONE}
+        vectors: set[Application] = set()
+        for number, scalar in enumerate(scalars):
+            if not is_alive[number]:
+                continue
+            if type(scalar) is Terms:
+                self._sum((number,), scalar)
+            elif type(scalar) is Application:
+                self._apply((number,), scalar.primitive, scalar.args, is_vector=False)
+            elif type(scalar) is Component and scalar.vector not in vectors:
+                vectors.add(scalar.vector)
+                first, vector = number - scalar.index, scalar.vector
+                self._apply(
+                    tuple(range(first, first + len(vector.args))), vector.primitive, vector.args, is_vector=True
+                )
+            elif type(scalar) is Number and number not in self._literal_of:
+                self.constants[number] = scalar.number
+
+    def constants_among(self, wanted: Sequence[int]) -> dict[int, float]:
+        """The constants to be put into memory: those that the code reads there, and those of the wanted scalars."""
+        chosen = [(number, self._scalars[number]) for number in wanted]
+        return {**self.constants, **{number: each.number for number, each in chosen if isinstance(each, Number)}}
+
+    def _add(self, results: tuple[int, ...], key: Any, make: Any, reads: list[int], size: int) -> None:
+        head = self._head_of.get(key)
+        if head is None:
+            head = self._head_of[key] = len(self.heads)
+            self.heads.append(make())
+        self.sequence.append(Operation(results, head, tuple(reads), size))
+
+    def _apply(self, results: tuple[int, ...], primitive: Primitive, args: Sequence[int], *, is_vector: bool) -> None:
+        literals = tuple([self._literal_of.get(arg) for arg in args])
+        reads = [arg for arg, literal in zip(args, literals) if literal is None]
+        key = primitive, *[literal if literal is None else literal.hex() for literal in literals]
+        self._add(results, key, lambda: Apply(primitive, literals, is_vector), reads, 4 * len(results))
+
+    def _sum(self, results: tuple[int, ...], terms: Terms) -> None:
+        """A sum; a long one as a chain of short ones."""
+        total: int | None = None
+        n = len(terms.cs)
+        for start in range(0, max(n, 1), LONGEST_SUM):
+            stop = start + LONGEST_SUM
+            if stop < n:
+                total_before, total = total, self._fresh
+                self._fresh += 1
+                self._piece((total,), terms, start, stop, total_before)
+            else:
+                self._piece(results, terms, start, stop, total)
+
+    def _piece(self, results: tuple[int, ...], terms: Terms, start: int, stop: int, before: int | None) -> None:
+        cs, xs, ys = terms.cs[start:stop], terms.xs[start:stop], terms.ys[start:stop]
+        reads: list[int] = [] if before is None else [before]
+        if self._literals.issuperset(cs) and self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):
+            counts = tuple([(x != ONE) + (y != ONE) for x, y in zip(xs, ys)])
+            reads += [factor for term in zip(xs, ys) for factor in term if factor != ONE]
+            key = tuple(cs), counts, before is None
+            self._add(results, key, lambda: _sum_of(*key), reads, len(cs))
+            return
+        factors: list[tuple[Literal, ...]] = [] if before is None else [(None,)]
+        for c, x, y in zip(cs, xs, ys):
+            term: list[Literal] = []
+            if c in self._literals:
+                if c != 1.0:
+                    term.append(c)
+            else:
+                term.append(None)
+                reads.append(self._constant(c))
+            for factor in (x, y):
+                literal = self._literal_of.get(factor)
+                if literal is None:
+                    term.append(None)
+                    reads.append(factor)
+                elif literal != 1.0:
+                    term.append(literal)
+            factors.append(tuple(term))
+        form = tuple(factors)
+        self._add(results, form, lambda: Sum(form), reads, len(form))
+
+    def _constant(self, number: float) -> int:
+        """What the code reads for a constant that is no scalar."""
+        found = self._row_of_constant.get(number)
+        if found is None:
+            found = self._row_of_constant[number] = self._fresh
+            self.constants[found] = number
+            self._fresh += 1
+        return found
+
+
+def _constants(scalars: Sequence[Scalar], is_alive: bytearray) -> set[float]:
+    """All different constants."""
+    found = set(PLAIN)
+    for number, scalar in enumerate(scalars):
+        if is_alive[number]:
+            if type(scalar) is Number:
+                found.add(scalar.number)
+            elif type(scalar) is Terms:
+                found.update(scalar.cs)
+    return found

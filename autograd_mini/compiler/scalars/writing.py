@@ -1,0 +1,84 @@
+"""Writing: a chunk as a function in assembly, by the emissions of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autograd_mini.compiler.machine.cells import Assembly, Cell, emit
+from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
+from autograd_mini.compiler.scalars.chunking import Form
+from autograd_mini.compiler.scalars.operations import Head, Literal, Sum
+from autograd_mini.compiler.tracing import Part
+
+
+def write(form: Form, heads: Sequence[Head], width: int) -> str:
+    """The function of a chunk: `p` points to the rows it reads and then to those it writes; it works on the columns
+    from `b` to `e`.
+
+    Raises:
+        NotImplementedError: there is no emission for a primitive.
+    """
+    asm = Assembly(width)
+    reads: dict[int, Cell] = {}
+    results: list[Cell] = []
+    for head, *operands in form.steps:
+        args = []
+        for operand in operands:
+            if operand < 0 and ~operand not in reads:  # not sooner, so that few are alive at a time
+                reads[~operand] = asm.define(f"load {asm.type}, ptr {_address(asm, ~operand)}, align 8")
+            args.append(results[operand] if operand >= 0 else reads[~operand])
+        results += _computed(asm, heads[head], args)
+    for row, result in enumerate(form.writes, form.n_reads):
+        asm.line(f"store {asm.type} {results[result].name}, ptr {_address(asm, row)}, align 8")
+    return "\n".join(
+        [
+            "define void @BODY(ptr %p, ptr %ld, i64 %b, i64 %e) {",
+            "entry:",
+            "  br label %loop",
+            "loop:",
+            "  %i = phi i64 [ %b, %entry ], [ %i1, %loop ]",
+            *asm.lines,
+            f"  %i1 = add i64 %i, {width}",
+            "  %on = icmp slt i64 %i1, %e",
+            "  br i1 %on, label %loop, label %done",
+            "done:",
+            "  ret void",
+            "}",
+            *sorted(asm.declarations),
+        ]
+    )
+
+
+def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
+    rest = iter(cells)
+    if isinstance(head, Sum):
+        total: Any = None
+        for term in head.terms:
+            product: Any = None
+            for factor in reversed([_operand(literal, rest) for literal in term]):
+                product = factor if product is None else factor * product
+            product = 1.0 if product is None else product
+            total = product if total is None else total + product
+        return [asm.cell(0.0 if total is None else total)]
+    args = [_operand(literal, rest) for literal in head.args]
+    primitive = head.primitive
+    if head.is_vector:
+        function = VECTORS[primitive.base.name]
+        return function([asm.cell(arg) for arg in args], primitive.options.get("empty", float("nan")))
+    if isinstance(primitive, Part):
+        return [asm.cell(emit(primitive.whole, args)[primitive.part])]
+    reduction = REDUCTIONS.get(primitive.name) if primitive.arity is None else None
+    return [reduction(*map(asm.cell, args)) if reduction else asm.cell(emit(primitive, args))]
+
+
+def _operand(literal: Literal, cells: Any) -> Any:
+    return next(cells) if literal is None else literal
+
+
+def _address(asm: Assembly, row: int) -> str:
+    place, pointer, name = asm.name(), asm.name(), asm.name()
+    asm.line(f"{place} = getelementptr ptr, ptr %p, i64 {row}")
+    asm.line(f"{pointer} = load ptr, ptr {place}")
+    asm.line(f"{name} = getelementptr double, ptr {pointer}, i64 %i")
+    return name

@@ -1,0 +1,67 @@
+"""Chunks cover the sequence, read what was written, and repeat where it does."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
+from autograd_mini.compiler.scalars.operations import Operation
+
+INPUTS = 3
+
+
+def sequence(draw, n):
+    """Operations whose head says how many numbers they read."""
+    made = []
+    for number in range(INPUTS, INPUTS + n):
+        reads = draw(st.lists(st.integers(max(0, number - 30), number - 1), min_size=1, max_size=3))
+        made.append(Operation((number,), len(reads), tuple(reads), draw(st.sampled_from([1, 4, 200]))))
+    return made
+
+
+def value(head, args):
+    """Any function that tells its operands apart."""
+    return hash((head, *args))
+
+
+@st.composite
+def sequences(draw):
+    return sequence(draw, draw(st.integers(1, 120)))
+
+
+@given(sequences(), st.sampled_from([1, 7, LARGEST]), st.data())
+def test_chunks_compute_what_the_operations_do(operations, largest, data):
+    expected = {number: ("input", number) for number in range(INPUTS)}
+    for operation in operations:
+        expected[operation.results[0]] = value(operation.head, [expected[number] for number in operation.reads])
+    kept = data.draw(st.lists(st.sampled_from(sorted(expected)), min_size=1, max_size=4))
+    chunks = Chunks(operations, {number: number for number in range(INPUTS)}, kept, largest)
+    memory = {number: ("input", number) for number in range(INPUTS)}
+    for chunk in chunks.chunks:
+        form = chunks.forms[chunk.form]
+        assert len(chunk.rows) == form.n_reads + len(form.writes)
+        results = []
+        for head, *operands in form.steps:
+            args = [results[o] if o >= 0 else memory[chunk.rows[~o]] for o in operands]
+            results.append(value(head, args))
+        for row, result in zip(chunk.rows[form.n_reads :], form.writes):
+            memory[row] = results[result]
+    assert [memory[chunks.row_of[number]] for number in kept] == [expected[number] for number in kept]
+    assert max(memory) < chunks.n_rows
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.integers(0, 20))
+def test_what_repeats_itself_shares_its_form(period, ahead):
+    """However long it goes on, and whatever comes before it."""
+    heads = [100 + i for i in range(ahead)] + period * 200
+    operations = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads)]
+    longer = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads + period * 200)]
+    few, many = (Chunks(each, {0: 0}, [len(each)]) for each in (operations, longer))
+    assert len(many.chunks) > len(few.chunks)
+    assert len(many.forms) <= len(few.forms) + 2  # but for the end, cut elsewhere
+
+
+def test_memory_is_used_again():
+    """A chain needs no more than what a chunk passes on."""
+    chain = [Operation((n + 1,), 0, (n,), 1) for n in range(5000)]
+    chunks = Chunks(chain, {0: 0}, [5000])
+    assert chunks.n_rows <= 4
