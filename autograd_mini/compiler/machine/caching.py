@@ -1,0 +1,84 @@
+"""Kernels kept on disk, as text: LLVM's optimised assembly, which is verified and compiled to machine code anew.
+
+A file is used only if it is whole, was made for this text, host and version of LLVM, and calls nothing that the text
+itself does not call. Any other file is ignored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from autograd_mini.compiler.machine.libraries import binding
+from autograd_mini.files import write_whole
+
+HEADER = "; autograd_mini kernel"
+FORM = 1
+"""Counts the changes of what stands in these files."""
+
+FUNCTION = re.compile(r"^define void @BODY\([^)]*\)", re.MULTILINE)
+CALLED = re.compile(r"@[\w.$\"-]+")
+
+
+def host() -> tuple[str, str, str]:
+    """What machine code depends on: the version of LLVM, the processor and its features."""
+    llvm = binding()
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return version, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+class KernelCache:
+    """Optimised kernels in a folder, which is made if it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise type(error)(
+                f"cache must be a folder for kernels, and {os.fspath(folder)!r} cannot be made one ({error.strerror})"
+            ) from None
+
+    def get(self, text: str) -> str | None:
+        """The optimised form of a kernel's text; None if there is none that can be trusted."""
+        try:
+            kept = self._path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        first, _, optimised = kept.partition("\n")
+        return optimised if first == _header(optimised) and _is_harmless(optimised, text) else None
+
+    def put(self, text: str, optimised: str) -> None:
+        """Keep the optimised form of a kernel's text; if there is no room for it, it is made again next time."""
+        with contextlib.suppress(OSError):
+            write_whole(self._path(text), f"{_header(optimised)}\n{optimised}".encode())
+
+    def _path(self, text: str) -> Path:
+        key = "\0".join([str(FORM), *host(), text])
+        return self.folder / f"{sha256(key.encode()).hexdigest()}.ll"
+
+
+def _header(optimised: str) -> str:
+    return f"{HEADER} {sha256(optimised.encode()).hexdigest()}"
+
+
+def _is_harmless(optimised: str, text: str) -> bool:
+    """Whether it is one function like that of the text, which calls nothing else."""
+    if not FUNCTION.search(optimised) or re.search(r"\basm\b", optimised):
+        return False
+    try:
+        module: Any = binding().parse_assembly(optimised)
+        module.verify()
+    except RuntimeError:
+        return False
+    allowed = set(CALLED.findall(text))
+    named = [*module.functions, *module.global_variables]
+    return all(f"@{each.name}" in allowed or each.name.startswith("llvm.") for each in named)
