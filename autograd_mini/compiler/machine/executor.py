@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy
 
@@ -11,9 +11,9 @@ from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.isolating import isolate
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
-from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD, KernelStep, ProductStep, Step, numpy_step
+from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD, GatherStep, KernelStep, ProductStep, Step, numpy_step
 from autograd_mini.compiler.numpy_executor import Gather, Values
-from autograd_mini.compiler.program import Floats, Leaf, Pack, Program, parents
+from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, parents
 
 CACHE = 2**22
 """Bytes that should hold what a program computes for the columns that go through it at a time."""
@@ -50,6 +50,7 @@ class MachineExecutor:
         }
         needed = {reference.pack for references in inner.results.values() for reference in references}
         self.steps: list[Step] = []
+        self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
         self.fresh: list[int] = []  # places of results that kernels write to memory made for the call
         for run in schedule(self, inner):
             if isinstance(run, Pack):
@@ -71,6 +72,23 @@ class MachineExecutor:
         n_lanes = sum(pack.lanes for pack in self.packs if pack in self.varying)
         self.tile = max(2, CACHE // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
         self._memory = threading.local()
+
+    def rows(self, pack: Pack, index: Index) -> Callable[[Values], Floats]:
+        """What gives these rows of a pack to a matrix product; a step before it does the copying, if that is needed."""
+        gather, place = Gather(index), self.place[pack]
+        if not gather.copies or gather.absent is not None or not self.is_batched or pack not in self.varying:
+            return lambda values: gather(values[place])
+        key = pack, index.tobytes(), index.shape
+        if key not in self._gathered:
+            self._gathered[key] = len(self.packs) + len(self._gathered)
+            self.steps.append(GatherStep(pack, place, self._gathered[key], gather))
+        number = self._gathered[key]
+        return lambda values: values[number].reshape(*index.shape, -1)
+
+    @property
+    def n_places(self) -> int:
+        """How many arrays there are."""
+        return len(self.packs) + len(self._gathered)
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
@@ -154,7 +172,7 @@ class _Frame:
 
     def __init__(self, executor: MachineExecutor, n: int) -> None:
         self.n = n
-        self.values: Values = [None] * len(executor.packs)
+        self.values: Values = [None] * executor.n_places
         for pack, numbers in executor.numbers.items():
             self.values[executor.place[pack]] = numbers[:, None]
         self.states = [step.prepare(self.values, n) for step in executor.steps]

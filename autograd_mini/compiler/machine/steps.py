@@ -66,6 +66,25 @@ class NumpyStep:
         values[self.number] = self.compute(values, n)
 
 
+class GatherStep:
+    """Rows of an array for matrix products, into memory that is kept; steps that want the same rows share them."""
+
+    writes: Sequence[int] = ()
+
+    def __init__(self, source: Pack, place: int, number: int, gather: Gather) -> None:
+        self.packs = [source]
+        self.place, self.number, self.gather = place, number, gather
+
+    def prepare(self, values: Values, n: int) -> Floats:
+        return numpy.empty((len(self.gather.rows), n))
+
+    def run(self, values: Values, out: Floats, n: int) -> None:
+        array = values[self.place]
+        if n > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
+            array = values[self.place] = numpy.ascontiguousarray(array)
+        values[self.number] = numpy.take(array, self.gather.rows, axis=0, out=out, mode="clip")
+
+
 class ProductStep:
     """A matrix product, by BLAS into memory that is kept."""
 
@@ -78,11 +97,11 @@ class ProductStep:
         assert block.b is not None
         assert isinstance(block.coefficient, float)
         self.writes: Sequence[int] = (executor.place[pack],)
-        self.a, self.b = executor.place[segment.a], executor.place[segment.b]
-        self.gather_a, self.gather_b = Gather(block.a), Gather(block.b)
-        self.coefficient = block.coefficient
         self.shape = block.lane.shape
         self.sums_batch = sums_batch
+        self.a = executor.rows(segment.a, block.a)
+        self.b = executor.rows(segment.b, block.b.swapaxes(1, 2) if sums_batch else block.b)
+        self.coefficient = block.coefficient
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
@@ -95,17 +114,12 @@ class ProductStep:
         return rows.reshape(g, h, width)
 
     def run(self, values: Values, out: Floats, n: int) -> None:
-        for place, gather in ((self.a, self.gather_a), (self.b, self.gather_b)):
-            if gather.copies and n > 1 and values[place].strides[1] != 8:  # an input, whose rows are copied faster so
-                values[place] = numpy.ascontiguousarray(values[place])
-        a, b = self.gather_a(values[self.a]), self.gather_b(values[self.b])
-        g, h, k, _ = a.shape
-        s = b.shape[2]
+        a, b = self.a(values), self.b(values)
+        g, h, s = self.shape
         if self.sums_batch:
-            b = b.swapaxes(1, 2).reshape(g, s, k * n).swapaxes(1, 2)
-            numpy.matmul(a.reshape(g, h, k * n), b, out=out)
+            numpy.matmul(a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2), out=out)
         else:
-            numpy.matmul(a[..., 0], b.reshape(g, k, s * n), out=out)
+            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], s * n), out=out)
         if self.coefficient != 1.0:
             out *= self.coefficient
 
