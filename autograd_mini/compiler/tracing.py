@@ -72,7 +72,7 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             result = f(*nest)
         leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
         outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
-        order = topological_order(*outputs, *[guard.node for guard in tracer.guards])
+        order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
         known = {value for values in inputs for value in values}
         parameters = [node for node in order if not node.parents and not node.is_constant and node not in known]
         is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
@@ -82,6 +82,35 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
                 "its result from the Values it is given, with operators and functions of autograd_mini"
             )
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
+
+
+def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
+    """All nodes that the roots are made of in a topological order: that in which the function made them, so that the
+    neurons of a layer come one after the other; what was there before comes where it is used first."""
+    alive = set(roots)
+    for node in reversed(recorded):
+        if node in alive:
+            alive.update(node.parents)
+    order: list[Value] = []
+    seen: set[Value] = set()
+
+    def add(node: Value) -> None:
+        """The node, and whatever it is made of that is not there yet."""
+        if node not in seen:
+            fresh = [each for each in topological_order(node) if each not in seen] if node.parents else [node]
+            order.extend(fresh)
+            seen.update(fresh)
+
+    for node in recorded:
+        if node in alive:
+            if not seen.issuperset(node.parents):
+                for parent in node.parents:
+                    add(parent)
+            order.append(node)
+            seen.add(node)
+    for root in roots:
+        add(root)
+    return order
 
 
 @contextmanager
@@ -129,6 +158,10 @@ class _Tracer(Observer):
     def __init__(self, name: str) -> None:
         self.name = name
         self.guards: list[Guard] = []
+        self.recorded: list[Value] = []
+
+    def node_recorded(self, node: Value) -> None:
+        self.recorded.append(node)
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
         return primitive(x, y)
