@@ -21,7 +21,7 @@ from autograd_mini.compiler.program import (
     is_product,
 )
 
-SMALL_PRODUCT = 512
+SMALL_PRODUCT = 256
 """A product of fewer multiplications an example is not worth a call of BLAS."""
 
 
