@@ -24,10 +24,10 @@ plt.rcParams.update({"font.size": 15, "axes.titlesize": 16, "lines.linewidth": 2
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 
 
-def parse_arguments(description: str, *, can_compile: bool = False) -> argparse.Namespace:
+def parse_arguments(description: str, *, can_compile: bool = False, out: Path = Path("out")) -> argparse.Namespace:
     """The options that every demo has, and `--compiled` where training can be compiled."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out/)")
+    parser.add_argument("--out", type=Path, default=out, help="folder for the pictures (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="work for a few seconds only")
     if can_compile:
         parser.add_argument("--compiled", action="store_true", help="train by compiled functions, in seconds")
