@@ -70,7 +70,7 @@ def make_non_digits(kind, n: int, examples: list[Example], random: Random) -> li
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     random = Random(849)
     training, held_out = digits()
     epochs, n_each = 15, 400

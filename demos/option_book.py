@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, GREEN, ORANGE, PURPLE, parse_arguments, save_figure
+from common import BLUE, GREEN, ORANGE, PURPLE, parse_arguments, save_figure, seconds_of
 from scipy.special import ndtr
 
 from autograd_mini import compile, erfc, exp, hvp, log, sqrt, value_and_grad
@@ -94,17 +94,6 @@ def draw_book(n: int, seed: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     volatility = 0.2 + 0.15 * np.log(strike / SPOT) ** 2 - 0.05 * np.log(strike / SPOT)
     contracts = np.full(n, SPOT), volatility, np.full(n, 0.03), years, strike, random.choice([-1.0, 1.0], n)
     return contracts, random.integers(-10, 8, n, endpoint=True)
-
-
-def seconds_of(function, repeats: int) -> float:
-    """The median of several runs, after a first one."""
-    function()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times))
 
 
 def eager_seconds(contracts, n: int) -> float:
@@ -179,7 +168,7 @@ def draw_risk(contracts, held, greeks: Greeks, path: Path) -> None:
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     n_contracts, n_eager, repeats = (100_000, 40, 3) if arguments.quick else (100_000, 500, 15)
     contracts, held = draw_book(n_contracts, seed=849)
 

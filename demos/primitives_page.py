@@ -296,7 +296,7 @@ def small_svg(figure) -> bytes:
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0], out=FOLDER)
+    arguments = parse_arguments(__doc__, out=FOLDER)
     write_whole(arguments.out / "primitives.md", page().encode())
     for family, rows in families().items():
         name = family.__name__.rpartition(".")[2]

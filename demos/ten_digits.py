@@ -23,7 +23,7 @@ CLASSES = [str(digit) for digit in range(10)]
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0], can_compile=True)
+    arguments = parse_arguments(__doc__, can_compile=True)
     training, held_out = digits()
     epochs = 15
     if arguments.quick:
