@@ -70,7 +70,7 @@ def main():
     draw_layers([np.array(w)[:, 1:] for w in matrices], captions, titles, arguments.out / "forward_pass.png")
     draw(outputs[0], parameters=model.parameters()).save(arguments.out / "forward_graph.svg")
     print(f"pictures in {arguments.out}/: forward_pass.png, forward_graph.svg (all that Y₁ was computed from)")
-    if not difference < 1e-15:
+    if not difference < 1e-14:
         sys.exit("the sums and the graph differ")
 
 

@@ -105,7 +105,7 @@ def main():
     curvatures = np.linalg.eigvalsh(hessian(loss, 0)(list(START), examples))
     limit = 2.0 / curvatures[-1]
     xs, ds = np.array(examples).T
-    best = np.linalg.lstsq(np.stack([np.ones_like(xs), xs], axis=1), ds)[0]
+    best = np.linalg.lstsq(np.stack([np.ones_like(xs), xs], axis=1), ds, rcond=None)[0]
     least = loss(best.tolist(), examples)
     print(f"Loss(W) = 1/T Σ ½ (w₀ + w₁ x - d)², T = {len(examples)}; ", end="")
     print(f"the eigenvalues λ of ∂²Loss/∂w² are {curvatures[0]:.4f} and {curvatures[1]:.4f}")

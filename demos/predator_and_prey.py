@@ -73,16 +73,15 @@ def make_counts(years: int, seed: int) -> np.ndarray:
 
 
 def fit(compiled, counts):
-    """The most likely parameters and their covariance. The search is in units of the start: all parameters then are
-    of one size."""
-    unit = np.array(START)
+    """The most likely parameters and their covariance. The search goes over logarithms, so that none is negative."""
 
-    def value_and_gradient(p):
-        value, gradient = compiled.value_and_grad(p * unit, counts)
-        return value, gradient * unit
+    def value_and_gradient(logarithms):
+        p = np.exp(logarithms)
+        value, gradient = compiled.value_and_grad(p, counts)
+        return value, gradient * p
 
-    found = minimize(value_and_gradient, np.ones(len(unit)), jac=True, method="BFGS")
-    p = found.x * unit
+    found = minimize(value_and_gradient, np.log(START), jac=True, method="BFGS")
+    p = np.exp(found.x)
     return p, np.linalg.inv(compiled.hessian(p, counts)), found
 
 

@@ -27,7 +27,7 @@ def main():
     training, held_out = digits()
     epochs = 15
     if arguments.quick:
-        training, epochs = training[:400], 5
+        training, epochs = training[:250], 4
     model = MLP(64, [48, 10], activation="tanh", output="softmax", random=1)
     print(f"{len(training)} training images, {len(model.parameters())} weights: {model}")
 

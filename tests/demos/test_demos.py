@@ -3,6 +3,7 @@
 That every demo runs through, in its quick form, is checked where they are run one by one.
 """
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -268,3 +269,10 @@ def test_a_place_of_the_gpt_knows_only_what_came_before_it():
     ours, theirs = (gpt.logits(w, letters) for letters in (first, second))
     assert [[z.data for z in zs] for zs in ours[:same]] == [[z.data for z in zs] for zs in theirs[:same]]
     assert ours[same][0].data != theirs[same][0].data
+
+
+def test_the_table_of_contents_names_every_script_and_nothing_else():
+    contents = (ROOT / "demos" / "README.md").read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", contents)
+    assert [link for link in links if not (ROOT / "demos" / link).exists()] == []
+    assert {path.name for path in (ROOT / "demos").glob("*.py")} == {link for link in links if link.endswith(".py")}
