@@ -41,7 +41,6 @@ FOLDER = Path(__file__).parent / "docs"
 # Each after those it imports from, so that the first to hold a row has declared it.
 FAMILIES = (arithmetic, exponential, trigonometric, piecewise, special, activations, reductions)
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-N_SHOWN = 3  # arguments of an operation on any number of them
 COLUMNS = 5
 POINTS = 240  # none of them at 0; matplotlib thins out curves of 128 or more
 HELPERS = {name: row.doc for name, row in TABLE.auxiliary.items()} | {
@@ -163,11 +162,16 @@ def parameters_of(function):
 
 def sample_of(row: Primitive) -> list[float]:
     """A point within the domain."""
-    places = zip(row.domain if row.arity else row.domain * len(names_of(row)), (0.5, 1.5, -0.5, 2.0))
-    return [
-        place if low == -inf else low + abs(place) if high == inf else (low + high) / 2 + 0.1 * (high - low) * place
-        for (low, high), place in places
-    ]
+    intervals = row.domain if row.arity else row.domain * len(names_of(row))
+    return [within(interval, place) for interval, place in zip(intervals, (0.5, 1.5, -0.5, 2.0))]
+
+
+def within(interval: tuple[float, float], place: float) -> float:
+    """`place` itself, moved into the interval where that has bounds."""
+    low, high = interval
+    if low == -inf:
+        return place
+    return low + abs(place) if high == inf else (low + high) / 2 + 0.1 * (high - low) * place
 
 
 def derivatives_of(row: Primitive) -> dict[str, Symbol]:
@@ -236,7 +240,7 @@ def page() -> str:
             cells = code(call_of(row)), row.doc.replace("|", "\\|"), derivative_text(row), domain_text(row), row.policy
             parts.append(f"| {' | '.join(cells)} |".replace("  ", " "))
         parts.append("")
-    used = set(re.findall(r"\w+", " ".join(derivative_text(row) for row in TABLE.values())))
+    used = set(re.findall(r"\w+", " ".join(derivative_text(row) for rows in families().values() for row in rows)))
     parts.append("## What the derivatives call by name\n\n| name | meaning |\n|---|---|")
     parts += [f"| `{name}` | {doc} |" for name, doc in HELPERS.items() if name in used]
     return "\n".join(parts) + "\n"
