@@ -75,8 +75,9 @@ def applied(operation: Primitive, operands: Sequence[Text]) -> Text:
     if name == "square":
         return Text(f"{operands[0].within(ATOM)}²", POWER)
     if name == "sqrt":
-        radicand = operands[0].text
-        return Text(f"√{radicand}" if PLAIN_NAME.fullmatch(radicand) else f"√({radicand})", POWER)
+        radicand, precedence = operands[0]
+        bare = precedence == ATOM and PLAIN_NAME.fullmatch(radicand)  # x² is a word to a regular expression
+        return Text(f"√{radicand}" if bare else f"√({radicand})", POWER)
     if name == "pow":
         base, exponent = operands
         if exponent.text.isdecimal():

@@ -82,6 +82,7 @@ def test_deep_and_shared_graphs():
         (lambda x, y, z: x * -y, "x·(-y)"),
         (lambda x, y, z: x + -2.5, "x + (-2.5)"),
         (lambda x, y, z: f.sqrt(x) + f.sqrt(x + y), "√x + √(x + y)"),
+        (lambda x, y, z: f.sqrt(x**2) + f.sqrt(f.square(y)), "√(x²) + √(y²)"),
         (lambda x, y, z: f.square(x + y), "(x + y)²"),
         (lambda x, y, z: f.reciprocal(x) + y * f.reciprocal(y + z), "1/x + y·(1/(y + z))"),
         (lambda x, y, z: abs(x - y), "|x - y|"),
