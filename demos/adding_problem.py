@@ -63,7 +63,7 @@ def draw_predictions(answers, examples, path: Path) -> None:
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     n_training, epochs = (160, 3) if arguments.quick else (480, 25)
     random = Random(849)
     training = [draw_example(random) for _ in range(n_training)]

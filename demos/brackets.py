@@ -108,7 +108,7 @@ def draw_answers(model: Judge, texts, path: Path) -> None:
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     n_each, epochs, n_held_out = (8, 3, 10) if arguments.quick else (100, 15, 50)
     random = Random(849)
     training = draw_examples(random, n_each, TRAINED_LENGTHS)

@@ -107,7 +107,7 @@ def sample(next_logits, random: Random) -> str:
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     n_training, batch, steps, n_samples = (100, 8, 40, 2) if arguments.quick else (700, 32, 2000, 20)
     random = Random(7)
     texts = random.sample(TEXTS, n_training + 100)

@@ -3,6 +3,8 @@
 A derivative written by hand, a primitive of one's own, and a PyTorch or JAX function where one of these is installed.
 The first two have a fault planted in one version of them; the check shows what is wrong, where, and how surely.
 
+    f'(x) ≈ (f(x + h) - f(x - h)) / 2h, extrapolated to h = 0, with an estimate of what is still missing
+
     python demos/check_your_gradients.py [--out FOLDER] [--quick]
 """
 
@@ -88,7 +90,7 @@ def check(what, *arguments, **options):
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     generator = random.Random(1)
     results = {}
     with timed("all checks"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,10 +26,16 @@ plt.rcParams.update({"font.size": 15, "axes.titlesize": 16, "lines.linewidth": 2
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 
 
-def parse_arguments(description: str, *, can_compile: bool = False) -> argparse.Namespace:
-    """The options that every demo has, and `--compiled` where training can be compiled."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out/)")
+def parse_arguments(doc: str, *, can_compile: bool = False, out: Path = Path("out")) -> argparse.Namespace:
+    """The options that every demo has, and `--compiled` where training can be compiled; prints the demo's formulas.
+
+    Args:
+        doc: what the demo says of itself: a first line, and somewhere its formulas, indented.
+        can_compile: whether there is `--compiled`.
+        out: where the pictures go if `--out` is not given.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=out, help="folder for the pictures (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="work for a few seconds only")
     if can_compile:
         parser.add_argument("--compiled", action="store_true", help="train by compiled functions, in seconds")
@@ -36,6 +44,7 @@ def parse_arguments(description: str, *, can_compile: bool = False) -> argparse.
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"cannot make the folder {str(arguments.out)!r}: {error.strerror}; give another with --out")
+    print("\n".join(line for line in doc.splitlines() if re.match(r"    (?!python )\S", line)), end="\n\n")
     return arguments
 
 
@@ -46,6 +55,17 @@ def timed(what: str) -> Iterator[None]:
     yield
     seconds, of_process = time.perf_counter() - begin, time.process_time() - begin_process
     print(f"{what}: {seconds:.1f} s, {of_process:.1f} s of them computing")
+
+
+def seconds_of(function: Callable[[], object], repeats: int) -> float:
+    """The median of several runs, after a first one."""
+    function()
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
 
 
 def save_figure(figure: plt.Figure, path: Path) -> None:

@@ -3,13 +3,8 @@
     convex       f(x) = |x - 1| + ½ max(0, x)      kinks at 0 and at 1, where its minimum ½ is
     non-convex   g(x) = |x² - 1| + 0.3 x           kinks at -1 and 1, each the bottom of a basin
 
-At a kink a subgradient v takes the place of the derivative (lecture: "The subgradient"):
-
-    f(x) - f(x₀) ≥ v (x - x₀) for all x
-
-which "is guaranteed to exist only for convex functions": the script counts where it holds, with v from `grad`. Then it
-descends, x ← x - η v, "until Loss has converged". Next to a kink v does not become small, so that a constant η ends up
-hopping to and fro; η_t = η/(t + 1) settles.
+At a kink `grad` gives a subgradient v (see subgradients.py), and descent goes x ← x - η v "until Loss has converged".
+Next to a kink v does not become small, so that a constant η ends up hopping to and fro; η_t = η/(t + 1) settles.
 
     python demos/convergence.py [--out FOLDER] [--quick]
 """
@@ -21,23 +16,13 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from common import BLUE, GREEN, ORANGE, PURPLE, parse_arguments, save_figure
+from subgradients import convex, non_convex
 
-from autograd_mini import Value, grad, relu
+from autograd_mini import Value
 from autograd_mini.optim import SGD, StepDecay
 
 PATIENCE = 50
 TOLERANCE = 1e-3
-GRID = [i / 20 for i in range(-60, 61)]  # holds all kinks exactly
-
-
-def convex(x):
-    """Its minimum is ½, at the kink x = 1."""
-    return abs(x - 1) + 0.5 * relu(x)
-
-
-def non_convex(x):
-    """Its least value -0.3 is at the kink x = -1; the kink x = 1, at 0.3, is a local minimum only."""
-    return abs(x * x - 1) + 0.3 * x
 
 
 class Path(NamedTuple):
@@ -66,18 +51,6 @@ def descend(name, f, start, rate, max_steps) -> Path:
     return Path(name, xs, losses, False)
 
 
-def share_where_subgradient(f) -> float:
-    """The share of pairs (x₀, x) of a grid for which f(x) - f(x₀) ≥ v (x - x₀), rounding aside."""
-    heights = [f(x) for x in GRID]
-    slopes = [grad(f)(x) for x in GRID]
-    holds = [
-        height - start >= slope * (x - x0) - 1e-12
-        for x0, start, slope in zip(GRID, heights, slopes)
-        for x, height in zip(GRID, heights)
-    ]
-    return sum(holds) / len(holds)
-
-
 def draw_descents(f, paths: list[Path], title: str, least: float, curve_axes, gap_axes) -> None:
     """A function with the first steps down it and where they lead, and how far the loss is above the least value:
     the largest of ten steps, since it hops."""
@@ -98,7 +71,7 @@ def draw_descents(f, paths: list[Path], title: str, least: float, curve_axes, ga
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     max_steps = 300 if arguments.quick else 5000
     halving = StepDecay(0.4, every=5, factor=0.5)
     convex_starts = (
@@ -114,14 +87,12 @@ def main():
         ("from -2, η = 0.3/(t + 1)", -2.0, lambda step: 0.3 / (step + 1)),
     )
     plans = (
-        ("convex f", convex, (0.0, 1.0), 0.5, convex_starts),
-        ("non-convex g", non_convex, (-1.0, 1.0), -0.3, non_convex_starts),
+        ("convex f", convex, 0.5, convex_starts),
+        ("non-convex g", non_convex, -0.3, non_convex_starts),
     )
     figure, panels = plt.subplots(2, 2, figsize=(15, 13), layout="constrained")
-    for (name, f, kinks, least, starts), column in zip(plans, panels.T):
-        share = share_where_subgradient(f)
-        print(f"{name}: v (x - x₀) ≤ f(x) - f(x₀) for {share:.1%} of {len(GRID) ** 2} pairs (x₀, x)")
-        print("  v at the kinks: " + ", ".join(f"{grad(f)(kink):g} at {kink:g}" for kink in kinks))
+    for (name, f, least, starts), column in zip(plans, panels.T):
+        print(f"{name}, least {least:g}; x ← x - η v from several starts")
         paths = [descend(label, f, start, rate, max_steps) for label, start, rate in starts]
         for path in paths:
             state = "converged" if path.converged else "did not converge"

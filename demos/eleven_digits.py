@@ -70,12 +70,12 @@ def make_non_digits(kind, n: int, examples: list[Example], random: Random) -> li
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     random = Random(849)
     training, held_out = digits()
     epochs, n_each = 15, 400
     if arguments.quick:
-        training, epochs, n_each = training[:300], 4, 80
+        training, epochs, n_each = training[:200], 3, 50
     data = training + [made for kind in (halves, blocks) for made in make_non_digits(kind, n_each, training, random)]
     model = MLP(64, [48, 11], activation="tanh", output="softmax", random=1)
     print(f"{len(training)} digits, {len(data) - len(training)} non-digits, {len(model.parameters())} weights: {model}")

@@ -119,7 +119,7 @@ def draw_attention(model: Transformer, text: str, path: Path) -> None:
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     n_training, n_held_out, epochs, n_samples = (48, 20, 2, 3) if arguments.quick else (400, 200, 8, 50)
     random = Random(849)
     texts = random.sample(TEXTS, n_training + n_held_out)

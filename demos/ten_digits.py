@@ -23,11 +23,11 @@ CLASSES = [str(digit) for digit in range(10)]
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0], can_compile=True)
+    arguments = parse_arguments(__doc__, can_compile=True)
     training, held_out = digits()
     epochs = 15
     if arguments.quick:
-        training, epochs = training[:400], 5
+        training, epochs = training[:250], 4
     model = MLP(64, [48, 10], activation="tanh", output="softmax", random=1)
     print(f"{len(training)} training images, {len(model.parameters())} weights: {model}")
 

@@ -1,7 +1,9 @@
 """Is it a 2? The lecture's first digit recogniser, on real images, in scalar Values.
 
 One sigmoid output Y in (0, 1), d = 1 for a two and 0 for anything else, the KL divergence between them, and
-gradient descent on Loss = 1/N Σ Div(Yᵢ, dᵢ) until it has converged (lecture: "Setting up for digit recognition").
+gradient descent on the loss until it has converged (lecture: "Setting up for digit recognition"):
+
+    Y = σ(z)        Div = -d log Y - (1 - d) log(1 - Y)        Loss = 1/N Σ Div(Yᵢ, dᵢ)        w ← w - η dLoss/dw
 
     python demos/two_or_not_two.py [--out FOLDER] [--quick]
 """
@@ -48,7 +50,7 @@ def small_neuron():
 
 
 def main():
-    arguments = parse_arguments(__doc__.splitlines()[0])
+    arguments = parse_arguments(__doc__)
     training, held_out = map(label, digits())
     if arguments.quick:
         training = training[:400]

@@ -58,19 +58,26 @@ def operation_name(operation: Primitive) -> str:
 
 
 def combine(node: Value, operands: Sequence[Text]) -> Text:
-    """The formula of an operation on `operands`."""
-    operation = node.operation
-    if operation is None:  # parents assigned by hand
+    """The formula of what computed a node, of `operands`."""
+    if node.operation is None:  # parents assigned by hand
         return Text(f"({_listed(operands)})")
+    return applied(node.operation, operands)
+
+
+def applied(operation: Primitive, operands: Sequence[Text]) -> Text:
+    """The formula of an operation on `operands`."""
     symbol, name = operation.symbol, operation.name
     if name in BRACKETS:
         left, right = BRACKETS[name]
         return Text(f"{left}{operands[0].text}{right}")
+    if name == "reciprocal":
+        return Text(f"1/{operands[0].within(PRODUCT + 1)}", PRODUCT)
     if name == "square":
         return Text(f"{operands[0].within(ATOM)}²", POWER)
     if name == "sqrt":
-        radicand = operands[0].text
-        return Text(f"√{radicand}" if PLAIN_NAME.fullmatch(radicand) else f"√({radicand})", POWER)
+        radicand, precedence = operands[0]
+        bare = precedence == ATOM and PLAIN_NAME.fullmatch(radicand)  # x² is a word to a regular expression
+        return Text(f"√{radicand}" if bare else f"√({radicand})", POWER)
     if name == "pow":
         base, exponent = operands
         if exponent.text.isdecimal():

@@ -38,12 +38,13 @@ def at_least(x: float, y: float) -> float:
 
 @selector
 def step(x: float, at_zero: float) -> float:
-    """The slope of relu."""
+    """The slope of relu: 0 below 0, at_zero at 0, else 1."""
     return at_zero if x == 0.0 else 0.0 if x < 0.0 else 1.0
 
 
 @selector
 def _is_true(x: float) -> float:
+    """1 if x is not 0, else 0."""
     return 1.0 if x else 0.0
 
 
@@ -56,7 +57,7 @@ def first_equal(out: float, *xs: float) -> tuple[float, ...]:
 
 @selector
 def _clip_branch(x: float, low: float, high: float) -> tuple[float, float, float]:
-    """Which of its arguments clip gives."""
+    """1 for the argument that clip gives, 0 for the two others."""
     if not (x < low or x > high):
         return 1.0, 0.0, 0.0
     return (0.0, 0.0, 1.0) if x > high or low > high else (0.0, 1.0, 0.0)

@@ -3,6 +3,7 @@
 That every demo runs through, in its quick form, is checked where they are run one by one.
 """
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Value
+from autograd_mini import Value, hessian, tanh
 from autograd_mini.nn import MLP, Layer, kl_softmax
 from autograd_mini.optim import SGD, Cosine
 from autograd_mini.training import fit
@@ -26,7 +27,23 @@ SEEDS = st.integers(0, 2**32)
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "demos")
-    adding, brackets, characters, gpt, by_layer, convergence, eleven, ten = map(
+    (
+        adding,
+        brackets,
+        characters,
+        gpt,
+        by_layer,
+        vectors,
+        layered,
+        forward_pass,
+        descent,
+        activations,
+        multiplicative,
+        subgradients,
+        convergence,
+        eleven,
+        ten,
+    ) = map(
         import_module,
         (
             "adding_problem",
@@ -34,11 +51,25 @@ with pytest.MonkeyPatch.context() as patch:
             "next_characters",
             "character_gpt",
             "backpropagation_by_layer",
+            "vector_formulation",
+            "layered_network",
+            "forward_pass",
+            "gradient_descent",
+            "vector_activations",
+            "multiplicative_networks",
+            "subgradients",
             "convergence",
             "eleven_digits",
             "ten_digits",
         ),
     )
+
+
+def assert_comparisons_hold(comparisons, n):
+    assert len(comparisons) == n
+    for name, by_formula, by_graph in comparisons:
+        assert by_formula.shape == by_graph.shape, name
+        np.testing.assert_allclose(by_formula, by_graph, rtol=1e-12, atol=1e-12, err_msg=name)
 
 
 @given(SEEDS, st.integers(2, 12))
@@ -113,25 +144,70 @@ def test_the_formulas_by_layer_equal_the_graph(shape, seed):
     for n_outputs, activation in [*shape, (3, "softmax")]:
         layers.append(Layer(width, n_outputs, activation, random=random))
         width = n_outputs
-    steps = by_layer.forward(layers, [Value(random.gauss(0, 1)) for _ in range(3)])
+    steps = layered.forward(layers, [Value(random.gauss(0, 1)) for _ in range(3)])
     d = random.randrange(3)
     divergence = kl_softmax(steps[-1].y, d)
-    for walk in (by_layer.walk_numbers, by_layer.walk_vectors):
-        comparisons = list(walk(steps, d, divergence))
-        assert len(comparisons) == len(layers) * (3 if walk is by_layer.walk_numbers else 7)
-        for name, by_formula, by_graph in comparisons:
-            assert by_formula.shape == by_graph.shape, name
-            np.testing.assert_allclose(by_formula, by_graph, rtol=1e-12, atol=1e-12, err_msg=name)
+    assert_comparisons_hold(list(by_layer.walk_back(steps, d, divergence)), 3 * len(layers))
+    assert_comparisons_hold(list(vectors.walk_back(steps, d, divergence)), 7 * len(layers))
 
 
-def test_the_subgradient_inequality_holds_for_the_convex_function_only():
-    assert convergence.share_where_subgradient(convergence.convex) == 1.0
-    assert convergence.share_where_subgradient(convergence.non_convex) < 0.9
+def test_a_wrong_formula_is_noticed(capsys):
+    steps = layered.forward(layered.example_layers(), [Value(number) for number in (0.5, -1.0, 2.0)])
+    comparisons = list(vectors.walk_back(steps, 2, kl_softmax(steps[-1].y, 1)))  # of another class
+    assert layered.print_comparisons(comparisons) > 0.1
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), SEEDS)
+def test_the_sums_of_the_forward_pass_are_those_of_mlp(widths, seed):
+    model = MLP(3, widths, activation="tanh", output="tanh", random=seed)
+    x = [Random(seed).gauss(0, 1) for _ in range(3)]
+    zs, ys = forward_pass.forward_pass([layered.weights(layer).tolist() for layer in model.layers], tanh, x)
+    assert [len(z) for z in zs] == widths
+    outputs = model(x)
+    np.testing.assert_allclose(ys[-1], [y.data for y in np.atleast_1d(outputs)], rtol=1e-14, atol=1e-14)
+
+
+@given(st.tuples(*[st.floats(-3, 3)] * 3), st.integers(0, 2))
+def test_formulas_of_vector_activations_equal_the_graph(z, d):
+    assert_comparisons_hold(list(activations.compare(z, d)), 8)
+
+
+@given(st.tuples(*[st.floats(-3, 3)] * 4))
+def test_formulas_of_multiplicative_networks_equal_the_graph(y):
+    assert_comparisons_hold(list(multiplicative.compare(y)), 5)
+
+
+def test_only_a_gate_keeps_a_derivative_alive():
+    random = Random(849)
+    curves = multiplicative.memories([random.gauss(0.0, 0.5) for _ in range(60)])
+    assert curves["gate f = 0.99"][0][-1] == pytest.approx(0.99**60, rel=1e-12)
+    for name, (by_graph, by_formula) in curves.items():
+        np.testing.assert_allclose(by_graph, by_formula, rtol=1e-10, err_msg=name)
+        assert name.startswith("gate") or by_graph[-1] < 1e-12
+
+
+def test_the_subgradient_inequality_holds_for_the_convex_functions_only():
+    for example in subgradients.EXAMPLES:
+        assert (subgradients.share_where_subgradient(example.f) == 1.0) is example.is_convex
+    assert subgradients.share_where_subgradient(subgradients.non_convex) < 0.9
+    assert subgradients.share_where_subgradient(subgradients.non_convex, [-1.0, 1.0]) == 1.0
+
+
+def test_gradient_descent_goes_as_the_eigenvalues_say():
+    examples = descent.make_examples(seed=2)
+    curvatures = np.linalg.eigvalsh(hessian(descent.loss, 0)(list(descent.START), examples))
+    for share, converges in ((0.5, True), (0.9, True), (1.1, False)):
+        rate = share * 2 / curvatures[-1]
+        found = descent.descend(examples, rate)
+        assert found.converged is converges
+        if converges:
+            gaps = np.linalg.norm(found.ws - np.polyfit(*np.transpose(examples), 1)[::-1], axis=1)
+            assert descent.rate_of_approach(gaps) == pytest.approx(np.max(np.abs(1 - rate * curvatures)), abs=1e-3)
 
 
 def test_descent_settles_where_steps_shrink_and_hops_where_they_do_not():
-    settled = convergence.descend("", convergence.convex, -2.0, lambda step: 1.0 / (step + 1), 2000)
-    hopping = convergence.descend("", convergence.convex, -2.0, 0.7, 2000)
+    settled = convergence.descend("", subgradients.convex, -2.0, lambda step: 1.0 / (step + 1), 2000)
+    hopping = convergence.descend("", subgradients.convex, -2.0, 0.7, 2000)
     assert settled.converged
     assert abs(settled.xs[-1] - 1.0) < 0.01
     assert not hopping.converged
@@ -169,10 +245,12 @@ def test_compiled_training_on_digits_is_eager_training(size):
 
 
 def test_a_demo_runs_as_a_command_and_leaves_its_picture(tmp_path):
-    command = [sys.executable, "demos/backpropagation_by_layer.py", "--quick", "--out", str(tmp_path / "pictures")]
+    command = [sys.executable, "demos/vector_formulation.py", "--quick", "--out", str(tmp_path / "pictures")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr
-    assert "largest difference of 30: " in run.stdout
+    assert run.stdout.startswith("    z_k = W_k y_{k-1} + b_k")
+    assert "largest difference of 21: " in run.stdout
+    assert "∇W1 = ∇z₁ xᵀ" in run.stdout
     assert (tmp_path / "pictures" / "jacobians.png").stat().st_size > 10_000
 
 
@@ -191,3 +269,10 @@ def test_a_place_of_the_gpt_knows_only_what_came_before_it():
     ours, theirs = (gpt.logits(w, letters) for letters in (first, second))
     assert [[z.data for z in zs] for zs in ours[:same]] == [[z.data for z in zs] for zs in theirs[:same]]
     assert ours[same][0].data != theirs[same][0].data
+
+
+def test_the_table_of_contents_names_every_script_and_nothing_else():
+    contents = (ROOT / "demos" / "README.md").read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", contents)
+    assert [link for link in links if not (ROOT / "demos" / link).exists()] == []
+    assert {path.name for path in (ROOT / "demos").glob("*.py")} == {link for link in links if link.endswith(".py")}

@@ -1,0 +1,108 @@
+"""What the demos of forward and backward pass share: layers with all they computed, and a picture of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from common import BLUE, ORANGE, save_figure
+
+from autograd_mini import Value, gradients, relu, softmax, tanh
+from autograd_mini.nn import Layer
+
+SLOPES = {tanh: lambda z, y: 1.0 - y**2, relu: lambda z, y: (z >= 0.0).astype(float)}
+Comparison = tuple[str, np.ndarray, np.ndarray]
+"""A derivative's name, the derivative by formula and by graph."""
+
+
+class Step(NamedTuple):
+    """What passed through a layer: y⁽ᵏ⁻¹⁾, z⁽ᵏ⁾ and y⁽ᵏ⁾, kept for the way back."""
+
+    layer: Layer
+    before: list[Value]
+    z: list[Value]
+    y: list[Value]
+
+
+def example_layers() -> list[Layer]:
+    """A tanh, a ReLU and a softmax layer."""
+    return [Layer(3, 4, "tanh", random=1), Layer(4, 3, "relu", random=5), Layer(3, 3, "softmax", random=3)]
+
+
+def forward(layers: Iterable[Layer], x: list[Value]) -> list[Step]:
+    """The forward pass, with all it computed."""
+    steps = []
+    for layer in layers:
+        z = layer.affine(x)
+        y = layer.activation(z) if layer.activation is softmax else [layer.activation(part) for part in z]
+        steps.append(Step(layer, x, z, y))
+        x = y
+    return steps
+
+
+def numbers(values: Iterable[Value]) -> np.ndarray:
+    """The data of Values."""
+    return np.array([value.data for value in values])
+
+
+def weights(layer: Layer) -> np.ndarray:
+    """W with a row a neuron; column 0 holds the biases."""
+    return np.array([numbers(neuron.weights) for neuron in layer.neurons])
+
+
+def activation_jacobian(step: Step) -> np.ndarray:
+    """J_y(z) by the lecture: full for softmax, diagonal for a scalar activation."""
+    z, y = numbers(step.z), numbers(step.y)
+    if step.layer.activation is softmax:
+        return np.array([[y[i] * ((i == j) - y[j]) for j in range(len(y))] for i in range(len(y))])
+    return np.diag(SLOPES[step.layer.activation](z, y))
+
+
+def graph_jacobian(ys: Iterable[Value], xs: Sequence[Value]) -> np.ndarray:
+    """∂yᵢ/∂xⱼ from the graph, a row an output."""
+    return np.array([gradients(y, xs) for y in ys])
+
+
+def print_comparisons(comparisons: Iterable[Comparison]) -> float:
+    """Each derivative by its formula, and the largest difference from the graph's of all."""
+    differences = []
+    for name, by_formula, by_graph in comparisons:
+        differences.append(float(np.max(np.abs(np.subtract(by_formula, by_graph)))))
+        print(f"{name}   (graph: within {differences[-1]:.0e})\n{np.asarray(by_formula) + 0.0}")
+    return max(differences)
+
+
+def draw_layers(
+    matrices: Sequence[np.ndarray], captions: Sequence[Sequence[str]], titles: Sequence[str], path: Path
+) -> None:
+    """Units in columns with what they say, joined by their weights: blue if positive, orange dashed if negative, and
+    as wide as they are large.
+
+    Args:
+        matrices: the weights between one column and the next, a row a unit, without biases.
+        captions: the lines within the units of each column.
+        titles: what stands above each column.
+    """
+    tallest = max(map(len, captions))
+    figure, axes = plt.subplots(figsize=(4.2 * len(captions), 1.5 * tallest + 1.0), layout="constrained")
+    places = [
+        [(3.4 * k, -(i - (len(column) - 1) / 2)) for i in range(len(column))] for k, column in enumerate(captions)
+    ]
+    largest = max(np.abs(matrix).max() for matrix in matrices)
+    for matrix, starts, ends in zip(matrices, places, places[1:]):
+        for (j, i), weight in np.ndenumerate(matrix):
+            look = {"color": BLUE} if weight > 0 else {"color": ORANGE, "linestyle": "--"}
+            axes.plot(*zip(starts[i], ends[j]), linewidth=0.4 + 4 * abs(weight) / largest, alpha=0.55, zorder=1, **look)
+    for column, lines, title in zip(places, captions, titles):
+        axes.text(column[0][0], (tallest - 1) / 2 + 0.62, title, ha="center", weight="bold")
+        for (x, y), line in zip(column, lines):
+            box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.3"}
+            axes.text(x, y, line, ha="center", va="center", fontsize=13, bbox=box, linespacing=1.4)
+    note = "lines: weights, blue if positive, orange and dashed if negative, wide if large"
+    axes.text(places[-1][0][0] / 2, -tallest / 2 - 0.25, note, ha="center", fontsize=12, color="0.3")
+    axes.set(xlim=(-0.9, places[-1][0][0] + 0.9), ylim=(-tallest / 2 - 0.35, (tallest - 1) / 2 + 0.85))
+    axes.axis("off")
+    save_figure(figure, path)

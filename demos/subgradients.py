@@ -1,0 +1,123 @@
+"""Subgradients: what takes the place of the derivative at a kink.
+
+A subgradient v of f at x₀ is the slope of a line through (x₀, f(x₀)) that lies nowhere above f (lecture: "The
+subgradient"); it "is guaranteed to exist only for convex functions":
+
+    f(x) - f(x₀) ≥ v (x - x₀) for all x            relu at 0: any v in [0, 1]            |x| at 0: any v in [-1, 1]
+    y = max zᵢ: ∂y/∂zᵢ = 1 if i = arg max, 0 otherwise; of equal ones the first
+
+For each function the script asks `grad` for v at the kinks, tells which v are allowed there (from the slopes on both
+sides), and counts how many x of a grid keep the inequality; at a kink of a convex function all must. The non-convex
+function has a point without any subgradient too: 0, although it is smooth there.
+
+    python demos/subgradients.py [--out FOLDER] [--quick]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from common import BLUE, ORANGE, parse_arguments, save_figure
+
+from autograd_mini import Value, grad, leaky_relu, max, relu
+
+GRID = [i / 20 for i in range(-60, 61)]  # holds all kinks exactly
+
+
+def convex(x):
+    """Its minimum is ½, at the kink x = 1."""
+    return abs(x - 1) + 0.5 * relu(x)
+
+
+def non_convex(x):
+    """Its least value -0.3 is at the kink x = -1; the kink x = 1, at 0.3, is a local minimum only."""
+    return abs(x * x - 1) + 0.3 * x
+
+
+class Example(NamedTuple):
+    """A function with its formula and the points x₀ to look at: its kinks, and one more."""
+
+    formula: str
+    f: Callable
+    points: tuple[float, ...]
+    is_convex: bool = True
+
+
+EXAMPLES = (
+    Example("relu(x)", relu, (0.0,)),
+    Example("leaky_relu(x, 0.2)", lambda x: leaky_relu(x, 0.2), (0.0,)),
+    Example("|x|", abs, (0.0,)),
+    Example("max(x, ½ - x, 0.1)", lambda x: max(x, 0.5 - x, 0.1), (0.25,)),
+    Example("|x - 1| + ½ relu(x)", convex, (0.0, 1.0)),
+    Example("|x² - 1| + 0.3 x", non_convex, (-1.0, 0.0, 1.0), is_convex=False),
+)
+
+
+def slopes_beside(f, x: float) -> tuple[float, float]:
+    """The derivatives just before and just behind x: between them lie the subgradients of a convex function."""
+    return grad(f)(x - 1e-9), grad(f)(x + 1e-9)
+
+
+def share_where_subgradient(f, points=GRID) -> float:
+    """The share of pairs of a point x₀ and an x of the grid for which f(x) - f(x₀) ≥ v (x - x₀), rounding aside."""
+    holds = []
+    for x0 in points:
+        height, v = f(x0), grad(f)(x0)
+        holds += [f(x) - height >= v * (x - x0) - 1e-12 for x in GRID]
+    return sum(holds) / len(holds)
+
+
+def draw_examples(path: Path) -> None:
+    """Each function with lines of allowed slopes at its kinks, and that of `grad`."""
+    figure, panels = plt.subplots(2, 3, figsize=(17, 10), layout="constrained")
+    xs = np.linspace(-2.0, 2.0, 401)
+    for axes, example in zip(panels.flat, EXAMPLES):
+        axes.plot(xs, [example.f(x) for x in xs.tolist()], color="0.25", linewidth=4)
+        for x0 in example.points:
+            ends = np.array([x0 - 0.9, x0 + 0.9])
+            height = example.f(x0)
+            if example.is_convex:
+                for slope in np.linspace(*slopes_beside(example.f, x0), 5):
+                    axes.plot(ends, height + slope * (ends - x0), color=BLUE, linewidth=1, alpha=0.6)
+            v = grad(example.f)(x0)
+            axes.plot(ends, height + v * (ends - x0), color=ORANGE, linestyle="--")
+            axes.plot(x0, height, "o", color=ORANGE, markersize=9)
+        state = "allowed slopes: blue" if example.is_convex else "not convex: at 0 the line is not below"
+        axes.set(title=f"f(x) = {example.formula}\n{state}", xlabel="x", ylabel="f(x)", ylim=(-1.2, 3.2))
+    figure.suptitle("The slope v of grad, dashed, at the kinks of each function")
+    save_figure(figure, path)
+
+
+def main():
+    arguments = parse_arguments(__doc__)
+    wrong = []
+    print("f(x)                     x₀   v of grad   allowed        f(x) - f(x₀) ≥ v (x - x₀) holds for")
+    for example in EXAMPLES:
+        for x0 in example.points:
+            share = share_where_subgradient(example.f, [x0])
+            v, (left, right) = grad(example.f)(x0), slopes_beside(example.f, x0)
+            allowed = f"[{left:.4g}, {right:.4g}]" if example.is_convex else ""
+            print(f"{example.formula:20} {x0:6g} {v:11.4g}   {allowed:13}  {share:6.1%} of {len(GRID)} x")
+            if example.is_convex and not (left <= v <= right and share == 1.0):
+                wrong.append(example.formula)
+    for name, f in (("convex", convex), ("non-convex", non_convex)):
+        print(f"over all pairs (x₀, x), {name} function: {share_where_subgradient(f):.1%} of {len(GRID) ** 2}")
+    print("relu at 0 by choice:", ", ".join(f"{grad(partial(relu, at_zero=v))(0.0):g}" for v in (0.0, 0.5, 1.0)))
+
+    z = [Value(number) for number in (2.0, 5.0, 5.0, 1.0)]
+    max(z).backward()
+    print(f"max of {[each.data for each in z]}: ∂y/∂z = {[each.grad for each in z]}, the first of equal ones")
+    draw_examples(arguments.out / "subgradients.png")
+    print(f"picture in {arguments.out}/: subgradients.png")
+    if wrong:
+        sys.exit(f"no subgradient at a kink of {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()
