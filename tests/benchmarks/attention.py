@@ -6,7 +6,7 @@ import numpy
 
 TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient towards its three matrices"
 BASELINE = "torch"
-EXAMPLES = 1, 256, 4096
+SIZES = "examples", (1, 256, 4096)
 TOKENS, WIDTH = 6, 4
 
 
