@@ -22,6 +22,8 @@ WORKLOADS = [
     "compile_times", "eager_moons", "eager_chain", "start_up",
 ]  # fmt: skip
 
+PACKAGE = "tests.benchmarks"
+
 LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
 """Run where they are named, or with --all."""
 
@@ -60,6 +62,8 @@ def main():
     for path in filter(None, (options.json, options.plot)):  # not after minutes of measuring
         if not path.absolute().parent.is_dir():
             parser.error(f"{str(path)!r} is in no folder that exists")
+    if options.plot and options.plot.suffix not in (".png", ".svg", ".pdf"):
+        parser.error(f"{str(options.plot)!r} is no picture; call it .png, .svg or .pdf")
     if options.plot and not find_spec("matplotlib"):
         parser.error("--plot needs matplotlib; install it with: pip install matplotlib")
     machine = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}, {os.cpu_count()} cores"
@@ -68,7 +72,7 @@ def main():
     print(f"Each contender in a process of its own, with {' '.join(f'{k}={v}' for k, v in ONE_THREAD.items())}")
     figures = {}
     for name in names:
-        workload = importlib.import_module(f"tests.benchmarks.{name}")
+        workload = importlib.import_module(f"{PACKAGE}.{name}")
         if hasattr(workload, "CONTENDERS"):
             figures[name] = as_json(workload, compare(workload, options.rounds))
         else:

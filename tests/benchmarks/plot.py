@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections import defaultdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from autograd_mini.files import write_whole
@@ -34,7 +34,7 @@ def save_plot(found: dict[str, Any], path: Path) -> None:
 
     content = io.BytesIO()
     with rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        _figure(found).savefig(content, format=path.suffix.removeprefix(".") or "png", dpi=130)
+        _figure(found).savefig(content, format=path.suffix[1:], dpi=130)
     write_whole(path, content.getvalue())
 
 
@@ -51,7 +51,7 @@ def _figure(found: dict[str, Any]) -> Any:
         f"{found['machine']}, one thread for each contender; medians of processor time, thin lines from the slowest "
         "turn to the fastest"
     )
-    areas = iter(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+    areas = iter(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0] if heights else [])
     if n_rows:
         for axes, rows in zip(next(areas).subplots(1, 2, sharex=True), columns):
             _draw_rows(axes, rows, n_rows)
@@ -78,22 +78,22 @@ def _in_two_columns(workloads: list[dict[str, Any]]) -> tuple[list[Row], list[Ro
 
 def _groups(workload: dict[str, Any]) -> list[list[Row]]:
     """For each size: a title, those measured with their ratios, those missing, an empty line."""
-    groups: dict[int | None, list[Row]] = {}
+    groups: dict[int | str | None, list[Row]] = {}
     for size in dict.fromkeys(each["size"] for each in [*workload["measured"], *workload["missing"]]):
         measured = [each for each in workload["measured"] if each["size"] == size]
-        title = workload["title"] + ("" if size is None else f", {workload['counted']}: {size:,}")
-        rows: list[Row] = []
+        title, rows = workload["title"], []
+        if size is not None:
+            title += f", {workload['counted']}: {size if isinstance(size, str) else format(size, ',')}"
         if measured:
-            base = next((each for each in measured if each["name"] == workload["baseline"]), measured[0])
-            title += f"  [1 = {base['name']}]"
+            base = next((each for each in measured if each["name"].startswith(workload["baseline"])), measured[0])
+            title += f" [1 = {base['name']}]".replace(" ", "\u00a0")  # not to be broken
             for each in measured:
-                ratios = [
-                    base["cpu_median"] / seconds
-                    for seconds in (max(each["cpu"]), median(each["cpu"]), min(each["cpu"]))
-                ]
+                turns = max(each["cpu"]), each["cpu_median"], min(each["cpu"])
+                ratios = [base["cpu_median"] / seconds for seconds in turns]
                 rows.append((each["name"], {"ratios": ratios, "seconds": each["cpu_median"]}))
         missing = [f"{each['name']} {each['reason']}" for each in workload["missing"] if each["size"] == size]
-        groups[size] = [(title, None), *rows, *((f"    {each}", None) for each in missing), ("", None)]
+        lines = [*textwrap.wrap(title, 80), *(f"    {textwrap.shorten(each, 90)}" for each in missing)]
+        groups[size] = [*((line, None) for line in lines), *rows, ("", None)]
     return list(groups.values())
 
 
@@ -101,16 +101,15 @@ def _draw_rows(axes: Any, rows: list[Row], n_rows: int) -> None:
     """A bar for each contender, from 1 to how many times as fast as the baseline it is."""
     for y, (name, figures) in enumerate(rows):
         if figures is None:
-            weight = "normal" if name.startswith(" ") else "bold"
-            place = {"xy": (0, y), "xycoords": axes.get_yaxis_transform(), "xytext": (-165, 0)}
-            text = axes.annotate(name, **place, textcoords="offset points", va="center", weight=weight, clip_on=False)
+            look = {"style": "italic"} if name.startswith(" ") else {"weight": "bold"}
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            place = {"xycoords": axes.get_yaxis_transform(), "xytext": (-126, 0), "textcoords": "offset points"}
+            text = axes.annotate(name, (0, y), **place, **look, va="center", bbox=box)
             text.set_in_layout(False)
             continue
         slowest, ratio, fastest = figures["ratios"]
-        is_ours = name.startswith("autograd_mini")
-        axes.barh(
-            y, ratio - 1, left=1, height=0.74, color=OURS["autograd_mini, machine code"] if is_ours else "#A9B4BD"
-        )
+        colour = OURS.get(name, "#D55E00") if name.startswith("autograd_mini") else "#A9B4BD"
+        axes.barh(y, ratio - 1, left=1, height=0.74, color=colour)
         axes.plot([slowest, fastest], [y, y], color="black", linewidth=1)
         axes.text(max(1, fastest) * 1.15, y, f"{ratio:.3g} ×   {_duration(figures['seconds'])}", va="center")
     named = [(y, name) for y, (name, figures) in enumerate(rows) if figures]
@@ -120,9 +119,11 @@ def _draw_rows(axes: Any, rows: list[Row], n_rows: int) -> None:
             label.set_color("#A84300")
     axes.set_ylim(n_rows - 0.5, -0.8)
     axes.set_xscale("log")
+    axes.set_xlim(right=12 * max((figures["ratios"][2] for _, figures in rows if figures), default=1))  # for the text
     axes.axvline(1, color="black", linewidth=0.8)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
+    axes.spines.left.set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("times as fast as the baseline of its workload: right of 1 is faster, left is slower")
 
@@ -145,8 +146,9 @@ def _draw_sweep(axes: Any, sweep: dict[str, Any]) -> None:
     for each in sweep["missing"]:
         absent[each["name"], each["reason"]].append(f"{each['size']:,}")
     for (name, reason), sizes in absent.items():
-        axes.plot([], [], " ", label=f"{name} at {', '.join(sizes)}\n{reason[:40]}")
-    axes.set(xscale="log", yscale="log", title=sweep["title"], xlabel=sweep["counted"], ylabel="seconds a run")
+        axes.plot([], [], " ", label=textwrap.fill(f"{name} at {', '.join(sizes)} {reason}", 34))
+    axes.set(xscale="log", yscale="log", xlabel=sweep["counted"], ylabel="seconds a run")
+    axes.set_title(textwrap.fill(sweep["title"], 70), loc="left", fontsize=9, weight="bold")
     axes.grid(color="#DDDDDD", linewidth=0.6)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
