@@ -6,6 +6,8 @@ from functools import partial
 
 import numpy
 
+from tests.benchmarks.lstm import mapped
+
 TITLE = "compiled: 64 Heston paths of 1,000 steps, price of a call and 7 derivatives"
 BASELINE = "torch"
 PATHS, STEPS, STRIKE = 64, 1000, 100.0
@@ -88,6 +90,38 @@ def jax():
     return lambda: jax.block_until_ready(derive(*args))
 
 
+def ddx():
+    """One path in scalars, of which the shocks are parameters, over all paths; NumPy adds up."""
+    import ddx
+
+    def price():
+        parameters = [ddx.var(f"p{i}") for i in range(len(PARAMETERS))]
+        zs, others = ([ddx.param(f"{name}{step}") for step in range(STEPS)] for name in ("z", "other"))
+        return payoff(ddx, lambda x: ddx.max(x, 0.0), *parameters, zs, others)
+
+    inputs = numpy.vstack([numpy.empty((len(PARAMETERS), PATHS)), *shocks().swapaxes(1, 2)])
+    call = ddx.equation(price).compile(points=PATHS, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
+
+    def run():
+        inputs[: len(PARAMETERS)] = numpy.reshape(PARAMETERS, (-1, 1))
+        call()
+        return call.value.mean(), call.jacobian.mean(axis=-1)
+
+    return run
+
+
+def casadi():
+    """One path in scalars, its gradient mapped over the others and summed."""
+    import casadi
+
+    parameters = casadi.SX.sym("parameters", len(PARAMETERS))
+    zs, others = casadi.SX.sym("zs", STEPS), casadi.SX.sym("others", STEPS)
+    steps = casadi.vertsplit(zs), casadi.vertsplit(others)
+    price = payoff(casadi, lambda x: casadi.fmax(x, 0), *casadi.vertsplit(parameters), *steps) / PATHS
+    one = casadi.Function("one", [parameters, zs, others], [price, casadi.gradient(price, parameters)])
+    return mapped(one, PATHS, numpy.array(PARAMETERS), *shocks())
+
+
 def autograd():
     import autograd.numpy as np
     from autograd import value_and_grad
@@ -105,5 +139,7 @@ CONTENDERS = {
     "autograd_mini, NumPy": partial(compiled, "numpy"),
     "torch": torch,
     "JAX, jit of a scan": jax,
+    "CasADi, map": casadi,
+    "ddx, LLVM": ddx,
     "autograd": autograd,
 }

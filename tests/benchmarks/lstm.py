@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy
 
+from tests.benchmarks.run import LeftOut
+
 TITLE = "compiled: LSTM of 8 units over 12 steps, loss and gradient towards all weights"
 BASELINE = "torch, nn.LSTM"
 SIZES = "examples", (1, 256, 4096)
@@ -142,6 +144,39 @@ def casadi(n, steps):
     return mapped(one, n, *data(n, steps))
 
 
+def ddx(n, steps):
+    """One sequence in scalars, of which the numbers read are parameters, over all sequences; NumPy adds up."""
+    import ddx
+
+    if steps > 12:
+        raise LeftOut("at 48 steps it compiled for 42 s")
+
+    def sigmoid(z):
+        return 1.0 / (1.0 + ddx.exp(-z))
+
+    def loss():
+        rows = [[ddx.var(f"w{i}_{j}") for j in range(1 + UNITS + 1)] for i in range(4 * UNITS)]
+        xs, desired = [ddx.param(f"x{t}") for t in range(steps)], [ddx.param(f"d{i}") for i in range(UNITS)]
+        h = c = [0.0] * UNITS
+        for x in xs:
+            zs = [sum((w * y for w, y in zip(row[1:-1], h)), row[0] * x + row[-1]) for row in rows]
+            gates = zip(*(zs[k : k + UNITS] for k in range(0, 3 * UNITS, UNITS)), c)
+            c = [sigmoid(f) * c + sigmoid(i) * ddx.tanh(g) for i, f, g, c in gates]
+            h = [sigmoid(o) * ddx.tanh(c) for o, c in zip(zs[3 * UNITS :], c)]
+        return sum((y - d) ** 2 for y, d in zip(h, desired))
+
+    weights, xs, desired = data(n, steps)
+    inputs = numpy.vstack([numpy.empty((weights.size, n)), xs.T, desired.T])
+    call = ddx.equation(loss).compile(points=n, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
+
+    def run():
+        inputs[: weights.size] = weights.reshape(-1, 1)
+        call()
+        return call.value.mean(), call.jacobian.mean(axis=-1)
+
+    return run
+
+
 def mapped(one, n, weights, *batches):
     """`one` over all examples, its results summed; it reads and writes NumPy's arrays in place."""
     all_of_them = one.map("all", "serial", n, [0], [0, 1])
@@ -170,6 +205,7 @@ def contenders(size):
         "torch, nn.LSTM": lambda s: torch(*size(s)),
         "JAX, jit of a scan": lambda s: jax(*size(s)),
         "CasADi, map": lambda s: casadi(*size(s)),
+        "ddx, LLVM": lambda s: ddx(*size(s)),
         "autograd": lambda s: autograd(*size(s)),
     }
 

@@ -62,6 +62,10 @@ class Missing:
     reason: str
 
 
+class LeftOut(Exception):
+    """Raised by a contender that could run at a size, and why it is spared."""
+
+
 @dataclass
 class Worker:
     """A process that holds one contender."""
@@ -105,7 +109,7 @@ def _serve(module: str, name: str, pipe: Connection) -> None:
                 made = importlib.import_module(module).CONTENDERS[name](*args)
                 run, arrange = made if isinstance(made, tuple) else (made, lambda result: result)
                 result, *first = _timed(run, 1)
-            except (ImportError, RecursionError) as error:  # it is not there, or not made for graphs of this depth
+            except (ImportError, LeftOut, RecursionError) as error:  # who is not there, or not made for such depth
                 pipe.send(f"not measured: {error}")
                 continue
             numbers = numpy.array(list(_flat(arrange(result))))
