@@ -17,12 +17,12 @@ from autograd_mini.files import write_whole
 from tests.benchmarks.plot import save_plot
 from tests.benchmarks.run import ONE_THREAD, as_json, compare
 
+PACKAGE = "tests.benchmarks"
+
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
     "compile_times", "eager_moons", "eager_chain", "start_up",
 ]  # fmt: skip
-
-PACKAGE = "tests.benchmarks"
 
 LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
 """Run where they are named, or with --all."""

@@ -53,8 +53,10 @@ def _figure(found: dict[str, Any]) -> Any:
     )
     areas = iter(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0] if heights else [])
     if n_rows:
-        for axes, rows in zip(next(areas).subplots(1, 2, sharex=True), columns):
+        panels = next(areas).subplots(1, 2, sharex=True)
+        for axes, rows in zip(panels, columns):
             _draw_rows(axes, rows, n_rows)
+        panels[0].set_xlim(right=12 * panels[0].get_xlim()[1])  # for the text beside the bars
     if sweeps:
         grid = next(areas).subplots(n_lines, 2, squeeze=False).ravel()
         for axes, sweep in zip(grid, sweeps):
@@ -119,7 +121,6 @@ def _draw_rows(axes: Any, rows: list[Row], n_rows: int) -> None:
             label.set_color("#A84300")
     axes.set_ylim(n_rows - 0.5, -0.8)
     axes.set_xscale("log")
-    axes.set_xlim(right=12 * max((figures["ratios"][2] for _, figures in rows if figures), default=1))  # for the text
     axes.axvline(1, color="black", linewidth=0.8)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
