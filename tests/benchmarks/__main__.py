@@ -1,7 +1,6 @@
 """Measurements, side by side in one run: `python -m tests.benchmarks [workload …]`, with options to write them down.
 
-Each module here but `run`, `plot`, `perceptron` and `__main__` is one workload. Install the extra `bench` to measure
-the others too; who is missing is named.
+Install the extra `bench` to measure the others too; who is missing is named.
 """
 
 import argparse

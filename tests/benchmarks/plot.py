@@ -79,7 +79,7 @@ def _in_two_columns(workloads: list[dict[str, Any]]) -> tuple[list[Row], list[Ro
 
 
 def _groups(workload: dict[str, Any]) -> list[list[Row]]:
-    """For each size: a title, those measured with their ratios, those missing, an empty line."""
+    """For each size: its title, those measured with their ratios, those missing, an empty line."""
     groups: dict[int | str | None, list[Row]] = {}
     for size in dict.fromkeys(each["size"] for each in [*workload["measured"], *workload["missing"]]):
         measured = [each for each in workload["measured"] if each["size"] == size]
@@ -94,8 +94,12 @@ def _groups(workload: dict[str, Any]) -> list[list[Row]]:
                 ratios = [base["cpu_median"] / seconds for seconds in turns]
                 rows.append((each["name"], {"ratios": ratios, "seconds": each["cpu_median"]}))
         missing = [f"{each['name']} {each['reason']}" for each in workload["missing"] if each["size"] == size]
-        lines = [*textwrap.wrap(title, 80), *(f"    {textwrap.shorten(each, 90)}" for each in missing)]
-        groups[size] = [*((line, None) for line in lines), *rows, ("", None)]
+        notes = [f"    {textwrap.shorten(each, 90)}" for each in missing]
+        groups[size] = [
+            *((line, None) for line in textwrap.wrap(title, 80)),
+            *rows,
+            *((note, None) for note in [*notes, ""]),
+        ]
     return list(groups.values())
 
 
