@@ -19,7 +19,7 @@ WORKLOADS = {"digits": [], "wide": [], "lstm": [256], "black_scholes": [100_000]
 
 
 def main(workloads=WORKLOADS, times=3):
-    print(f"\ncompile: seconds from the function to its first result, median of {times} fresh processes")
+    print(f"\ncompile: seconds from the function to its first result (in fresh processes, median of {times})")
     print(f"  {'':14} {'':30} {'clock':>9} {'processor':>9} {'nodes':>9} {'µs a node':>9}")
     measured, missing = [], []
     for name, size in workloads.items():

@@ -117,7 +117,12 @@ def _draw_rows(axes: Any, rows: list[Row], n_rows: int) -> None:
         colour = OURS.get(name, "#D55E00") if name.startswith("autograd_mini") else "#A9B4BD"
         axes.barh(y, ratio - 1, left=1, height=0.74, color=colour)
         axes.plot([slowest, fastest], [y, y], color="black", linewidth=1)
-        axes.text(max(1, fastest) * 1.15, y, f"{ratio:.3g} ×   {_duration(figures['seconds'])}", va="center")
+        axes.text(
+            max(1, fastest) * 1.15,
+            y,
+            f"{ratio:{'.3g' if ratio < 100 else ',.0f'}} ×   {_duration(figures['seconds'])}",
+            va="center",
+        )
     named = [(y, name) for y, (name, figures) in enumerate(rows) if figures]
     axes.set_yticks([y for y, _ in named], [name for _, name in named])
     for label in axes.get_yticklabels():

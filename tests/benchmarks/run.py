@@ -197,7 +197,7 @@ def _print(measured: Sequence[Measured], baseline: str, unit: str, a_second: flo
     for found in measured:
         cpu = statistics.median(found.cpu)
         figures = [statistics.median(found.wall), min(found.wall), max(found.wall), cpu]
-        ratio = "" if base is None else f"   {base / cpu:8.3g} x"
+        ratio = "" if base is None else f"   {base / cpu:{'7.2f' if base > cpu / 10 else '7.2g'}} x"
         print(f"  {found.name:34} " + " ".join(f"{a_second * s:9.3f}" for s in figures) + ratio)
     print(f"  load average {measured[0].load:.1f}")
 
