@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy
 
-from tests.benchmarks.lstm import mapped
+from tests.benchmarks.mapped import mapped
 
 TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient towards its three matrices"
 BASELINE = "torch"

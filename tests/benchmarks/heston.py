@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy
 
-from tests.benchmarks.lstm import mapped
+from tests.benchmarks.mapped import mapped
 
 TITLE = "compiled: 64 Heston paths of 1,000 steps, price of a call and 7 derivatives"
 BASELINE = "torch"

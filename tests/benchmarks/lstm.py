@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy
 
+from tests.benchmarks.mapped import mapped
 from tests.benchmarks.run import LeftOut
 
 TITLE = "compiled: LSTM of 8 units over 12 steps, loss and gradient towards all weights"
@@ -174,26 +175,6 @@ def ddx(n, steps):
         call()
         return call.value.mean(), call.jacobian.mean(axis=-1)
 
-    return run
-
-
-def mapped(one, n, weights, *batches):
-    """`one` over all examples, its results summed; it reads and writes NumPy's arrays in place."""
-    all_of_them = one.map("all", "serial", n, [0], [0, 1])
-    buffer, evaluate = all_of_them.buffer()
-    columns = numpy.asfortranarray(weights.reshape(one.size_in(0)))
-    value, slopes = numpy.empty(1), numpy.empty(one.size_out(1), order="F")
-    args = [columns, *map(numpy.ascontiguousarray, batches)]
-    for position, array in enumerate(args):
-        buffer.set_arg(position, memoryview(array.ravel("K")))
-    for position, array in enumerate([value, slopes]):
-        buffer.set_res(position, memoryview(array.ravel("K")))
-
-    def run():
-        evaluate()
-        return value, slopes
-
-    run.kept = buffer, all_of_them, args  # nothing else keeps them
     return run
 
 
