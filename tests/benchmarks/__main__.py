@@ -24,7 +24,7 @@ WORKLOADS = [
 ]  # fmt: skip
 
 LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
-"""Run where they are named, or with --all."""
+"""Run where they are named, or with --all: together they take an hour on a busy machine."""
 
 PEERS = ["numpy", "scipy", "llvmlite", "torch", "jax", "casadi", "ddx-ad", "autograd", "xad", "micrograd"]
 
