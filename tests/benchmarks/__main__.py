@@ -1,7 +1,6 @@
-"""Measurements, side by side in one run: `python -m tests.benchmarks [workload …] [--rounds N] [--json FILE]`.
+"""Measurements, side by side in one run: `python -m tests.benchmarks [workload …]`, with options to write them down.
 
-Each module here but `run`, `perceptron` and `__main__` is one workload. Install the extra `peers` to measure the
-others too; who is missing is named.
+Install the extra `bench` to measure the others too; who is missing is named.
 """
 
 import argparse
@@ -10,14 +9,22 @@ import importlib.metadata
 import json
 import os
 import platform
+from importlib.util import find_spec
 from pathlib import Path
 
+from autograd_mini.files import write_whole
+from tests.benchmarks.plot import save_plot
 from tests.benchmarks.run import ONE_THREAD, as_json, compare
+
+PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
     "compile_times", "eager_moons", "eager_chain", "start_up",
 ]  # fmt: skip
+
+LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
+"""Run where they are named, or with --all: together they take an hour on a busy machine."""
 
 PEERS = ["numpy", "scipy", "llvmlite", "torch", "jax", "casadi", "ddx-ad", "autograd", "xad", "micrograd"]
 
@@ -34,27 +41,46 @@ def versions():
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure side by side.")
-    parser.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
+    parser.add_argument(
+        "workloads",
+        nargs="*",
+        metavar="workload",
+        help=", ".join(WORKLOADS) + "; and only if named: " + ", ".join(LONG),
+    )
     parser.add_argument("--rounds", type=int, default=11, help="turns of each contender (11)")
+    parser.add_argument("--all", action="store_true", help="the long ones too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios and sweeps there, as .png or .svg")
     options = parser.parse_args()
-    for name in options.workloads:
-        if name not in WORKLOADS:
-            parser.error(f"no workload is named {name!r}; choose from {', '.join(WORKLOADS)}")
+    names = options.workloads or [*WORKLOADS, *(LONG if options.all else [])]
+    for name in names:
+        if name not in WORKLOADS + LONG:
+            parser.error(f"no workload is named {name!r}; choose from {', '.join(WORKLOADS + LONG)}")
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds}: each contender needs at least one turn")
+    for path in filter(None, (options.json, options.plot)):  # not after minutes of measuring
+        if not path.absolute().parent.is_dir():
+            parser.error(f"{str(path)!r} is in no folder that exists")
+    if options.plot and options.plot.suffix not in (".png", ".svg", ".pdf"):
+        parser.error(f"{str(options.plot)!r} is no picture; call it .png, .svg or .pdf")
+    if options.plot and not find_spec("matplotlib"):
+        parser.error("--plot needs matplotlib; install it with: pip install matplotlib")
     machine = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}, {os.cpu_count()} cores"
     print(machine)
     print(", ".join(f"{peer} {version or 'is missing'}" for peer, version in versions().items()))
     print(f"Each contender in a process of its own, with {' '.join(f'{k}={v}' for k, v in ONE_THREAD.items())}")
     figures = {}
-    for name in options.workloads or WORKLOADS:
-        workload = importlib.import_module(f"tests.benchmarks.{name}")
+    for name in names:
+        workload = importlib.import_module(f"{PACKAGE}.{name}")
         if hasattr(workload, "CONTENDERS"):
-            figures[name] = as_json(compare(workload, options.rounds))
+            figures[name] = as_json(workload, compare(workload, options.rounds))
         else:
             figures[name] = workload.main()
+    found = {"machine": machine, "versions": versions(), "environment": ONE_THREAD, "workloads": figures}
     if options.json:
-        found = {"machine": machine, "versions": versions(), "environment": ONE_THREAD, "workloads": figures}
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_whole(options.json, f"{json.dumps(found, indent=1)}\n".encode())
+    if options.plot:
+        save_plot(found, options.plot)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy
+
+from tests.benchmarks.mapped import mapped
 
 TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient towards its three matrices"
 BASELINE = "torch"
-EXAMPLES = 1, 256, 4096
+SIZES = "examples", (1, 256, 4096)
 TOKENS, WIDTH = 6, 4
 
 
@@ -62,9 +66,94 @@ def jax(n):
     return lambda: jax.block_until_ready(derive(*args))
 
 
+def numpy_by_hand(n):
+    weights, x, d = data(n)
+    scale = WIDTH**-0.5
+
+    def run():
+        q, k, v = (x @ matrix.T for matrix in weights)
+        shares = numpy.exp(q @ k.swapaxes(1, 2) * scale)
+        shares /= shares.sum(axis=2, keepdims=True)
+        off = shares @ v - d
+        g = off * (2 / n)
+        g_shares = g @ v.swapaxes(1, 2)
+        g_scores = shares * (g_shares - (shares * g_shares).sum(axis=2, keepdims=True)) * scale
+        slopes = g_scores @ k, g_scores.swapaxes(1, 2) @ q, shares.swapaxes(1, 2) @ g
+        tokens = x.reshape(-1, WIDTH)
+        return (off * off).sum() / n, [slope.reshape(-1, WIDTH).T @ tokens for slope in slopes]
+
+    return run
+
+
+def autograd(n):
+    import autograd.numpy as np
+    from autograd import value_and_grad
+
+    def loss(weights, x, d):
+        q, k, v = (np.dot(x, matrix.T) for matrix in weights)
+        shares = np.exp(np.matmul(q, np.swapaxes(k, 1, 2)) / WIDTH**0.5)
+        y = np.matmul(shares / np.sum(shares, axis=2, keepdims=True), v)
+        return np.sum((y - d) ** 2) / n
+
+    return partial(value_and_grad(loss), *data(n))
+
+
+def casadi(n):
+    """One block in scalars, its gradient mapped over the others and summed."""
+    import casadi
+
+    weights = [casadi.SX.sym(name, WIDTH, WIDTH) for name in ("queries", "keys", "values")]
+    tokens, desired = casadi.SX.sym("tokens", TOKENS * WIDTH), casadi.SX.sym("desired", TOKENS * WIDTH)
+    x, d = (casadi.reshape(each, WIDTH, TOKENS) for each in (tokens, desired))
+    q, k, v = (matrix @ x for matrix in weights)
+    shares = casadi.exp(k.T @ q / WIDTH**0.5)
+    loss = casadi.sumsqr(v @ shares / casadi.repmat(casadi.sum1(shares), WIDTH, 1) - d) / n
+    rows = casadi.vertcat(*(casadi.vec(matrix.T) for matrix in weights))
+    slopes = [casadi.vec(casadi.gradient(loss, matrix).T) for matrix in weights]
+    one = casadi.Function("one", [*weights, tokens, desired], [loss, casadi.vertcat(*slopes)])
+    flat = casadi.SX.sym("weights", rows.numel())
+    matrices = [casadi.reshape(each, WIDTH, WIDTH).T for each in casadi.vertsplit(flat, WIDTH * WIDTH)]
+    return mapped(casadi.Function("one", [flat, tokens, desired], one(*matrices, tokens, desired)), n, *data(n))
+
+
+def ddx(n):
+    """One block in scalars, of which the tokens are parameters, over all examples; NumPy adds up."""
+    import ddx
+
+    def loss():
+        weights = [[[ddx.var(f"w{m}_{i}_{j}") for j in range(WIDTH)] for i in range(WIDTH)] for m in range(3)]
+        x, d = ([[ddx.param(f"{name}{t}_{i}") for i in range(WIDTH)] for t in range(TOKENS)] for name in "xd")
+        q, k, v = ([[dot(row, token) for row in matrix] for token in x] for matrix in weights)
+        total = 0.0
+        for query, wanted in zip(q, d):
+            shares = [ddx.exp(dot(query, key) / WIDTH**0.5) for key in k]
+            for column, each in zip(zip(*v), wanted):
+                total += (dot(shares, column) / sum(shares) - each) ** 2
+        return total
+
+    def dot(xs, ys):
+        return sum(x * y for x, y in zip(xs, ys))
+
+    weights, x, d = data(n)
+    inputs = numpy.empty((weights.size + x[0].size + d[0].size, n))
+    inputs[weights.size :] = numpy.hstack([x.reshape(n, -1), d.reshape(n, -1)]).T
+    call = ddx.equation(loss).compile(points=n, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
+
+    def run():
+        inputs[: weights.size] = weights.reshape(-1, 1)
+        call()
+        return call.value.mean(), call.jacobian.mean(axis=-1)
+
+    return run
+
+
 CONTENDERS = {
     "autograd_mini, machine code": lambda n: compiled(n, "machine"),
     "autograd_mini, NumPy": lambda n: compiled(n, "numpy"),
+    "NumPy by hand": numpy_by_hand,
     "torch": torch,
     "JAX, jit": jax,
+    "CasADi, map": casadi,
+    "ddx, LLVM": ddx,
+    "autograd": autograd,
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
 import numpy
 
-TITLE = "compiled: Black–Scholes, price and 5 derivatives over 100,000 points"
+TITLE = "compiled: Black–Scholes, price and 5 derivatives"
 BASELINE = "JAX, jit of vmap"
 POINTS = 100_000
+SIZES = "points", (POINTS,)
 UNIT = "ns a point", 1e9 / POINTS
 
 
@@ -32,27 +34,34 @@ def by_erfc(erfc):
     return lambda x: 0.5 * erfc(x * -sqrt(0.5))
 
 
-def points():
+def points(n):
     """Spot, strike, years, rate and volatility."""
     random = numpy.random.default_rng(1)
     ranges = [(50.0, 150.0), (50.0, 150.0), (0.1, 2.0), (0.0, 0.1), (0.1, 0.5)]
-    return [random.uniform(*bounds, size=POINTS) for bounds in ranges]
+    return [random.uniform(*bounds, size=n) for bounds in ranges]
 
 
-def compiled(backend):
+def scalars(n):
+    """The formula, and the numbers of one point."""
     import autograd_mini
 
-    args = points()
-    formula = price(autograd_mini, by_erfc(autograd_mini.erfc))
-    derive = autograd_mini.compile(formula, batch=True, backend=backend).value_and_grad
+    return price(autograd_mini, by_erfc(autograd_mini.erfc)), [column[0] for column in points(n)]
+
+
+def compiled(n, backend):
+    from autograd_mini import compile
+
+    args = points(n)
+    formula, _ = scalars(n)
+    derive = compile(formula, batch=True, backend=backend).value_and_grad
     return lambda: derive(*args)
 
 
-def numpy_by_hand():
+def numpy_by_hand(n):
     """Price and greeks from the textbook, what they share computed once."""
     from scipy.special import ndtr
 
-    spot, strike, years, rate, volatility = points()
+    spot, strike, years, rate, volatility = points(n)
 
     def run():
         root = numpy.sqrt(years)
@@ -68,10 +77,10 @@ def numpy_by_hand():
     return run
 
 
-def torch():
+def torch(n):
     import torch
 
-    args = [torch.tensor(column, requires_grad=True) for column in points()]
+    args = [torch.tensor(column, requires_grad=True) for column in points(n)]
     formula = price(torch, torch.special.ndtr)
 
     def run():
@@ -81,19 +90,34 @@ def torch():
     return run
 
 
-def jax():
+def jax(n):
     import jax
 
-    args = [jax.numpy.array(column) for column in points()]
+    args = [jax.numpy.array(column) for column in points(n)]
     formula = price(jax.numpy, by_erfc(jax.scipy.special.erfc))
     derive = jax.jit(jax.vmap(jax.value_and_grad(formula, argnums=(0, 1, 2, 3, 4))))
     return lambda: jax.block_until_ready(derive(*args))
 
 
-def casadi():
+def autograd(n):
+    import autograd.numpy
+    from autograd.scipy.special import erfc
+
+    args = tuple(points(n))
+    formula = price(autograd.numpy, by_erfc(erfc))
+    positions = tuple(range(len(args)))
+
+    def run():
+        pull_back, prices = autograd.make_vjp(formula, positions)(*args)
+        return prices, pull_back(numpy.ones(n))
+
+    return run
+
+
+def casadi(n):
     """A mapped function that reads and writes NumPy's arrays in place."""
-    mapped = casadi_function().map(POINTS)
-    args, outs = points(), [numpy.empty(POINTS) for _ in range(6)]
+    mapped = casadi_function().map(n)
+    args, outs = points(n), [numpy.empty(n) for _ in range(6)]
     buffer, evaluate = mapped.buffer()
     for position, array in enumerate(args):
         buffer.set_arg(position, memoryview(array))
@@ -117,12 +141,12 @@ def casadi_function():
     return casadi.Function("call", symbols, [call, *slopes], {"cse": True})
 
 
-def ddx():
+def ddx(n):
     """Machine code by LLVM, with glibc's vector functions, into buffers that are kept."""
     import ddx
 
-    args = numpy.array(points())
-    call = ddx_equation().compile(points=POINTS, veclib=ddx.VecLib.LIBMVEC).buffer(args)
+    args = numpy.array(points(n))
+    call = ddx_equation().compile(points=n, veclib=ddx.VecLib.LIBMVEC).buffer(args)
 
     def run():
         call()
@@ -139,11 +163,12 @@ def ddx_equation():
 
 
 CONTENDERS = {
-    "autograd_mini, machine code": lambda: compiled("machine"),
-    "autograd_mini, NumPy": lambda: compiled("numpy"),
+    "autograd_mini, machine code": partial(compiled, backend="machine"),
+    "autograd_mini, NumPy": partial(compiled, backend="numpy"),
     "NumPy and SciPy by hand": numpy_by_hand,
     "JAX, jit of vmap": jax,
     "ddx, LLVM": ddx,
     "torch": torch,
+    "autograd": autograd,
     "CasADi, map": casadi,
 }

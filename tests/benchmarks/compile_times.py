@@ -1,6 +1,7 @@
 """From a function to its first result: seconds of the first run of a contender, each time in a fresh process.
 
-What it has to import to be written down is imported before; what a library loads later is its own.
+What it has to import to be written down is imported before; what a library loads later is its own. For us also
+microseconds for each node of the graph that is compiled.
 """
 
 from __future__ import annotations
@@ -9,37 +10,57 @@ import importlib
 import os
 import statistics
 
+import numpy
+
 from tests.benchmarks.run import start
 
-WORKLOADS = {"digits": [], "wide": [], "lstm": [256], "black_scholes": []}
-"""By name, with the length of the batch for those that take one."""
-
-TIMES = 3
+WORKLOADS = {"digits": [], "wide": [], "lstm": [256], "black_scholes": [100_000]}
+"""By name, with the size for those that take one."""
 
 
-def main():
-    print(f"\ncompile: seconds from the function to its first result, median of {TIMES} fresh processes")
-    print(f"  {'':14} {'':30} {'clock':>9} {'processor':>9}")
-    figures = []
-    for name, args in WORKLOADS.items():
+def main(workloads=WORKLOADS, times=3):
+    print(f"\ncompile: seconds from the function to its first result (in fresh processes, median of {times})")
+    print(f"  {'':14} {'':30} {'clock':>9} {'processor':>9} {'nodes':>9} {'µs a node':>9}")
+    measured, missing = [], []
+    for name, size in workloads.items():
         workload = importlib.import_module(f"tests.benchmarks.{name}")
+        nodes = count_nodes(*workload.scalars(*size))
         for contender in workload.CONTENDERS:
-            if contender not in ("autograd_mini, machine code", "autograd_mini, NumPy") and "jit" not in contender:
+            is_ours = contender in ("autograd_mini, machine code", "autograd_mini, NumPy")
+            if not is_ours and "jit" not in contender:
                 continue
-            answers = [first_run(workload.__name__, contender, args) for _ in range(TIMES)]
+            answers = [first_run(workload.__name__, contender, size) for _ in range(times)]
             if isinstance(answers[0], str):
                 print(f"  {name:14} {contender:30} {answers[0]}")
+                missing.append({"name": contender, "size": name, "reason": answers[0]})
                 continue
             wall, cpu = zip(*answers)
-            print(f"  {name:14} {contender:30} {statistics.median(wall):9.3f} {statistics.median(cpu):9.3f}")
-            figures.append({"workload": name, "name": contender, "wall": wall, "cpu": cpu})
+            seconds = statistics.median(cpu)
+            of_graph = f" {nodes:9,} {1e6 * seconds / nodes:9.1f}" if is_ours else ""
+            print(f"  {name:14} {contender:30} {statistics.median(wall):9.3f} {seconds:9.3f}{of_graph}")
+            found = {"name": contender, "size": name, "wall": wall, "cpu": cpu, "cpu_median": seconds, "nodes": nodes}
+            measured.append(found)
     print(f"  load average {os.getloadavg()[0]:.1f}")
-    return figures
+    title = "compile: from the function to its first result"
+    return {"title": title, "baseline": "JAX", "counted": "of", "measured": measured, "missing": missing}
 
 
-def first_run(module, contender, args):
+def count_nodes(function, args):
+    """Of the graph that the function records at these numbers."""
+    from autograd_mini import Value
+    from autograd_mini.graph import topological_order
+
+    def values(nest):
+        return [values(each) for each in nest] if isinstance(nest, (list, tuple, numpy.ndarray)) else Value(nest)
+
+    return len(topological_order(function(*map(values, args))))
+
+
+def first_run(module, contender, size):
     """Seconds on the clock and of the processor, or why there are none."""
     worker = start(module, contender)
-    answer = worker.ask("prepare", *args)
-    worker.stop()
+    try:
+        answer = worker.ask("prepare", *size)
+    finally:
+        worker.stop()
     return answer if isinstance(answer, str) else answer[1:]

@@ -75,9 +75,31 @@ def jax():
     return lambda: jax.block_until_ready(derive(*args))
 
 
+def autograd():
+    import autograd.numpy as np
+    from autograd import value_and_grad
+    from autograd.scipy.special import logsumexp
+
+    weights, images, labels = data()
+    sides = range(SIDE)
+    windows = numpy.stack([images[:, i : i + OUT, j : j + OUT] for i in sides for j in sides], axis=-1)
+    desired = numpy.eye(10)[labels]
+
+    def loss(parameters):
+        kernels, offsets, w, b = parameters
+        features = np.tanh(np.dot(windows, kernels.reshape(KERNELS, -1).T) + offsets)
+        features = np.swapaxes(features.reshape(N, OUT * OUT, KERNELS), 1, 2).reshape(N, -1)
+        outputs = np.dot(features, w.T) + b
+        return np.mean(logsumexp(outputs, axis=1) - np.sum(desired * outputs, axis=1))
+
+    derive = value_and_grad(loss)
+    return lambda: derive(weights)
+
+
 CONTENDERS = {
     "autograd_mini, machine code": lambda: compiled("machine"),
     "autograd_mini, NumPy": lambda: compiled("numpy"),
     "torch": torch,
     "JAX, jit": jax,
+    "autograd": autograd,
 }

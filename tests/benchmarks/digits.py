@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.perceptron import contenders, first_weights
+from tests.benchmarks import perceptron
 
 TITLE = "compiled: MLP 64-32-10, softmax and divergence, loss and all gradients over 1,797 digits"
 BASELINE = "torch"
@@ -12,7 +12,11 @@ def data():
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    return digits.data / 16, digits.target, first_weights([64, 32, 10])
+    return digits.data / 16, digits.target, perceptron.first_weights([64, 32, 10])
 
 
-CONTENDERS = contenders(data)
+def scalars():
+    return perceptron.scalars(*data())
+
+
+CONTENDERS = perceptron.contenders(data)

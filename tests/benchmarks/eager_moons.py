@@ -8,7 +8,7 @@ import random
 
 TITLE = "eager: MLP 2-16-16-1, hinge loss over 100 points, forward + backward"
 BASELINE = "micrograd"
-SIZES = [2, 16, 16, 1]
+LAYERS = [2, 16, 16, 1]
 L2 = 1e-4
 
 
@@ -26,7 +26,7 @@ def two_moons(n=100):
 def first_weights():
     """For each layer and neuron the weights, the bias first."""
     generator = random.Random(2)
-    return [[[generator.uniform(-1, 1) for _ in range(n + 1)] for _ in range(m)] for n, m in zip(SIZES, SIZES[1:])]
+    return [[[generator.uniform(-1, 1) for _ in range(n + 1)] for _ in range(m)] for n, m in zip(LAYERS, LAYERS[1:])]
 
 
 def flat(weights):
@@ -36,7 +36,7 @@ def flat(weights):
 def micrograd():
     from micrograd.nn import MLP
 
-    model = MLP(SIZES[0], SIZES[1:])
+    model = MLP(LAYERS[0], LAYERS[1:])
     neurons = [neuron for layer in model.layers for neuron in layer.neurons]
     for neuron, numbers in zip(neurons, [n for layer in first_weights() for n in layer]):
         for parameter, number in zip([neuron.b, *neuron.w], numbers):
@@ -54,22 +54,23 @@ def micrograd():
     return run
 
 
-def by_hand():
+def output(layers, x, relu):
     """Line by line what micrograd's neurons do."""
+    for index, layer in enumerate(layers):
+        zs = [sum((w * xi for w, xi in zip(ws, x)), b) for b, *ws in layer]
+        x = [relu(z) for z in zs] if index < len(layers) - 1 else zs
+    return x[0]
+
+
+def by_hand():
     from autograd_mini import Value
 
     layers = [[[Value(w) for w in neuron] for neuron in layer] for layer in first_weights()]
     parameters = flat(layers)
     data = two_moons()
 
-    def model(x):
-        for index, layer in enumerate(layers):
-            zs = [sum((w * xi for w, xi in zip(ws, x)), b) for b, *ws in layer]
-            x = [z.relu() for z in zs] if index < len(layers) - 1 else zs
-        return x[0]
-
     def run():
-        losses = [(1 + -d * model(x)).relu() for x, d in data]
+        losses = [(1 + -d * output(layers, x, Value.relu)).relu() for x, d in data]
         loss = sum(losses) * (1.0 / len(losses)) + L2 * sum(p * p for p in parameters)
         for p in parameters:
             p.grad = 0.0
@@ -83,7 +84,7 @@ def by_mlp():
     from autograd_mini import mean, relu, square, sum
     from autograd_mini.nn import MLP
 
-    model = MLP(SIZES[0], SIZES[1:])
+    model = MLP(LAYERS[0], LAYERS[1:])
     parameters = model.parameters()
     for parameter, number in zip(parameters, flat(first_weights())):
         parameter.data = number
@@ -98,4 +99,53 @@ def by_mlp():
     return run
 
 
-CONTENDERS = {"micrograd": micrograd, "autograd_mini, + and *": by_hand, "autograd_mini, MLP": by_mlp}
+def xad():
+    """Its tape in C++, neuron by neuron."""
+    from xad.adj_1st import Real, Tape
+    from xad.math import max
+
+    data = two_moons()
+
+    def run():
+        with Tape() as tape:
+            layers = [[[Real(w) for w in neuron] for neuron in layer] for layer in first_weights()]
+            parameters = flat(layers)
+            for p in parameters:
+                tape.registerInput(p)
+            tape.newRecording()
+            losses = [max(1 - d * output(layers, x, lambda z: max(z, 0.0)), 0.0) for x, d in data]
+            loss = sum(losses) * (1.0 / len(losses)) + L2 * sum(p * p for p in parameters)
+            tape.registerOutput(loss)
+            loss.derivative = 1.0
+            tape.computeAdjoints()
+            return [loss.value, *(p.derivative for p in parameters)]
+
+    return run
+
+
+def torch():
+    """A tensor for each scalar."""
+    import torch
+
+    layers = [
+        [[torch.tensor(w, dtype=torch.double, requires_grad=True) for w in neuron] for neuron in layer]
+        for layer in first_weights()
+    ]
+    parameters = flat(layers)
+    data = two_moons()
+
+    def run():
+        losses = [torch.relu(1 - d * output(layers, x, torch.relu)) for x, d in data]
+        loss = sum(losses) * (1.0 / len(losses)) + L2 * sum(p * p for p in parameters)
+        return loss, torch.autograd.grad(loss, parameters)
+
+    return run
+
+
+CONTENDERS = {
+    "micrograd": micrograd,
+    "autograd_mini, + and *": by_hand,
+    "autograd_mini, MLP": by_mlp,
+    "XAD": xad,
+    "torch, scalars": torch,
+}

@@ -89,10 +89,33 @@ def jax():
     return lambda: jax.block_until_ready(derive(*args))
 
 
+def numpy_by_hand():
+    layers = weights()
+    xs, ds = (numpy.array(column, dtype=float) for column in zip(*two_moons()))
+
+    def run():
+        inputs, y = [], xs
+        for layer in layers:
+            inputs.append(y)
+            z = y @ layer[:, 1:].T + layer[:, 0]
+            y = numpy.maximum(z, 0.0)
+        lacks = 1 - ds * z[:, 0]
+        loss = numpy.maximum(lacks, 0.0).mean() + L2 * sum((layer * layer).sum() for layer in layers)
+        g = numpy.where(lacks > 0, -ds, 0.0)[:, None] / len(xs)
+        slopes = []
+        for layer, y in zip(layers[::-1], inputs[::-1]):
+            slopes.append(numpy.hstack([g.sum(axis=0)[:, None], g.T @ y]) + 2 * L2 * layer)
+            g = (g @ layer[:, 1:]) * (y > 0)
+        return loss, slopes[::-1]
+
+    return run
+
+
 CONTENDERS = {
     "autograd_mini, machine code": lambda: compiled("machine"),
     "autograd_mini, NumPy": lambda: compiled("numpy"),
     "autograd_mini, over a batch": compiled_batch,
+    "NumPy by hand": numpy_by_hand,
     "torch": torch,
     "JAX, jit": jax,
     "micrograd": micrograd,

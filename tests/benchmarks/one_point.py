@@ -27,6 +27,24 @@ def eager():
     return partial(autograd_mini.value_and_grad(price(autograd_mini, by_erfc(autograd_mini.erfc))), *POINT)
 
 
+def python_by_hand():
+    """Price and greeks from the textbook, what they share computed once."""
+    from math import erfc, exp, log, sqrt
+
+    def derive(spot, strike, years, rate, volatility):
+        root = sqrt(years)
+        spread = volatility * root
+        d1 = (log(spot / strike) + (rate + volatility * volatility / 2) * years) / spread
+        delta = 0.5 * erfc(d1 * -0.7071067811865476)
+        discounted = exp(-rate * years) * 0.5 * erfc((d1 - spread) * -0.7071067811865476)
+        loan = strike * discounted
+        vega = spot * root * exp(d1 * d1 / -2) * 0.3989422804014327
+        theta = vega * volatility / (2 * years) + rate * loan
+        return spot * delta - loan, (delta, -discounted, theta, years * loan, vega)
+
+    return partial(derive, *POINT)
+
+
 def jax():
     """Of one vector that is there already: five numbers take longer, five Python floats much longer."""
     import jax
@@ -126,6 +144,7 @@ CONTENDERS = {
     "autograd_mini, machine code": lambda: compiled("machine"),
     "autograd_mini, NumPy": lambda: compiled("numpy"),
     "autograd_mini, eager": eager,
+    "Python by hand": python_by_hand,
     "JAX, jit": jax,
     "ddx, LLVM": ddx,
     "CasADi, buffer": casadi_buffer,

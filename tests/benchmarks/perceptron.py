@@ -15,13 +15,21 @@ def first_weights(sizes):
     return weights
 
 
+def loss(w1, b1, w2, b2, x, d):
+    """Of one example, in scalars."""
+    from autograd_mini import dot, log_softmax, relu
+
+    hidden = [relu(dot(row, x) + b) for row, b in zip(w1, b1)]
+    return -dot(d, log_softmax([dot(row, hidden) + b for row, b in zip(w2, b2)]))
+
+
+def scalars(images, labels, weights):
+    return loss, (*weights, images[0], numpy.eye(len(weights[-1]))[labels[0]])
+
+
 def compiled(images, labels, weights, backend):
     """The weights are arguments."""
-    from autograd_mini import compile, dot, log_softmax, relu
-
-    def loss(w1, b1, w2, b2, x, d):
-        hidden = [relu(dot(row, x) + b) for row, b in zip(w1, b1)]
-        return -dot(d, log_softmax([dot(row, hidden) + b for row, b in zip(w2, b2)]))
+    from autograd_mini import compile
 
     desired = numpy.eye(len(weights[-1]))[labels]
     derive = compile(loss, batch=["x", "d"], wrt=[0, 1, 2, 3], reduce="mean", backend=backend).value_and_grad
@@ -101,13 +109,52 @@ def jax(images, labels, weights):
     return lambda: jax.block_until_ready(derive(*args))
 
 
+def casadi(images, labels, weights):
+    """In matrices, a column an example: mapped over examples in scalars it took longer."""
+    import casadi
+
+    x = casadi.MX(casadi.DM(images.T))
+    d = casadi.MX(casadi.DM(numpy.eye(len(weights[-1]))[labels].T))
+    symbols = w1, b1, w2, b2 = [casadi.MX.sym("w", *each.shape) for each in weights]
+    n = len(images)
+    hidden = casadi.fmax(w1 @ x + casadi.repmat(b1, 1, n), 0)
+    z = w2 @ hidden + casadi.repmat(b2, 1, n)
+    total = casadi.sum2(casadi.log(casadi.sum1(casadi.exp(z)))) - casadi.dot(d, z)
+    slopes = [casadi.gradient(total / n, each) for each in symbols]
+    function = casadi.Function("loss", symbols, [total / n, *slopes], {"cse": True})
+    args = [casadi.DM(each) for each in weights]
+
+    def run():
+        value, *slopes = function(*args)
+        return value, [numpy.asarray(each) for each in slopes]
+
+    return run
+
+
+def autograd(images, labels, weights):
+    import autograd.numpy as np
+    from autograd import value_and_grad
+    from autograd.scipy.special import logsumexp
+
+    def loss(weights, x, d):
+        w1, b1, w2, b2 = weights
+        z = np.dot(np.maximum(np.dot(x, w1.T) + b1, 0.0), w2.T) + b2
+        return np.sum(logsumexp(z, axis=1) - np.sum(d * z, axis=1)) / len(x)
+
+    desired = numpy.eye(len(weights[-1]))[labels]
+    derive = value_and_grad(loss)
+    return lambda: derive(weights, images, desired)
+
+
 def contenders(data):
-    """All of them, over what `data()` gives."""
+    """All of them, over what `data` gives, for a size if there are several."""
     return {
-        "autograd_mini, machine code": lambda: compiled(*data(), "machine"),
-        "autograd_mini, NumPy": lambda: compiled(*data(), "numpy"),
-        "autograd_mini, MLP": lambda: compiled_module(*data()),
-        "NumPy by hand": lambda: numpy_by_hand(*data()),
-        "torch": lambda: torch(*data()),
-        "JAX, jit": lambda: jax(*data()),
+        "autograd_mini, machine code": lambda *size: compiled(*data(*size), "machine"),
+        "autograd_mini, NumPy": lambda *size: compiled(*data(*size), "numpy"),
+        "autograd_mini, MLP": lambda *size: compiled_module(*data(*size)),
+        "NumPy by hand": lambda *size: numpy_by_hand(*data(*size)),
+        "torch": lambda *size: torch(*data(*size)),
+        "JAX, jit": lambda *size: jax(*data(*size)),
+        "CasADi, matrices": lambda *size: casadi(*data(*size)),
+        "autograd": lambda *size: autograd(*data(*size)),
     }

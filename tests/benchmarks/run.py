@@ -5,8 +5,9 @@ threads; the contenders take turns, round by round, each in a plain loop as a us
 Python's garbage collector as it comes. Before any timing all must agree on the numbers.
 
 A workload is a module with a TITLE, a BASELINE and CONTENDERS: by name a function that makes everything ready and
-gives what to run, or a pair of that and of what puts its result into the order that all share. With EXAMPLES, lengths
-of a batch, it is given each of them in turn. UNIT, "ms" by default, is a name and how many of it are a second.
+gives what to run, or a pair of that and of what puts its result into the order that all share. With SIZES, what they
+count and numbers, such as lengths of a batch, it is measured at each of them, which the functions are given. UNIT,
+"ms" by default, is a name and how many of it are a second.
 """
 
 from __future__ import annotations
@@ -43,14 +44,26 @@ ONE_THREAD = {
 class Measured:
     """One contender of one workload; all times in seconds a run, on the clock and of the processor."""
 
-    workload: str
-    examples: int | None
     name: str
+    size: int | None
     first_wall: float
     first_cpu: float
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     load: float = 0.0
+
+
+@dataclass
+class Missing:
+    """A contender that could not run, and why."""
+
+    name: str
+    size: int | None
+    reason: str
+
+
+class LeftOut(Exception):
+    """Raised by a contender that could run at a size, and why it is spared."""
 
 
 @dataclass
@@ -70,7 +83,7 @@ class Worker:
             raise SystemExit(f"{self.name} died (exit code {self.process.exitcode}): nothing was measured") from None
 
     def stop(self) -> None:
-        self.pipe.send(None)
+        self.pipe.close()
         self.process.join()
 
 
@@ -86,16 +99,19 @@ def start(module: str, name: str) -> Worker:
 
 
 def _serve(module: str, name: str, pipe: Connection) -> None:
-    while (question := pipe.recv()) is not None:
-        action, *args = question
+    while True:
+        try:
+            action, *args = pipe.recv()
+        except EOFError:  # stopped
+            return
         if action == "prepare":
             try:
                 made = importlib.import_module(module).CONTENDERS[name](*args)
-            except ImportError as error:
+                run, arrange = made if isinstance(made, tuple) else (made, lambda result: result)
+                result, *first = _timed(run, 1)
+            except (ImportError, LeftOut, RecursionError) as error:  # who is not there, or not made for such depth
                 pipe.send(f"not measured: {error}")
                 continue
-            run, arrange = made if isinstance(made, tuple) else (made, lambda result: result)
-            result, *first = _timed(run, 1)
             numbers = numpy.array(list(_flat(arrange(result))))
             times = max(1, round(SHORTEST_ROUND / min(_timed(run, 1)[1] for _ in range(3 if first[0] < 1 else 1))))
             pipe.send((numbers, *first))
@@ -122,50 +138,50 @@ def _flat(result: Any) -> Iterator[float]:
         yield from numpy.asarray(result, dtype=float).ravel().tolist()
 
 
-def compare(workload: ModuleType, rounds: int) -> list[Measured]:
+def compare(workload: ModuleType, rounds: int) -> list[Measured | Missing]:
     """Measure all contenders of a workload and print medians, spread and ratios to its baseline."""
     print(f"\n{workload.TITLE}")
-    workers = [start(workload.__name__, name) for name in workload.CONTENDERS]
-    measured = []
-    for examples in getattr(workload, "EXAMPLES", [None]):
-        if examples is not None:
-            print(f"  over {examples:,} example{'' if examples == 1 else 's'}")
-        of_this, workers = _prepare(workload, workers, examples)
-        for _ in range(rounds):
-            for worker, found in zip(workers, of_this):
-                wall, cpu = worker.ask("run")
-                found.wall.append(wall)
-                found.cpu.append(cpu)
-        for found in of_this:
-            found.load = os.getloadavg()[0]
-        _print(of_this, workload.BASELINE, *getattr(workload, "UNIT", ("ms", 1e3)))
-        measured += of_this
-    for worker in workers:
-        worker.stop()
-    return measured
+    counted, sizes = getattr(workload, "SIZES", ("", [None]))
+    found: list[Measured | Missing] = []
+    for size in sizes:
+        if size is not None:
+            print(f"  {counted}: {size:,}")
+        workers = [start(workload.__name__, name) for name in workload.CONTENDERS]  # none has seen another size
+        try:
+            measured, missing = _measure(workers, size, rounds)
+        finally:
+            for worker in workers:
+                worker.stop()
+        _print(measured, workload.BASELINE, *getattr(workload, "UNIT", ("ms", 1e3)))
+        found += [*measured, *missing]
+    return found
 
 
-def _prepare(
-    workload: ModuleType, workers: Sequence[Worker], examples: int | None
-) -> tuple[list[Measured], list[Worker]]:
-    """The workers that could prepare it, agreed on the numbers."""
-    ready, measured, numbers = [], [], []
+def _measure(workers: Sequence[Worker], size: int | None, rounds: int) -> tuple[list[Measured], list[Missing]]:
+    """In turns, those that could prepare it and agree on the numbers."""
+    ready, measured, missing, numbers = [], [], [], []
     for worker in workers:
-        answer = worker.ask("prepare", *([] if examples is None else [examples]))
+        answer = worker.ask("prepare", *([] if size is None else [size]))
         if isinstance(answer, str):
             print(f"  {worker.name:34} {answer}")
-            worker.stop()
+            missing.append(Missing(worker.name, size, answer))
         else:
             ready.append(worker)
-            found, *first = answer
-            measured.append(Measured(workload.__name__.rpartition(".")[2], examples, worker.name, *first))
-            numbers.append(found)
+            numbers.append(answer[0])
+            measured.append(Measured(worker.name, size, *answer[1:]))
     for worker, found in zip(ready[1:], numbers[1:]):
         if found.shape != numbers[0].shape or not numpy.allclose(found, numbers[0], rtol=1e-9, atol=1e-12):
             raise SystemExit(f"{ready[0].name} and {worker.name} disagree on the numbers: nothing was measured")
     if numbers:
         print(f"  all agree on {len(numbers[0]):,} numbers: {', '.join(worker.name for worker in ready)}")
-    return measured, ready
+    for _ in range(rounds):
+        for worker, turn in zip(ready, measured):
+            wall, cpu = worker.ask("run")
+            turn.wall.append(wall)
+            turn.cpu.append(cpu)
+    for turn in measured:
+        turn.load = os.getloadavg()[0]
+    return measured, missing
 
 
 def _print(measured: Sequence[Measured], baseline: str, unit: str, a_second: float) -> None:
@@ -181,14 +197,22 @@ def _print(measured: Sequence[Measured], baseline: str, unit: str, a_second: flo
     for found in measured:
         cpu = statistics.median(found.cpu)
         figures = [statistics.median(found.wall), min(found.wall), max(found.wall), cpu]
-        ratio = "" if base is None else f"   {base / cpu:6.2f} x"
+        ratio = "" if base is None else f"   {base / cpu:{'7.2f' if base > cpu / 10 else '7.2g'}} x"
         print(f"  {found.name:34} " + " ".join(f"{a_second * s:9.3f}" for s in figures) + ratio)
     print(f"  load average {measured[0].load:.1f}")
 
 
-def as_json(measured: Sequence[Measured]) -> list[dict[str, Any]]:
-    """What was measured, in plain numbers."""
-    return [
-        {**asdict(found), "wall_median": statistics.median(found.wall), "cpu_median": statistics.median(found.cpu)}
-        for found in measured
+def as_json(workload: ModuleType, found: Sequence[Measured | Missing]) -> dict[str, Any]:
+    """What was measured, in plain numbers, and who is missing."""
+    measured = [
+        {**asdict(each), "wall_median": statistics.median(each.wall), "cpu_median": statistics.median(each.cpu)}
+        for each in found
+        if isinstance(each, Measured)
     ]
+    return {
+        "title": workload.TITLE,
+        "baseline": workload.BASELINE,
+        "counted": getattr(workload, "SIZES", ("", []))[0],
+        "measured": measured,
+        "missing": [asdict(each) for each in found if isinstance(each, Missing)],
+    }

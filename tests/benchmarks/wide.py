@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from tests.benchmarks.perceptron import contenders, first_weights
+from tests.benchmarks import perceptron
 
 TITLE = "compiled: MLP 784-128-10, softmax and divergence, loss and all gradients over 1,024 examples"
 BASELINE = "torch"
@@ -12,7 +12,11 @@ BASELINE = "torch"
 
 def data():
     random = numpy.random.default_rng(2)
-    return random.uniform(size=(1024, 784)), random.integers(10, size=1024), first_weights([784, 128, 10])
+    return random.uniform(size=(1024, 784)), random.integers(10, size=1024), perceptron.first_weights([784, 128, 10])
 
 
-CONTENDERS = contenders(data)
+def scalars():
+    return perceptron.scalars(*data())
+
+
+CONTENDERS = perceptron.contenders(data)

@@ -1,0 +1,145 @@
+"""A call on 64 paths of Heston's model in 1,000 steps: its price, and how that depends on the seven parameters."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy
+
+from tests.benchmarks.mapped import mapped
+
+TITLE = "compiled: 64 Heston paths of 1,000 steps, price of a call and 7 derivatives"
+BASELINE = "torch"
+PATHS, STEPS, STRIKE = 64, 1000, 100.0
+DT = 1 / STEPS
+PARAMETERS = 100.0, 0.09, 3.0, 0.09, 0.3, -0.6, 0.03
+"""Spot, variance, and of the variance: speed of return, mean, volatility, correlation with the spot; rate. With these
+the variance stays above 0."""
+
+
+def shocks():
+    """Two normal numbers for each path and step."""
+    return numpy.random.default_rng(1).normal(size=(2, PATHS, STEPS))
+
+
+def payoff(m, ramp, spot, variance, speed, average, volatility, correlation, rate, zs, others):
+    """By Euler's steps, with the functions of some library; of one path, or of vectors of them."""
+    growth, rest = m.log(spot), m.sqrt(1.0 - correlation * correlation)
+    for z, other in zip(zs, others):
+        spread = m.sqrt(variance * DT)
+        growth = growth + (rate - variance / 2) * DT + spread * z
+        shock = correlation * z + rest * other
+        variance = variance + speed * (average - variance) * DT + volatility * spread * shock
+    return m.exp(-rate) * ramp(m.exp(growth) - STRIKE)
+
+
+def scalars():
+    import autograd_mini
+
+    zs, others = shocks()
+    return partial(payoff, autograd_mini, autograd_mini.relu), (*PARAMETERS, zs[0], others[0])
+
+
+def compiled(backend):
+    from autograd_mini import compile
+
+    function, _ = scalars()
+
+    def price(parameters, zs, others):
+        return function(*parameters, zs, others)
+
+    derive = compile(price, batch=["zs", "others"], wrt="parameters", reduce="mean", backend=backend).value_and_grad
+    return partial(derive, numpy.array(PARAMETERS), *shocks())
+
+
+def torch():
+    import torch
+
+    parameters = [torch.tensor(each, dtype=torch.double, requires_grad=True) for each in PARAMETERS]
+    zs, others = torch.tensor(shocks().swapaxes(1, 2).copy())
+
+    def run():
+        price = payoff(torch, torch.relu, *parameters, zs, others).mean()
+        return price, torch.autograd.grad(price, parameters)
+
+    return run
+
+
+def jax():
+    """By `lax.scan`: the steps written out compile for minutes."""
+    import jax
+    from jax.numpy import exp, log, sqrt
+
+    def price(parameters, shocks):
+        spot, variance, speed, average, volatility, correlation, rate = parameters
+
+        def step(state, shock):
+            growth, variance = state
+            z, other = shock
+            spread = sqrt(variance * DT)
+            growth = growth + (rate - variance / 2) * DT + spread * z
+            mixed = correlation * z + sqrt(1.0 - correlation * correlation) * other
+            return (growth, variance + speed * (average - variance) * DT + volatility * spread * mixed), None
+
+        ones = jax.numpy.ones(PATHS)
+        (growth, _), _ = jax.lax.scan(step, (log(spot) * ones, variance * ones), shocks)
+        return (exp(-rate) * jax.nn.relu(exp(growth) - STRIKE)).mean()
+
+    derive = jax.jit(jax.value_and_grad(price))
+    args = jax.numpy.array(PARAMETERS), jax.numpy.array(shocks().transpose(2, 0, 1))
+    return lambda: jax.block_until_ready(derive(*args))
+
+
+def ddx():
+    """One path in scalars, of which the shocks are parameters, over all paths; NumPy adds up."""
+    import ddx
+
+    def price():
+        parameters = [ddx.var(f"p{i}") for i in range(len(PARAMETERS))]
+        zs, others = ([ddx.param(f"{name}{step}") for step in range(STEPS)] for name in ("z", "other"))
+        return payoff(ddx, lambda x: ddx.max(x, 0.0), *parameters, zs, others)
+
+    inputs = numpy.vstack([numpy.empty((len(PARAMETERS), PATHS)), *shocks().swapaxes(1, 2)])
+    call = ddx.equation(price).compile(points=PATHS, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
+
+    def run():
+        inputs[: len(PARAMETERS)] = numpy.reshape(PARAMETERS, (-1, 1))
+        call()
+        return call.value.mean(), call.jacobian.mean(axis=-1)
+
+    return run
+
+
+def casadi():
+    """One path in scalars, its gradient mapped over the others and summed."""
+    import casadi
+
+    parameters = casadi.SX.sym("parameters", len(PARAMETERS))
+    zs, others = casadi.SX.sym("zs", STEPS), casadi.SX.sym("others", STEPS)
+    steps = casadi.vertsplit(zs), casadi.vertsplit(others)
+    price = payoff(casadi, lambda x: casadi.fmax(x, 0), *casadi.vertsplit(parameters), *steps) / PATHS
+    one = casadi.Function("one", [parameters, zs, others], [price, casadi.gradient(price, parameters)])
+    return mapped(one, PATHS, numpy.array(PARAMETERS), *shocks())
+
+
+def autograd():
+    import autograd.numpy as np
+    from autograd import value_and_grad
+
+    zs, others = shocks().swapaxes(1, 2)
+
+    def price(parameters):
+        return np.mean(payoff(np, lambda x: np.maximum(x, 0.0), *parameters, zs, others))
+
+    return partial(value_and_grad(price), PARAMETERS)
+
+
+CONTENDERS = {
+    "autograd_mini, machine code": partial(compiled, "machine"),
+    "autograd_mini, NumPy": partial(compiled, "numpy"),
+    "torch": torch,
+    "JAX, jit of a scan": jax,
+    "CasADi, map": casadi,
+    "ddx, LLVM": ddx,
+    "autograd": autograd,
+}
