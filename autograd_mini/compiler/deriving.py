@@ -188,6 +188,9 @@ def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floa
     if not seeds:
         return executor(leaves, n)
     held = {seed: seeds[_position(seed)] for seed in executor.seeds}
+    for seed, numbers in held.items():
+        if seed.batched and numbers.shape[1] != n:  # the same for every example
+            held[seed] = numpy.repeat(numbers, n, axis=1)
     return executor({**leaves, **held}, n)
 
 

@@ -522,6 +522,20 @@ def test_products_with_the_hessian_over_batches():
     assert not disagreement(found, sum(hessian(f, 0)(w, row) for row in x) / 4)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("n", [1, 3, 130])
+@pytest.mark.parametrize("batch", [[0], [0, 2], [0, 1, 2]])
+def test_hessians_of_every_example(batch, n, backend):
+    def f(x, y, w):
+        return exp(x * w) * y + w * w * y**3
+
+    args = numpy.random.default_rng(n).normal(size=(3, n))
+    points = numpy.array([args[i] if i in batch else numpy.full(n, args[i][0]) for i in range(3)])
+    found = compile(f, batch=batch, backend=backend).hessian(*[args[i] if i in batch else args[i][0] for i in range(3)])
+    expected = numpy.array([hessian(f)(*point) for point in points.T.tolist()])
+    assert not disagreement(numpy.moveaxis(numpy.array(found), 2, 0), expected, scale=1.0)
+
+
 # Branches
 
 

@@ -99,6 +99,9 @@ def at_length(n, at_end, compiled, weights):
             ours = Numpy(made, at_end)
             with mock.patch.object(executor, "numpy", ours), mock.patch.object(steps, "numpy", ours):
                 value, gradient = each.value_and_grad(*args)
+                curved = each.hessian(*args) if function is few and numpy.ndim(value) else ()
+            for found, wanted in zip(curved, plain.hessian(*given) if curved else ()):
+                numpy.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
             expected = plain.value_and_grad(*given)
             for found, wanted in ((value, expected[0]), *zip(gradient, expected[1])):
                 numpy.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * numpy.abs(wanted).max())
