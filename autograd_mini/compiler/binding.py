@@ -265,6 +265,8 @@ def combined(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool) -> A
     """An array of nests: of arrays of one shape one array, the batch axis first; else an array of objects."""
     if not parts:
         return numpy.empty(shape)
+    if not shape and has_batch:
+        return parts[0]
     if all(isinstance(part, (float, numpy.ndarray)) for part in parts):
         stacked = numpy.stack([numpy.asarray(part) for part in parts], axis=int(has_batch))
         lead = stacked.shape[: int(has_batch)]
