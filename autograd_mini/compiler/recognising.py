@@ -17,6 +17,9 @@ from autograd_mini.compiler.program import ABSENT, Block, Floats, Index
 DENSE = 0.5
 """Rows of unequal columns become one matrix with zeros if more than this share of it is there."""
 
+MOST_LENGTHS = 8
+"""Rows of more different lengths are filled up to fewer."""
+
 
 def recognise(lane: Index, ia: Index, ib: Index | None, c: Floats, constant: Callable[[Floats], Index]) -> list[Block]:
     """The blocks of Σ c·a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them.
@@ -72,8 +75,7 @@ def _one_by_one(lane: Index, ia: Index, ib: Index | None, c: Floats) -> Iterator
 
 def _row_sums(lane: Index, ia: Index, c: float) -> Iterator[Block]:
     for rows, places in _by_row_length(lane):
-        columns = ia[places]
-        yield Block(rows[None, :, None], columns[None], None, c)
+        yield Block(rows[None, :, None], _picked(ia, places)[None], None, c)
 
 
 def _products(lane: Index, ia: Index, ib: Index, c: float) -> Iterator[Block]:
@@ -85,8 +87,8 @@ def _products(lane: Index, ia: Index, ib: Index, c: float) -> Iterator[Block]:
         yield Block(rows[None, :, None], matrix, columns[None, :, None], c)
         return
     for rows, places in _by_row_length(lane):
-        by_b = _grouped(rows, ia[places], ib[places])
-        by_a = _grouped(rows, ib[places], ia[places])
+        first, second = _picked(ia, places), _picked(ib, places)
+        by_b, by_a = _grouped(rows, first, second), _grouped(rows, second, first)
         if len(by_b) <= len(by_a):
             yield from (Block(lanes, matrix, key, c) for lanes, matrix, key in _stacked(by_b))
         else:
@@ -127,11 +129,21 @@ def _stacked(groups: list[Group]) -> Iterator[tuple[Index, Index, Index]]:
 
 
 def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
-    """Of sorted lanes: those with equally many terms [r], and where their terms are [r, k]."""
+    """Of sorted lanes: those with equally many terms [r], and where their terms are [r, k]. Where there are many
+    lengths, similar ones are made equal, and what is missing is `ABSENT`."""
     rows, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
-    for length in numpy.unique(lengths):
-        chosen = lengths == length
-        yield rows[chosen], starts[chosen][:, None] + numpy.arange(length)
+    of_class = lengths
+    if numpy.unique(lengths).size > MOST_LENGTHS:
+        of_class = 2 ** numpy.ceil(numpy.log2(lengths)).astype(numpy.int64)
+    for each in numpy.unique(of_class):
+        chosen = of_class == each
+        place = numpy.arange(lengths[chosen].max())
+        places = starts[chosen][:, None] + place
+        yield rows[chosen], numpy.where(place < lengths[chosen][:, None], places, ABSENT)
+
+
+def _picked(index: Index, places: Index) -> Index:
+    return numpy.where(places == ABSENT, ABSENT, index[places])
 
 
 def _place_in_row(lane: Index) -> Index:
