@@ -16,6 +16,7 @@ from autograd_mini import (
     clip,
     exp,
     floor,
+    fma,
     fmod,
     frac,
     lgamma,
@@ -77,6 +78,7 @@ def test_a_number_that_depends_on_nothing():
         (sign, 0.0, (0.0, 0.0), "jump"),
         (lambda x: x % 3.0, 6.0, (1.0, 1.0), "jump"),
         (lambda y: 6.0 % y, 3.0, (-2.0, -1.0), "jump"),
+        (lambda x: 1e-3 / (fma(sin(x), 1.5, 2.0) // 0.01), 0.0, (0.0, 0.0), "jump"),  # a tenth of a spacing before it
         (sqrt, 0.0, (inf, inf), "edge of the domain"),
         (asin, 1.0, (inf, inf), "edge of the domain"),
         (lambda x: where(x >= 1.0, log(x), nan), 1.0, (1.0, 1.0), "edge of the domain"),
