@@ -56,6 +56,11 @@ class Line:
         sizes = sorted(filter(isfinite, near))
         return sizes[len(sizes) // 2] if sizes else 0.0
 
+    def slope(self, index: int) -> float:
+        """How steep the function is at large."""
+        step = self.steps()[0]
+        return self.size(index, step) / step
+
     def steps(self) -> list[float]:
         """The largest steps of tableaus to try: of the size of 1 and of x, then smaller and smaller.
 
