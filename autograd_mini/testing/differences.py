@@ -139,6 +139,7 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
             finer = (factor * value - upper) / (factor - 1.0)
             carried = (factor * rounding + rounding_above) / (factor - 1.0) + EPSILON * abs(finer)
             difference = max(abs(finer - value), abs(finer - upper))
+            # Two quotients may agree by chance, so at first it is the error of the coarser one that counts.
             before = error_above if column == 1 else min(error, error_above)
             difference = max(difference, before / LARGEST_GAIN)
             row.append((finer, carried, difference + carried))

@@ -87,6 +87,7 @@ def _weighed(found: Sequence[Verdict]) -> Verdict:
 
 
 def _is_finer(x: Verdict, rough: Verdict) -> bool:
+    """Whether it is about the same sides, agrees as far as the rough one goes, and goes much further."""
     apart = max(abs(x.low - rough.low), abs(x.high - rough.high))
     return x.place == rough.place and x.error < DECISIVE * rough.error and apart <= 10.0 * rough.error
 
