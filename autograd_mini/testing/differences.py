@@ -56,6 +56,11 @@ class Line:
         sizes = sorted(filter(isfinite, near))
         return sizes[len(sizes) // 2] if sizes else 0.0
 
+    def slope(self, index: int) -> float:
+        """How steep the function is at large."""
+        step = self.steps()[0]
+        return self.size(index, step) / step
+
     def steps(self) -> list[float]:
         """The largest steps of tableaus to try: of the size of 1 and of x, then smaller and smaller.
 
@@ -122,7 +127,8 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
     best_of_rows: list[Estimate] = []
     above: list[tuple[float, float, float]] = []
     for k in range(HALVINGS + 1):
-        row = [(*quotient(ldexp(step, -k)), inf)]
+        latest, rounding = quotient(ldexp(step, -k))
+        row = [(latest, rounding, abs(latest - above[0][0]) if above else inf)]
         if not isfinite(row[0][0]):
             above = []
             continue
@@ -133,8 +139,9 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
             finer = (factor * value - upper) / (factor - 1.0)
             carried = (factor * rounding + rounding_above) / (factor - 1.0) + EPSILON * abs(finer)
             difference = max(abs(finer - value), abs(finer - upper))
-            if column > 1:
-                difference = max(difference, min(error, error_above) / LARGEST_GAIN)
+            # Two quotients may agree by chance, so at first it is the error of the coarser one that counts.
+            before = error_above if column == 1 else min(error, error_above)
+            difference = max(difference, before / LARGEST_GAIN)
             row.append((finer, carried, difference + carried))
             if difference + carried < best.error:
                 best = Estimate(finer, difference + carried, abs(step))

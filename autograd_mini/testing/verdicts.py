@@ -62,21 +62,34 @@ def judge(line: Line, index: int, claimed: float, *, noise: float, limit: float,
         if len(estimates) > 1 and _is_known(line, index, best, noise, PRECISE) and agrees(best):
             return _smooth(line, index, best, noise, own_noise, True)
     is_settled = _is_known(line, index, best, noise, DECISIVE)
-    between: Verdict | None = None
+    found: list[Verdict] = []
     for place, left, right in _sides(line, index, noise):
         low, high = sorted((left.value, right.value))
         error = max(left.error, right.error) + own_noise
         verdict = Verdict(low, high, error, place, low - limit * error <= claimed <= high + limit * error)
         if high - low <= limit * error and is_settled and place != "jump":
             continue  # no kink: the central difference, which is more precise, decides
-        if verdict.passes:
-            return verdict
-        between = between or verdict
-    if between:
-        return between
+        found.append(verdict)
+        if verdict.passes and error <= PRECISE * max(-low, high, line.slope(index)):
+            break
+    if found:
+        return _weighed(found)
     if not is_settled:
         return Verdict(best.value, best.value, best.error, "undecided", False)
     return _smooth(line, index, best, noise, own_noise, agrees(best))
+
+
+def _weighed(found: Sequence[Verdict]) -> Verdict:
+    """The first verdict that passes, or a far more precise one about the same sides that it does not contradict."""
+    first = next((each for each in found if each.passes), found[0])
+    finer = [each for each in found if first.passes and _is_finer(each, first)]
+    return min(finer or [first], key=lambda each: each.error)
+
+
+def _is_finer(x: Verdict, rough: Verdict) -> bool:
+    """Whether it is about the same sides, agrees as far as the rough one goes, and goes much further."""
+    apart = max(abs(x.low - rough.low), abs(x.high - rough.high))
+    return x.place == rough.place and x.error < DECISIVE * rough.error and apart <= 10.0 * rough.error
 
 
 def _best(line: Line, index: int, estimates: Sequence[Estimate], noise: float) -> Estimate:

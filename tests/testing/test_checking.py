@@ -16,6 +16,7 @@ from autograd_mini import (
     clip,
     exp,
     floor,
+    fma,
     fmod,
     frac,
     lgamma,
@@ -77,6 +78,7 @@ def test_a_number_that_depends_on_nothing():
         (sign, 0.0, (0.0, 0.0), "jump"),
         (lambda x: x % 3.0, 6.0, (1.0, 1.0), "jump"),
         (lambda y: 6.0 % y, 3.0, (-2.0, -1.0), "jump"),
+        (lambda x: 1e-3 / (fma(sin(x), 1.5, 2.0) // 0.01), 0.0, (0.0, 0.0), "jump"),  # a tenth of a spacing before it
         (sqrt, 0.0, (inf, inf), "edge of the domain"),
         (asin, 1.0, (inf, inf), "edge of the domain"),
         (lambda x: where(x >= 1.0, log(x), nan), 1.0, (1.0, 1.0), "edge of the domain"),
@@ -108,6 +110,7 @@ def test_special_points(f, x, interval, place):
         (lambda x: maximum(x, 2.03), 2.0, 1.0, False),  # a kink near by is none at the point
         (lambda x: maximum(x, 2.0001), 2.0, 0.5, False),
         (lambda x: maximum(x, 2.0001), 2.0, 0.0, True),
+        (lambda x: 5.0 * maximum(x % 2.0, 1e-9), 0.0, 0.0, True),  # where larger steps are more precise
     ],
 )
 def test_claims_at_special_points(f, x, claimed, passes):
@@ -142,6 +145,29 @@ def test_wrong_slopes_at_powers_that_are_no_whole_ones(f, x, slope, error):
     with pytest.raises(GradientError) as caught:
         check_gradients(lambda x: float(f(Value(x))), x, gradient=lambda x: slope - error)
     assert only(caught.value.report).verdict.place != "undecided"
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: x * sqrt(x) + x, 0.0),
+        (lambda x: (3.0 - x) ** 1.5 + x, 3.0),
+        (lambda x: acos(x) ** 3 + x, 1.0),
+        (lambda x: abs(x) ** 1.5 + x, 0.0),
+    ],
+)
+@pytest.mark.parametrize("factor", [1.0 - 1e-4, 1.0 + 2e-5])
+def test_small_errors_are_seen_at_powers_that_are_no_whole_ones(f, x, factor):
+    check_gradients(f, x)
+    with pytest.raises(GradientError, match="times the estimated error"):
+        check_gradients(lambda x: float(f(Value(x))), x, gradient=lambda x: factor)
+
+
+@pytest.mark.parametrize(("f", "order"), [(lambda x: relu(x) - relu(-x), 1), (lambda x: abs(x) ** 1.5, 2)])
+def test_a_kink_within_that_the_function_has_not(f, order):
+    """Reverse mode is wrong there: subgradients of parts make no subgradient of the whole. The slopes are 1 and inf."""
+    with pytest.raises(GradientError, match="differs"):
+        check_gradients(f, 0.0, order=order)
 
 
 def test_orders_at_powers_that_are_no_whole_ones():
