@@ -18,8 +18,8 @@ from autograd_mini.compiler.binding import (
     outline,
 )
 from autograd_mini.compiler.deriving import Plan, Wanted, run
+from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.machine.direct import Short, direct
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
 from autograd_mini.compiler.tracing import Guard, Trace, place

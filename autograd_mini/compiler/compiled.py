@@ -15,8 +15,8 @@ import numpy
 from autograd_mini.compiler.binding import nest_of_results
 from autograd_mini.compiler.calling import Call, Chosen, Options
 from autograd_mini.compiler.deriving import Plan, Wanted
+from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.machine.direct import Short
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
 from autograd_mini.primitives import brief

@@ -27,6 +27,11 @@ FEW_LANES = 16
 
 MANY_FORMS = 512
 
+SEVERAL_FORMS = 64
+
+LARGE_SUM = 1024
+"""Sums of one form with so many terms in all are worth a matrix product, if they are one."""
+
 
 def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
     """The scalars of each form, forms in an order in which operands come first.
@@ -67,9 +72,14 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
-def is_deep(forms: dict[Any, list[int]]) -> bool:
-    """Whether a graph is better compiled as scalars than as packs, told by the scalars of each form."""
-    return len(forms) >= MANY_FORMS and sum(map(len, forms.values())) < FEW_LANES * len(forms)
+def is_deep(scalars: Scalars, forms: dict[Any, list[int]]) -> bool:
+    """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
+    matrix products that matter."""
+    if len(forms) >= MANY_FORMS and sum(map(len, forms.values())) < FEW_LANES * len(forms):
+        return True
+    sums = [[scalars.scalars[number] for number in members] for members in forms.values()]
+    terms = [sum(len(each) for each in members if isinstance(each, Terms)) for members in sums]
+    return len(forms) >= SEVERAL_FORMS and max(terms) < LARGE_SUM
 
 
 class Packed:

@@ -47,6 +47,13 @@ class Assembly:
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
         return Cell(self, bits if self.width == 1 else f"<{', '.join([f'double {bits}'] * self.width)}>", number)
 
+    def spread(self, number: Cell) -> Cell:
+        """A register full of one double."""
+        one = self.define(f"insertelement {self.type} poison, double {number.name}, i32 0")
+        return self.define(
+            f"shufflevector {self.type} {one.name}, {self.type} poison, <{self.width} x i32> zeroinitializer"
+        )
+
     def call(self, function: str, *args: Cell) -> Cell:
         """A call of a function of doubles, known by the name that the caller gives it for this width."""
         types = ", ".join([self.type] * len(args))

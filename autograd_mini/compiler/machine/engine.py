@@ -7,7 +7,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.libraries import binding
 
@@ -15,8 +14,8 @@ _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # own the code
 _lock = threading.Lock()
 
-DRIVE = f"""
-define void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, ptr %ld, i64 %lo, i64 %hi) {{
+DRIVE = """
+define void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, ptr %ld, i64 %lo, i64 %hi, i64 %step) {
 entry:
   br label %block
 block:
@@ -24,7 +23,7 @@ block:
   %more = icmp slt i64 %b, %hi
   br i1 %more, label %start, label %done
 start:
-  %full = add i64 %b, {COLUMNS}
+  %full = add i64 %b, %step
   %short = icmp slt i64 %hi, %full
   %e = select i1 %short, i64 %hi, i64 %full
   br label %each
@@ -44,10 +43,10 @@ end:
   br label %block
 done:
   ret void
-}}"""
-"""Runs the bodies of a kernel, one after the other, on each block of the columns from lo to hi."""
+}"""
+"""Runs the bodies of a kernel, one after the other, on each block of `step` of the columns from lo to hi."""
 
-Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
+Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
 
 
 def drive(cache: KernelCache | None = None) -> Any:

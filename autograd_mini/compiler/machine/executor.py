@@ -11,7 +11,7 @@ from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.isolating import isolate
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
-from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD, GatherStep, KernelStep, ProductStep, Step, numpy_step
+from autograd_mini.compiler.machine.steps import GatherStep, KernelStep, ProductStep, Step, numpy_step, room
 from autograd_mini.compiler.numpy_executor import Gather, Values
 from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, parents
 
@@ -92,7 +92,8 @@ class MachineExecutor:
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
-        fresh = self._room(n_examples)
+        lanes = {number: self.packs[number].lanes for number in self.fresh}
+        fresh = dict(zip(lanes, room(list(lanes.values()), n_examples)))
         with numpy.errstate(all="ignore"):
             if self.phases is not None and n_examples >= 2 * self.tile:
                 values = self._tiled(self.phases, leaves, fresh, n_examples)
@@ -112,15 +113,6 @@ class MachineExecutor:
                 is_own = number in fresh and gather.is_whole(values[number])
                 results[name].append(fresh.pop(number) if is_own else numpy.array(gather(values[number])))
         return results
-
-    def _room(self, n: int) -> dict[int, Floats]:
-        """Memory for the results that kernels write. If it is much, it is one block: the system takes and gives back a
-        block more readily than its parts."""
-        lanes = [self.packs[number].lanes for number in self.fresh]
-        if n < COLUMNS_A_THREAD:
-            return {number: numpy.empty((count, n)) for number, count in zip(self.fresh, lanes)}
-        parts = numpy.split(numpy.empty((sum(lanes), n)), numpy.cumsum(lanes)[:-1]) if lanes else []
-        return dict(zip(self.fresh, parts))
 
     def _frame(self, n: int) -> _Frame:
         """This thread's memory for n columns; that of the last few lengths is kept."""

@@ -290,7 +290,7 @@ class KernelStep:
     def _columns(self, width: int, table: Any, start: int, stop: int) -> None:
         pointers, strides, _ = table
         bodies, starts, count = self.compiled[width]
-        self.drive(bodies, starts, count, pointers, strides, start, stop)
+        self.drive(bodies, starts, count, pointers, strides, start, stop, COLUMNS)
 
 
 def workers() -> ThreadPoolExecutor:
@@ -301,6 +301,14 @@ def workers() -> ThreadPoolExecutor:
 @cache
 def _workers_of(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd_mini")
+
+
+def room(lanes: Sequence[int], n: int) -> list[Floats]:
+    """Memory for results, [lanes, n] each. If it is much, it is one block: the system takes and gives back a block more
+    readily than its parts."""
+    if n < COLUMNS_A_THREAD:
+        return [numpy.empty((count, n)) for count in lanes]
+    return numpy.split(numpy.empty((sum(lanes), n)), numpy.cumsum(lanes)[:-1]) if lanes else []
 
 
 def rows_of(lanes: int, n: int) -> Floats:

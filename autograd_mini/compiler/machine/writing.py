@@ -216,11 +216,7 @@ class Writer:
         address = self._address(pack, lane)
         if asm.width == 1 or pack in self.varying:
             return asm.define(f"load {asm.type}, ptr {address}, align 8")
-        number = asm.define(f"load double, ptr {address}, align 8")
-        one = asm.define(f"insertelement {asm.type} poison, double {number.name}, i32 0")
-        return asm.define(
-            f"shufflevector {asm.type} {one.name}, {asm.type} poison, <{asm.width} x i32> zeroinitializer"
-        )
+        return asm.spread(asm.define(f"load double, ptr {address}, align 8"))
 
     def _store(self, pack: Pack, lane: int | str, cell: Cell) -> None:
         if pack in self.outputs or pack in self.scratch:

@@ -25,11 +25,13 @@ class Form:
         steps: for each operation its head and its operands: i ≥ 0 is the i-th result within the chunk, ~k the k-th
             number that the chunk reads from memory.
         n_reads: how many numbers it reads.
+        uniform: which of them are the same for all columns.
         writes: which results within the chunk are written to memory.
     """
 
     steps: tuple[tuple[int, ...], ...]
     n_reads: int
+    uniform: tuple[int, ...]
     writes: tuple[int, ...]
 
 
@@ -47,6 +49,7 @@ class Chunks:
     Args:
         sequence: the operations.
         row_of: the rows of scalars that stand in memory before.
+        n_uniform: the first so many rows hold one number for all columns.
         kept: scalars that must stay in memory, or be put there.
         largest: the size of a chunk.
 
@@ -57,11 +60,17 @@ class Chunks:
     """
 
     def __init__(
-        self, sequence: Sequence[Operation], row_of: dict[int, int], kept: Sequence[int], largest: int = LARGEST
+        self,
+        sequence: Sequence[Operation],
+        row_of: dict[int, int],
+        kept: Sequence[int],
+        largest: int = LARGEST,
+        n_uniform: int = 0,
     ) -> None:
         self.forms: list[Form] = []
         self.chunks: list[Chunk] = []
         self.row_of = row_of
+        self.n_uniform = n_uniform
         self.n_rows = max(row_of.values(), default=-1) + 1
         bounds = list(_bounds(sequence, largest))
         last = self._last_uses(sequence, bounds)
@@ -95,11 +104,12 @@ class Chunks:
             for number in operation.results:
                 inside[number] = len(inside)
         written = [number for number in inside if last.get(number, -1) > place]
-        key = tuple(steps), tuple([inside[number] for number in written])
+        uniform = [place for number, place in reads.items() if self.row_of[number] < self.n_uniform]
+        key = tuple(steps), tuple(uniform), tuple([inside[number] for number in written])
         form = self._form_of.get(key)
         if form is None:
             form = self._form_of[key] = len(self.forms)
-            self.forms.append(Form(key[0], len(reads), key[1]))
+            self.forms.append(Form(key[0], len(reads), *key[1:]))
         for number in written:
             self.row_of[number] = free.pop() if free else self.n_rows
             self.n_rows = max(self.n_rows, self.row_of[number] + 1)

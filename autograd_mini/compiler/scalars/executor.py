@@ -6,24 +6,26 @@ import ctypes
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.compiler.machine.engine import addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.steps import workers
+from autograd_mini.compiler.machine.steps import room, workers
 from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.program import Floats, Pack
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
 from autograd_mini.compiler.scalars.operations import MOST_LITERALS, Operations
-from autograd_mini.compiler.scalars.writing import write
+from autograd_mini.compiler.scalars.writing import COPY_IN, COPY_OUT, sum_over_columns, write
 
 CACHE = 2**20
 """Bytes that should hold the numbers of the columns worked on at a time."""
 
 MOST_COLUMNS = 128
+
+COLUMNS_A_THREAD = 256
 
 MOST_CODE = 8192
 """If chunks that differ hold more operations than this, each operation becomes a chunk of its own."""
@@ -39,6 +41,10 @@ class Result:
 
 class ScalarExecutor:
     """A program of scalars ready to run on arrays.
+
+    Numbers live in rows: those that are the same for all columns in one row of single numbers, all others in rows of
+    a block of columns. Inputs are copied into them and results out of them, so no array of the caller's is ever read
+    or written beyond its end.
 
     Args:
         tape: the scalars.
@@ -62,119 +68,153 @@ class ScalarExecutor:
         self.seeds = seeds
         self.threads = threads
         self.results = results
-        self.leaves: dict[Pack, int] = {}
-        row_of: dict[int, int] = {}
-        for number, scalar in enumerate(tape.scalars):
-            if type(scalar) is Input:
-                row_of[number] = len(row_of)
-                self.leaves.setdefault(arrays[scalar.array], row_of[number])
         wanted = [number for result in results.values() for number in result.numbers]
-        self._lay_out(tape, wanted, row_of)
-        self.columns = max(1, min(MOST_COLUMNS, CACHE // (8 * self.n_rows)) // host_width()) * host_width()
+        self._lay_out(tape, arrays, wanted)
+        fits = CACHE // (8 * max(self.chunks.n_rows - self.n_uniform, 1))
+        self.columns = max(1, min(MOST_COLUMNS, fits) // host_width()) * host_width()
         self.drive = drive()
-        self._code: dict[int, Any] = {1: self._compiled(1)}
+        self._code: dict[int, _Code] = {}
+        self.code(1)
         self._memory = threading.local()
 
-    def _lay_out(self, tape: Tape, wanted: Sequence[int], inputs: Mapping[int, int]) -> None:
+    def code(self, width: int) -> _Code:
+        """What runs for registers of this width."""
+        if width not in self._code:
+            self._code[width] = _Code(self, width)
+        return self._code[width]
+
+    def _lay_out(self, tape: Tape, arrays: Mapping[int, Pack], wanted: Sequence[int]) -> None:
+        """The chunks, and the rows of all that stands in memory: first what is the same for all columns."""
+        inputs = [(number, arrays[each.array]) for number, each in enumerate(tape.scalars) if type(each) is Input]
         for largest, most_literals in ((LARGEST, MOST_LITERALS), (1, 0)):
             self.operations = Operations(tape.scalars, wanted, most_literals=most_literals)
-            row_of = dict(inputs)
-            self.constants = {}
-            for number, constant in self.operations.constants_among(wanted).items():
-                row_of[number] = len(row_of)
-                self.constants[row_of[number]] = constant
-            self.chunks = Chunks(self.operations.sequence, row_of, wanted, largest)
+            constants = self.operations.constants_among(wanted)
+            numbers = [number for number, leaf in inputs if not leaf.batched]
+            self.n_uniform = len(constants) + len(numbers)
+            numbers = [*constants, *numbers, *(number for number, leaf in inputs if leaf.batched)]
+            row_of = {number: row for row, number in enumerate(numbers)}
+            self.chunks = Chunks(self.operations.sequence, row_of, wanted, largest, self.n_uniform)
             if sum(len(form.steps) for form in self.chunks.forms) <= MOST_CODE:
                 break
-        self.n_rows = self.chunks.n_rows
+        self.constants = numpy.array(list(constants.values()))
+        self.leaves: dict[Pack, int] = {}
+        for number, leaf in inputs:
+            self.leaves.setdefault(leaf, row_of[number])
         self.rows = {name: [row_of[number] for number in result.numbers] for name, result in self.results.items()}
-
-    def _compiled(self, width: int) -> tuple[Any, Any, int]:
-        """The functions of the chunks, and where the rows of each start in the table of pointers."""
-        texts = [write(form, self.operations.heads, width) for form in self.chunks.forms]
-        functions = addresses(texts, is_optimised=False)
-        chunks = self.chunks.chunks
-        starts = numpy.cumsum([0, *(len(chunk.rows) for chunk in chunks)])[: len(chunks)].tolist()
-        count = len(chunks)
-        return (
-            (ctypes.c_void_p * count)(*[functions[chunk.form] for chunk in chunks]),
-            (ctypes.c_int64 * count)(*starts),
-            count,
-        )
+        is_uniform = {name: numpy.array(rows, dtype=int) < self.n_uniform for name, rows in self.rows.items()}
+        self.copied = {name: numpy.flatnonzero(~each) for name, each in is_uniform.items()}
+        self.spread = {name: numpy.flatnonzero(each) for name, each in is_uniform.items()}
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
         columns, width = (1, 1) if n_examples == 1 else (self.columns, host_width())
-        if width not in self._code:
-            self._code[width] = self._compiled(width)
-        blocks = [(start, min(start + columns, n_examples)) for start in range(0, n_examples, columns)]
-        found = {
-            name: numpy.empty((len(rows), len(blocks) if self.results[name].is_summed else n_examples))
-            for name, rows in self.rows.items()
-        }
-        share = -(-len(blocks) // self.threads) if len(blocks) > 2 * self.threads else max(len(blocks), 1)
-        parts = [range(first, min(first + share, len(blocks))) for first in range(0, len(blocks), share)]
+        code = self.code(width)
+        n_blocks = -(-n_examples // columns)
+        each = [name for name, result in self.results.items() if not result.is_summed]
+        found = dict(zip(each, room([len(self.rows[name]) for name in each], n_examples)))
+        for name in self.rows.keys() - found.keys():
+            found[name] = numpy.empty((len(self.rows[name]), n_blocks))
+        batched = {pack: numpy.ascontiguousarray(leaves[pack]) for pack in self.leaves if pack.batched}
+        same = [(row, leaves[pack][:, 0]) for pack, row in self.leaves.items() if not pack.batched]
+        n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
+        share = -(-n_blocks // n_threads) * columns
 
-        def work(part: range) -> None:
-            frame = self._frame(columns, width)
-            frame.fill([(row, leaves[pack]) for pack, row in self.leaves.items() if leaves[pack].shape[1] == 1])
-            batched = [(row, leaves[pack]) for pack, row in self.leaves.items() if leaves[pack].shape[1] != 1]
-            for number in part:
-                self._run(frame, batched, found, number, *blocks[number])
+        def filled() -> _Frame:
+            """This thread's memory, with what is the same for all columns."""
+            frame = self._frame(code, columns)
+            for row, numbers in same:
+                frame.uniform[row : row + len(numbers)] = numbers
+            return frame
 
-        if len(parts) > 1:
-            list(workers().map(work, parts))
-        elif parts:
-            work(parts[0])
+        def work(start: int) -> None:
+            frame = filled()
+            places = [*map(_places, batched.values()), *(_places(found[name])[self.copied[name]] for name in self.rows)]
+            frame.places[code.in_arrays] = numpy.concatenate(places) if places else ()
+            stop = min(start + share, n_examples)
+            if code.table[-1]:
+                self.drive(*code.table, frame.pointers, frame.pointers, start, stop, columns)
+
+        if n_threads > 1:
+            list(workers().map(work, range(0, n_examples, share)))
+        elif n_examples:
+            work(0)
+        for name, lanes in self.spread.items():
+            if lanes.size:
+                numbers = filled().uniform[numpy.array(self.rows[name])[lanes]]
+                found[name][lanes] = numbers[:, None]
+                if self.results[name].is_summed:
+                    found[name][lanes] *= n_examples / max(n_blocks, 1)
         return {
             name: [array.sum(axis=1, keepdims=True) if self.results[name].is_summed else array]
             for name, array in found.items()
         }
 
-    def _run(
-        self,
-        frame: _Frame,
-        batched: Sequence[tuple[int, Floats]],
-        found: Mapping[str, Floats],
-        number: int,
-        start: int,
-        stop: int,
-    ) -> None:
-        """One block of columns."""
-        n = stop - start
-        for row, array in batched:
-            frame.memory[row : row + len(array), :n] = array[:, start:stop]
-        bodies, starts, count = self._code[frame.width]
-        if count:
-            self.drive(bodies, starts, count, frame.pointers, frame.pointers, 0, n)
-        with numpy.errstate(all="ignore"):
-            for name, rows in self.rows.items():
-                if self.results[name].is_summed:
-                    frame.memory[rows, :n].sum(axis=1, out=found[name][:, number])
-                else:
-                    found[name][:, start:stop] = frame.memory[rows, :n]
-
-    def _frame(self, columns: int, width: int) -> _Frame:
+    def _frame(self, code: _Code, columns: int) -> _Frame:
         """This thread's memory."""
         frames: dict[int, _Frame] = self._memory.__dict__.setdefault("frames", {})
         if columns not in frames:
-            frames[columns] = _Frame(self, columns, width)
+            frames[columns] = _Frame(self, code, columns)
         return frames[columns]
 
 
+class _Code:
+    """The functions that run one after the other on each block of columns: the inputs are copied in, the chunks
+    computed, and the results copied out.
+
+    Attributes:
+        rows: the rows that all their pointers point to; IN_ARRAY for what lies in an array, COLUMNS for the number of
+            columns in a block.
+        in_arrays: which of the pointers point into arrays.
+        table: the functions, where the pointers of each start, and how many functions there are.
+    """
+
+    IN_ARRAY, COLUMNS = -1, -2
+
+    def __init__(self, executor: ScalarExecutor, width: int) -> None:
+        chunks = executor.chunks
+        texts = [COPY_IN, COPY_OUT, sum_over_columns(host_width())]
+        texts += [write(form, executor.operations.heads, width) for form in chunks.forms]
+        copy_in, copy_out, add, *functions = addresses(texts, is_optimised=False)
+        calls: list[tuple[int, list[int]]] = []
+        for pack, first in executor.leaves.items():
+            if pack.batched:
+                calls += [(copy_in, [self.IN_ARRAY, row]) for row in range(first, first + pack.lanes)]
+        calls += [(functions[chunk.form], chunk.rows) for chunk in chunks.chunks]
+        for name, lanes in executor.copied.items():
+            rows = [executor.rows[name][lane] for lane in lanes]
+            if executor.results[name].is_summed:
+                calls += [(add, [row, self.IN_ARRAY, self.COLUMNS]) for row in rows]
+            else:
+                calls += [(copy_out, [row, self.IN_ARRAY]) for row in rows]
+        self.rows = numpy.array([row for _, rows in calls for row in rows], dtype=numpy.int64)
+        self.in_arrays = numpy.flatnonzero(self.rows == self.IN_ARRAY)
+        starts = numpy.cumsum([0, *(len(rows) for _, rows in calls)])[: len(calls)].tolist()
+        self.table = (
+            (ctypes.c_void_p * len(calls))(*[function for function, _ in calls]),
+            (ctypes.c_int64 * len(calls))(*starts),
+            len(calls),
+        )
+
+
+def _places(array: Floats) -> NDArray[numpy.int64]:
+    """The addresses of the rows of an array."""
+    places: NDArray[numpy.int64] = numpy.arange(len(array)) * array.strides[0] + array.__array_interface__["data"][0]
+    return places
+
+
 class _Frame:
-    """The rows of one thread for a block of columns."""
+    """The rows of one thread, and the pointers to them."""
 
-    def __init__(self, executor: ScalarExecutor, columns: int, width: int) -> None:
-        self.width = width
-        self.memory = numpy.zeros((executor.n_rows, columns))
-        for row, number in executor.constants.items():
-            self.memory[row] = number
-        base = self.memory.__array_interface__["data"][0]
-        rows = [row for chunk in executor.chunks.chunks for row in chunk.rows]
-        self.pointers = (ctypes.c_void_p * len(rows))(*[base + 8 * columns * row for row in rows])
-
-    def fill(self, arrays: Sequence[tuple[int, Floats]]) -> None:
-        """Put numbers that are the same for all columns into their rows."""
-        for row, array in arrays:
-            self.memory[row : row + len(array)] = array
+    def __init__(self, executor: ScalarExecutor, code: _Code, columns: int) -> None:
+        n_uniform = executor.n_uniform
+        self.uniform = numpy.zeros(n_uniform)
+        self.uniform[: len(executor.constants)] = executor.constants
+        # Rows at multiples of a power of two would fall on the same lines of the cache.
+        stride = columns if columns == 1 else columns + 8
+        self.memory = numpy.zeros((executor.chunks.n_rows - n_uniform, stride))
+        first, start = (array.__array_interface__["data"][0] for array in (self.uniform, self.memory))
+        rows = code.rows
+        self.places = numpy.where(rows < n_uniform, first + 8 * rows, start + 8 * stride * (rows - n_uniform))
+        self.columns = (ctypes.c_int64 * 1)(columns)
+        self.places[rows == code.COLUMNS] = ctypes.addressof(self.columns)
+        self.pointers = self.places.ctypes.data_as(ctypes.c_void_p)

@@ -13,8 +13,8 @@ from autograd_mini.compiler.tracing import Part
 
 
 def write(form: Form, heads: Sequence[Head], width: int) -> str:
-    """The function of a chunk: `p` points to the rows it reads and then to those it writes; it works on the columns
-    from `b` to `e`.
+    """The function of a chunk: `p` points to the rows it reads and then to those it writes. It works on so many
+    columns as there are from `b` to `e`, the first of each row.
 
     Raises:
         NotImplementedError: there is no emission for a primitive.
@@ -26,7 +26,7 @@ def write(form: Form, heads: Sequence[Head], width: int) -> str:
         args = []
         for operand in operands:
             if operand < 0 and ~operand not in reads:  # not sooner, so that few are alive at a time
-                reads[~operand] = asm.define(f"load {asm.type}, ptr {_address(asm, ~operand)}, align 8")
+                reads[~operand] = _read(asm, ~operand, form)
             args.append(results[operand] if operand >= 0 else reads[~operand])
         results += _computed(asm, heads[head], args)
     for row, result in enumerate(form.writes, form.n_reads):
@@ -35,12 +35,13 @@ def write(form: Form, heads: Sequence[Head], width: int) -> str:
         [
             "define void @BODY(ptr %p, ptr %ld, i64 %b, i64 %e) {",
             "entry:",
+            "  %n = sub i64 %e, %b",
             "  br label %loop",
             "loop:",
-            "  %i = phi i64 [ %b, %entry ], [ %i1, %loop ]",
+            "  %i = phi i64 [ 0, %entry ], [ %i1, %loop ]",
             *asm.lines,
             f"  %i1 = add i64 %i, {width}",
-            "  %on = icmp slt i64 %i1, %e",
+            "  %on = icmp slt i64 %i1, %n",
             "  br i1 %on, label %loop, label %done",
             "done:",
             "  ret void",
@@ -76,9 +77,91 @@ def _operand(literal: Literal, cells: Any) -> Any:
     return next(cells) if literal is None else literal
 
 
-def _address(asm: Assembly, row: int) -> str:
-    place, pointer, name = asm.name(), asm.name(), asm.name()
+def _read(asm: Assembly, row: int, form: Form) -> Cell:
+    if row not in form.uniform or asm.width == 1:
+        return asm.define(f"load {asm.type}, ptr {_address(asm, row)}, align 8")
+    return asm.spread(asm.define(f"load double, ptr {_pointer(asm, row)}, align 8"))
+
+
+def _pointer(asm: Assembly, row: int) -> str:
+    place, pointer = asm.name(), asm.name()
     asm.line(f"{place} = getelementptr ptr, ptr %p, i64 {row}")
     asm.line(f"{pointer} = load ptr, ptr {place}")
+    return pointer
+
+
+def _address(asm: Assembly, row: int) -> str:
+    pointer, name = _pointer(asm, row), asm.name()
     asm.line(f"{name} = getelementptr double, ptr {pointer}, i64 %i")
     return name
+
+
+COPY = """
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+define void @BODY(ptr %p, ptr %ld, i64 %b, i64 %e) {
+  %second = getelementptr ptr, ptr %p, i64 1
+  %from = load ptr, ptr %p
+  %to = load ptr, ptr %second
+  %n = sub i64 %e, %b
+  %bytes = mul i64 %n, 8
+  %whole = getelementptr double, ptr @WHOLE, i64 %b
+  call void @llvm.memcpy.p0.p0.i64(ptr @TO, ptr @FROM, i64 %bytes, i1 false)
+  ret void
+}
+"""
+COPY_IN = COPY.replace("@WHOLE", "%from").replace("@TO", "%to").replace("@FROM", "%whole")
+"""Copies the columns of a row of an array to the first of a row."""
+COPY_OUT = COPY.replace("@WHOLE", "%to").replace("@TO", "%whole").replace("@FROM", "%from")
+"""The other way round."""
+
+
+def sum_over_columns(width: int) -> str:
+    """The text of what sums the first columns of a row, into the place of this block; the last pointer is to how many
+    columns a block has."""
+    vector = f"<{width} x double>"
+    return f"""
+declare double @llvm.vector.reduce.fadd.v{width}f64(double, {vector})
+define void @BODY(ptr %p, ptr %ld, i64 %b, i64 %e) {{
+entry:
+  %second = getelementptr ptr, ptr %p, i64 1
+  %row = load ptr, ptr %p
+  %sums = load ptr, ptr %second
+  %third = getelementptr ptr, ptr %p, i64 2
+  %columns_at = load ptr, ptr %third
+  %columns = load i64, ptr %columns_at
+  %block = udiv i64 %b, %columns
+  %to = getelementptr double, ptr %sums, i64 %block
+  %n = sub i64 %e, %b
+  %rest = urem i64 %n, {width}
+  %full = sub i64 %n, %rest
+  br label %more
+more:
+  %i = phi i64 [ 0, %entry ], [ %i1, %add ]
+  %total = phi {vector} [ zeroinitializer, %entry ], [ %total1, %add ]
+  %is_in = icmp slt i64 %i, %full
+  br i1 %is_in, label %add, label %all
+add:
+  %at = getelementptr double, ptr %row, i64 %i
+  %x = load {vector}, ptr %at, align 8
+  %total1 = fadd {vector} %total, %x
+  %i1 = add i64 %i, {width}
+  br label %more
+all:
+  %sum = call double @llvm.vector.reduce.fadd.v{width}f64(double 0.0, {vector} %total)
+  br label %single
+single:
+  %j = phi i64 [ %full, %all ], [ %j1, %one ]
+  %sum1 = phi double [ %sum, %all ], [ %sum2, %one ]
+  %is_left = icmp slt i64 %j, %n
+  br i1 %is_left, label %one, label %done
+one:
+  %last = getelementptr double, ptr %row, i64 %j
+  %y = load double, ptr %last
+  %sum2 = fadd double %sum1, %y
+  %j1 = add i64 %j, 1
+  br label %single
+done:
+  store double %sum1, ptr %to
+  ret void
+}}
+"""

@@ -192,3 +192,30 @@ def test_an_adjoint_of_0_carries_nothing(x):
 @pytest.mark.parametrize("x", [inf, -inf, nan, 0.0, -0.0, 5e-324, 1e308])
 def test_edges(x):
     assert not disagreement(compile(chain, backend="machine").value_and_grad(x), value_and_grad(chain)(x))
+
+
+@pytest.mark.usefixtures("as_scalars")
+@pytest.mark.parametrize("reduce", [None, "sum", "mean"])
+@pytest.mark.parametrize("n", [0, 1, 5, 128, 700])
+def test_results_that_are_the_same_for_all_examples(n, reduce):
+    """Constants, unbatched arguments, and derivatives that are either; over several threads."""
+
+    def f(w, x):
+        return w[0] + 2.0 * w[1] + x
+
+    compiled = compile(f, batch="x", reduce=reduce, backend="machine", threads=2)
+    value, (towards_w, towards_x) = compiled.value_and_grad([1.5, 0.25], numpy.arange(float(n)))
+    rows = 2.0 + numpy.arange(float(n))
+    if reduce is None:
+        assert numpy.array_equal(value, rows)
+        assert [each.tolist() for each in towards_w] == [[1.0] * n, [2.0] * n]
+        assert towards_x.tolist() == [1.0] * n
+    elif n:
+        count = n if reduce == "mean" else 1
+        assert value == pytest.approx(rows.sum() / count)
+        assert towards_w == [n / count, 2.0 * n / count]
+        assert towards_x.tolist() == [1.0 / count] * n
+    constant = compile(lambda w, x: [w, 3.0, x], batch="x", backend="machine", threads=2)
+    if n:
+        found = constant(0.5, numpy.arange(float(n)))
+        assert [numpy.broadcast_to(each, n).tolist() for each in found] == [[0.5] * n, [3.0] * n, list(range(n))]

@@ -2,6 +2,7 @@
 
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from math import inf, nan
 
@@ -10,7 +11,14 @@ import pytest
 
 import autograd_mini as ag
 from autograd_mini import compile, cos, exp, log, sin, sqrt, tanh, value_and_grad
-from autograd_mini.compiler.machine.direct import _Memory
+from autograd_mini.compiler import deriving
+from autograd_mini.compiler.direct import _Memory
+
+
+@pytest.fixture(autouse=True, params=["packs", "scalars"])
+def kind(request, monkeypatch):
+    """Both kinds of programs have a short way."""
+    monkeypatch.setattr(deriving, "is_deep", lambda scalars, forms: request.param == "scalars")
 
 
 def price(s, k, t, r, v):
@@ -83,11 +91,11 @@ def test_it_stays_within_its_memory(monkeypatch):
     made = []
 
     class Watched(_Memory):
-        def __init__(self, numbers, slots, *rest):
-            super().__init__([*numbers, *[1234.5] * 4096], slots, *rest)
-            made.append((self.numbers, len(numbers)))
+        def __init__(self, code):
+            super().__init__(replace(code, numbers=[*code.numbers, *[1234.5] * 4096]))
+            made.append((self.numbers, len(code.numbers)))
 
-    monkeypatch.setattr("autograd_mini.compiler.machine.direct._Memory", Watched)
+    monkeypatch.setattr("autograd_mini.compiler.direct._Memory", Watched)
     for function, point in FUNCTIONS.items():
         compiled = compile(function, backend="machine")
         compiled.value_and_grad(*point)
