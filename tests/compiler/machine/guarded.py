@@ -12,7 +12,9 @@ from unittest import mock
 import numpy
 
 from autograd_mini import compile, dot, exp, maximum, sin, softmax, sum, tanh
+from autograd_mini.compiler import deriving
 from autograd_mini.compiler.machine import executor, steps
+from autograd_mini.compiler.scalars import executor as scalars_executor
 
 PAGE = mmap.PAGESIZE
 CANARY = 0xAB
@@ -78,7 +80,8 @@ def layers(xs, w):
     return sum([tanh(dot(row, hidden)) ** 2 for row in w])
 
 
-def at_length(n, at_end, compiled, weights):
+def at_length(n, at_end, compiled, weights, as_scalars):
+    deriving.is_deep = lambda scalars, forms: as_scalars
     random = numpy.random.default_rng(n)
     for function, weight in weights.items():
         reads = compiled[function]
@@ -97,7 +100,11 @@ def at_length(n, at_end, compiled, weights):
         for each, plain in reads:
             made = []
             ours = Numpy(made, at_end)
-            with mock.patch.object(executor, "numpy", ours), mock.patch.object(steps, "numpy", ours):
+            with (
+                mock.patch.object(executor, "numpy", ours),
+                mock.patch.object(steps, "numpy", ours),
+                mock.patch.object(scalars_executor, "numpy", ours),
+            ):
                 value, gradient = each.value_and_grad(*args)
                 curved = each.hessian(*args) if function is few and numpy.ndim(value) else ()
             for found, wanted in zip(curved, plain.hessian(*given) if curved else ()):
@@ -119,6 +126,11 @@ class Numpy:
         self.made.append(Guarded(shape, self.at_end))
         return self.made[-1].array
 
+    def zeros(self, shape):
+        array = self.empty(shape)
+        array[...] = 0.0
+        return array
+
     def __getattr__(self, name):
         return getattr(numpy, name)
 
@@ -131,18 +143,19 @@ def main(beyond):
     random = numpy.random.default_rng(1)
     weights = {few: None, many: random.normal(size=12), long: random.normal(size=12), rows: random.normal(size=12),
                layers: random.normal(size=(48, 12))[:12]}  # fmt: skip
-    compiled = {
-        function: [
-            [compile(function, batch=[0, 1] if function is few else 0, reduce=reduce, backend=backend)
-             for backend in ("machine", "numpy")]
-            for reduce in (None, "sum")
-        ]
-        for function in weights
-    }  # fmt: skip
-    for at_end in (False, True):
-        for n in LENGTHS:
-            print(n, "end" if at_end else "start", file=sys.stderr, flush=True)
-            at_length(n, at_end, compiled, weights)
+    for as_scalars in (False, True):
+        compiled = {
+            function: [
+                [compile(function, batch=[0, 1] if function is few else 0, reduce=reduce, backend=backend)
+                 for backend in ("machine", "numpy")]
+                for reduce in (None, "sum")
+            ]
+            for function in weights
+        }  # fmt: skip
+        for at_end in (False, True):
+            for n in LENGTHS:
+                print(n, "end" if at_end else "start", as_scalars, file=sys.stderr, flush=True)
+                at_length(n, at_end, compiled, weights, as_scalars)
     print("untouched")
 
 
