@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -23,8 +23,7 @@ from autograd_mini.value import Value
 Template = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One array among the arguments: its name, its shape without the batch axis, whether it has one."""
 
     name: str
@@ -89,6 +88,8 @@ class _Binder:
         self.first_batched = ""
 
     def argument(self, position: int, arg: Any, name: str, batched: bool) -> Template:
+        if isinstance(arg, numpy.ndarray):
+            return self._array(arg, name, position, batched)
         numbers: list[float] = []
         number_slot = len(self.slots)
         self.slots.append(Slot(name, (), False, position))  # of the plain numbers; dropped if there are none

@@ -27,10 +27,12 @@ FEW_LANES = 16
 
 MANY_FORMS = 512
 
-SEVERAL_FORMS = 64
-
 LARGE_SUM = 1024
 """Sums of one form with so many terms in all are worth a matrix product, if they are one."""
+
+SCALARS = range(128, 4096)
+"""So many scalars without a large sum: of fewer, copying them in and out counts; more take long to compile one by
+one."""
 
 
 def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
@@ -75,11 +77,13 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
 def is_deep(scalars: Scalars, forms: dict[Any, list[int]]) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter."""
-    if len(forms) >= MANY_FORMS and sum(map(len, forms.values())) < FEW_LANES * len(forms):
+    groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
+    computed = [group for group in groups if not isinstance(group[0], Input | Number)]
+    size = sum(map(len, computed))
+    if len(forms) >= MANY_FORMS and size < FEW_LANES * len(forms):
         return True
-    sums = [[scalars.scalars[number] for number in members] for members in forms.values()]
-    terms = [sum(len(each) for each in members if isinstance(each, Terms)) for members in sums]
-    return len(forms) >= SEVERAL_FORMS and max(terms) < LARGE_SUM
+    terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
+    return size in SCALARS and max(terms) < LARGE_SUM
 
 
 class Packed:

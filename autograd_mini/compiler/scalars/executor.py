@@ -20,7 +20,7 @@ from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
 from autograd_mini.compiler.scalars.operations import MOST_LITERALS, Operations
 from autograd_mini.compiler.scalars.writing import COPY_IN, COPY_OUT, sum_over_columns, write
 
-CACHE = 2**20
+CACHE = 2**19
 """Bytes that should hold the numbers of the columns worked on at a time."""
 
 MOST_COLUMNS = 128
