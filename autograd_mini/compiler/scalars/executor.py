@@ -18,7 +18,7 @@ from autograd_mini.compiler.program import Floats, Pack
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
 from autograd_mini.compiler.scalars.operations import MOST_LITERALS, Operations
-from autograd_mini.compiler.scalars.writing import COPY_IN, COPY_OUT, sum_over_columns, write
+from autograd_mini.compiler.scalars.writing import COPY_IN, COPY_OUT, require_emission, sum_over_columns, write
 
 CACHE = 2**19
 """Bytes that should hold the numbers of the columns worked on at a time."""
@@ -74,7 +74,8 @@ class ScalarExecutor:
         self.columns = max(1, min(MOST_COLUMNS, fits) // host_width()) * host_width()
         self.drive = drive()
         self._code: dict[int, _Code] = {}
-        self.code(1)
+        for head in self.operations.heads:
+            require_emission(head)
         self._memory = threading.local()
 
     def code(self, width: int) -> _Code:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.machine.cells import Assembly, Cell, emit
+from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emission
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.scalars.chunking import Form
-from autograd_mini.compiler.scalars.operations import Head, Literal, Sum
+from autograd_mini.compiler.scalars.operations import Apply, Head, Literal, Sum
 from autograd_mini.compiler.tracing import Part
+
+
+def require_emission(head: Head) -> None:
+    """Raise NotImplementedError if there is no machine code for it."""
+    if isinstance(head, Apply):
+        primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
+        is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive)
+        if not is_known and not (primitive.arity is None and primitive.name in REDUCTIONS):
+            raise NotImplementedError(primitive.name)
 
 
 def write(form: Form, heads: Sequence[Head], width: int) -> str:
     """The function of a chunk: `p` points to the rows it reads and then to those it writes. It works on so many
     columns as there are from `b` to `e`, the first of each row.
-
-    Raises:
-        NotImplementedError: there is no emission for a primitive.
     """
     asm = Assembly(width)
     reads: dict[int, Cell] = {}
