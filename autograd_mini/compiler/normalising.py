@@ -104,17 +104,18 @@ class Scalars:
             AssertionError: one is not.
         """
         for number, scalar in enumerate(self.scalars):
-            assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
+            if not isinstance(scalar, Input):
+                assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
         return self
 
 
-def operands(scalar: Scalar) -> list[int]:
+def operands(scalar: Scalar) -> Sequence[int]:
     """The scalars it is made of."""
+    if isinstance(scalar, Terms):
+        return [*scalar.xs, *scalar.ys]
     if isinstance(scalar, Application):
-        return list(scalar.args)
-    if isinstance(scalar, Component):
-        return list(scalar.vector.args)
-    return [*scalar.xs, *scalar.ys] if isinstance(scalar, Terms) else []
+        return scalar.args
+    return scalar.vector.args if isinstance(scalar, Component) else ()
 
 
 def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
@@ -123,8 +124,8 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
     for number in wanted:
         found[number] = 1
     for number in range(len(scalars) - 1, -1, -1):
-        if found[number]:
-            for operand in operands(scalars[number]):
+        if found[number] and not isinstance(scalar := scalars[number], Input):
+            for operand in operands(scalar):
                 found[operand] = 1
     return found
 

@@ -93,24 +93,27 @@ def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
             alive.update(node.parents)
     order: list[Value] = []
     seen: set[Value] = set()
-
-    def add(node: Value) -> None:
-        """The node, and whatever it is made of that is not there yet."""
-        if node not in seen:
-            fresh = [each for each in topological_order(node) if each not in seen] if node.parents else [node]
-            order.extend(fresh)
-            seen.update(fresh)
-
     for node in recorded:
         if node in alive:
             if not seen.issuperset(node.parents):
-                for parent in node.parents:
-                    add(parent)
+                _add(node.parents, order, seen)
             order.append(node)
             seen.add(node)
-    for root in roots:
-        add(root)
+    _add(roots, order, seen)
     return order
+
+
+def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
+    """Put nodes, and whatever they are made of, into the order if they are not there yet."""
+    for node in nodes:
+        if node not in seen:
+            if node.parents:
+                fresh = [each for each in topological_order(node) if each not in seen]
+                order += fresh
+                seen.update(fresh)
+            else:
+                order.append(node)
+                seen.add(node)
 
 
 @contextmanager
