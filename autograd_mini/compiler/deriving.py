@@ -88,7 +88,7 @@ class Plan:
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
         if careful:
             return NumpyExecutor(self.program(kind, wanted, careful=True), careful=True)
-        if is_deep(self.scalars, self._forms) and is_machine(self.target):
+        if is_deep(self.scalars, self._forms, self.has_batch) and is_machine(self.target):
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
             try:

@@ -27,10 +27,10 @@ FEW_LANES = 16
 
 MANY_FORMS = 512
 
-LARGE_SUM = 1024
-"""Sums of one form with so many terms in all are worth a matrix product, if they are one."""
+LARGE_SUM = {True: 1024, False: 32768}
+"""Sums of one form with so many terms in all are worth a matrix product, if they are one; with a batch and without."""
 
-SCALARS = range(128, 4096)
+SCALARS = {True: range(128, 4096), False: range(128, 16384)}
 """So many scalars without a large sum: of fewer, copying them in and out counts; more take long to compile one by
 one."""
 
@@ -74,7 +74,7 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
-def is_deep(scalars: Scalars, forms: dict[Any, list[int]]) -> bool:
+def is_deep(scalars: Scalars, forms: dict[Any, list[int]], has_batch: bool) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter."""
     groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
@@ -83,7 +83,7 @@ def is_deep(scalars: Scalars, forms: dict[Any, list[int]]) -> bool:
     if len(forms) >= MANY_FORMS and size < FEW_LANES * len(forms):
         return True
     terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
-    return size in SCALARS and max(terms) < LARGE_SUM
+    return size in SCALARS[has_batch] and max(terms) < LARGE_SUM[has_batch]
 
 
 class Packed:
