@@ -32,7 +32,7 @@ def text_of(program: Program, most_lines: int = MOST_LINES) -> str:
     z₁ = W x         2 × N
     y₁ = relu(z₁)    2 × N
     value = y₁       2 × N
-    8 packs, 1 matrix product, 3 lines
+    6 packs, 1 matrix product, 3 lines
     """
     lines = Reading(program).lines
     shown = lines[:most_lines]
