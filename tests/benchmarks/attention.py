@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy
 
-from tests.benchmarks.mapped import mapped
+from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 
 TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient towards its three matrices"
 BASELINE = "torch"
@@ -113,11 +113,11 @@ def casadi(n):
     one = casadi.Function("one", [*weights, tokens, desired], [loss, casadi.vertcat(*slopes)])
     flat = casadi.SX.sym("weights", rows.numel())
     matrices = [casadi.reshape(each, WIDTH, WIDTH).T for each in casadi.vertsplit(flat, WIDTH * WIDTH)]
-    return mapped(casadi.Function("one", [flat, tokens, desired], one(*matrices, tokens, desired)), n, *data(n))
+    return casadi_mapped(casadi.Function("one", [flat, tokens, desired], one(*matrices, tokens, desired)), n, *data(n))
 
 
 def ddx(n):
-    """One block in scalars, of which the tokens are parameters, over all examples; NumPy adds up."""
+    """One block in scalars, of which the tokens are parameters, over all examples."""
     import ddx
 
     def loss():
@@ -135,16 +135,7 @@ def ddx(n):
         return sum(x * y for x, y in zip(xs, ys))
 
     weights, x, d = data(n)
-    inputs = numpy.empty((weights.size + x[0].size + d[0].size, n))
-    inputs[weights.size :] = numpy.hstack([x.reshape(n, -1), d.reshape(n, -1)]).T
-    call = ddx.equation(loss).compile(points=n, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
-
-    def run():
-        inputs[: weights.size] = weights.reshape(-1, 1)
-        call()
-        return call.value.mean(), call.jacobian.mean(axis=-1)
-
-    return run
+    return ddx_over_examples(loss, weights, x.reshape(n, -1).T, d.reshape(n, -1).T)
 
 
 CONTENDERS = {

@@ -7,6 +7,8 @@ from math import sqrt
 
 import numpy
 
+from tests.benchmarks.peers import bound
+
 TITLE = "compiled: Black–Scholes, price and 5 derivatives"
 BASELINE = "JAX, jit of vmap"
 POINTS = 100_000
@@ -116,19 +118,14 @@ def autograd(n):
 
 def casadi(n):
     """A mapped function that reads and writes NumPy's arrays in place."""
-    mapped = casadi_function().map(n)
-    args, outs = points(n), [numpy.empty(n) for _ in range(6)]
-    buffer, evaluate = mapped.buffer()
-    for position, array in enumerate(args):
-        buffer.set_arg(position, memoryview(array))
-    for position, array in enumerate(outs):
-        buffer.set_res(position, memoryview(array))
+    outs = [numpy.empty(n) for _ in range(6)]
+    evaluate, kept = bound(casadi_function().map(n), points(n), outs)
 
     def run():
         evaluate()
         return outs
 
-    run.kept = buffer, mapped, args  # nothing else keeps them
+    run.kept = kept
     return run
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy
 
-from tests.benchmarks.mapped import mapped
+from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 
 TITLE = "compiled: 64 Heston paths of 1,000 steps, price of a call and 7 derivatives"
 BASELINE = "torch"
@@ -91,7 +91,7 @@ def jax():
 
 
 def ddx():
-    """One path in scalars, of which the shocks are parameters, over all paths; NumPy adds up."""
+    """One path in scalars, of which the shocks are parameters, over all paths."""
     import ddx
 
     def price():
@@ -99,15 +99,7 @@ def ddx():
         zs, others = ([ddx.param(f"{name}{step}") for step in range(STEPS)] for name in ("z", "other"))
         return payoff(ddx, lambda x: ddx.max(x, 0.0), *parameters, zs, others)
 
-    inputs = numpy.vstack([numpy.empty((len(PARAMETERS), PATHS)), *shocks().swapaxes(1, 2)])
-    call = ddx.equation(price).compile(points=PATHS, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
-
-    def run():
-        inputs[: len(PARAMETERS)] = numpy.reshape(PARAMETERS, (-1, 1))
-        call()
-        return call.value.mean(), call.jacobian.mean(axis=-1)
-
-    return run
+    return ddx_over_examples(price, PARAMETERS, *shocks().swapaxes(1, 2))
 
 
 def casadi():
@@ -119,7 +111,7 @@ def casadi():
     steps = casadi.vertsplit(zs), casadi.vertsplit(others)
     price = payoff(casadi, lambda x: casadi.fmax(x, 0), *casadi.vertsplit(parameters), *steps) / PATHS
     one = casadi.Function("one", [parameters, zs, others], [price, casadi.gradient(price, parameters)])
-    return mapped(one, PATHS, numpy.array(PARAMETERS), *shocks())
+    return casadi_mapped(one, PATHS, numpy.array(PARAMETERS), *shocks())
 
 
 def autograd():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from tests.benchmarks.mapped import mapped
+from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 from tests.benchmarks.run import LeftOut
 
 TITLE = "compiled: LSTM of 8 units over 12 steps, loss and gradient towards all weights"
@@ -142,11 +142,11 @@ def casadi(n, steps):
         h = sigmoid(o) * casadi.tanh(c)
     loss = casadi.sumsqr(h - desired) / n
     one = casadi.Function("one", [rows, xs, desired], [loss, casadi.gradient(loss, rows)])
-    return mapped(one, n, *data(n, steps))
+    return casadi_mapped(one, n, *data(n, steps))
 
 
 def ddx(n, steps):
-    """One sequence in scalars, of which the numbers read are parameters, over all sequences; NumPy adds up."""
+    """One sequence in scalars, of which the numbers read are parameters, over all sequences."""
     import ddx
 
     if steps > 12:
@@ -167,15 +167,7 @@ def ddx(n, steps):
         return sum((y - d) ** 2 for y, d in zip(h, desired))
 
     weights, xs, desired = data(n, steps)
-    inputs = numpy.vstack([numpy.empty((weights.size, n)), xs.T, desired.T])
-    call = ddx.equation(loss).compile(points=n, veclib=ddx.VecLib.LIBMVEC).buffer(inputs)
-
-    def run():
-        inputs[: weights.size] = weights.reshape(-1, 1)
-        call()
-        return call.value.mean(), call.jacobian.mean(axis=-1)
-
-    return run
+    return ddx_over_examples(loss, weights, xs.T, desired.T)
 
 
 def contenders(size):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy
-
 from tests.benchmarks.black_scholes import by_erf, by_erfc, casadi_function, ddx_equation, price
+from tests.benchmarks.peers import casadi_at_point, ddx_at_point, torch_at_point, xad_at_point
 
 TITLE = "compiled: Black–Scholes, price and 5 derivatives at one point, called from Python"
 BASELINE = "JAX, jit"
@@ -64,14 +63,7 @@ def jax():
 def torch():
     import torch
 
-    point = [torch.tensor(each, dtype=torch.double, requires_grad=True) for each in POINT]
-    formula = price(torch, torch.special.ndtr)
-
-    def run():
-        value = formula(*point)
-        return value, torch.autograd.grad(value, point)
-
-    return run
+    return torch_at_point(price(torch, torch.special.ndtr), POINT)
 
 
 def casadi():
@@ -79,36 +71,16 @@ def casadi():
 
 
 def casadi_buffer():
-    """Its fast way: one vector in and one out, in memory bound to the function."""
     import casadi
 
     inner = casadi_function()
     point = casadi.SX.sym("point", 5)
-    function = casadi.Function("call", [point], [casadi.vertcat(*inner(*casadi.vertsplit(point)))])
-    numbers, results = numpy.empty(5), numpy.empty(6)
-    buffer, evaluate = function.buffer()
-    buffer.set_arg(0, memoryview(numbers))
-    buffer.set_res(0, memoryview(results))
-
-    def run():
-        numbers[:] = POINT
-        evaluate()
-        return results.tolist()
-
-    run.kept = buffer, function  # nothing else keeps them
-    return run
+    results = casadi.vertcat(*inner(*casadi.vertsplit(point)))
+    return casadi_at_point(casadi.Function("call", [point], [results]), POINT)
 
 
 def ddx():
-    """Its fast way: in memory bound to the function."""
-    call = ddx_equation().compile().buffer(numpy.empty(5))
-
-    def run():
-        call.x[:] = POINT
-        call()
-        return call.value, call.jacobian
-
-    return run
+    return ddx_at_point(ddx_equation(), POINT)
 
 
 def autograd():
@@ -121,23 +93,8 @@ def autograd():
 
 def xad():
     import xad.math
-    from xad.adj_1st import Real, Tape
 
-    formula = price(xad.math, by_erf(xad.math.erf))
-
-    def run():
-        with Tape() as tape:
-            point = [Real(each) for each in POINT]
-            for each in point:
-                tape.registerInput(each)
-            tape.newRecording()
-            value = formula(*point)
-            tape.registerOutput(value)
-            value.derivative = 1.0
-            tape.computeAdjoints()
-            return value.value, [each.derivative for each in point]
-
-    return run
+    return xad_at_point(price(xad.math, by_erf(xad.math.erf)), POINT)
 
 
 CONTENDERS = {

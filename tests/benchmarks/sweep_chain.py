@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy
+from tests.benchmarks.peers import casadi_at_point, ddx_at_point, torch_at_point, xad_at_point
 
 TITLE = "sweep: oscillator of scalars, its end and 3 derivatives at one point, by steps"
 BASELINE = "torch, scalars"
@@ -53,33 +53,11 @@ def micrograd(steps):
 
 
 def xad(steps):
-    from xad.adj_1st import Real, Tape
-
-    def run():
-        with Tape() as tape:
-            point = [Real(each) for each in POINT]
-            for each in point:
-                tape.registerInput(each)
-            tape.newRecording()
-            value = end(steps, *point)
-            tape.registerOutput(value)
-            value.derivative = 1.0
-            tape.computeAdjoints()
-            return value.value, [each.derivative for each in point]
-
-    return run
+    return xad_at_point(partial(end, steps), POINT)
 
 
 def torch(steps):
-    import torch
-
-    point = [torch.tensor(each, dtype=torch.double, requires_grad=True) for each in POINT]
-
-    def run():
-        value = end(steps, *point)
-        return value, torch.autograd.grad(value, point)
-
-    return run
+    return torch_at_point(partial(end, steps), POINT)
 
 
 def jax(steps):
@@ -100,39 +78,18 @@ def jax(steps):
 
 
 def casadi(steps):
-    """Its fast way: one vector in and one out, in memory bound to the function."""
     import casadi
 
     point = casadi.SX.sym("point", 3)
     value = end(steps, *casadi.vertsplit(point))
-    function = casadi.Function("end", [point], [casadi.vertcat(value, casadi.gradient(value, point))])
-    numbers, results = numpy.empty(3), numpy.empty(4)
-    buffer, evaluate = function.buffer()
-    buffer.set_arg(0, memoryview(numbers))
-    buffer.set_res(0, memoryview(results))
-
-    def run():
-        numbers[:] = POINT
-        evaluate()
-        return results.tolist()
-
-    run.kept = buffer, function  # nothing else keeps them
-    return run
+    results = casadi.vertcat(value, casadi.gradient(value, point))
+    return casadi_at_point(casadi.Function("end", [point], [results]), POINT)
 
 
 def ddx(steps):
-    """Its fast way: in memory bound to the function."""
     import ddx
 
-    equation = ddx.equation(lambda: end(steps, *map(ddx.var, ("x", "v", "stiffness"))))
-    call = equation.compile().buffer(numpy.empty(3))
-
-    def run():
-        call.x[:] = POINT
-        call()
-        return call.value, call.jacobian
-
-    return run
+    return ddx_at_point(ddx.equation(lambda: end(steps, *map(ddx.var, ("x", "v", "stiffness")))), POINT)
 
 
 def autograd(steps):
