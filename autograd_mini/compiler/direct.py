@@ -135,7 +135,7 @@ def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_singl
 
 
 def _of_scalars(executor: ScalarExecutor, inputs: Sequence[Pack], names: Sequence[str]) -> _Code | None:
-    rows = [executor.rows.get(name, []) for name in names]
+    rows = [executor.rows[name].tolist() if name in executor.rows else [] for name in names]
     is_plain = not any(pack.batched for pack in inputs) and all(len(each) == 1 for each in rows)
     if not is_plain or not executor.chunks.chunks:
         return None

@@ -101,10 +101,12 @@ class ScalarExecutor:
         self.leaves: dict[Pack, int] = {}
         for number, leaf in inputs:
             self.leaves.setdefault(leaf, row_of[number])
-        self.rows = {name: [row_of[number] for number in result.numbers] for name, result in self.results.items()}
-        is_uniform = {name: numpy.array(rows, dtype=int) < self.n_uniform for name, rows in self.rows.items()}
-        self.copied = {name: numpy.flatnonzero(~each) for name, each in is_uniform.items()}
-        self.spread = {name: numpy.flatnonzero(each) for name, each in is_uniform.items()}
+        self.rows = {
+            name: numpy.array([row_of[number] for number in result.numbers], dtype=numpy.int64)
+            for name, result in self.results.items()
+        }
+        self.copied = {name: numpy.flatnonzero(rows >= self.n_uniform) for name, rows in self.rows.items()}
+        self.spread = {name: numpy.flatnonzero(rows < self.n_uniform) for name, rows in self.rows.items()}
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
         """The results by name, each [lanes, width] and the caller's to keep."""
@@ -114,21 +116,16 @@ class ScalarExecutor:
         each = [name for name, result in self.results.items() if not result.is_summed]
         found = dict(zip(each, room([len(self.rows[name]) for name in each], n_examples)))
         for name in self.rows.keys() - found.keys():
-            found[name] = numpy.empty((len(self.rows[name]), n_blocks))
+            found[name] = numpy.zeros((len(self.rows[name]), n_blocks))
         batched = {pack: numpy.ascontiguousarray(leaves[pack]) for pack in self.leaves if pack.batched}
-        same = [(row, leaves[pack][:, 0]) for pack, row in self.leaves.items() if not pack.batched]
+        same = [leaves[pack][:, 0] for pack in self.leaves if not pack.batched]
+        uniform = numpy.concatenate([self.constants, *same])
         n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
         share = -(-n_blocks // n_threads) * columns
 
-        def filled() -> _Frame:
-            """This thread's memory, with what is the same for all columns."""
-            frame = self._frame(code, columns)
-            for row, numbers in same:
-                frame.uniform[row : row + len(numbers)] = numbers
-            return frame
-
         def work(start: int) -> None:
-            frame = filled()
+            frame = self._frame(code, columns)
+            frame.uniform[:] = uniform
             places = [*map(_places, batched.values()), *(_places(found[name])[self.copied[name]] for name in self.rows)]
             frame.places[code.in_arrays] = numpy.concatenate(places) if places else ()
             stop = min(start + share, n_examples)
@@ -139,16 +136,17 @@ class ScalarExecutor:
             list(workers().map(work, range(0, n_examples, share)))
         elif n_examples:
             work(0)
-        for name, lanes in self.spread.items():
-            if lanes.size:
-                numbers = filled().uniform[numpy.array(self.rows[name])[lanes]]
-                found[name][lanes] = numbers[:, None]
-                if self.results[name].is_summed:
-                    found[name][lanes] *= n_examples / max(n_blocks, 1)
-        return {
-            name: [array.sum(axis=1, keepdims=True) if self.results[name].is_summed else array]
-            for name, array in found.items()
-        }
+        with numpy.errstate(all="ignore"):
+            return {name: [self._finished(name, array, uniform, n_examples)] for name, array in found.items()}
+
+    def _finished(self, name: str, array: Floats, uniform: Floats, n_examples: int) -> Floats:
+        """A result of what was copied out of the rows, with what is the same for all columns."""
+        is_summed, lanes = self.results[name].is_summed, self.spread[name]
+        rows: Floats = array.sum(axis=1, keepdims=True) if is_summed else array
+        if lanes.size and n_examples:
+            numbers = uniform[self.rows[name][lanes], None]
+            rows[lanes] = n_examples * numbers if is_summed else numbers
+        return rows
 
     def _frame(self, code: _Code, columns: int) -> _Frame:
         """This thread's memory."""
@@ -182,7 +180,7 @@ class _Code:
                 calls += [(copy_in, [self.IN_ARRAY, row]) for row in range(first, first + pack.lanes)]
         calls += [(functions[chunk.form], chunk.rows) for chunk in chunks.chunks]
         for name, lanes in executor.copied.items():
-            rows = [executor.rows[name][lane] for lane in lanes]
+            rows = executor.rows[name][lanes].tolist()
             if executor.results[name].is_summed:
                 calls += [(add, [row, self.IN_ARRAY, self.COLUMNS]) for row in rows]
             else:
@@ -208,8 +206,7 @@ class _Frame:
 
     def __init__(self, executor: ScalarExecutor, code: _Code, columns: int) -> None:
         n_uniform = executor.n_uniform
-        self.uniform = numpy.zeros(n_uniform)
-        self.uniform[: len(executor.constants)] = executor.constants
+        self.uniform = numpy.empty(n_uniform)
         # Rows at multiples of a power of two would fall on the same lines of the cache.
         stride = columns if columns == 1 else columns + 8
         self.memory = numpy.zeros((executor.chunks.n_rows - n_uniform, stride))

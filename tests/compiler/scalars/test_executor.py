@@ -219,3 +219,17 @@ def test_results_that_are_the_same_for_all_examples(n, reduce):
     if n:
         found = constant(0.5, numpy.arange(float(n)))
         assert [numpy.broadcast_to(each, n).tolist() for each in found] == [[0.5] * n, [3.0] * n, list(range(n))]
+
+
+@pytest.mark.usefixtures("as_scalars")
+@pytest.mark.parametrize("numbers", [[1e305] * 3000, [inf] * 300 + [-inf] * 300, [nan, 1.0], []])
+def test_sums_that_overflow_do_so_in_silence(numbers):
+    compiled = compile(lambda w, x: w * x, batch="x", reduce="sum", backend="machine")
+    value, slopes = compiled.value_and_grad(1.0, numpy.array(numbers))
+    expected = sum(numbers)
+    assert not disagreement([value, slopes[0]], [expected, expected])
+
+
+@pytest.mark.usefixtures("as_scalars")
+def test_the_sum_of_no_examples_is_0_whatever_they_would_add():
+    assert compile(lambda w, x: w, batch="x", reduce="sum", backend="machine")(inf, numpy.zeros(0)) == 0.0
