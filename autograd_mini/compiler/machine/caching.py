@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from autograd_mini.compiler.machine.libraries import binding
+from autograd_mini.compiler.machine.libraries import binding, host
 from autograd_mini.files import write_whole
 
 HEADER = "; autograd_mini kernel"
@@ -22,13 +22,6 @@ FORM = 1
 
 FUNCTION = re.compile(r"^define void @BODY\([^)]*\)", re.MULTILINE)
 CALLED = re.compile(r"@[\w.$\"-]+")
-
-
-def host() -> tuple[str, str, str]:
-    """What machine code depends on: the version of LLVM, the processor and its features."""
-    llvm = binding()
-    version = ".".join(map(str, llvm.llvm_version_info))
-    return version, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
 class KernelCache:
@@ -47,14 +40,14 @@ class KernelCache:
                 f"cache must be a folder for kernels, and {os.fspath(folder)!r} cannot be made one ({error.strerror})"
             ) from None
 
-    def get(self, text: str) -> str | None:
-        """The optimised form of a kernel's text; None if there is none that can be trusted."""
+    def get(self, text: str) -> Any:
+        """The optimised form of a kernel's text, as a module; None if there is none that can be trusted."""
         try:
             kept = self._path(text).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
         first, _, optimised = kept.partition("\n")
-        return optimised if first == _header(optimised) and _is_harmless(optimised, text) else None
+        return _harmless(optimised, text) if first == _header(optimised) else None
 
     def put(self, text: str, optimised: str) -> None:
         """Keep the optimised form of a kernel's text; if there is no room for it, it is made again next time."""
@@ -70,15 +63,16 @@ def _header(optimised: str) -> str:
     return f"{HEADER} {sha256(optimised.encode()).hexdigest()}"
 
 
-def _is_harmless(optimised: str, text: str) -> bool:
-    """Whether it is one function like that of the text, which calls nothing else."""
+def _harmless(optimised: str, text: str) -> Any:
+    """The module, if it is one function like that of the text, which calls nothing else; else None."""
     if not FUNCTION.search(optimised) or re.search(r"\basm\b", optimised):
-        return False
+        return None
     try:
-        module: Any = binding().parse_assembly(optimised)
+        module = binding().parse_assembly(optimised)
         module.verify()
     except RuntimeError:
-        return False
+        return None
     allowed = set(CALLED.findall(text))
     named = [*module.functions, *module.global_variables]
-    return all(f"@{each.name}" in allowed or each.name.startswith("llvm.") for each in named)
+    is_known = all(f"@{each.name}" in allowed or each.name.startswith("llvm.") for each in named)
+    return module if is_known else None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd_mini.compiler.machine.caching import KernelCache
-from autograd_mini.compiler.machine.libraries import binding
+from autograd_mini.compiler.machine.libraries import binding, host
 
 _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # own the code
@@ -71,17 +71,13 @@ def addresses(texts: Sequence[str], *, is_optimised: bool = True, cache: KernelC
 
 def _compiled(texts: list[str], is_optimised: bool, cache: KernelCache | None) -> list[int]:
     llvm = binding()
+    _, processor, features = host()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=2 if is_optimised else 0,
+        cpu=processor, features=features, opt=2 if is_optimised else 0
     )
     names = [f"body{number}" for number in range(len(texts))]
     if is_optimised and cache is not None:
-        module, *rest = [
-            llvm.parse_assembly(_kept(text, cache, machine).replace("@BODY", f"@{name}"))
-            for name, text in zip(names, texts)
-        ]
+        module, *rest = [_kept(text, name, cache, machine) for name, text in zip(names, texts)]
         for other in rest:
             module.link_in(other)
     else:
@@ -105,16 +101,16 @@ def _joined(texts: list[str], names: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _kept(text: str, cache: KernelCache, machine: Any) -> str:
-    """The optimised form of a text, from the cache or for it."""
-    optimised = cache.get(text)
-    if optimised is None:
+def _kept(text: str, name: str, cache: KernelCache, machine: Any) -> Any:
+    """The optimised form of a text as a module, from the cache or for it; its function called by that name."""
+    module = cache.get(text)
+    if module is None:
         module = binding().parse_assembly(text)
         module.verify()
         _optimise(module, machine)
-        optimised = str(module)
-        cache.put(text, optimised)
-    return optimised
+        cache.put(text, str(module))
+    module.get_function("BODY").name = name
+    return module
 
 
 def _optimise(module: Any, machine: Any) -> None:

@@ -25,6 +25,14 @@ def binding() -> Any:
 
 
 @cache
+def host() -> tuple[str, str, str]:
+    """What machine code depends on: the version of LLVM, the processor and its features."""
+    llvm = binding()
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return version, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@cache
 def host_width() -> int:
     """How many doubles a register of this host holds."""
     features = binding().get_host_cpu_features()
