@@ -14,7 +14,7 @@ from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.executing import Executor, Target, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
-from autograd_mini.compiler.packing import Packed, forms_of, is_deep
+from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.tracing import Trace, without_collector
@@ -58,9 +58,24 @@ class Plan:
         return Packed(self.builder, self.inputs, self.scalars, self._forms)
 
     @cached_property
+    def _suits_scalars(self) -> bool:
+        return suits_scalars(self.scalars, self._forms, self.has_batch)
+
+    @cached_property
     def outputs(self) -> Reference:
         """All results in order; over the batch they are summed if it is reduced."""
-        return self._outputs()
+        builder = self.builder
+        outputs = builder.gathered([[output] for output in self.packed.outputs]) if self.packed.outputs else None
+        if outputs is None:
+            outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
+        flat = Reference(outputs.pack, outputs.index.ravel())
+        if not (self.reduces and self.has_batch):
+            return flat
+        lanes = numpy.arange(flat.index.size)
+        # A result that does not depend on the example counts for each of them all the same.
+        each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
+        total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
+        return lanes_of(total)
 
     def program(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Program:
         """The program of that kind: "value", "gradient", "jacobian" or "product".
@@ -88,7 +103,7 @@ class Plan:
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
         if careful:
             return NumpyExecutor(self.program(kind, wanted, careful=True), careful=True)
-        if is_deep(self.scalars, self._forms, self.has_batch) and is_machine(self.target):
+        if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
             try:
@@ -108,20 +123,6 @@ class Plan:
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
-
-    def _outputs(self) -> Reference:
-        builder = self.builder
-        outputs = builder.gathered([[output] for output in self.packed.outputs]) if self.packed.outputs else None
-        if outputs is None:
-            outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
-        flat = Reference(outputs.pack, outputs.index.ravel())
-        if not (self.reduces and self.has_batch):
-            return flat
-        lanes = numpy.arange(flat.index.size)
-        # A result that does not depend on the example counts for each of them all the same.
-        each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
-        total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
-        return lanes_of(total)
 
     def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
         results: dict[str, list[Reference]] = {"value": [self.outputs]}

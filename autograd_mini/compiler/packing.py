@@ -74,7 +74,7 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
-def is_deep(scalars: Scalars, forms: dict[Any, list[int]], has_batch: bool) -> bool:
+def suits_scalars(scalars: Scalars, forms: dict[Any, list[int]], has_batch: bool) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter."""
     groups = [[scalars.scalars[number] for number in members] for members in forms.values()]

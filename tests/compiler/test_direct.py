@@ -18,7 +18,7 @@ from autograd_mini.compiler.direct import _Memory
 @pytest.fixture(autouse=True, params=["packs", "scalars"])
 def kind(request, monkeypatch):
     """Both kinds of programs have a short way."""
-    monkeypatch.setattr(deriving, "is_deep", lambda *args: request.param == "scalars")
+    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: request.param == "scalars")
 
 
 def price(s, k, t, r, v):

@@ -1,1 +1,2 @@
-"""Deep and irregular graphs, of which few scalars share a form: from scalars straight to code, without packs."""
+"""From scalars straight to code, without packs: for graphs of which few scalars share a form, such as deep recurrences,
+and for small ones without matrix products."""

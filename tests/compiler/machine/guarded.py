@@ -81,7 +81,7 @@ def layers(xs, w):
 
 
 def at_length(n, at_end, compiled, weights, as_scalars):
-    deriving.is_deep = lambda *args: as_scalars
+    deriving.suits_scalars = lambda *args: as_scalars
     random = numpy.random.default_rng(n)
     for function, weight in weights.items():
         reads = compiled[function]
