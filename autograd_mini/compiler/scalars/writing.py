@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emission
@@ -10,6 +10,7 @@ from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.scalars.chunking import Form
 from autograd_mini.compiler.scalars.operations import Apply, Head, Literal, Sum
 from autograd_mini.compiler.tracing import Part
+from autograd_mini.primitives import TABLE, Primitive
 
 
 def require_emission(head: Head) -> None:
@@ -17,8 +18,13 @@ def require_emission(head: Head) -> None:
     if isinstance(head, Apply):
         primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
         is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive)
-        if not is_known and not (primitive.arity is None and primitive.name in REDUCTIONS):
+        if not is_known and _reduction(primitive) is None:
             raise NotImplementedError(primitive.name)
+
+
+def _reduction(primitive: Primitive) -> Callable[..., Cell] | None:
+    """What computes a reduction of the table; a user's own of the same name is another."""
+    return REDUCTIONS.get(primitive.name) if TABLE.get(primitive.name) is primitive else None
 
 
 def write(form: Form, heads: Sequence[Head], width: int) -> str:
@@ -75,7 +81,7 @@ def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell
         return function([asm.cell(arg) for arg in args], primitive.options.get("empty", float("nan")))
     if isinstance(primitive, Part):
         return [asm.cell(emit(primitive.whole, args)[primitive.part])]
-    reduction = REDUCTIONS.get(primitive.name) if primitive.arity is None else None
+    reduction = _reduction(primitive)
     return [reduction(*map(asm.cell, args)) if reduction else asm.cell(emit(primitive, args))]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from autograd_mini import (
     TABLE,
+    Primitive,
     compile,
     dot,
     exp,
@@ -163,6 +164,13 @@ def test_rows_without_machine_code_go_as_packs():
 
     compiled = compile(f, backend="machine")
     assert not disagreement(compiled.value_and_grad(1.5), value_and_grad(f)(1.5))
+
+
+@pytest.mark.usefixtures("as_scalars")
+def test_primitives_of_the_same_name_as_reductions():
+    """It is the primitive that counts."""
+    other = Primitive("max", lambda *xs: xs[0] * xs[1], lambda out, x, y: (y, x), arity=None)
+    assert compile(lambda x, y: other(x, y), backend="machine").value_and_grad(2.0, 5.0) == (10.0, (5.0, 2.0))
 
 
 def test_branches():
