@@ -116,6 +116,14 @@ def _key(arg: Argument) -> Any:
     return (arg.pack, arg.index.shape, arg.index.tobytes()) if isinstance(arg, Reference) else float(arg).hex()
 
 
+def parts_of(primitive: Primitive, n_args: int) -> range | None:
+    """The results of a selector that has several, by number; None for what has one."""
+    if not primitive.is_selector:
+        return None
+    results = primitive.forward(*(0.0,) * n_args)
+    return range(len(results)) if isinstance(results, tuple) else None
+
+
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
     """The rule of the table, run on symbols.
 
@@ -148,11 +156,10 @@ class Symbol:
         first = next(arg for arg in args if isinstance(arg, Symbol))
         lanes, builder = first.reference.index.size, first.builder
         operands = [arg.reference if isinstance(arg, Symbol) else to_float(arg, primitive.name) for arg in args]
-        if primitive.is_selector:
-            parts = primitive.forward(*(0.0,) * len(args))
-            if isinstance(parts, tuple):
-                packs = [builder.apply(primitive, operands, lanes, part) for part in range(len(parts))]
-                return tuple(Symbol(builder, lanes_of(pack)) for pack in packs)
+        parts = parts_of(primitive, len(args))
+        if parts is not None:
+            packs = [builder.apply(primitive, operands, lanes, part) for part in parts]
+            return tuple(Symbol(builder, lanes_of(pack)) for pack in packs)
         return Symbol(builder, lanes_of(builder.apply(primitive, operands, lanes)))
 
     def _undecided(self, other: Any = None) -> Any:

@@ -12,16 +12,16 @@ from struct import Struct
 from typing import Any
 
 from autograd_mini.compiler.machine.caching import KernelCache
-from autograd_mini.compiler.machine.engine import addresses
+from autograd_mini.compiler.machine.engine import addresses, each_body
 from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.machine.steps import KernelStep
 from autograd_mini.compiler.program import Pack
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
 
-CALL = """
-define void @BODY(ptr %frame) {
+CALL = f"""
+define void @BODY(ptr %frame) {{
 entry:
-  %b = load ptr, ptr %frame
+  %bodies = load ptr, ptr %frame
   %s1 = getelementptr i64, ptr %frame, i64 1
   %count = load i64, ptr %s1
   %starts_at = getelementptr i64, ptr %frame, i64 2
@@ -31,21 +31,10 @@ entry:
   %ld_at = getelementptr i64, ptr %frame, i64 4
   %ld = load ptr, ptr %ld_at
   br label %each
-each:
-  %k = phi i64 [ 0, %entry ], [ %k1, %each ]
-  %body_at = getelementptr ptr, ptr %b, i64 %k
-  %body = load ptr, ptr %body_at
-  %start_at = getelementptr i64, ptr %starts, i64 %k
-  %offset = load i64, ptr %start_at
-  %pk = getelementptr ptr, ptr %p, i64 %offset
-  %ldk = getelementptr i64, ptr %ld, i64 %offset
-  call void %body(ptr %pk, ptr %ldk, i64 0, i64 1)
-  %k1 = add i64 %k, 1
-  %on = icmp slt i64 %k1, %count
-  br i1 %on, label %each, label %done
+{each_body("entry", "0", "1", "done")}
 done:
   ret void
-}"""
+}}"""
 """Runs the bodies of a kernel on one column: all it needs stands in a frame of five words."""
 
 _call: Any = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)  # too short to let other threads run meanwhile

@@ -14,8 +14,30 @@ _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # own the code
 _lock = threading.Lock()
 
-DRIVE = """
-define void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, ptr %ld, i64 %lo, i64 %hi, i64 %step) {
+
+def each_body(before: str, lo: str, hi: str, after: str) -> str:
+    """The loop that calls %count functions of %bodies, each with its part of the tables %p and %ld.
+
+    Args:
+        before, after: the blocks from which it is entered and where it goes on.
+        lo, hi: the first column and the one behind the last.
+    """
+    return f"""each:
+  %k = phi i64 [ 0, %{before} ], [ %k1, %each ]
+  %body_at = getelementptr ptr, ptr %bodies, i64 %k
+  %body = load ptr, ptr %body_at
+  %start_at = getelementptr i64, ptr %starts, i64 %k
+  %offset = load i64, ptr %start_at
+  %pk = getelementptr ptr, ptr %p, i64 %offset
+  %ldk = getelementptr i64, ptr %ld, i64 %offset
+  call void %body(ptr %pk, ptr %ldk, i64 {lo}, i64 {hi})
+  %k1 = add i64 %k, 1
+  %on = icmp slt i64 %k1, %count
+  br i1 %on, label %each, label %{after}"""
+
+
+DRIVE = f"""
+define void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, ptr %ld, i64 %lo, i64 %hi, i64 %step) {{
 entry:
   br label %block
 block:
@@ -27,23 +49,12 @@ start:
   %short = icmp slt i64 %hi, %full
   %e = select i1 %short, i64 %hi, i64 %full
   br label %each
-each:
-  %k = phi i64 [ 0, %start ], [ %k1, %each ]
-  %body_at = getelementptr ptr, ptr %bodies, i64 %k
-  %body = load ptr, ptr %body_at
-  %start_at = getelementptr i64, ptr %starts, i64 %k
-  %offset = load i64, ptr %start_at
-  %pk = getelementptr ptr, ptr %p, i64 %offset
-  %ldk = getelementptr i64, ptr %ld, i64 %offset
-  call void %body(ptr %pk, ptr %ldk, i64 %b, i64 %e)
-  %k1 = add i64 %k, 1
-  %on = icmp slt i64 %k1, %count
-  br i1 %on, label %each, label %end
+{each_body("start", "%b", "%e", "end")}
 end:
   br label %block
 done:
   ret void
-}"""
+}}"""
 """Runs the bodies of a kernel, one after the other, on each block of `step` of the columns from lo to hi."""
 
 Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from autograd_mini.compiler.building import Symbol, local_derivatives
+from autograd_mini.compiler.building import Symbol, local_derivatives, parts_of
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
@@ -37,6 +37,7 @@ class Tape:
         self.scalars: list[Scalar] = list(scalars.scalars)
         self._numbers: dict[str, int] = {}
         self._rules: dict[Any, Rule] = {}
+        self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
 
     def add(self, scalar: Scalar) -> int:
         self.scalars.append(scalar)
@@ -67,7 +68,7 @@ class Tape:
             The adjoint of each wanted scalar; None where no root depends on it.
         """
         active = self._active(wanted)
-        self._sums: list[Terms | None] = [None] * len(self.scalars)
+        self._sums = [None] * len(self.scalars)
         for root, seed in seeds:
             self.give(root, 1.0, seed, ONE)
         adjoints: dict[int, int] = {}
@@ -176,10 +177,9 @@ class _Recorder:
                 for arg in args
             ]
         )
-        if primitive.is_selector:
-            parts = primitive.forward(*(0.0,) * len(args))
-            if isinstance(parts, tuple):
-                return tuple(self._new(part_of(primitive, part), operands) for part in range(len(parts)))
+        parts = parts_of(primitive, len(args))
+        if parts is not None:
+            return tuple(self._new(part_of(primitive, part), operands) for part in parts)
         return self._new(primitive, operands)
 
     def _new(self, primitive: Primitive, operands: tuple[int, ...]) -> _Operand:

@@ -49,9 +49,9 @@ class Chunks:
     Args:
         sequence: the operations.
         row_of: the rows of scalars that stand in memory before.
-        n_uniform: the first so many rows hold one number for all columns.
         kept: scalars that must stay in memory, or be put there.
         largest: the size of a chunk.
+        n_uniform: the first so many rows hold one number for all columns.
 
     Attributes:
         forms: the different forms.
@@ -73,21 +73,13 @@ class Chunks:
         self.n_uniform = n_uniform
         self.n_rows = max(row_of.values(), default=-1) + 1
         bounds = list(_bounds(sequence, largest))
-        last = self._last_uses(sequence, bounds)
+        last = _last_uses(sequence, bounds)
         last.update(dict.fromkeys(kept, len(bounds)))
         last.update(dict.fromkeys(row_of, len(bounds)))
         self._form_of: dict[Any, int] = {}
         free: list[int] = []
         for place, (start, stop) in enumerate(bounds):
             self._add(sequence[start:stop], place, last, free)
-
-    def _last_uses(self, sequence: Sequence[Operation], bounds: Sequence[tuple[int, int]]) -> dict[int, int]:
-        """The last chunk in which a scalar is read."""
-        last: dict[int, int] = {}
-        for place, (start, stop) in enumerate(bounds):
-            for operation in sequence[start:stop]:
-                last.update(dict.fromkeys(operation.reads, place))
-        return last
 
     def _add(self, operations: Sequence[Operation], place: int, last: dict[int, int], free: list[int]) -> None:
         inside: dict[int, int] = {}
@@ -104,7 +96,7 @@ class Chunks:
             for number in operation.results:
                 inside[number] = len(inside)
         written = [number for number in inside if last.get(number, -1) > place]
-        uniform = [place for number, place in reads.items() if self.row_of[number] < self.n_uniform]
+        uniform = [read for number, read in reads.items() if self.row_of[number] < self.n_uniform]
         key = tuple(steps), tuple(uniform), tuple([inside[number] for number in written])
         form = self._form_of.get(key)
         if form is None:
@@ -115,6 +107,15 @@ class Chunks:
             self.n_rows = max(self.n_rows, self.row_of[number] + 1)
         self.chunks.append(Chunk(form, [self.row_of[number] for number in (*reads, *written)]))
         free += [self.row_of[number] for number in reads if last[number] == place]
+
+
+def _last_uses(sequence: Sequence[Operation], bounds: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """The last chunk in which a scalar is read."""
+    last: dict[int, int] = {}
+    for place, (start, stop) in enumerate(bounds):
+        for operation in sequence[start:stop]:
+            last.update(dict.fromkeys(operation.reads, place))
+    return last
 
 
 def _bounds(sequence: Sequence[Operation], largest: int) -> Iterator[tuple[int, int]]:

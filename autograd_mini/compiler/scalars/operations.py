@@ -72,7 +72,7 @@ class Operations:
         self._head_of: dict[Any, int] = {}
         self._scalars = scalars
         self._fresh = len(scalars)
-        self._row_of_constant: dict[float, int] = {}
+        self._number_of_constant: dict[float, int] = {}
         is_alive = alive(scalars, wanted)
         literals = _constants(scalars, is_alive)
         self._literals = literals if len(literals) <= most_literals else PLAIN
@@ -158,9 +158,9 @@ class Operations:
 
     def _constant(self, number: float) -> int:
         """What the code reads for a constant that is no scalar."""
-        found = self._row_of_constant.get(number)
+        found = self._number_of_constant.get(number)
         if found is None:
-            found = self._row_of_constant[number] = self._fresh
+            found = self._number_of_constant[number] = self._fresh
             self.constants[found] = number
             self._fresh += 1
         return found

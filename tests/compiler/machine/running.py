@@ -4,6 +4,7 @@ from unittest import mock
 
 import numpy
 
+from autograd_mini.compiler.building import parts_of
 from autograd_mini.compiler.machine import executor, steps
 from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
@@ -16,8 +17,7 @@ def machine(primitive, arity, width, constants=None):
     constants = constants or {}
     leaves = {i: leaf(i, 1) for i in range(arity) if i not in constants}
     args = tuple(constants[i] if i in constants else lanes_of(leaves[i]) for i in range(arity))
-    out = primitive.forward(*(0.0,) * arity) if primitive.is_selector else None
-    parts = list(range(len(out))) if isinstance(out, tuple) else [None]
+    parts = list(parts_of(primitive, arity) or [None])
     run = runner(list(leaves.values()), [Pack(1, True, Apply(primitive, args, part)) for part in parts], width)
 
     def call(*arrays):
