@@ -12,12 +12,12 @@ graph's own; a difference above 1e-12 makes the script fail.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import numpy as np
 from common import parse_arguments
 from layered_network import (
+    SUPERSCRIPTS,
     Comparison,
     Step,
     activation_jacobian,
@@ -26,14 +26,13 @@ from layered_network import (
     forward,
     numbers,
     print_comparisons,
+    require_agreement,
     weights,
 )
 
 from autograd_mini import Value, gradients
 from autograd_mini.nn import kl_softmax
 
-TOLERANCE = 1e-12
-SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 np.set_printoptions(precision=4, suppress=True, linewidth=120)
 
 
@@ -72,8 +71,7 @@ def main():
     matrices = [weights(step.layer)[:, 1:] for step in steps]
     draw_layers(matrices, captions, ["x", *names], arguments.out / "backward_pass.png")
     print(f"largest difference of {len(comparisons)}: {largest:.1e}; picture: {arguments.out}/backward_pass.png")
-    if not largest <= TOLERANCE:
-        sys.exit(f"the formulas and the graph differ by more than {TOLERANCE:g}")
+    require_agreement(largest)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ import sys
 
 import numpy as np
 from common import parse_arguments
-from layered_network import draw_layers, weights
+from layered_network import SUPERSCRIPTS, draw_layers, weights
 
 from autograd_mini import Value, tanh
 from autograd_mini.draw import draw
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP
 
-SUPERSCRIPTS, SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
+SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 X = (0.5, -1.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from autograd_mini import Value, gradients, relu, softmax, tanh
 from autograd_mini.nn import Layer
 
 SLOPES = {tanh: lambda z, y: 1.0 - y**2, relu: lambda z, y: (z >= 0.0).astype(float)}
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+TOLERANCE = 1e-12
+
 Comparison = tuple[str, np.ndarray, np.ndarray]
 """A derivative's name, the derivative by formula and by graph."""
 
@@ -73,6 +77,12 @@ def print_comparisons(comparisons: Iterable[Comparison]) -> float:
         differences.append(float(np.max(np.abs(np.subtract(by_formula, by_graph)))))
         print(f"{name}   (graph: within {differences[-1]:.0e})\n{np.asarray(by_formula) + 0.0}")
     return max(differences)
+
+
+def require_agreement(largest: float) -> None:
+    """End the script with an error if a formula and the graph differ by more than rounding."""
+    if not largest <= TOLERANCE:
+        sys.exit(f"the formulas and the graph differ by more than {TOLERANCE:g}")
 
 
 def draw_layers(

@@ -14,13 +14,12 @@ Each is printed by its formula and compared with the graph.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from common import parse_arguments
-from layered_network import Comparison, graph_jacobian, numbers, print_comparisons
+from layered_network import Comparison, graph_jacobian, numbers, print_comparisons, require_agreement
 
 from autograd_mini import Value, gradients, softmax, tanh
 from autograd_mini.draw import draw_influence
@@ -28,7 +27,6 @@ from autograd_mini.nn import MaxOver, kl_softmax, squared_error
 
 Z = (1.0, -0.5, 2.0)
 SUBSETS = ((0, 1), (1, 2))
-TOLERANCE = 1e-12
 np.set_printoptions(precision=4, suppress=True, linewidth=120)
 
 
@@ -92,8 +90,7 @@ def main():
     largest = print_comparisons(comparisons)
     names = draw_influences(arguments.out)
     print(f"largest difference of {len(comparisons)}: {largest:.1e}; pictures in {arguments.out}/: {', '.join(names)}")
-    if not largest <= TOLERANCE:
-        sys.exit(f"the formulas and the graph differ by more than {TOLERANCE:g}")
+    require_agreement(largest)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ same formulation by itself, from that graph: its ∇ have the shape of what they
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,13 +30,13 @@ from layered_network import (
     graph_jacobian,
     numbers,
     print_comparisons,
+    require_agreement,
     weights,
 )
 
 from autograd_mini import Value, compile, dot, gradients, relu, softmax, tanh
 from autograd_mini.nn import kl_softmax
 
-TOLERANCE = 1e-12
 np.set_printoptions(precision=4, suppress=True, linewidth=120)
 
 
@@ -105,8 +104,7 @@ def main():
     expected = [part for w in by_graph for part in (w[:, 1:], w[:, 0])]
     largest = max(largest, *(float(np.max(np.abs(a - b))) for a, b in zip(found, expected, strict=True)))
     print(f"largest difference, with the {len(found)} gradients of the compiled function: {largest:.1e}")
-    if not largest <= TOLERANCE:
-        sys.exit(f"the formulas and the graph differ by more than {TOLERANCE:g}")
+    require_agreement(largest)
 
 
 if __name__ == "__main__":
