@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from autograd_mini.compiler.machine.libraries import announce_libm, vector_name
+from autograd_mini.compiler.machine import elementary
+from autograd_mini.compiler.machine.engine import addresses
+from autograd_mini.compiler.machine.libraries import announce, announce_libm, host_width, vector_name
 from autograd_mini.primitives import TABLE, Primitive, piecewise
 
 PURE = " nounwind willreturn memory(none)"
@@ -61,21 +64,43 @@ class Assembly:
         return self.define(f"call {self.type} @{function}({', '.join(f'{self.type} {arg.name}' for arg in args)})")
 
     def libm(self, function: str, *args: Cell) -> Cell:
-        """A function of libm: the whole register at once by libmvec, or number by number."""
-        vector = vector_name(function, self.width, len(args))
-        if vector is not None:
-            return self.call(vector, *args)
-        announce_libm(function)
-        if self.width == 1:
-            return self.call(function, *args)
-        types = ", ".join(["double"] * len(args))
-        self.declarations.add(f"declare double @{function}({types}){PURE}")
+        """A function of libm: of as many numbers at once as there is a vector function for, or number by number."""
+        symbol = own_function(function, self.width) if function in elementary.FASTER else None
+        if symbol is not None:
+            return self.call(symbol, *args)
+        width = min(self.width, host_width())
+        symbol = vector_name(function, width, len(args))
+        if symbol is None:
+            width, symbol = self.width, own_function(function, self.width)
+        if symbol is None:
+            announce_libm(function)
+            width, symbol = 1, function
+        return self.call(symbol, *args) if width == self.width else self._in_parts(symbol, width, args)
+
+    def _in_parts(self, function: str, width: int, args: Sequence[Cell]) -> Cell:
+        """A call for so many numbers of the register after the others."""
+        part = Assembly(width)
+        signature = f"{part.type} @{function}({', '.join([part.type] * len(args))})"
+        self.declarations.add(f"declare {signature}{PURE}")
         result = "poison"
-        for lane in range(self.width):
-            scalars = [self.define(f"extractelement {self.type} {arg.name}, i32 {lane}").name for arg in args]
-            one = self.define(f"call double @{function}({', '.join(f'double {scalar}' for scalar in scalars)})")
-            result = self.define(f"insertelement {self.type} {result}, double {one.name}, i32 {lane}").name
+        for lane in range(0, self.width, width):
+            parts = ", ".join(f"{part.type} {self._part(arg, lane, part).name}" for arg in args)
+            one = self.define(f"call {part.type} @{function}({parts})").name
+            if width == 1:
+                result = self.define(f"insertelement {self.type} {result}, double {one}, i32 {lane}").name
+            else:
+                insert = f"{self.type} @llvm.vector.insert.v{self.width}f64.v{width}f64"
+                self.declarations.add(f"declare {insert}({self.type}, {part.type}, i64 immarg)")
+                result = self.define(f"call {insert}({self.type} {result}, {part.type} {one}, i64 {lane})").name
         return Cell(self, result)
+
+    def _part(self, cell: Cell, lane: int, part: Assembly) -> Cell:
+        """The numbers from a lane on."""
+        if part.width == 1:
+            return self.define(f"extractelement {self.type} {cell.name}, i32 {lane}")
+        extract = f"{part.type} @llvm.vector.extract.v{part.width}f64.v{self.width}f64"
+        self.declarations.add(f"declare {extract}({self.type}, i64 immarg)")
+        return self.define(f"call {extract}({self.type} {cell.name}, i64 {lane})")
 
     def intrinsic(self, function: str, *args: Cell) -> Cell:
         return self.call(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
@@ -158,6 +183,21 @@ class Cell:
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
         return emit(primitive, args)
+
+
+@cache
+def own_function(name: str, width: int) -> str | None:
+    """The symbol of a function of `elementary` for registers of this width, made known to LLVM; None if there is
+    none."""
+    if name not in elementary.FUNCTIONS or width == 1:
+        return None
+    assembly = Assembly(width)
+    result = elementary.FUNCTIONS[name](Cell(assembly, "%x"))
+    head, end = f"define {assembly.type} @BODY({assembly.type} %x) {{", f"  ret {assembly.type} {result.name}\n}}"
+    (address,) = addresses(["\n".join([head, *assembly.lines, end, *sorted(assembly.declarations)])])
+    symbol = f"autograd_mini.{name}.{width}"
+    announce(symbol, address)
+    return symbol
 
 
 def emit(primitive: Primitive, args: Iterable[Any]) -> Any:

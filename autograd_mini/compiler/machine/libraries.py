@@ -75,5 +75,10 @@ def _announce(library: Any, symbol: str) -> bool:
     function = getattr(library, symbol, None)
     if function is None:
         return False
-    binding().add_symbol(symbol, ctypes.cast(function, ctypes.c_void_p).value)
+    announce(symbol, ctypes.cast(function, ctypes.c_void_p).value or 0)
     return True
+
+
+def announce(symbol: str, address: int) -> None:
+    """Make a function known to LLVM by a name."""
+    binding().add_symbol(symbol, address)

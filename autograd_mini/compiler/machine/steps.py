@@ -208,7 +208,7 @@ class KernelStep:
         self.packs, self.outputs = packs, outputs
         self.varying, self.numbers = executor.varying, executor.numbers
         self.threads = 1
-        self.width = host_width() if executor.is_batched else 1
+        self.width = columns_at_a_time() if executor.is_batched else 1
         self.columns = COLUMNS if executor.is_batched else 1
         self.cache = executor.cache
         self.drive = drive(self.cache)
@@ -291,6 +291,11 @@ class KernelStep:
         pointers, strides, _ = table
         bodies, starts, count = self.compiled[width]
         self.drive(bodies, starts, count, pointers, strides, start, stop, COLUMNS)
+
+
+def columns_at_a_time() -> int:
+    """As many as two registers hold: what one computes need not wait for the other."""
+    return 2 * host_width()
 
 
 def workers() -> ThreadPoolExecutor:

@@ -7,9 +7,10 @@ import numpy
 from autograd_mini.compiler.building import parts_of
 from autograd_mini.compiler.machine import executor, steps
 from autograd_mini.compiler.machine.libraries import host_width
+from autograd_mini.compiler.machine.steps import columns_at_a_time
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
 
-WIDTHS = sorted({1, host_width()})
+WIDTHS = sorted({1, host_width(), columns_at_a_time()})
 
 
 def machine(primitive, arity, width, constants=None):
@@ -49,7 +50,7 @@ def leaf(position, lanes):
 def runner(leaves, packs, width):
     """What runs these packs as one kernel on arrays for the leaves."""
     program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
-    with mock.patch.object(steps, "host_width", return_value=width):
+    with mock.patch.object(steps, "columns_at_a_time", return_value=width):
         compiled = executor.MachineExecutor(program)
     assert [type(step) for step in compiled.steps] == [steps.KernelStep]
 

@@ -1,0 +1,69 @@
+"""The functions of our own: as exact as they say, and right at every edge."""
+
+from math import inf
+
+import mpmath
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_mini.compiler.machine import cells, elementary, libraries
+from tests.compiler.machine.running import WIDTHS, machine
+from tests.compiler.machine.test_cells import MANY, exact_values, units_in_the_last_place
+from tests.primitives.points import ROWS
+
+MOST = {"exp": 1.1, "tanh": 3.0}
+"""Units in the last place."""
+
+
+@pytest.fixture(autouse=True)
+def without_libmvec(monkeypatch):
+    libraries.vector_name.cache_clear()
+    monkeypatch.setattr(libraries, "_libmvec", lambda: None)
+    yield
+    libraries.vector_name.cache_clear()
+
+
+def test_every_function_is_tried():
+    assert MOST.keys() == elementary.FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize("width", sorted({2, *WIDTHS} - {1}))
+@pytest.mark.parametrize("name", MOST)
+def test_units_in_the_last_place(name, width):
+    (args,), exact = exact_values(name)
+    got = machine(ROWS[name], 1, width)(args).tolist()
+    with mpmath.workdps(50):
+        errors = [units_in_the_last_place(*each) for each in zip(exact, got)]
+    worst = int(numpy.argmax(errors))
+    assert errors[worst] <= MOST[name], f"{name}({args[worst]}): {got[worst]}, not {exact[worst]}"
+    assert cells.own_function(name, width) is not None
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_every_double(name):
+    compute = machine(ROWS[name], 1, 4)
+
+    @settings(max_examples=300)
+    @given(st.lists(st.floats(), min_size=4, max_size=4))
+    def test(args):
+        for x, got in zip(args, compute(args).tolist()):
+            if x != x:
+                assert got != got
+            elif abs(x) == inf:
+                assert got == ROWS[name].forward(x)
+            else:
+                with mpmath.workdps(50):
+                    assert units_in_the_last_place(getattr(mpmath, name)(mpmath.mpf(x)), got) <= MOST[name]
+
+    test()
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_signs_and_bounds(name):
+    got = machine(ROWS[name], 1, 4)(MANY)
+    expected = numpy.array([ROWS[name].forward(x) for x in MANY])
+    special = (expected == 0.0) | (abs(expected) == 1.0) | ~numpy.isfinite(expected)
+    numpy.testing.assert_array_equal(got[special], expected[special])
+    assert (numpy.signbit(got) == numpy.signbit(expected)).all()
