@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
-from numpy.typing import NDArray
 
 from autograd_mini.compiler.machine.engine import addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
@@ -17,8 +16,9 @@ from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.program import Floats, Pack
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
+from autograd_mini.compiler.scalars.moving import COPY_IN, COPY_OUT, sum_over_columns
 from autograd_mini.compiler.scalars.operations import MOST_LITERALS, Operations
-from autograd_mini.compiler.scalars.writing import COPY_IN, COPY_OUT, require_emission, sum_over_columns, write
+from autograd_mini.compiler.scalars.writing import require_emission, write
 
 CACHE = 2**19
 """Bytes that should hold the numbers of the columns worked on at a time."""
@@ -105,7 +105,12 @@ class ScalarExecutor:
             name: numpy.array([row_of[number] for number in result.numbers], dtype=numpy.int64)
             for name, result in self.results.items()
         }
-        self.copied = {name: numpy.flatnonzero(rows >= self.n_uniform) for name, rows in self.rows.items()}
+        self.summed: list[int] = []
+        self.parts_of_sums: dict[str, slice] = {}
+        for name, rows in self.rows.items():
+            if self.results[name].is_summed:
+                self.parts_of_sums[name] = slice(len(self.summed), len(self.summed) + len(rows))
+                self.summed += rows.tolist()
         self.spread = {name: numpy.flatnonzero(rows < self.n_uniform) for name, rows in self.rows.items()}
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
@@ -113,40 +118,41 @@ class ScalarExecutor:
         columns, width = (1, 1) if n_examples == 1 else (self.columns, host_width())
         code = self.code(width)
         n_blocks = -(-n_examples // columns)
+        batched = [numpy.ascontiguousarray(leaves[pack]) for pack in self.leaves if pack.batched]
+        same = [leaves[pack][:, 0] for pack in self.leaves if not pack.batched]
         each = [name for name, result in self.results.items() if not result.is_summed]
         found = dict(zip(each, room([len(self.rows[name]) for name in each], n_examples)))
-        for name in self.rows.keys() - found.keys():
-            found[name] = numpy.zeros((len(self.rows[name]), n_blocks))
-        batched = {pack: numpy.ascontiguousarray(leaves[pack]) for pack in self.leaves if pack.batched}
-        same = [leaves[pack][:, 0] for pack in self.leaves if not pack.batched]
-        uniform = numpy.concatenate([self.constants, *same])
+        sums = numpy.zeros((len(self.summed), n_blocks))
+        places = [array.__array_interface__["data"][0] for array in (*batched, *found.values(), sums)]
         n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
         share = -(-n_blocks // n_threads) * columns
 
         def work(start: int) -> None:
             frame = self._frame(code, columns)
-            frame.uniform[:] = uniform
-            places = [*map(_places, batched.values()), *(_places(found[name])[self.copied[name]] for name in self.rows)]
-            frame.places[code.in_arrays] = numpy.concatenate(places) if places else ()
-            stop = min(start + share, n_examples)
-            if code.table[-1]:
-                self.drive(*code.table, frame.pointers, frame.pointers, start, stop, columns)
+            if same:
+                numpy.concatenate(same, out=frame.uniform[len(self.constants) :])
+            frame.places[code.in_arrays] = places
+            frame.sizes[:2] = n_examples, n_blocks
+            self.drive(*code.table, frame.pointers, frame.pointers, start, min(start + share, n_examples), columns)
 
         if n_threads > 1:
             list(workers().map(work, range(0, n_examples, share)))
         elif n_examples:
             work(0)
         with numpy.errstate(all="ignore"):
-            return {name: [self._finished(name, array, uniform, n_examples)] for name, array in found.items()}
+            totals = sums if n_blocks == 1 else sums.sum(axis=1, keepdims=True)
+            for name, part in self.parts_of_sums.items():
+                found[name] = totals[part]
+            for name, lanes in self.spread.items():  # what is the same for all columns
+                if lanes.size and n_examples:
+                    uniform = numpy.concatenate([self.constants, *same])[self.rows[name][lanes], None]
+                    found[name][lanes] = n_examples * uniform if self.results[name].is_summed else uniform
+        return {name: [found[name]] for name in self.results}
 
-    def _finished(self, name: str, array: Floats, uniform: Floats, n_examples: int) -> Floats:
-        """A result of what was copied out of the rows, with what is the same for all columns."""
-        is_summed, lanes = self.results[name].is_summed, self.spread[name]
-        rows: Floats = array.sum(axis=1, keepdims=True) if is_summed else array
-        if lanes.size and n_examples:
-            numbers = uniform[self.rows[name][lanes], None]
-            rows[lanes] = n_examples * numbers if is_summed else numbers
-        return rows
+    def copied(self, rows: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Of a result's rows those that differ from column to column: their lanes, and themselves."""
+        chosen = [(lane, row) for lane, row in enumerate(rows) if row >= self.n_uniform]
+        return [lane for lane, _ in chosen], [row for _, row in chosen]
 
     def _frame(self, code: _Code, columns: int) -> _Frame:
         """This thread's memory."""
@@ -161,13 +167,13 @@ class _Code:
     computed, and the results copied out.
 
     Attributes:
-        rows: the rows that all their pointers point to; IN_ARRAY for what lies in an array, COLUMNS for the number of
-            columns in a block.
-        in_arrays: which of the pointers point into arrays.
+        rows: what all their pointers point to: a row, or less than 0 what else there is.
+        in_arrays: which of the pointers point to arrays: those with a batch, the results for each column, the sums.
         table: the functions, where the pointers of each start, and how many functions there are.
+        moves: tables for the moving, each of the number of rows and their places.
     """
 
-    IN_ARRAY, COLUMNS = -1, -2
+    ARRAY, SIZES, MOVES = -1, -2, -3
 
     def __init__(self, executor: ScalarExecutor, width: int) -> None:
         chunks = executor.chunks
@@ -175,18 +181,23 @@ class _Code:
         texts += [write(form, executor.operations.heads, width) for form in chunks.forms]
         copy_in, copy_out, add, *functions = addresses(texts, is_optimised=False)
         calls: list[tuple[int, list[int]]] = []
+        moves: list[int] = []
+
+        def move(function: int, lanes: Iterable[int], rows: Sequence[int]) -> None:
+            calls.append((function, [self.ARRAY, self.SIZES, self.MOVES - len(moves), *rows]))
+            moves.extend([len(rows), *lanes])
+
         for pack, first in executor.leaves.items():
             if pack.batched:
-                calls += [(copy_in, [self.IN_ARRAY, row]) for row in range(first, first + pack.lanes)]
+                move(copy_in, range(pack.lanes), range(first, first + pack.lanes))
         calls += [(functions[chunk.form], chunk.rows) for chunk in chunks.chunks]
-        for name, lanes in executor.copied.items():
-            rows = executor.rows[name][lanes].tolist()
-            if executor.results[name].is_summed:
-                calls += [(add, [row, self.IN_ARRAY, self.COLUMNS]) for row in rows]
-            else:
-                calls += [(copy_out, [row, self.IN_ARRAY]) for row in rows]
+        for name, rows in executor.rows.items():
+            if not executor.results[name].is_summed:
+                move(copy_out, *executor.copied(rows.tolist()))
+        move(add, *executor.copied(executor.summed))
         self.rows = numpy.array([row for _, rows in calls for row in rows], dtype=numpy.int64)
-        self.in_arrays = numpy.flatnonzero(self.rows == self.IN_ARRAY)
+        self.in_arrays = numpy.flatnonzero(self.rows == self.ARRAY)
+        self.moves = (ctypes.c_int64 * len(moves))(*moves)
         starts = numpy.cumsum([0, *(len(rows) for _, rows in calls)])[: len(calls)].tolist()
         self.table = (
             (ctypes.c_void_p * len(calls))(*[function for function, _ in calls]),
@@ -195,24 +206,23 @@ class _Code:
         )
 
 
-def _places(array: Floats) -> NDArray[numpy.int64]:
-    """The addresses of the rows of an array."""
-    places: NDArray[numpy.int64] = numpy.arange(len(array)) * array.strides[0] + array.__array_interface__["data"][0]
-    return places
-
-
 class _Frame:
     """The rows of one thread, and the pointers to them."""
 
     def __init__(self, executor: ScalarExecutor, code: _Code, columns: int) -> None:
         n_uniform = executor.n_uniform
         self.uniform = numpy.empty(n_uniform)
+        self.uniform[: len(executor.constants)] = executor.constants
         # Rows at multiples of a power of two would fall on the same lines of the cache.
         stride = columns if columns == 1 else columns + 8
         self.memory = numpy.zeros((executor.chunks.n_rows - n_uniform, stride))
-        first, start = (array.__array_interface__["data"][0] for array in (self.uniform, self.memory))
+        self.sizes = numpy.array([0, 0, columns])
+        first, start, sizes = (
+            array.__array_interface__["data"][0] for array in (self.uniform, self.memory, self.sizes)
+        )
         rows = code.rows
         self.places = numpy.where(rows < n_uniform, first + 8 * rows, start + 8 * stride * (rows - n_uniform))
-        self.columns = (ctypes.c_int64 * 1)(columns)
-        self.places[rows == code.COLUMNS] = ctypes.addressof(self.columns)
+        self.places[rows == code.SIZES] = sizes
+        moves = rows <= code.MOVES
+        self.places[moves] = ctypes.addressof(code.moves) + 8 * (code.MOVES - rows[moves])
         self.pointers = self.places.ctypes.data_as(ctypes.c_void_p)
