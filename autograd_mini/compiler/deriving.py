@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from math import isfinite
 
 import numpy
 
@@ -13,7 +12,7 @@ from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.executing import Executor, Target, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import normalise
-from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
@@ -178,14 +177,12 @@ def run(
     cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so.
     """
     results = _run(plan.executor(kind, wanted), leaves, seeds, n)
-    with numpy.errstate(all="ignore"):
-        is_finite = all(isfinite(rows.sum()) for name, (rows,) in results.items() if name.startswith("adjoint"))
-    if not is_finite:
+    if not results.is_finite:
         results = _run(plan.executor(kind, wanted, careful=True), leaves, seeds, n)
-    return {name: rows for name, (rows,) in results.items()}
+    return {name: rows for name, (rows,) in results.rows.items()}
 
 
-def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> dict[str, list[Floats]]:
+def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
     if not seeds:
         return executor(leaves, n)
     held = {seed: seeds[_position(seed)] for seed in executor.seeds}

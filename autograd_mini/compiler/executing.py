@@ -10,7 +10,7 @@ from functools import cache
 from typing import Protocol
 
 from autograd_mini.compiler.machine.libraries import binding
-from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.program import Floats, Pack, Program
 from autograd_mini.primitives import brief
 
@@ -22,7 +22,7 @@ class Executor(Protocol):
     def seeds(self) -> list[Pack]:
         """Leaves that are seeds."""
 
-    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]: ...
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results: ...
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ has the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -27,6 +28,7 @@ from autograd_mini.compiler.program import (
     Segment,
     Sum,
     Vector,
+    is_adjoint,
     parents,
 )
 
@@ -40,6 +42,24 @@ VECTOR_FUNCTIONS: dict[str, Callable[[Floats, float], Floats]] = {
     "first_max": lambda x, empty: numpy_rows.first_equal(x.max(axis=0), x),
     "first_min": lambda x, empty: numpy_rows.first_equal(x.min(axis=0), x),
 }
+
+
+class Results(NamedTuple):
+    """What a program computed.
+
+    Attributes:
+        rows: the results by name, each [lanes, width] and the caller's to keep.
+        is_finite: whether all derivatives among them are.
+    """
+
+    rows: dict[str, list[Floats]]
+    is_finite: bool
+
+
+def are_finite(arrays: Iterable[Floats]) -> bool:
+    """Whether all numbers are, and their sums as well."""
+    with numpy.errstate(all="ignore"):
+        return all(isfinite(numpy.add.reduce(array, axis=None)) for array in arrays)
 
 
 class NumpyExecutor:
@@ -71,8 +91,7 @@ class NumpyExecutor:
             for name, references in program.results.items()
         }
 
-    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
-        """The results by name, each [lanes, width] and the caller's to keep."""
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         values: Values = [None] * len(self.program.packs)
         for pack, number in self.leaves.items():
             constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
@@ -82,9 +101,10 @@ class NumpyExecutor:
                 values[number] = step(values, n_examples)
                 for dead in free:
                     values[dead] = None
-        return {
+        rows = {
             name: [gather(values[number]) for number, gather in references] for name, references in self.results.items()
         }
+        return Results(rows, are_finite(array for name in rows if is_adjoint(name) for array in rows[name]))
 
 
 class Gather:

@@ -293,6 +293,11 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
     return [h > 1, s > 1, k > 1 or runs_over_batch].count(True) > 1
 
 
+def is_adjoint(name: str) -> bool:
+    """Whether a result of this name is a derivative."""
+    return name.startswith("adjoint")
+
+
 def lanes_of(pack: Pack) -> Reference:
     """All of them."""
     return Reference(pack, numpy.arange(pack.lanes))

@@ -12,8 +12,8 @@ from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.isolating import isolate
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
 from autograd_mini.compiler.machine.steps import GatherStep, KernelStep, ProductStep, Step, numpy_step, room
-from autograd_mini.compiler.numpy_executor import Gather, Values
-from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, parents
+from autograd_mini.compiler.numpy_executor import Gather, Results, Values, are_finite
+from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_adjoint, parents
 
 CACHE = 2**22
 """Bytes that should hold what a program computes for the columns that go through it at a time."""
@@ -49,6 +49,9 @@ class MachineExecutor:
             if isinstance(pack.operation, Leaf) and pack not in self.numbers
         }
         needed = {reference.pack for references in inner.results.values() for reference in references}
+        adjoints = {
+            reference.pack for name in inner.results if is_adjoint(name) for reference in inner.results[name]
+        } & (self.varying if self.is_batched else set())
         self.steps: list[Step] = []
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
         self.fresh: list[int] = []  # places of results that kernels write to memory made for the call
@@ -58,12 +61,18 @@ class MachineExecutor:
             else:
                 inside = set(run)
                 used = {parent for pack in inner.packs if pack not in inside for parent in parents(pack)}
-                self.steps.append(KernelStep(self, run, {pack for pack in run if pack in used or pack in needed}))
-                self.fresh += [self.place[pack] for pack in run if pack in needed]
+                outputs = {pack for pack in run if pack in used or pack in needed}
+                fresh = [pack for pack in run if pack in needed]
+                self.steps.append(KernelStep(self, run, outputs, [pack for pack in fresh if pack in adjoints]))
+                self.fresh += [self.place[pack] for pack in fresh]
         self.results = {
             name: [(self.place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in inner.results.items()
         }
+        self.checking = [
+            (index, step) for index, step in enumerate(self.steps) if isinstance(step, KernelStep) and step.checked
+        ]
+        self.checked = {self.place[pack] for _, step in self.checking for pack in step.checked}
         self.has_products = any(isinstance(step, ProductStep) for step in self.steps)
         for step in self.steps:
             if isinstance(step, KernelStep) and not self.has_products:
@@ -90,13 +99,12 @@ class MachineExecutor:
         """How many arrays there are."""
         return len(self.packs) + len(self._gathered)
 
-    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
-        """The results by name, each [lanes, width] and the caller's to keep."""
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         lanes = {number: self.packs[number].lanes for number in self.fresh}
         fresh = dict(zip(lanes, room(list(lanes.values()), n_examples)))
         with numpy.errstate(all="ignore"):
             if self.phases is not None and n_examples >= 2 * self.tile:
-                values = self._tiled(self.phases, leaves, fresh, n_examples)
+                values, is_finite = self._tiled(self.phases, leaves, fresh, n_examples)
             else:
                 frame = self._frame(n_examples)
                 values = frame.values
@@ -106,13 +114,21 @@ class MachineExecutor:
                     values[number] = array
                 for step, state in zip(self.steps, frame.states):
                     step.run(values, state, n_examples)
+                is_finite = self._is_finite(frame)
+        unchecked: list[Floats] = []
         results: dict[str, list[Floats]] = {}
         for name, references in self.results.items():
             results[name] = []
             for number, gather in references:
                 is_own = number in fresh and gather.is_whole(values[number])
                 results[name].append(fresh.pop(number) if is_own else numpy.array(gather(values[number])))
-        return results
+                if is_adjoint(name) and number not in self.checked:
+                    unchecked.append(results[name][-1])
+        return Results(results, is_finite and are_finite(unchecked))
+
+    def _is_finite(self, frame: _Frame) -> bool:
+        """Whether all that kernels check was finite in their last run."""
+        return all(step.is_finite(frame.states[index]) for index, step in self.checking)
 
     def _frame(self, n: int) -> _Frame:
         """This thread's memory for n columns; that of the last few lengths is kept."""
@@ -123,7 +139,9 @@ class MachineExecutor:
             del frames[next(iter(frames))]
         return frame
 
-    def _tiled(self, phases: Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int) -> Values:
+    def _tiled(
+        self, phases: Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int
+    ) -> tuple[Values, bool]:
         """The whole program on some columns after the others; what is summed over the batch adds up."""
         frame = self._frame(self.tile)
         for pack, number in self.leaves.items():
@@ -133,6 +151,7 @@ class MachineExecutor:
         same = [(number, frame.values[number]) for number in phases.same]
         loose = {number: numpy.empty((self.packs[number].lanes, n)) for number in phases.loose}
         totals: dict[int, Floats] = {}
+        is_finite = True
         for start in range(0, n, self.tile):
             width = min(self.tile, n - start)
             frame = self._frame(width)
@@ -145,6 +164,7 @@ class MachineExecutor:
                 values[number] = array[:, start : start + width]
             for index in phases.columns:
                 self.steps[index].run(values, frame.states[index], width)
+            is_finite &= self._is_finite(frame)
             for number, array in loose.items():
                 array[:, start : start + width] = values[number]
             for number in phases.sums:
@@ -156,7 +176,7 @@ class MachineExecutor:
             values[number] = array
         for index in phases.after:
             self.steps[index].run(values, frame.states[index], n)
-        return values
+        return values, is_finite
 
 
 class _Frame:

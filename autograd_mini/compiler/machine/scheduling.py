@@ -41,8 +41,8 @@ def constants_of(program: Program) -> dict[Pack, Floats]:
         if is_known:
             known.add(pack)
     packs = [pack for pack in program.packs if pack in known]
-    results = NumpyExecutor(Program(packs, {"all": [lanes_of(pack) for pack in packs]}))({}, 1)
-    return {pack: rows[:, 0].copy() for pack, rows in zip(packs, results["all"])}
+    rows = NumpyExecutor(Program(packs, {"all": [lanes_of(pack) for pack in packs]}))({}, 1).rows["all"]
+    return {pack: numbers[:, 0].copy() for pack, numbers in zip(packs, rows)}
 
 
 def schedule(executor: MachineExecutor, program: Program) -> Iterator[Pack | list[Pack]]:

@@ -6,6 +6,7 @@ import ctypes
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +15,7 @@ import numpy
 from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.engine import addresses, drive
 from autograd_mini.compiler.machine.isolating import is_large
-from autograd_mini.compiler.machine.kernels import Kernel, write_kernel
+from autograd_mini.compiler.machine.kernels import Kernel, check, write_kernel
 from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
 from autograd_mini.compiler.program import Floats, Pack, Sum
@@ -201,11 +202,32 @@ def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:
     return None if executor.is_batched else ProductStep(executor, pack, sums_batch=False)
 
 
-class KernelStep:
-    """A kernel; compiled for single columns only when a batch is too short for a register."""
+SUM = -1
+"""In place of a pack: the sum that is no longer 0 when something was not finite."""
 
-    def __init__(self, executor: MachineExecutor, packs: list[Pack], outputs: set[Pack]) -> None:
-        self.packs, self.outputs = packs, outputs
+
+@dataclass
+class Table:
+    """What the bodies of a kernel are given in one thread: pointers, strides, and memory that these point to."""
+
+    pointers: Any
+    strides: Any
+    total: ctypes.c_double
+    scratch: list[Floats]
+
+
+class KernelStep:
+    """A kernel; compiled for single columns only when a batch is too short for a register.
+
+    Args:
+        outputs: packs that something else needs.
+        checked: those of them of which it tells whether they are finite, as long as they are in the cache.
+    """
+
+    def __init__(
+        self, executor: MachineExecutor, packs: list[Pack], outputs: set[Pack], checked: Sequence[Pack]
+    ) -> None:
+        self.packs, self.outputs, self.checked = packs, outputs, checked
         self.varying, self.numbers = executor.varying, executor.numbers
         self.threads = 1
         self.width = columns_at_a_time() if executor.is_batched else 1
@@ -216,11 +238,13 @@ class KernelStep:
         kernel = self._compile(self.width)
         place = executor.place
         self.slots = [(place[pack], first, pack in executor.varying) for slots in kernel.slots for pack, first in slots]
+        for pack in checked:
+            self.slots += [(place[pack], 0, True), (SUM, pack.lanes, True)]
         results = {reference.pack for references in executor.inner.results.values() for reference in references}
         self.scratch = [place[pack] for pack in kernel.scratch]
         self.writes: Sequence[int] = [place[pack] for pack in kernel.outputs if pack not in results]
         fixed = {number for step in executor.steps for number in step.writes} | {*self.writes, *self.scratch}
-        fixed |= {place[pack] for pack in executor.numbers}
+        fixed |= {SUM, *(place[pack] for pack in executor.numbers)}
         self.lanes = {number: executor.packs[number].lanes for number in [*self.writes, *self.scratch]}
         moving: dict[tuple[int, bool], list[tuple[int, int]]] = {}
         for slot, (number, first, varies) in enumerate(self.slots):
@@ -230,17 +254,18 @@ class KernelStep:
 
     def _compile(self, width: int) -> Kernel:
         kernel = write_kernel(self.packs, self.outputs, self.varying, self.numbers, width, self.columns)
-        count = len(kernel.texts)
-        starts = numpy.cumsum([0, *map(len, kernel.slots)])[:count].tolist()
+        texts = [*kernel.texts, *[check(width)] * len(self.checked)]
+        count = len(texts)
+        starts = numpy.cumsum([0, *map(len, kernel.slots), *[2] * len(self.checked)])[:count].tolist()
         self.compiled[width] = (
-            (ctypes.c_void_p * count)(*addresses(kernel.texts, cache=self.cache)),
+            (ctypes.c_void_p * count)(*addresses(texts, cache=self.cache)),
             (ctypes.c_int64 * count)(*starts),
             count,
         )
         return kernel
 
-    def prepare(self, values: Values, n: int) -> list[tuple[Any, Any, list[Floats]]]:
-        """The tables of pointers and of strides, for every thread."""
+    def prepare(self, values: Values, n: int) -> list[Table]:
+        """The tables of every thread."""
         for number in self.writes:
             values[number] = rows_of(self.lanes[number], n)
         moving = {slot for *_, slots in self.moving for slot, _ in slots}
@@ -250,25 +275,34 @@ class KernelStep:
                 values[number] = numpy.empty((self.lanes[number], self.columns))
             pointers = (ctypes.c_void_p * len(self.slots))()
             strides = (ctypes.c_int64 * len(self.slots))()
+            total = ctypes.c_double(0.0)
             for slot, (number, first, _) in enumerate(self.slots):
-                if slot not in moving:
+                if number == SUM:
+                    pointers[slot], strides[slot] = ctypes.addressof(total), first
+                elif slot not in moving:
                     pointers[slot], strides[slot] = _place(values[number], first)
-            tables.append((pointers, strides, [values[number] for number in self.scratch]))
+            tables.append(Table(pointers, strides, total, [values[number] for number in self.scratch]))
         return tables
+
+    def is_finite(self, tables: list[Table]) -> bool:
+        """Whether all that is checked was finite in the last run."""
+        return all(table.total.value == 0.0 for table in tables)
 
     def _threads(self, n: int) -> int:
         return self.threads if n >= COLUMNS_A_THREAD * 2 else 1
 
-    def run(self, values: Values, tables: list[Any], n: int) -> None:
+    def run(self, values: Values, tables: list[Table], n: int) -> None:
+        for table in tables:
+            table.total.value = 0.0
         for number, varies, slots in self.moving:
             array = values[number]
             rows, columns = array.strides
             if (rows % 8 or (n > 1 and columns != 8)) if varies else rows != 8:
                 array = values[number] = numpy.ascontiguousarray(array)
             address, stride = _place(array, 0)
-            for pointers, strides, _ in tables:
+            for table in tables:
                 for slot, first in slots:
-                    pointers[slot], strides[slot] = address + 8 * stride * first, stride
+                    table.pointers[slot], table.strides[slot] = address + 8 * stride * first, stride
         width = self.width if n >= self.width else 1
         if width not in self.compiled:
             self._compile(width)
@@ -287,10 +321,8 @@ class KernelStep:
         if whole < n:  # the last columns, with those before them that fill the register once more
             self._columns(width, tables[0], n - width, n)
 
-    def _columns(self, width: int, table: Any, start: int, stop: int) -> None:
-        pointers, strides, _ = table
-        bodies, starts, count = self.compiled[width]
-        self.drive(bodies, starts, count, pointers, strides, start, stop, COLUMNS)
+    def _columns(self, width: int, table: Table, start: int, stop: int) -> None:
+        self.drive(*self.compiled[width], table.pointers, table.strides, start, stop, COLUMNS)
 
 
 def columns_at_a_time() -> int:

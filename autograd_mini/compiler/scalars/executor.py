@@ -13,7 +13,8 @@ from autograd_mini.compiler.machine.engine import addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.machine.steps import room, workers
 from autograd_mini.compiler.normalising import Input
-from autograd_mini.compiler.program import Floats, Pack
+from autograd_mini.compiler.numpy_executor import Results, are_finite
+from autograd_mini.compiler.program import Floats, Pack, is_adjoint
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
 from autograd_mini.compiler.scalars.moving import COPY_IN, COPY_OUT, sum_over_columns
@@ -68,6 +69,7 @@ class ScalarExecutor:
         self.seeds = seeds
         self.threads = threads
         self.results = results
+        self.adjoints = [name for name in results if is_adjoint(name)]
         wanted = [number for result in results.values() for number in result.numbers]
         self._lay_out(tape, arrays, wanted)
         fits = CACHE // (8 * max(self.chunks.n_rows - self.n_uniform, 1))
@@ -113,8 +115,7 @@ class ScalarExecutor:
                 self.summed += rows.tolist()
         self.spread = {name: numpy.flatnonzero(rows < self.n_uniform) for name, rows in self.rows.items()}
 
-    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> dict[str, list[Floats]]:
-        """The results by name, each [lanes, width] and the caller's to keep."""
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         columns, width = (1, 1) if n_examples == 1 else (self.columns, host_width())
         code = self.code(width)
         n_blocks = -(-n_examples // columns)
@@ -147,7 +148,8 @@ class ScalarExecutor:
                 if lanes.size and n_examples:
                     uniform = numpy.concatenate([self.constants, *same])[self.rows[name][lanes], None]
                     found[name][lanes] = n_examples * uniform if self.results[name].is_summed else uniform
-        return {name: [found[name]] for name in self.results}
+        rows = {name: [found[name]] for name in self.results}
+        return Results(rows, are_finite(found[name] for name in self.adjoints))
 
     def copied(self, rows: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         """Of a result's rows those that differ from column to column: their lanes, and themselves."""

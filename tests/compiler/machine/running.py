@@ -56,6 +56,6 @@ def runner(leaves, packs, width):
 
     def run(arrays):
         arrays = [numpy.ascontiguousarray(array, dtype=float) for array in arrays]
-        return compiled(dict(zip(leaves, arrays)), arrays[0].shape[1])["all"]
+        return compiled(dict(zip(leaves, arrays)), arrays[0].shape[1]).rows["all"]
 
     return run

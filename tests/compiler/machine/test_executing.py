@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy
 import pytest
 
-from autograd_mini import compile, cos, dot, exp, log, pow, sin, sum, tanh
+from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh, where
 from autograd_mini.compiler.executing import INSTALL
-from autograd_mini.compiler.machine import cells, engine, libraries, steps
+from autograd_mini.compiler.machine import cells, engine, executor, libraries, steps
+from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.executor import MachineExecutor
+from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.nn import LSTMCell
 
@@ -156,3 +158,53 @@ def test_functions_that_share_a_module():
     x = random.normal(size=(9, 30))
     found, expected = (compile(f, batch=True, backend=backend)(x) for backend in ("machine", "numpy"))
     numpy.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def with_pole(x, y):
+    """Where x is 0, an adjoint of exactly 0 meets the infinite slope of sqrt."""
+    return where(x > 0.0, sqrt(x) * y, y)
+
+
+def with_pole_and_product(w, x):
+    return sqrt(x[0]) * 0.0 + sum(tanh(dot(row, x)) for row in w)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("place", [0, 1, COLUMNS, COLUMNS_A_THREAD + 7, -2, -1])
+def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
+    """In the whole registers of any thread and in those of the tail; and nothing of it is left for the next call."""
+    x, y = random.uniform(0.5, 1.5, size=(2, 2 * COLUMNS_A_THREAD + 3))
+    compiled = compile(with_pole, batch=True, backend="machine", threads=threads)
+    compiled.value_and_grad(x, y)
+    assert executors(compiled) == [False]
+    x[place] = 0.0
+    _, (slope_x, slope_y) = compiled.value_and_grad(x, y)
+    assert executors(compiled) == [False, True]
+    assert (slope_x[place], slope_y[place]) == (0.0, 1.0)
+    others = numpy.delete(numpy.arange(len(x)), place)
+    numpy.testing.assert_allclose(slope_x[others], 0.5 * y[others] / numpy.sqrt(x[others]), rtol=1e-15)
+    compiled._latest[0]._executors.clear()
+    x[place] = 1.0
+    compiled.value_and_grad(x, y)
+    assert executors(compiled) == [False]
+
+
+def executors(compiled):
+    """Of those that derivatives were run by, whether they are careful."""
+    return [is_careful for kind, _, is_careful in compiled._latest[0]._executors if kind == "gradient"]
+
+
+@pytest.mark.parametrize("place", [0, 700, -1])
+def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
+    monkeypatch.setattr(executor, "CACHE", 1)
+    w, x = random.normal(size=(20, 20)), random.uniform(0.5, 1.5, size=(3 * COLUMNS * 2 + 5, 20))
+    compiled = compile(with_pole_and_product, batch="x", wrt="x", backend="machine")
+    finite = compiled.grad(w, x)
+    assert executors(compiled) == [False]
+    x[place, 0] = 0.0
+    found = compiled.grad(w, x)
+    assert executors(compiled) == [False, True]
+    assert numpy.isfinite(found).all()
+    assert compiled._latest[0].executor("gradient", (1,)).phases is not None
+    others = numpy.delete(numpy.arange(len(x)), place)
+    numpy.testing.assert_allclose(found[others], finite[others], rtol=1e-12, atol=1e-14)

@@ -100,7 +100,7 @@ def ready(threads):
             if isinstance(pack.operation, Leaf) and pack.operation.role != "constant":
                 batched = x[pack.operation.position % 2 : pack.operation.position % 2 + 1, :n]
                 leaves[pack] = batched if pack.batched else numpy.zeros((pack.lanes, 1))
-        return executor(leaves, n)
+        return executor(leaves, n).rows
 
     executor = MachineExecutor(program, threads=threads)
     return run
