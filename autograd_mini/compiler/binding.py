@@ -22,6 +22,8 @@ from autograd_mini.value import Value
 
 Template = tuple[Any, ...]
 
+DOUBLES = numpy.dtype(numpy.float64)
+
 
 class Slot(NamedTuple):
     """One array among the arguments: its name, its shape without the batch axis, whether it has one."""
@@ -132,11 +134,8 @@ class _Binder:
         return "number", number_slot, len(numbers) - 1
 
     def _array(self, array: Any, path: str, position: int, batched: bool) -> Template:
-        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-            raise TypeError(f"{path} of {self.taker} is an array of {array.dtype}; it must hold real numbers (float64)")
-        if isinstance(array, numpy.ma.MaskedArray):
-            raise TypeError(f"{path} of {self.taker} is a masked array, and its mask would be lost; give it .filled(…)")
-        array = numpy.asarray(array, dtype=numpy.float64)
+        if type(array) is not numpy.ndarray or array.dtype is not DOUBLES:
+            array = self._doubles(array, path)
         if batched:
             if array.ndim == 0:
                 raise ValueError(f"{path} of {self.taker} should carry a batch axis, but is an array without any axis")
@@ -152,6 +151,13 @@ class _Binder:
         self.slots.append(slot)
         self.arrays.append(array.reshape(len(array), slot.lanes).T if batched else array.reshape(-1, 1))
         return "array", len(self.slots) - 1, shape
+
+    def _doubles(self, array: Any, path: str) -> Floats:
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+            raise TypeError(f"{path} of {self.taker} is an array of {array.dtype}; it must hold real numbers (float64)")
+        if isinstance(array, numpy.ma.MaskedArray):
+            raise TypeError(f"{path} of {self.taker} is a masked array, and its mask would be lost; give it .filled(…)")
+        return numpy.asarray(array, dtype=DOUBLES)
 
 
 class _Dict:

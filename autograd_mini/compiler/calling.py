@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy
@@ -54,6 +55,10 @@ class Options:
             raise TypeError(f"batch takes positions or names of arguments, True or False, got {brief(self.batch)}")
         if self.reduce is not None and self.batch is False:
             raise ValueError(f"reduce={self.reduce!r} needs a batch; name the arguments that carry it in batch=…")
+        for name in ("wrt", "batch"):
+            chosen = getattr(self, name)
+            if isinstance(chosen, (list, set)):  # which may change, and are no keys
+                object.__setattr__(self, name, tuple(chosen))
 
 
 def _names_arguments(chosen: Any) -> bool:
@@ -68,7 +73,7 @@ class Call:
     def __init__(
         self,
         plans: Plans,
-        names: Sequence[str],
+        names: tuple[str, ...],
         options: Options,
         args: tuple[Any, ...],
         keywords: dict[str, Any],
@@ -79,8 +84,9 @@ class Call:
         self.options = options
         if keywords:
             args = self._in_order(args, keywords)
-        self.names = [*names, *(f"argument {n}" for n in range(len(names), len(args)))][: len(args)]
-        chosen = self._positions(options.batch, "batch")
+        self.names = _names(names, len(args))
+        batch: Any = options.batch
+        chosen = _positions(batch, "batch", self.names, self.name)
         self.bound = bind(args, self.names, [position in chosen for position in range(len(args))], self.name)
         self.parameters = parameters
 
@@ -99,28 +105,10 @@ class Call:
             )
         return arguments.args
 
-    def _positions(self, chosen: Any, option: str) -> list[int]:
-        """The arguments that an option names."""
-        if chosen is True or chosen is None:
-            return list(range(len(self.names)))
-        if chosen is False:
-            return []
-        found: list[int] = []
-        for each in [chosen] if isinstance(chosen, (int, str)) else chosen:
-            position = self.names.index(each) if each in self.names else each
-            if not isinstance(position, int) or not -len(self.names) <= position < len(self.names):
-                raise ValueError(
-                    f"{option} names argument {each!r} of {self.name}, which has {', '.join(self.names) or 'none'}"
-                )
-            if position % len(self.names) in found:
-                raise ValueError(f"{option} names argument {self.names[position]} of {self.name} twice")
-            found.append(position % len(self.names))
-        return found
-
     def wanted(self) -> Wanted:
         """The slots of the arguments to differentiate towards."""
-        wrt = self.options.wrt
-        self.chosen = self._positions(wrt, "wrt")
+        wrt: Any = self.options.wrt
+        self.chosen = _positions(wrt, "wrt", self.names, self.name)
         self.is_single = isinstance(wrt, (int, str)) or (wrt is None and len(self.chosen) == 1)
         slots = list(enumerate(self.bound.slots))
         return tuple(number for position in self.chosen for number, slot in slots if slot.argument == position)
@@ -301,6 +289,30 @@ class Call:
             )
         plan = self.fitting(scalar=True)
         return self.in_structure(plan, self.run_plan(plan, "product", wanted, given.arrays))
+
+
+@lru_cache
+def _names(names: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """What so many arguments are called."""
+    return (*names, *(f"argument {n}" for n in range(len(names), count)))[:count]
+
+
+@lru_cache(typed=True)
+def _positions(chosen: Chosen, option: str, names: tuple[str, ...], function: str) -> list[int]:
+    """The arguments that an option names."""
+    if chosen is True or chosen is None:
+        return list(range(len(names)))
+    if chosen is False:
+        return []
+    found: list[int] = []
+    for each in [chosen] if isinstance(chosen, (int, str)) else chosen:
+        position = names.index(each) if each in names else each
+        if not isinstance(position, int) or not -len(names) <= position < len(names):
+            raise ValueError(f"{option} names argument {each!r} of {function}, which has {', '.join(names) or 'none'}")
+        if position % len(names) in found:
+            raise ValueError(f"{option} names argument {names[position]} of {function} twice")
+        found.append(position % len(names))
+    return found
 
 
 def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:

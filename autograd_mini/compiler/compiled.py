@@ -193,13 +193,13 @@ def _value(call: Call, plan: Plan, results: dict[str, Floats]) -> Any:
     return nest_of_results(plan.trace.structure, call.scaled(results["value"]), plan.per_example)
 
 
-def _argument_names(function: Callable[..., Any]) -> list[str]:
+def _argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return []
+        return ()
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
+    return tuple(name for name, parameter in signature.parameters.items() if parameter.kind in kinds)
 
 
 @overload
@@ -283,7 +283,7 @@ def compile(
     if isinstance(function, Compiled):
         raise TypeError(f"compile takes a Python function, got {function!r}; give it the .function of that")
     compiled = Compiled(function, options)
-    if compiled._names[:1] == ["self"]:
+    if compiled._names[:1] == ("self",):
         raise TypeError(
             f"compile takes a function, and {compiled._name} is a method without its object; compile it where there is "
             f"one: self.{compiled._name} = compile(self.{compiled._name}, …) in __init__"

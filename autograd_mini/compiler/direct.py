@@ -1,4 +1,4 @@
-"""The short way for one point: plain floats in, plain floats out, one call of machine code between them."""
+"""The short way for one point: plain floats in, plain floats out, all in one call of machine code."""
 
 from __future__ import annotations
 
@@ -7,38 +7,127 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from operator import itemgetter
-from struct import Struct
 from typing import Any
 
 from autograd_mini.compiler.machine.caching import KernelCache
 from autograd_mini.compiler.machine.engine import addresses, each_body
 from autograd_mini.compiler.machine.executor import MachineExecutor
+from autograd_mini.compiler.machine.libraries import announce_from
 from autograd_mini.compiler.machine.steps import KernelStep
 from autograd_mini.compiler.program import Pack
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
 
+WORDS = (
+    "bodies", "count", "starts", "p", "ld", "inputs", "n_inputs", "numbers", "wanted", "n_slopes", "is_single", "pair",
+    "value_and_tuple", "float", "none",
+)  # fmt: skip
+"""What stands in a frame: the tables of the bodies; where the numbers of the arguments begin and how many there are;
+all numbers, and which of them are the results; whether the gradient is one number; formats and objects of Python."""
+
+LOADS = "\n".join(
+    f"  %{word}_at = getelementptr i64, ptr %frame, i64 {place}\n"
+    f"  %{word} = load {'i64' if word in ('count', 'n_inputs', 'n_slopes', 'is_single') else 'ptr'}, ptr %{word}_at"
+    for place, word in enumerate(WORDS)
+)
+
+SIGNATURES = {
+    "PyTuple_Size": "i64 @{}(ptr)",
+    "PyTuple_GetItem": "ptr @{}(ptr, i64)",
+    "PyTuple_New": "ptr @{}(i64)",
+    "PyTuple_SetItem": "i32 @{}(ptr, i64, ptr)",
+    "PyObject_IsInstance": "i32 @{}(ptr, ptr)",
+    "PyFloat_AsDouble": "double @{}(ptr)",
+    "PyFloat_FromDouble": "ptr @{}(double)",
+    "Py_BuildValue": "ptr @{}(ptr, ...)",
+    "Py_IncRef": "void @{}(ptr)",
+    "Py_DecRef": "void @{}(ptr)",
+    "PyErr_Clear": "void @{}()",
+}
+"""Functions of Python's stable C interface."""
+
 CALL = f"""
-define void @BODY(ptr %frame) {{
+define ptr @BODY(ptr %frame, ptr %args) {{
 entry:
-  %bodies = load ptr, ptr %frame
-  %s1 = getelementptr i64, ptr %frame, i64 1
-  %count = load i64, ptr %s1
-  %starts_at = getelementptr i64, ptr %frame, i64 2
-  %starts = load ptr, ptr %starts_at
-  %p_at = getelementptr i64, ptr %frame, i64 3
-  %p = load ptr, ptr %p_at
-  %ld_at = getelementptr i64, ptr %frame, i64 4
-  %ld = load ptr, ptr %ld_at
-  br label %each
-{each_body("entry", "0", "1", "done")}
+{LOADS}
+  %size = call i64 @PyTuple_Size(ptr %args)
+  %fits = icmp eq i64 %size, %n_inputs
+  br i1 %fits, label %look, label %long
+look:
+  %i = phi i64 [ 0, %entry ], [ %i1, %take ]
+  %item = call ptr @PyTuple_GetItem(ptr %args, i64 %i)
+  %is = call i32 @PyObject_IsInstance(ptr %item, ptr %float)
+  %is_float = icmp eq i32 %is, 1
+  br i1 %is_float, label %take, label %long
+take:
+  %x = call double @PyFloat_AsDouble(ptr %item)
+  %input = getelementptr double, ptr %inputs, i64 %i
+  store double %x, ptr %input
+  %i1 = add i64 %i, 1
+  %takes_more = icmp slt i64 %i1, %n_inputs
+  br i1 %takes_more, label %look, label %each
+{each_body("take", "0", "1", "value")}
+value:
+  %value_place = load i64, ptr %wanted
+  %value_at = getelementptr double, ptr %numbers, i64 %value_place
+  %y = load double, ptr %value_at
+  br label %check
+check:
+  %j = phi i64 [ 0, %value ], [ %j1, %check ]
+  %total = phi double [ %y, %value ], [ %total1, %check ]
+  %j1 = add i64 %j, 1
+  %place_at = getelementptr i64, ptr %wanted, i64 %j1
+  %place = load i64, ptr %place_at
+  %number_at = getelementptr double, ptr %numbers, i64 %place
+  %number = load double, ptr %number_at
+  %total1 = fadd double %total, %number
+  %checks_more = icmp slt i64 %j1, %n_slopes
+  br i1 %checks_more, label %check, label %judge
+judge:
+  %nothing = fsub double %total1, %total1
+  %is_finite = fcmp oeq double %nothing, 0.0
+  br i1 %is_finite, label %build, label %long
+build:
+  %has_one = icmp ne i64 %is_single, 0
+  br i1 %has_one, label %single, label %several
+single:
+  %two = call ptr (ptr, ...) @Py_BuildValue(ptr %pair, double %y, double %number)
+  ret ptr %two
+several:
+  %tuple = call ptr @PyTuple_New(i64 %n_slopes)
+  %is_made = icmp ne ptr %tuple, null
+  br i1 %is_made, label %fill, label %failed
+fill:
+  %m = phi i64 [ 0, %several ], [ %m1, %filled ]
+  %m1 = add i64 %m, 1
+  %slope_place_at = getelementptr i64, ptr %wanted, i64 %m1
+  %slope_place = load i64, ptr %slope_place_at
+  %slope_at = getelementptr double, ptr %numbers, i64 %slope_place
+  %slope = load double, ptr %slope_at
+  %object = call ptr @PyFloat_FromDouble(double %slope)
+  %is_there = icmp ne ptr %object, null
+  br i1 %is_there, label %filled, label %lost
+filled:
+  %set = call i32 @PyTuple_SetItem(ptr %tuple, i64 %m, ptr %object)
+  %fills_more = icmp slt i64 %m1, %n_slopes
+  br i1 %fills_more, label %fill, label %done
 done:
-  ret void
-}}"""
-"""Runs the bodies of a kernel on one column: all it needs stands in a frame of five words."""
+  %both = call ptr (ptr, ...) @Py_BuildValue(ptr %value_and_tuple, double %y, ptr %tuple)
+  ret ptr %both
+lost:
+  call void @Py_DecRef(ptr %tuple)
+  ret ptr null
+failed:
+  ret ptr null
+long:
+  call void @PyErr_Clear()
+  call void @Py_IncRef(ptr %none)
+  ret ptr %none
+}}
+""" + "\n".join(f"declare {signature.format(name)}" for name, signature in SIGNATURES.items())
+"""Runs the bodies of a kernel on the floats of a tuple, and makes the value and the gradient of what they compute;
+gives None where an argument is no float or a result not finite."""
 
-_call: Any = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)  # too short to let other threads run meanwhile
-
+_call: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object)
 
 Short = Callable[[tuple[Any, ...]], "tuple[Any, Any] | None"]
 
@@ -63,34 +152,19 @@ class _Code:
 
 
 def _short(code: _Code, n_inputs: int, is_single: bool, cache: KernelCache | None) -> Short:
-    """The program as a function of floats; if `is_single`, the gradient is one derivative, not a tuple of them."""
-    wanted = code.wanted
-    types = [float] * n_inputs
-    first, n = min(wanted), len(wanted)
-    pack_into, unpack_from = Struct(f"{n_inputs}d").pack_into, Struct(f"{max(wanted) - first + 1}d").unpack_from
-    pick = None if wanted == list(range(first, first + n)) else itemgetter(*[each - first for each in wanted])
+    """The program as a function of floats, which gives None where the long way has to be taken; if `is_single`, the
+    gradient is one derivative, not a tuple of them."""
+    for name in SIGNATURES:
+        announce_from(ctypes.pythonapi, name)
     call, local = _call(addresses([CALL], cache=cache)[0]), threading.local()
-    start, offset = 8 * code.first, 8 * first
 
-    def run(args: tuple[Any, ...]) -> tuple[Any, Any] | None:
-        """The value and the gradient; None where the long way has to be taken: an argument is no float, or a result
-        not finite."""
-        if [*map(type, args)] != types:
-            return None
+    def run(args: tuple[Any, ...]) -> Any:
         try:
-            memory, frame = local.held
+            frame = local.frame
         except AttributeError:
-            made = local.made = _Memory(code)
-            memory, frame = local.held = made.numbers, made.frame
-        pack_into(memory, start, *args)
-        call(frame)
-        found = unpack_from(memory, offset)
-        if pick is not None:
-            found = pick(found)
-        total = sum(found)
-        if total - total != 0.0:
-            return None
-        return found[0], found[1] if is_single else found[1:]
+            local.memory = _Memory(code, n_inputs, is_single)
+            frame = local.frame = local.memory.frame
+        return call(frame, args)
 
     return run
 
@@ -98,21 +172,28 @@ def _short(code: _Code, n_inputs: int, is_single: bool, cache: KernelCache | Non
 class _Memory:
     """The numbers and tables of one thread."""
 
-    def __init__(self, code: _Code) -> None:
+    def __init__(self, code: _Code, n_inputs: int, is_single: bool) -> None:
         bodies, starts, count = code.table
         self.numbers = (ctypes.c_double * len(code.numbers))(*code.numbers)
         base = ctypes.addressof(self.numbers)
-        self.pointers = (ctypes.c_void_p * len(code.slots))(*[base + 8 * slot for slot in code.slots])
-        self.strides = (ctypes.c_int64 * len(code.slots))(*[1] * len(code.slots))
-        self.tables = [bodies, starts, self.pointers, self.strides]
+        pointers = (ctypes.c_void_p * len(code.slots))(*[base + 8 * slot for slot in code.slots])
+        strides = (ctypes.c_int64 * len(code.slots))(*[1] * len(code.slots))
+        wanted = (ctypes.c_int64 * len(code.wanted))(*code.wanted)
+        formats = [ctypes.create_string_buffer(text) for text in (b"dd", b"dN")]
+        self.tables = [bodies, starts, pointers, strides, wanted, *formats]
         at = [ctypes.addressof(table) for table in self.tables]
-        self.words = (ctypes.c_int64 * 5)(at[0], count, *at[1:])
+        words = dict(zip(("bodies", "starts", "p", "ld", "wanted", "pair", "value_and_tuple"), at))
+        words |= {"count": count, "inputs": base + 8 * code.first, "n_inputs": n_inputs, "numbers": base}
+        words |= {"n_slopes": len(code.wanted) - 1, "is_single": is_single, "float": id(float), "none": id(None)}
+        self.words = (ctypes.c_int64 * len(WORDS))(*[words[word] for word in WORDS])
         self.frame = ctypes.addressof(self.words)
 
 
 def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_single: bool) -> Short | None:
     """The short way to the results of these names, if each of them and of the inputs is one number, and machine code
     alone computes them."""
+    if not hasattr(ctypes, "pythonapi"):  # as in PyPy
+        return None
     if len(names) < 2 or any(pack.lanes != 1 for pack in inputs):
         return None
     code, cache = None, None

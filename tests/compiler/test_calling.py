@@ -1019,3 +1019,22 @@ def test_another_way_with_other_parameters():
     assert compiled(numpy.ones(2), parameters=numpy.array([3.0])).tolist() == [3.0, 3.0]
     with pytest.raises(ValueError, match="without"):
         compiled(numpy.ones(2), parameters=numpy.array([-3.0]))
+
+
+def test_positions_are_no_truths():
+    """1 and True are equal to Python, and name different arguments."""
+    xs = numpy.arange(3.0)
+    for first, second in ((True, 1), (1, True)):
+        for batch in (first, second):
+            compiled = compile(product, batch=batch)
+            if batch is True:
+                assert compiled(xs, xs).tolist() == [0.0, 1.0, 8.0]
+            else:
+                assert compiled(2.0, xs).tolist() == [0.0, 2.0, 8.0]
+
+
+def test_a_list_of_positions_may_change_afterwards():
+    wrt = ["x"]
+    compiled = compile(product, wrt=wrt)
+    wrt[0] = "y"
+    assert compiled.grad(2.0, 3.0) == (9.0,)

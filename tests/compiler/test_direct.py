@@ -1,6 +1,8 @@
 """The short way for one point gives, bit for bit, what the long way gives; and is left where it does not apply."""
 
 import ctypes
+import random
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -91,8 +93,8 @@ def test_it_stays_within_its_memory(monkeypatch):
     made = []
 
     class Watched(_Memory):
-        def __init__(self, code):
-            super().__init__(replace(code, numbers=[*code.numbers, *[1234.5] * 4096]))
+        def __init__(self, code, *rest):
+            super().__init__(replace(code, numbers=[*code.numbers, *[1234.5] * 4096]), *rest)
             made.append((self.numbers, len(code.numbers)))
 
     monkeypatch.setattr("autograd_mini.compiler.direct._Memory", Watched)
@@ -186,3 +188,38 @@ def test_threads():
     assert found[0][0] == expected[0]
     serial = [compiled.value_and_grad(*point) for point in points]
     assert [[each] * 5 for each in serial] == found
+
+
+@pytest.mark.parametrize("wrt", [None, 0])
+def test_references_are_counted(wrt):
+    """Neither the arguments nor the results are kept, on either way out."""
+    compiled = compile(lambda x, y: x * y + sqrt(x), backend="machine", wrt=wrt)
+    compiled.value_and_grad(2.0, 3.0)
+    x, pole, other = 2.0 + random.random(), 0.0 * random.random(), object()
+    points = [(x, 3.0), (pole, x)]
+    counted = [x, pole, None, float, other]
+    before = [*map(sys.getrefcount, counted)]
+    for _ in range(200):
+        found = [compiled._short(point) for point in [*points, (x, other), (x,), (), (other, x, x)]]
+        assert [each is None for each in found] == [False, True, True, True, True, True]
+    results = found[0]
+    del found
+    assert all(abs(sys.getrefcount(each) - count) < 50 for each, count in zip(counted, before))
+    assert sys.getrefcount(results) == sys.getrefcount((1.0, x))
+    slopes = [results[1]] if wrt == 0 else results[1]
+    assert all(sys.getrefcount(each) <= 6 for each in (results[0], *slopes))
+
+
+def test_an_argument_that_raises_when_asked_what_it_is():
+    class Shy:
+        @property
+        def __class__(self):
+            raise RuntimeError("no")
+
+        def __float__(self):
+            return 2.0
+
+    compiled = compile(lambda x: x * x + 1.0, backend="machine")
+    compiled.value_and_grad(2.0)
+    assert compiled._short((Shy(),)) is None
+    assert compiled._short((numpy.float64(3.0),)) == (10.0, 6.0)

@@ -20,7 +20,7 @@ HEADER = "; autograd_mini kernel"
 FORM = 1
 """Counts the changes of what stands in these files."""
 
-FUNCTION = re.compile(r"^define void @BODY\([^)]*\)", re.MULTILINE)
+FUNCTION = re.compile(r"^define (?:\w+ )*(void|ptr) @BODY\([^)]*\)", re.MULTILINE)
 CALLED = re.compile(r"@[\w.$\"-]+")
 
 
@@ -65,7 +65,8 @@ def _header(optimised: str) -> str:
 
 def _harmless(optimised: str, text: str) -> Any:
     """The module, if it is one function like that of the text, which calls nothing else; else None."""
-    if not FUNCTION.search(optimised) or re.search(r"\basm\b", optimised):
+    of, own = FUNCTION.search(optimised), FUNCTION.search(text)
+    if of is None or own is None or of[1] != own[1] or re.search(r"\basm\b", optimised):
         return None
     try:
         module = binding().parse_assembly(optimised)

@@ -56,7 +56,7 @@ def vector_name(function: str, width: int, n_args: int) -> str | None:
     if library is None or width not in WIDTHS:
         return None
     symbol = f"_ZGV{WIDTHS[width]}N{width}{'v' * n_args}_{function}"
-    return symbol if _announce(library, symbol) else None
+    return symbol if announce_from(library, symbol) else None
 
 
 @cache
@@ -64,14 +64,15 @@ def announce_libm(function: str) -> None:
     """Make a function of libm known to LLVM."""
     for name in ("libm.so.6", None):  # None: the process itself
         try:
-            if _announce(ctypes.CDLL(name), function):
+            if announce_from(ctypes.CDLL(name), function):
                 return
         except OSError:
             continue
     raise NotImplementedError(f"this host has no {brief(function)} in its C library")
 
 
-def _announce(library: Any, symbol: str) -> bool:
+def announce_from(library: Any, symbol: str) -> bool:
+    """Make a function of a library known to LLVM; false if it has none of this name."""
     function = getattr(library, symbol, None)
     if function is None:
         return False
