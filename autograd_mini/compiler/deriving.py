@@ -10,7 +10,7 @@ import numpy
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
-from autograd_mini.compiler.executing import Executor, Target, executor_of, is_machine, threads_of
+from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
@@ -47,9 +47,8 @@ class Plan:
             for position, slot in enumerate(slots)
         ]
         self.inputs.append(self.builder.leaf("parameter", 0, "parameters", len(trace.parameters), False))
-        with without_collector():
-            self.scalars = normalise(trace).verify()
-            self._forms = forms_of(self.scalars, [leaf.lanes for leaf in self.inputs])
+        self.scalars = normalise(trace).verify()
+        self._forms = forms_of(self.scalars, [leaf.lanes for leaf in self.inputs])
 
     @cached_property
     def packed(self) -> Packed:
@@ -114,6 +113,7 @@ class Plan:
                     has_batch=self.has_batch,
                     reduces=self.reduces,
                     threads=threads_of(self.target),
+                    cache=cache_of(self.target),
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass

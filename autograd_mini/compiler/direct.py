@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from autograd_mini.compiler.machine.caching import KernelCache
+from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import addresses, each_body
 from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.machine.libraries import announce_from
@@ -151,7 +151,7 @@ class _Code:
     wanted: list[int]
 
 
-def _short(code: _Code, n_inputs: int, is_single: bool, cache: KernelCache | None) -> Short:
+def _short(code: _Code, n_inputs: int, is_single: bool, cache: CodeCache | None) -> Short:
     """The program as a function of floats, which gives None where the long way has to be taken; if `is_single`, the
     gradient is one derivative, not a tuple of them."""
     for name in SIGNATURES:
@@ -234,4 +234,4 @@ def _of_kernel(executor: MachineExecutor, inputs: Sequence[Pack], names: Sequenc
         place[number] = len(numbers)
         numbers += held.get(number, [0.0] * packs[number].lanes)
     slots = [place[number] + first for number, first, _ in step.slots]
-    return _Code(step.compiled[1], slots, numbers, 0, [place[number] + lane for number, lane in wanted])
+    return _Code(step.functions(1), slots, numbers, 0, [place[number] + lane for number, lane in wanted])

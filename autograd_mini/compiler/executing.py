@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
+from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.libraries import binding
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.program import Floats, Pack, Program
@@ -70,11 +71,18 @@ def executor_of(program: Program, target: Target) -> Executor:
     """The program ready to run."""
     if not is_machine(target):
         return NumpyExecutor(program)
-    from autograd_mini.compiler.machine.caching import KernelCache
     from autograd_mini.compiler.machine.executor import MachineExecutor
 
-    cache = None if target.cache is None else KernelCache(target.cache)
-    return MachineExecutor(program, threads_of(target), cache)
+    return MachineExecutor(program, threads_of(target), cache_of(target))
+
+
+def cache_of(target: Target) -> CodeCache | None:
+    """Where machine code is kept.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    return None if target.cache is None else CodeCache(target.cache)
 
 
 def threads_of(target: Target) -> int:

@@ -13,7 +13,7 @@ import numpy
 from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.tracing import Trace, difference, trace
+from autograd_mini.compiler.tracing import Trace, difference, trace, without_collector
 from autograd_mini.observing import user_line
 from autograd_mini.value import variables
 
@@ -46,7 +46,8 @@ class Plans:
             for plan in plans:
                 if plan not in tried:
                     return plan
-            plans.insert(0, self._new(bound))
+            with without_collector():
+                plans.insert(0, self._new(bound))
             return plans[0]
 
     def _new(self, bound: Bound) -> Plan:

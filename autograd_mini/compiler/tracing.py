@@ -67,20 +67,19 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
         ValueError: the result is not made from its inputs nor from any Value.
     """
     tracer = _Tracer(name)
-    with without_collector():
-        with tracer:
-            result = f(*nest)
-        leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
-        outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
-        order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
-        known = {value for values in inputs for value in values}
-        parameters = [node for node in order if not node.parents and not node.is_constant and node not in known]
-        is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
-        if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
-            raise ValueError(
-                f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
-                "its result from the Values it is given, with operators and functions of autograd_mini"
-            )
+    with tracer:
+        result = f(*nest)
+    leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
+    outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
+    order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
+    known = {value for values in inputs for value in values}
+    parameters = [node for node in order if not node.parents and not node.is_constant and node not in known]
+    is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
+    if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
+        raise ValueError(
+            f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
+            "its result from the Values it is given, with operators and functions of autograd_mini"
+        )
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
 
 

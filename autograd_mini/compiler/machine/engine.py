@@ -7,8 +7,11 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.machine.caching import KernelCache
+from autograd_mini.compiler.machine.caching import CodeCache, is_harmless
 from autograd_mini.compiler.machine.libraries import binding, host
+
+KEEPS = ("x86_64",)
+"""The processors whose assembly `caching` knows."""
 
 _addresses: dict[str, int] = {}
 _engines: list[Any] = []  # own the code
@@ -60,46 +63,59 @@ done:
 Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
 
 
-def drive(cache: KernelCache | None = None) -> Any:
+def drive(cache: CodeCache | None = None) -> Any:
     """The driver, callable."""
     return Drive(addresses([DRIVE], cache=cache)[0])
 
 
-def addresses(texts: Sequence[str], *, is_optimised: bool = True, cache: KernelCache | None = None) -> list[int]:
+def addresses(texts: Sequence[str], *, effort: int = 1, cache: CodeCache | None = None) -> list[int]:
     """The addresses of the functions `@BODY` of these texts.
 
     Args:
-        is_optimised: else they are compiled ten times as fast, to code that is as good only where it is a straight
-            line.
-        cache: where optimised texts are kept.
+        effort: 1 for code with loops; 0 for straight lines, which are compiled several times as fast so, to code that
+            is as good only there.
+        cache: where machine code is kept.
     """
     with _lock:
         fresh = [text for text in dict.fromkeys(texts) if text not in _addresses]
         if fresh:
-            _addresses.update(zip(fresh, _compiled(fresh, is_optimised, cache)))
+            _addresses.update(zip(fresh, _compiled(fresh, effort, cache)))
         return [_addresses[text] for text in texts]
 
 
-def _compiled(texts: list[str], is_optimised: bool, cache: KernelCache | None) -> list[int]:
+def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[int]:
+    """LLVM's own optimiser is left out: what the emissions write leaves it nothing to gain."""
     llvm = binding()
     _, processor, features = host()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=processor, features=features, opt=2 if is_optimised else 0
-    )
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=effort)
     names = [f"body{number}" for number in range(len(texts))]
-    if is_optimised and cache is not None:
-        module, *rest = [_kept(text, name, cache, machine) for name, text in zip(names, texts)]
-        for other in rest:
-            module.link_in(other)
+    text = _joined(texts, names)
+    if cache is None or not machine.triple.startswith(KEEPS):
+        module = llvm.parse_assembly(text)
+        module.verify()
     else:
-        module = llvm.parse_assembly(_joined(texts, names))
-        if is_optimised:
-            _optimise(module, machine)
-    module.verify()
+        module = _assembled(text, names, machine, cache)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _engines.append(engine)
     return [int(engine.get_function_address(name)) for name in names]
+
+
+def _assembled(text: str, names: list[str], machine: Any, cache: CodeCache) -> Any:
+    """A module that is assembly, from the cache or for it."""
+    llvm = binding()
+    assembly = cache.get(text, names)
+    if assembly is None:
+        module = llvm.parse_assembly(text)
+        module.verify()
+        assembly = machine.emit_assembly(module)
+        if not is_harmless(assembly, text, names):  # nor would it be when it is read
+            return llvm.parse_assembly(text)
+        cache.put(text, assembly)
+    quoted = assembly.replace("\\", "\\5C").replace('"', "\\22").splitlines()
+    return llvm.parse_assembly(
+        "\n".join([*(f'module asm "{line}"' for line in quoted), *(f"declare void @{name}()" for name in names)])
+    )
 
 
 def _joined(texts: list[str], names: list[str]) -> str:
@@ -110,23 +126,3 @@ def _joined(texts: list[str], names: list[str]) -> str:
         rest = "\n".join(line for line in text.splitlines() if not line.startswith("declare"))
         lines |= dict.fromkeys([*declarations, rest.replace("@BODY", f"@{name}")])
     return "\n".join(lines)
-
-
-def _kept(text: str, name: str, cache: KernelCache, machine: Any) -> Any:
-    """The optimised form of a text as a module, from the cache or for it; its function called by that name."""
-    module = cache.get(text)
-    if module is None:
-        module = binding().parse_assembly(text)
-        module.verify()
-        _optimise(module, machine)
-        cache.put(text, str(module))
-    module.get_function("BODY").name = name
-    return module
-
-
-def _optimise(module: Any, machine: Any) -> None:
-    llvm = binding()
-    options = llvm.create_pipeline_tuning_options(speed_level=1)
-    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-    passes = llvm.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(module, passes)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import numpy
 
 from autograd_mini.compiler.machine.bodies import COLUMNS
-from autograd_mini.compiler.machine.caching import KernelCache
+from autograd_mini.compiler.machine.caching import CodeCache
+from autograd_mini.compiler.machine.engine import DRIVE, addresses
 from autograd_mini.compiler.machine.isolating import isolate
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
 from autograd_mini.compiler.machine.steps import GatherStep, KernelStep, ProductStep, Step, numpy_step, room
@@ -33,7 +34,7 @@ class MachineExecutor:
         cache: where kernels are kept on disk.
     """
 
-    def __init__(self, program: Program, threads: int = 1, cache: KernelCache | None = None) -> None:
+    def __init__(self, program: Program, threads: int = 1, cache: CodeCache | None = None) -> None:
         self.cache = cache
         self.program = program
         self.seeds = program.leaves("seed")
@@ -69,6 +70,10 @@ class MachineExecutor:
             name: [(self.place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in inner.results.items()
         }
+        kernels = [step for step in self.steps if isinstance(step, KernelStep)]
+        addresses([DRIVE, *(text for step in kernels for text in step.texts[step.width])], cache=cache)  # all at once
+        for kernel in kernels:
+            kernel.link()
         self.checking = [
             (index, step) for index, step in enumerate(self.steps) if isinstance(step, KernelStep) and step.checked
         ]

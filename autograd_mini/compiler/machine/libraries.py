@@ -21,6 +21,7 @@ def binding() -> Any:
         return None
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
     return llvm
 
 

@@ -233,9 +233,9 @@ class KernelStep:
         self.width = columns_at_a_time() if executor.is_batched else 1
         self.columns = COLUMNS if executor.is_batched else 1
         self.cache = executor.cache
-        self.drive = drive(self.cache)
-        self.compiled: dict[int, tuple[Any, Any, int]] = {}
-        kernel = self._compile(self.width)
+        self.texts: dict[int, list[str]] = {}
+        self._functions: dict[int, tuple[Any, Any, int]] = {}
+        kernel = self._write(self.width)
         place = executor.place
         self.slots = [(place[pack], first, pack in executor.varying) for slots in kernel.slots for pack, first in slots]
         for pack in checked:
@@ -252,17 +252,27 @@ class KernelStep:
                 moving.setdefault((number, varies), []).append((slot, first))
         self.moving = [(*key, slots) for key, slots in moving.items()]
 
-    def _compile(self, width: int) -> Kernel:
+    def _write(self, width: int) -> Kernel:
         kernel = write_kernel(self.packs, self.outputs, self.varying, self.numbers, width, self.columns)
-        texts = [*kernel.texts, *[check(width)] * len(self.checked)]
-        count = len(texts)
-        starts = numpy.cumsum([0, *map(len, kernel.slots), *[2] * len(self.checked)])[:count].tolist()
-        self.compiled[width] = (
-            (ctypes.c_void_p * count)(*addresses(texts, cache=self.cache)),
-            (ctypes.c_int64 * count)(*starts),
-            count,
-        )
+        self.texts[width] = [*kernel.texts, *[check(width)] * len(self.checked)]
+        starts = numpy.cumsum([0, *map(len, kernel.slots), *[2] * len(self.checked)])
+        self.starts = (ctypes.c_int64 * len(starts))(*starts.tolist())
         return kernel
+
+    def link(self) -> None:
+        """Get ready to run: its bodies are compiled if they are not yet."""
+        self.drive = drive(self.cache)
+        self.functions(self.width)
+
+    def functions(self, width: int) -> tuple[Any, Any, int]:
+        """The bodies for so many columns at a time, where the pointers of each start, and how many bodies there are."""
+        if width not in self._functions:
+            if width not in self.texts:
+                self._write(width)
+            texts = self.texts[width]
+            found = (ctypes.c_void_p * len(texts))(*addresses(texts, cache=self.cache))
+            self._functions[width] = found, self.starts, len(texts)
+        return self._functions[width]
 
     def prepare(self, values: Values, n: int) -> list[Table]:
         """The tables of every thread."""
@@ -304,8 +314,6 @@ class KernelStep:
                 for slot, first in slots:
                     table.pointers[slot], table.strides[slot] = address + 8 * stride * first, stride
         width = self.width if n >= self.width else 1
-        if width not in self.compiled:
-            self._compile(width)
         whole = n - n % width
         if len(tables) == 1:
             self._columns(width, tables[0], 0, whole)
@@ -322,7 +330,7 @@ class KernelStep:
             self._columns(width, tables[0], n - width, n)
 
     def _columns(self, width: int, table: Table, start: int, stop: int) -> None:
-        self.drive(*self.compiled[width], table.pointers, table.strides, start, stop, COLUMNS)
+        self.drive(*self.functions(width), table.pointers, table.strides, start, stop, COLUMNS)
 
 
 def columns_at_a_time() -> int:

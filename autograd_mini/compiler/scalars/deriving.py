@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.normalising import ONE, Input, Scalars
 from autograd_mini.compiler.program import Leaf, Pack
 from autograd_mini.compiler.scalars.adjoints import Tape
@@ -19,6 +20,7 @@ def scalar_executor(
     has_batch: bool,
     reduces: bool,
     threads: int,
+    cache: CodeCache | None,
 ) -> ScalarExecutor:
     """What runs the program of that kind: "value", "gradient", "jacobian" or "product".
 
@@ -65,4 +67,4 @@ def scalar_executor(
         if any(each is not None for each in found):
             numbers = [tape.number(0.0) if each is None else each for each in found]
             results[f"adjoint {array}"] = Result(numbers, is_summed and not arrays[array].batched)
-    return ScalarExecutor(tape, arrays, seeds, results, threads)
+    return ScalarExecutor(tape, arrays, seeds, results, threads, cache)

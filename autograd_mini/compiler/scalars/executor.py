@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.machine.engine import addresses, drive
+from autograd_mini.compiler.machine.caching import CodeCache
+from autograd_mini.compiler.machine.engine import DRIVE, addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.machine.steps import room, workers
 from autograd_mini.compiler.normalising import Input
@@ -53,6 +54,7 @@ class ScalarExecutor:
         seeds: those of them that are seeds.
         results: what is wanted, by name.
         threads: how many work on a large batch; the results do not depend on it.
+        cache: where machine code is kept.
 
     Raises:
         NotImplementedError: there is no machine code for a primitive.
@@ -65,8 +67,10 @@ class ScalarExecutor:
         seeds: list[Pack],
         results: dict[str, Result],
         threads: int,
+        cache: CodeCache | None = None,
     ) -> None:
         self.seeds = seeds
+        self.cache = cache
         self.threads = threads
         self.results = results
         self.adjoints = [name for name in results if is_adjoint(name)]
@@ -74,7 +78,6 @@ class ScalarExecutor:
         self._lay_out(tape, arrays, wanted)
         fits = CACHE // (8 * max(self.chunks.n_rows - self.n_uniform, 1))
         self.columns = max(1, min(MOST_COLUMNS, fits) // host_width()) * host_width()
-        self.drive = drive()
         self._code: dict[int, _Code] = {}
         for head in self.operations.heads:
             require_emission(head)
@@ -134,7 +137,7 @@ class ScalarExecutor:
                 numpy.concatenate(same, out=frame.uniform[len(self.constants) :])
             frame.places[code.in_arrays] = places
             frame.sizes[:2] = n_examples, n_blocks
-            self.drive(*code.table, frame.pointers, frame.pointers, start, min(start + share, n_examples), columns)
+            code.drive(*code.table, frame.pointers, frame.pointers, start, min(start + share, n_examples), columns)
 
         if n_threads > 1:
             list(workers().map(work, range(0, n_examples, share)))
@@ -179,9 +182,10 @@ class _Code:
 
     def __init__(self, executor: ScalarExecutor, width: int) -> None:
         chunks = executor.chunks
-        texts = [COPY_IN, COPY_OUT, sum_over_columns(host_width())]
+        texts = [DRIVE, COPY_IN, COPY_OUT, sum_over_columns(host_width())]
         texts += [write(form, executor.operations.heads, width) for form in chunks.forms]
-        copy_in, copy_out, add, *functions = addresses(texts, is_optimised=False)
+        _, copy_in, copy_out, add, *functions = addresses(texts, effort=0, cache=executor.cache)
+        self.drive = drive(executor.cache)
         calls: list[tuple[int, list[int]]] = []
         moves: list[int] = []
 
