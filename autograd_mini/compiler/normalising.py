@@ -104,8 +104,12 @@ class Scalars:
             AssertionError: one is not.
         """
         for number, scalar in enumerate(self.scalars):
-            if not isinstance(scalar, Input):
-                assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
+            kind = type(scalar)
+            if kind is Terms:
+                last = max(max(scalar.xs, default=-1), max(scalar.ys, default=-1))  # type: ignore[union-attr]
+            else:
+                last = max(operands(scalar), default=-1)
+            assert last < number, f"scalar {number} is out of order"
         return self
 
 
@@ -124,9 +128,16 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
     for number in wanted:
         found[number] = 1
     for number in range(len(scalars) - 1, -1, -1):
-        if found[number] and not isinstance(scalar := scalars[number], Input):
-            for operand in operands(scalar):
-                found[operand] = 1
+        if found[number]:
+            scalar = scalars[number]
+            if type(scalar) is Terms:
+                for x in scalar.xs:
+                    found[x] = 1
+                for y in scalar.ys:
+                    found[y] = 1
+            else:
+                for operand in operands(scalar):
+                    found[operand] = 1
     return found
 
 
@@ -141,34 +152,37 @@ class _Normaliser:
         self.found: list[Scalar] = [Number(1.0)]
         self.number_of: dict[Value, int] = {}
         self.memo: dict[Any, int] = {}
-        self.factors: set[int] = set()  # scalars that are neither constants nor sums
+        self.constants = {ONE}  # scalars that are numbers
+        self.factors: set[int] = set()  # scalars that products hold as they are
+        self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
         self.uses = Counter(chain.from_iterable([node.parents for node in trace.order]))
         for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
             self.uses[root] += 2  # it must stay a scalar of its own
 
     def scalars(self) -> Scalars:
+        number_of, found = self.number_of, self.found
         for array, values in [*enumerate(self.trace.inputs), (-1, self.trace.parameters)]:
-            first = len(self.found)
-            self.found += [Input(array, first)] * len(values)
-            self.number_of.update(zip(values, range(first, len(self.found))))
-        self.factors = set(range(1, len(self.found)))
-        self.single_use = {node for node, uses in self.uses.items() if uses == 1}
+            first = len(found)
+            found += [Input(array, first)] * len(values)
+            number_of.update(zip(values, range(first, len(found))))
+        self.factors.update(range(1, len(found)))
         for node in self.trace.order:
-            if node not in self.number_of:
-                self.number_of[node] = self._scalar(node)
-        wanted = [self.number_of[output] for output in self.trace.outputs]
-        return Scalars(self.found, wanted, [self.number_of[guard.node] for guard in self.trace.guards])
+            if node not in number_of:
+                args = [*map(number_of.__getitem__, node.parents)]
+                if self.constants.issuperset(args):
+                    number_of[node] = self._number(node._data)
+                else:
+                    number = number_of[node] = self._scalar(node.operation, args)
+                    if self.uses[node] == 1:
+                        self.single_use.add(number)
+        wanted = [number_of[output] for output in self.trace.outputs]
+        return Scalars(found, wanted, [number_of[guard.node] for guard in self.trace.guards])
 
-    def _scalar(self, node: Value) -> int:
-        operation, args = node.operation, node.parents
-        if operation is None:
-            return self._number(node._data)
-        if all(isinstance(self.found[self.number_of[arg]], Number) for arg in args):
-            return self._number(node._data)
+    def _scalar(self, operation: Any, args: list[int]) -> int:
         linear = _LINEAR.get(operation)
         if linear is not None:
             return linear(self, args)  # type: ignore[no-any-return]
-        numbers = tuple(self.number_of[arg] for arg in args)
+        numbers = tuple(args)
         if operation.base in (TABLE["softmax"], TABLE["log_softmax"]):
             return self._component(operation, numbers)
         return self._shared((operation, numbers), lambda: Application(operation, numbers))
@@ -182,10 +196,13 @@ class _Normaliser:
             vector = Application(operation.base.variant(**options) if options else operation.base, numbers)
             first = self.memo[key] = len(self.found)
             self.found += [Component(vector, index) for index in range(len(numbers))]
+            self.factors.update(range(first, len(self.found)))
         return first + int(operation.options.get("index", 0))
 
     def _number(self, number: float) -> int:
-        return self._shared(("number", number.hex()), lambda: Number(number))
+        found = self._shared(("number", number.hex()), lambda: Number(number))
+        self.constants.add(found)
+        return found
 
     def _shared(self, key: Any, make: Any) -> int:
         """The scalar made before for the same key, or a new one."""
@@ -196,87 +213,87 @@ class _Normaliser:
 
     def _new(self, scalar: Scalar) -> int:
         self.found.append(scalar)
-        if isinstance(scalar, Application):
-            self.factors.add(len(self.found) - 1)
-        return len(self.found) - 1
+        number = len(self.found) - 1
+        if type(scalar) is Application or (type(scalar) is Terms and not _is_multiple(scalar)):
+            self.factors.add(number)
+        return number
 
-    def _take(self, terms: Terms, node: Value, factor: float) -> None:
-        """Add factor·node to a sum."""
-        number = self.number_of[node]
+    def _take(self, terms: Terms, number: int, factor: float) -> None:
+        """Add factor·scalar to a sum."""
         scalar = self.found[number]
-        if isinstance(scalar, Number):
+        if type(scalar) is Number:
             terms.append(factor * scalar.number, ONE, ONE)
-        elif isinstance(scalar, Terms) and node in self.single_use and _may_scale(scalar, factor):
+        elif type(scalar) is Terms and number in self.single_use and _may_scale(scalar, factor):
             terms.extend(scalar, factor)
         else:
             terms.append(factor, number, ONE)
 
-    def _linear(self, args: tuple[Value, ...], factors: tuple[float, ...]) -> int:
-        longest = self._longest(args, factors)
+    def _linear(self, args: list[int], factors: tuple[float, ...]) -> int:
+        longest = None if self.single_use.isdisjoint(args) else self._longest(args, factors)
         if longest is None:
             terms = Terms()
         else:  # a long chain of sums grows one list
-            number = self.number_of[args[longest]]
-            terms = self.found[number]  # type: ignore[assignment]
-            self.found[number] = Number(math.nan)  # nobody else uses it
+            terms = self.found[args[longest]]  # type: ignore[assignment]
+            self.found[args[longest]] = Number(math.nan)  # nobody else uses it
         for place, (arg, factor) in enumerate(zip(args, factors)):
             if place != longest:
                 self._take(terms, arg, factor)
         return self._new(terms)
 
-    def _longest(self, args: tuple[Value, ...], factors: tuple[float, ...]) -> int | None:
+    def _longest(self, args: list[int], factors: tuple[float, ...]) -> int | None:
         """The place of the longest sum among the arguments that can be taken over as it is."""
         lengths = {}
         for place, (arg, factor) in enumerate(zip(args, factors)):
-            scalar = self.found[self.number_of[arg]]
-            if factor == 1.0 and isinstance(scalar, Terms) and arg in self.single_use:
-                lengths[place] = len(scalar)
+            scalar = self.found[arg]
+            if factor == 1.0 and type(scalar) is Terms and arg in self.single_use:
+                lengths[place] = len(scalar.cs)
         return max(lengths, key=lengths.__getitem__, default=None)
 
-    def _factor(self, node: Value) -> tuple[float, int]:
-        """The node as c·x: a multiple of another scalar, or itself."""
-        number = self.number_of[node]
+    def _factor(self, number: int) -> tuple[float, int]:
+        """A scalar as c·x: a multiple of another one, or itself."""
         scalar = self.found[number]
-        if isinstance(scalar, Terms) and node in self.single_use and len(scalar) == 1 and scalar.ys[0] == ONE:
+        if type(scalar) is Terms and number in self.single_use and _is_multiple(scalar):
             return scalar.cs[0], scalar.xs[0]
         return 1.0, number
 
-    def _products(self, xs: tuple[Value, ...], ys: tuple[Value, ...]) -> int:
-        first, second = list(map(self.number_of.__getitem__, xs)), list(map(self.number_of.__getitem__, ys))
-        if self.factors.issuperset(first) and self.factors.issuperset(second):
-            return self._new(Terms([1.0] * len(first), first, second))
+    def _products(self, xs: list[int], ys: list[int]) -> int:
+        if self.factors.issuperset(xs) and self.factors.issuperset(ys):
+            return self._new(Terms([1.0] * len(xs), xs, ys))
         terms = Terms()
         for x, y in zip(xs, ys):
             self._multiply(terms, x, y)
         return self._new(terms)
 
-    def _multiply(self, terms: Terms, x: Value, y: Value) -> None:
-        a, b = self.found[self.number_of[x]], self.found[self.number_of[y]]
-        if isinstance(a, Number) and _is_moderate(a.number):
+    def _multiply(self, terms: Terms, x: int, y: int) -> None:
+        a, b = self.found[x], self.found[y]
+        if type(a) is Number and _is_moderate(a.number):
             self._take(terms, y, a.number)
-        elif isinstance(b, Number) and _is_moderate(b.number):
+        elif type(b) is Number and _is_moderate(b.number):
             self._take(terms, x, b.number)
         else:
             (c, i), (d, j) = self._factor(x), self._factor(y)
             if not _is_moderate(c * d):
-                (c, i), (d, j) = (1.0, self.number_of[x]), (1.0, self.number_of[y])
+                (c, i), (d, j) = (1.0, x), (1.0, y)
             terms.append(c * d, i, j)
 
-    def _quotient(self, args: tuple[Value, ...]) -> int:
+    def _quotient(self, args: list[int]) -> int:
         x, y = args
-        divisor = self.found[self.number_of[y]]
-        if isinstance(divisor, Number) and _is_moderate(divisor.number) and math.frexp(abs(divisor.number))[0] == 0.5:
-            return self._linear((x,), (1.0 / divisor.number,))
-        numbers = (self.number_of[x], self.number_of[y])
-        return self._shared((TABLE["div"], numbers), lambda: Application(TABLE["div"], numbers))
+        divisor = self.found[y]
+        if type(divisor) is Number and _is_moderate(divisor.number) and math.frexp(abs(divisor.number))[0] == 0.5:
+            return self._linear([x], (1.0 / divisor.number,))
+        return self._shared((TABLE["div"], x, y), lambda: Application(TABLE["div"], (x, y)))
 
-    def _power(self, args: tuple[Value, ...]) -> int:
+    def _power(self, args: list[int]) -> int:
         x, y = args
-        exponent = self.found[self.number_of[y]]
-        if isinstance(exponent, Number) and exponent.number == 2.0:
-            return self._products((x,), (x,))
-        numbers = (self.number_of[x], self.number_of[y])
-        return self._shared((TABLE["pow"], numbers), lambda: Application(TABLE["pow"], numbers))
+        exponent = self.found[y]
+        if type(exponent) is Number and exponent.number == 2.0:
+            return self._products([x], [x])
+        return self._shared((TABLE["pow"], x, y), lambda: Application(TABLE["pow"], (x, y)))
+
+
+def _is_multiple(terms: Terms) -> bool:
+    """Whether a sum is c·x for one scalar x."""
+    return len(terms.cs) == 1 and terms.ys[0] == ONE
 
 
 def _is_moderate(c: float) -> bool:
@@ -296,7 +313,7 @@ _BY_NAME: dict[str, Any] = {
     "neg": lambda self, args: self._linear(args, (-1.0,)),
     "pos": lambda self, args: self._linear(args, (1.0,)),
     "mul": lambda self, args: self._products(args[:1], args[1:]),
-    "square": lambda self, args: self._products(args, args),
+    "square": lambda self, args: self._products(args, [*args]),
     "sum": lambda self, args: self._linear(args, (1.0,) * len(args)),
     "mean": lambda self, args: self._linear(args, (1.0 / len(args),) * len(args)),
     "dot": lambda self, args: self._products(args[: len(args) // 2], args[len(args) // 2 :]),

@@ -108,8 +108,11 @@ class Tape:
         active = bytearray(len(self.scalars))
         for number in wanted:
             active[number] = 1
+        is_active = active.__getitem__
         for number, scalar in enumerate(self.scalars):
-            if 1 in [active[operand] for operand in operands(scalar)]:
+            if type(scalar) is Terms:
+                active[number] |= any(map(is_active, scalar.xs)) or any(map(is_active, scalar.ys))
+            elif type(scalar) is not Input and any(map(is_active, operands(scalar))):
                 active[number] = 1
         return active
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import add
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
@@ -116,23 +118,22 @@ class Operations:
 
     def _sum(self, results: tuple[int, ...], terms: Terms) -> None:
         """A sum; a long one as a chain of short ones."""
+        cs, xs, ys = terms.cs, terms.xs, terms.ys
         total: int | None = None
-        n = len(terms.cs)
-        for start in range(0, max(n, 1), LONGEST_SUM):
-            stop = start + LONGEST_SUM
-            if stop < n:
-                total_before, total = total, self._fresh
-                self._fresh += 1
-                self._piece((total,), terms, start, stop, total_before)
-            else:
-                self._piece(results, terms, start, stop, total)
+        while len(cs) > LONGEST_SUM:
+            before, total = total, self._fresh
+            self._fresh += 1
+            self._piece((total,), cs[:LONGEST_SUM], xs[:LONGEST_SUM], ys[:LONGEST_SUM], before)
+            cs, xs, ys = cs[LONGEST_SUM:], xs[LONGEST_SUM:], ys[LONGEST_SUM:]
+        self._piece(results, cs, xs, ys, total)
 
-    def _piece(self, results: tuple[int, ...], terms: Terms, start: int, stop: int, before: int | None) -> None:
-        cs, xs, ys = terms.cs[start:stop], terms.xs[start:stop], terms.ys[start:stop]
+    def _piece(
+        self, results: tuple[int, ...], cs: list[float], xs: list[int], ys: list[int], before: int | None
+    ) -> None:
         reads: list[int] = [] if before is None else [before]
         if self._literals.issuperset(cs) and self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):
-            counts = tuple([(x != ONE) + (y != ONE) for x, y in zip(xs, ys)])
-            reads += [factor for term in zip(xs, ys) for factor in term if factor != ONE]
+            counts = tuple(map(add, map(bool, xs), map(bool, ys)))  # ONE is 0
+            reads += filter(None, chain.from_iterable(zip(xs, ys)))
             key = tuple(cs), counts, before is None
             self._add(results, key, lambda: _sum_of(*key), reads, len(cs))
             return
