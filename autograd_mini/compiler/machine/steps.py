@@ -151,6 +151,8 @@ class BatchSumStep:
                 terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), coefficient))
         self.lane, self.row, self.column, self.coefficient = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
+        lanes = numpy.arange(self.rows)
+        self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
 
     def is_worth_it(self) -> bool:
         return self.rows * len(self.right) <= 16 * self.lane.size
@@ -167,8 +169,11 @@ class BatchSumStep:
         for column, (place, lane) in enumerate(self.right):
             if place >= 0:
                 right[column] = values[place][lane]
-        picked = numpy.matmul(left, right.T)[self.row, self.column] * self.coefficient
-        values[self.number] = numpy.bincount(self.lane, picked, self.lanes)[:, None]
+        if self.picks_all:
+            values[self.number] = (numpy.matmul(left, right[0]) * self.coefficient)[:, None]
+        else:
+            picked = numpy.matmul(left, right.T)[self.row, self.column] * self.coefficient
+            values[self.number] = numpy.bincount(self.lane, picked, self.lanes)[:, None]
 
 
 def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> BatchSumStep | None:
@@ -182,7 +187,7 @@ def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> BatchSumStep | Non
         if any((block.lane < 0).any() or (block.a < 0).any() for block in segment.blocks):
             return None
     step = BatchSumStep(executor, pack)
-    return step if len(pack.operation.segments) > 1 and step.is_worth_it() else None
+    return step if step.is_worth_it() else None
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:
