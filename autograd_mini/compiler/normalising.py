@@ -108,7 +108,7 @@ class Scalars:
             if kind is Terms:
                 last = max(max(scalar.xs, default=-1), max(scalar.ys, default=-1))  # type: ignore[union-attr]
             else:
-                last = max(operands(scalar), default=-1)
+                last = -1 if kind is Input else max(operands(scalar), default=-1)
             assert last < number, f"scalar {number} is out of order"
         return self
 
@@ -135,7 +135,7 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
                     found[x] = 1
                 for y in scalar.ys:
                     found[y] = 1
-            else:
+            elif type(scalar) is not Input:
                 for operand in operands(scalar):
                     found[operand] = 1
     return found

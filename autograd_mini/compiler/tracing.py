@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -73,7 +74,7 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
     order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
     known = {value for values in inputs for value in values}
-    parameters = [node for node in order if not node.parents and not node.is_constant and node not in known]
+    parameters = [node for node in order if node not in known and not node.parents and not node.is_constant]
     is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
     if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
         raise ValueError(
@@ -104,15 +105,12 @@ def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
 
 def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
     """Put nodes, and whatever they are made of, into the order if they are not there yet."""
-    for node in nodes:
-        if node not in seen:
-            if node.parents:
-                fresh = [each for each in topological_order(node) if each not in seen]
-                order += fresh
-                seen.update(fresh)
-            else:
-                order.append(node)
-                seen.add(node)
+    fresh = [*dict.fromkeys([node for node in nodes if node not in seen])]
+    if any(node.parents for node in fresh):
+        before = [each for node in fresh for each in topological_order(node) if each not in seen]
+        fresh = [*dict.fromkeys(before)]
+    order += fresh
+    seen.update(fresh)
 
 
 @contextmanager
@@ -204,16 +202,19 @@ class _Tracer(Observer):
 
 def difference(first: Trace, second: Trace) -> str:
     """How two traces of one function at different points differ, in words; empty if they do not."""
-    if len(first.order) != len(second.order) or first.structure != second.structure:
+    given = [{*chain.from_iterable(traced.inputs)} for traced in (first, second)]
+    made = [[node for node in traced.order if node not in own] for traced, own in zip((first, second), given)]
+    if len(made[0]) != len(made[1]) or first.structure != second.structure:
         return "another number of operations or results"
-    counterpart = dict(zip(first.order, second.order)).__getitem__
-    given = {node for values in first.inputs for node in values}
-    for a, b in zip(first.order, second.order):
+    counterparts = dict(zip(chain.from_iterable(first.inputs), chain.from_iterable(second.inputs)))
+    counterparts.update(zip(*made))
+    counterpart = counterparts.__getitem__
+    for a, b in zip(*made):
         if a.operation is not b.operation:
             return f"{_name(b)} in place of {_name(a)}"
         if not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"
-        if not a.parents and a is not b and a not in given and a._data != b._data and a._data == a._data:
+        if not a.parents and a is not b and a._data != b._data and a._data == a._data:
             return f"the number {b._data} in place of {a._data}"
     return ""
 

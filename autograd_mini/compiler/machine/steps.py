@@ -151,7 +151,7 @@ class BatchSumStep:
                 terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), coefficient))
         self.lane, self.row, self.column, self.coefficient = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
-        lanes = numpy.arange(self.rows)
+        lanes = numpy.arange(self.lanes)
         self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
 
     def is_worth_it(self) -> bool:

@@ -7,10 +7,15 @@ from hypothesis import strategies as st
 
 import autograd_mini as ag
 from autograd_mini import compile, dot, sum, tanh
+from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.machine.executor import MachineExecutor
+from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.program import Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.nn import MLP, LSTMCell, SelfAttention, kl_softmax
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import moved
+from tests.compiler.machine.running import leaf
 from tests.compiler.test_networks import NETWORKS, attention, layered, lstm, maxout, perceptron, products
 
 TOLERANCE = 1e-12
@@ -187,6 +192,36 @@ def test_lanes(function, reduce):
 def test_lanes_of_one_point(function):
     x, w = random.normal(size=40), random.normal(size=40)
     assert_agree(both(function), x, w, vector=(w, x) if function is few_lanes else None)
+
+
+@st.composite
+def sums_over_batch(draw):
+    """Sums over the batch of lanes and of products of two; some lanes may have no term, or several."""
+    n_lanes, n = draw(st.integers(1, 5)), draw(st.integers(1, 20))
+    sources = [leaf(0, n_lanes), leaf(1, n_lanes)]
+    lanes = st.lists(st.integers(0, n_lanes - 1), min_size=1, max_size=6)
+    segments = []
+    for _ in range(draw(st.integers(1, 2))):
+        lane = draw(lanes | st.just([*range(n_lanes)]))
+        a, b = (draw(st.lists(st.integers(0, n_lanes - 1), min_size=len(lane), max_size=len(lane))) for _ in range(2))
+        a = [*range(len(lane))] if len(lane) <= n_lanes and draw(st.booleans()) else a
+        other = draw(st.sampled_from([None, *sources]))
+        index = None if other is None else numpy.array(b)
+        coefficient = draw(st.sampled_from([1.0, -2.5]))
+        block = elementwise(numpy.array(lane), numpy.array(a), index, coefficient)
+        segments.append(Segment(draw(st.sampled_from(sources)), other, [block]))
+    return sources, Pack(n_lanes + draw(st.integers(0, 2)), False, Sum(tuple(segments))), n
+
+
+@settings(max_examples=150, deadline=None)
+@given(sums_over_batch())
+def test_sums_over_the_batch(drawn):
+    sources, pack, n = drawn
+    program = Program([*sources, pack], {"all": [lanes_of(pack)]}).verify()
+    given = {source: random.normal(size=(source.lanes, n)) for source in sources}
+    (found,) = MachineExecutor(program)(given, n).rows["all"]
+    (expected,) = NumpyExecutor(program)(given, n).rows["all"]
+    numpy.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_what_all_examples_share():
