@@ -13,7 +13,7 @@ from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import addresses, each_body
 from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.machine.libraries import announce_from
-from autograd_mini.compiler.machine.steps import KernelStep
+from autograd_mini.compiler.machine.running import KernelStep
 from autograd_mini.compiler.program import Pack
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
 

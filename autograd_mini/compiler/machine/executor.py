@@ -11,8 +11,10 @@ from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import DRIVE, addresses
 from autograd_mini.compiler.machine.isolating import isolate
+from autograd_mini.compiler.machine.memory import room
+from autograd_mini.compiler.machine.running import KernelStep
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
-from autograd_mini.compiler.machine.steps import GatherStep, KernelStep, ProductStep, Step, numpy_step, room
+from autograd_mini.compiler.machine.steps import GatherStep, ProductStep, Step, numpy_step
 from autograd_mini.compiler.numpy_executor import Gather, Results, Values, are_finite
 from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_adjoint, parents
 

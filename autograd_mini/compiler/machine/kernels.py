@@ -35,55 +35,6 @@ class Kernel:
     scratch: list[Pack]
 
 
-def check(width: int) -> str:
-    """The text of a body that adds x - x, which is 0 or nan, of all numbers of a pack to a sum; its second pointer is
-    to the sum, and has the number of lanes in place of a stride."""
-    kind, zero = ("double", "0.0") if width == 1 else (f"<{width} x double>", "zeroinitializer")
-    reduce = f"double @llvm.vector.reduce.fadd.v{width}f64(double, {kind})"
-    return "\n".join(
-        [
-            "define void @BODY(ptr %p, ptr %ld, i64 %b, i64 %e) {",
-            "entry:",
-            "  %numbers = load ptr, ptr %p",
-            "  %stride = load i64, ptr %ld",
-            "  %second = getelementptr ptr, ptr %p, i64 1",
-            "  %sum = load ptr, ptr %second",
-            "  %lanes_at = getelementptr i64, ptr %ld, i64 1",
-            "  %lanes = load i64, ptr %lanes_at",
-            "  br label %lane",
-            "lane:",
-            "  %l = phi i64 [ 0, %entry ], [ %l1, %next ]",
-            f"  %total = phi {kind} [ {zero}, %entry ], [ %total2, %next ]",
-            "  %row = mul i64 %l, %stride",
-            "  br label %loop",
-            "loop:",
-            "  %i = phi i64 [ %b, %lane ], [ %i1, %loop ]",
-            f"  %total1 = phi {kind} [ %total, %lane ], [ %total2, %loop ]",
-            "  %place = add i64 %row, %i",
-            "  %at = getelementptr double, ptr %numbers, i64 %place",
-            f"  %x = load {kind}, ptr %at, align 8",
-            f"  %nothing = fsub {kind} %x, %x",
-            f"  %total2 = fadd {kind} %total1, %nothing",
-            f"  %i1 = add i64 %i, {width}",
-            "  %on = icmp slt i64 %i1, %e",
-            "  br i1 %on, label %loop, label %next",
-            "next:",
-            "  %l1 = add i64 %l, 1",
-            "  %more = icmp slt i64 %l1, %lanes",
-            "  br i1 %more, label %lane, label %done",
-            "done:",
-            "  %before = load double, ptr %sum",
-            f"  %after = call {reduce.split('(')[0]}(double %before, {kind} %total2)"
-            if width > 1
-            else "  %after = fadd double %before, %total2",
-            "  store double %after, ptr %sum",
-            "  ret void",
-            "}",
-            *([f"declare {reduce}"] if width > 1 else []),
-        ]
-    )
-
-
 def write_kernel(
     packs: Sequence[Pack],
     outputs: set[Pack],

@@ -12,7 +12,8 @@ import numpy
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import DRIVE, addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.steps import room, workers
+from autograd_mini.compiler.machine.memory import room
+from autograd_mini.compiler.machine.running import workers
 from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.numpy_executor import Results, are_finite
 from autograd_mini.compiler.program import Floats, Pack, is_adjoint

@@ -7,13 +7,14 @@ process when it is read or written; inputs are read-only, and what else shares t
 import ctypes
 import mmap
 import sys
+from contextlib import ExitStack
 from unittest import mock
 
 import numpy
 
 from autograd_mini import compile, dot, exp, maximum, sin, softmax, sum, tanh
 from autograd_mini.compiler import deriving
-from autograd_mini.compiler.machine import executor, steps
+from autograd_mini.compiler.machine import executor, memory, running, steps
 from autograd_mini.compiler.scalars import executor as scalars_executor
 
 PAGE = mmap.PAGESIZE
@@ -100,11 +101,9 @@ def at_length(n, at_end, compiled, weights, as_scalars):
         for each, plain in reads:
             made = []
             ours = Numpy(made, at_end)
-            with (
-                mock.patch.object(executor, "numpy", ours),
-                mock.patch.object(steps, "numpy", ours),
-                mock.patch.object(scalars_executor, "numpy", ours),
-            ):
+            with ExitStack() as patched:
+                for module in (executor, memory, running, steps, scalars_executor):
+                    patched.enter_context(mock.patch.object(module, "numpy", ours))
                 value, gradient = each.value_and_grad(*args)
                 curved = each.hessian(*args) if function is few and numpy.ndim(value) else ()
             for found, wanted in zip(curved, plain.hessian(*given) if curved else ()):

@@ -14,7 +14,7 @@ from autograd_mini.compiler.machine import cells
 from autograd_mini.compiler.machine.cells import EMISSIONS, WRITTEN_IN_PRIMITIVES, has_emission
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.primitives import piecewise
-from tests.compiler.machine.running import WIDTHS, machine, reduction, vector
+from tests.compiler.machine.kernels_of import WIDTHS, machine, reduction, vector
 from tests.compiler.test_numpy_rows import (
     EDGES,
     FEW,

@@ -9,10 +9,10 @@ import pytest
 
 from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh, where
 from autograd_mini.compiler.executing import INSTALL
-from autograd_mini.compiler.machine import cells, engine, executor, libraries, steps
+from autograd_mini.compiler.machine import cells, engine, executor, libraries, running
 from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.executor import MachineExecutor
-from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD
+from autograd_mini.compiler.machine.running import COLUMNS_A_THREAD
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.nn import LSTMCell
 
@@ -93,11 +93,11 @@ def fresh():
 def test_other_hosts(monkeypatch, width, has_libmvec):
     """Registers of two doubles; no vector functions, as with another C library."""
     texts = []
-    monkeypatch.setattr(steps, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
+    monkeypatch.setattr(running, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
     if not has_libmvec:
         monkeypatch.setattr(libraries, "_libmvec", lambda: None)
     if width is not None:
-        monkeypatch.setattr(steps, "columns_at_a_time", lambda: width)
+        monkeypatch.setattr(running, "columns_at_a_time", lambda: width)
     x, y = random.normal(size=(2, 37))
     found = compile(everything, batch=True, backend="machine").value_and_grad(x, y)
     expected = compile(everything, batch=True, backend="numpy").value_and_grad(x, y)
@@ -128,7 +128,7 @@ def bodies(monkeypatch, length):
     """The kernels of the gradient of a recurrent network of so many steps: how many bodies, how many texts."""
     texts = []
     with monkeypatch.context() as patched:
-        patched.setattr(steps, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
+        patched.setattr(running, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
         cell = LSTMCell(2, 8, random=1)
 
         def run(xs):

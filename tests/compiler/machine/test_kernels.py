@@ -15,7 +15,7 @@ from autograd_mini.nn import MLP, LSTMCell, SelfAttention, kl_softmax
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import moved
-from tests.compiler.machine.running import leaf
+from tests.compiler.machine.kernels_of import leaf
 from tests.compiler.test_networks import NETWORKS, attention, layered, lstm, maxout, perceptron, products
 
 TOLERANCE = 1e-12

@@ -11,7 +11,7 @@ import pytest
 from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
 from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.executor import MachineExecutor
-from autograd_mini.compiler.machine.steps import COLUMNS_A_THREAD
+from autograd_mini.compiler.machine.running import COLUMNS_A_THREAD
 from autograd_mini.compiler.program import Leaf
 
 random = numpy.random.default_rng(2)

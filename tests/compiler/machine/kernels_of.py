@@ -5,9 +5,9 @@ from unittest import mock
 import numpy
 
 from autograd_mini.compiler.building import parts_of
-from autograd_mini.compiler.machine import executor, steps
+from autograd_mini.compiler.machine import executor, running
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.steps import columns_at_a_time
+from autograd_mini.compiler.machine.running import columns_at_a_time
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
 
 WIDTHS = sorted({1, host_width(), columns_at_a_time()})
@@ -50,9 +50,9 @@ def leaf(position, lanes):
 def runner(leaves, packs, width):
     """What runs these packs as one kernel on arrays for the leaves."""
     program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
-    with mock.patch.object(steps, "columns_at_a_time", return_value=width):
+    with mock.patch.object(running, "columns_at_a_time", return_value=width):
         compiled = executor.MachineExecutor(program)
-    assert [type(step) for step in compiled.steps] == [steps.KernelStep]
+    assert [type(step) for step in compiled.steps] == [running.KernelStep]
 
     def run(arrays):
         arrays = [numpy.ascontiguousarray(array, dtype=float) for array in arrays]
