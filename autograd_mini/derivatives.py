@@ -7,23 +7,21 @@ is being differentiated: nest these operators as you like.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from functools import wraps
 
 from autograd_mini import observing
 from autograd_mini.adjoints import adjoints, differentiable_adjoints
+from autograd_mini.calls import Run, as_value, name_of, require_callable
 from autograd_mini.functions import dot
 from autograd_mini.graph import descendants_of, topological_order
-from autograd_mini.primitives import brief, is_real
-from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.value import Constant, Value
+from autograd_mini.primitives import brief
+from autograd_mini.structures import flatten
+from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
-
-_within_derivative: ContextVar[bool] = ContextVar("autograd_mini_within_derivative", default=False)
 
 
 def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
@@ -52,7 +50,7 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
         numbers = adjoints(order, [(y, 1.0)])
         return [numbers.get(x, 0.0) for x in xs]
     graph = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
-    return [_as_value(graph.get(x, 0.0)) for x in xs]
+    return [as_value(graph.get(x, 0.0)) for x in xs]
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -70,11 +68,11 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
     >>> value_and_grad(lambda x: x[0] * x[1])([2.0, 5.0])
     (10.0, [5.0, 2.0])
     """
-    _require_callable(f, "value_and_grad")
+    require_callable(f, "value_and_grad")
 
     @wraps(f)
     def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
-        run = _Run(f, args, keywords, argnums)
+        run = Run(f, args, keywords, argnums)
         y = run.number()
         if not isinstance(y, Value):
             return float(y), run.in_structure([0.0] * len(run.variables))
@@ -92,7 +90,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
     """
-    _require_callable(f, "grad")
+    require_callable(f, "grad")
     both = value_and_grad(f, argnums)
     return wraps(f)(lambda *args, **keywords: both(*args, **keywords)[1])
 
@@ -108,12 +106,12 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + 3 * x[1]])([2.0, 5.0])
     [[5.0, 2.0], [1.0, 3.0]]
     """
-    _require_callable(f, "jacobian")
+    require_callable(f, "jacobian")
 
     @wraps(f)
     def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
-        run = _Run(f, args, keywords, argnums)
-        results, structure = flatten(run.result, f"the result of {_name(f)}")
+        run = Run(f, args, keywords, argnums)
+        results, structure = flatten(run.result, f"the result of {name_of(f)}")
         outputs = [y for y in results if isinstance(y, Value)]
         order = topological_order(*outputs)
         active = descendants_of(run.variables, order) if run.keeps_graph else set()
@@ -138,7 +136,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
     [[10.0, 6.0], [6.0, 0.0]]
     """
-    _require_callable(f, "hessian")
+    require_callable(f, "hessian")
     return jacobian(grad(f, argnums), argnums)
 
 
@@ -152,12 +150,12 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([3.0, 5.0], [1.0, 0.0])
     [10.0, 6.0]
     """
-    _require_callable(f, "hvp")
+    require_callable(f, "hvp")
 
     @wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
         if len(args) < 2:
-            raise TypeError(f"hvp of {_name(f)} takes its arguments and then the vector, got {len(args)} argument(s)")
+            raise TypeError(f"hvp of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)")
         *args_of_f, vector = args
         direction, given = flatten(vector, "the vector")
 
@@ -170,91 +168,3 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
         return grad(slope, argnums)(*args_of_f, **keywords)
 
     return product
-
-
-class _Run:
-    """One call of f on Values: its variables, its result, and the structures of the arguments."""
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        args: tuple[Any, ...],
-        keywords: dict[str, Any],
-        argnums: int | tuple[int, ...] | None,
-    ) -> None:
-        self.f = f
-        self.is_single = isinstance(argnums, int) or (argnums is None and len(args) == 1)
-        self.variables: list[Value] = []
-        self.structures: list[Structure] = []
-        self.keeps_graph = _within_derivative.get()
-        inputs = list(args)
-        for position in _positions(f, args, argnums):
-            leaves, structure = flatten(args[position], f"argument {position} of {_name(f)}")
-            variables = [self._variable(leaf) for leaf in leaves]
-            inputs[position] = structure.rebuild(variables)
-            self.variables += variables
-            self.structures.append(structure)
-        token = _within_derivative.set(True)
-        try:
-            self.result = f(*inputs, **keywords)
-        finally:
-            _within_derivative.reset(token)
-
-    def _variable(self, leaf: Any) -> Value:
-        """A Value of its own for each input; one that came as a Value stays connected to it."""
-        if isinstance(leaf, Value) and not isinstance(leaf, Constant):
-            self.keeps_graph = True
-            connected: Value = +leaf
-            return connected
-        return Value(float(leaf))
-
-    def number(self) -> Any:
-        """The result of f, if it is one number."""
-        y = self.result.item() if is_array(self.result) and self.result.shape == () else self.result
-        if isinstance(y, Value) or is_real(type(y)):
-            return y
-        advice = "" if y is None else "; for several numbers use jacobian"
-        raise TypeError(
-            f"a gradient needs one number as the result of {_name(self.f)}, got {brief(y)} ({type(y).__name__}){advice}"
-        )
-
-    def in_structure(self, derivatives: list[Any]) -> Any:
-        """`derivatives` towards the variables, in the structure of the arguments."""
-        if self.keeps_graph:
-            derivatives = [_as_value(derivative) for derivative in derivatives]
-        parts, start = [], 0
-        for structure in self.structures:
-            parts.append(structure.rebuild(derivatives[start : start + structure.size]))
-            start += structure.size
-        return parts[0] if self.is_single else tuple(parts)
-
-
-def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tuple[int, ...] | None) -> Sequence[int]:
-    if not args:
-        raise TypeError(f"differentiating {_name(f)} needs a positional argument to differentiate towards, got none")
-    if argnums is None:
-        return range(len(args))
-    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
-    for position in chosen:
-        if not isinstance(position, int) or isinstance(position, bool) or not -len(args) <= position < len(args):
-            raise IndexError(
-                f"argnums names argument {brief(position)} of {_name(f)}, which was called with {len(args)} "
-                "positional argument(s)"
-            )
-    positions = [position % len(args) for position in chosen]
-    if len(set(positions)) < len(positions):
-        raise IndexError(f"argnums names an argument of {_name(f)} twice: {brief(argnums)}; name each once")
-    return positions
-
-
-def _as_value(number: Value | float) -> Value:
-    return number if isinstance(number, Value) else Constant(number)
-
-
-def _require_callable(f: Any, taker: str) -> None:
-    if not callable(f):
-        raise TypeError(f"{taker} takes a function, got {brief(f)} ({type(f).__name__})")
-
-
-def _name(f: Any) -> str:
-    return getattr(f, "__name__", None) or brief(f)

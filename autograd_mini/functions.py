@@ -9,8 +9,9 @@ import builtins
 from keyword import iskeyword
 from math import inf
 
+from autograd_mini.operators import unary
 from autograd_mini.primitives import TABLE, Primitive, brief
-from autograd_mini.value import Value, unary
+from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,13 +6,42 @@ The other modules set `TYPE_CHECKING = False` themselves, as type checkers under
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from autograd_mini.value import Value
 
 Number: TypeAlias = "float | Value"
 """What functions take: a plain number or a Value."""
+
+
+class Operators:
+    """What `operators` and `functions` attach to Value from the table: + - * / …, < and ==, every primitive."""
+
+    def __getattr__(self, name: str) -> Callable[..., Value]:
+        raise NotImplementedError
+
+    def _operator(self, other: Any) -> Value:
+        raise NotImplementedError
+
+    def _sign(self) -> Value:
+        raise NotImplementedError
+
+    def _comparison(self, other: Any) -> bool:
+        raise NotImplementedError
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _operator
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _operator
+    __neg__ = __pos__ = __abs__ = _sign
+    __lt__ = __le__ = __gt__ = __ge__ = _comparison
+    __divmod__: Callable[[Any], tuple[Value, Value]]
+    __rdivmod__: Callable[[Any], tuple[Value, Value]]
+    __float__: Callable[[], float]
+    __int__: Callable[[], int]
+    __trunc__: Callable[[], int]
+    __floor__: Callable[[], int]
+    __ceil__: Callable[[], int]
+    __round__: Callable[..., Any]
 
 
 class UnaryFunction(Protocol):

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import operator
-
 from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
 from autograd_mini.graph import topological_order
-from autograd_mini.primitives import TABLE, is_real, to_float
+from autograd_mini.primitives import to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from typing import Any
 
     from autograd_mini.primitives import Primitive
+    from autograd_mini.signatures import Operators
+else:
+    Operators = object  # the operators themselves, and every primitive as a method, are attached from the table
 
 new = object.__new__
 
 
-def _record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...], operation: Primitive) -> Value:
+def record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...], operation: Primitive) -> Value:
     """A new node of the graph."""
     node = new(Value)
     node._data = out
@@ -35,8 +34,9 @@ def _record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ..
     return node
 
 
-def _constant(number: float) -> Constant:
-    node = new(Constant)
+def leaf(number: float, kind: type[Value]) -> Value:
+    """A Value or a Constant of a plain float, made without asking what else it could be."""
+    node = new(kind)
     node._data = number
     node._grad = 0.0
     node.parents = node.local_grads = ()
@@ -45,102 +45,7 @@ def _constant(number: float) -> Constant:
     return node
 
 
-def variables(numbers: Iterable[float]) -> list[Value]:
-    """Leaves of plain floats, made without asking what else they could be."""
-    found = []
-    for number in numbers:
-        node = new(Value)
-        node._data = number
-        node._grad = 0.0
-        node.parents = node.local_grads = ()
-        node.operation = node.origin = None
-        node.label = ""
-        found.append(node)
-    return found
-
-
-def unary(primitive: Primitive) -> Callable[[Any], Any]:
-    """A primitive of one argument as a function of a Value or a number, which serves as a method too."""
-    forward, partials = primitive.forward, primitive.partials
-
-    def function(x: Any) -> Any:
-        if type(x) is not Value:
-            return primitive(x)
-        data = x._data
-        out = forward(data)
-        return _record(out, (x,), partials(out, data), primitive)
-
-    return function
-
-
-def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
-    """A primitive of two arguments as the methods behind an operator: plain and reflected."""
-    primitive = TABLE[name]
-    forward, partials = primitive.forward, primitive.partials
-
-    def method(self: Value, other: Any) -> Any:
-        if type(other) is not Value:
-            other = _operand(other)
-            if other is None:
-                return NotImplemented
-        x, y = self._data, other._data
-        out = forward(x, y)
-        return _record(out, (self, other), partials(out, x, y), primitive)
-
-    def reflected(self: Value, other: Any) -> Any:
-        operand = _operand(other)
-        if operand is None:
-            return NotImplemented
-        return method(operand, self)
-
-    return method, reflected
-
-
-def _operand(number: Any) -> Any:
-    """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
-    if type(number) is float:  # by far the most frequent kind
-        return _constant(number)
-    if isinstance(number, Value):
-        return number
-    if not is_real(type(number)):
-        return None
-    try:
-        return _constant(to_float(number, "Value"))
-    except TypeError:
-        return None
-
-
-def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
-    primitive = TABLE.auxiliary[name]
-
-    def method(self: Value, other: Any) -> bool:
-        if observing.active:
-            operand = _operand(other)
-            answer = None if operand is None else observing.ask("compared", primitive, self, operand)
-            if answer is not None:
-                return answer  # type: ignore[no-any-return]
-        if isinstance(other, Value):
-            return compare(self._data, other._data)
-        if isinstance(other, (int, float)):
-            return compare(self._data, other)
-        operand = _operand(other)
-        return NotImplemented if operand is None else compare(self._data, operand._data)
-
-    return method
-
-
-def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that makes another number of `data`."""
-
-    def method(self: Value, *args: Any) -> Any:
-        if observing.active:
-            observing.number_read(self, name)
-        return convert(self._data, *args)
-
-    return method
-
-
-class Value:
+class Value(Operators):
     """One float, its parents and the local derivatives towards them.
 
     Arithmetic on Values, with plain numbers on either side, records a computation graph;
@@ -213,10 +118,6 @@ class Value:
             observing.number_written(self, ".grad")
         self._grad = to_float(number, "Value.grad")
 
-    if TYPE_CHECKING:
-        # Every primitive is a method too (exp, log, relu, …): `functions` attaches them from the table.
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
-
     def backward(self, seed: Any = 1.0) -> None:
         """Differentiate this Value towards everything it was computed from.
 
@@ -270,24 +171,15 @@ class Value:
         try:
             xs = [arg._data for arg in args]
         except AttributeError:  # plain numbers among them
-            args = tuple(arg if isinstance(arg, Value) else _constant(to_float(arg, primitive.name)) for arg in args)
+            args = tuple(
+                arg if isinstance(arg, Value) else leaf(to_float(arg, primitive.name), Constant) for arg in args
+            )
             xs = [arg._data for arg in args]
         if primitive.is_selector:
             answer = observing.ask("selected", primitive, args) if observing.active else None
             return primitive.forward(*xs) if answer is None else answer
         out = primitive.forward(*xs)
-        return _record(out, args, primitive.partials(out, *xs), primitive)
-
-    def __float__(self) -> float:
-        if observing.active:
-            observing.number_read(self, "float()")
-        return self._data
-
-    __int__ = _conversion("int()", int)
-    __trunc__ = _conversion("trunc()", math.trunc)
-    __floor__ = _conversion("floor()", math.floor)
-    __ceil__ = _conversion("ceil()", math.ceil)
-    __round__ = _conversion("round()", round)
+        return record(out, args, primitive.partials(out, *xs), primitive)
 
     def __bool__(self) -> bool:
         if observing.active:
@@ -298,37 +190,9 @@ class Value:
         label = f", label={self.label!r}" if self.label else ""
         return f"{type(self).__name__}(data={self._data!r}, grad={self._grad!r}{label})"
 
-    def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else repr(self)
-
     __copy__ = copying.copy
     __deepcopy__ = copying.deepcopy
     __reduce_ex__ = copying.reduce
-
-    __add__, __radd__ = _operators("add")
-    __sub__, __rsub__ = _operators("sub")
-    __mul__, __rmul__ = _operators("mul")
-    __truediv__, __rtruediv__ = _operators("div")
-    __floordiv__, __rfloordiv__ = _operators("floordiv")
-    __mod__, __rmod__ = _operators("mod")
-    __pow__, __rpow__ = _operators("pow")
-
-    def __divmod__(self, other: Any) -> tuple[Value, Value]:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
-        return other // self, other % self
-
-    __neg__ = unary(TABLE["neg"])
-    __pos__ = unary(TABLE["pos"])
-    __abs__ = unary(TABLE["abs"])
-
-    __lt__ = _comparison("less", operator.lt)
-    __le__ = _comparison("less_equal", operator.le)
-    __gt__ = _comparison("greater", operator.gt)
-    __ge__ = _comparison("greater_equal", operator.ge)
-    __eq__ = _comparison("equal", operator.eq)
-    __ne__ = _comparison("not_equal", operator.ne)
 
 
 class Constant(Value):

@@ -15,7 +15,7 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.tracing import Trace, difference, trace, without_collector
 from autograd_mini.observing import user_line
-from autograd_mini.value import variables
+from autograd_mini.value import Value, leaf
 
 MOST_LAYOUTS = 64
 """So many layouts of arguments are kept; with more, the one not used for longest goes."""
@@ -81,7 +81,7 @@ class Plans:
         """A trace at an example of the batch, `where` of the way through it, with its numbers shifted."""
         with numpy.errstate(all="ignore"):
             numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(where)]
-        values = [variables(array.tolist()) for array in numbers]
+        values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
         return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
 
     def _warn(self) -> None:

@@ -15,7 +15,7 @@ from autograd_mini.graph import topological_order
 from autograd_mini.observing import Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.value import Constant, Value, _record
+from autograd_mini.value import Constant, Value, record
 
 Line = tuple[str, int]
 
@@ -170,8 +170,8 @@ class _Tracer(Observer):
         out = primitive.forward(*[arg._data for arg in args])
         flat = (0.0,) * len(args)
         if isinstance(out, tuple):
-            return tuple(_record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
-        return _record(out, args, flat, primitive)
+            return tuple(record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
+        return record(out, args, flat, primitive)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         if type(adjoint) is float or operation in _PRODUCTS:

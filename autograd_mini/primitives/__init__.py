@@ -13,6 +13,7 @@ from autograd_mini.primitives import (  # noqa: F401  (imported for the rows the
     special,
     trigonometric,
 )
-from autograd_mini.primitives.primitive import TABLE, Primitive, Table, brief, is_real, to_float
+from autograd_mini.primitives.numbers import brief, is_real, to_float
+from autograd_mini.primitives.primitive import TABLE, Primitive, Table
 
 __all__ = ["TABLE", "Primitive", "Table", "brief", "is_real", "to_float"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+from autograd_mini.primitives.numbers import to_float
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,25 +44,6 @@ class Primitive:
         is_selector: chooses from data alone, for use within rules; gives plain floats on Values.
         options: what this variant fixes, e.g. `{"approximate": "tanh"}`.
     """
-
-    __slots__ = (
-        "_variants",
-        "aliases",
-        "arity",
-        "base",
-        "doc",
-        "domain",
-        "example",
-        "forward",
-        "is_selector",
-        "kinks",
-        "name",
-        "options",
-        "partials",
-        "policy",
-        "selects",
-        "symbol",
-    )
 
     def __init__(
         self,
@@ -107,21 +90,10 @@ class Primitive:
         found = self._variants.get(key)
         if found is None:
             forward, partials = self.forward, self.partials
-            found = Primitive(
-                self.name,
-                lambda *args: forward(*args, **options),
-                lambda out, *args: partials(out, *args, **options),
-                arity=self.arity,
-                domain=self.domain,
-                kinks=self.kinks,
-                policy=self.policy,
-                selects=self.selects,
-                symbol=self.symbol,
-                doc=self.doc,
-                example=self.example,
-            )
-            found.options = options
-            found.base = self
+            found = object.__new__(Primitive)
+            found.__dict__.update(self.__dict__, options=options, _variants={})
+            found.forward = lambda *args: forward(*args, **options)
+            found.partials = lambda out, *args: partials(out, *args, **options)
             found = self._variants.setdefault(key, found)
         return found
 
@@ -182,42 +154,6 @@ def selector(forward: Callable[..., Any]) -> Primitive:
     """Make of `forward` a choice from data alone, whose own derivative is zero."""
     name = forward.__name__.strip("_")
     return Primitive(name, forward, lambda out, *args: (0.0,) * len(args), is_selector=True)
-
-
-def to_float(number: Any, taker: str) -> float:
-    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it.
-
-    Raises:
-        TypeError: it is not one real number.
-    """
-    kind = type(number)
-    if kind is float:
-        return number  # type: ignore[no-any-return]
-    if is_real(kind) and not hasattr(kind, "apply_primitive"):
-        try:
-            return float(number)
-        except OverflowError:
-            return inf if number > 0 else -inf
-        except (TypeError, ValueError):  # a date, a signalling nan
-            pass
-    advice = ""
-    if hasattr(kind, "__len__") and hasattr(kind, "__array__"):
-        advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
-    elif hasattr(kind, "apply_primitive"):
-        advice = "; use it as it is, or its .data for the plain number"
-    raise TypeError(f"{taker} takes a real number, got {brief(number)} ({kind.__name__}){advice}")
-
-
-def is_real(kind: type) -> bool:
-    """Whether a number of that type is one real number: no array, and none of NumPy's complex scalars."""
-    is_complex = hasattr(kind, "dtype") and hasattr(kind, "__complex__")
-    return hasattr(kind, "__float__") and not hasattr(kind, "__len__") and not is_complex
-
-
-def brief(thing: Any, limit: int = 60) -> str:
-    """`repr(thing)` on one line and cut to `limit` characters, for messages."""
-    text = " ".join(repr(thing).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _restore(name: str, options: dict[str, Any]) -> Primitive:

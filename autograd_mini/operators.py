@@ -1,0 +1,126 @@
+"""+ - * / …, comparisons and conversions of Values, attached from the table."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from autograd_mini import observing
+from autograd_mini.primitives import TABLE, is_real, to_float
+from autograd_mini.value import Constant, Value, leaf, record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from autograd_mini.primitives import Primitive
+
+
+def unary(primitive: Primitive) -> Callable[[Any], Any]:
+    """A primitive of one argument as a function of a Value or a number, which serves as a method too."""
+    forward, partials = primitive.forward, primitive.partials
+
+    def function(x: Any) -> Any:
+        if type(x) is not Value:
+            return primitive(x)
+        data = x._data
+        out = forward(data)
+        return record(out, (x,), partials(out, data), primitive)
+
+    return function
+
+
+def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
+    """A primitive of two arguments as the methods behind an operator: plain and reflected."""
+    primitive = TABLE[name]
+    forward, partials = primitive.forward, primitive.partials
+
+    def method(self: Value, other: Any) -> Any:
+        if type(other) is not Value:
+            other = _operand(other)
+            if other is None:
+                return NotImplemented
+        x, y = self._data, other._data
+        out = forward(x, y)
+        return record(out, (self, other), partials(out, x, y), primitive)
+
+    def reflected(self: Value, other: Any) -> Any:
+        operand = _operand(other)
+        if operand is None:
+            return NotImplemented
+        return method(operand, self)
+
+    return method, reflected
+
+
+def _operand(number: Any) -> Any:
+    """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
+    if type(number) is float:  # by far the most frequent kind
+        return leaf(number, Constant)
+    if isinstance(number, Value):
+        return number
+    if not is_real(type(number)):
+        return None
+    try:
+        return leaf(to_float(number, "Value"), Constant)
+    except TypeError:
+        return None
+
+
+def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
+    primitive = TABLE.auxiliary[name]
+
+    def method(self: Value, other: Any) -> bool:
+        if observing.active:
+            operand = _operand(other)
+            answer = None if operand is None else observing.ask("compared", primitive, self, operand)
+            if answer is not None:
+                return answer  # type: ignore[no-any-return]
+        if isinstance(other, Value):
+            return compare(self._data, other._data)
+        if isinstance(other, (int, float)):
+            return compare(self._data, other)
+        operand = _operand(other)
+        return NotImplemented if operand is None else compare(self._data, operand._data)
+
+    return method
+
+
+def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that makes another number of `data`."""
+
+    def method(self: Value, *args: Any) -> Any:
+        if observing.active:
+            observing.number_read(self, name)
+        return convert(self._data, *args)
+
+    return method
+
+
+def _attach() -> None:
+    methods: dict[str, Any] = {}
+    for name in ("add", "sub", "mul", "floordiv", "mod", "pow"):
+        methods[name], methods[f"r{name}"] = _operators(name)
+    methods["truediv"], methods["rtruediv"] = _operators("div")
+    methods["divmod"] = lambda self, other: (self // other, self % other)
+    methods["rdivmod"] = lambda self, other: (other // self, other % self)
+    methods |= {name: unary(TABLE[name]) for name in ("neg", "pos", "abs")}
+    comparisons = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
+    for name, row in {**comparisons, "eq": "equal", "ne": "not_equal"}.items():
+        methods[name] = _comparison(row, getattr(operator, name))
+    methods["format"] = lambda self, spec: format(self._data, spec) if spec else repr(self)
+    conversions: dict[str, Callable[..., Any]] = {
+        "float": float,
+        "int": int,
+        "trunc": math.trunc,
+        "floor": math.floor,
+        "ceil": math.ceil,
+        "round": round,
+    }
+    methods |= {name: _conversion(f"{name}()", convert) for name, convert in conversions.items()}
+    for name, method in methods.items():
+        setattr(Value, f"__{name}__", method)
+
+
+_attach()

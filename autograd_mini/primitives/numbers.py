@@ -1,0 +1,45 @@
+"""What counts as one real number, and how others are told about."""
+
+from __future__ import annotations
+
+from math import inf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def to_float(number: Any, taker: str) -> float:
+    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it.
+
+    Raises:
+        TypeError: it is not one real number.
+    """
+    kind = type(number)
+    if kind is float:
+        return number  # type: ignore[no-any-return]
+    if is_real(kind) and not hasattr(kind, "apply_primitive"):
+        try:
+            return float(number)
+        except OverflowError:
+            return inf if number > 0 else -inf
+        except (TypeError, ValueError):  # a date, a signalling nan
+            pass
+    advice = ""
+    if hasattr(kind, "__len__") and hasattr(kind, "__array__"):
+        advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
+    elif hasattr(kind, "apply_primitive"):
+        advice = "; use it as it is, or its .data for the plain number"
+    raise TypeError(f"{taker} takes a real number, got {brief(number)} ({kind.__name__}){advice}")
+
+
+def is_real(kind: type) -> bool:
+    """Whether a number of that type is one real number: no array, and none of NumPy's complex scalars."""
+    is_complex = hasattr(kind, "dtype") and hasattr(kind, "__complex__")
+    return hasattr(kind, "__float__") and not hasattr(kind, "__len__") and not is_complex
+
+
+def brief(thing: Any, limit: int = 60) -> str:
+    """`repr(thing)` on one line and cut to `limit` characters, for messages."""
+    text = " ".join(repr(thing).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
