@@ -24,6 +24,9 @@ class Operators:
     def _operator(self, other: Any) -> Value:
         raise NotImplementedError
 
+    def _both(self, other: Any) -> tuple[Value, Value]:
+        raise NotImplementedError
+
     def _sign(self) -> Value:
         raise NotImplementedError
 
@@ -32,10 +35,9 @@ class Operators:
 
     __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _operator
     __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _operator
+    __divmod__ = __rdivmod__ = _both
     __neg__ = __pos__ = __abs__ = _sign
-    __lt__ = __le__ = __gt__ = __ge__ = _comparison
-    __divmod__: Callable[[Any], tuple[Value, Value]]
-    __rdivmod__: Callable[[Any], tuple[Value, Value]]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _comparison
     __float__: Callable[[], float]
     __int__: Callable[[], int]
     __trunc__: Callable[[], int]
