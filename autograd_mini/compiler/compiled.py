@@ -251,8 +251,9 @@ def compile(
         threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
             of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
             on it.
-        cache: a folder in which machine code is kept from one run of Python to the next, as text that is verified
-            before it is used; None to keep none.
+        cache: a folder in which machine code is kept from one run of Python to the next, as assembly text that is
+            checked before it is used, on processors of the kind x86-64; None to keep none. Files that others may
+            write to are ignored.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.

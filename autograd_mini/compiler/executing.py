@@ -61,7 +61,7 @@ def is_machine(target: Target) -> bool:
         ModuleNotFoundError: machine code is asked for, and llvmlite is not installed.
     """
     if target.backend == "machine" and binding() is None:
-        raise ModuleNotFoundError(f"machine code needs llvmlite; {INSTALL}, or choose backend='numpy'")
+        raise ModuleNotFoundError(f"machine code needs llvmlite 0.45 or newer; {INSTALL}, or choose backend='numpy'")
     if target.backend is None and binding() is None:
         _notice()
     return target.backend != "numpy" and binding() is not None

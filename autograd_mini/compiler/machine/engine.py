@@ -89,7 +89,7 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[in
     _, processor, features = host()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=effort)
     names = [f"body{number}" for number in range(len(texts))]
-    text = _joined(texts, names)
+    text = f"; effort {effort}\n{_joined(texts, names)}"
     if cache is None or not machine.triple.startswith(KEEPS):
         module = llvm.parse_assembly(text)
         module.verify()

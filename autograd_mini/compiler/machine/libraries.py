@@ -12,12 +12,18 @@ WIDTHS = {2: "b", 4: "d", 8: "e"}
 """The widths in doubles that libmvec has, and the letter of their instruction set."""
 
 
+OLDEST = (16, 0, 0)
+"""The first version of LLVM that knows how functions are declared here; llvmlite 0.44 brings 15, 0.45 brings 20."""
+
+
 @cache
 def binding() -> Any:
-    """llvmlite, ready for use; None where it is not installed."""
+    """llvmlite, ready for use; None where it is not installed, or too old."""
     try:
         import llvmlite.binding as llvm
     except ImportError:
+        return None
+    if llvm.llvm_version_info < OLDEST:
         return None
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

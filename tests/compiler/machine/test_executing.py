@@ -22,7 +22,6 @@ random = numpy.random.default_rng(4)
 
 WITHOUT = """
 import sys, warnings
-sys.modules["llvmlite"] = None
 import numpy
 from autograd_mini import compile, tanh, value_and_grad
 
@@ -51,15 +50,20 @@ for call in (compile(f, backend="machine"), compile(f, batch=True, backend="mach
 """
 
 
-def test_without_llvmlite():
-    command = [sys.executable, "-c", WITHOUT]
+@pytest.mark.parametrize(
+    "how",
+    ['import sys; sys.modules["llvmlite"] = None', "import llvmlite.binding as b; b.llvm_version_info = (15, 0, 7)"],
+    ids=["missing", "too old"],
+)
+def test_without_llvmlite(how):
+    command = [sys.executable, "-c", how + WITHOUT]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     before, after, notice, *refusals = result.stdout.splitlines()
     assert (before, after) == ("0", "1")
     assert notice.endswith(INSTALL)
     assert "llvmlite" in notice
-    assert refusals == [f"machine code needs llvmlite; {INSTALL}, or choose backend='numpy'"] * 2
+    assert refusals == [f"machine code needs llvmlite 0.45 or newer; {INSTALL}, or choose backend='numpy'"] * 2
 
 
 def executor_kind(backend):
