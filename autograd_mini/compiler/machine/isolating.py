@@ -25,6 +25,9 @@ SMALL_PRODUCT = 256
 """A product of fewer multiplications an example is not worth a call of BLAS."""
 
 
+SMALL_OF_MANY = 4096
+"""Of many products of single numbers, those with fewer multiplications take less time term by term."""
+
 MOST_SEGMENTS = 32
 """A sum of more segments is taken in several steps, each of which fits a kernel."""
 
@@ -32,6 +35,9 @@ MOST_SEGMENTS = 32
 def is_large(pack: Pack, segment: Segment, block: Block) -> bool:
     """Whether a block is for BLAS: a matrix product that is large, or runs over the batch."""
     if not is_product(pack, segment, block):
+        return False
+    g, h, s = block.lane.shape
+    if g > 1 and h * s * block.a.shape[2] < SMALL_OF_MANY and not (pack.batched or segment.a.batched):
         return False
     return block.n_terms > SMALL_PRODUCT or not (pack.batched or not segment.a.batched)
 

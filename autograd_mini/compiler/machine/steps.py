@@ -9,6 +9,7 @@ import numpy
 
 from autograd_mini.compiler.machine.isolating import is_large
 from autograd_mini.compiler.machine.memory import rows_of
+from autograd_mini.compiler.machine.terms import terms_step
 from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
 from autograd_mini.compiler.program import Floats, Pack, Sum
 
@@ -36,7 +37,12 @@ class Step(Protocol):
 
 def numpy_step(executor: MachineExecutor, pack: Pack) -> Step:
     """The step of a pack that is in no kernel."""
-    return _product_step(executor, pack) or _batch_sum_step(executor, pack) or NumpyStep(executor, pack)
+    return (
+        _product_step(executor, pack)
+        or _batch_sum_step(executor, pack)
+        or terms_step(executor, pack)
+        or NumpyStep(executor, pack)
+    )
 
 
 class NumpyStep:

@@ -14,7 +14,7 @@ import numpy
 
 from autograd_mini import compile, dot, exp, maximum, sin, softmax, sum, tanh
 from autograd_mini.compiler import deriving
-from autograd_mini.compiler.machine import executor, memory, running, steps
+from autograd_mini.compiler.machine import executor, memory, running, steps, terms
 from autograd_mini.compiler.scalars import executor as scalars_executor
 
 PAGE = mmap.PAGESIZE
@@ -102,7 +102,7 @@ def at_length(n, at_end, compiled, weights, as_scalars):
             made = []
             ours = Numpy(made, at_end)
             with ExitStack() as patched:
-                for module in (executor, memory, running, steps, scalars_executor):
+                for module in (executor, memory, running, steps, terms, scalars_executor):
                     patched.enter_context(mock.patch.object(module, "numpy", ours))
                 value, gradient = each.value_and_grad(*args)
                 curved = each.hessian(*args) if function is few and numpy.ndim(value) else ()
