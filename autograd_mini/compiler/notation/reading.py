@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy
@@ -18,6 +18,9 @@ from autograd_mini.primitives import Primitive
 
 LONGEST_INLINED = 40
 MOST_PARTS = 4
+
+MARGIN = 4
+"""Lines of the gradient may move up; those beyond so many times the most would not come among them."""
 
 
 @dataclass
@@ -44,12 +47,16 @@ class Line:
 class Reading:
     """A program as lines, every name defined before it is used.
 
+    Args:
+        most_lines: reading ends when there are more of the value, or many times more in all.
+
     Attributes:
         lines: those of the value first.
         names: what the packs are called.
+        is_whole: whether reading came to the end.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, most_lines: int | None = None) -> None:
         self.plain = Plain(program)
         self.lines: list[Line] = []
         self._program = program
@@ -66,14 +73,20 @@ class Reading:
         self._layers: dict[Pack, str] = {}
         self._last: list[Line] = []
         packs = [pack for pack in program.packs if pack in self._uses and not isinstance(pack.operation, Leaf)]
+        self.is_whole = self._read_all([pack for pack in packs if pack in self._forward], most_lines)
+        if self.is_whole:
+            self._read_value()
+            backward = [pack for pack in packs if pack not in self._forward]
+            self.is_whole = self._read_all(backward, None if most_lines is None else MARGIN * most_lines)
+            self._place_last()
+
+    def _read_all(self, packs: Sequence[Pack], most_lines: int | None) -> bool:
+        """Read packs as long as there are not too many lines; whether it came to the end."""
         for pack in packs:
-            if pack in self._forward:
-                self._read(pack)
-        self._read_value()
-        for pack in packs:
-            if pack not in self._forward:
-                self._read(pack)
-        self._place_last()
+            if most_lines is not None and len(self.lines) > most_lines:
+                return False
+            self._read(pack)
+        return True
 
     def _found_slopes(self) -> Iterator[tuple[Pack, tuple[Primitive, Reference, Pack]]]:
         """The packs of local derivatives f′(z) of functions of one argument."""

@@ -34,7 +34,8 @@ def text_of(program: Program, most_lines: int = MOST_LINES) -> str:
     value = y₁       2 × N
     6 packs, 1 matrix product, 3 lines
     """
-    lines = Reading(program).lines
+    reading = Reading(program, most_lines)
+    lines = reading.lines
     shown = lines[:most_lines]
     texts = [(f"{line.target} {line.sign} {_cut(line.formula)}", line.shape) for line in shown]
     width = max((len(text) for text, _ in texts if len(text) <= WIDEST), default=0) + 4
@@ -42,9 +43,12 @@ def text_of(program: Program, most_lines: int = MOST_LINES) -> str:
     forward = sum(not line.is_backward for line in shown)
     if 0 < forward < len(shown):
         written.insert(forward, "")
-    if len(lines) > most_lines:
+    if not reading.is_whole:
+        written.append("… and more")
+    elif len(lines) > most_lines:
         written.append(f"… {len(lines) - most_lines} more lines")
-    counts = (len(program.packs), "pack"), (len(program.products), "matrix product"), (len(lines), "line")
+    counts = [(len(program.packs), "pack"), (len(program.products), "matrix product")]
+    counts += [(len(lines), "line")] * reading.is_whole
     written.append(", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts))
     body = "\n".join(text for text, _ in texts) + COLUMNS * any(map(_has_columns, program.packs))
     return "\n".join(written + [meaning for sign, meaning in LEGEND.items() if sign in body])

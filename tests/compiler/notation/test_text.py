@@ -212,9 +212,17 @@ def test_long_programs_are_cut():
 
     compiled = compile(chain)
     compiled(0.5)
-    text = text_of(compiled.program, most_lines=10)
-    assert "… 90 more lines" in text
-    assert "100 lines" in text
+    whole = text_of(compiled.program, most_lines=100).splitlines()
+    assert whole[-1].endswith("100 lines")
+    *lines, more, counts = text_of(compiled.program, most_lines=10).splitlines()
+    assert [line.split() for line in lines] == [line.split() for line in whole[:10]]
+    assert (more, counts) == ("… and more", whole[-1].rpartition(",")[0])
+    compiled.grad(0.5)
+    *lines, more, counts = text_of(compiled.program, most_lines=120).splitlines()
+    whole = text_of(compiled.program, most_lines=1000).splitlines()
+    assert [line.split() for line in lines] == [line.split() for line in whole[:121]]  # and an empty line between
+    assert more.endswith(" more lines")
+    assert counts == whole[-1]
 
 
 def test_arguments_keep_their_names_and_packs_get_others():
