@@ -1,8 +1,8 @@
 """Bind: arguments as arrays [lanes, width], and arrays as nests again.
 
 All plain numbers of an argument are one array, and each NumPy array is one of its own. A *template* is the nest of
-an argument with the place of each number in place of it; it is hashable, and equal for arguments that one trace
-serves.
+an argument with the place of each number in place of it, and texts and None as they are; it is hashable, and equal for
+arguments that one trace serves.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ class Bound:
         slots: what the arrays are.
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
         n_examples: the length of the batch; None if no argument has one.
+        fixed: what is no number, in words.
     """
 
     templates: tuple[Template, ...]
     slots: tuple[Slot, ...]
     arrays: list[Floats]
     n_examples: int | None
+    fixed: list[str]
 
     @property
     def key(self) -> Any:
@@ -78,7 +80,7 @@ def bind(args: Sequence[Any], names: Sequence[str], batched: Sequence[bool], tak
     templates = tuple(
         binder.argument(position, arg, names[position], batched[position]) for position, arg in enumerate(args)
     )
-    return Bound(templates, tuple(binder.slots), binder.arrays, binder.n_examples)
+    return Bound(templates, tuple(binder.slots), binder.arrays, binder.n_examples, binder.fixed)
 
 
 class _Binder:
@@ -88,8 +90,11 @@ class _Binder:
         self.arrays: list[Floats] = []
         self.n_examples: int | None = None
         self.first_batched = ""
+        self.fixed: list[str] = []
 
     def argument(self, position: int, arg: Any, name: str, batched: bool) -> Template:
+        if batched and isinstance(arg, (list, tuple)) and (given := _as_array(arg)) is not None:
+            arg = given
         if isinstance(arg, numpy.ndarray):
             return self._array(arg, name, position, batched)
         numbers: list[float] = []
@@ -115,6 +120,9 @@ class _Binder:
         if isinstance(nest, (list, tuple)):
             kind = type(nest) if hasattr(nest, "_fields") else list if isinstance(nest, list) else tuple
             return "sequence", kind, tuple(part(item, at) for at, item in enumerate(nest))
+        if nest is None or isinstance(nest, str):
+            self.fixed.append(f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__})")
+            return "fixed", nest
         if isinstance(nest, Value):
             raise TypeError(
                 f"{path} of {self.taker} is a Value; a compiled function takes plain numbers and arrays (Values that "
@@ -122,8 +130,8 @@ class _Binder:
             )
         if not is_real(type(nest)):
             raise TypeError(
-                f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__}); it may hold numbers and NumPy "
-                "arrays, in lists, tuples and dicts"
+                f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__}); it may hold numbers, NumPy arrays, "
+                "texts and None, in lists, tuples and dicts"
             )
         if batched:
             raise ValueError(
@@ -160,6 +168,22 @@ class _Binder:
         return numpy.asarray(array, dtype=DOUBLES)
 
 
+def _as_array(nest: Sequence[Any]) -> Floats | None:
+    """A batch that came as a list of numbers, or of lists of equally many; None for any other nest."""
+    if not _holds_numbers_alone(nest):
+        return None
+    try:
+        return numpy.array(nest, dtype=DOUBLES)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _holds_numbers_alone(nest: Any) -> bool:
+    if isinstance(nest, (list, tuple)):
+        return not hasattr(nest, "_fields") and all(map(_holds_numbers_alone, nest))
+    return not isinstance(nest, Value) and is_real(type(nest))
+
+
 class _Dict:
     """What makes dicts of the same kind as one: an OrderedDict, a defaultdict with its factory."""
 
@@ -185,14 +209,23 @@ def outline(template: Template) -> Any:
     return fill(template, lambda slot, shape: Structure(("array", shape), tuple, ()), lambda slot, lane: NUMBER)
 
 
-def fill(template: Template, array: Callable[[int, tuple[int, ...]], Any], number: Callable[[int, int], Any]) -> Any:
-    """The nest of a template with `array(slot, shape)` and `number(slot, lane)` in their places."""
+def fill(
+    template: Template,
+    array: Callable[[int, tuple[int, ...]], Any],
+    number: Callable[[int, int], Any],
+    *,
+    keeps_fixed: bool = False,
+) -> Any:
+    """The nest of a template with `array(slot, shape)` and `number(slot, lane)` in their places, and None in place of
+    texts unless they are kept."""
     kind = template[0]
+    if kind == "fixed":
+        return template[1] if keeps_fixed else None
     if kind == "array":
         return array(template[1], template[2])
     if kind == "number":
         return number(template[1], template[2])
-    parts = [fill(part, array, number) for part in template[-1]]
+    parts = [fill(part, array, number, keeps_fixed=keeps_fixed) for part in template[-1]]
     if kind == "dict":
         _, cls, keys, _ = template
         return cls(zip(keys, parts))
@@ -209,7 +242,7 @@ def nest_of_values(templates: Sequence[Template], values: Sequence[Sequence[Valu
         objects[:] = values[slot]
         return objects.reshape(shape)
 
-    return [fill(template, array, lambda slot, lane: values[slot][lane]) for template in templates]
+    return [fill(template, array, lambda slot, lane: values[slot][lane], keeps_fixed=True) for template in templates]
 
 
 def nest_of_arrays(templates: Sequence[Template], rows: Mapping[int, Floats], has_batch: Sequence[bool]) -> list[Any]:

@@ -41,7 +41,7 @@ class Compiled:
         self.function = function
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
-        self._names = _argument_names(function)
+        self._names, self._fewest = _argument_names(function)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
         self._latest: tuple[Plan, str, Wanted] | None = None
         self._short: Short | None = None
@@ -137,8 +137,11 @@ class Compiled:
         Raises:
             TypeError: the result is not one number, or the vector is of another structure.
         """
-        if len(args) < 2:
-            raise TypeError(f"hvp of {self._name} takes its arguments and then the vector, got {len(args)} argument(s)")
+        if len(args) < max(1, self._fewest - len(keywords)) + 1:
+            raise TypeError(
+                f"hvp of {self._name} takes its arguments and then the vector, in the structure of the gradient; got "
+                f"{len(args) + len(keywords)} argument(s) in all"
+            )
         call = self._call(args[:-1], keywords)
         result = call.product(args[-1])
         self._latest = call.ran
@@ -193,13 +196,15 @@ def _value(call: Call, plan: Plan, results: dict[str, Floats]) -> Any:
     return nest_of_results(plan.trace.structure, call.scaled(results["value"]), plan.per_example)
 
 
-def _argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+def _argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
+    """The names of the arguments that may be given by position, and how many it takes at least."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return ()
+        return (), 0
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return tuple(name for name, parameter in signature.parameters.items() if parameter.kind in kinds)
+    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind in kinds]
+    return tuple(each.name for each in parameters), sum(each.default is each.empty for each in parameters)
 
 
 @overload
@@ -242,9 +247,12 @@ def compile(
     Args:
         function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
             with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
-            Values that it uses without being given them are parameters, read anew at each call.
+            Texts and None among its arguments stay what they are, and it is compiled anew for each.
+            Values that it uses without being given them are parameters, read anew at each call. Plain numbers and
+            arrays from outside are kept as they are at the first call: make them arguments, or Values.
         wrt: the arguments to differentiate towards, by position or name; all of them by default.
-        batch: the arguments that carry a batch as their first axis: True for all, or by position or name.
+        batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
+            arrays, or lists of numbers.
         reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
             Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
         backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
@@ -261,12 +269,12 @@ def compile(
     Raises:
         TypeError: `function` is not callable, or a method without its object; an option is of another type; when
             called: an argument or the result holds something else than numbers, or the function reads the number of
-            a Value (`.data`, `float()`), which would be frozen in.
+            a Value (`.data`, `float()`, `math.exp(x)`), which would be frozen in.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
-            branch on numbers differs within a batch, batches are of unequal length, or the function depends on
-            something else than its arguments.
+            branch on numbers differs within a batch, batches are of unequal length, or the function computes
+            something else when it is run twice, as with random numbers.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")

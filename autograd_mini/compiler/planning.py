@@ -82,7 +82,12 @@ class Plans:
         with numpy.errstate(all="ignore"):
             numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(where)]
         values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
-        return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
+        try:
+            return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
+        except TypeError as error:
+            if not bound.fixed or _is_own(error):
+                raise
+            raise TypeError(f"{' and '.join(bound.fixed)}, and it fails with that: {error}") from error
 
     def _warn(self) -> None:
         if not self._warned:
@@ -93,3 +98,11 @@ class Plans:
                 RuntimeWarning,
                 *user_line(),
             )
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether an error was raised by this package, which says what is wrong in words of its own."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at is not None and at.tb_frame.f_globals.get("__name__", "").startswith("autograd_mini.")

@@ -69,7 +69,15 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
     """
     tracer = _Tracer(name)
     with tracer:
-        result = f(*nest)
+        try:
+            result = f(*nest)
+        except TypeError as error:
+            if "cannot be interpreted as an integer" not in str(error):
+                raise
+            raise TypeError(
+                f"{name} takes a Value for a whole number ({error}); a count or an index is no number to differentiate "
+                "towards: fix it by functools.partial, and compile that"
+            ) from error
     leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
     order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])

@@ -27,7 +27,9 @@ def to_float(number: Any, taker: str) -> float:
             pass
     advice = ""
     if hasattr(kind, "__len__") and hasattr(kind, "__array__"):
-        advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
+        advice = "; apply it to each number, as NumPy's function of that name does with an array of Values"
+        if taker.startswith("Value"):
+            advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
     elif hasattr(kind, "apply_primitive"):
         advice = "; use it as it is, or its .data for the plain number"
     raise TypeError(f"{taker} takes a real number, got {brief(number)} ({kind.__name__}){advice}")

@@ -450,7 +450,7 @@ def test_batches_of_unequal_lengths():
 
 
 def test_batched_arguments_need_an_axis():
-    for argument, words in ((2.0, "but is a number"), (numpy.array(2.0), "without any axis"), ([2.0], "is a number")):
+    for argument, words in ((2.0, "but is a number"), (numpy.array(2.0), "without any axis"), ([2.0, [1.0]], "is a number")):
         with pytest.raises(ValueError, match=r"x(\[0\])? of product should carry a batch axis") as error:
             compile(product, batch="x")(argument, 1.0)
         sentence(error, words)
@@ -1038,3 +1038,68 @@ def test_a_list_of_positions_may_change_afterwards():
     compiled = compile(product, wrt=wrt)
     wrt[0] = "y"
     assert compiled.grad(2.0, 3.0) == (9.0,)
+
+
+def payoff(spot, strike, kind, floor=None):
+    paid = spot - strike if kind == "call" else strike - spot
+    return paid * spot if floor is None else autograd_mini.maximum(paid, floor)
+
+
+def test_texts_and_none_stay_what_they_are():
+    """Each is compiled for itself; no derivative goes towards them."""
+    compiled = compile(payoff, batch="spot")
+    spots = numpy.array([1.0, 2.0, 4.0])
+    for _ in range(2):
+        value, (slopes, towards_strike, kind, floor) = compiled.value_and_grad(spots, 3.0, "call", None)
+        assert value.tolist() == [-2.0, -2.0, 4.0]
+        assert slopes.tolist() == [-1.0, 1.0, 5.0]
+        assert towards_strike.tolist() == [-1.0, -2.0, -4.0]
+        assert (kind, floor) == (None, None)
+        assert compiled(spots, 3.0, "put").tolist() == [2.0, 2.0, -4.0]
+        assert compiled(spots, 3.0, kind="call", floor=0.5).tolist() == [0.5, 0.5, 1.0]
+    (curved, *_), *_ = compile(payoff, wrt=["spot", "kind"]).hessian(2.0, 3.0, "call")
+    assert curved == 2.0
+    assert compile(payoff, wrt=["spot", "kind"]).hvp(2.0, 3.0, "call", (1.5, None)) == (3.0, None)
+    assert compile(lambda options: options["x"] ** 2 if options["how"] == "square" else 0.0).grad(
+        {"x": 3.0, "how": "square"}
+    ) == {"x": 6.0, "how": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([1, 2.0, True], [1.0, 4.0, 1.0]),
+        ((1.0, 2.0), [1.0, 4.0]),
+        ([], []),
+        ([numpy.float32(3.0)], [9.0]),
+    ],
+)
+def test_a_batch_as_a_list_of_numbers(given, expected):
+    compiled = compile(lambda x: x * x, batch=True)
+    value, slopes = compiled.value_and_grad(given)
+    assert value.tolist() == expected
+    assert slopes.tolist() == [2.0 * x for x in given]
+
+
+def test_a_batch_as_a_list_of_lists():
+    compiled = compile(lambda row, scale: row[0] * row[1] * scale, batch="row")
+    assert compiled([[1, 2], [3, 4], [5, 6]], 2.0).tolist() == [4.0, 24.0, 60.0]
+    with pytest.raises(ValueError, match=r"row\[0\]\[0\] of <lambda> should carry a batch axis, but is a number"):
+        compiled([[1, 2], [3]], 2.0)
+
+
+def test_counts_are_no_arguments():
+    def repeated(x, n):
+        return sum(x for _ in range(n))
+
+    with pytest.raises(TypeError, match=r"repeated takes a Value for a whole number .* functools\.partial") as error:
+        compile(repeated, wrt="x")(2.0, 3)
+    sentence(error)
+    assert compile(partial(repeated, n=3)).grad(2.0) == 3.0
+
+
+def test_hvp_without_its_vector():
+    for function, args in ((product, (2.0, 3.0)), (lambda x: x * x, (2.0,))):
+        with pytest.raises(TypeError, match="takes its arguments and then the vector, in the structure of the gradi"):
+            compile(function).hvp(*args)
+    assert compile(lambda x, y=3.0: x * x * y).hvp(2.0, 1.5) == 9.0
