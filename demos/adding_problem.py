@@ -80,7 +80,9 @@ def main():
     mean = sum(d for _, d in training) / n_training
     error, chance = mean_squared_error(answers, held_out), mean_squared_error([mean] * len(held_out), held_out)
     print(f"{len(held_out)} held-out sequences, mean squared error: network {error:.5f}, ", end="")
-    print(f"always the mean {chance:.5f}, {chance / error:.0f} times as much")
+    print(f"always the mean {chance:.5f}, {chance / error:.1f} times as much")
+    if arguments.quick:
+        print("(--quick does not train for long enough to be better)")
 
     history.plot(arguments.out / "adding_loss.png")
     draw_predictions(answers, held_out, arguments.out / "adding_predictions.png")

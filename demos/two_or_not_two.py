@@ -15,7 +15,7 @@ import time
 from digits import digits, draw_sheet, draw_weights, parse_arguments
 
 from autograd_mini import Value
-from autograd_mini.draw import draw
+from autograd_mini.draw import draw, draw_network, run_recorded
 from autograd_mini.nn import MLP, Neuron, kl_sigmoid
 from autograd_mini.optim import SGD
 from autograd_mini.training import fit
@@ -33,6 +33,16 @@ def report(answers, examples):
     accuracy, recall = right / len(examples), sum(twos) / len(twos)
     print(f"held-out images {len(examples)}: accuracy {accuracy:.2%}, recall of the {len(twos)} twos {recall:.2%}")
     return accuracy, recall
+
+
+def graph_of(model, example):
+    """The graph of the network's answer to an image and its divergence, a box for each layer."""
+    image, d = example
+    y, scopes = run_recorded(model, image)
+    divergence = kl_sigmoid(y, d)
+    divergence.label = "Div(Y, d)"
+    divergence.backward()
+    return draw(divergence, scopes=scopes, fold="modules")
 
 
 def small_neuron():
@@ -56,6 +66,7 @@ def main():
         training = training[:400]
     model = MLP(64, [8, 1], activation="tanh", output="sigmoid", random=2)
     print(f"{len(training)} training images, {len(model.parameters())} weights: {model}")
+    print("training on one Value after the other, for about half a minute …", flush=True)
 
     begin = time.perf_counter()
     history = fit(
@@ -68,7 +79,7 @@ def main():
         tolerance=0.2,
         patience=5,
     )
-    state = "converged" if history.converged else "stopped"
+    state = "converged, the last 5 epochs having gained less than 20%," if history.converged else "stopped"
     print(f"{state} after {len(history)} epochs, {time.perf_counter() - begin:.1f} s: loss {history.losses[-1]:.4f}")
 
     answers = [model(image).data for image, _ in held_out]
@@ -93,11 +104,16 @@ def main():
         "What each hidden unit looks for",
         arguments.out / "hidden_units.png",
     )
-    divergence, weights = small_neuron()
-    picture = draw(divergence, parameters=weights)
-    for ending in ("svg", "png"):
-        picture.save(arguments.out / f"neuron.{ending}")
-    print(f"pictures in {arguments.out}/: loss.png, held_out.png, hidden_units.png, neuron.svg, neuron.png")
+    pictures = {
+        "graph": graph_of(model, held_out[order[0]]),
+        "network": draw_network(model, divergence=kl_sigmoid),
+        "neuron": draw(*small_neuron()),
+    }
+    for name, picture in pictures.items():
+        for ending in ("svg", "png"):
+            picture.save(arguments.out / f"{name}.{ending}")
+    names = ["loss.png", "held_out.png", "hidden_units.png", *(f"{name}.svg, {name}.png" for name in pictures)]
+    print(f"pictures in {arguments.out}/: {', '.join(names)}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def find_activation(activation: str | Activation) -> Activation:
     if isinstance(activation, str):
         known = {**SCALAR, **VECTOR}
         if activation not in known:
-            close = get_close_matches(activation, known, n=1)
+            close = get_close_matches(activation.lower(), known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}, or give a function"
             raise ValueError(f"no activation is named {brief(activation)}; {hint}")
         return known[activation]

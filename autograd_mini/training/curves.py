@@ -65,6 +65,8 @@ def _draw_panel(axes: Any, curves: dict[str, list[float]], title: str, best_epoc
         axes.axvline(best_epoch + 1, color="0.5", linewidth=1.5, linestyle=":", label=f"best epoch: {best_epoch + 1}")
     axes.set_title(title)
     axes.set_xlabel("epoch")
+    if title == "Loss":
+        axes.set_ylabel("mean over the examples")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

@@ -450,7 +450,11 @@ def test_batches_of_unequal_lengths():
 
 
 def test_batched_arguments_need_an_axis():
-    for argument, words in ((2.0, "but is a number"), (numpy.array(2.0), "without any axis"), ([2.0, [1.0]], "is a number")):
+    for argument, words in (
+        (2.0, "but is a number"),
+        (numpy.array(2.0), "without any axis"),
+        ([2.0, [1.0]], "is a number"),
+    ):
         with pytest.raises(ValueError, match=r"x(\[0\])? of product should carry a batch axis") as error:
             compile(product, batch="x")(argument, 1.0)
         sentence(error, words)
