@@ -142,13 +142,15 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The product of f's Hessian with a vector, at the cost of a few gradients: a function of f's arguments
-    and, last, the vector, in the structure of f's gradient.
+    and, last, the vector, in the structure of f's gradient: of several arguments a tuple.
 
     Raises:
         TypeError: when called: as `value_and_grad`, or the vector has another structure than the gradient.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([3.0, 5.0], [1.0, 0.0])
     [10.0, 6.0]
+    >>> hvp(lambda x, y: x**2 * y)(3.0, 5.0, (1.0, 0.0))
+    (10.0, 6.0)
     """
     require_callable(f, "hvp")
 

@@ -182,7 +182,8 @@ def main():
         f"{n_contracts:,} contracts: price and first derivatives {1e3 * first:.1f} ms, with gamma {1e3 * both:.1f} ms"
     )
     print(
-        f"one by one on Values: {eager:.0f} s ({n_eager} of them measured), about {round(eager / both, -2):,.0f} times as long"
+        f"one by one on Values: {eager:.0f} s ({n_eager} of them measured), "
+        f"about {round(eager / both, -2):,.0f} times as long"
     )
 
     print("\n         formula        the book holds   largest difference from the closed form")

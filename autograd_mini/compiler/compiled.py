@@ -77,7 +77,12 @@ class Compiled:
         return _value(call, plan, results), call.in_structure(plan, results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
-        """The gradient towards the arguments, in their structure."""
+        """The gradient towards the arguments, in their structure; over a batch that is not reduced, arrays with the
+        batch axis first in place of its numbers.
+
+        >>> compile(lambda x, y: x * y, batch="x").grad([1.0, 2.0], 5.0)
+        (array([5., 5.]), array([1., 2.]))
+        """
         return self.value_and_grad(*args, **keywords)[1]
 
     def value_and_parameter_grads(
@@ -113,14 +118,22 @@ class Compiled:
         return value
 
     def jacobian(self, *args: Any, **keywords: Any) -> Any:
-        """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`."""
+        """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.
+
+        >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
+        [[5.0, 2.0], [1.0, 1.0]]
+        """
         call = self._call(args, keywords)
         result = call.jacobian()
         self._latest = call.ran
         return result
 
     def hessian(self, *args: Any, **keywords: Any) -> Any:
-        """The second derivatives towards the arguments, as `autograd_mini.hessian`.
+        """The second derivatives towards the arguments, as `autograd_mini.hessian`; over a batch that is not reduced,
+        arrays with the batch axis first in place of its numbers.
+
+        >>> compile(lambda x, y: x * x * y).hessian(2.0, 3.0)
+        ((6.0, 4.0), (4.0, 0.0))
 
         Raises:
             TypeError: the result is not one number.
@@ -132,7 +145,11 @@ class Compiled:
         return result
 
     def hvp(self, *args: Any, **keywords: Any) -> Any:
-        """The product of the Hessian with a vector, the last argument, in the structure of the gradient.
+        """The product of the Hessian with a vector, the last argument, in the structure of the gradient: that of the
+        argument if there is one to differentiate towards, else a tuple.
+
+        >>> compile(lambda x, y: x * x * y).hvp(2.0, 3.0, (1.0, 0.0))
+        (6.0, 4.0)
 
         Raises:
             TypeError: the result is not one number, or the vector is of another structure.

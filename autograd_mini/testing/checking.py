@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from autograd_mini.derivatives import gradients
@@ -11,7 +12,7 @@ from autograd_mini.structures import flatten
 from autograd_mini.testing.differences import Line
 from autograd_mini.testing.naming import input_names, name_of, result_names
 from autograd_mini.testing.reports import Comparison, GradientError, Report
-from autograd_mini.testing.rounding import rounding_noise
+from autograd_mini.testing.rounding import HALF_A_UNIT, rounding_noise, single_precision_noise
 from autograd_mini.testing.verdicts import judge
 from autograd_mini.value import Value
 
@@ -118,8 +119,12 @@ def check(
             line = Line(_along(evaluate, reset, point, j, level - 1), point[j])
             for i in range(len(results)):
                 derivative = float(derivatives[i * len(point) + j])
-                uncertain = own_noise[i * len(point) + j]
-                verdict = judge(line, i, derivative, noise=noise[i], own_noise=uncertain, limit=limit)
+                uncertain, own_uncertain = noise[i], own_noise[i * len(point) + j]
+                if not isinstance(results[i], Value):  # from elsewhere: PyTorch and JAX compute in float32 if not told
+                    single = single_precision_noise(partial(line, index=i), point[j])
+                    uncertain = max(uncertain, single)
+                    own_uncertain = max(own_uncertain, HALF_A_UNIT * abs(derivative) if single else 0.0)
+                verdict = judge(line, i, derivative, noise=uncertain, own_noise=own_uncertain, limit=limit)
                 report.comparisons.append(Comparison(_component(components[i], names[j]), derivative, verdict))
         if report.failures:
             raise GradientError(report)

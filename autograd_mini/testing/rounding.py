@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import inf
+from math import frexp, inf, isfinite, sqrt
 from random import Random
+from struct import pack, unpack
 from sys import float_info
 from typing import Any
 
@@ -15,6 +16,11 @@ REPLAYS = 7
 NOTABLE = 2.0**10
 """How many roundings of its result an operation has to change by before one asks whether it jumped."""
 HALVINGS = 30
+HALF_A_UNIT = 2.0**-24
+"""In the last place of a number in single precision, against the number."""
+PROBED = 2.0**-7
+DIFFERENT, COARSE = 6, 2.0**16
+"""So many results of eight have to differ, and to need more bits than 16, before one concludes anything from them."""
 
 
 def rounding_noise(ys: Sequence[Any]) -> list[float]:
@@ -46,6 +52,34 @@ def rounding_noise(ys: Sequence[Any]) -> list[float]:
                 found.append(change)
     middle = {y: sorted(found)[len(found) // 2] if found else 0.0 for y, found in changes.items()}
     return [middle[y] if isinstance(y, Value) else 0.0 for y in ys]
+
+
+def single_precision_noise(f: Callable[[float], float], x: float) -> float:
+    """How uncertain rounding makes f near x if it computes in single precision: all its results there are such
+    numbers. Else 0.
+
+    >>> from struct import pack, unpack
+    >>> single_precision_noise(lambda x: unpack("f", pack("f", x * x))[0], 1.0) > 2.0**-25
+    True
+    >>> single_precision_noise(lambda x: x * x, 1.0)
+    0.0
+    """
+    distance = PROBED * (abs(x) or 1.0)
+    results = [f(x + distance * sqrt(prime) * side) for prime in (2.0, 3.0, 5.0, 7.0) for side in (-1.0, 1.0)]
+    results = [y for y in results if isfinite(y)]
+    with_digits = {y for y in results if not (frexp(y)[0] * COARSE).is_integer()}  # no whole numbers, as of floor
+    if len(with_digits) < DIFFERENT or not all(map(_is_single, results)):
+        return 0.0
+    lowest, highest = min(results), max(results)
+    slope = (highest - lowest) / distance  # the argument, too, was rounded
+    return HALF_A_UNIT * (max(-lowest, highest) + slope * abs(x))
+
+
+def _is_single(y: float) -> bool:
+    try:
+        return unpack("f", pack("f", y))[0] == y  # type: ignore[no-any-return]
+    except OverflowError:
+        return False
 
 
 def _replay(order: Sequence[Value], random: Random) -> dict[Value, float]:
