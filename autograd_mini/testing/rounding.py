@@ -18,9 +18,9 @@ NOTABLE = 2.0**10
 HALVINGS = 30
 HALF_A_UNIT = 2.0**-24
 """In the last place of a number in single precision, against the number."""
-PROBED = 2.0**-7
-DIFFERENT, COARSE = 6, 2.0**16
-"""So many results of eight have to differ, and to need more bits than 16, before one concludes anything from them."""
+PROBED = 2.0**-5
+DIFFERENT, COARSE = 6, 2.0**14
+"""So many results of eight have to differ, and to need more bits than 14, before one concludes anything from them."""
 
 
 def rounding_noise(ys: Sequence[Any]) -> list[float]:
