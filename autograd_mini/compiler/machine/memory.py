@@ -8,6 +8,9 @@ import numpy
 
 from autograd_mini.compiler.program import Floats
 
+LINE = 8
+"""Numbers in a line of the cache."""
+
 MANY = 4096
 """Rows of fewer columns are given memory of their own."""
 
@@ -21,6 +24,11 @@ def room(lanes: Sequence[int], n: int) -> list[Floats]:
 
 
 def rows_of(lanes: int, n: int) -> Floats:
-    """Memory for a pack. Rows do not start at multiples of a power of two, where the same few lines of the cache would
-    have to hold them all."""
-    return numpy.empty((lanes, n if n < 64 else -(-n // 8) * 8 + 8))[:, :n]
+    """Memory for a pack. Its rows begin with a line of the cache, and are an odd number of lines apart: at multiples of
+    a power of two, the same few lines of the cache would have to hold them all."""
+    if n < 64:
+        return numpy.empty((lanes, n))
+    stride = LINE * (-(-n // LINE) | 1)
+    flat = numpy.empty(lanes * stride + LINE)
+    first = -(flat.__array_interface__["data"][0] // 8) % LINE
+    return flat[first : first + lanes * stride].reshape(lanes, stride)[:, :n]

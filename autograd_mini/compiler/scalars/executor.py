@@ -12,7 +12,7 @@ import numpy
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import DRIVE, addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.memory import room
+from autograd_mini.compiler.machine.memory import LINE, room
 from autograd_mini.compiler.machine.running import workers
 from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.numpy_executor import Results, are_finite
@@ -220,13 +220,14 @@ class _Frame:
         n_uniform = executor.n_uniform
         self.uniform = numpy.empty(n_uniform)
         self.uniform[: len(executor.constants)] = executor.constants
-        # Rows at multiples of a power of two would fall on the same lines of the cache.
-        stride = columns if columns == 1 else columns + 8
-        self.memory = numpy.zeros((executor.chunks.n_rows - n_uniform, stride))
+        # Rows begin with a line of the cache, and are an odd number of lines apart: else they would share few of them.
+        stride = columns if columns == 1 else LINE * (-(-columns // LINE) | 1)
+        self.memory = numpy.zeros((executor.chunks.n_rows - n_uniform) * stride + LINE)
         self.sizes = numpy.array([0, 0, columns])
         first, start, sizes = (
             array.__array_interface__["data"][0] for array in (self.uniform, self.memory, self.sizes)
         )
+        start = -(-start // (8 * LINE)) * 8 * LINE
         rows = code.rows
         self.places = numpy.where(rows < n_uniform, first + 8 * rows, start + 8 * stride * (rows - n_uniform))
         self.places[rows == code.SIZES] = sizes
