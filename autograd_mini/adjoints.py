@@ -58,6 +58,15 @@ def _spread_with_care(node: Value, g: float, result: dict[Value, float]) -> None
         result[parent] = total
 
 
+def descendants_of(inputs: Iterable[Value], order: Iterable[Value]) -> set[Value]:
+    """The nodes of a topological `order` that depend on any of `inputs`, those included."""
+    found = set(inputs)
+    for node in order:
+        if not found.isdisjoint(node.parents):
+            found.add(node)
+    return found
+
+
 def differentiable_adjoints(
     order: list[Value], seeds: Iterable[tuple[Value, Any]], active: Container[Value]
 ) -> dict[Value, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from autograd_mini import observing
+from autograd_mini.adjoints import adjoints, differentiable_adjoints
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
 from autograd_mini.value import Constant, Value
@@ -59,6 +61,16 @@ class Run:
             return y
         found = f"{brief(y)} ({type(y).__name__})" + ("" if y is None else "; for several numbers use jacobian")
         raise TypeError(f"a gradient needs one number as the result of {name_of(self.f)}, got {found}")
+
+    def row(self, y: Any, order: list[Value], active: set[Value]) -> Any:
+        """The derivatives of one result of several, whose graph is in `order`, in the structure of the arguments."""
+        if observing.active and not self.keeps_graph and isinstance(y, Value):
+            observing.number_read(y, "jacobian()")
+        seeds = [(y, 1.0)] if isinstance(y, Value) else []
+        found: dict[Value, Any] = (
+            differentiable_adjoints(order, seeds, active) if self.keeps_graph else adjoints(order, seeds)
+        )
+        return self.in_structure([found.get(x, 0.0) for x in self.variables])
 
     def in_structure(self, derivatives: list[Any]) -> Any:
         """`derivatives` towards the variables, in the structure of the arguments."""

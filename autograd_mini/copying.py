@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 import operator
 from contextvars import ContextVar
 
 from autograd_mini.graph import topological_order
+from autograd_mini.primitives import TABLE, Primitive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,3 +71,13 @@ def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value
     node.parents = parents
     node._data, node._grad, node.local_grads, node.operation, node.label, node.origin = state
     return node
+
+
+def _restore_primitive(name: str, options: dict[str, Any]) -> Primitive:
+    primitive = TABLE.get(name) or TABLE.auxiliary.get(name)
+    if primitive is None:
+        raise LookupError(f"no primitive named {name!r} is known here; register it before loading what uses it")
+    return primitive.variant(**options) if options else primitive
+
+
+copyreg.pickle(Primitive, lambda primitive: (_restore_primitive, (primitive.name, dict(primitive.options))))  # by name

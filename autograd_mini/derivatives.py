@@ -10,10 +10,10 @@ from __future__ import annotations
 from functools import wraps
 
 from autograd_mini import observing
-from autograd_mini.adjoints import adjoints, differentiable_adjoints
+from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.calls import Run, as_value, name_of, require_callable
 from autograd_mini.functions import dot
-from autograd_mini.graph import descendants_of, topological_order
+from autograd_mini.graph import topological_order
 from autograd_mini.primitives import brief
 from autograd_mini.structures import flatten
 from autograd_mini.value import Value
@@ -112,19 +112,9 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None
     def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
         run = Run(f, args, keywords, argnums)
         results, structure = flatten(run.result, f"the result of {name_of(f)}")
-        outputs = [y for y in results if isinstance(y, Value)]
-        order = topological_order(*outputs)
+        order = topological_order(*[y for y in results if isinstance(y, Value)])
         active = descendants_of(run.variables, order) if run.keeps_graph else set()
-        rows = []
-        for y in results:
-            if observing.active and not run.keeps_graph and isinstance(y, Value):
-                observing.number_read(y, "jacobian()")
-            seeds = [(y, 1.0)] if isinstance(y, Value) else []
-            found: dict[Value, Any] = (
-                differentiable_adjoints(order, seeds, active) if run.keeps_graph else adjoints(order, seeds)
-            )
-            rows.append(run.in_structure([found.get(x, 0.0) for x in run.variables]))
-        return structure.rebuild(rows)
+        return structure.rebuild([run.row(y, order, active) for y in results])
 
     return jacobian_of_f
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from autograd_mini.signatures import N
 
 
@@ -42,12 +40,3 @@ def topological_order(*roots: N) -> list[N]:
                         seen.add(parent)
                         order.append(parent)
     return order
-
-
-def descendants_of(inputs: Iterable[N], order: Iterable[N]) -> set[N]:
-    """The nodes of a topological `order` that depend on any of `inputs`, those included."""
-    found = set(inputs)
-    for node in order:
-        if not found.isdisjoint(node.parents):
-            found.add(node)
-    return found

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import Value, topological_order
-from autograd_mini.graph import descendants_of
+from autograd_mini.adjoints import descendants_of
 from tests.graphs import STEPS, run, variables
 
 

@@ -7,10 +7,11 @@ from math import copysign, isnan
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import NONZERO, div
-from autograd_mini.primitives.primitive import REAL, Primitive, row, selector
+from autograd_mini.primitives.primitive import REAL, Primitive, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 FLAT = "0 everywhere, at jumps too"
@@ -28,6 +29,12 @@ def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> P
         example=example,
         **rest,
     )
+
+
+def selector(forward: Callable[..., Any]) -> Primitive:
+    """Make of `forward` a choice from data alone, whose own derivative is zero."""
+    name = forward.__name__.strip("_")
+    return Primitive(name, forward, lambda out, *args: (0.0,) * len(args), is_selector=True)
 
 
 @selector

@@ -110,9 +110,6 @@ class Primitive:
                 return apply(self, args)
         return self.forward(*(to_float(arg, self.name) for arg in args))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.name, dict(self.options))
-
     def __repr__(self) -> str:
         options = "".join(f", {key}={value!r}" for key, value in self.options.items())
         return f"<primitive {self.name}{options}>"
@@ -148,16 +145,3 @@ def auxiliary_row(name: str, forward: Callable[..., Any], partials: Callable[...
     """Declare a primitive that users do not call by name."""
     TABLE.auxiliary[name] = Primitive(name, forward, partials, **rest)
     return TABLE.auxiliary[name]
-
-
-def selector(forward: Callable[..., Any]) -> Primitive:
-    """Make of `forward` a choice from data alone, whose own derivative is zero."""
-    name = forward.__name__.strip("_")
-    return Primitive(name, forward, lambda out, *args: (0.0,) * len(args), is_selector=True)
-
-
-def _restore(name: str, options: dict[str, Any]) -> Primitive:
-    primitive = TABLE.get(name) or TABLE.auxiliary.get(name)
-    if primitive is None:
-        raise LookupError(f"no primitive named {name!r} is known here; register it before loading what uses it")
-    return primitive.variant(**options) if options else primitive

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from autograd_mini.graph import descendants_of, topological_order
+from autograd_mini.adjoints import descendants_of
+from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.value import Value
 

@@ -45,8 +45,9 @@ def size_of_terms(name, args, indices):
 def largest_factor(name, args, indices):
     """The largest number a rule forms on its way; where it overflows, so may a derivative that is a double."""
     order = len(indices)
-    if name in SMOOTH_BUT_AT_ORIGIN and order > 1:
-        return 1 / oracles.value(oracles.TWINS["norm" if name == "atan2" else name], args) ** order
+    if name in SMOOTH_BUT_AT_ORIGIN:
+        distance = oracles.value(oracles.TWINS["norm" if name == "atan2" else name], args)
+        return max(distance, 1 / distance**order if order > 1 else 0)
     if name in ("div", "ratio") and order > 1:
         return 1 / abs(mpf(args[1])) ** order
     if name in POWERS and 0 in indices:
