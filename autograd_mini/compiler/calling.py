@@ -22,7 +22,7 @@ from autograd_mini.compiler.deriving import Plan, Wanted, run
 from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.planning import Plans
-from autograd_mini.compiler.program import Floats
+from autograd_mini.compiler.program import Floats, is_adjoint
 from autograd_mini.compiler.tracing import Guard, Trace, place
 from autograd_mini.primitives import brief
 
@@ -320,7 +320,7 @@ def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:
     return {
         name: rows[:, column : column + 1] if rows.shape[1] > 1 else rows
         for name, rows in results.items()
-        if name.startswith("adjoint")
+        if is_adjoint(name)
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -104,19 +104,16 @@ class Scalars:
             AssertionError: one is not.
         """
         for number, scalar in enumerate(self.scalars):
-            kind = type(scalar)
-            if kind is Terms:
-                last = max(max(scalar.xs, default=-1), max(scalar.ys, default=-1))  # type: ignore[union-attr]
-            else:
-                last = -1 if kind is Input else max(operands(scalar), default=-1)
-            assert last < number, f"scalar {number} is out of order"
+            assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
         return self
 
 
-def operands(scalar: Scalar) -> Sequence[int]:
+def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars it is made of."""
+    if isinstance(scalar, Input):
+        return ()
     if isinstance(scalar, Terms):
-        return [*scalar.xs, *scalar.ys]
+        return chain(scalar.xs, scalar.ys)
     if isinstance(scalar, Application):
         return scalar.args
     return scalar.vector.args if isinstance(scalar, Component) else ()
@@ -129,15 +126,8 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
         found[number] = 1
     for number in range(len(scalars) - 1, -1, -1):
         if found[number]:
-            scalar = scalars[number]
-            if type(scalar) is Terms:
-                for x in scalar.xs:
-                    found[x] = 1
-                for y in scalar.ys:
-                    found[y] = 1
-            elif type(scalar) is not Input:
-                for operand in operands(scalar):
-                    found[operand] = 1
+            for operand in operands(scalars[number]):
+                found[operand] = 1
     return found
 
 

@@ -74,16 +74,12 @@ class MachineExecutor:
         }
         kernels = [step for step in self.steps if isinstance(step, KernelStep)]
         addresses([DRIVE, *(text for step in kernels for text in step.texts[step.width])], cache=cache)  # all at once
+        self.has_products = any(isinstance(step, ProductStep) for step in self.steps)
         for kernel in kernels:
             kernel.link()
-        self.checking = [
-            (index, step) for index, step in enumerate(self.steps) if isinstance(step, KernelStep) and step.checked
-        ]
-        self.checked = {self.place[pack] for _, step in self.checking for pack in step.checked}
-        self.has_products = any(isinstance(step, ProductStep) for step in self.steps)
-        for step in self.steps:
-            if isinstance(step, KernelStep) and not self.has_products:
-                step.threads = threads
+            kernel.threads = 1 if self.has_products else threads
+        self.checking = [(self.steps.index(kernel), kernel) for kernel in kernels if kernel.checked]
+        self.checked = {self.place[pack] for kernel in kernels for pack in kernel.checked}
         self.phases = phases_of(self) if self.has_products else None
         n_lanes = sum(pack.lanes for pack in self.packs if pack in self.varying)
         self.tile = max(2, CACHE // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS

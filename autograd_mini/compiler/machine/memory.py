@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.compiler.program import Floats
 
@@ -24,11 +26,19 @@ def room(lanes: Sequence[int], n: int) -> list[Floats]:
 
 
 def rows_of(lanes: int, n: int) -> Floats:
-    """Memory for a pack. Its rows begin with a line of the cache, and are an odd number of lines apart: at multiples of
+    """Memory for a pack; of few columns, without gaps."""
+    return numpy.empty((lanes, n)) if n < 64 else lines_of(lanes, n)
+
+
+def lines_of(lanes: int, n: int) -> Floats:
+    """Memory whose rows begin with a line of the cache, and are an odd number of lines apart: at multiples of
     a power of two, the same few lines of the cache would have to hold them all."""
-    if n < 64:
-        return numpy.empty((lanes, n))
     stride = LINE * (-(-n // LINE) | 1)
     flat = numpy.empty(lanes * stride + LINE)
-    first = -(flat.__array_interface__["data"][0] // 8) % LINE
+    first = -(address(flat) // 8) % LINE
     return flat[first : first + lanes * stride].reshape(lanes, stride)[:, :n]
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where its first number lies."""
+    return int(array.__array_interface__["data"][0])

@@ -17,7 +17,7 @@ from autograd_mini.compiler.machine.checking import check
 from autograd_mini.compiler.machine.engine import addresses, drive
 from autograd_mini.compiler.machine.kernels import Kernel, write_kernel
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.memory import rows_of
+from autograd_mini.compiler.machine.memory import address, rows_of
 from autograd_mini.compiler.numpy_executor import Values
 from autograd_mini.compiler.program import Floats, Pack
 
@@ -134,10 +134,10 @@ class KernelStep:
             rows, columns = array.strides
             if (rows % 8 or (n > 1 and columns != 8)) if varies else rows != 8:
                 array = values[number] = numpy.ascontiguousarray(array)
-            address, stride = _place(array, 0)
+            first_lane, stride = _place(array, 0)
             for table in tables:
                 for slot, first in slots:
-                    table.pointers[slot], table.strides[slot] = address + 8 * stride * first, stride
+                    table.pointers[slot], table.strides[slot] = first_lane + 8 * stride * first, stride
         width = self.width if n >= self.width else 1
         whole = n - n % width
         if len(tables) == 1:
@@ -176,4 +176,4 @@ def _workers_of(process: int) -> ThreadPoolExecutor:
 def _place(array: Floats, lane: int) -> tuple[int, int]:
     """The address of a lane, and how many doubles there are from lane to lane."""
     stride = array.strides[0]
-    return array.__array_interface__["data"][0] + lane * stride, stride // 8
+    return address(array) + lane * stride, stride // 8

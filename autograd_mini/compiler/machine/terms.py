@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy
 
 from autograd_mini.compiler.machine.engine import addresses
+from autograd_mini.compiler.machine.memory import address
 from autograd_mini.compiler.numpy_executor import Values
-from autograd_mini.compiler.program import ABSENT, Floats, Index, Pack, Sum, parents
+from autograd_mini.compiler.program import ABSENT, Index, Pack, Sum, parents
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.machine.executor import MachineExecutor
@@ -105,7 +106,7 @@ class TermsStep:
         self.coefficients = numpy.concatenate(coefficients)[order].astype(float)
         self.starts = numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1))
         self.one = numpy.ones(1)
-        self.tables = [_address(table) for table in (self.starts, self.coefficients, self.places)]
+        self.tables = [address(table) for table in (self.starts, self.coefficients, self.places)]
         self.call = _call(addresses([TERMS], cache=executor.cache)[0])
 
     def prepare(self, values: Values, n: int) -> None:
@@ -113,9 +114,9 @@ class TermsStep:
 
     def run(self, values: Values, state: None, n: int) -> None:
         held = [numpy.ascontiguousarray(values[place]) for place in self.sources]
-        arrays = (ctypes.c_void_p * (1 + len(held)))(_address(self.one), *map(_address, held))
+        arrays = (ctypes.c_void_p * (1 + len(held)))(address(self.one), *map(address, held))
         out = values[self.number] = numpy.empty((self.lanes, 1))
-        self.call(_address(out), *self.tables, arrays, self.lanes)
+        self.call(address(out), *self.tables, arrays, self.lanes)
 
 
 def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:
@@ -130,7 +131,3 @@ def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:
 
 def _spread(index: Index, shape: tuple[int, ...]) -> Index:
     return numpy.broadcast_to(index, shape).ravel()
-
-
-def _address(array: Floats | Index) -> int:
-    return int(array.__array_interface__["data"][0])

@@ -12,7 +12,18 @@ from autograd_mini.compiler.notation.formulas import in_order, operation_text, s
 from autograd_mini.compiler.notation.naming import Naming, joined
 from autograd_mini.compiler.notation.plain import Plain, Term
 from autograd_mini.compiler.notation.sums import is_layer, is_matrix_product, sum_text
-from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reference, Sum, Vector, lanes_of, parents
+from autograd_mini.compiler.program import (
+    Apply,
+    Leaf,
+    Pack,
+    Program,
+    Reference,
+    Sum,
+    Vector,
+    is_adjoint,
+    lanes_of,
+    parents,
+)
 from autograd_mini.draw.notation import Text
 from autograd_mini.primitives import Primitive
 
@@ -61,8 +72,8 @@ class Reading:
         self.lines: list[Line] = []
         self._program = program
         self._results = {name: references[0] for name, references in program.results.items() if references}
-        self._forward = _ancestors(ref.pack for name, ref in self._results.items() if not name.startswith("adjoint"))
-        self._finals = {ref.pack for name, ref in self._results.items() if name.startswith("adjoint")} - self._forward
+        self._forward = _ancestors(ref.pack for name, ref in self._results.items() if not is_adjoint(name))
+        self._finals = {ref.pack for name, ref in self._results.items() if is_adjoint(name)} - self._forward
         self._slopes = dict(self._found_slopes())
         place = {pack: number for number, pack in enumerate(program.packs)}
         # Only packs that come later are read like others: sine and cosine are each other's derivative.

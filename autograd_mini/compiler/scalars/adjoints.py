@@ -110,9 +110,7 @@ class Tape:
             active[number] = 1
         is_active = active.__getitem__
         for number, scalar in enumerate(self.scalars):
-            if type(scalar) is Terms:
-                active[number] |= any(map(is_active, scalar.xs)) or any(map(is_active, scalar.ys))
-            elif type(scalar) is not Input and any(map(is_active, operands(scalar))):
+            if any(map(is_active, operands(scalar))):
                 active[number] = 1
         return active
 

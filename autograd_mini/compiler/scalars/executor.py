@@ -12,7 +12,7 @@ import numpy
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import DRIVE, addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.memory import LINE, room
+from autograd_mini.compiler.machine.memory import address, lines_of, room
 from autograd_mini.compiler.machine.running import workers
 from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.numpy_executor import Results, are_finite
@@ -128,7 +128,7 @@ class ScalarExecutor:
         each = [name for name, result in self.results.items() if not result.is_summed]
         found = dict(zip(each, room([len(self.rows[name]) for name in each], n_examples)))
         sums = numpy.zeros((len(self.summed), n_blocks))
-        places = [array.__array_interface__["data"][0] for array in (*batched, *found.values(), sums)]
+        places = [address(array) for array in (*batched, *found.values(), sums)]
         n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
         share = -(-n_blocks // n_threads) * columns
 
@@ -220,16 +220,14 @@ class _Frame:
         n_uniform = executor.n_uniform
         self.uniform = numpy.empty(n_uniform)
         self.uniform[: len(executor.constants)] = executor.constants
-        # Rows begin with a line of the cache, and are an odd number of lines apart: else they would share few of them.
-        stride = columns if columns == 1 else LINE * (-(-columns // LINE) | 1)
-        self.memory = numpy.zeros((executor.chunks.n_rows - n_uniform) * stride + LINE)
+        n_rows = executor.chunks.n_rows - n_uniform
+        self.memory = numpy.empty((n_rows, 1)) if columns == 1 else lines_of(n_rows, columns)
+        self.memory[...] = 0.0
         self.sizes = numpy.array([0, 0, columns])
-        first, start, sizes = (
-            array.__array_interface__["data"][0] for array in (self.uniform, self.memory, self.sizes)
-        )
-        start = -(-start // (8 * LINE)) * 8 * LINE
+        first, start, sizes = map(address, (self.uniform, self.memory, self.sizes))
+        stride = self.memory.strides[0]
         rows = code.rows
-        self.places = numpy.where(rows < n_uniform, first + 8 * rows, start + 8 * stride * (rows - n_uniform))
+        self.places = numpy.where(rows < n_uniform, first + 8 * rows, start + stride * (rows - n_uniform))
         self.places[rows == code.SIZES] = sizes
         moves = rows <= code.MOVES
         self.places[moves] = ctypes.addressof(code.moves) + 8 * (code.MOVES - rows[moves])

@@ -10,7 +10,7 @@ def each_row(first: str, work: str) -> str:
     array, and then to the rows of the block.
 
     Args:
-        first: the register with the place in the array's memory, for row %at, where this block begins.
+        first: gives %stride, the numbers from row to row of the array, and %start, the column where this block begins.
         work: from the blocks %row to %next, given the pointers %array and %numbers to the two and %n columns.
     """
     return f"""
