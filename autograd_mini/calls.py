@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
-from autograd_mini import observing
-from autograd_mini.adjoints import adjoints, differentiable_adjoints
+from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
+from autograd_mini.graph import topological_order
+from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.value import Constant, Value
+from autograd_mini.value import Constant, Value, leaf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
-
-_within_derivative: ContextVar[bool] = ContextVar("autograd_mini_within_derivative", default=False)
 
 
 class Run:
@@ -32,27 +29,27 @@ class Run:
         self.is_single = isinstance(argnums, int) or (argnums is None and len(args) == 1)
         self.variables: list[Value] = []
         self.structures: list[Structure] = []
-        self.keeps_graph = _within_derivative.get()
+        self.call = Differentiation(f)
         inputs = list(args)
         for position in _positions(f, args, argnums):
             leaves, structure = flatten(args[position], f"argument {position} of {name_of(f)}")
-            variables = [self._variable(leaf) for leaf in leaves]
+            variables = [self._variable(each) for each in leaves]
             inputs[position] = structure.rebuild(variables)
             self.variables += variables
             self.structures.append(structure)
-        token = _within_derivative.set(True)
-        try:
+        self.call.variables.update(self.variables)
+        with self.call:
             self.result = f(*inputs, **keywords)
-        finally:
-            _within_derivative.reset(token)
 
-    def _variable(self, leaf: Any) -> Value:
+    def _variable(self, number: Any) -> Value:
         """A Value of its own for each input; one that came as a Value stays connected to it."""
-        if isinstance(leaf, Value) and not isinstance(leaf, Constant):
-            self.keeps_graph = True
-            connected: Value = +leaf
+        if isinstance(number, Value) and not isinstance(number, Constant):
+            connected: Value = +number
             return connected
-        return Value(float(leaf))
+        variable = leaf(number._data if isinstance(number, Value) else float(number), Value)
+        for call in (self.call, *Differentiation.here()):
+            call.own.add(variable)
+        return variable
 
     def number(self) -> Any:
         """The result of f, if it is one number."""
@@ -62,17 +59,25 @@ class Run:
         found = f"{brief(y)} ({type(y).__name__})" + ("" if y is None else "; for several numbers use jacobian")
         raise TypeError(f"a gradient needs one number as the result of {name_of(self.f)}, got {found}")
 
-    def row(self, y: Any, order: list[Value], active: set[Value]) -> Any:
-        """The derivatives of one result of several, whose graph is in `order`, in the structure of the arguments."""
-        if observing.active and not self.keeps_graph and isinstance(y, Value):
-            observing.number_read(y, "jacobian()")
-        seeds = [(y, 1.0)] if isinstance(y, Value) else []
-        found: dict[Value, Any] = (
-            differentiable_adjoints(order, seeds, active) if self.keeps_graph else adjoints(order, seeds)
-        )
-        return self.in_structure([found.get(x, 0.0) for x in self.variables])
+    def rows(self, results: list[Any]) -> list[Any]:
+        """The derivatives of each of `results` in the structure of the arguments.
 
-    def in_structure(self, derivatives: list[Any]) -> Any:
+        They are plain numbers if the results depend on nothing but this call's own variables. Else they are Values,
+        which can be differentiated again towards whatever else the results depend on.
+        """
+        order = topological_order(*[y for y in results if isinstance(y, Value)])
+        self.keeps_graph = any(not node.parents and self.call.is_foreign(node) for node in order)
+        active = descendants_of(self.variables, order) if self.keeps_graph else set()
+        found = []
+        for y in results:
+            seeds = [(y, 1.0)] if isinstance(y, Value) else []
+            derivatives: dict[Value, Any] = (
+                differentiable_adjoints(order, seeds, active) if self.keeps_graph else adjoints(order, seeds)
+            )
+            found.append(self._in_structure([derivatives.get(x, 0.0) for x in self.variables]))
+        return found
+
+    def _in_structure(self, derivatives: list[Any]) -> Any:
         """`derivatives` towards the variables, in the structure of the arguments."""
         if self.keeps_graph:
             derivatives = [as_value(derivative) for derivative in derivatives]

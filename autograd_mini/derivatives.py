@@ -74,10 +74,10 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
     def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
         run = Run(f, args, keywords, argnums)
         y = run.number()
-        if not isinstance(y, Value):
-            return float(y), run.in_structure([0.0] * len(run.variables))
-        found = gradients(y, run.variables, create_graph=run.keeps_graph)
-        return (y if run.keeps_graph else y.data), run.in_structure(found)
+        (found,) = run.rows([y])
+        if isinstance(y, Value):
+            return (y if run.keeps_graph else y._data), found
+        return float(y), found
 
     return value_and_gradient
 
@@ -112,9 +112,7 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None
     def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
         run = Run(f, args, keywords, argnums)
         results, structure = flatten(run.result, f"the result of {name_of(f)}")
-        order = topological_order(*[y for y in results if isinstance(y, Value)])
-        active = descendants_of(run.variables, order) if run.keeps_graph else set()
-        return structure.rebuild([run.row(y, order, active) for y in results])
+        return structure.rebuild(run.rows(results))
 
     return jacobian_of_f
 

@@ -1,30 +1,85 @@
 """Observers of Values: how debugging, pictures and compilation listen in, and answer where eager mode would decide.
 
-Observers live in a ContextVar, so that threads and tasks do not hear each other. `active` lists those of all
-threads: while it is empty, recording a node or reading a number pays for one test only.
+Observers belong to a thread or task: they do not hear what others do. `active` holds those of all threads: while it
+is empty, recording a node or reading a number pays for one test only.
 """
 
 from __future__ import annotations
 
 import sys
 from contextvars import ContextVar
+from functools import partial
 from os.path import dirname
+from weakref import ref
+
+from autograd_mini.graph import topological_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextvars import Token
-    from types import TracebackType
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
     from autograd_mini.value import Value
 
-active: list[Observer] = []
-_observers: ContextVar[tuple[Observer, ...]] = ContextVar("autograd_mini_observers", default=())
+    Entry: TypeAlias = ref[Callable[..., Any]]
+
+active: dict[Entry, Observer] = {}
 _package = dirname(__file__)
 
 
-class Observer:
+class _Exit:
+    """`__exit__` without a line of Python in it, so that no interrupt can keep a scope from ending.
+
+    `with` looks it up before it enters, holds what it gets until the block is left, in whatever way, and lets it go:
+    that is what ends the scope.
+    """
+
+    def __get__(self, scope: Scope | None, kind: type[Scope]) -> Any:
+        if scope is None:
+            return lambda scope, *error: scope.__exit__(*error)  # as ExitStack calls it
+        if scope._kept:
+            return scope._kept.pop()
+        ticket = partial("".format)  # takes what `with` gives it, and says that no error is dealt with
+        scope._ticket = ref(ticket)
+        return ticket
+
+
+class Scope:
+    """What holds within its `with` block, in one thread or task; blocks may end in any order.
+
+    Attributes:
+        opened: those of its kind that are open now, in all threads.
+    """
+
+    opened: ClassVar[dict[Entry, Any]]
+    _entries: ClassVar[ContextVar[tuple[Entry, ...]]]
+    _ticket: Callable[[], Callable[..., Any] | None] = staticmethod(lambda: None)
+    _kept: list[Callable[..., Any]]
+
+    def __new__(cls, *args: Any, **keywords: Any) -> Self:
+        scope = object.__new__(cls)
+        scope._kept = []
+        return scope
+
+    def __enter__(self) -> None:
+        ticket = self._ticket()
+        if ticket is None:  # entered by hand: kept until left by hand
+            ticket = partial("".format)
+            self._kept.append(ticket)
+        self._entries.set((*[entry for entry in self._entries.get() if entry() is not None], ref(ticket)))
+        self.opened[ref(ticket, self.opened.pop)] = self  # last, in one line: an interrupt before it opens nothing
+
+    __exit__ = _Exit()
+
+    @classmethod
+    def here(cls) -> list[Any]:
+        """Those of this thread or task, outermost first."""
+        found = [cls.opened.get(entry) for entry in cls._entries.get() if entry() is not None]
+        return [scope for scope in found if scope is not None]
+
+
+class Observer(Scope):
     """Hears what happens in its thread or task within its `with` block; each method may raise.
 
     Where a method gives something, the first observer to give more than None decides the result; if none does,
@@ -35,17 +90,8 @@ class Observer:
     """
 
     hears_rules = False
-    _tokens: list[Token[tuple[Observer, ...]]]
-
-    def __enter__(self) -> None:
-        self._tokens = [*getattr(self, "_tokens", ()), _observers.set((*_observers.get(), self))]
-        active.append(self)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        active.remove(self)
-        _observers.reset(self._tokens.pop())
+    opened = active
+    _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_observers", default=())
 
     def node_recorded(self, node: Value) -> None:
         """`node` was just computed."""
@@ -64,7 +110,7 @@ class Observer:
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         """A rule of `operation` multiplies an adjoint by a local derivative, and whether the product carries anything
-        depends on data. Gives the product in place of one for this data, or None."""
+        may depend on data. Gives the product in place of one for this data, or None."""
 
     def detached(self, node: Value) -> Any:
         """`node.detach()` is called. Gives its result in place of a constant, or None."""
@@ -79,34 +125,80 @@ class Observer:
         """A number of `node`, or of what it was computed from, is about to change, by `how`, such as "backward()"."""
 
 
-class silence:
-    """A context in which only those observers of this thread or task hear on that hear rules; gives them all."""
+class Differentiation(Scope):
+    """A call of a function that is being differentiated.
 
-    def __enter__(self) -> tuple[Observer, ...]:
-        observers = _observers.get()
-        self._token = _observers.set(tuple(observer for observer in observers if observer.hears_rules))
-        return observers
+    Attributes:
+        function: the function.
+        variables: the Values that stand for the numbers among its arguments.
+        own: all Values made within the call, those included: nothing outside depends on them.
+    """
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _observers.reset(self._token)
+    opened: ClassVar[dict[Entry, Differentiation]] = {}
+    _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_differentiations", default=())
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        self.variables: set[Value] = set()
+        self.own: set[Value] = set()
+
+    def is_foreign(self, leaf: Value) -> bool:
+        """Whether a leaf of the graph is a variable that this call did not make."""
+        return not leaf.is_constant and leaf not in self.own
 
 
-def current_observers() -> tuple[Observer, ...]:
-    """Those of this thread or task."""
-    return _observers.get()
+differentiations = Differentiation.opened
+
+
+def leaf_made(leaf: Value) -> None:
+    """A Value was made from a plain number within the calls that are being differentiated in this thread or task."""
+    for call in Differentiation.here():
+        call.own.add(leaf)
+
+
+def refuse_conversion(node: Value) -> None:
+    """Refuse to make a plain float of what depends on a variable while a derivative is being taken.
+
+    That is a variable of a call being differentiated, in any thread, or, in this thread or task, any Value that was
+    not made within the call.
+
+    Raises:
+        TypeError: with the line and what to use instead.
+    """
+    variables: set[Value] = set().union(*[call.variables for call in list(differentiations.values())])
+    here = Differentiation.here()
+    for each in topological_order(node):
+        if each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here)):
+            from autograd_mini.leaving import refusal
+
+            call = next((call for call in reversed(here)), None) or next(iter(differentiations.values()))
+            raise TypeError(refusal(call.function, "float()", "its derivative would be lost there"))
+
+
+class silence(Observer):
+    """A context in which only those observers of this thread or task hear on that hear rules."""
+
+
+def current_observers() -> list[Observer]:
+    """Those of this thread or task that hear now."""
+    hearing: list[Observer] = []
+    for observer in Observer.here() if active else ():
+        if type(observer) is silence:
+            hearing = [each for each in hearing if each.hears_rules]
+        else:
+            hearing.append(observer)
+    return hearing
 
 
 def notify(node: Value) -> None:
     """Tell the observers of this thread or task that `node` was recorded."""
-    for observer in _observers.get():
+    for observer in current_observers():
         observer.node_recorded(node)
 
 
 def ask(question: str, *args: Any) -> Any:
     """What the first observer of this thread or task that has an answer gives: `question` is a method of theirs."""
-    for observer in _observers.get():
+    for observer in current_observers():
         answer = getattr(observer, question)(*args)
         if answer is not None:
             return answer
@@ -115,13 +207,13 @@ def ask(question: str, *args: Any) -> Any:
 
 def number_read(node: Value, how: str) -> None:
     """Tell the observers of this thread or task."""
-    for observer in _observers.get():
+    for observer in current_observers():
         observer.number_read(node, how)
 
 
 def number_written(node: Value, how: str) -> None:
     """Tell the observers of this thread or task."""
-    for observer in _observers.get():
+    for observer in current_observers():
         observer.number_written(node, how)
 
 

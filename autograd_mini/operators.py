@@ -93,6 +93,8 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Value, *args: Any) -> Any:
         if observing.active:
             observing.number_read(self, name)
+        if convert is float and observing.differentiations:
+            observing.refuse_conversion(self)
         return convert(self._data, *args)
 
     return method

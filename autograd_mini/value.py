@@ -91,6 +91,8 @@ class Value(Operators):
         self.parents = self.local_grads = ()
         self.operation = self.origin = None
         self.label = label
+        if observing.differentiations:
+            observing.leaf_made(self)
 
     @property
     def data(self) -> float:

@@ -12,6 +12,7 @@ from operator import is_
 from typing import Any
 
 from autograd_mini.graph import topological_order
+from autograd_mini.leaving import refusal
 from autograd_mini.observing import Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
@@ -67,7 +68,7 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
         TypeError: it reads the number of a Value, which would be frozen in, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
-    tracer = _Tracer(name)
+    tracer = _Tracer(f, name)
     with tracer:
         try:
             result = f(*nest)
@@ -163,7 +164,8 @@ part_of = lru_cache(maxsize=None)(Part)
 class _Tracer(Observer):
     hears_rules = True
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self.function = function
         self.name = name
         self.guards: list[Guard] = []
         self.recorded: list[Value] = []
@@ -197,8 +199,7 @@ class _Tracer(Observer):
     def number_read(self, node: Value, how: str) -> None:
         if not node.is_constant:
             raise TypeError(
-                f"{self.name} reads the number of a Value by {how} at {place(user_line())}, and the compiled function "
-                "would keep the number of this one run for ever; compute with the Value itself"
+                refusal(self.function, how, "the compiled function would keep the number of this one run for ever")
             )
 
     def number_written(self, node: Value, how: str) -> None:

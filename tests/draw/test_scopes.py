@@ -87,8 +87,8 @@ def test_nothing_leaks_after_exceptions():
     model = Broken()
     with pytest.raises(RuntimeError, match="broken"), record_scopes(model) as scopes:
         model([1.0])
-    assert observing.active == []
-    assert observing.current_observers() == ()
+    assert not observing.active
+    assert observing.current_observers() == []
     before = dict(scopes.paths)
     model.inner([1.0])
     assert scopes.paths == before

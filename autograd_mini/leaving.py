@@ -1,0 +1,114 @@
+"""What is said where the number of a Value would leave the graph, and its derivative with it."""
+
+from __future__ import annotations
+
+import sys
+from os.path import dirname
+
+from autograd_mini.primitives import TABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    from types import FrameType
+    from typing import Any
+
+ARRAYS = {"array", "asarray", "asfarray", "ascontiguousarray", "astype", "full", "fill", "fromiter", "put", "insert"}
+"""Functions and methods that fill float arrays."""
+
+_package = dirname(__file__)
+
+
+def refusal(reader: Any, how: str, consequence: str) -> str:
+    """One sentence: who reads the number of a Value, by `how`, in which line, what would follow, what to do instead.
+
+    Args:
+        reader: the function that is being differentiated or compiled.
+    """
+    frame = _users_frame()
+    name = getattr(reader, "__name__", None) or type(reader).__name__
+    advice = "compute with the Value itself"
+    if how == "float()":
+        operation, call = _expression(frame)
+        if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is one of math's
+            call = name
+        advice = _advice(operation, call)
+    return f"{name} reads the number of a Value by {how} at {_place(frame)}, and {consequence}; {advice}"
+
+
+def _users_frame() -> FrameType:
+    """The innermost caller that is neither of this package nor of an installed library."""
+    import sysconfig
+
+    libraries = {path for key, path in sysconfig.get_paths().items() if key.endswith(("lib", "stdlib"))}
+    frame: FrameType | None = sys._getframe(1)
+    outside = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_package):
+            outside = outside or frame
+            if not file.startswith((*libraries, "<frozen")):
+                return frame
+        frame = frame.f_back
+    assert outside is not None
+    return outside
+
+
+def _place(frame: FrameType) -> str:
+    import linecache
+
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(file, line).strip()
+    return f"{file}, line {line}" + (f": {source}" if source else "")
+
+
+def _expression(frame: FrameType) -> tuple[str, str]:
+    """What a frame is doing: the operation of Python's machine, and the dotted name of the function it calls."""
+    import ast
+    import dis
+    import linecache
+
+    index = frame.f_lasti // 2
+    operation = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    positions = [*frame.f_code.co_positions()][index]
+    first, last, start, end = positions
+    if first is None or last is None or start is None or end is None:
+        return operation, ""
+    lines = [linecache.getline(frame.f_code.co_filename, number).encode() for number in range(first, last + 1)]
+    if not lines or not lines[-1]:
+        return operation, ""
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][start:]
+    try:
+        tree = ast.parse(b"".join(lines).decode(errors="replace").strip(), mode="eval").body
+    except SyntaxError:
+        return operation, ""
+    return operation, _dotted(tree.func) if isinstance(tree, ast.Call) else ""
+
+
+def _dotted(function: ast.expr) -> str:
+    """`math.exp` of the expression that names it; of what is computed only the method, such as `.astype`."""
+    import ast
+
+    if isinstance(function, ast.Attribute):
+        owner = _dotted(function.value)
+        return f"{owner}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _advice(operation: str, call: str) -> str:
+    short = call.rpartition(".")[2]
+    on_purpose = "(x.data and x.detach() are the ways out where no derivative is wanted)"
+    if operation == "STORE_SUBSCR" or short in ARRAYS:
+        return f"a float array keeps plain numbers: use a list, or an array with dtype=object {on_purpose}"
+    if short in TABLE:
+        return f"use autograd_mini.{short} in place of {call} {on_purpose}"
+    if short in ("", "float"):
+        return (
+            "compute with the Value itself and the functions of autograd_mini, keep Values in lists or arrays with "
+            f"dtype=object {on_purpose}"
+        )
+    return (
+        f"{call} takes plain numbers only: write it with the functions of autograd_mini, solve equations by "
+        f"autograd_mini.root, or give it a rule of its own by autograd_mini.register_primitive {on_purpose}"
+    )
