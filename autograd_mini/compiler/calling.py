@@ -14,6 +14,7 @@ from autograd_mini.compiler.binding import (
     bind,
     combined,
     fill,
+    in_order,
     nest_of_arrays,
     nest_of_nests,
     outline,
@@ -274,6 +275,7 @@ class Call:
             )
         names = [f"the vector for {self.names[position]}" for position in self.chosen]
         batched = [any(slot.batched for slot in bound.slots if slot.argument == position) for position in self.chosen]
+        parts = tuple(in_order(bound.templates[position], part) for position, part in zip(self.chosen, parts))
         given = bind(parts, names, batched, self.name)
         expected = tuple(outline(bound.templates[position]) for position in self.chosen)
         found = tuple(outline(template) for template in given.templates)
