@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
@@ -163,14 +163,26 @@ class Call:
             plan, _ = self.run("value", (), scalar)
         return plan
 
-    def short(self, plan: Plan, names: Sequence[str]) -> Short | None:
-        """The way past all this for plain floats, if there is one."""
+    def short(self, plan: Plan) -> Short | None:
+        """The way past all this for plain floats to the value and the gradient just found, if there is one."""
+        if plan.short is None:
+            plan.short = self._short(plan)
+        return plan.short or None
+
+    def _short(self, plan: Plan) -> Short | Literal[False]:
         if self.bound.n_examples is not None or plan.trace.guards or plan.trace.parameters:
-            return None
+            return False
         if any(template[0] != "number" for template in self.bound.templates):
-            return None
+            return False
         inputs = [plan.leaf(number) for number in range(len(self.bound.slots))]
-        return direct(plan.executor(*self.ran[1:]), inputs, names, self.is_single)
+        _, kind, wanted = self.ran
+        names = ["value", *(f"adjoint {number}" for number in wanted)]
+        short = direct(plan.executor(kind, wanted), inputs, names, self.is_single)
+        captured = self.plans.captured
+        if short is None or not captured.is_watching:
+            return short or False
+        state = captured.state()
+        return lambda args: short(args) if captured.state() == state else None
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)

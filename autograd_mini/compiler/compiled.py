@@ -55,7 +55,7 @@ class Compiled:
         """
         call = self._call(args, keywords, parameters)
         plan, results = call.run("value", ())
-        self._latest = call.ran
+        self._ran(call)
         return _value(call, plan, results)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -71,9 +71,8 @@ class Compiled:
         call = self._call(args, keywords)
         wanted = call.wanted()
         plan, results = call.run("gradient", wanted, scalar=True)
-        self._latest = call.ran
-        if self._short is None:
-            self._short = call.short(plan, ["value", *(f"adjoint {number}" for number in wanted)])
+        self._ran(call)
+        self._short = call.short(plan)
         return _value(call, plan, results), call.in_structure(plan, results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
@@ -125,7 +124,7 @@ class Compiled:
         """
         call = self._call(args, keywords)
         result = call.jacobian()
-        self._latest = call.ran
+        self._ran(call)
         return result
 
     def hessian(self, *args: Any, **keywords: Any) -> Any:
@@ -141,7 +140,7 @@ class Compiled:
         """
         call = self._call(args, keywords)
         result = call.hessian()
-        self._latest = call.ran
+        self._ran(call)
         return result
 
     def hvp(self, *args: Any, **keywords: Any) -> Any:
@@ -161,7 +160,7 @@ class Compiled:
             )
         call = self._call(args[:-1], keywords)
         result = call.product(args[-1])
-        self._latest = call.ran
+        self._ran(call)
         return result
 
     @property
@@ -182,7 +181,7 @@ class Compiled:
         """The value, its derivatives towards the parameters, and these."""
         call = self._call(args, keywords, parameters)
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
-        self._latest = call.ran
+        self._ran(call)
         found = plan.trace.parameters
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
         return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
@@ -191,6 +190,11 @@ class Compiled:
         if parameters is not None and "parameters" in self._names:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         return Call(self._plans, self._names, self._options, args, keywords, parameters)
+
+    def _ran(self, call: Call) -> None:
+        """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
+        self._short = None
+        self._latest = call.ran
 
     def _latest_run(self) -> tuple[Plan, str, Wanted]:
         if self._latest is None:
@@ -265,8 +269,10 @@ def compile(
         function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
             with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
             Texts and None among its arguments stay what they are, and it is compiled anew for each.
-            Values that it uses without being given them are parameters, read anew at each call. Plain numbers and
-            arrays from outside are kept as they are at the first call: make them arguments, or Values.
+            Values that it uses without being given them are parameters, read anew at each call. Where plain numbers,
+            texts, lists, dicts or arrays change that it reads from closures, defaults, globals or attributes, it is
+            compiled anew: numbers that change often are better arguments, or Values. Functions and objects that it
+            uses are taken to stay the same ones, and so are arrays of more than 2²⁰ numbers.
         wrt: the arguments to differentiate towards, by position or name; all of them by default.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
+from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
@@ -29,6 +31,9 @@ class Plan:
         slots: what the arrays among the arguments are.
         reduces: whether the results are summed over the batch.
         target: what runs the programs.
+
+    Attributes:
+        short: the way past all this for plain floats; False if there is none, None if that is not known yet.
     """
 
     def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool, target: Target) -> None:
@@ -38,6 +43,7 @@ class Plan:
         self.reduces = reduces
         self.has_batch = any(slot.batched for slot in slots)
         self.per_example = self.has_batch and not reduces
+        self.short: Short | Literal[False] | None = None
         self._lock = threading.RLock()
         self._programs: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}

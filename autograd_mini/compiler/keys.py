@@ -4,6 +4,7 @@ text) need not compute the same."""
 from __future__ import annotations
 
 from collections.abc import Hashable
+from hashlib import blake2b
 from types import FunctionType
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy
 
 DEEPEST = 16
 """What is nested deeper is compared by identity."""
+
+LARGEST = 2**20
+"""Arrays of more numbers are compared by identity."""
 
 
 class Exact:
@@ -67,10 +71,10 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         return kind, repr(thing)
     if depth >= DEEPEST:
         return Itself(thing)
-    if isinstance(thing, numpy.ndarray):
+    if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST:
         if thing.dtype.hasobject:
             return kind, thing.shape, token(thing.ravel().tolist(), depth + 1)
-        return kind, thing.dtype.str, thing.shape, thing.tobytes()
+        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest()
     if isinstance(thing, dict):
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)
@@ -83,9 +87,10 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         cells = tuple([Itself(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
         defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
         return thing.__code__, Itself(thing.__globals__), defaults, cells
-    if kind.__eq__ is not object.__eq__ and kind.__repr__ is not object.__repr__ and kind.__hash__ is not None:
-        return kind, thing, repr(thing)
-    return Itself(thing)
+    own: dict[str, Any] = {name: getattr(kind, name) for name in ("__eq__", "__repr__", "__hash__")}
+    if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
+        return Itself(thing)
+    return kind, thing, repr(thing)
 
 
 def _attributes(thing: Any, depth: int) -> Hashable:

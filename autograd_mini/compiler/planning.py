@@ -1,4 +1,5 @@
-"""Which plan serves a call: traces are kept by the layout of the arguments, and by the branches taken."""
+"""Which plan serves a call: traces are kept by the layout of the arguments, by what the function reads from outside
+them, and by the branches taken."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.binding import Bound, nest_of_values
+from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.tracing import Trace, difference, trace, without_collector
@@ -18,7 +20,7 @@ from autograd_mini.observing import user_line
 from autograd_mini.value import Value, leaf
 
 MOST_LAYOUTS = 64
-"""So many layouts of arguments are kept; with more, the one not used for longest goes."""
+"""So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted."""
 
 
 class Plans:
@@ -30,25 +32,37 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self.captured = Captured(function)
         self._lock = threading.RLock()
         self._warned = False
 
     def __call__(self, bound: Bound, tried: Collection[Plan]) -> Plan:
         """A plan for these arguments that was not tried yet, the latest first; a new one where there are no more."""
         with self._lock:
-            plans = self._by_layout.get(bound.key)
-            if plans is None:
-                if len(self._by_layout) >= MOST_LAYOUTS:
-                    self._warn()
-                    self._by_layout.popitem(last=False)
-                plans = self._by_layout[bound.key] = []
-            self._by_layout.move_to_end(bound.key)
-            for plan in plans:
-                if plan not in tried:
-                    return plan
-            with without_collector():
-                plans.insert(0, self._new(bound))
-            return plans[0]
+            plan = self._known(bound, tried)
+            if plan is None and self.captured.look():
+                plan = self._known(bound, tried)
+            if plan is None:
+                state = self.captured.state()
+                with without_collector():
+                    plan = self._new(bound)
+                self._keep(plan, (bound.key, state))
+                self.captured.exempt_changed(state)
+            return plan
+
+    def _known(self, bound: Bound, tried: Collection[Plan]) -> Plan | None:
+        """The latest plan for such arguments that was not tried yet."""
+        key = bound.key, self.captured.state()
+        plans = self._by_layout.get(key, [])
+        if plans:
+            self._by_layout.move_to_end(key)
+        return next((plan for plan in plans if plan not in tried), None)
+
+    def _keep(self, plan: Plan, key: Any) -> None:
+        if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
+            self._warn()
+            self._by_layout.popitem(last=False)
+        self._by_layout.setdefault(key, []).insert(0, plan)
 
     def _new(self, bound: Bound) -> Plan:
         """A plan from a trace at the first example.
@@ -93,8 +107,9 @@ class Plans:
         if not self._warned:
             self._warned = True
             warnings.warn_explicit(
-                f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, and is compiled "
-                "anew for each; pad them to a few shapes, or pass arrays with batch=…",
+                f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, or with as many "
+                "different numbers outside them, and is compiled anew for each; pad the arguments to a few shapes, "
+                "pass arrays with batch=…, and make numbers that change arguments or Values",
                 RuntimeWarning,
                 *user_line(),
             )

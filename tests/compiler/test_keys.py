@@ -14,7 +14,7 @@ from autograd_mini import compile, hvp
 from autograd_mini.compiler.keys import Exact, token
 
 
-class Colour(str, enum.Enum):
+class Colour(enum.StrEnum):
     RED = "red"
 
 
