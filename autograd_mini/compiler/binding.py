@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy
 
 from autograd_mini.compiler.keys import Exact
-from autograd_mini.compiler.program import Floats
+from autograd_mini.compiler.program import Floats, Index
 from autograd_mini.primitives import brief, is_real, to_float
 from autograd_mini.structures import NUMBER, Structure
 from autograd_mini.value import Value
@@ -61,13 +61,20 @@ class Bound:
     def key(self) -> Any:
         return self.templates, self.slots
 
-    def example(self, place: float) -> list[Floats]:
-        """The numbers of one example, `place` in [0, 1) of the way through the batch; ones if there is none."""
-        chosen = []
-        for slot, array in zip(self.slots, self.arrays):
-            column = int(place * array.shape[1])
-            chosen.append(array[:, column] if array.shape[1] else numpy.ones(slot.lanes))
-        return chosen
+    def example(self, row: int) -> list[Floats]:
+        """The numbers of one example; ones if there is none."""
+        columns = [row if slot.batched else 0 for slot in self.slots]
+        return [
+            array[:, column] if array.shape[1] else numpy.ones(len(array))
+            for array, column in zip(self.arrays, columns)
+        ]
+
+    def part(self, rows: Index) -> Bound:
+        """The same with some of the examples."""
+        arrays = [
+            numpy.take(array, rows, axis=1) if slot.batched else array for slot, array in zip(self.slots, self.arrays)
+        ]
+        return replace(self, arrays=arrays, n_examples=len(rows))
 
 
 def bind(args: Sequence[Any], names: Sequence[str], batched: Sequence[bool], taker: str) -> Bound:

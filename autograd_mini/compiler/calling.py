@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import is_
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy
 
 from autograd_mini.compiler.binding import (
+    Bound,
     bind,
     combined,
     fill,
@@ -23,12 +26,11 @@ from autograd_mini.compiler.deriving import Plan, Wanted, run
 from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.planning import Plans
-from autograd_mini.compiler.program import Floats, is_adjoint
-from autograd_mini.compiler.tracing import Guard, Trace, place
+from autograd_mini.compiler.program import Floats, Index, is_adjoint
+from autograd_mini.compiler.splitting import Outcomes, Part, split
+from autograd_mini.compiler.tracing import Trace, place
 from autograd_mini.primitives import brief
-
-MOST_PATHS = 64
-"""So many ways through the branches of a function are kept for one layout of its arguments."""
+from autograd_mini.value import Value
 
 Chosen = bool | int | str | Collection[int | str] | None
 
@@ -66,6 +68,25 @@ def _names_arguments(chosen: Any) -> bool:
     if isinstance(chosen, (list, tuple, set, frozenset)):
         return all(isinstance(each, (int, str)) and not isinstance(each, bool) for each in chosen)
     return isinstance(chosen, (int, str)) and not isinstance(chosen, bool)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a call ran: programs of a kind, each for a part of the examples.
+
+    Attributes:
+        parameters: those of all parts.
+    """
+
+    parts: Sequence[Part]
+    kind: str
+    wanted: Wanted
+    parameters: list[Value]
+
+    @property
+    def largest(self) -> Plan:
+        """The plan of most examples."""
+        return max(self.parts, key=lambda part: len(part.rows)).plan
 
 
 class Call:
@@ -115,53 +136,202 @@ class Call:
         return tuple(number for position in self.chosen for number, slot in slots if slot.argument == position)
 
     def run(self, kind: str, wanted: Wanted, scalar: bool = False) -> tuple[Plan, dict[str, Floats]]:
-        """The results of the plan whose guards hold, made if there is none."""
-        tried: list[Plan] = []
-        while len(tried) <= MOST_PATHS:
-            plan = self.plans(self.bound, tried)
+        """The results of the plans that serve the examples, joined; and one of the plans."""
+        known = self.plans.known(self.bound)
+        if not self._has_several:
+            return self._at_one_point(known, kind, wanted, scalar)
+        first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
+        given: dict[Plan, dict[str, Floats]] = {}
+        if first.share >= (1.0 if self.plans.reduces else 0.5) and (not scalar or _is_one_number(first.trace)):
+            given[first] = self._run_plan(first, kind, wanted, self.bound)
+        parts = self._parts(known, first, self._outcomes(first, given[first]) if given else None)
+        self._require(parts, scalar)
+        self._note(parts, kind, wanted)
+        return parts[0].plan, self._run_parts(parts, kind, wanted, given=given)
+
+    @property
+    def _has_several(self) -> bool:
+        """Whether there are several examples."""
+        return self.bound.n_examples is not None and self.bound.n_examples > 1
+
+    def _at_one_point(
+        self, known: Sequence[Plan], kind: str, wanted: Wanted, scalar: bool
+    ) -> tuple[Plan, dict[str, Floats]]:
+        """The results of the plan that holds there; of the trace made there, if there is none."""
+        for plan in known:
             is_ready = not scalar or _is_one_number(plan.trace)
-            results = self.run_plan(plan, kind, wanted) if is_ready else self.run_plan(plan, "value", ())
-            failed = self._failed(plan, results)
-            if failed is None and is_ready:
-                return plan, results
-            if failed is None:
+            results = self._run_plan(plan, kind if is_ready else "guards", wanted if is_ready else (), self.bound)
+            if _holds(plan, results):
+                break
+        else:
+            plan = self._traced(0, known)
+            results = {}
+        parts = [Part(plan, numpy.arange(1))]
+        self._require(parts, scalar)
+        if not results:
+            results = self._run_plan(plan, kind, wanted, self.bound)
+            if self.parameters is not None and not _holds(plan, results):
+                raise self._other_way(plan)
+        self._note(parts, kind, wanted)
+        return plan, results
+
+    def _parts(self, known: Sequence[Plan], first: Plan, outcomes: Outcomes | None) -> list[Part]:
+        """Which plan serves which examples, if there are several.
+
+        Args:
+            outcomes: what the first plan decides for all of them, if that is known.
+        """
+        n = self.bound.n_examples or 0
+        if not first.trace.guards or (outcomes is not None and bool(numpy.equal(outcomes.T, first.trace.path).all())):
+            first.share = 1.0
+            return [Part(first, numpy.arange(n))]
+
+        def decide(plan: Plan, rows: Index) -> Outcomes:
+            if plan is first and outcomes is not None:
+                return outcomes[:, rows]
+            bound = self.bound if len(rows) == n else self.bound.part(rows)
+            return self._outcomes(plan, self._run_plan(plan, "guards", (), bound), len(rows))
+
+        plans = known or [first]
+        parts = split(n, plans, decide, lambda row: self._traced(row, plans), first if outcomes is not None else None)
+        for plan in plans:
+            plan.share = 0.0
+        for plan, rows in parts:
+            plan.share = len(rows) / n
+        return parts
+
+    def _outcomes(self, plan: Plan, results: dict[str, Floats], n: int | None = None) -> Outcomes:
+        """What a plan decides for n examples; for all of the batch, if n is None."""
+        n = self.bound.n_examples or 0 if n is None else n
+        return numpy.broadcast_to(results["guards"] != 0.0 if plan.trace.guards else False, (len(plan.trace.guards), n))
+
+    def _serving(self, scalar: bool = False) -> list[Part]:
+        """Which plan serves which examples."""
+        known = self.plans.known(self.bound)
+        if self._has_several:
+            first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
+            parts = self._parts(known, first, None)
+        else:
+            plan = next((plan for plan in known if self._is_serving(plan)), None)
+            parts = [Part(self._traced(0, known) if plan is None else plan, numpy.arange(1))]
+        self._require(parts, scalar)
+        return parts
+
+    def _is_serving(self, plan: Plan) -> bool:
+        return not plan.trace.guards or _holds(plan, self._run_plan(plan, "guards", (), self.bound))
+
+    def _traced(self, row: int, known: Sequence[Plan]) -> Plan:
+        """The plan of the path that the function takes at an example."""
+        if self.parameters is not None and known:
+            raise self._other_way(known[0])
+        return self.plans.traced(self.bound, row)
+
+    def _other_way(self, plan: Plan) -> ValueError:
+        return ValueError(
+            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another way with the "
+            "numbers given in parameters=…; write them into the Values and call it without"
+        )
+
+    def _require(self, parts: Sequence[Part], scalar: bool) -> None:
+        """Require results of one structure; if `scalar`, one number.
+
+        Raises:
+            TypeError: there are several numbers.
+            ValueError: the structures differ within the batch.
+        """
+        first = parts[0].plan.trace.structure
+        for plan, rows in parts:
+            if scalar and not _is_one_number(plan.trace):
                 raise TypeError(
                     f"a gradient needs one number as the result of {self.name}, got {plan.trace.structure!r}; for "
                     "several numbers use jacobian"
                 )
-            if self.parameters is not None:
+            if plan.trace.structure != first:
                 raise ValueError(
-                    f"{self.name} branches on numbers at {place(failed.line)}, and takes another way with the numbers "
-                    "given in parameters=…; write them into the Values and call it without"
+                    f"{self.name} gives {first!r} for example 0 of the batch and {plan.trace.structure!r} for example "
+                    f"{rows[0]}; results of one batch need one structure"
                 )
-            tried.append(plan)
-        assert failed is not None
-        raise ValueError(
-            f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
-            f"{place(failed.line)}; use where() or maximum() in place of branches on numbers"
-        )
+            if self.parameters is not None and not _same(plan.trace.parameters, parts[0].plan.trace.parameters):
+                raise self._other_way(plan)
 
-    def run_plan(
-        self, plan: Plan, kind: str, wanted: Wanted, seeds: Sequence[Floats] = (), n: int | None = None
+    def _note(self, parts: Sequence[Part], kind: str, wanted: Wanted) -> None:
+        """Keep what ran."""
+        parameters = dict.fromkeys(parameter for plan, _ in parts for parameter in plan.trace.parameters)
+        self.ran = Ran(parts, kind, wanted, list(parameters))
+
+    def _run_parts(
+        self,
+        parts: Sequence[Part],
+        kind: str,
+        wanted: Wanted,
+        seeds: Sequence[Floats] = (),
+        given: Mapping[Plan, dict[str, Floats]] = MappingProxyType({}),
     ) -> dict[str, Floats]:
-        """The results of one plan, whether its guards hold or not."""
-        bound = self.bound
+        """The results of all parts, joined.
+
+        Args:
+            given: results of plans for the whole batch, if there are.
+        """
+        n = self.bound.n_examples
+        if len(parts) == 1 and parts[0].plan in given:
+            return given[parts[0].plan]
+        if len(parts) == 1:
+            return self._run_plan(parts[0].plan, kind, wanted, self.bound, seeds)
+        found = []
+        for plan, rows in parts:
+            if plan in given and plan.per_example:
+                results = {name: each[:, rows] if each.shape[1] == n else each for name, each in given[plan].items()}
+            else:
+                chosen = [seed[:, rows] if seed.shape[1] == n else seed for seed in seeds]
+                results = self._run_plan(plan, kind, wanted, self.bound.part(rows), chosen)
+            found.append(results)
+        return self._joined(parts, found)
+
+    def _joined(self, parts: Sequence[Part], found: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
+        """The results of the whole batch: those of each example in its place, the sums added up."""
+        slots, n = self.bound.slots, self.bound.n_examples or 0
+        number_of = {parameter: number for number, parameter in enumerate(self.ran.parameters)}
+        joined: dict[str, Floats] = {}
+        for name in dict.fromkeys(name for results in found for name in results if name != "guards"):
+            slot = int(name.split()[1]) if is_adjoint(name) else None
+            is_each = parts[0].plan.per_example or (slot is not None and slot >= 0 and slots[slot].batched)
+            total: Floats | None = None
+            for (plan, rows), results in zip(parts, found):
+                each = results.get(name)
+                if each is None:
+                    continue
+                if slot == -1:
+                    spread = numpy.zeros((len(number_of), each.shape[1]))
+                    spread[[number_of[parameter] for parameter in plan.trace.parameters]] = each
+                    each = spread
+                if total is None:
+                    total = numpy.zeros((len(each), n if is_each else 1))
+                if is_each:
+                    total[:, rows] = each
+                else:
+                    total += each
+            if total is not None:
+                joined[name] = total
+        return joined
+
+    def _run_plan(
+        self,
+        plan: Plan,
+        kind: str,
+        wanted: Wanted,
+        bound: Bound,
+        seeds: Sequence[Floats] = (),
+        n: int | None = None,
+    ) -> dict[str, Floats]:
+        """The results of one plan for some arguments, whether its guards hold or not."""
         n = n if n is not None else 1 if bound.n_examples is None else bound.n_examples
         leaves = dict(zip(plan.inputs, [*bound.arrays, self._parameters(plan)]))
-        self.ran = plan, kind, wanted
         try:
             return run(plan, kind, wanted, leaves, seeds, n)
         except MemoryError:
             raise MemoryError(
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
             ) from None
-
-    def fitting(self, scalar: bool = False) -> Plan:
-        """The plan whose guards hold, made if there is none."""
-        plan = self.plans(self.bound, ())
-        if plan.trace.guards or (scalar and not _is_one_number(plan.trace)):
-            plan, _ = self.run("value", (), scalar)
-        return plan
 
     def short(self, plan: Plan) -> Short | None:
         """The way past all this for plain floats to the value and the gradient just found, if there is one."""
@@ -175,7 +345,7 @@ class Call:
         if any(template[0] != "number" for template in self.bound.templates):
             return False
         inputs = [plan.leaf(number) for number in range(len(self.bound.slots))]
-        _, kind, wanted = self.ran
+        kind, wanted = self.ran.kind, self.ran.wanted
         names = ["value", *(f"adjoint {number}" for number in wanted)]
         short = direct(plan.executor(kind, wanted), inputs, names, self.is_single)
         captured = self.plans.captured
@@ -192,21 +362,6 @@ class Call:
         if given.shape != (count,):
             raise ValueError(f"{self.name} has {count} parameters, got an array of shape {given.shape} for them")
         return given[:, None]
-
-    def _failed(self, plan: Plan, results: dict[str, Floats]) -> Guard | None:
-        """The first guard that does not hold for this call."""
-        if "guards" not in results or not results["guards"].shape[1]:
-            return None
-        for guard, row in zip(plan.trace.guards, results["guards"]):
-            holds = (row != 0.0) == guard.outcome
-            if not holds.all():
-                if holds.any():
-                    raise ValueError(
-                        f"a branch of {self.name} differs within the batch, at {place(guard.line)}; use where() or "
-                        "maximum() in place of the branch, or call it without a batch"
-                    )
-                return guard
-        return None
 
     def scaled(self, rows: Floats) -> Floats:
         """A result: of the mean over the batch, not the sum; of what is the same for all examples, one each."""
@@ -236,9 +391,10 @@ class Call:
     def jacobian(self) -> Any:
         """For each number of the result its gradient."""
         wanted = self.wanted()
-        plan = self.fitting()
+        parts = self._serving()
+        plan = parts[0].plan
         m = len(plan.trace.outputs)
-        gradients = self._for_each(plan, "jacobian", wanted, [numpy.eye(m)], m)
+        gradients = self._for_each(parts, "jacobian", wanted, [numpy.eye(m)], m)
         return nest_of_nests(plan.trace.structure, gradients, self.bound.n_examples is not None and plan.per_example)
 
     def hessian(self) -> Any:
@@ -254,9 +410,9 @@ class Call:
         starts = dict(zip(wanted, numpy.cumsum([0, *(slot.lanes for slot in slots)]).tolist()))
         unit = numpy.eye(size)
         directions = [unit[starts[number] :][: bound.slots[number].lanes] for number in wanted]
-        plan = self.fitting(scalar=True)
-        columns = self._for_each(plan, "product", wanted, directions, size)
-        has_batch = bound.n_examples is not None and plan.per_example
+        parts = self._serving(scalar=True)
+        columns = self._for_each(parts, "product", wanted, directions, size)
+        has_batch = bound.n_examples is not None and parts[0].plan.per_example
         nests = [
             fill(
                 bound.templates[position],
@@ -267,13 +423,17 @@ class Call:
         ]
         return nests[0] if self.is_single else tuple(nests)
 
-    def _for_each(self, plan: Plan, kind: str, wanted: Wanted, seeds: Sequence[Floats], count: int) -> list[Any]:
+    def _for_each(
+        self, parts: Sequence[Part], kind: str, wanted: Wanted, seeds: Sequence[Floats], count: int
+    ) -> list[Any]:
         """The nests of derivatives for each column of the seeds: without a batch, they are the batch."""
+        self._note(parts, kind, wanted)
+        plan = parts[0].plan
         if self.bound.n_examples is None:
-            results = self.run_plan(plan, kind, wanted, seeds, n=count)
+            results = self._run_plan(plan, kind, wanted, self.bound, seeds, n=count)
             return [self.in_structure(plan, _column(results, column)) for column in range(count)]
         columns = [[seed[:, column : column + 1] for seed in seeds] for column in range(count)]
-        return [self.in_structure(plan, self.run_plan(plan, kind, wanted, column)) for column in columns]
+        return [self.in_structure(plan, self._run_parts(parts, kind, wanted, column)) for column in columns]
 
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
@@ -301,8 +461,9 @@ class Call:
                 f"hvp's vector for {self.name} has {given.n_examples} examples along its first axis, but its arguments "
                 f"have {bound.n_examples}"
             )
-        plan = self.fitting(scalar=True)
-        return self.in_structure(plan, self.run_plan(plan, "product", wanted, given.arrays))
+        parts = self._serving(scalar=True)
+        self._note(parts, "product", wanted)
+        return self.in_structure(parts[0].plan, self._run_parts(parts, "product", wanted, given.arrays))
 
 
 @lru_cache
@@ -336,6 +497,16 @@ def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:
         for name, rows in results.items()
         if is_adjoint(name)
     }
+
+
+def _holds(plan: Plan, results: dict[str, Floats]) -> bool:
+    """Whether all of a plan's decisions come out as they did in its trace."""
+    return not plan.trace.guards or bool(numpy.equal((results["guards"] != 0.0).T, plan.trace.path).all())
+
+
+def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
+    """Whether they are the same Values."""
+    return len(ones) == len(others) and all(map(is_, ones, others))
 
 
 def _is_one_number(traced: Trace) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy
 
 from autograd_mini.compiler.binding import nest_of_results
-from autograd_mini.compiler.calling import Call, Chosen, Options
+from autograd_mini.compiler.calling import Call, Chosen, Options, Ran
 from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Target
@@ -43,7 +43,7 @@ class Compiled:
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names, self._fewest = _argument_names(function)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
-        self._latest: tuple[Plan, str, Wanted] | None = None
+        self._latest: Ran | None = None
         self._short: Short | None = None
         update_wrapper(self, function, updated=())
 
@@ -167,13 +167,13 @@ class Compiled:
     def parameters(self) -> list[Value]:
         """The Values that the function uses without being given them, always in the same order; known once it was
         called."""
-        return list(self._latest_run()[0].trace.parameters)
+        return list(self._latest_run().parameters)
 
     @property
     def program(self) -> Program:
         """What the last call ran, to be printed or drawn."""
-        plan, kind, wanted = self._latest_run()
-        return plan.program(kind, wanted)
+        ran = self._latest_run()
+        return ran.largest.program(ran.kind, ran.wanted)
 
     def _value_and_slopes(
         self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
@@ -182,7 +182,7 @@ class Compiled:
         call = self._call(args, keywords, parameters)
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
         self._ran(call)
-        found = plan.trace.parameters
+        found = call.ran.parameters
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
         return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
@@ -196,7 +196,7 @@ class Compiled:
         self._short = None
         self._latest = call.ran
 
-    def _latest_run(self) -> tuple[Plan, str, Wanted]:
+    def _latest_run(self) -> Ran:
         if self._latest is None:
             raise ValueError(
                 f"{self._name} was not called yet, and its program depends on its arguments; call it first"
@@ -263,7 +263,8 @@ def compile(
     """Compile scalar Python code into a function of arrays, with its derivatives.
 
     At the first call the function runs once on Values; the graph it records is rearranged into a short program of
-    array operations and matrix products, which is what runs from then on.
+    array operations and matrix products, which is what runs from then on. Where it branches on numbers there is one
+    program for each path; the examples of a batch are split by the path that each takes.
 
     Args:
         function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
@@ -296,8 +297,8 @@ def compile(
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
-            branch on numbers differs within a batch, batches are of unequal length, or the function computes
-            something else when it is run twice, as with random numbers.
+            function takes more than 64 paths through its branches, batches are of unequal length, or the function
+            computes something else when it is run twice, as with random numbers.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")

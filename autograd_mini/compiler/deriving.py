@@ -33,6 +33,7 @@ class Plan:
         target: what runs the programs.
 
     Attributes:
+        share: how much of the last batch that it was tried on first it served.
         short: the way past all this for plain floats; False if there is none, None if that is not known yet.
     """
 
@@ -43,6 +44,7 @@ class Plan:
         self.reduces = reduces
         self.has_batch = any(slot.batched for slot in slots)
         self.per_example = self.has_batch and not reduces
+        self.share = 1.0
         self.short: Short | Literal[False] | None = None
         self._lock = threading.RLock()
         self._programs: dict[object, Program] = {}
@@ -82,7 +84,7 @@ class Plan:
         return lanes_of(total)
 
     def program(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Program:
-        """The program of that kind: "value", "gradient", "jacobian" or "product".
+        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product".
 
         If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
         """
@@ -130,11 +132,11 @@ class Plan:
         return self.inputs[slot]
 
     def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
-        results: dict[str, list[Reference]] = {"value": [self.outputs]}
+        results: dict[str, list[Reference]] = {} if kind == "guards" else {"value": [self.outputs]}
         if self.packed.guards:
             guards = self.builder.gathered([[guard] for guard in self.packed.guards])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
-        if kind != "value":
+        if kind not in ("guards", "value"):
             adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted], careful)
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:

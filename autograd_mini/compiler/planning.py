@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -15,12 +15,15 @@ from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.tracing import Trace, difference, trace, without_collector
+from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
 from autograd_mini.value import Value, leaf
 
 MOST_LAYOUTS = 64
 """So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted."""
+
+MOST_PATHS = 64
+"""So many ways through the branches of a function are kept for one layout of its arguments."""
 
 
 class Plans:
@@ -36,27 +39,42 @@ class Plans:
         self._lock = threading.RLock()
         self._warned = False
 
-    def __call__(self, bound: Bound, tried: Collection[Plan]) -> Plan:
-        """A plan for these arguments that was not tried yet, the latest first; a new one where there are no more."""
+    def known(self, bound: Bound) -> list[Plan]:
+        """The plans for such arguments, the latest first."""
         with self._lock:
-            plan = self._known(bound, tried)
-            if plan is None and self.captured.look():
-                plan = self._known(bound, tried)
-            if plan is None:
-                state = self.captured.state()
-                with without_collector():
-                    plan = self._new(bound)
-                self._keep(plan, (bound.key, state))
-                self.captured.exempt_changed(state)
-            return plan
-
-    def _known(self, bound: Bound, tried: Collection[Plan]) -> Plan | None:
-        """The latest plan for such arguments that was not tried yet."""
-        key = bound.key, self.captured.state()
-        plans = self._by_layout.get(key, [])
-        if plans:
+            key = bound.key, self.captured.state()
+            plans = self._by_layout.get(key)
+            if plans is None and self.captured.look():
+                key = bound.key, self.captured.state()
+                plans = self._by_layout.get(key)
+            if plans is None:
+                return []
             self._by_layout.move_to_end(key)
-        return next((plan for plan in plans if plan not in tried), None)
+            return [*plans]
+
+    def traced(self, bound: Bound, row: int) -> Plan:
+        """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
+
+        Raises:
+            ValueError: there are too many paths.
+        """
+        with self._lock, without_collector():
+            self.captured.look()
+            state = self.captured.state()
+            first = self._trace(bound, row, 0.0)
+            plans = self._by_layout.get((bound.key, state), [])
+            for plan in plans:
+                if plan.trace.path == first.path:
+                    return plan
+            if len(plans) >= MOST_PATHS:
+                raise ValueError(
+                    f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
+                    f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
+                )
+            plan = self._new(bound, row, first)
+            self._keep(plan, (bound.key, state))
+            self.captured.exempt_changed(state)
+            return plan
 
     def _keep(self, plan: Plan, key: Any) -> None:
         if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
@@ -64,16 +82,15 @@ class Plans:
             self._by_layout.popitem(last=False)
         self._by_layout.setdefault(key, []).insert(0, plan)
 
-    def _new(self, bound: Bound) -> Plan:
-        """A plan from a trace at the first example.
+    def _new(self, bound: Bound, row: int, first: Trace) -> Plan:
+        """A plan from a trace.
 
         The function is run once more elsewhere, to find out what it computes by other means than Values; at the
         same point if other branches are taken there.
         """
-        first = self._trace(bound, 0.0, 0.0)
-        second = self._elsewhere(bound, first)
+        second = self._elsewhere(bound, row, first)
         if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
-            first = self._trace(bound, 0.0, 0.0)
+            first = self._trace(bound, row, 0.0)
         what = difference(first, second)
         if what:
             raise ValueError(
@@ -83,21 +100,22 @@ class Plans:
         with numpy.errstate(all="ignore"):
             return Plan(first, bound.slots, reduces=self.reduces, target=self.target)
 
-    def _elsewhere(self, bound: Bound, first: Trace) -> Trace:
+    def _elsewhere(self, bound: Bound, row: int, first: Trace) -> Trace:
         """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
-        for where, shift in ((0.5, 1e-3), (0.0, 1e-3), (0.0, -1e-3)):
+        middle = (bound.n_examples or 1) // 2
+        for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
             try:
-                second = self._trace(bound, where, shift)
+                second = self._trace(bound, other, shift)
             except Exception:
                 continue
-            if [guard.outcome for guard in first.guards] == [guard.outcome for guard in second.guards]:
+            if second.path == first.path:
                 return second
-        return self._trace(bound, 0.0, 0.0)
+        return self._trace(bound, row, 0.0)
 
-    def _trace(self, bound: Bound, where: float, shift: float) -> Trace:
-        """A trace at an example of the batch, `where` of the way through it, with its numbers shifted."""
+    def _trace(self, bound: Bound, row: int, shift: float) -> Trace:
+        """A trace at an example of the batch, with its numbers shifted."""
         with numpy.errstate(all="ignore"):
-            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(where)]
+            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(row)]
         values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
         try:
             return trace(self.function, self.name, values, nest_of_values(bound.templates, values))

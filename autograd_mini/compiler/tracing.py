@@ -54,6 +54,11 @@ class Trace:
     guards: list[Guard]
     order: list[Value]
 
+    @property
+    def path(self) -> list[bool]:
+        """The decisions, which tell traces of one function on like arguments apart."""
+        return [guard.outcome for guard in self.guards]
+
     def __repr__(self) -> str:
         n_inputs = sum(map(len, self.inputs))
         return (
