@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import is_
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy
@@ -27,7 +26,7 @@ from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Index, is_adjoint
-from autograd_mini.compiler.splitting import Outcomes, Part, split
+from autograd_mini.compiler.splitting import Agreements, Part, split
 from autograd_mini.compiler.tracing import Trace, place
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
@@ -141,13 +140,18 @@ class Call:
         if not self._has_several:
             return self._at_one_point(known, kind, wanted, scalar)
         first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
-        given: dict[Plan, dict[str, Floats]] = {}
-        if first.share >= (1.0 if self.plans.reduces else 0.5) and (not scalar or _is_one_number(first.trace)):
-            given[first] = self._run_plan(first, kind, wanted, self.bound)
-        parts = self._parts(known, first, self._outcomes(first, given[first]) if given else None)
+        # The values of one example do not depend on the others; their derivatives may be computed with more care where
+        # those of others are not finite.
+        stays = kind == "value" and first.per_example
+        results: dict[str, Floats] | None = None
+        if first.share >= (0.5 if stays else 1.0) and (not scalar or _is_one_number(first.trace)):
+            results = self._run_plan(first, kind, wanted, self.bound)
+        parts = self._parts(known, first, results)
         self._require(parts, scalar)
         self._note(parts, kind, wanted)
-        return parts[0].plan, self._run_parts(parts, kind, wanted, given=given)
+        if results is not None and (stays or [part.plan for part in parts] == [first]):
+            return parts[0].plan, self._run_parts(parts, kind, wanted, given=(first, results))
+        return parts[0].plan, self._run_parts(parts, kind, wanted)
 
     @property
     def _has_several(self) -> bool:
@@ -175,35 +179,36 @@ class Call:
         self._note(parts, kind, wanted)
         return plan, results
 
-    def _parts(self, known: Sequence[Plan], first: Plan, outcomes: Outcomes | None) -> list[Part]:
+    def _parts(self, known: Sequence[Plan], first: Plan, results: dict[str, Floats] | None) -> list[Part]:
         """Which plan serves which examples, if there are several.
 
         Args:
-            outcomes: what the first plan decides for all of them, if that is known.
+            results: those of the first plan for all of them, if there are.
         """
         n = self.bound.n_examples or 0
-        if not first.trace.guards or (outcomes is not None and bool(numpy.equal(outcomes.T, first.trace.path).all())):
+        if not first.trace.guards or (results is not None and _holds(first, results)):
             first.share = 1.0
             return [Part(first, numpy.arange(n))]
 
-        def decide(plan: Plan, rows: Index) -> Outcomes:
-            if plan is first and outcomes is not None:
-                return outcomes[:, rows]
-            bound = self.bound if len(rows) == n else self.bound.part(rows)
-            return self._outcomes(plan, self._run_plan(plan, "guards", (), bound), len(rows))
+        def decide(plan: Plan, rows: Index) -> Agreements:
+            is_whole = len(rows) == n
+            if plan is first and results is not None:
+                found = results
+            else:
+                found = self._run_plan(plan, "guards", (), self.bound if is_whole else self.bound.part(rows))
+            narrow = numpy.uint8 if len(plan.trace.guards) < 256 else numpy.uint32
+            agreements: Agreements = found["guards"][0].astype(narrow)
+            if agreements.size == 1:
+                return numpy.repeat(agreements, len(rows))
+            return agreements if len(agreements) == len(rows) else agreements[rows]
 
         plans = known or [first]
-        parts = split(n, plans, decide, lambda row: self._traced(row, plans), first if outcomes is not None else None)
+        parts = split(n, plans, decide, lambda row: self._traced(row, plans), None if results is None else first)
         for plan in plans:
             plan.share = 0.0
         for plan, rows in parts:
             plan.share = len(rows) / n
         return parts
-
-    def _outcomes(self, plan: Plan, results: dict[str, Floats], n: int | None = None) -> Outcomes:
-        """What a plan decides for n examples; for all of the batch, if n is None."""
-        n = self.bound.n_examples or 0 if n is None else n
-        return numpy.broadcast_to(results["guards"] != 0.0 if plan.trace.guards else False, (len(plan.trace.guards), n))
 
     def _serving(self, scalar: bool = False) -> list[Part]:
         """Which plan serves which examples."""
@@ -265,27 +270,23 @@ class Call:
         kind: str,
         wanted: Wanted,
         seeds: Sequence[Floats] = (),
-        given: Mapping[Plan, dict[str, Floats]] = MappingProxyType({}),
+        given: tuple[Plan, dict[str, Floats]] | None = None,
     ) -> dict[str, Floats]:
         """The results of all parts, joined.
 
         Args:
-            given: results of plans for the whole batch, if there are.
+            given: a plan and its results for the whole batch, to be changed.
         """
-        n = self.bound.n_examples
-        if len(parts) == 1 and parts[0].plan in given:
-            return given[parts[0].plan]
-        if len(parts) == 1:
-            return self._run_plan(parts[0].plan, kind, wanted, self.bound, seeds)
         found = []
         for plan, rows in parts:
-            if plan in given and plan.per_example:
-                results = {name: each[:, rows] if each.shape[1] == n else each for name, each in given[plan].items()}
+            if given is not None and plan is given[0]:
+                found.append(given[1])
+            elif len(parts) == 1:
+                found.append(self._run_plan(plan, kind, wanted, self.bound, seeds))
             else:
-                chosen = [seed[:, rows] if seed.shape[1] == n else seed for seed in seeds]
-                results = self._run_plan(plan, kind, wanted, self.bound.part(rows), chosen)
-            found.append(results)
-        return self._joined(parts, found)
+                chosen = [seed[:, rows] if seed.shape[1] == self.bound.n_examples else seed for seed in seeds]
+                found.append(self._run_plan(plan, kind, wanted, self.bound.part(rows), chosen))
+        return found[0] if len(parts) == 1 else self._joined(parts, found)
 
     def _joined(self, parts: Sequence[Part], found: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
         """The results of the whole batch: those of each example in its place, the sums added up."""
@@ -295,23 +296,19 @@ class Call:
         for name in dict.fromkeys(name for results in found for name in results if name != "guards"):
             slot = int(name.split()[1]) if is_adjoint(name) else None
             is_each = parts[0].plan.per_example or (slot is not None and slot >= 0 and slots[slot].batched)
-            total: Floats | None = None
-            for (plan, rows), results in zip(parts, found):
-                each = results.get(name)
-                if each is None:
-                    continue
-                if slot == -1:
-                    spread = numpy.zeros((len(number_of), each.shape[1]))
-                    spread[[number_of[parameter] for parameter in plan.trace.parameters]] = each
-                    each = spread
-                if total is None:
-                    total = numpy.zeros((len(each), n if is_each else 1))
-                if is_each:
-                    total[:, rows] = each
-                else:
-                    total += each
-            if total is not None:
-                joined[name] = total
+            pieces = [(part, results[name]) for part, results in zip(parts, found) if name in results]
+            if slot == -1:
+                pieces = [(part, _spread(rows, part.plan.trace.parameters, number_of)) for part, rows in pieces]
+            lanes = len(pieces[0][1])
+            if not is_each:
+                joined[name] = numpy.sum([piece for _, piece in pieces], axis=0)
+                continue
+            whole = next((piece for (_, rows), piece in pieces if piece.shape[1] == n and len(rows) < n), None)
+            total = numpy.zeros((lanes, n)) if whole is None else whole
+            for (_, rows), piece in pieces:
+                if piece is not whole:
+                    total[:, rows] = piece
+            joined[name] = total
         return joined
 
     def _run_plan(
@@ -501,7 +498,14 @@ def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:
 
 def _holds(plan: Plan, results: dict[str, Floats]) -> bool:
     """Whether all of a plan's decisions come out as they did in its trace."""
-    return not plan.trace.guards or bool(numpy.equal((results["guards"] != 0.0).T, plan.trace.path).all())
+    return not plan.trace.guards or bool((results["guards"] == len(plan.trace.guards)).all())
+
+
+def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value, int]) -> Floats:
+    """Derivatives towards some parameters among those towards all."""
+    spread = numpy.zeros((len(number_of), rows.shape[1]))
+    spread[[number_of[parameter] for parameter in parameters]] = rows
+    return spread
 
 
 def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:

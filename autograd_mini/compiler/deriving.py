@@ -18,7 +18,7 @@ from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
-from autograd_mini.compiler.tracing import Trace, without_collector
+from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 
 Wanted = tuple[int, ...]
 """Slots of the arguments to differentiate towards; -1 for the parameters."""
@@ -55,7 +55,7 @@ class Plan:
             for position, slot in enumerate(slots)
         ]
         self.inputs.append(self.builder.leaf("parameter", 0, "parameters", len(trace.parameters), False))
-        self.scalars = normalise(trace).verify()
+        self.scalars = normalise(with_one_guard(trace)).verify()
         self._forms = forms_of(self.scalars, [leaf.lanes for leaf in self.inputs])
 
     @cached_property

@@ -7,8 +7,8 @@ itself is traced at it, and it is served by that trace, whatever machine code th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy
 from numpy.typing import NDArray
@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.program import Index
 
-Outcomes = NDArray[numpy.bool_]
-"""The decisions of a plan [guards, examples]."""
+Agreements = NDArray[numpy.unsignedinteger[Any]]
+"""How many of a plan's decisions, from the first on, come out for each example as they did in its trace."""
+
+
+MANY = 64
+"""Of more decisions, it is counted first which numbers of them there are."""
 
 
 class Part(NamedTuple):
@@ -38,7 +42,7 @@ class _Group(NamedTuple):
 def split(
     n: int,
     known: Sequence[Plan],
-    decide: Callable[[Plan, Index], Outcomes],
+    decide: Callable[[Plan, Index], Agreements],
     trace: Callable[[int], Plan],
     first: Plan | None = None,
 ) -> list[Part]:
@@ -46,7 +50,7 @@ def split(
 
     Args:
         known: the plans there are.
-        decide: what a plan decides for some of the examples.
+        decide: how far some of the examples agree with a plan.
         trace: the plan of the path that the function itself takes at an example; it may be a new one.
         first: the plan to ask first, if it is among them.
     """
@@ -69,25 +73,26 @@ def split(
         if len(expected) == len(path):
             served.setdefault(plan, []).append(rows)
             continue
-        for stop, found in _departures(decide(plan, rows), expected, len(path)):
+        agreements = decide(plan, rows)
+        for stop, places in _by_number(agreements, len(expected)):
+            found = rows[places]
             if stop == len(expected):
-                served.setdefault(plan, []).append(rows[found])
-                continue
-            taken = [*expected[:stop], not expected[stop]]
-            groups.append(_Group(rows[found], taken, [each for each in plans if each.trace.path[: stop + 1] == taken]))
-    parts = [Part(plan, numpy.sort(numpy.concatenate(rows))) for plan, rows in served.items()]
+                served.setdefault(plan, []).append(found)
+            elif stop < len(path):  # the plan decides otherwise what another decided before
+                groups.append(_Group(found, path, []))
+            else:
+                taken = [*expected[:stop], not expected[stop]]
+                groups.append(_Group(found, taken, [each for each in plans if each.trace.path[: stop + 1] == taken]))
+    parts = [
+        Part(plan, rows[0] if len(rows) == 1 else numpy.sort(numpy.concatenate(rows))) for plan, rows in served.items()
+    ]
     return sorted(parts, key=lambda part: int(part.rows[0]))
 
 
-def _departures(outcomes: Outcomes, expected: Sequence[bool], start: int) -> list[tuple[int, Index]]:
-    """At which decision, from number `start` on, which examples leave the path; at its end those that do not."""
-    staying = numpy.arange(outcomes.shape[1])
-    found = []
-    for number in range(start, len(expected)):
-        leaves = outcomes[number, staying] != expected[number]
-        if leaves.any():
-            found.append((number, staying[leaves]))
-            staying = staying[~leaves]
-    if staying.size:
-        found.append((len(expected), staying))
-    return found
+def _by_number(agreements: Agreements, most: int) -> Iterator[tuple[int, Index]]:
+    """For each number that is among them, its places."""
+    stops = range(most + 1) if most < MANY else numpy.flatnonzero(numpy.bincount(agreements)).tolist()
+    for stop in stops:
+        places = numpy.flatnonzero(agreements == stop)
+        if places.size:
+            yield stop, places

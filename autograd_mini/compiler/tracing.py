@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from operator import is_
@@ -19,6 +19,11 @@ from autograd_mini.structures import Structure, flatten, is_array
 from autograd_mini.value import Constant, Value, record
 
 Line = tuple[str, int]
+
+_COMPARISONS = {
+    TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+}
+"""They give 0 or 1."""
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
@@ -100,6 +105,24 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
+
+
+def with_one_guard(traced: Trace) -> Trace:
+    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
+    if not traced.guards:
+        return traced
+    tests = TABLE.auxiliary
+    agreeing: list[Value] = []
+    for guard in traced.guards:
+        is_truth = guard.node.operation in _COMPARISONS
+        truth = guard.node if is_truth else tests["not_equal"](guard.node, 0.0)
+        agrees = truth if guard.outcome else tests["equal"](truth, 0.0)
+        agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
+    total = TABLE["sum"](*agreeing)
+    known = set(traced.order)
+    more = [node for node in topological_order(total) if node not in known]
+    one = Guard(total, True, traced.guards[-1].line)
+    return replace(traced, guards=[one], order=[*traced.order, *more])
 
 
 def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
