@@ -224,11 +224,12 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return TABLE["where"](condition, x, y)
 
 
-def relu(x: Any, at_zero: float = 1.0) -> Any:
+def relu(x: Any, at_zero: float | None = None) -> Any:
     """max(0, x), the rectified linear unit.
 
     Args:
-        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX.
+        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX. One that is
+            given is taken whatever the function is composed with.
 
     Raises:
         ValueError: at_zero lies outside [0, 1], so that it is no subgradient.
@@ -236,7 +237,7 @@ def relu(x: Any, at_zero: float = 1.0) -> Any:
     >>> relu(-2.0), relu(2.0)
     (0.0, 2.0)
     """
-    if at_zero == 1.0:
+    if at_zero is None:
         return _relu(x)
     if not 0.0 <= at_zero <= 1.0:
         raise ValueError(f"relu's at_zero must be a subgradient in [0, 1], got {brief(at_zero)}")

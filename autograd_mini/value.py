@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
 from autograd_mini.graph import topological_order
-from autograd_mini.primitives import to_float
+from autograd_mini.primitives import part_of, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,6 +182,15 @@ class Value(Operators):
             return primitive.forward(*xs) if answer is None else answer
         out = primitive.forward(*xs)
         return record(out, args, primitive.partials(out, *xs), primitive)
+
+    @staticmethod
+    def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
+        """Record what a selector chooses: a node, or one for each of its results."""
+        out = primitive.forward(*[arg._data for arg in args])
+        flat = (0.0,) * len(args)
+        if isinstance(out, tuple):
+            return tuple(record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
+        return record(out, args, flat, primitive)
 
     def __bool__(self) -> bool:
         if observing.active:

@@ -6,7 +6,6 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from operator import is_
 from typing import Any
@@ -16,7 +15,7 @@ from autograd_mini.leaving import refusal
 from autograd_mini.observing import Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.value import Constant, Value, record
+from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
 
@@ -147,20 +146,6 @@ def _may_hold_numbers(result: Any) -> bool:
     return isinstance(result, (Value, list, tuple, dict)) or is_array(result) or is_real(type(result))
 
 
-class Part(Primitive):
-    """One of the results of a selector that has several, as an operation of its own."""
-
-    __slots__ = ("part", "whole")
-
-    def __init__(self, whole: Primitive, part: int) -> None:
-        super().__init__(whole.name, lambda *xs: whole.forward(*xs)[part], whole.partials, arity=None, is_selector=True)
-        self.whole = whole
-        self.part = part
-
-
-part_of = lru_cache(maxsize=None)(Part)
-
-
 class _Tracer(Observer):
     hears_rules = True
 
@@ -177,11 +162,7 @@ class _Tracer(Observer):
         return primitive(x, y)
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        out = primitive.forward(*[arg._data for arg in args])
-        flat = (0.0,) * len(args)
-        if isinstance(out, tuple):
-            return tuple(record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
-        return record(out, args, flat, primitive)
+        return Value.record_choice(primitive, args)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         if type(adjoint) is float or operation in _PRODUCTS:

@@ -9,7 +9,7 @@ from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emiss
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.scalars.chunking import Form
 from autograd_mini.compiler.scalars.operations import Apply, Head, Literal, Sum
-from autograd_mini.compiler.tracing import Part
+from autograd_mini.primitives import Part
 from autograd_mini.primitives import TABLE, Primitive
 
 
