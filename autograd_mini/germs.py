@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Number: TypeAlias = "Germ | float"
 
+CANCELLED = 2e-15
+"""A sum of terms so small beside them is a rounding of 0."""
+
 _DEEPEST = 2
 """Rules within rules: at this level only limits are needed, so that rules that call each other come to an end."""
 
@@ -31,24 +34,37 @@ class Germ:
     Attributes:
         limit: its limit; nan where it has none, or none that is known.
         c, p: the next term: p > 0 where the limit is finite, p < 0 where it is infinite. With c = 0 the quantity is
-            the limit itself for every ε; with c = nan the term is unknown.
+            the limit itself for every ε. With c = nan the term is unknown, but smaller than εᵖ.
+        is_exact: there are no further terms.
         is_log: the quantity is c·log ε + p instead.
         level: how many rules deep it is calculated with.
     """
 
-    __slots__ = ("c", "is_log", "level", "limit", "p")
+    __slots__ = ("c", "is_exact", "is_log", "level", "limit", "p")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, limit: float, c: float = 0.0, p: float = 1.0, is_log: bool = False, level: int = 0) -> None:
+    def __init__(
+        self,
+        limit: float,
+        c: float = 0.0,
+        p: float = 1.0,
+        *,
+        is_exact: bool = False,
+        is_log: bool = False,
+        level: int = 0,
+    ) -> None:
         self.limit = limit
         self.c = c
         self.p = p
+        self.is_exact = is_exact or c == 0.0
         self.is_log = is_log
         self.level = level
 
     def at(self, level: int) -> Germ:
         """The same on another level."""
-        return self if self.level == level else Germ(self.limit, self.c, self.p, self.is_log, level)
+        if self.level == level:
+            return self
+        return Germ(self.limit, self.c, self.p, is_exact=self.is_exact, is_log=self.is_log, level=level)
 
     @property
     def is_zero(self) -> bool:
@@ -90,7 +106,8 @@ class Germ:
     __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self) -> Germ:
-        return Germ(-self.limit, -self.c, -self.p if self.is_log else self.p, self.is_log, self.level)
+        p = -self.p if self.is_log else self.p
+        return Germ(-self.limit, -self.c, p, is_exact=self.is_exact, is_log=self.is_log, level=self.level)
 
     def __pos__(self) -> Germ:
         return self
@@ -135,86 +152,100 @@ def _order(x: Any, y: Any) -> float:
 
 def _term(c: float, p: float) -> Germ:
     """c·εᵖ."""
-    if c == 0.0 or isnan(c) or p == 0.0:
-        limit = 0.0 if c == 0.0 else nan if isnan(c) and p <= 0.0 else 0.0 if isnan(c) else c
-        return Germ(limit, 0.0 if c == 0.0 else nan)
+    if c == 0.0:
+        return Germ(0.0)
+    if isnan(c):
+        return Germ(0.0 if p >= 0.0 else nan, nan, max(p, 0.0))
+    if p == 0.0:
+        return Germ(c, nan, 0.0)
     return Germ(0.0 if p > 0.0 else copysign(inf, c), c, p)
 
 
-def _leading(terms: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The term that wins of a sum of c·εᵖ; its coefficient is nan where it cancels, or another may win."""
-    terms = [term for term in terms if term[0]]
-    if not terms:
-        return 0.0, 1.0
-    least = min(p for _, p in terms)
-    leading = [c for c, p in terms if p == least]
+def _next(*terms: Germ) -> tuple[float, float, bool]:
+    """Of a sum the c and p of its next term, and whether there are no others."""
+    is_exact = all(term.is_exact for term in terms)
+    known = [term for term in terms if term.c and not isnan(term.c)]
+    bound = min([term.p for term in terms if isnan(term.c)], default=inf)
+    least = min([term.p for term in known], default=inf)
+    if bound < least:
+        return nan, bound, False
+    if not known:
+        return 0.0, 1.0, True
+    leading = [term.c for term in known if term.p == least]
     c = sum(leading)
-    return (nan if abs(c) <= 1e-12 * sum(map(abs, leading)) else c), least
+    if abs(c) > CANCELLED * sum(map(abs, leading)):
+        return c, least, is_exact and len(leading) == len(known)
+    if is_exact and len(leading) == len(known):
+        return 0.0, 1.0, True
+    return nan, least, False
 
 
 def _sum(x: Germ, y: Germ) -> Germ:
     if isfinite(x.limit) and isfinite(y.limit):
-        return Germ(x.limit + y.limit, *_sum_of_next(x, y))
+        c, p, is_exact = _next(x, y)
+        return Germ(x.limit + y.limit, c, p, is_exact=is_exact)
     if x.is_log or y.is_log:
         return _sum_of_logs(x, y)
     if x.is_pole and y.is_pole and x.c and y.c and not isnan(x.c + y.c):
-        c, p = _leading([(x.c, x.p), (y.c, y.p)])
-        return Germ(nan, nan) if isnan(c) else _term(c, p)
+        c, p, _ = _next(x, y)
+        return Germ(nan, nan) if isnan(c) or c == 0.0 else _term(c, p)
     for pole, other in ((x, y), (y, x)):
         if pole.is_pole and isfinite(other.limit):
-            return pole
-    return Germ(x.limit + y.limit, nan)
-
-
-def _sum_of_next(x: Germ, y: Germ) -> tuple[float, float]:
-    if isnan(x.c) or isnan(y.c):
-        return nan, 1.0
-    return _leading([(x.c, x.p), (y.c, y.p)])
+            return Germ(pole.limit, pole.c, pole.p)
+    return Germ(x.limit + y.limit, nan, 0.0)
 
 
 def _sum_of_logs(x: Germ, y: Germ) -> Germ:
     if x.is_log and y.is_log:
         c = x.c + y.c
-        return Germ(copysign(inf, -c), c, x.p + y.p, True) if c else Germ(x.p + y.p, nan)
+        return Germ(copysign(inf, -c), c, x.p + y.p, is_log=True) if c else Germ(x.p + y.p, nan, 0.0)
     log, other = (x, y) if x.is_log else (y, x)
     if isfinite(other.limit):
-        return Germ(log.limit, log.c, log.p + other.limit, True)
+        return Germ(log.limit, log.c, log.p + other.limit, is_log=True)
     return other
 
 
 def _product(x: Germ, y: Germ) -> Germ:
     if isnan(x.limit) or isnan(y.limit):
-        return Germ(nan, nan)
+        return Germ(nan, nan, 0.0)
     if x.is_zero or y.is_zero:
         return Germ(0.0)
     if isfinite(x.limit) and isfinite(y.limit):
-        limit = x.limit * y.limit
-        if not isfinite(limit):
-            return Germ(limit, nan)
-        if x.limit == 0.0 and y.limit == 0.0:
-            return Germ(0.0, x.c * y.c, x.p + y.p)
-        if x.limit == 0.0 or y.limit == 0.0:
-            zero, other = (x, y) if x.limit == 0.0 else (y, x)
-            return Germ(limit, zero.c * other.limit, zero.p)
-        return Germ(limit, *_sum_of_next(Germ(0.0, x.c * y.limit, x.p), Germ(0.0, y.c * x.limit, y.p)))
+        return _product_of_finite(x, y)
     big, other = (y, x) if isfinite(x.limit) else (x, y)
     if big.is_log:
         if other.c == 0.0 and isfinite(other.limit):
-            return Germ(big.limit * other.limit, big.c * other.limit, big.p * other.limit, True)
-        return Germ(0.0 if other.limit == 0.0 else big.limit * other.limit, nan)
+            factor = other.limit
+            return Germ(big.limit * factor, big.c * factor, big.p * factor, is_log=True)
+        return Germ(0.0 if other.limit == 0.0 else big.limit * other.limit, nan, 0.0)
     if other.limit == 0.0:
-        return _term(big.c * other.c if big.c else nan, big.p + other.p)
+        return _term(big.c * other.c if big.c else nan, big.p + other.p if big.c and big.c == big.c else -inf)
     if other.is_log or isnan(big.c) or not big.c:
-        return Germ(big.limit * other.limit, nan)
+        return Germ(big.limit * other.limit, nan, 0.0)
     return _term(big.c * other.limit, big.p) if isfinite(other.limit) else _term(big.c * other.c, big.p + other.p)
+
+
+def _product_of_finite(x: Germ, y: Germ) -> Germ:
+    limit = x.limit * y.limit
+    if not isfinite(limit):
+        return Germ(limit, nan, 0.0)
+    if x.limit == 0.0 and y.limit == 0.0:
+        return Germ(0.0, x.c * y.c, x.p + y.p, is_exact=x.is_exact and y.is_exact)
+    if x.c == 0.0 or y.c == 0.0 or x.limit == 0.0 or y.limit == 0.0:
+        varying, other = (x, y) if y.c == 0.0 or (x.limit == 0.0 and x.c != 0.0) else (y, x)
+        return Germ(limit, varying.c * other.limit, varying.p, is_exact=varying.is_exact and other.c == 0.0)
+    c, p, _ = _next(Germ(0.0, x.c * y.limit, x.p), Germ(0.0, y.c * x.limit, y.p))
+    return Germ(limit, c if c else nan, p)
 
 
 def _reciprocal(y: Germ) -> Germ:
     if y.limit == 0.0:
+        if isnan(y.c):
+            return Germ(nan, nan)
         return _term(1.0 / y.c, -y.p) if y.c else Germ(ieee.divide(1.0, y.limit))
     if not isfinite(y.limit):
         known = not y.is_log and y.c and not isnan(y.c)
-        return _term(1.0 / y.c, -y.p) if known else Germ(1.0 / y.limit, nan)
+        return _term(1.0 / y.c, -y.p) if known else Germ(1.0 / y.limit, nan, 0.0)
     return Germ(1.0 / y.limit, -y.c / y.limit / y.limit, y.p)
 
 
@@ -240,7 +271,9 @@ def _exp(x: Germ) -> Germ | None:
 
 
 def _log(x: Germ) -> Germ | None:
-    return Germ(-inf, x.p, math.log(x.c), True) if x.limit == 0.0 and x.c > 0.0 else None
+    if x.limit != 0.0 or not x.c or isnan(x.c):
+        return None
+    return Germ(-inf, x.p, math.log(x.c), is_log=True) if x.c > 0.0 else Germ(nan, nan)
 
 
 def _arc(name: str, signs: dict[float, float]) -> Callable[[Germ], Germ | None]:
@@ -276,6 +309,8 @@ def _total(*xs: Germ) -> Germ:
 
 
 _EXACT: dict[str, Callable[..., Germ | None]] = {
+    "pos": lambda x: x,
+    "neg": lambda x: -x,
     "add": _sum,
     "sub": lambda x, y: _sum(x, -y),
     "mul": _product,
@@ -283,6 +318,7 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "div": _quotient,
     "ratio": lambda x, y: x if x.is_zero else _quotient(x, y),
     "reciprocal": _reciprocal,
+    "fma": lambda x, y, z: _sum(_product(x, y), z),
     "square": lambda x: _product(x, x),
     "sum": _total,
     "fsum": _total,
@@ -319,8 +355,8 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
         return _by_rule(primitive, germs, level)
     if isfinite(result.limit) and all(map(isfinite, limits)):
         limit = primitive.forward(*limits)
-        if isfinite(limit) and math.isclose(limit, result.limit):  # rounded as in numbers
-            result = Germ(limit, result.c, result.p)
+        if isfinite(limit) and math.isclose(limit, result.limit):
+            result = Germ(limit, result.c, result.p, is_exact=result.is_exact)  # rounded as in numbers
     return result.at(level)
 
 
@@ -328,17 +364,16 @@ def _by_rule(primitive: Primitive, args: list[Germ], level: int) -> Germ:
     """The limit is the function of the limits, the next term comes by the local derivatives."""
     limit = primitive.forward(*[arg.limit for arg in args])
     if level >= _DEEPEST or not (isfinite(limit) and all(isfinite(arg.limit) for arg in args)):
-        return Germ(limit, nan, level=level)
+        return Germ(limit, nan, 0.0, level=level)
     inner = [arg.at(level + 1) for arg in args]
-    terms, beyond = [], inf
-    for arg, local in zip(args, primitive.partials(Germ(limit, nan, level=level + 1), *inner)):
+    terms = []
+    for arg, local in zip(args, primitive.partials(Germ(limit, nan, 0.0, level=level + 1), *inner)):
         slope = germ(local)
         if arg.c == 0.0 or slope.is_zero:
             continue
-        if slope.limit == 0.0:
-            beyond = min(beyond, arg.p)  # a term of an order above that of its argument
+        if isfinite(slope.limit):
+            terms.append(Germ(0.0, slope.limit * arg.c or nan, arg.p))  # with slope 0, of a higher order
         else:
-            terms.append((slope.limit * arg.c, arg.p))
-    c, p = _leading(terms)
-    is_known = not any(isnan(term) for term, _ in terms) and (beyond == inf or (c and p <= beyond))
-    return Germ(limit, c if is_known else nan, p, level=level)
+            terms.append(Germ(0.0, nan, 0.0))
+    c, p, _ = _next(*terms)
+    return Germ(limit, c if c or not terms else nan, p, level=level)

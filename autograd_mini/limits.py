@@ -18,13 +18,13 @@ from autograd_mini.primitives import FLAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any, TypeAlias
 
     from autograd_mini.value import Value
 
     Direction: TypeAlias = dict[Value, float]
-    Adjoints: TypeAlias = Mapping[Value, float]
+    Adjoints: TypeAlias = dict[Value, float]
     Seeds: TypeAlias = Sequence[tuple[Value, float]]
 
 TOLERANCE = 1e-12
@@ -32,14 +32,29 @@ TOLERANCE = 1e-12
 
 
 def ties(order: Sequence[Value]) -> list[Value]:
-    """The nodes whose operation is at a kink, so that its local derivatives are a choice."""
+    """The nodes whose operation is at a kink, so that its local derivatives are a choice that matters."""
     return [
         node
         for node in order
         if node.parents
         and node.operation.tied is not None  # type: ignore[union-attr]
-        and node.operation.tied(*[parent._data for parent in node.parents])  # type: ignore[union-attr,misc]
+        and node.operation.tied(*[parent._data for parent in node.parents])  # type: ignore[union-attr]
+        and _matters(node)
     ]
+
+
+def _matters(node: Value) -> bool:
+    """Whether any of what is tied varies at all: zeros that dead units give do not."""
+    for parent in node.parents:
+        is_tied = parent._data == node._data or not node.operation.selects  # type: ignore[union-attr]
+        if is_tied and not parent.is_constant and not _is_flat(parent):
+            return True
+    return False
+
+
+def _is_flat(node: Value) -> bool:
+    operation = node.operation
+    return operation is not None and operation.selects and not any(node.local_grads) and not operation.is_selector
 
 
 def limit_of_adjoints(
@@ -53,6 +68,8 @@ def limit_of_adjoints(
     """
     leaves = [node for node in order if not node.parents and not node.is_constant]
     sides = []
+    if not all(isfinite(leaf._data) for leaf in leaves):
+        return convention, None
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):
             direction = {leaf: sign * _step(number, line) for number, leaf in enumerate(leaves)}
@@ -82,10 +99,9 @@ def _step(number: int, line: int) -> float:
 
 def _is_between(x: Adjoints, first: Adjoints, last: Adjoints, leaves: Sequence[Value]) -> bool:
     """Whether x is between two limits in every component; between infinite ones nothing is."""
-    return all(
-        first[leaf] <= x[leaf] <= last[leaf] or last[leaf] <= x[leaf] <= first[leaf]
-        for leaf in leaves
-    ) and all(isfinite(first[leaf]) == isfinite(last[leaf]) == isfinite(x[leaf]) for leaf in leaves)
+    return all(first[leaf] <= x[leaf] <= last[leaf] or last[leaf] <= x[leaf] <= first[leaf] for leaf in leaves) and all(
+        isfinite(first[leaf]) == isfinite(last[leaf]) == isfinite(x[leaf]) for leaf in leaves
+    )
 
 
 def _agree(x: float, y: float, scale: float) -> bool:
@@ -112,8 +128,10 @@ def _by_tangents(
             continue
         local_grads = node.local_grads
         if node in tied:
-            args = [parent.as_operand() for parent in node.parents]
-            germs = [arg if type(arg) is float else Germ(arg._data, tangents[arg]) for arg in args]
+            germs = [
+                parent._data if parent.is_constant else Germ(parent._data, tangents[parent], is_exact=True)
+                for parent in node.parents
+            ]
             operation: Any = node.operation
             locals_ = operation.partials(apply(operation, germs), *germs)
             local_grads = settled[node] = tuple([germ(local).limit for local in locals_])
@@ -139,7 +157,7 @@ def _germs_of(order: Sequence[Value], direction: Direction) -> dict[Value, Any]:
             args = [germs[parent] for parent in node.parents]
             germs[node] = Germ(nan, nan) if isnan(node._data) else germ(apply(node.operation, args))
         else:
-            germs[node] = node._data if node.is_constant else Germ(node._data, direction[node])
+            germs[node] = node._data if node.is_constant else Germ(node._data, direction[node], is_exact=True)
     return germs
 
 

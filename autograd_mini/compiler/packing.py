@@ -16,8 +16,7 @@ from autograd_mini.compiler.building import Builder
 from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
 from autograd_mini.compiler.program import Index, Pack, Reference, Segment
 from autograd_mini.compiler.recognising import recognise
-from autograd_mini.primitives import Part
-from autograd_mini.primitives import TABLE
+from autograd_mini.primitives import TABLE, Part
 
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 

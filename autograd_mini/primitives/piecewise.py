@@ -208,7 +208,7 @@ clip = row(
     arity=3,
     domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),
     kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)),
-    tied=lambda x, low, high: x == low or x == high,
+    tied=lambda x, low, high: x in (low, high),
     policy="1 towards x at a bound, 0 towards the bound",
     selects=True,
     doc="x limited to [low, high].",

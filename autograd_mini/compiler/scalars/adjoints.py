@@ -19,8 +19,7 @@ from autograd_mini.compiler.normalising import (
     operands,
 )
 from autograd_mini.compiler.scalars.vectors import give_reduction, give_vector
-from autograd_mini.primitives import part_of
-from autograd_mini.primitives import Primitive, to_float
+from autograd_mini.primitives import Primitive, part_of, to_float
 
 MOST_TERMS = 8
 """Contributions to an adjoint are summed so many at a time, near to what gives them."""

@@ -9,8 +9,7 @@ from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emiss
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.scalars.chunking import Form
 from autograd_mini.compiler.scalars.operations import Apply, Head, Literal, Sum
-from autograd_mini.primitives import Part
-from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives import TABLE, Part, Primitive
 
 
 def require_emission(head: Head) -> None:
