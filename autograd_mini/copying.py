@@ -20,16 +20,18 @@ _parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_f
 
 
 def copy(node: Value) -> Value:
-    """Another node with the same parents."""
-    return restore(type(node), *_state(node))
+    """The same function of the same leaves: another node with the same parents; of a variable, +variable."""
+    return restore(type(node), *_state(node)) if node.parents or node.is_constant else +node
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
-    """The node with all that it was computed from; what `memo` holds already is shared."""
+    """A variable of its own for a leaf, as the parameters of a copied model are. What is computed is copied with all
+    in between, and stays the same function of the same leaves, unless `memo` holds copies of them."""
     for original in topological_order(node):
         if id(original) not in memo:
             parents = tuple(memo[id(parent)] for parent in original.parents)
-            memo[id(original)] = restore(type(original), parents, *_state(original)[1:])
+            is_shared = not parents and original is not node
+            memo[id(original)] = original if is_shared else restore(type(original), parents, *_state(original)[1:])
     return memo[id(node)]  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Constant, Value, exp, softmax, topological_order
+from autograd_mini import Constant, Value, exp, grad, softmax, topological_order
 from tests.graphs import STEPS, run, variables
 
 NASTY = [0.0, -0.0, 1.0, -1.0, 2.0, -8.0, 1 / 3, 5e-324, -5e-324, 1e300, -1e300, math.inf, -math.inf, math.nan]
@@ -313,10 +313,11 @@ class TestCopies:
     def test_copies_are_identical_and_apart(self, steps):
         y = run(steps, variables([2.0, -1.0]))[-1]
         y.backward()
-        for twin in (copy.deepcopy(y), *(pickle.loads(pickle.dumps(y, protocol)) for protocol in range(2, 6))):
+        for twin in (*(pickle.loads(pickle.dumps(y, protocol)) for protocol in range(2, 6)), copy.deepcopy(y)):
             order, other = topological_order(y), topological_order(twin)
             assert len(order) == len(other)
-            assert not {id(node) for node in order} & {id(node) for node in other}
+            shared = {id(node) for node in order} & {id(node) for node in other}
+            assert not any(id(node) in shared for node in order if node.parents)
             for a, b in zip(order, other):
                 assert (a.data, a.grad, a.label, a.local_grads) == (b.data, b.grad, b.label, b.local_grads)
                 assert a.operation is b.operation
@@ -340,6 +341,18 @@ class TestCopies:
         assert twin is not y
         assert twin.parents[0] is x
         assert twin.data == 4.0
+
+    def test_copies_are_the_same_functions_of_the_same_leaves(self):
+        for f in (lambda x: copy.copy(x) * x, lambda x: copy.copy(2 * x) * x / 2, lambda x: copy.deepcopy(x * 2) * x / 2):
+            x = Value(3.0)
+            f(x).backward()
+            assert x.grad == grad(f)(3.0) == 6.0
+
+    def test_a_deep_copy_of_a_leaf_is_a_leaf_of_its_own(self):
+        x = Value(3.0)
+        twin = copy.deepcopy({"w": [x]})["w"][0]
+        (twin * twin).backward()
+        assert (twin.grad, x.grad) == (6.0, 0.0)
 
     @pytest.mark.parametrize("length", [998, 999, 1000, 1001, 1999, 2000])
     def test_lengths_around_the_batches_of_pickle(self, length):
