@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import operator
 from contextvars import ContextVar
+from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
@@ -29,7 +30,9 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
     for original in topological_order(node):
         if id(original) not in memo:
             parents = tuple(memo[id(parent)] for parent in original.parents)
-            memo[id(original)] = restore(type(original), parents, *_state(original)[1:])
+            memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:-1], None)
+            for name, attribute in (_attributes(original) or {}).items():
+                vars(twin)[name] = deepcopy_of_anything(attribute, memo)
     return memo[id(node)]  # type: ignore[no-any-return]
 
 
@@ -62,14 +65,21 @@ class _WithAncestors(list["Value"]):
 
 
 def _state(node: Value) -> tuple[Any, ...]:
-    return node.parents, node._data, node._grad, node.local_grads, node.operation, node.label, node.origin
+    return node.parents, node._data, node._grad, node.local_grads, node.operation, _attributes(node)
+
+
+def _attributes(node: Value) -> Any:
+    """The `__dict__` of the node; None if it has nothing in it, without making one."""
+    return object.__getstate__(node)[0]  # type: ignore[index]
 
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:
     """A node from its type and state."""
     node = object.__new__(kind)
     node.parents = parents
-    node._data, node._grad, node.local_grads, node.operation, node.label, node.origin = state
+    node._data, node._grad, node.local_grads, node.operation, attributes = state
+    if attributes:
+        vars(node).update(attributes)
     return node
 
 

@@ -1,0 +1,157 @@
+"""micrograd's classes under its names and conventions, for code and lessons that must give its own numbers.
+
+In place of `from micrograd.engine import Value` and `from micrograd.nn import MLP` (A. Karpathy's, 2020) write
+`from autograd_mini.micrograd import Value, MLP`: data, gradients and draws of random numbers are micrograd's to the
+last digit. Where this Value differs from `autograd_mini.Value`:
+
+- relu has the derivative 0 at 0, and a/b is a·b⁻¹ with its two roundings, not the quotient.
+- `backward()` sets its own `grad` to 1 and calls `_backward()` node by node, so that nodes in between keep what earlier
+  calls left there, and functions assigned to `_backward` are called.
+- `==` tells whether it is the same object, and a Value counts as true, 0 too.
+"""
+
+from __future__ import annotations
+
+import random
+
+from autograd_mini import functions, observing
+from autograd_mini import value as plain
+from autograd_mini.graph import topological_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+
+def _with_micrograds_result(method: Callable[..., Any]) -> Any:
+    """The same operation, whose result is a Value of this module."""
+
+    def operation(*args: Any) -> Any:
+        out = method(*args)
+        if type(out) is plain.Value:
+            out.__class__ = Value
+        return out
+
+    return operation
+
+
+class Value(plain.Value):
+    """A number that remembers how it was computed, with micrograd's conventions.
+
+    >>> x = Value(3.0)
+    >>> y = (x / 49).relu()
+    >>> y.backward()
+    >>> y, x.grad
+    (Value(data=0.061224489795918366, grad=1.0), 0.02040816326530612)
+    """
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
+    _backward = plain.Value._make_step
+
+    apply_primitive = staticmethod(_with_micrograds_result(plain.Value.apply_primitive))
+    __add__, __radd__ = map(_with_micrograds_result, (plain.Value.__add__, plain.Value.__radd__))
+    __mul__, __rmul__ = map(_with_micrograds_result, (plain.Value.__mul__, plain.Value.__rmul__))
+    __pow__, __rpow__ = map(_with_micrograds_result, (plain.Value.__pow__, plain.Value.__rpow__))
+
+    def __neg__(self) -> Any:
+        return self * -1
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return other + (-self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self * other**-1
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other * self**-1
+
+    def __bool__(self) -> bool:
+        return True
+
+    def relu(self) -> Any:
+        return functions.relu(self, at_zero=0.0)
+
+    def backward(self) -> None:
+        if observing.active:
+            observing.number_written(self, "backward()")
+        self.grad = 1
+        for node in reversed(topological_order(self)):
+            node._backward()
+
+
+class Module:
+    """What has parameters."""
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters():
+            p.grad = 0
+
+    def parameters(self) -> list[Value]:
+        return []
+
+
+class Neuron(Module):
+    """w·x + b with `nin` weights drawn from [-1, 1) by the module `random` and b = 0, then relu if `nonlin`."""
+
+    def __init__(self, nin: int, nonlin: bool = True) -> None:
+        self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
+        self.b = Value(0)
+        self.nonlin = nonlin
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
+        return act.relu() if self.nonlin else act
+
+    def parameters(self) -> list[Value]:
+        return [*self.w, self.b]
+
+    def __repr__(self) -> str:
+        return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """`nout` neurons of `nin` inputs each; one alone gives its output bare."""
+
+    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
+        self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        out = [neuron(x) for neuron in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def parameters(self) -> list[Value]:
+        return [p for neuron in self.neurons for p in neuron.parameters()]
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """Layers of the widths `nouts` over `nin` inputs, with relu in all but the last.
+
+    >>> MLP(2, [3, 1])
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
+    """
+
+    def __init__(self, nin: int, nouts: list[int]) -> None:
+        widths = [nin, *nouts]
+        self.layers = [Layer(widths[i], widths[i + 1], nonlin=i != len(nouts) - 1) for i in range(len(nouts))]
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def parameters(self) -> list[Value]:
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"
