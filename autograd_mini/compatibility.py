@@ -69,10 +69,8 @@ class Compatible:
         """Add this node's `grad` times each local derivative to the `grad` of its parents, constants among them."""
         if observing.active:
             observing.number_written(self, "_backward()")  # type: ignore[arg-type]
-        g = self._grad
-        for parent, local in zip(self.parents, self.local_grads) if g else ():
-            if local or not (self.operation and self.operation.selects):
-                parent._grad += g * local
+        for parent, local in zip(self.parents, self.local_grads):
+            parent._grad += self._grad * local
 
     def _label_of(self, children: Any, op: Any, label: Any) -> str:
         """The label of a new leaf by the arguments of its constructor."""

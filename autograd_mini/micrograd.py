@@ -12,11 +12,13 @@ last digit. Where this Value differs from `autograd_mini.Value`:
 
 from __future__ import annotations
 
+import operator
 import random
 
 from autograd_mini import functions, observing
 from autograd_mini import value as plain
 from autograd_mini.graph import topological_order
+from autograd_mini.primitives import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,15 +49,26 @@ class Value(plain.Value):
     """
 
     __slots__ = ()
-    __eq__ = object.__eq__
-    __ne__ = object.__ne__
+    __eq__ = object.__eq__  # type: ignore[assignment]
+    __ne__ = object.__ne__  # type: ignore[assignment]
     __hash__ = object.__hash__
     _backward = plain.Value._make_step
 
     apply_primitive = staticmethod(_with_micrograds_result(plain.Value.apply_primitive))
-    __add__, __radd__ = map(_with_micrograds_result, (plain.Value.__add__, plain.Value.__radd__))
-    __mul__, __rmul__ = map(_with_micrograds_result, (plain.Value.__mul__, plain.Value.__rmul__))
-    __pow__, __rpow__ = map(_with_micrograds_result, (plain.Value.__pow__, plain.Value.__rpow__))
+
+    @property
+    def _prev(self) -> tuple[plain.Value, ...]:
+        return self.parents[:1] if self._has_plain_exponent() else self.parents
+
+    @property
+    def _op(self) -> str:
+        if self._has_plain_exponent():
+            exponent = self.parents[1].data
+            return f"**{int(exponent) if exponent.is_integer() else exponent}"
+        return "ReLU" if super()._op == "relu" else super()._op
+
+    def _has_plain_exponent(self) -> bool:
+        return self.operation is TABLE["pow"] and self.parents[1].is_constant
 
     def __neg__(self) -> Any:
         return self * -1
@@ -78,12 +91,16 @@ class Value(plain.Value):
     def relu(self) -> Any:
         return functions.relu(self, at_zero=0.0)
 
-    def backward(self) -> None:
+    def backward(self, seed: Any = 1) -> None:
         if observing.active:
             observing.number_written(self, "backward()")
-        self.grad = 1
+        self.grad = seed
         for node in reversed(topological_order(self)):
             node._backward()
+
+
+for _name in ("add", "radd", "mul", "rmul", "pow", "rpow", "mod", "rmod", "floordiv", "rfloordiv"):
+    setattr(Value, f"__{_name}__", _with_micrograds_result(getattr(plain.Value, f"__{_name}__")))
 
 
 class Module:
@@ -107,8 +124,8 @@ class Neuron(Module):
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
-        return act.relu() if self.nonlin else act
+        z = sum(map(operator.mul, self.w, x), self.b)
+        return z.relu() if self.nonlin else z
 
     def parameters(self) -> list[Value]:
         return [*self.w, self.b]
