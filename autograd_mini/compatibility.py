@@ -55,7 +55,9 @@ class Compatible:
     def _prev(self) -> tuple[Value, ...]:
         return self.parents
 
-    _children = _prev
+    @property
+    def _children(self) -> tuple[Value, ...]:
+        return self.parents
 
     @property
     def _local_grads(self) -> tuple[float, ...]:

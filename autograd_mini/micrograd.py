@@ -17,8 +17,7 @@ import random
 
 from autograd_mini import functions, observing
 from autograd_mini import value as plain
-from autograd_mini.graph import topological_order
-from autograd_mini.primitives import TABLE
+from autograd_mini.primitives import TABLE, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def _with_micrograds_result(method: Callable[..., Any]) -> Any:
+def _giving_ours(method: Callable[..., Any]) -> Any:
     """The same operation, whose result is a Value of this module."""
 
     def operation(*args: Any) -> Any:
@@ -34,6 +33,17 @@ def _with_micrograds_result(method: Callable[..., Any]) -> Any:
         if type(out) is plain.Value:
             out.__class__ = Value
         return out
+
+    return operation
+
+
+def _taking_numbers(method: Callable[..., Any]) -> Any:
+    """The same operation, of which a plain number on the other side becomes a Constant of this module."""
+
+    def operation(self: Value, other: Any) -> Any:
+        if type(other) is float or type(other) is int:
+            other = plain.leaf(to_float(other, "Value"), Constant)
+        return method(self, other)
 
     return operation
 
@@ -54,7 +64,7 @@ class Value(plain.Value):
     __hash__ = object.__hash__
     _backward = plain.Value._make_step
 
-    apply_primitive = staticmethod(_with_micrograds_result(plain.Value.apply_primitive))
+    apply_primitive = staticmethod(_giving_ours(plain.Value.apply_primitive))
 
     @property
     def _prev(self) -> tuple[plain.Value, ...]:
@@ -95,12 +105,36 @@ class Value(plain.Value):
         if observing.active:
             observing.number_written(self, "backward()")
         self.grad = seed
-        for node in reversed(topological_order(self)):
+        for node in reversed(_order(self)):
             node._backward()
 
 
 for _name in ("add", "radd", "mul", "rmul", "pow", "rpow", "mod", "rmod", "floordiv", "rfloordiv"):
-    setattr(Value, f"__{_name}__", _with_micrograds_result(getattr(plain.Value, f"__{_name}__")))
+    setattr(Value, f"__{_name}__", _giving_ours(getattr(plain.Value, f"__{_name}__")))
+for _name in ("add", "radd", "mul", "rmul"):
+    setattr(Value, f"__{_name}__", _taking_numbers(getattr(Value, f"__{_name}__")))
+
+
+class Constant(Value, plain.Constant):
+    """A plain number among the operands."""
+
+    __slots__ = ()
+
+
+def _order(root: plain.Value) -> list[plain.Value]:
+    """micrograd's order, in which the first operand's past comes first, without its recursion."""
+    order, seen, stack = [], {root}, [(root, iter(root.parents))]
+    while stack:
+        node, parents = stack[-1]
+        for parent in parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append((parent, iter(parent.parents)))
+                break
+        else:
+            order.append(node)
+            stack.pop()
+    return order
 
 
 class Module:
