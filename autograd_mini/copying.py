@@ -22,7 +22,7 @@ _parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_f
 
 def copy(node: Value) -> Value:
     """Another node with the same parents."""
-    return restore(type(node), *_state(node))
+    return _with_attributes(restore(type(node), *_state(node)), _attributes(node))
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
@@ -30,16 +30,15 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
     for original in topological_order(node):
         if id(original) not in memo:
             parents = tuple(memo[id(parent)] for parent in original.parents)
-            memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:-1], None)
-            for name, attribute in (_attributes(original) or {}).items():
-                vars(twin)[name] = deepcopy_of_anything(attribute, memo)
+            memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:])
+            _with_attributes(twin, deepcopy_of_anything(_attributes(original), memo))
     return memo[id(node)]  # type: ignore[no-any-return]
 
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     """What pickle stores: the node itself if its parents are stored already, else all in order."""
     if _parents_come_first.get() or not node.parents:
-        return restore, (type(node), *_state(node))
+        return restore, (type(node), *_state(node)), _attributes(node)
     return operator.itemgetter(-2), (_WithAncestors(node),)
 
 
@@ -65,19 +64,23 @@ class _WithAncestors(list["Value"]):
 
 
 def _state(node: Value) -> tuple[Any, ...]:
-    return node.parents, node._data, node._grad, node.local_grads, node.operation, _attributes(node)
-
-
-def _attributes(node: Value) -> Any:
-    """The `__dict__` of the node; None if it has nothing in it, without making one."""
-    return object.__getstate__(node)[0]  # type: ignore[index]
+    return node.parents, node._data, node._grad, node.local_grads, node.operation
 
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:
     """A node from its type and state."""
     node = object.__new__(kind)
     node.parents = parents
-    node._data, node._grad, node.local_grads, node.operation, attributes = state
+    node._data, node._grad, node.local_grads, node.operation = state
+    return node
+
+
+def _attributes(node: Value) -> dict[str, Any] | None:
+    """The label and whatever else was set on the node; None, without making a dict, if nothing was."""
+    return object.__getstate__(node)[0]  # type: ignore[index, no-any-return]
+
+
+def _with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
     if attributes:
         vars(node).update(attributes)
     return node

@@ -221,9 +221,10 @@ class TestForeignAttributes:
     def test_copies_of_values_among_them_are_the_copies(self, clone):
         x = Value(2.0)
         y = x * x
-        y.source = x
+        y.source, y.itself = x, y
         twin = clone(y)
         assert twin.source is twin.parents[0]
+        assert twin.itself is twin
         assert twin.source is not x
 
     def test_weak_references(self):
