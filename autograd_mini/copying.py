@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import operator
 from contextvars import ContextVar
+from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
@@ -21,7 +22,9 @@ _parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_f
 
 def copy(node: Value) -> Value:
     """The same function of the same leaves: another node with the same parents; of a variable, +variable."""
-    return restore(type(node), *_state(node)) if node.parents or node.is_constant else +node
+    if not node.parents and not node.is_constant:
+        return +node
+    return _with_attributes(restore(type(node), *_state(node)), _attributes(node))
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
@@ -30,15 +33,18 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
     for original in topological_order(node):
         if id(original) not in memo:
             parents = tuple(memo[id(parent)] for parent in original.parents)
-            is_shared = not parents and original is not node
-            memo[id(original)] = original if is_shared else restore(type(original), parents, *_state(original)[1:])
+            if not parents and original is not node:
+                memo[id(original)] = original
+                continue
+            memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:])
+            _with_attributes(twin, deepcopy_of_anything(_attributes(original), memo))
     return memo[id(node)]  # type: ignore[no-any-return]
 
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     """What pickle stores: the node itself if its parents are stored already, else all in order."""
     if _parents_come_first.get() or not node.parents:
-        return restore, (type(node), *_state(node))
+        return restore, (type(node), *_state(node)), _attributes(node)
     return operator.itemgetter(-2), (_WithAncestors(node),)
 
 
@@ -64,14 +70,25 @@ class _WithAncestors(list["Value"]):
 
 
 def _state(node: Value) -> tuple[Any, ...]:
-    return node.parents, node._data, node._grad, node.local_grads, node.operation, node.label, node.origin
+    return node.parents, node._data, node._grad, node.local_grads, node.operation
 
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:
     """A node from its type and state."""
     node = object.__new__(kind)
     node.parents = parents
-    node._data, node._grad, node.local_grads, node.operation, node.label, node.origin = state
+    node._data, node._grad, node.local_grads, node.operation = state
+    return node
+
+
+def _attributes(node: Value) -> dict[str, Any] | None:
+    """The label and whatever else was set on the node; None, without making a dict, if nothing was."""
+    return object.__getstate__(node)[0]  # type: ignore[index, no-any-return]
+
+
+def _with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
+    if attributes:
+        vars(node).update(attributes)
     return node
 
 

@@ -32,6 +32,8 @@ class Primitive:
         partials: `partials(out, *args)`: the derivative of `out` towards every argument, in order. Written
             with operators and primitives only, so that one rule takes floats, Values (the result is then
             a differentiable graph) and the compiler's symbols.
+        to_first: `to_first(out, *args)`: the derivative towards the first argument alone, where those towards the
+            others cost more than it and are in vain if plain numbers stand there; mostly `None`.
         domain: an open interval (low, high) an argument, where the function is defined and tests
             sample; one interval that holds for all arguments if `arity` is `None`.
         kinks: arguments at which the function is continuous but not differentiable.
@@ -55,6 +57,7 @@ class Primitive:
         partials: Callable[..., tuple[Any, ...]],
         *,
         arity: int | None = 1,
+        to_first: Callable[..., Any] | None = None,
         domain: tuple[Interval, ...] | None = None,
         kinks: tuple[tuple[float, ...], ...] = (),
         tied: Callable[..., bool] | None = None,
@@ -70,6 +73,7 @@ class Primitive:
         self.forward = forward
         self.partials = partials
         self.arity = arity
+        self.to_first = to_first
         self.domain = domain or (REAL,) * (1 if arity is None else arity)
         self.kinks = kinks
         self.tied = tied or ((lambda *args: args in kinks) if kinks else None)
