@@ -49,7 +49,7 @@ class Compatible:
     operation: Primitive | None
 
     _backward = Step()
-    copy = copying.copy
+    copy = copying.twin_of
 
     @property
     def _prev(self) -> tuple[Value, ...]:

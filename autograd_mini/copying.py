@@ -23,7 +23,12 @@ _parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_f
 def copy(node: Value) -> Value:
     """The same function of the same leaves: another node with the same parents; of a variable, +variable."""
     if not node.parents and not node.is_constant:
-        return +node
+        return _with_attributes(+node, _attributes(node))
+    return twin_of(node)
+
+
+def twin_of(node: Value) -> Value:
+    """Another node with the same parents; of a variable, another variable."""
     return _with_attributes(restore(type(node), *_state(node)), _attributes(node))
 
 

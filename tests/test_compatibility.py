@@ -67,7 +67,7 @@ class TestConstructor:
     def test_a_name_for_the_operation_of_a_leaf(self):
         x = Value(2.0, _op="input")
         assert x._op == "input"
-        assert copy.copy(x)._op == copy.deepcopy(x)._op == pickle.loads(pickle.dumps(x))._op == "input"
+        assert copy.deepcopy(x)._op == pickle.loads(pickle.dumps(x))._op == "input"
 
     @pytest.mark.parametrize("one", [np.array(3.0), np.array([3.0]), np.array([[3]]), np.array([3.0], dtype=object)])
     def test_arrays_with_one_element(self, one):
@@ -225,7 +225,7 @@ class TestForeignAttributes:
         twin = clone(y)
         assert twin.source is twin.parents[0]
         assert twin.itself is twin
-        assert twin.source is not x
+        assert (twin.source is x) == (clone is copy.deepcopy)  # copied together with the function of it, it stays
 
     def test_weak_references(self):
         gc.disable()

@@ -59,6 +59,7 @@ def run(Value, program, point):
     nodes = [Value(number) for number in point]
     for name, i, j, c in program:
         nodes.append(OPERATIONS[name](nodes[i % len(nodes)], nodes[j % len(nodes)], c))
+        assume(not isinstance(nodes[-1].data, complex))  # micrograd's power of a negative number
     return nodes
 
 
