@@ -155,6 +155,8 @@ def fenced(make):
     fences = Fences(make)
     short = direct._short
     with ExitStack() as stack:
+        if make is not Margined:  # a page has room for no gaps between rows
+            stack.enter_context(mock.patch.object(memory, "lines_of", fences.empty))
         for name in ("empty", "address", "rows"):
             stack.enter_context(mock.patch.object(memory, name, getattr(fences, name)))
         for executor in (MachineExecutor, ScalarExecutor):

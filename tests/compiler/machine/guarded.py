@@ -15,9 +15,9 @@ from autograd_mini import compile, dot, exp, maximum, relu, sin, softmax, sum, t
 from autograd_mini import max as largest
 from autograd_mini.compiler import deriving
 from autograd_mini.compiler.machine import executor, running
-from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.scalars import executor as scalars_executor
 from autograd_mini.structures import flatten
+from tests.compiler.machine.faults import columns_of_the_caller
 from tests.compiler.machine.fences import Guarded, fenced
 
 LENGTHS = [*range(1, 21), 31, 33, 127, 128, 129, 131, 257, 1024, 1027, 1537]
@@ -128,12 +128,18 @@ def by_lanes():
 
 
 def beyond():
-    """What these guards are good for."""
+    """One number too far."""
     place = Guarded((10,))
     ctypes.c_double.from_address(place.address + place.offset + place.size).value  # noqa: B018
 
 
-SWEEPS = {"lengths": by_length, "lanes": by_lanes, "beyond": beyond}
+def planted():
+    """Directions counted as columns where all is the same for them."""
+    with columns_of_the_caller():
+        run(lambda x, w: sum([abs(a) for a in x]), {}, 12, [], True)
+
+
+SWEEPS = {"lengths": by_length, "lanes": by_lanes, "beyond": beyond, "planted": planted}
 
 
 def main(sweep, form="packs"):
