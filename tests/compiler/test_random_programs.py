@@ -11,6 +11,8 @@ from autograd_mini import TABLE, Value, compile, grad, hessian, jacobian, regist
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import BACKENDS, REPLAYS, disagreement, moved
 
+pytestmark = pytest.mark.usefixtures("between_margins")
+
 MODES = {"value": lambda f: f, "gradient": grad, "Hessian": hessian}
 COMPILED = {"value": "__call__", "gradient": "grad", "Hessian": "hessian"}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.isolating import is_large
-from autograd_mini.compiler.machine.memory import rows_of
 from autograd_mini.compiler.machine.terms import terms_step
 from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
 from autograd_mini.compiler.program import Floats, Pack, Sum
@@ -29,10 +29,10 @@ class Step(Protocol):
     def writes(self) -> Sequence[int]: ...
 
     def prepare(self, values: Values, n: int) -> Any:
-        """Make room for what it computes; gives what else it keeps."""
+        """Make room for what it computes for n columns; gives what else it keeps."""
 
-    def run(self, values: Values, state: Any, n: int) -> None:
-        """Compute it."""
+    def run(self, values: Values, state: Any) -> None:
+        """Compute it for as many columns as there is room for."""
 
 
 def numpy_step(executor: MachineExecutor, pack: Pack) -> Step:
@@ -55,10 +55,10 @@ class NumpyStep:
         self.number = executor.place[pack]
         self.compute = step_of(pack, executor.place, careful=False)
 
-    def prepare(self, values: Values, n: int) -> None:
-        return None
+    def prepare(self, values: Values, n: int) -> int:
+        return n
 
-    def run(self, values: Values, state: None, n: int) -> None:
+    def run(self, values: Values, n: int) -> None:
         values[self.number] = self.compute(values, n)
 
 
@@ -74,9 +74,9 @@ class GatherStep:
     def prepare(self, values: Values, n: int) -> Floats:
         return numpy.empty((len(self.gather.rows), n))
 
-    def run(self, values: Values, out: Floats, n: int) -> None:
+    def run(self, values: Values, out: Floats) -> None:
         array = values[self.place]
-        if n > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
+        if out.shape[1] > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
             array = values[self.place] = numpy.ascontiguousarray(array)
         values[self.number] = numpy.take(array, self.gather.rows, axis=0, out=out, mode="clip")
 
@@ -103,19 +103,19 @@ class ProductStep:
         g, h, s = self.shape
         width = 1 if self.sums_batch else n
         if s > 1:  # its columns are those of several lanes
-            out = numpy.empty((g, h, s * width))
+            out = memory.empty(g, h, s * width)
             values[self.writes[0]] = out.reshape(g * h * s, width)
             return out
-        rows = values[self.writes[0]] = rows_of(g * h, width)
+        rows = values[self.writes[0]] = memory.rows_of(g * h, width)
         return rows.reshape(g, h, width)
 
-    def run(self, values: Values, out: Floats, n: int) -> None:
+    def run(self, values: Values, out: Floats) -> None:
         a, b = self.a(values), self.b(values)
         g, h, s = self.shape
         if self.sums_batch:
             numpy.matmul(a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2), out=out)
         else:
-            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], s * n), out=out)
+            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], out.shape[2]), out=out)
         if self.coefficient != 1.0:
             out *= self.coefficient
 
@@ -155,7 +155,7 @@ class BatchSumStep:
     def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
         return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))
 
-    def run(self, values: Values, state: tuple[Floats, Floats], n: int) -> None:
+    def run(self, values: Values, state: tuple[Floats, Floats]) -> None:
         left, right = state
         if len(self.left) > 1:
             numpy.concatenate([values[place] for place in self.left], out=left)

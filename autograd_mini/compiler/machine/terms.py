@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.engine import addresses
-from autograd_mini.compiler.machine.memory import address
 from autograd_mini.compiler.numpy_executor import Values
 from autograd_mini.compiler.program import ABSENT, Index, Pack, Sum, parents
 
@@ -84,7 +84,7 @@ class TermsStep:
         assert isinstance(pack.operation, Sum)
         self.packs, self.lanes, self.number = [pack], pack.lanes, executor.place[pack]
         sources = dict.fromkeys(parents(pack))
-        self.sources = [executor.place[source] for source in sources]
+        self.sources = [(executor.place[source], (source.lanes, 1)) for source in sources]
         array_of = {source: number for number, source in enumerate(sources, 1)}  # the first one holds a 1
         lanes, places, coefficients = [], [], []
         for segment in pack.operation.segments:
@@ -102,21 +102,24 @@ class TermsStep:
                 coefficients.append(c[kept])
         lane = numpy.concatenate(lanes)
         order = numpy.argsort(lane, kind="stable")
-        self.places = numpy.ascontiguousarray(numpy.concatenate(places)[order])
-        self.coefficients = numpy.concatenate(coefficients)[order].astype(float)
-        self.starts = numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1))
-        self.one = numpy.ones(1)
-        self.tables = [address(table) for table in (self.starts, self.coefficients, self.places)]
+        self.one = memory.copied([1.0])
+        self.held = (
+            memory.copied(numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1)), numpy.int64),
+            memory.copied(numpy.concatenate(coefficients)[order]),
+            memory.copied(numpy.concatenate(places)[order], numpy.int64),
+        )
+        self.tables = [memory.address(table, table.shape) for table in self.held]
         self.call = _call(addresses([TERMS], cache=executor.cache)[0])
 
     def prepare(self, values: Values, n: int) -> None:
         return None
 
-    def run(self, values: Values, state: None, n: int) -> None:
-        held = [numpy.ascontiguousarray(values[place]) for place in self.sources]
-        arrays = (ctypes.c_void_p * (1 + len(held)))(address(self.one), *map(address, held))
-        out = values[self.number] = numpy.empty((self.lanes, 1))
-        self.call(address(out), *self.tables, arrays, self.lanes)
+    def run(self, values: Values, state: None) -> None:
+        held = [memory.without_gaps(values[place]) for place, _ in self.sources]
+        at = [memory.address(array, shape) for array, (_, shape) in zip(held, self.sources)]
+        arrays = (ctypes.c_void_p * (1 + len(held)))(memory.address(self.one, (1,)), *at)
+        out = values[self.number] = memory.empty(self.lanes, 1)
+        self.call(memory.address(out, (self.lanes, 1)), *self.tables, arrays, self.lanes)
 
 
 def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:
