@@ -2,7 +2,9 @@
 
 Arguments and results are numbers, or numbers nested in lists, tuples, dicts and NumPy arrays. Numbers give
 numbers. Values give Values that can be differentiated again, and so does everything within a function that
-is being differentiated: nest these operators as you like.
+is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
+arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an
+axis reaches f as the number it holds, and its gradient is such an array.
 """
 
 from __future__ import annotations
@@ -95,11 +97,22 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
     return wraps(f)(lambda *args, **keywords: both(*args, **keywords)[1])
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None, mode: str = "auto"
+) -> Callable[..., Any]:
     """The Jacobian of f as a function: in the structure of f's result, for each number there its gradient.
-    M numbers by D numbers give M rows of D; arrays give an array. One backward pass a result.
+    M numbers by D numbers give M rows of D. For an array among the results it is the gradient's structure with
+    an array in place of each number, of the axes of both, as in JAX: towards an array an array, towards several
+    arguments a tuple of arrays (SciPy's `curve_fit` wants them stacked: `numpy.stack(…, axis=-1)`).
+
+    Args:
+        f: a function of numbers to numbers, both nested as you like.
+        argnums: as for `value_and_grad`.
+        mode: "reverse" for one backward pass a result, "forward" for one forward pass a number of the
+            arguments, "auto" for what takes fewer passes.
 
     Raises:
+        ValueError: the mode is none of these.
         TypeError: when called: the result of f or an argument holds something else than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
@@ -107,14 +120,24 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None
     [[5.0, 2.0], [1.0, 3.0]]
     """
     require_callable(f, "jacobian")
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}")
 
+    return _jacobian(f, argnums, mode)
+
+
+def _jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] | None, mode: str, is_gradient: bool = False
+) -> Callable[..., Any]:
     @wraps(f)
     def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
         run = Run(f, args, keywords, argnums)
-        results, structure = flatten(run.result, f"the result of {name_of(f)}")
-        order = topological_order(*[y for y in results if isinstance(y, Value)])
-        active = descendants_of(run.variables, order) if run.keeps_graph else set()
-        return structure.rebuild([run.row(y, order, active) for y in results])
+        results, structure = flatten(run.result, f"the result of {name_of(f)}", takes_others=is_gradient)
+        is_wide = len(run.variables) < len(results)
+        is_heard = observing.active and not run.keeps_graph  # debug() listens to the backward pass
+        is_forward = mode == "forward" or (mode == "auto" and is_wide and not is_heard)
+        rows = iter(run.rows(results, forward=is_forward))
+        return structure.replaced(rows, run.in_structure, run.in_arrays)
 
     return jacobian_of_f
 
@@ -127,7 +150,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
     [[10.0, 6.0], [6.0, 0.0]]
     """
     require_callable(f, "hessian")
-    return jacobian(grad(f, argnums), argnums)
+    return _jacobian(grad(f, argnums), argnums, "auto", is_gradient=True)
 
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -149,10 +172,10 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
         if len(args) < 2:
             raise TypeError(f"hvp of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)")
         *args_of_f, vector = args
-        direction, given = flatten(vector, "the vector")
+        direction, given = flatten(vector, "the vector", takes_others=True)
 
         def slope(*points: Any, **more: Any) -> Any:
-            gradient, expected = flatten(grad(f, argnums)(*points, **more), "the gradient")
+            gradient, expected = flatten(grad(f, argnums)(*points, **more), "the gradient", takes_others=True)
             if given != expected:
                 raise TypeError(f"hvp's vector must have the structure of the gradient, {expected}, but has {given}")
             return dot(gradient, direction)

@@ -93,6 +93,18 @@ class silence:
         _observers.reset(self._token)
 
 
+class unheard:
+    """A context in which no observer of this thread or task hears anything."""
+
+    def __enter__(self) -> None:
+        self._token = _observers.set(())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _observers.reset(self._token)
+
+
 def current_observers() -> tuple[Observer, ...]:
     """Those of this thread or task."""
     return _observers.get()

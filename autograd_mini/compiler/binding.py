@@ -302,16 +302,20 @@ def _combine(structure: Structure, parts: Iterator[Any], has_batch: bool) -> Any
 
 
 def combined(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool) -> Any:
-    """An array of nests: of arrays of one shape one array, the batch axis first; else an array of objects."""
+    """One nest of arrays for an array of nests: in place of each number an array, the batch axis first."""
     if not parts:
         return numpy.empty(shape)
-    if not shape and has_batch:
-        return parts[0]
-    if all(isinstance(part, (float, numpy.ndarray)) for part in parts):
+    first = parts[0]
+    if first is None or (not shape and has_batch):
+        return first
+    if isinstance(first, (float, numpy.ndarray)):
         stacked = numpy.stack([numpy.asarray(part) for part in parts], axis=int(has_batch))
         lead = stacked.shape[: int(has_batch)]
         return stacked.reshape((*lead, *shape, *stacked.shape[len(lead) + 1 :]))
-    objects = numpy.empty(len(parts), dtype=object)
-    for place, part in enumerate(parts):
-        objects[place] = part
-    return objects.reshape(shape)
+    if isinstance(first, dict):
+        filled = copy(first)
+        for key in first:
+            filled[key] = combined([part[key] for part in parts], shape, has_batch)
+        return filled
+    columns = [combined(column, shape, has_batch) for column in zip(*parts)]
+    return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
