@@ -97,9 +97,9 @@ from autograd_mini.functions import (
     sum as sum,
 )
 from autograd_mini.graph import topological_order
-from autograd_mini.implicit import root
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
+from autograd_mini.roots import root
 from autograd_mini.value import Constant, Value
 
 # What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.

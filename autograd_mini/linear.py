@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import nan
 from struct import pack, unpack
 
@@ -80,7 +80,7 @@ class LinearSolve(Primitive):
         return linear_solve, (self.n, self.index)
 
 
-@lru_cache(maxsize=None)
+@cache
 def linear_solve(n: int, index: int) -> LinearSolve:
     """The operation, made once."""
     return LinearSolve(n, index)

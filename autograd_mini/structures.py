@@ -83,7 +83,14 @@ class Structure:
         return is_array and all(child.build is None for child in self.children)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Structure) and self.kind == other.kind and self.children == other.children
+        if not isinstance(other, Structure):
+            return False
+        one, two = self._without_axis(), other._without_axis()
+        return one.kind == two.kind and one.children == two.children
+
+    def _without_axis(self) -> Structure:
+        """The number in an array that has no axis."""
+        return self.children[0] if self.kind == ("array", ()) else self
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -152,7 +159,7 @@ def _may_hold_numbers(thing: Any) -> bool:
     if thing is None or isinstance(thing, (str, bytes)) or callable(thing):
         return False
     marks = ("__iter__", "__len__", "__getitem__", "__array__", "__complex__", "__float__", "__dataclass_fields__")
-    return any(hasattr(type(thing), mark) for mark in marks)
+    return any(mark in vars(kind) for kind in type(thing).__mro__ for mark in marks)
 
 
 def _filled(empty: dict[Any, Any], keys: list[Any], parts: list[Any]) -> dict[Any, Any]:

@@ -44,7 +44,9 @@ def test_structures_of_several_arguments():
 
 
 def test_they_are_differentiated_again():
-    check_gradients(lambda x: jvp(lambda v: spiral(v)[0] * spiral(v)[1])(x, [1.0, -2.0, 0.5]), [0.3, -0.7, 1.1], order=2)
+    check_gradients(
+        lambda x: jvp(lambda v: spiral(v)[0] * spiral(v)[1])(x, [1.0, -2.0, 0.5]), [0.3, -0.7, 1.1], order=2
+    )
     check_gradients(lambda x: vjp(spiral)(x, [1.0, -2.0, 0.5, 1.0])[0], [0.3, -0.7, 1.1], order=2)
     check_gradients(lambda v: jvp(lambda x: am.sum(spiral(x)))([0.3, -0.7, 1.1], v), [1.0, 2.0, 3.0])
     check_gradients(lambda w: vjp(spiral)([0.3, -0.7, 1.1], w)[0], [1.0, 2.0, 3.0, 4.0])
