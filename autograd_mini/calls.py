@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from autograd_mini import observing
-from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.graph import topological_order
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.tangents import differentiable_tangents, tangents
 from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
@@ -73,42 +69,18 @@ class Run:
         found = f"{brief(y)} ({type(y).__name__})" + ("" if y is None else "; for several numbers use jacobian")
         raise TypeError(f"a gradient needs one number as the result of {name_of(self.f)}, got {found}")
 
-    def rows(self, results: list[Any], *, forward: bool) -> list[list[Any]]:
-        """For each of these results its derivatives towards the variables: by a sweep forward for each variable, or
-        one backward for each result."""
-        order = topological_order(*[y for y in results if isinstance(y, Value)])
-        if observing.active and not self.keeps_graph:
-            for y in results:
-                if isinstance(y, Value):
-                    observing.number_read(y, "jacobian()")
-        active = descendants_of(self.variables, order) if self.keeps_graph else set()
-        if forward:
-            columns = [self._column(x, results, order, active) for x in self.variables]
-            return [[column[row] for column in columns] for row in range(len(results))]
-        return [self._row(y, order, active) for y in results]
-
-    def _row(self, y: Any, order: list[Value], active: set[Value]) -> list[Any]:
-        seeds = [(y, 1.0)] if isinstance(y, Value) else []
-        found: dict[Value, Any] = (
-            differentiable_adjoints(order, seeds, active) if self.keeps_graph else adjoints(order, seeds)
-        )
-        return [found.get(x, 0.0) for x in self.variables]
-
-    def _column(self, x: Value, results: list[Any], order: list[Value], active: set[Value]) -> list[Any]:
-        found = differentiable_tangents(order, {x: 1.0}, active) if self.keeps_graph else tangents(order, {x: 1.0})
-        return [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in results]
-
     def in_structure(self, derivatives: list[Any]) -> Any:
         """`derivatives` towards the variables, in the structure of the arguments."""
-        derivatives = self._as_results(derivatives)
+        derivatives = self.as_results(derivatives)
         return self._each(lambda structure, part: structure.rebuild(derivatives[part], keeps_others=False))
 
     def in_arrays(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
         """The same for each place of an array of this shape: the structure of the arguments, of arrays."""
-        rows = [self._as_results(row) for row in rows]
+        rows = [self.as_results(row) for row in rows]
         return self._each(lambda structure, part: structure.spread([row[part] for row in rows], shape))
 
-    def _as_results(self, derivatives: list[Any]) -> list[Any]:
+    def as_results(self, derivatives: list[Any]) -> list[Any]:
+        """Values if the graph is kept."""
         return [as_value(derivative) for derivative in derivatives] if self.keeps_graph else derivatives
 
     def _each(self, build: Callable[[Structure, slice], Any]) -> Any:
@@ -138,8 +110,31 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
     return positions
 
 
+def split_vector(operator: str, f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+    """The arguments of f, and the vector that comes last."""
+    if len(args) < 2:
+        raise TypeError(
+            f"{operator} of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)"
+        )
+    return args[:-1], args[-1]
+
+
+def vector_like(nest: Any, vector: Any, operator: str, whose: str) -> list[Any]:
+    """The numbers of a vector, which must have the structure of a nest."""
+    numbers, given = flatten(vector, "the vector", takes_others=True)
+    _, expected = flatten(nest, whose, takes_others=True)
+    if given != expected:
+        raise TypeError(f"{operator}'s vector must have the structure of the {whose}, {expected}, but has {given}")
+    return numbers
+
+
 def as_value(number: Value | float) -> Value:
     return number if isinstance(number, Value) else Constant(number)
+
+
+def vary(numbers: Sequence[Any]) -> bool:
+    """Whether any of them is a variable."""
+    return any(isinstance(number, Value) and not number.is_constant for number in numbers)
 
 
 def require_callable(f: Any, taker: str) -> None:

@@ -13,10 +13,11 @@ from functools import wraps
 
 from autograd_mini import observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.calls import Run, as_value, name_of, require_callable
+from autograd_mini.calls import Run, as_value, require_callable, split_vector, vector_like
 from autograd_mini.functions import dot
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import brief
+from autograd_mini.products import matrix_of
 from autograd_mini.structures import flatten
 from autograd_mini.value import Value
 
@@ -123,23 +124,7 @@ def jacobian(
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}")
 
-    return _jacobian(f, argnums, mode)
-
-
-def _jacobian(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] | None, mode: str, is_gradient: bool = False
-) -> Callable[..., Any]:
-    @wraps(f)
-    def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
-        run = Run(f, args, keywords, argnums)
-        results, structure = flatten(run.result, f"the result of {name_of(f)}", takes_others=is_gradient)
-        is_wide = len(run.variables) < len(results)
-        is_heard = observing.active and not run.keeps_graph  # debug() listens to the backward pass
-        is_forward = mode == "forward" or (mode == "auto" and is_wide and not is_heard)
-        rows = iter(run.rows(results, forward=is_forward))
-        return structure.replaced(rows, run.in_structure, run.in_arrays)
-
-    return jacobian_of_f
+    return matrix_of(f, argnums, mode)
 
 
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -150,7 +135,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
     [[10.0, 6.0], [6.0, 0.0]]
     """
     require_callable(f, "hessian")
-    return _jacobian(grad(f, argnums), argnums, "auto", is_gradient=True)
+    return matrix_of(grad(f, argnums), argnums, "auto", is_gradient=True)
 
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -169,17 +154,12 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
     @wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
-        if len(args) < 2:
-            raise TypeError(f"hvp of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)")
-        *args_of_f, vector = args
-        direction, given = flatten(vector, "the vector", takes_others=True)
+        args, vector = split_vector("hvp", f, args)
 
         def slope(*points: Any, **more: Any) -> Any:
-            gradient, expected = flatten(grad(f, argnums)(*points, **more), "the gradient", takes_others=True)
-            if given != expected:
-                raise TypeError(f"hvp's vector must have the structure of the gradient, {expected}, but has {given}")
-            return dot(gradient, direction)
+            gradient = grad(f, argnums)(*points, **more)
+            return dot(flatten(gradient, "", takes_others=True)[0], vector_like(gradient, vector, "hvp", "gradient"))
 
-        return grad(slope, argnums)(*args_of_f, **keywords)
+        return grad(slope, argnums)(*args, **keywords)
 
     return product

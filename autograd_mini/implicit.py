@@ -32,13 +32,8 @@ class Implicit:
     derivative; `root`, of what comes from outside and all solved numbers, hands one of these on and has the
     derivative that the implicit function theorem gives. A third, `is_solved`, tells whether there is a solution.
 
-    Args:
-        tape: the equations, of the unknowns and of what comes from outside.
-        n: how many unknowns.
-        name: that of the residual.
-        solver: as `root` takes it, and its options.
-        has_branches: whether the residual branches on numbers, so that elsewhere the tape may have no root where the
-            residual has one: then there is none to be found, and no error.
+    `solver` and `options` are as `root` takes them. If the residual branches on numbers, the tape may have no root
+    where the residual has one: then nan is found, and no error is raised.
     """
 
     def __init__(
@@ -83,11 +78,11 @@ class Implicit:
 
     def _solve(self, numbers: tuple[float, ...]) -> list[float]:
         nothing = [nan] * self.n
-        if any(map(isnan, numbers)):
+        start, equations = list(numbers[: self.n]), _OnTape(self, list(numbers[self.n :]))
+        if any(map(isnan, numbers)) and any(map(isnan, equations.residual(start))):
             return nothing
-        equations = _OnTape(self, list(numbers[self.n :]))
         try:
-            xs = solve(equations, list(numbers[: self.n]), self.solver, self.options)
+            xs = solve(equations, start, self.solver, self.options)
             require_regular(equations, xs)
         except ArithmeticError:
             if self.has_branches:
@@ -108,7 +103,7 @@ class Implicit:
         local = tape.local_derivatives(tape.run([*xs, *outside]))
         if n == 1:
             slope, *others = tape.pull(local, {tape.outputs[0]: 1.0})
-            return [[0.0 if _is_zero(each) else -divide(each, slope) for each in others]]
+            return [[0.0 if type(each) is float and not each else -divide(each, slope) for each in others]]
         rows = [tape.pull(local, {output: 1.0})[:n] for output in tape.outputs]
         transposed = [rows[j][i] for i in range(n) for j in range(n)]
         found = []
@@ -117,10 +112,6 @@ class Implicit:
             seeds = {output: -weight for output, weight in zip(tape.outputs, weights)}
             found.append(tape.pull(local, seeds)[n:])
         return found
-
-
-def _is_zero(number: Any) -> bool:
-    return type(number) is float and number == 0.0
 
 
 class _OnTape:

@@ -93,16 +93,13 @@ class silence:
         _observers.reset(self._token)
 
 
-class unheard:
-    """A context in which no observer of this thread or task hears anything."""
+class unheard(silence):
+    """A context in which none of them hears anything."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> tuple[Observer, ...]:
+        observers = _observers.get()
         self._token = _observers.set(())
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _observers.reset(self._token)
+        return observers
 
 
 def current_observers() -> tuple[Observer, ...]:

@@ -1,4 +1,4 @@
-"""Products of the Jacobian with a vector, without the Jacobian: forward, J v, and backward, wᵀ J."""
+"""The derivative of a function as a linear map: its products with vectors, from either side, and its matrix."""
 
 from __future__ import annotations
 
@@ -6,16 +6,79 @@ from functools import wraps
 
 from autograd_mini import observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.calls import Run, as_value, name_of, require_callable
+from autograd_mini.calls import Run, name_of, require_callable, split_vector, vary, vector_like
 from autograd_mini.graph import topological_order
 from autograd_mini.structures import flatten
 from autograd_mini.tangents import differentiable_tangents, tangents
-from autograd_mini.value import Constant, Value
+from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+
+class Differential:
+    """The map from small changes of a run's variables to those of some results.
+
+    Args:
+        run: the run; whether it keeps the graph decides whether Values or floats come out.
+        results: Values and numbers.
+        asker: who takes the numbers out, for observers.
+    """
+
+    def __init__(self, run: Run, results: Sequence[Any], asker: str) -> None:
+        self.run = run
+        self.results = results
+        values = [y for y in results if isinstance(y, Value)]
+        self.order = topological_order(*values)
+        self.active = descendants_of(run.variables, self.order) if run.keeps_graph else set()
+        if observing.active and not run.keeps_graph:
+            for y in values:
+                observing.number_read(y, f"{asker}()")
+
+    def push(self, seeds: dict[Value, Any]) -> list[Any]:
+        """The change of each result, for changes of variables."""
+        found: dict[Value, Any] = (
+            differentiable_tangents(self.order, seeds, self.active)
+            if self.run.keeps_graph
+            else tangents(self.order, {x: float(seed) for x, seed in seeds.items()})
+        )
+        return [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.results]
+
+    def pull(self, weights: Sequence[tuple[Any, Any]]) -> list[Any]:
+        """The derivative towards each variable of the sum of some results, each times its weight."""
+        seeds = [(y, weight) for y, weight in weights if isinstance(y, Value)]
+        found: dict[Value, Any] = (
+            differentiable_adjoints(self.order, seeds, self.active)
+            if self.run.keeps_graph
+            else adjoints(self.order, [(y, float(weight)) for y, weight in seeds])
+        )
+        return [found.get(x, 0.0) for x in self.run.variables]
+
+    def rows(self, *, forward: bool) -> list[list[Any]]:
+        """The matrix: by a sweep forward for each variable, or one backward for each result."""
+        if forward:
+            columns = [self.push({x: 1.0}) for x in self.run.variables]
+            return [[column[row] for column in columns] for row in range(len(self.results))]
+        return [self.pull([(y, 1.0)]) for y in self.results]
+
+
+def matrix_of(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] | None, mode: str, is_gradient: bool = False
+) -> Callable[..., Any]:
+    """The function that gives f's Jacobian, by passes in the direction that `mode` says; a gradient may hold None."""
+
+    @wraps(f)
+    def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
+        run = Run(f, args, keywords, argnums)
+        results, structure = flatten(run.result, f"the result of {name_of(f)}", takes_others=is_gradient)
+        is_heard = observing.active and not run.keeps_graph  # debug() listens to the backward pass
+        is_cheaper = len(run.variables) < len(results) and not is_heard
+        rows = Differential(run, results, "jacobian").rows(forward=mode == "forward" or (mode == "auto" and is_cheaper))
+        return structure.replaced(iter(rows), run.in_structure, run.in_arrays)
+
+    return jacobian_of_f
 
 
 def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -37,19 +100,13 @@ def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
     @wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
-        *args_of_f, vector = _split("jvp", f, args)
-        run = Run(f, tuple(args_of_f), keywords, argnums)
-        direction = _numbers(vector, "jvp", "the arguments", run.in_structure([0.0] * len(run.variables)))
+        args, vector = split_vector("jvp", f, args)
+        run = Run(f, args, keywords, argnums)
+        direction = vector_like(run.in_structure([0.0] * len(run.variables)), vector, "jvp", "arguments")
         results, structure = flatten(run.result, f"the result of {name_of(f)}")
-        order = topological_order(*_values(results))
-        is_graph = run.keeps_graph or _vary(direction)
-        if is_graph:
-            seeds = dict(zip(run.variables, direction))
-            found = differentiable_tangents(order, seeds, descendants_of(run.variables, order))
-        else:
-            _tell(results, "jvp()")
-            found = tangents(order, {x: float(v) for x, v in zip(run.variables, direction)})
-        return structure.rebuild(_as_results([_of(found, y) for y in results], is_graph))
+        run.keeps_graph = run.keeps_graph or vary(direction)
+        changes = Differential(run, results, "jvp").push(dict(zip(run.variables, direction)))
+        return structure.rebuild(run.as_results(changes))
 
     return product
 
@@ -71,60 +128,11 @@ def vjp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
     @wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
-        *args_of_f, vector = _split("vjp", f, args)
-        run = Run(f, tuple(args_of_f), keywords, argnums)
+        args, vector = split_vector("vjp", f, args)
+        run = Run(f, args, keywords, argnums)
         results, structure = flatten(run.result, f"the result of {name_of(f)}")
-        weights = _numbers(vector, "vjp", "the result", structure.rebuild([0.0] * len(results)))
-        order = topological_order(*_values(results))
-        seeds = [(y, weight) for y, weight in zip(results, weights) if isinstance(y, Value)]
-        run.keeps_graph = run.keeps_graph or _vary(weights)
-        found: dict[Value, Any]
-        if run.keeps_graph:
-            found = differentiable_adjoints(order, seeds, descendants_of(run.variables, order))
-        else:
-            _tell(results, "vjp()")
-            found = adjoints(order, [(y, float(weight)) for y, weight in seeds])
-        return run.in_structure([found.get(x, 0.0) for x in run.variables])
+        weights = vector_like(structure.rebuild([0.0] * len(results)), vector, "vjp", "result")
+        run.keeps_graph = run.keeps_graph or vary(weights)
+        return run.in_structure(Differential(run, results, "vjp").pull(list(zip(results, weights))))
 
     return product
-
-
-def _split(operator: str, f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(args) < 2:
-        raise TypeError(
-            f"{operator} of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)"
-        )
-    return args
-
-
-def _numbers(vector: Any, operator: str, whose: str, like: Any) -> list[Any]:
-    """The numbers of the vector, which must have the structure of `like`."""
-    numbers, given = flatten(vector, "the vector", takes_others=True)
-    _, expected = flatten(like, whose, takes_others=True)
-    if given != expected:
-        raise TypeError(f"{operator}'s vector must have the structure of {whose}, {expected}, but has {given}")
-    return numbers
-
-
-def _vary(numbers: Sequence[Any]) -> bool:
-    """Whether any of them is a variable."""
-    return any(isinstance(number, Value) and not isinstance(number, Constant) for number in numbers)
-
-
-def _values(results: Sequence[Any]) -> list[Value]:
-    return [y for y in results if isinstance(y, Value)]
-
-
-def _tell(results: Sequence[Any], how: str) -> None:
-    """Tell the observers that numbers made from the results leave the graph."""
-    if observing.active:
-        for y in _values(results):
-            observing.number_read(y, how)
-
-
-def _of(found: dict[Value, Any], y: Any) -> Any:
-    return found.get(y, 0.0) if isinstance(y, Value) else 0.0
-
-
-def _as_results(numbers: list[Any], is_graph: bool) -> list[Any]:
-    return [as_value(number) for number in numbers] if is_graph else numbers

@@ -6,7 +6,7 @@ from math import isfinite, isnan, nan
 
 from autograd_mini import observing
 from autograd_mini.adjoints import descendants_of
-from autograd_mini.calls import Run, name_of, require_callable
+from autograd_mini.calls import Run, as_value, name_of, require_callable, vary
 from autograd_mini.graph import topological_order
 from autograd_mini.implicit import implicit_function
 from autograd_mini.observing import Observer
@@ -19,7 +19,7 @@ from autograd_mini.value import Constant, Value, leaf, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 
@@ -81,19 +81,18 @@ def root(
     branches = _Branches()
     with branches:
         tape, outside = equations.tape(solved)
-    varies = any(isinstance(each, Value) and not each.is_constant for each in starts)
-    if not (outside or varies):
-        return structure.rebuild(xs)
-    implicit = implicit_function(tape, len(xs), name_of(residual), solver, fixed, branches.were_taken)
-    parents = (*[each if isinstance(each, Value) else Constant(each) for each in starts], *outside)
-    flat = (0.0,) * len(parents)
-    for index, node in enumerate(solved):
-        node.parents, node.local_grads, node.operation = parents, flat, implicit.operation("solve", index)
-    if branches.were_taken:
-        bool(
-            record(1.0, parents, flat, implicit.operation("is_solved"))
-        )  # where it is not, a compiled function runs this anew
-    return structure.rebuild(implicit.recorded(outside, solved))
+    depends = bool(outside) or vary(starts)
+    if depends or branches.were_taken:
+        implicit = implicit_function(tape, len(xs), name_of(residual), solver, fixed, branches.were_taken)
+        parents = (*map(as_value, starts), *outside)
+        flat = (0.0,) * len(parents)
+        for index, node in enumerate(solved):
+            node.parents, node.local_grads, node.operation = parents, flat, implicit.operation("solve", index)
+        if branches.were_taken:  # where there is no solution, a compiled function runs all this anew
+            bool(record(1.0, parents, flat, implicit.operation("is_solved")))
+        if depends:
+            return structure.rebuild(implicit.recorded(outside, solved))
+    return structure.rebuild(xs)
 
 
 def _plain(solver: Any, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -120,24 +119,25 @@ class _Equations:
         self.structure = structure
         self.is_scalar = structure.build is None
         self.args = args
-        self._known = {*_values_in(args)}
+        self._known = _values_in(args)
         self._is_first = True
 
     def solved(self, start: list[float], solver: Any, options: Mapping[str, Any]) -> list[float]:
-        _, _, order = self._run(start)
-        if any(isnan(parent._data) for node in order for parent in node.parents if parent in self._known):
+        _, results, order = self._run(start)
+        used = [parent._data for node in order for parent in node.parents if parent in self._known]
+        if any(map(isnan, used)) and any(map(isnan, self._floats(results))):
             return [nan] * len(start)
         return solve(self, start, solver, options)
 
     def residual(self, xs: list[float]) -> list[float]:
         result = self.function(self.structure.rebuild([Constant(x) for x in xs]), *self.args)  # IEEE 754 throughout
-        return [float(r._data if isinstance(r, Value) else r) for r in self._numbers(result)]
+        return self._floats(self._numbers(result))
 
     def linearised(self, xs: list[float]) -> tuple[list[float], list[list[float]]]:
         unknowns, results, order = self._run(xs)
         columns = [tangents(order, {x: 1.0}) for x in unknowns]
         rows = [[column.get(r, 0.0) if isinstance(r, Value) else 0.0 for column in columns] for r in results]
-        return [float(r._data if isinstance(r, Value) else r) for r in results], rows
+        return self._floats(results), rows
 
     def tape(self, solution: list[Value]) -> tuple[Tape, list[Value]]:
         """The residual at the solution, and the Values that it is made of besides."""
@@ -155,6 +155,9 @@ class _Equations:
             self._is_first = False
         return run.variables, results, [node for node in order if node in inside]
 
+    def _floats(self, results: list[Any]) -> list[float]:
+        return [float(r._data if isinstance(r, Value) else r) for r in results]
+
     def _numbers(self, result: Any) -> list[Any]:
         results, found = flatten(result, f"the residual {self.name}")
         is_plain = _is_flat(found) and _is_flat(self.structure) and found.size == self.structure.size
@@ -165,13 +168,12 @@ class _Equations:
         return results
 
 
-def _values_in(args: tuple[Any, ...]) -> Iterator[Value]:
-    for arg in args:
-        try:
-            leaves, _ = flatten(arg, "", takes_others=True)
-        except TypeError:  # of any other kind: what it holds is found on the way
-            continue
-        yield from (leaf for leaf in leaves if isinstance(leaf, Value))
+def _values_in(args: tuple[Any, ...]) -> set[Value]:
+    try:
+        leaves, _ = flatten(args, "", takes_others=True)
+    except TypeError:  # of other kinds: what they hold is found on the way
+        return set()
+    return {leaf for leaf in leaves if isinstance(leaf, Value)}
 
 
 def _is_flat(structure: Structure) -> bool:

@@ -13,12 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Equations(Protocol):
-        """As many equations r(x) = 0 as unknowns.
-
-        Attributes:
-            name: what messages call them.
-            is_scalar: whether the unknown is one number and no list of one.
-        """
+        """As many equations r(x) = 0 as unknowns; `is_scalar` if the unknown is one number and no list of one."""
 
         name: str
         is_scalar: bool
@@ -35,17 +30,16 @@ MOST_HALVINGS = 30
 CONVERGED = 1e-10
 """A step that is so small next to x is the last one: after it, the next would be its square."""
 
+LAST_CHANGE = 0.66
+"""By so much J may change along the last step: by less than 1 - 1/e at a root, even at a multiple one, by more at a
+pole, from which the steps lead away."""
+
 NEAR = 1e-6
 """Where rounding lets no step lessen the residual, x is as good as it gets if the step is so small next to it."""
 
 OF_ONE = ("bisect", "brentq", "brenth", "ridder", "toms748", "newton", "secant", "halley")
-OF_SEVERAL = (
-    "hybr", "lm", "broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden", "excitingmixing", "krylov",
-    "df-sane",
-)  # fmt: skip
+OF_SEVERAL = ("hybr", "lm", "broyden1", "broyden2", "anderson", "krylov", "df-sane")
 """SciPy's, by its names."""
-
-Solver = "Callable[..., Any] | str | None"
 
 
 def solve(
@@ -91,7 +85,9 @@ def newton(equations: Equations, start: list[float]) -> list[float]:
                 f"{ELSEWHERE}"
             )
         if all(abs(d) <= CONVERGED * abs(x) for d, x in zip(step, xs)):
-            return [x - d for x, d in zip(xs, step)]
+            there = [x - d for x, d in zip(xs, step)]
+            if _change(rows, equations.linearised(there)[1], xs, step) <= LAST_CHANGE:
+                return there
         taken = _damped(equations, xs, step, rows)
         if taken is None:
             sizes = [max(sizes) for sizes in zip(*recent[-5:])]
@@ -108,14 +104,12 @@ def newton(equations: Equations, start: list[float]) -> list[float]:
 
 ELSEWHERE = "start nearer to a solution, or choose another solver, such as solver='brentq' with bracket=(low, high)"
 
-Point = "tuple[list[float], list[float], list[list[float]]]"
-
 
 def _damped(
     equations: Equations, xs: list[float], step: list[float], rows: list[list[float]]
 ) -> tuple[list[float], list[float], list[list[float]]] | None:
     """The next x with its residual and derivatives; None if no part of the step lessens the residual."""
-    units = [max(abs(x), abs(d)) or 1.0 for x, d in zip(xs, step)]
+    units = _units(xs, step)
     length = _length(step, units)
     t = 1.0
     for _ in range(MOST_HALVINGS):
@@ -127,6 +121,17 @@ def _damped(
                 return there, rs, fresh
         t *= 0.5
     return None
+
+
+def _change(rows: list[list[float]], there: list[list[float]], xs: list[float], way: list[float]) -> float:
+    """By how much J differs at the other end of a way, along it, next to J itself; nan if that cannot be told."""
+    found = eliminate(rows, [sum((b - a) * d for a, b, d in zip(*each, way)) for each in zip(rows, there)])
+    units = _units(xs, way)
+    return float("nan") if found is None else _length(found, units) / (_length(way, units) or 1.0)
+
+
+def _units(xs: list[float], step: list[float]) -> list[float]:
+    return [max(abs(x), abs(d)) or 1.0 for x, d in zip(xs, step)]
 
 
 def _length(step: Sequence[float], units: Sequence[float]) -> float:
@@ -145,9 +150,7 @@ def require_regular(equations: Equations, xs: list[float]) -> None:
     if step is not None:
         away = [max(16.0 * abs(d), 2.0**-36 * abs(x)) / (1.0 + 0.618 * i) for i, (d, x) in enumerate(zip(step, xs))]
         _, there = equations.linearised([x + d for x, d in zip(xs, away)])
-        change = [sum((b - a) * d for a, b, d in zip(*each, away)) for each in zip(rows, there)]
-        relative = eliminate(rows, change)
-        if relative is None or not any(abs(c) > 3.0 * d for c, d in zip(relative, away)):
+        if not _change(rows, there, xs, away) > 3.0:
             return
     raise ArithmeticError(
         f"the derivative of {equations.name} is singular at its root {_shown(xs)}, as at a double root, so that the "
@@ -170,21 +173,18 @@ def _by_scipy(equations: Equations, start: list[float], name: str, options: Mapp
         from scipy import optimize
     except ImportError:
         raise ModuleNotFoundError(f"the solver {name!r} is SciPy's; install it, or leave solver=… away") from None
-    residual = _of_array(equations)
-    if name in OF_ONE:
-        if name in ("newton", "halley"):
-            options = {"fprime": lambda x: equations.linearised([float(x)])[1][0][0], **options}
-        found = optimize.root_scalar(lambda x: equations.residual([float(x)])[0], x0=start[0], method=name, **options)
-        if not found.converged:
-            raise ArithmeticError(f"{name} found no root of {equations.name} from {start[0]}: {found.flag}")
-        return [float(found.root)]
-    if name in ("hybr", "lm"):
-        options = {"jac": lambda x: equations.linearised(list(map(float, x)))[1], **options}
-    result = optimize.root(residual, start, method=name, **options)
-    if not result.success:
-        message = " ".join(str(result.message).split())
-        raise ArithmeticError(f"{name} found no root of {equations.name} from {_shown(start)}: {message}")
-    return list(map(float, result.x))
+    try:
+        if name in OF_ONE:
+            if name in ("newton", "halley"):
+                options = {"fprime": lambda x: equations.linearised([float(x)])[1][0][0], **options}
+            of_one = optimize.root_scalar
+            return [of_one(lambda x: equations.residual([float(x)])[0], x0=start[0], method=name, **options).root]
+        if name in ("hybr", "lm"):
+            options = {"jac": lambda x: equations.linearised(list(map(float, x)))[1], **options}
+        found = optimize.root(lambda xs: equations.residual(list(map(float, xs))), start, method=name, **options)
+        return list(map(float, found.x))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"SciPy's {name} does not take what it was given for {equations.name}: {error}") from error
 
 
 def _by_function(
@@ -193,7 +193,7 @@ def _by_function(
     if equations.is_scalar:
         found = solver(lambda x: equations.residual([float(x)])[0], start[0], **options)
     else:
-        found = solver(_of_array(equations), list(start), **options)
+        found = solver(lambda xs: equations.residual(list(map(float, xs))), list(start), **options)
     try:
         numbers = [float(found)] if equations.is_scalar else list(map(float, found))
     except (TypeError, ValueError):
@@ -204,23 +204,16 @@ def _by_function(
     return numbers
 
 
-def _of_array(equations: Equations) -> Callable[[Any], list[float]]:
-    return lambda xs: equations.residual(list(map(float, xs)))
-
-
 def _polished(equations: Equations, start: list[float], found: list[float], name: str) -> list[float]:
     """What a solver found, to the last digits, if it is a root."""
-    reason = ""
     try:
-        xs = newton(equations, found)
+        xs, reason = newton(equations, found), ELSEWHERE
     except ArithmeticError as error:
-        reason = f": {error}"
-    else:
-        if all(abs(x - y) <= 1e-8 + 1e-3 * max(abs(x), abs(y), abs(at)) for x, y, at in zip(xs, found, start)):
-            return xs
-    raise ArithmeticError(
-        f"{name} gave {_shown(found)}, which is no root of {equations.name}" + (reason or f"; {ELSEWHERE}")
-    )
+        xs, reason = None, str(error)
+    sizes = zip(xs or (), found, start)
+    if xs is None or any(abs(x - y) > 1e-8 + 1e-3 * max(abs(x), abs(y), abs(at)) for x, y, at in sizes):
+        raise ArithmeticError(f"{name} gave {_shown(found)}, which is no root of {equations.name}: {reason}")
+    return xs
 
 
 def _shown(numbers: Sequence[float]) -> str:

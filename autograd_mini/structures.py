@@ -90,7 +90,7 @@ class Structure:
 
     def _without_axis(self) -> Structure:
         """The number in an array that has no axis."""
-        return self.children[0] if self.kind == ("array", ()) else self
+        return NUMBER if self.kind == ("array", ()) else self
 
     __hash__ = None  # type: ignore[assignment]
 

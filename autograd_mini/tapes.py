@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.primitives import TABLE
-from autograd_mini.value import Value
+from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,27 +104,18 @@ def tape_of(unknowns: Sequence[Value], outputs: Sequence[Any], order: Sequence[V
         outputs: Values and floats.
         order: the nodes of the outputs in topological order; at least those that depend on the unknowns.
     """
-    inside = descendants_of(unknowns, order)
-    is_unknown = set(unknowns)
+    inside, is_unknown = descendants_of(unknowns, order), set(unknowns)
+    results = [y if isinstance(y, Value) else Constant(y) for y in outputs]
     made = [node for node in order if node in inside and node not in is_unknown]
-    used = dict.fromkeys(parent for node in made for parent in node.parents if parent not in inside)
-    used.update(dict.fromkeys(y for y in outputs if isinstance(y, Value) and y not in inside))
+    needed = [*[parent for node in made for parent in node.parents], *results]
+    used = dict.fromkeys(node for node in needed if node not in inside)
     outside = [node for node in used if not node.is_constant]
-    given = [*unknowns, *outside]
     constants = [node for node in used if node.is_constant]
-    plain = [y for y in outputs if not isinstance(y, Value)]
-    place = {node: number for number, node in enumerate([*given, *constants])}
-    after = len(place) + len(plain)
-    place.update({node: after + number for number, node in enumerate(made)})
-    places_of_plain = iter(range(len(given) + len(constants), after))
-    operations = []
-    for node in made:
-        assert node.operation is not None
-        operations.append((node.operation, tuple(place[parent] for parent in node.parents)))
+    place = {node: number for number, node in enumerate([*unknowns, *outside, *constants, *made])}
     tape = Tape(
-        len(given),
-        (*[node._data for node in constants], *map(float, plain)),
-        tuple(operations),
-        tuple(place[y] if isinstance(y, Value) else next(places_of_plain) for y in outputs),
+        len(unknowns) + len(outside),
+        tuple(node._data for node in constants),
+        tuple((node.operation, tuple(place[parent] for parent in node.parents)) for node in made if node.operation),
+        tuple(place[y] for y in results),
     )
     return tape, outside

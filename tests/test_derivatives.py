@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import autograd_mini as am
 from autograd_mini import Value, grad, gradients, hessian, hvp, jacobian, value_and_grad
-from autograd_mini.calls import Run
+from autograd_mini.products import Differential
 from tests.graphs import STEPS, run, variables
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
@@ -269,9 +269,9 @@ class TestJacobian:
 
     def test_the_cheaper_direction_by_itself(self, monkeypatch):
         taken = []
-        whole = Run.rows
+        whole = Differential.rows
         monkeypatch.setattr(
-            Run, "rows", lambda run, results, *, forward: taken.append(forward) or whole(run, results, forward=forward)
+            Differential, "rows", lambda it, *, forward: taken.append(forward) or whole(it, forward=forward)
         )
         assert jacobian(lambda x: [x * k for k in range(5)])(2.0) == [0.0, 1.0, 2.0, 3.0, 4.0]
         assert jacobian(lambda x: [am.sum(x)])([2.0, 3.0]) == [[1.0, 1.0]]

@@ -1,5 +1,6 @@
 """Roots and their derivatives against 50 digits, closed forms and differences."""
 
+import gc
 import math
 import pickle
 from threading import Thread
@@ -155,6 +156,7 @@ def test_nan_in_nan_out():
     y = root(lambda x: x - am.where(Value(1.0) > 0, 2.0, b), 1.0)
     y.backward()
     assert (y.data, b.grad) == (2.0, 0.0)
+    assert root(lambda x: am.where(x > 0, x - 2.0, b), 1.0).data == 2.0
 
 
 def test_a_root_can_be_pickled_and_differentiated_afterwards():
@@ -265,8 +267,26 @@ def test_a_double_root_is_a_number_without_a_derivative():
         grad(lambda a: root(lambda x: (x - 1) ** 2 - a, 1.3))(0.0)
 
 
+def test_an_unknown_may_be_0_where_others_curve():
+    found = jacobian(lambda a: root(lambda v: [v[0] + v[1] ** 2 - 9.0, v[1] - a], np.array([1.0, 2.0])))(3.0)
+    assert found.tolist() == [-6.0, 1.0]
+
+
 def test_a_simple_root_next_to_another_one_has_a_derivative():
     """√a = 1e-5 lies 2e-5 from -√a."""
     f = lambda a: 1.0 + root(lambda x: (x - 1.0) ** 2 - a, 1.1) - 1.0
     assert grad(f)(1e-10) == pytest.approx(0.5e5, rel=1e-9)
     assert sqrt(1e-10) == 1e-5
+
+
+def test_a_graph_with_roots_goes_with_its_last_reference():
+    gc.collect()
+    gc.disable()
+    try:
+        a = Value(2.0)
+        x = root(lambda v: [v[0] * v[1] - a, v[0] - 2 * v[1]], [1.0, 1.0])[0]
+        held = sum(isinstance(each, Value) for each in gc.get_objects())
+        del x
+        assert sum(isinstance(each, Value) for each in gc.get_objects()) <= held - 4  # two solved, two roots
+    finally:
+        gc.enable()
