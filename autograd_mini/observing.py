@@ -179,12 +179,18 @@ class silence(Observer):
     """A context in which only those observers of this thread or task hear on that hear rules."""
 
 
+class unheard(Observer):
+    """A context in which none of them hears anything."""
+
+
 def current_observers() -> list[Observer]:
     """Those of this thread or task that hear now."""
     hearing: list[Observer] = []
     for observer in Observer.here() if active else ():
         if type(observer) is silence:
             hearing = [each for each in hearing if each.hears_rules]
+        elif type(observer) is unheard:
+            hearing = []
         else:
             hearing.append(observer)
     return hearing

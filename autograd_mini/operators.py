@@ -130,6 +130,25 @@ def _attach() -> None:
     methods |= {name: _conversion(f"{name}()", convert) for name, convert in conversions.items()}
     for name, method in methods.items():
         setattr(Value, f"__{name}__", method)
+    for name, attribute in _as_float_has().items():
+        setattr(Value, name, attribute)
+
+
+def _as_float_has() -> dict[str, Any]:
+    """What a float offers besides: NumPy asks every element of an array for it, and `statistics` asks numbers."""
+
+    def as_integer_ratio(self: Value) -> Any:
+        raise TypeError(
+            "an exact ratio of integers would cut a Value off from its graph; for statistics of Values use "
+            "autograd_mini's mean, fsum and norm, or NumPy's mean, var and std on an array of them"
+        )
+
+    return {
+        "conjugate": lambda self: self,
+        "real": property(lambda self: self),
+        "imag": property(lambda self: 0.0),
+        "as_integer_ratio": as_integer_ratio,
+    }
 
 
 _attach()

@@ -8,7 +8,7 @@ import pytest
 import autograd_mini as ag
 from autograd_mini import TABLE, Constant, Value, debug, gradients, relu, where
 from autograd_mini.draw import draw
-from autograd_mini.observing import Observer, active, current_observers, silence
+from autograd_mini.observing import Observer, active, current_observers, silence, unheard
 
 ROWS = TABLE.auxiliary
 
@@ -179,6 +179,16 @@ def test_silence():
             float(x)
     assert listener.heard == []
     assert tracer.heard == [(x, "float()")]
+
+
+def test_unheard():
+    listener, tracer = Listener(), Tracer()
+    with listener, tracer:
+        with unheard():
+            float(Value(1.0))
+        assert listener.heard == tracer.heard == []
+        float(Value(1.0))
+    assert len(listener.heard) == len(tracer.heard) == 1
 
 
 def test_selectors_of_rules_are_heard():

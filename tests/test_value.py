@@ -3,6 +3,7 @@ import gc
 import math
 import operator
 import pickle
+import statistics
 import subprocess
 import sys
 import threading
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Constant, Value, exp, grad, softmax, topological_order
+import autograd_mini as am
+from autograd_mini import Constant, Value, exp, softmax, topological_order
+from autograd_mini.testing import check_gradients
 from tests.graphs import STEPS, run, variables
 
 NASTY = [0.0, -0.0, 1.0, -1.0, 2.0, -8.0, 1 / 3, 5e-324, -5e-324, 1e300, -1e300, math.inf, -math.inf, math.nan]
@@ -342,10 +345,11 @@ class TestCopies:
         assert twin.data == 4.0
 
     def test_copies_are_the_same_functions_of_the_same_leaves(self):
-        for f in (lambda x: copy.copy(x) * x, lambda x: copy.copy(2 * x) * x / 2, lambda x: copy.deepcopy(x * 2) * x / 2):
+        copies = (lambda x: copy.copy(x), lambda x: copy.copy(2 * x) / 2, lambda x: copy.deepcopy(x * 2) / 2)
+        for copied in copies:
             x = Value(3.0)
-            f(x).backward()
-            assert x.grad == grad(f)(3.0) == 6.0
+            (copied(x) * x).backward()
+            assert x.grad == am.grad(lambda x, copied=copied: copied(x) * x)(3.0) == 6.0
 
     def test_a_deep_copy_of_a_leaf_is_a_leaf_of_its_own(self):
         x = Value(3.0)
@@ -434,10 +438,60 @@ class TestNumPyObjectArrays:
         assert isinstance(y, Value)
         assert math.isclose(y.data, ufunc(0.3, 0.4), rel_tol=1e-15)
 
+    @pytest.mark.parametrize(
+        "statistic",
+        [
+            np.mean,
+            np.std,
+            np.var,
+            np.linalg.norm,
+            np.median,
+            lambda a: np.vdot(a, a[::-1]),
+            lambda a: np.linalg.norm(a.reshape(2, 2), axis=1)[1],
+            lambda a: (np.real(a) * np.conj(a)).sum(),
+            lambda a: np.average(a, weights=[1.0, 2.0, 3.0, 4.0]),
+        ],
+    )
+    def test_statistics_and_products(self, statistic):
+        numbers = [0.5, -2.0, 3.0, 1.25]
+        check_gradients(lambda *xs: statistic(np.array(xs)), *numbers)
+        assert math.isclose(statistic(np.array(list(map(Value, numbers)))).data, statistic(np.array(numbers)))
+
+    def test_parts_are_those_of_a_real_number(self):
+        x = Value(2.0)
+        assert x.real is x
+        assert x.conjugate() is x
+        assert x.imag == 0.0
+        assert not np.imag(np.array([x])).any()
+
+    def test_next_to_floats(self):
+        """NumPy's functions ask each element for a method, which floats do not have."""
+        x = Value(2.0)
+        mixed = np.array([x, 1.0], dtype=object)
+        with pytest.raises(TypeError, match="float.* no callable exp method"):
+            np.exp(mixed)
+        found = np.frompyfunc(exp, 1, 1)(mixed)
+        found.sum().backward()
+        assert (found[0].data, found[1], x.grad) == (math.exp(2.0), math.e, math.exp(2.0))
+
     def test_a_value_times_an_array_goes_elementwise(self):
         x = Value(2.0)
         for result in (x * np.array([1.0, 3.0]), np.array([1.0, 3.0]) * x):
             assert [v.data for v in result] == [2.0, 6.0]
+
+
+class TestStatistics:
+    """Those of the standard library keep the derivative or say that they cannot."""
+
+    def test_what_calculates_with_values_keeps_it(self):
+        xs = [Value(3.0), Value(1.0), Value(2.0), Value(5.0)]
+        statistics.median(xs).backward()
+        assert [x.grad for x in xs] == [0.5, 0.0, 0.5, 0.0]
+
+    @pytest.mark.parametrize("function", [statistics.mean, statistics.stdev, statistics.pvariance])
+    def test_what_calculates_with_fractions_is_refused(self, function):
+        with pytest.raises(TypeError, match="an exact ratio of integers would cut a Value off .* autograd_mini's mean"):
+            function([Value(1.0), Value(2.0)])
 
 
 class TestBorrowedScripts:

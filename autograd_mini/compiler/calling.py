@@ -226,7 +226,8 @@ class Call:
         plan = self.fitting()
         m = len(plan.trace.outputs)
         gradients = self._for_each(plan, "jacobian", wanted, [numpy.eye(m)], m)
-        return nest_of_nests(plan.trace.structure, gradients, self.bound.n_examples is not None and plan.per_example)
+        has_batch = self.bound.n_examples is not None and plan.per_example
+        return nest_of_nests(plan.trace.structure, gradients, has_batch, self.in_structure(plan, {}))
 
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""
@@ -244,10 +245,13 @@ class Call:
         plan = self.fitting(scalar=True)
         columns = self._for_each(plan, "product", wanted, directions, size)
         has_batch = bound.n_examples is not None and plan.per_example
+        like = self.in_structure(plan, {})
         nests = [
             fill(
                 bound.templates[position],
-                lambda slot, shape: combined(columns[starts[slot] :][: bound.slots[slot].lanes], shape, has_batch),
+                lambda slot, shape: combined(
+                    columns[starts[slot] :][: bound.slots[slot].lanes], shape, has_batch, like
+                ),
                 lambda slot, lane: columns[starts[slot] + lane],
             )
             for position in self.chosen
