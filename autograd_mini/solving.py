@@ -88,7 +88,7 @@ def newton(equations: Equations, start: list[float]) -> list[float]:
             there = [x - d for x, d in zip(xs, step)]
             if _change(rows, equations.linearised(there)[1], xs, step) <= LAST_CHANGE:
                 return there
-        taken = _damped(equations, xs, step, rows)
+        taken = _damped(equations, xs, rs, step, rows)
         if taken is None:
             sizes = [max(sizes) for sizes in zip(*recent[-5:])]
             if all(abs(d) <= NEAR * size for d, size in zip(step, sizes)):
@@ -106,7 +106,7 @@ ELSEWHERE = "start nearer to a solution, or choose another solver, such as solve
 
 
 def _damped(
-    equations: Equations, xs: list[float], step: list[float], rows: list[list[float]]
+    equations: Equations, xs: list[float], before: list[float], step: list[float], rows: list[list[float]]
 ) -> tuple[list[float], list[float], list[list[float]]] | None:
     """The next x with its residual and derivatives; None if no part of the step lessens the residual."""
     units = _units(xs, step)
@@ -116,9 +116,11 @@ def _damped(
         there = [x - t * d for x, d in zip(xs, step)]
         rs, fresh = equations.linearised(there)
         if all(map(isfinite, rs)):
-            left = eliminate(rows, rs)
-            if left is not None and _length(left, units) <= (1.0 - 0.25 * t) * length:
+            left, share = eliminate(rows, rs), 1.0 - 0.25 * t
+            if left is not None and _length(left, units) <= share * length:
                 return there, rs, fresh
+            if all(abs(r) <= share * abs(r_before) for r, r_before in zip(rs, before)):
+                return there, rs, fresh  # what is left of an x that is 0 may be as long as the rounding that led to it
         t *= 0.5
     return None
 

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import Value, grad, gradients, hessian, hvp, jacobian, register_primitive, tanh, value_and_grad
+from autograd_mini import (
+    TABLE,
+    Value,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    register_primitive,
+    tanh,
+    value_and_grad,
+)
 from autograd_mini.observing import Differentiation, active
 from autograd_mini.testing import check_gradients
 
@@ -70,6 +81,7 @@ class TestResults:
         assert grad(grad(cube))(2.0) == 12.0
         assert grad(grad(grad(cube)))(2.0) == 6.0
         assert Value(2.0).cube_by_grad().local_grads == (12.0,)
+        del TABLE["cube_by_grad"], Value.cube_by_grad
 
     def test_nested_derivatives_with_numbers_of_their_own(self):
         assert grad(lambda x: x * grad(lambda y: y * y)(2.0))(3.0) == 4.0
