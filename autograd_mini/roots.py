@@ -77,8 +77,7 @@ def root(
     equations = _Equations(residual, structure, args)
     with observing.unheard():
         xs = equations.solved(begin, solver, options)
-    solved = [leaf(x, Value) for x in xs]
-    branches = _Branches()
+    solved, branches = [leaf(x, Value) for x in xs], _Branches()
     with branches:
         tape, outside = equations.tape(solved)
     depends = bool(outside) or vary(starts)

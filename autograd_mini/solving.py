@@ -25,8 +25,7 @@ if TYPE_CHECKING:
             """r(x), and the rows of its derivatives."""
 
 
-MOST_STEPS = 100
-MOST_HALVINGS = 30
+MOST_STEPS, MOST_HALVINGS = 100, 30
 CONVERGED = 1e-10
 """A step that is so small next to x is the last one: after it, the next would be its square."""
 
@@ -74,7 +73,7 @@ def newton(equations: Equations, start: list[float]) -> list[float]:
     xs, (rs, rows) = start, equations.linearised(start)
     if not all(map(isfinite, rs)):
         raise ArithmeticError(f"the residual {equations.name} is {_shown(rs)} at the start {_shown(xs)}; {ELSEWHERE}")
-    recent = [list(map(abs, xs))]
+    recent: list[list[float]] = []
     for _ in range(MOST_STEPS):
         if not any(rs):
             return xs
@@ -84,20 +83,19 @@ def newton(equations: Equations, start: list[float]) -> list[float]:
                 f"the derivative of {equations.name} is singular at {_shown(xs)}, where the residual is {_shown(rs)}; "
                 f"{ELSEWHERE}"
             )
-        if all(abs(d) <= CONVERGED * abs(x) for d, x in zip(step, xs)):
+        recent.append(_sizes(xs, step, rows))
+        if all(abs(d) <= CONVERGED * size for d, size in zip(step, recent[-1])):
             there = [x - d for x, d in zip(xs, step)]
             if _change(rows, equations.linearised(there)[1], xs, step) <= LAST_CHANGE:
                 return there
-        taken = _damped(equations, xs, rs, step, rows)
+        taken = _damped(equations, xs, step, rows)
         if taken is None:
-            sizes = [max(sizes) for sizes in zip(*recent[-5:])]
-            if all(abs(d) <= NEAR * size for d, size in zip(step, sizes)):
+            if all(abs(d) <= NEAR * max(sizes) for d, *sizes in zip(step, *recent[-5:])):
                 return xs
             break
         xs, rs, rows = taken
-        recent.append(list(map(abs, xs)))
     raise ArithmeticError(
-        f"no root of {equations.name} was found in {len(recent) - 1} steps from {_shown(start)}: at {_shown(xs)} the "
+        f"no root of {equations.name} was found in {len(recent)} steps from {_shown(start)}: at {_shown(xs)} the "
         f"residual is still {_shown(rs)}; {ELSEWHERE}"
     )
 
@@ -106,21 +104,19 @@ ELSEWHERE = "start nearer to a solution, or choose another solver, such as solve
 
 
 def _damped(
-    equations: Equations, xs: list[float], before: list[float], step: list[float], rows: list[list[float]]
+    equations: Equations, xs: list[float], step: list[float], rows: list[list[float]]
 ) -> tuple[list[float], list[float], list[list[float]]] | None:
     """The next x with its residual and derivatives; None if no part of the step lessens the residual."""
-    units = _units(xs, step)
-    length = _length(step, units)
+    sizes = _sizes(xs, step, rows)
+    length = _length(step, sizes)
     t = 1.0
     for _ in range(MOST_HALVINGS):
         there = [x - t * d for x, d in zip(xs, step)]
         rs, fresh = equations.linearised(there)
         if all(map(isfinite, rs)):
-            left, share = eliminate(rows, rs), 1.0 - 0.25 * t
-            if left is not None and _length(left, units) <= share * length:
+            left = eliminate(rows, rs)
+            if left is not None and _length(left, sizes) <= (1.0 - 0.25 * t) * length:
                 return there, rs, fresh
-            if all(abs(r) <= share * abs(r_before) for r, r_before in zip(rs, before)):
-                return there, rs, fresh  # what is left of an x that is 0 may be as long as the rounding that led to it
         t *= 0.5
     return None
 
@@ -128,16 +124,19 @@ def _damped(
 def _change(rows: list[list[float]], there: list[list[float]], xs: list[float], way: list[float]) -> float:
     """By how much J differs at the other end of a way, along it, next to J itself; nan if that cannot be told."""
     found = eliminate(rows, [sum((b - a) * d for a, b, d in zip(*each, way)) for each in zip(rows, there)])
-    units = _units(xs, way)
-    return float("nan") if found is None else _length(found, units) / (_length(way, units) or 1.0)
+    sizes = _sizes(xs, way, rows)
+    return float("nan") if found is None else _length(found, sizes) / (_length(way, sizes) or 1.0)
 
 
-def _units(xs: list[float], step: list[float]) -> list[float]:
-    return [max(abs(x), abs(d)) or 1.0 for x, d in zip(xs, step)]
+def _sizes(xs: list[float], step: list[float], rows: list[list[float]]) -> list[float]:
+    """What is large for each unknown: itself, its step, or what the others make of it, by J⁻¹ |J| (|x| + |d|)."""
+    own = [abs(x) + abs(d) for x, d in zip(xs, step)]
+    made = eliminate(rows, [sum(abs(a) * size for a, size in zip(row, own)) for row in rows]) or own
+    return [max(size, abs(y)) or 1.0 for size, y in zip(own, made)]
 
 
-def _length(step: Sequence[float], units: Sequence[float]) -> float:
-    return max(abs(d) / unit for d, unit in zip(step, units))
+def _length(step: Sequence[float], sizes: Sequence[float]) -> float:
+    return max(abs(d) / size for d, size in zip(step, sizes))
 
 
 def require_regular(equations: Equations, xs: list[float]) -> None:
