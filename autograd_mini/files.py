@@ -6,9 +6,12 @@ import contextlib
 import json
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from autograd_mini.interrupts import ensure
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
@@ -44,11 +47,18 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             ) from None
         raise
     if os.name == "posix":  # the new name, too, must be on the disk
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(target.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    opened: list[int] = []
+    closing = map(os.close, opened)  # each once, however often it is run
+
+    def work() -> None:
+        opened.extend(map(os.open, [path], [os.O_RDONLY]))  # no interrupt comes between opening and keeping
+        os.fsync(opened[0])
+
+    ensure(lambda: deque(closing, maxlen=0), work)
 
 
 def read_within(path: str | os.PathLike[str], limit: int, refuse: Callable[[str], Exception]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
 from autograd_mini.graph import topological_order
+from autograd_mini.interrupts import write
 from autograd_mini.primitives import to_float
 
 TYPE_CHECKING = False
@@ -124,7 +125,7 @@ class Value(Operators):
         """Differentiate this Value towards everything it was computed from.
 
         Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
-        last call; constants are left alone.
+        last call; constants are left alone. Ctrl-C leaves every `grad` as it was, or all of them written.
 
         Args:
             seed: the adjoint of this Value itself, a number.
@@ -146,11 +147,10 @@ class Value(Operators):
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
                 "make its inputs with Value(...)"
             )
-        for node, adjoint in adjoints(order, [(self, to_float(seed, "backward(seed)"))]).items():
-            if node.parents:
-                node._grad = adjoint
-            elif not node.is_constant:
-                node._grad += adjoint
+        found = adjoints(order, [(self, to_float(seed, "backward(seed)"))])
+        written = [node for node in order if not node.is_constant]
+        grads = [found[node] if node.parents else node._grad + found[node] for node in written]
+        write(written, "_grad", grads)
 
     def detach(self) -> Value:
         """The same number as a constant, to which no derivative goes.

@@ -81,10 +81,10 @@ class Plan:
         If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
         """
         key = kind, wanted, careful and kind == "product"
-        with self._lock, without_collector():
+        with self._lock:
             found = self._programs.get(key)
             if found is None:
-                found = self._programs[key] = self._program(*key)
+                found = self._programs[key] = without_collector(lambda: self._whole_program(*key))
             return found
 
     def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
@@ -92,10 +92,10 @@ class Plan:
         key = kind, wanted, careful
         found = self._executors.get(key)
         if found is None:
-            with self._lock, without_collector():
+            with self._lock:
                 found = self._executors.get(key)
                 if found is None:
-                    found = self._executors[key] = self._executor(*key)
+                    found = self._executors[key] = without_collector(lambda: self._executor(*key))
         return found
 
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
@@ -122,6 +122,17 @@ class Plan:
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
+
+    def _whole_program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
+        """The program; without it, as after an interrupt, nothing of it stays in the builder."""
+        before, known = self.builder.state(), set(vars(self))
+        try:
+            return self._program(kind, wanted, careful)
+        except BaseException:
+            self.builder.back_to(before)
+            for name in {"packed", "outputs"} - known:
+                vars(self).pop(name, None)
+            raise
 
     def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
         results: dict[str, list[Reference]] = {"value": [self.outputs]}

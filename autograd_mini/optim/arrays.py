@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
+
+from autograd_mini import observing
+from autograd_mini.interrupts import ensure, write
 
 if TYPE_CHECKING:
     from autograd_mini.optim.optimizer import Optimizer
@@ -29,7 +33,8 @@ class ParameterArrays:
         self._slots = {name: _array(getattr(self._optimizer, name)) for name in self._optimizer.slots}
 
     def step(self) -> None:
-        """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays."""
+        """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays. Where an error or
+        Ctrl-C comes, nothing is changed."""
         if self._optimizer.takes_arrays:
             self._step()
         else:
@@ -40,23 +45,50 @@ class ParameterArrays:
     def _step(self) -> None:
         import numpy
 
-        attributes = vars(self._optimizer)
-        ours: dict[str, list[Any]] = {"parameters": [self]} | {name: [slot] for name, slot in self._slots.items()}
-        theirs = {name: attributes[name] for name in ours}
-        try:
-            attributes.update(ours)
+        attributes, errors = vars(self._optimizer), numpy.geterr()
+        slots = {name: [slot.copy()] for name, slot in self._slots.items()}
+        theirs = {name: attributes[name] for name in ("parameters", *slots)}
+
+        def work() -> None:
+            attributes.update(slots, parameters=[self])
             with numpy.errstate(all="ignore"):
                 self._optimizer.step()
-        finally:
+
+        def ending() -> None:
             attributes.update(theirs)
-            self._slots = {name: ours[name][0] for name in self._slots}
+            numpy.seterr(**errors)
+
+        data, numbers, steps = self.data, self.data.copy(), self._optimizer.steps
+        try:
+            ensure(ending, work)
+            self._slots = {name: slot for name, (slot,) in slots.items()}
+        except BaseException:
+            self.data, self._optimizer.steps = data, steps
+            data[...] = numbers
+            raise
 
     def write_back(self) -> None:
-        """Give the numbers to the Values and to the optimizer, which then are as after steps of their own."""
-        for value, number, slope in zip(self._values, self.data.tolist(), self.grad.tolist()):
-            value.data, value.grad = number, slope
-        for name, slot in self._slots.items():
-            setattr(self._optimizer, name, slot.tolist())
+        """Give the numbers to the Values and to the optimizer, which then are as after steps of their own; where
+        Ctrl-C comes, all of them or none."""
+        optimizer, values = self._optimizer, self._values
+        for value in values if observing.active else ():
+            observing.number_written(value, ".data")
+        written = [
+            *zip(values, repeat("_data"), self.data.tolist()),
+            *zip(values, repeat("_grad"), self.grad.tolist()),
+            *((optimizer, name, slot.tolist()) for name, slot in self._slots.items()),
+        ]
+        write(*zip(*written))
+
+    def __enter__(self) -> ParameterArrays:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.write_back()
+        except KeyboardInterrupt:
+            self.write_back()
+            raise
 
 
 def _array(numbers: Any) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
+from autograd_mini.interrupts import ensure
 from autograd_mini.nn.divergences import Divergence
 from autograd_mini.nn.module import Module
 from autograd_mini.optim import SGD, Optimizer
@@ -119,11 +120,11 @@ def fit(
         if checkpoint is not None:
             save_checkpoint(run, checkpoint)
 
-    try:
-        run.train(epochs, after_step, after_epoch)
-    finally:
+    def after_all() -> None:
         if bar is not None:
             bar.close()
+
+    ensure(after_all, lambda: run.train(epochs, after_step, after_epoch))
     return run.history
 
 

@@ -128,7 +128,7 @@ class ScalarExecutor:
         each = [name for name, result in self.results.items() if not result.is_summed]
         found = dict(zip(each, room([len(self.rows[name]) for name in each], n_examples)))
         sums = numpy.zeros((len(self.summed), n_blocks))
-        places = [address(array) for array in (*batched, *found.values(), sums)]
+        arrays = [*batched, *found.values(), sums]
         n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
         share = -(-n_blocks // n_threads) * columns
 
@@ -136,7 +136,7 @@ class ScalarExecutor:
             frame = self._frame(code, columns)
             if same:
                 numpy.concatenate(same, out=frame.uniform[len(self.constants) :])
-            frame.places[code.in_arrays] = places
+            frame.places[code.in_arrays] = [address(array) for array in arrays]  # held, even if the call is interrupted
             frame.sizes[:2] = n_examples, n_blocks
             code.drive(*code.table, frame.pointers, frame.pointers, start, min(start + share, n_examples), columns)
 
