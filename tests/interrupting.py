@@ -33,21 +33,29 @@ LOOKS = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "POP_JUMP_IF", 
 
 
 class _Tracer:
-    """Raises at one place of a run, or counts them all."""
+    """Counts the places of each call of a function; or raises at one of them, given as number of the call and place."""
 
-    def __init__(self, file: str, at: int | None, within: Sequence[str]) -> None:
-        self.file, self.at, self.within = file, at, tuple(PACKAGE + name for name in within)
-        self.count = 0
+    def __init__(self, file: str, within: Sequence[str], at: tuple[int, int] | None = None) -> None:
+        self.file, self.within, self.at = file, tuple(PACKAGE + name for name in within), at
+        self.counts: list[int] = []
         self.place = ""
-        self.exits: dict[Any, set[int]] = {}
+        self._is_ours: dict[str, bool] = {}
 
     def __call__(self, frame: Any, event: str, arg: Any) -> Any:
-        caller = frame.f_back if frame.f_code.co_filename in OTHERS else frame
-        file = caller.f_code.co_filename
-        if not file.startswith(self.within) and (file != self.file or self.within != (PACKAGE,)):
+        file = frame.f_code.co_filename
+        if file in OTHERS and frame.f_back is not None:
+            file = frame.f_back.f_code.co_filename
+        if file not in self._is_ours:
+            is_own = file == self.file and self.within == (PACKAGE,)
+            self._is_ours[file] = is_own or file.startswith(self.within)
+        if not self._is_ours[file]:
+            return None
+        number = len(self.counts)
+        self.counts.append(0)
+        if self.at is not None and self.at[0] != number:
             return None
         frame.f_trace_opcodes = True
-        names = _instructions(frame.f_code)
+        names, exits = _analysed(frame.f_code)
         last = seen = -1
 
         def local(frame: Any, event: str, arg: Any) -> Any:
@@ -55,34 +63,27 @@ class _Tracer:
             here = frame.f_lasti
             if event == "line" or (event == "opcode" and names.get(last, "").startswith(LOOKS) and seen != here):
                 seen = here
-                if here not in _exits(frame.f_code):
-                    self._pass(frame)
+                if here not in exits:
+                    self._pass(frame, number)
             if event == "opcode":
                 last, seen = here, -1
             return local
 
         return local
 
-    def _pass(self, frame: Any) -> None:
-        self.count += 1
-        if self.count == self.at:
+    def _pass(self, frame: Any, number: int) -> None:
+        if self.at == (number, self.counts[number]):
             self.place = f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
             raise KeyboardInterrupt
+        self.counts[number] += 1
 
 
 _known: dict[Any, tuple[dict[int, str], set[int]]] = {}
 
 
-def _instructions(code: Any) -> dict[int, str]:
-    return _analysed(code)[0]
-
-
-def _exits(code: Any) -> set[int]:
-    """The instructions that leave a `with` block: three times None for its `__exit__`, under a result perhaps."""
-    return _analysed(code)[1]
-
-
 def _analysed(code: Any) -> tuple[dict[int, str], set[int]]:
+    """The names of the instructions, and those that leave a `with` block: three times None for its `__exit__`, under a
+    result perhaps."""
     if code not in _known:
         found = [each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG")]
         exits = set()
@@ -94,8 +95,8 @@ def _analysed(code: Any) -> tuple[dict[int, str], set[int]]:
     return _known[code]
 
 
-def _run(run: Callable[[], Any], at: int | None, within: Sequence[str]) -> tuple[_Tracer, BaseException | None]:
-    tracer, error, before = _Tracer(run.__code__.co_filename, at, within), None, sys.gettrace()
+def _run(run: Callable[[], Any], tracer: _Tracer) -> BaseException | None:
+    error, before = None, sys.gettrace()
     sys.settrace(tracer)
     try:
         run()
@@ -103,7 +104,7 @@ def _run(run: Callable[[], Any], at: int | None, within: Sequence[str]) -> tuple
         error = raised
     finally:
         sys.settrace(before)
-    return tracer, error
+    return error
 
 
 def interrupt_everywhere(
@@ -121,7 +122,7 @@ def interrupt_everywhere(
         run: called with that, and interrupted.
         check: called with that after each interrupt, in another thread and while the error is still held, as an
             interactive session holds it; raises where something is not as it should be.
-        most: so many places at the most.
+        most: so many places at the most; 50 times that in a long hunt.
         within: only in files of the package whose paths begin so; all of them and the run itself by default.
 
     Returns:
@@ -130,16 +131,22 @@ def interrupt_everywhere(
     Raises:
         AssertionError: a run was not interrupted, or left something behind; it says where the interrupt came.
     """
+    if os.environ.get("HYPOTHESIS_PROFILE") == "long":  # a hunt
+        most *= 50
     subject = make()
     run(subject)  # what is made once and kept
     check(subject)
-    count = _run(_of(run, make()), None, within)[0].count
-    chosen = sorted({1 + count * index // most for index in range(most)} if count > most else range(1, count + 1))
+    file = run.__code__.co_filename
+    counting = _Tracer(file, within)
+    _run(_of(run, make()), counting)
+    places = [(call, place) for call, count in enumerate(counting.counts) for place in range(count)]
+    chosen = places if len(places) <= most else [places[len(places) * index // most] for index in range(most)]
     interrupted = 0
     for at in chosen:
         subject = make()
         before = state()
-        tracer, error = _run(_of(run, subject), at, within)
+        tracer = _Tracer(file, within, at)
+        error = _run(_of(run, subject), tracer)
         if not tracer.place:
             continue  # this run was shorter: fewer things had to be made anew
         interrupted += 1
@@ -149,7 +156,7 @@ def interrupt_everywhere(
             assert not changed, f"it left something behind: {changed}"
             _elsewhere(check, subject)
         except BaseException as found:
-            found.add_note(f"after an interrupt at {tracer.place} (place {at} of {count})")
+            found.add_note(f"after an interrupt at {tracer.place} (place {at} among {len(places)})")
             raise
         del error
     assert interrupted > 0.9 * len(chosen)

@@ -8,7 +8,7 @@ import pytest
 
 from autograd_mini import Value
 from autograd_mini.interrupts import ensure, write
-from autograd_mini.observing import Observer
+from autograd_mini.observing import Observer, active
 from tests.interrupting import interrupt_everywhere
 
 SETTINGS = {"open": 0}
@@ -120,6 +120,9 @@ def test_a_state_of_the_process_left_changed_is_found(planted, what):
     finally:
         gc.enable()
         np.seterr(**errors)
+        for observer in list(active.values()):
+            del observer.held
+    assert not active
 
 
 def test_a_lock_left_is_found(monkeypatch):

@@ -108,7 +108,7 @@ def fit(
         run.compile()
     if checkpoint is not None:
         _start_checkpoint(run, checkpoint, resume)
-    bar = _progress_bar(run, epochs, progress)
+    bar: Any = None
 
     def after_step() -> None:
         if bar is not None:
@@ -124,7 +124,12 @@ def fit(
         if bar is not None:
             bar.close()
 
-    ensure(after_all, lambda: run.train(epochs, after_step, after_epoch))
+    def train() -> None:
+        nonlocal bar
+        bar = _progress_bar(run, epochs, progress)
+        run.train(epochs, after_step, after_epoch)
+
+    ensure(after_all, train)
     return run.history
 
 
