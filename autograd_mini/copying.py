@@ -42,7 +42,7 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     """What pickle stores: the node itself if its parents are stored already, else all in order."""
-    if not node.parents or (_ParentsComeFirst.opened and _ParentsComeFirst.here()):
+    if not node.parents or _ParentsComeFirst.is_open_here():
         return restore, (type(node), *_state(node))
     return operator.itemgetter(-2), (_WithAncestors(node),)
 

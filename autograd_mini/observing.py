@@ -83,6 +83,15 @@ class Scope:
         found = [cls.opened.get(entry) for entry in cls._entries.get() if entry() is not None]
         return [scope for scope in found if scope is not None]
 
+    @classmethod
+    def is_open_here(cls) -> bool:
+        """Whether there is one in this thread or task."""
+        if cls.opened:
+            for entry in cls._entries.get():
+                if entry() is not None and entry in cls.opened:
+                    return True
+        return False
+
 
 class Observer(Scope):
     """Hears what happens in its thread or task within its `with` block; each method may raise.

@@ -142,15 +142,16 @@ class Value(Operators):
         if observing.active:
             observing.number_written(self, "backward()")
         order = topological_order(self)
-        if all(node.is_constant for node in order if not node.parents):
+        leaves = [node for node in order if not node.parents]
+        if all(node.is_constant for node in leaves):
             raise ValueError(
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
                 "make its inputs with Value(...)"
             )
         found = adjoints(order, [(self, to_float(seed, "backward(seed)"))])
-        written = [node for node in order if not node.is_constant]
-        grads = [found[node] if node.parents else node._grad + found[node] for node in written]
-        write(written, "_grad", grads)
+        for node in leaves:
+            found[node] = node._grad if node.is_constant else node._grad + found[node]
+        write(list(found), "_grad", list(found.values()))
 
     def detach(self) -> Value:
         """The same number as a constant, to which no derivative goes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from autograd_mini import observing
@@ -26,11 +25,20 @@ class ParameterArrays:
         self._optimizer = optimizer
         self._values = optimizer.parameters
         self._read()
+        self._before = self.data.copy()
 
     def _read(self) -> None:
         self.data = _array(value.data for value in self._values)
         self.grad = _array(value.grad for value in self._values)
         self._slots = {name: _array(getattr(self._optimizer, name)) for name in self._optimizer.slots}
+
+    @property
+    def data(self) -> Any:
+        return self._data
+
+    @data.setter
+    def data(self, numbers: Any) -> None:
+        self._data = numbers
 
     def step(self) -> None:
         """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays. Where an error or
@@ -46,8 +54,8 @@ class ParameterArrays:
         import numpy
 
         attributes, errors = vars(self._optimizer), numpy.geterr()
-        slots = {name: [slot.copy()] for name, slot in self._slots.items()}
-        theirs = {name: attributes[name] for name in ("parameters", *slots)}
+        slots = {name: [slot] for name, slot in self._slots.items()}
+        theirs = {name: attributes[name] for name in ("parameters", "steps", *slots)}
 
         def work() -> None:
             attributes.update(slots, parameters=[self])
@@ -55,30 +63,43 @@ class ParameterArrays:
                 self._optimizer.step()
 
         def ending() -> None:
-            attributes.update(theirs)
+            attributes.update(theirs, steps=self._optimizer.steps)
             numpy.seterr(**errors)
 
-        data, numbers, steps = self.data, self.data.copy(), self._optimizer.steps
+        data = self.data
+        if data.shape != self._before.shape:
+            self._before = numpy.empty_like(data)
+        numpy.copyto(self._before, data)
         try:
             ensure(ending, work)
             self._slots = {name: slot for name, (slot,) in slots.items()}
         except BaseException:
-            self.data, self._optimizer.steps = data, steps
-            data[...] = numbers
+            data[...] = self._before
+            self.data = data
+            attributes.update(theirs)
             raise
 
     def write_back(self) -> None:
         """Give the numbers to the Values and to the optimizer, which then are as after steps of their own; where
-        Ctrl-C comes, all of them or none."""
+        Ctrl-C comes, all of them or none.
+
+        Raises:
+            ValueError: `data` or `grad` has another number of numbers than there are parameters.
+        """
         optimizer, values = self._optimizer, self._values
+        data, grad, slots = self.data.tolist(), self.grad.tolist(), self._slots
+        if not len(data) == len(grad) == len(values):
+            raise ValueError(
+                f"there are {len(values)} parameters, so data and grad must have as many numbers, got {len(data)} and "
+                f"{len(grad)}"
+            )
         for value in values if observing.active else ():
             observing.number_written(value, ".data")
-        written = [
-            *zip(values, repeat("_data"), self.data.tolist()),
-            *zip(values, repeat("_grad"), self.grad.tolist()),
-            *((optimizer, name, slot.tolist()) for name, slot in self._slots.items()),
-        ]
-        write(*zip(*written))
+        write(
+            [*values, *values, *[optimizer] * len(slots)],
+            ["_data"] * len(values) + ["_grad"] * len(values) + list(slots),
+            [*data, *grad, *(slot.tolist() for slot in slots.values())],
+        )
 
     def __enter__(self) -> ParameterArrays:
         return self

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
+from operator import attrgetter
 from typing import Any
 
+from autograd_mini.interrupts import write
 from autograd_mini.observing import write_numbers
 from autograd_mini.optim.arrays import ParameterArrays
 from autograd_mini.optim.schedules import Schedule, require_rate
@@ -35,7 +37,8 @@ class Optimizer:
 
     takes_arrays = False
     """Whether `_update` is right for a single parameter whose `data` and `grad` are NumPy arrays, and for slots
-    that hold an array in place of each number. A class with an `_update` or `step` of its own says so anew."""
+    that hold an array in place of each number, which it replaces and does not change in place. A class with an
+    `_update` or `step` of its own says so anew."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -71,15 +74,14 @@ class Optimizer:
 
     def step(self) -> None:
         """Update the `data` of every parameter from its `grad`. Where an error or Ctrl-C comes, nothing is changed."""
-        numbers = [parameter.data for parameter in self.parameters]
+        numbers = list(map(attrgetter("_data"), self.parameters))
         state = {name: list(getattr(self, name)) for name in self.slots} | {"steps": self.steps}
         try:
             self._update(self.learning_rate)
             self.steps += 1
         except BaseException:
             vars(self).update(state)
-            for parameter, number in zip(self.parameters, numbers):
-                parameter.data = number
+            write(self.parameters, "_data", numbers)
             raise
 
     def _update(self, learning_rate: float) -> None:
