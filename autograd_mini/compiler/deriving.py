@@ -82,10 +82,7 @@ class Plan:
         """
         key = kind, wanted, careful and kind == "product"
         with self._lock:
-            found = self._programs.get(key)
-            if found is None:
-                found = self._programs[key] = without_collector(lambda: self._whole_program(*key))
-            return found
+            return self._programs.get(key) or self._new_program(*key)
 
     def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
         """The program of that kind ready to run."""
@@ -123,12 +120,14 @@ class Plan:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
 
-    def _whole_program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
-        """The program; without it, as after an interrupt, nothing of it stays in the builder."""
-        before, known = self.builder.state(), set(vars(self))
+    def _new_program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
+        """The program, kept from now on; if it does not come about, as after an interrupt, nothing of it is."""
+        key, before, known = (kind, wanted, careful), self.builder.state(), set(vars(self))
         try:
-            return self._program(kind, wanted, careful)
+            self._programs[key] = without_collector(lambda: self._program(kind, wanted, careful))
+            return self._programs[key]
         except BaseException:
+            self._programs.pop(key, None)
             self.builder.back_to(before)
             for name in {"packed", "outputs"} - known:
                 vars(self).pop(name, None)
