@@ -8,16 +8,23 @@ from contextvars import ContextVar
 from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini.graph import topological_order
+from autograd_mini.observing import Scope
 from autograd_mini.primitives import TABLE, Primitive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, ClassVar
 
+    from autograd_mini.observing import Entry
     from autograd_mini.value import Value
 
-_parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_first", default=False)
+
+class _ParentsComeFirst(Scope):
+    """Within it pickle meets every parent before its children."""
+
+    opened: ClassVar[dict[Entry, Any]] = {}
+    _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_parents_come_first", default=())
 
 
 def copy(node: Value) -> Value:
@@ -48,7 +55,7 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     """What pickle stores: the node itself if its parents are stored already, else all in order."""
-    if _parents_come_first.get() or not node.parents:
+    if not node.parents or _ParentsComeFirst.is_open_here():
         return restore, (type(node), *_state(node)), _attributes(node)
     return operator.itemgetter(-2), (_WithAncestors(node),)
 
@@ -66,12 +73,9 @@ class _WithAncestors(list["Value"]):
 
     def _in_order(self) -> Iterator[Value | None]:
         order = topological_order(self.root)
-        token = _parents_come_first.set(True)
-        try:
+        with _ParentsComeFirst():
             yield from order
             yield None  # pickle may exhaust the iterator before it saves the last item
-        finally:
-            _parents_come_first.reset(token)
 
 
 def _state(node: Value) -> tuple[Any, ...]:

@@ -327,10 +327,14 @@ def register_primitive(
         raise ValueError(f"a primitive's arity must be an integer ≥ 1, got {brief(arity)}")
     primitive = Primitive(name, lambda *args: float(forward(*args)), partials, arity=arity, **rest)
     _try_rule(primitive)
-    TABLE.add(primitive)
-    function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
-    function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
-    _attach(primitive, function)
+    try:
+        TABLE.add(primitive)
+        function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
+        function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
+        _attach(primitive, function)
+    except KeyboardInterrupt:
+        _remove(primitive)
+        raise
     return function  # type: ignore[no-any-return]
 
 
@@ -370,6 +374,15 @@ def _within(interval: tuple[float, float], place: float) -> float:
 def _attach(primitive: Primitive, function: Callable[..., Any]) -> None:
     for name in (primitive.name, *primitive.aliases):
         setattr(Value, name, function)
+
+
+def _remove(primitive: Primitive) -> None:
+    """Take back what there is of a row."""
+    for name in (primitive.name, *primitive.aliases):
+        if name in vars(Value):
+            delattr(Value, name)
+    if TABLE.get(primitive.name) is primitive:
+        del TABLE[primitive.name]
 
 
 def _attach_methods() -> None:

@@ -6,6 +6,7 @@ from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
 from autograd_mini.compatibility import Compatible
 from autograd_mini.graph import topological_order
+from autograd_mini.interrupts import write
 from autograd_mini.primitives import part_of, to_float
 
 TYPE_CHECKING = False
@@ -120,7 +121,7 @@ class Value(Compatible, Operators):
         """Differentiate this Value towards everything it was computed from.
 
         Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
-        last call; constants are left alone.
+        last call; constants are left alone. Ctrl-C leaves every `grad` as it was, or all of them written.
 
         Args:
             seed: the adjoint of this Value itself, a number.
@@ -137,16 +138,16 @@ class Value(Compatible, Operators):
         if observing.active:
             observing.number_written(self, "backward()")
         order = topological_order(self)
-        if all(node.is_constant for node in order if not node.parents):
+        leaves = [node for node in order if not node.parents]
+        if all(node.is_constant for node in leaves):
             raise ValueError(
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
                 "make its inputs with Value(...)"
             )
-        for node, adjoint in adjoints(order, [(self, to_float(seed, "backward(seed)"))]).items():
-            if node.parents:
-                node._grad = adjoint
-            elif not node.is_constant:
-                node._grad += adjoint
+        found = adjoints(order, [(self, to_float(seed, "backward(seed)"))])
+        for node in leaves:
+            found[node] = node._grad if node.is_constant else node._grad + found[node]
+        write(list(found), "_grad", list(found.values()))
 
     def detach(self) -> Value:
         """The same number as a constant, to which no derivative goes.

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import Constant, Value, exp, softmax, topological_order
+from autograd_mini import Constant, Value, exp, fsum, softmax, tanh, topological_order
 from autograd_mini.testing import check_gradients
 from tests.graphs import STEPS, run, variables
+from tests.interrupting import interrupt_everywhere
 
 NASTY = [0.0, -0.0, 1.0, -1.0, 2.0, -8.0, 1 / 3, 5e-324, -5e-324, 1e300, -1e300, math.inf, -math.inf, math.nan]
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow]
@@ -565,3 +566,18 @@ class TestBorrowedScripts:
             p.data -= 0.01 * p.grad
             p.grad = 0
         assert loss().data < first
+
+
+def test_ctrl_c_in_backward_leaves_all_grads_or_none():
+    def make():
+        xs = [Value(0.5), Value(2.0), Value(-1.0)]
+        y = fsum([tanh(x) * x for x in xs])
+        y.backward()
+        return y, xs
+
+    once = [x.grad for x in make()[1]]
+
+    def check(subject):
+        assert [x.grad for x in subject[1]] in (once, [2.0 * grad for grad in once])
+
+    interrupt_everywhere(make, lambda subject: subject[0].backward(), check)

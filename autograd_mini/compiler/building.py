@@ -36,6 +36,18 @@ class Builder:
         self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs.append(self.constants)
 
+    def state(self) -> Any:
+        """What it holds, to come back to."""
+        assert isinstance(self.constants.operation, Leaf)
+        return len(self.packs), dict(self._memo), dict(self._constants), self.constants.operation.constants
+
+    def back_to(self, state: Any) -> None:
+        """Forget all that was added since it was in that state."""
+        assert isinstance(self.constants.operation, Leaf)
+        count, self._memo, self._constants, self.constants.operation.constants = state
+        del self.packs[count:]
+        self.constants.lanes = len(self._constants)
+
     def leaf(self, role: str, position: int, name: str, lanes: int, batched: bool) -> Pack:
         return self._new(Pack(lanes, batched, Leaf(role, position, name)))
 

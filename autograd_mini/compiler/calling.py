@@ -21,6 +21,7 @@ from autograd_mini.compiler.binding import (
 from autograd_mini.compiler.deriving import Plan, Wanted, run
 from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, is_adjoint
 from autograd_mini.compiler.tracing import Guard, Trace, place
@@ -149,7 +150,7 @@ class Call:
         leaves = dict(zip(plan.inputs, [*bound.arrays, self._parameters(plan)]))
         self.ran = plan, kind, wanted
         try:
-            return run(plan, kind, wanted, leaves, seeds, n)
+            return errors_kept(lambda: run(plan, kind, wanted, leaves, seeds, n))
         except MemoryError:
             raise MemoryError(
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"

@@ -81,21 +81,18 @@ class Plan:
         If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
         """
         key = kind, wanted, careful and kind == "product"
-        with self._lock, without_collector():
-            found = self._programs.get(key)
-            if found is None:
-                found = self._programs[key] = self._program(*key)
-            return found
+        with self._lock:
+            return self._programs.get(key) or self._new_program(*key)
 
     def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
         """The program of that kind ready to run."""
         key = kind, wanted, careful
         found = self._executors.get(key)
         if found is None:
-            with self._lock, without_collector():
+            with self._lock:
                 found = self._executors.get(key)
                 if found is None:
-                    found = self._executors[key] = self._executor(*key)
+                    found = self._executors[key] = without_collector(lambda: self._executor(*key))
         return found
 
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
@@ -122,6 +119,19 @@ class Plan:
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
+
+    def _new_program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
+        """The program, kept from now on; if it does not come about, as after an interrupt, nothing of it is."""
+        key, before, known = (kind, wanted, careful), self.builder.state(), set(vars(self))
+        try:
+            self._programs[key] = without_collector(lambda: self._program(kind, wanted, careful))
+            return self._programs[key]
+        except BaseException:
+            self._programs.pop(key, None)
+            self.builder.back_to(before)
+            for name in {"packed", "outputs"} - known:
+                vars(self).pop(name, None)
+            raise
 
     def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
         results: dict[str, list[Reference]] = {"value": [self.outputs]}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy
 from numpy.typing import NDArray
@@ -20,6 +20,17 @@ from autograd_mini.primitives import piecewise as selectors
 
 Array: TypeAlias = NDArray[numpy.float64]
 Form: TypeAlias = Callable[..., Any]
+Result = TypeVar("Result")
+
+
+def errors_kept(work: Callable[[], Result]) -> Result:
+    """What `work` gives; NumPy handles errors as before it, even if Ctrl-C came just as an `errstate` was ending."""
+    errors = numpy.geterr()
+    try:
+        return work()
+    except KeyboardInterrupt:
+        numpy.seterr(**errors)
+        raise
 
 
 def elementwise(primitive: Primitive) -> Form:

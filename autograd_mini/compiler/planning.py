@@ -13,6 +13,7 @@ import numpy
 from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.tracing import Trace, difference, trace, without_collector
 from autograd_mini.observing import user_line
 from autograd_mini.value import Value, leaf
@@ -46,9 +47,9 @@ class Plans:
             for plan in plans:
                 if plan not in tried:
                     return plan
-            with without_collector():
-                plans.insert(0, self._new(bound))
-            return plans[0]
+            plan = without_collector(lambda: errors_kept(lambda: self._new(bound)))
+            plans.insert(0, plan)
+            return plan
 
     def _new(self, bound: Bound) -> Plan:
         """A plan from a trace at the first example.

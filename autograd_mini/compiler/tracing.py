@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import is_
-from typing import Any
+from typing import Any, TypeVar
 
 from autograd_mini.graph import topological_order
+from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
 from autograd_mini.observing import Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
@@ -18,6 +18,7 @@ from autograd_mini.structures import Structure, flatten, is_array
 from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
+Result = TypeVar("Result")
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
@@ -121,16 +122,17 @@ def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
     seen.update(fresh)
 
 
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Suspend Python's cyclic garbage collector: on a large graph it would take longer than all the rest."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def without_collector(work: Callable[[], Result]) -> Result:
+    """What `work` gives. Python's cyclic garbage collector is suspended meanwhile: on a large graph it would take
+    longer than all the rest."""
+    if not gc.isenabled():
+        return work()
+
+    def suspended() -> Result:
+        gc.disable()
+        return work()
+
+    return ensure(gc.enable, suspended)
 
 
 def _as_nest(result: Any, name: str) -> Any:

@@ -103,6 +103,13 @@ class MachineExecutor:
         return len(self.packs) + len(self._gathered)
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+        try:
+            return self._run(leaves, n_examples)
+        except BaseException:
+            self._memory.__dict__.clear()  # other threads may be at work in it
+            raise
+
+    def _run(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         n = n_examples if self.is_batched else 1  # what is the same for all examples has one column
         lanes = {number: self.packs[number].lanes for number in self.fresh}
         fresh = dict(zip(lanes, memory.room(list(lanes.values()), n)))

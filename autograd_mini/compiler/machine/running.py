@@ -149,13 +149,12 @@ class KernelStep:
             self._columns(width, tables[0], 0, whole)
         else:
             share = -(-whole // (len(tables) * self.columns)) * self.columns
-            list(
-                workers().map(
-                    lambda start, table: self._columns(width, table, start, min(start + share, whole)),
-                    range(0, whole, share),
-                    tables,
-                )
-            )
+            held = list(values)  # what the pointers point to, if an interrupt ends the call before its threads
+
+            def work(start: int, table: Table, held: Values = held) -> None:
+                self._columns(width, table, start, min(start + share, whole))
+
+            list(workers().map(work, range(0, whole, share), tables))
         if whole < n:  # the last columns, with those before them that fill the register once more
             self._columns(width, tables[0], n - width, n)
 

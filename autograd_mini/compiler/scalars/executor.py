@@ -129,9 +129,9 @@ class ScalarExecutor:
         found = dict(zip(each, memory.room([len(self.rows[name]) for name in each], n_examples)))
         sums = memory.empty(len(self.summed), n_blocks)
         sums[...] = 0.0
-        places = [memory.address(array, (pack.lanes, n_examples)) for pack, array in batched.items()]
-        places += [memory.address(array, (len(self.rows[name]), n_examples)) for name, array in found.items()]
-        places.append(memory.address(sums, (len(self.summed), n_blocks)))
+        arrays = [(array, (pack.lanes, n_examples)) for pack, array in batched.items()]
+        arrays += [(array, (len(self.rows[name]), n_examples)) for name, array in found.items()]
+        arrays.append((sums, (len(self.summed), n_blocks)))
         n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
         share = -(-n_blocks // n_threads) * columns
 
@@ -139,6 +139,7 @@ class ScalarExecutor:
             frame = self._frame(code, columns)
             if same:
                 numpy.concatenate(same, out=frame.uniform[len(self.constants) :])
+            places = [memory.address(*array) for array in arrays]  # held, even if the call is interrupted
             frame.places[code.in_arrays] = places
             frame.sizes[:2] = n_examples, n_blocks
             code.drive(*code.table, frame.pointers, frame.pointers, start, min(start + share, n_examples), columns)
