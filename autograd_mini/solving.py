@@ -129,9 +129,10 @@ def _change(rows: list[list[float]], there: list[list[float]], xs: list[float], 
 
 
 def _sizes(xs: list[float], step: list[float], rows: list[list[float]]) -> list[float]:
-    """What is large for each unknown: itself, its step, or what the others make of it, by J⁻¹ |J| (|x| + |d|)."""
+    """What is large for each unknown: itself, its step, or J⁻¹ |J| (|x| + |d|), weighted so that nothing cancels."""
     own = [abs(x) + abs(d) for x, d in zip(xs, step)]
-    made = eliminate(rows, [sum(abs(a) * size for a, size in zip(row, own)) for row in rows]) or own
+    total = [sum(abs(a) * size for a, size in zip(row, own)) / (1.0 + 0.618 * i) for i, row in enumerate(rows)]
+    made = eliminate(rows, total) or own
     return [max(size, abs(y)) or 1.0 for size, y in zip(own, made)]
 
 
