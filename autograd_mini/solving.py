@@ -64,8 +64,7 @@ def solve(
 def newton(equations: Equations, start: list[float]) -> list[float]:
     """Newton's method: x ← x - t J⁻¹ r, with t = 1 halved until the next step, by the same J, would be shorter.
 
-    That test and the end depend on no units of x and r: P. Deuflhard, Newton Methods for Nonlinear Problems (2004),
-    section 3.
+    That test and the end depend on no units of x and r: P. Deuflhard, Newton Methods for Nonlinear Problems (2004), 3.
 
     Raises:
         ArithmeticError: it does not converge, or comes to where J is singular.
@@ -145,7 +144,7 @@ def require_regular(equations: Equations, xs: list[float]) -> None:
     uncertainty of x, as at a double root.
 
     Raises:
-        ArithmeticError: it is.
+        ArithmeticError: it is so.
     """
     rs, rows = equations.linearised(xs)
     step = eliminate(rows, rs)
