@@ -57,7 +57,7 @@ def root(
         TypeError: the residual gives something else than numbers in the structure of `start`; or an option is a
             Value, or is given without a solver.
         ValueError: `start` is not finite, or no solver has that name.
-        ModuleNotFoundError: the solver is one of SciPy's, and SciPy is not installed.
+        ModuleNotFoundError: the solver is SciPy's, which is not installed.
 
     >>> from autograd_mini import cos, grad
     >>> grad(lambda a: root(lambda x, a: x * x * x - a, 1.0, a))(8.0)

@@ -64,8 +64,7 @@ def solve(
 def newton(equations: Equations, start: list[float]) -> list[float]:
     """Newton's method: x ← x - t J⁻¹ r, with t = 1 halved until the next step, by the same J, would be shorter.
 
-    That test and the end depend on no units of x and r: P. Deuflhard, Newton Methods for Nonlinear Problems (2004),
-    section 3.
+    That test and the end depend on no units of x and r: P. Deuflhard, Newton Methods for Nonlinear Problems (2004), 3.
 
     Raises:
         ArithmeticError: it does not converge, or comes to where J is singular.
@@ -129,9 +128,10 @@ def _change(rows: list[list[float]], there: list[list[float]], xs: list[float], 
 
 
 def _sizes(xs: list[float], step: list[float], rows: list[list[float]]) -> list[float]:
-    """What is large for each unknown: itself, its step, or what the others make of it, by J⁻¹ |J| (|x| + |d|)."""
+    """What is large for each unknown: itself, its step, or J⁻¹ |J| (|x| + |d|), weighted so that nothing cancels."""
     own = [abs(x) + abs(d) for x, d in zip(xs, step)]
-    made = eliminate(rows, [sum(abs(a) * size for a, size in zip(row, own)) for row in rows]) or own
+    total = [sum(abs(a) * size for a, size in zip(row, own)) / (1.0 + 0.618 * i) for i, row in enumerate(rows)]
+    made = eliminate(rows, total) or own
     return [max(size, abs(y)) or 1.0 for size, y in zip(own, made)]
 
 
@@ -144,7 +144,7 @@ def require_regular(equations: Equations, xs: list[float]) -> None:
     uncertainty of x, as at a double root.
 
     Raises:
-        ArithmeticError: it is.
+        ArithmeticError: it is so.
     """
     rs, rows = equations.linearised(xs)
     step = eliminate(rows, rs)

@@ -1,7 +1,7 @@
 """Forward mode: the chain rule along a topological order, from the inputs on; once for numbers and once for graphs.
 
-A node without a tangent does not depend on the inputs. A local derivative that is 0 by its form carries nothing, even
-where it meets inf or nan: that of a branch not taken, or of a constant factor 0. One that is 0 by its data does.
+A local derivative that is 0 by its form, of a branch not taken or a constant factor 0, carries nothing, even where it
+meets inf or nan; one that is 0 by its data does.
 """
 
 from __future__ import annotations
@@ -21,33 +21,34 @@ _multiply, _add, _scale = TABLE["mul"], TABLE["add"], TABLE.auxiliary["scale"]
 
 
 def tangents(order: list[Value], seeds: Mapping[Value, float]) -> dict[Value, float]:
-    """The tangent of every node of a topological `order` that depends on the seeds' nodes: Σ seed·dnode/dinput."""
+    """The tangent Σ seed·dnode/dinput of every node of a topological `order` that depends on the inputs."""
     result = dict(seeds)
+    tangent_of = result.get
     for node in order:
-        if node in seeds:
+        parents = node.parents
+        if not parents or node in seeds:
             continue
-        total, is_reached = 0.0, False
-        for index, parent in enumerate(node.parents):
-            tangent = result.get(parent)
+        total = None
+        for parent, local in zip(parents, node.local_grads):
+            tangent = tangent_of(parent)
             if tangent is not None:
-                is_reached = True
-                local = node.local_grads[index]
-                if local or (tangent - tangent and not _is_zero_by_form(node, index)):
+                total = total or 0.0
+                if local or (tangent - tangent and not _is_zero_by_form(node, parent)):
                     total += local * tangent
-        if is_reached:
+        if total is not None:
             result[node] = total
     return result
 
 
-def _is_zero_by_form(node: Value, index: int) -> bool:
+def _is_zero_by_form(node: Value, parent: Value) -> bool:
     """Whether a local derivative of 0 is so whatever the data: the rule gives a plain number for it."""
     operation = node.operation
     assert operation is not None
     if operation.selects:
         return True
     with silence():
-        local = operation.partials(node, *[parent.as_operand() for parent in node.parents])[index]
-    return type(local) is float
+        local = operation.partials(node, *[each.as_operand() for each in node.parents])
+    return all(type(local[i]) is float for i, each in enumerate(node.parents) if each is parent)
 
 
 def differentiable_tangents(

@@ -25,6 +25,7 @@ def test_units_make_no_difference(of_x, of_r):
 
 @given(st.lists(st.floats(-3, 3), min_size=2, max_size=4))
 @example([0.0, 0.0, 4.348309057453978e-185])
+@example([0.0, 0.0, 1.7079546153843616e-133])
 def test_several_unknowns(at):
     n = len(at)
     found = root(lambda v: [v[i] - at[i] + 0.3 * atan(v[i - 1] - at[i - 1]) for i in range(n)], [0.0] * n)
