@@ -101,9 +101,11 @@ class Observer(Scope):
 
     Attributes:
         hears_rules: whether it also hears what derivative rules calculate within `create_graph=True`.
+        owns_values: whether it is told of what it does not hear, since others happen in other threads.
     """
 
     hears_rules = False
+    owns_values = False
     opened = active
     _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_observers", default=())
 
@@ -137,6 +139,12 @@ class Observer(Scope):
 
     def number_written(self, node: Value, how: str) -> None:
         """A number of `node`, or of what it was computed from, is about to change, by `how`, such as "backward()"."""
+
+    def shown(self, node: Value) -> str | None:
+        """`node` is about to be printed. Gives the text in place of one with its number, or None."""
+
+    def used_elsewhere(self, *nodes: Value) -> None:
+        """Something that it would have heard of happens to these in another thread or task."""
 
 
 class Differentiation(Scope):
@@ -210,31 +218,43 @@ def current_observers() -> list[Observer]:
     return hearing
 
 
+def _tell_owners(*nodes: Any) -> None:
+    """Tell the observers of other threads and tasks."""
+    here = Observer.here()
+    for observer in [*active.values()]:
+        if observer.owns_values and observer not in here:
+            observer.used_elsewhere(*nodes)
+
+
 def notify(node: Value) -> None:
     """Tell the observers of this thread or task that `node` was recorded."""
-    for observer in current_observers():
+    heard = current_observers()
+    for observer in heard:
         observer.node_recorded(node)
+    if len(active) > len(heard):
+        _tell_owners(*node.parents)
 
 
 def ask(question: str, *args: Any) -> Any:
     """What the first observer of this thread or task that has an answer gives: `question` is a method of theirs."""
-    for observer in current_observers():
+    heard = current_observers()
+    for observer in heard:
         answer = getattr(observer, question)(*args)
         if answer is not None:
             return answer
+    if len(active) > len(heard):
+        _tell_owners(*args)
     return None
 
 
 def number_read(node: Value, how: str) -> None:
     """Tell the observers of this thread or task."""
-    for observer in current_observers():
-        observer.number_read(node, how)
+    ask("number_read", node, how)
 
 
 def number_written(node: Value, how: str) -> None:
     """Tell the observers of this thread or task."""
-    for observer in current_observers():
-        observer.number_written(node, how)
+    ask("number_written", node, how)
 
 
 def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -> None:

@@ -118,7 +118,8 @@ def _attach() -> None:
     comparisons = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
     for name, row in {**comparisons, "eq": "equal", "ne": "not_equal"}.items():
         methods[name] = _comparison(row, getattr(operator, name))
-    methods["format"] = lambda self, spec: format(self._data, spec) if spec else repr(self)
+    formatted = _conversion("format()", format)
+    methods["format"] = lambda self, spec: formatted(self, spec) if spec else repr(self)
     conversions: dict[str, Callable[..., Any]] = {
         "float": float,
         "int": int,

@@ -195,6 +195,9 @@ class Value(Compatible, Operators):
         return self._data != 0.0
 
     def __repr__(self) -> str:
+        shown = observing.ask("shown", self) if observing.active else None
+        if shown is not None:
+            return shown  # type: ignore[no-any-return]
         label = f", label={self.label!r}" if self.label else ""
         return f"{type(self).__name__}(data={self._data!r}, grad={self._grad!r}{label})"
 

@@ -119,6 +119,7 @@ def test_detach():
         ("ceil()", math.ceil),
         ("round()", round),
         ("round()", lambda x: round(x, 1)),
+        ("format()", lambda x: f"{x:.3f}"),
         (".data =", lambda x: setattr(x, "data", 2.5)),
         (".grad =", lambda x: setattr(x, "grad", 1.0)),
         ("backward() =", lambda x: x.backward()),
@@ -150,7 +151,7 @@ def test_copies_prints_pictures_and_other_observers_read_nothing():
     listener, x = Listener(), Value(2.0, label="x")
     with listener, debug():
         y = relu(x * 3 - 1).exp()
-        repr(y), str(y), f"{y} {y:.3f}"
+        repr(y), str(y), f"{y}"
         draw(y).source  # noqa: B018
         gradients(y, [x], create_graph=True)
     assert listener.heard == []

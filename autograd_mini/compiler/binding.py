@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.program import Floats
+from autograd_mini.compiler.keys import Exact
+from autograd_mini.compiler.program import Floats, Index
 from autograd_mini.primitives import brief, is_real, to_float
 from autograd_mini.structures import NUMBER, Structure
 from autograd_mini.value import Value
@@ -60,13 +61,20 @@ class Bound:
     def key(self) -> Any:
         return self.templates, self.slots
 
-    def example(self, place: float) -> list[Floats]:
-        """The numbers of one example, `place` in [0, 1) of the way through the batch; ones if there is none."""
-        chosen = []
-        for slot, array in zip(self.slots, self.arrays):
-            column = int(place * array.shape[1])
-            chosen.append(array[:, column] if array.shape[1] else numpy.ones(slot.lanes))
-        return chosen
+    def example(self, row: int) -> list[Floats]:
+        """The numbers of one example; ones if there is none."""
+        columns = [row if slot.batched else 0 for slot in self.slots]
+        return [
+            array[:, column] if array.shape[1] else numpy.ones(len(array))
+            for array, column in zip(self.arrays, columns)
+        ]
+
+    def part(self, rows: Index) -> Bound:
+        """The same with some of the examples."""
+        arrays = [
+            numpy.take(array, rows, axis=1) if slot.batched else array for slot, array in zip(self.slots, self.arrays)
+        ]
+        return replace(self, arrays=arrays, n_examples=len(rows))
 
 
 def bind(args: Sequence[Any], names: Sequence[str], batched: Sequence[bool], taker: str) -> Bound:
@@ -116,13 +124,13 @@ class _Binder:
             return self._array(nest, path, position, batched)
         if isinstance(nest, dict):
             like = dict if type(nest) is dict else _Dict(nest)
-            return "dict", like, tuple(nest), tuple(part(item, at) for at, item in nest.items())
+            return "dict", like, tuple(map(_exact, nest)), tuple(part(item, at) for at, item in nest.items())
         if isinstance(nest, (list, tuple)):
             kind = type(nest) if hasattr(nest, "_fields") else list if isinstance(nest, list) else tuple
             return "sequence", kind, tuple(part(item, at) for at, item in enumerate(nest))
         if nest is None or isinstance(nest, str):
             self.fixed.append(f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__})")
-            return "fixed", nest
+            return "fixed", _exact(nest)
         if isinstance(nest, Value):
             raise TypeError(
                 f"{path} of {self.taker} is a Value; a compiled function takes plain numbers and arrays (Values that "
@@ -184,24 +192,46 @@ def _holds_numbers_alone(nest: Any) -> bool:
     return not isinstance(nest, Value) and is_real(type(nest))
 
 
-class _Dict:
-    """What makes dicts of the same kind as one: an OrderedDict, a defaultdict with its factory."""
+def _exact(thing: Any) -> Any:
+    """A key or text as what equals only its like; plain texts do so themselves."""
+    return thing if type(thing) is str else Exact(thing)
+
+
+def _plain(exact: Any) -> Any:
+    return exact.thing if type(exact) is Exact else exact
+
+
+class _Dict(Exact):
+    """What makes dicts of the same kind as one: an OrderedDict, a defaultdict with its factory, attributes."""
+
+    __slots__ = ()
 
     def __init__(self, like: dict[Any, Any]) -> None:
-        self.empty = copy(like)
-        self.empty.clear()
+        empty = copy(like)
+        empty.clear()
+        super().__init__(empty)
 
     def __call__(self, items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-        filled = copy(self.empty)
+        filled: dict[Any, Any] = copy(self.thing)
         for key, item in items:
             filled[key] = item
         return filled
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Dict) and type(self.empty) is type(other.empty)
 
-    def __hash__(self) -> int:
-        return hash(type(self.empty))
+def in_order(template: Template, nest: Any) -> Any:
+    """A nest with the entries of its dicts in the order that those of the template have, where the keys are the
+    same."""
+    kind = template[0]
+    if kind == "dict" and isinstance(nest, dict):
+        keys = list(map(_plain, template[2]))
+        if len(keys) == len(nest) and all(key in nest for key in keys):
+            return {key: in_order(part, nest[key]) for key, part in zip(keys, template[3])}
+    if kind == "sequence" and isinstance(nest, (list, tuple)) and len(nest) == len(template[2]):
+        parts = [in_order(part, each) for part, each in zip(template[2], nest)]
+        return (
+            type(nest)(*parts) if hasattr(nest, "_fields") else list(parts) if isinstance(nest, list) else tuple(parts)
+        )
+    return nest
 
 
 def outline(template: Template) -> Any:
@@ -220,7 +250,7 @@ def fill(
     texts unless they are kept."""
     kind = template[0]
     if kind == "fixed":
-        return template[1] if keeps_fixed else None
+        return _plain(template[1]) if keeps_fixed else None
     if kind == "array":
         return array(template[1], template[2])
     if kind == "number":
@@ -228,7 +258,7 @@ def fill(
     parts = [fill(part, array, number, keeps_fixed=keeps_fixed) for part in template[-1]]
     if kind == "dict":
         _, cls, keys, _ = template
-        return cls(zip(keys, parts))
+        return cls(zip(map(_plain, keys), parts))
     return template[1](*parts) if hasattr(template[1], "_fields") else template[1](parts)
 
 

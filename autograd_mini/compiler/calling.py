@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from operator import is_
+from typing import Any, Literal
 
 import numpy
 
 from autograd_mini.compiler.binding import (
+    Bound,
     bind,
     combined,
     fill,
+    in_order,
     nest_of_arrays,
     nest_of_nests,
     outline,
@@ -23,12 +26,11 @@ from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.planning import Plans
-from autograd_mini.compiler.program import Floats, is_adjoint
-from autograd_mini.compiler.tracing import Guard, Trace, place
+from autograd_mini.compiler.program import Floats, Index, is_adjoint
+from autograd_mini.compiler.splitting import Agreements, Part, split
+from autograd_mini.compiler.tracing import Trace, place
 from autograd_mini.primitives import brief
-
-MOST_PATHS = 64
-"""So many ways through the branches of a function are kept for one layout of its arguments."""
+from autograd_mini.value import Value
 
 Chosen = bool | int | str | Collection[int | str] | None
 
@@ -66,6 +68,25 @@ def _names_arguments(chosen: Any) -> bool:
     if isinstance(chosen, (list, tuple, set, frozenset)):
         return all(isinstance(each, (int, str)) and not isinstance(each, bool) for each in chosen)
     return isinstance(chosen, (int, str)) and not isinstance(chosen, bool)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a call ran: programs of a kind, each for a part of the examples.
+
+    Attributes:
+        parameters: those of all parts.
+    """
+
+    parts: Sequence[Part]
+    kind: str
+    wanted: Wanted
+    parameters: list[Value]
+
+    @property
+    def largest(self) -> Plan:
+        """The plan of most examples."""
+        return max(self.parts, key=lambda part: len(part.rows)).plan
 
 
 class Call:
@@ -115,40 +136,194 @@ class Call:
         return tuple(number for position in self.chosen for number, slot in slots if slot.argument == position)
 
     def run(self, kind: str, wanted: Wanted, scalar: bool = False) -> tuple[Plan, dict[str, Floats]]:
-        """The results of the plan whose guards hold, made if there is none."""
-        tried: list[Plan] = []
-        while len(tried) <= MOST_PATHS:
-            plan = self.plans(self.bound, tried)
+        """The results of the plans that serve the examples, joined; and one of the plans."""
+        known = self.plans.known(self.bound)
+        if not self._has_several:
+            return self._at_one_point(known, kind, wanted, scalar)
+        first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
+        # The values of one example do not depend on the others; their derivatives may be computed with more care where
+        # those of others are not finite.
+        stays = kind == "value" and first.per_example
+        results: dict[str, Floats] | None = None
+        if first.share >= (0.5 if stays else 1.0) and (not scalar or _is_one_number(first.trace)):
+            results = self._run_plan(first, kind, wanted, self.bound)
+        parts = self._parts(known, first, results)
+        self._require(parts, scalar)
+        self._note(parts, kind, wanted)
+        if results is not None and (stays or [part.plan for part in parts] == [first]):
+            return parts[0].plan, self._run_parts(parts, kind, wanted, given=(first, results))
+        return parts[0].plan, self._run_parts(parts, kind, wanted)
+
+    @property
+    def _has_several(self) -> bool:
+        """Whether there are several examples."""
+        return self.bound.n_examples is not None and self.bound.n_examples > 1
+
+    def _at_one_point(
+        self, known: Sequence[Plan], kind: str, wanted: Wanted, scalar: bool
+    ) -> tuple[Plan, dict[str, Floats]]:
+        """The results of the plan that holds there; of the trace made there, if there is none."""
+        for plan in known:
             is_ready = not scalar or _is_one_number(plan.trace)
-            results = self.run_plan(plan, kind, wanted) if is_ready else self.run_plan(plan, "value", ())
-            failed = self._failed(plan, results)
-            if failed is None and is_ready:
-                return plan, results
-            if failed is None:
+            results = self._run_plan(plan, kind if is_ready else "guards", wanted if is_ready else (), self.bound)
+            if _holds(plan, results):
+                break
+        else:
+            plan = self._traced(0, known)
+            results = {}
+        parts = [Part(plan, numpy.arange(1))]
+        self._require(parts, scalar)
+        if not results:
+            results = self._run_plan(plan, kind, wanted, self.bound)
+            if self.parameters is not None and not _holds(plan, results):
+                raise self._other_way(plan)
+        self._note(parts, kind, wanted)
+        return plan, results
+
+    def _parts(self, known: Sequence[Plan], first: Plan, results: dict[str, Floats] | None) -> list[Part]:
+        """Which plan serves which examples, if there are several.
+
+        Args:
+            results: those of the first plan for all of them, if there are.
+        """
+        n = self.bound.n_examples or 0
+        if not first.trace.guards or (results is not None and _holds(first, results)):
+            first.share = 1.0
+            return [Part(first, numpy.arange(n))]
+
+        def decide(plan: Plan, rows: Index) -> Agreements:
+            is_whole = len(rows) == n
+            if plan is first and results is not None:
+                found = results
+            else:
+                found = self._run_plan(plan, "guards", (), self.bound if is_whole else self.bound.part(rows))
+            narrow = numpy.uint8 if len(plan.trace.guards) < 256 else numpy.uint32
+            agreements: Agreements = found["guards"][0].astype(narrow)
+            if agreements.size == 1:
+                return numpy.repeat(agreements, len(rows))
+            return agreements if len(agreements) == len(rows) else agreements[rows]
+
+        plans = known or [first]
+        parts = split(n, plans, decide, lambda row: self._traced(row, plans), None if results is None else first)
+        for plan in plans:
+            plan.share = 0.0
+        for plan, rows in parts:
+            plan.share = len(rows) / n
+        return parts
+
+    def _serving(self, scalar: bool = False) -> list[Part]:
+        """Which plan serves which examples."""
+        known = self.plans.known(self.bound)
+        if self._has_several:
+            first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
+            parts = self._parts(known, first, None)
+        else:
+            plan = next((plan for plan in known if self._is_serving(plan)), None)
+            parts = [Part(self._traced(0, known) if plan is None else plan, numpy.arange(1))]
+        self._require(parts, scalar)
+        return parts
+
+    def _is_serving(self, plan: Plan) -> bool:
+        return not plan.trace.guards or _holds(plan, self._run_plan(plan, "guards", (), self.bound))
+
+    def _traced(self, row: int, known: Sequence[Plan]) -> Plan:
+        """The plan of the path that the function takes at an example."""
+        if self.parameters is not None and known:
+            raise self._other_way(known[0])
+        return self.plans.traced(self.bound, row)
+
+    def _other_way(self, plan: Plan) -> ValueError:
+        return ValueError(
+            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another way with the "
+            "numbers given in parameters=…; write them into the Values and call it without"
+        )
+
+    def _require(self, parts: Sequence[Part], scalar: bool) -> None:
+        """Require results of one structure; if `scalar`, one number.
+
+        Raises:
+            TypeError: there are several numbers.
+            ValueError: the structures differ within the batch.
+        """
+        first = parts[0].plan.trace.structure
+        for plan, rows in parts:
+            if scalar and not _is_one_number(plan.trace):
                 raise TypeError(
                     f"a gradient needs one number as the result of {self.name}, got {plan.trace.structure!r}; for "
                     "several numbers use jacobian"
                 )
-            if self.parameters is not None:
+            if plan.trace.structure != first:
                 raise ValueError(
-                    f"{self.name} branches on numbers at {place(failed.line)}, and takes another way with the numbers "
-                    "given in parameters=…; write them into the Values and call it without"
+                    f"{self.name} gives {first!r} for example 0 of the batch and {plan.trace.structure!r} for example "
+                    f"{rows[0]}; results of one batch need one structure"
                 )
-            tried.append(plan)
-        assert failed is not None
-        raise ValueError(
-            f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
-            f"{place(failed.line)}; use where() or maximum() in place of branches on numbers"
-        )
+            if self.parameters is not None and not _same(plan.trace.parameters, parts[0].plan.trace.parameters):
+                raise self._other_way(plan)
 
-    def run_plan(
-        self, plan: Plan, kind: str, wanted: Wanted, seeds: Sequence[Floats] = (), n: int | None = None
+    def _note(self, parts: Sequence[Part], kind: str, wanted: Wanted) -> None:
+        """Keep what ran."""
+        parameters = dict.fromkeys(parameter for plan, _ in parts for parameter in plan.trace.parameters)
+        self.ran = Ran(parts, kind, wanted, list(parameters))
+
+    def _run_parts(
+        self,
+        parts: Sequence[Part],
+        kind: str,
+        wanted: Wanted,
+        seeds: Sequence[Floats] = (),
+        given: tuple[Plan, dict[str, Floats]] | None = None,
     ) -> dict[str, Floats]:
-        """The results of one plan, whether its guards hold or not."""
-        bound = self.bound
+        """The results of all parts, joined.
+
+        Args:
+            given: a plan and its results for the whole batch, to be changed.
+        """
+        found = []
+        for plan, rows in parts:
+            if given is not None and plan is given[0]:
+                found.append(given[1])
+            elif len(parts) == 1:
+                found.append(self._run_plan(plan, kind, wanted, self.bound, seeds))
+            else:
+                chosen = [seed[:, rows] if seed.shape[1] == self.bound.n_examples else seed for seed in seeds]
+                found.append(self._run_plan(plan, kind, wanted, self.bound.part(rows), chosen))
+        return found[0] if len(parts) == 1 else self._joined(parts, found)
+
+    def _joined(self, parts: Sequence[Part], found: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
+        """The results of the whole batch: those of each example in its place, the sums added up."""
+        slots, n = self.bound.slots, self.bound.n_examples or 0
+        number_of = {parameter: number for number, parameter in enumerate(self.ran.parameters)}
+        joined: dict[str, Floats] = {}
+        for name in dict.fromkeys(name for results in found for name in results if name != "guards"):
+            slot = int(name.split()[1]) if is_adjoint(name) else None
+            is_each = parts[0].plan.per_example or (slot is not None and slot >= 0 and slots[slot].batched)
+            pieces = [(part, results[name]) for part, results in zip(parts, found) if name in results]
+            if slot == -1:
+                pieces = [(part, _spread(rows, part.plan.trace.parameters, number_of)) for part, rows in pieces]
+            lanes = len(pieces[0][1])
+            if not is_each:
+                joined[name] = numpy.sum([piece for _, piece in pieces], axis=0)
+                continue
+            whole = next((piece for (_, rows), piece in pieces if piece.shape[1] == n and len(rows) < n), None)
+            total = numpy.zeros((lanes, n)) if whole is None else whole
+            for (_, rows), piece in pieces:
+                if piece is not whole:
+                    total[:, rows] = piece
+            joined[name] = total
+        return joined
+
+    def _run_plan(
+        self,
+        plan: Plan,
+        kind: str,
+        wanted: Wanted,
+        bound: Bound,
+        seeds: Sequence[Floats] = (),
+        n: int | None = None,
+    ) -> dict[str, Floats]:
+        """The results of one plan for some arguments, whether its guards hold or not."""
         n = n if n is not None else 1 if bound.n_examples is None else bound.n_examples
         leaves = dict(zip(plan.inputs, [*bound.arrays, self._parameters(plan)]))
-        self.ran = plan, kind, wanted
         try:
             return errors_kept(lambda: run(plan, kind, wanted, leaves, seeds, n))
         except MemoryError:
@@ -156,21 +331,26 @@ class Call:
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
             ) from None
 
-    def fitting(self, scalar: bool = False) -> Plan:
-        """The plan whose guards hold, made if there is none."""
-        plan = self.plans(self.bound, ())
-        if plan.trace.guards or (scalar and not _is_one_number(plan.trace)):
-            plan, _ = self.run("value", (), scalar)
-        return plan
+    def short(self, plan: Plan) -> Short | None:
+        """The way past all this for plain floats to the value and the gradient just found, if there is one."""
+        if plan.short is None:
+            plan.short = self._short(plan)
+        return plan.short or None
 
-    def short(self, plan: Plan, names: Sequence[str]) -> Short | None:
-        """The way past all this for plain floats, if there is one."""
+    def _short(self, plan: Plan) -> Short | Literal[False]:
         if self.bound.n_examples is not None or plan.trace.guards or plan.trace.parameters:
-            return None
+            return False
         if any(template[0] != "number" for template in self.bound.templates):
-            return None
+            return False
         inputs = [plan.leaf(number) for number in range(len(self.bound.slots))]
-        return direct(plan.executor(*self.ran[1:]), inputs, names, self.is_single)
+        kind, wanted = self.ran.kind, self.ran.wanted
+        names = ["value", *(f"adjoint {number}" for number in wanted)]
+        short = direct(plan.executor(kind, wanted), inputs, names, self.is_single)
+        captured = self.plans.captured
+        if short is None or not captured.is_watching:
+            return short or False
+        state = captured.state()
+        return lambda args: short(args) if captured.state() == state else None
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)
@@ -180,21 +360,6 @@ class Call:
         if given.shape != (count,):
             raise ValueError(f"{self.name} has {count} parameters, got an array of shape {given.shape} for them")
         return given[:, None]
-
-    def _failed(self, plan: Plan, results: dict[str, Floats]) -> Guard | None:
-        """The first guard that does not hold for this call."""
-        if "guards" not in results or not results["guards"].shape[1]:
-            return None
-        for guard, row in zip(plan.trace.guards, results["guards"]):
-            holds = (row != 0.0) == guard.outcome
-            if not holds.all():
-                if holds.any():
-                    raise ValueError(
-                        f"a branch of {self.name} differs within the batch, at {place(guard.line)}; use where() or "
-                        "maximum() in place of the branch, or call it without a batch"
-                    )
-                return guard
-        return None
 
     def scaled(self, rows: Floats) -> Floats:
         """A result: of the mean over the batch, not the sum; of what is the same for all examples, one each."""
@@ -224,9 +389,10 @@ class Call:
     def jacobian(self) -> Any:
         """For each number of the result its gradient."""
         wanted = self.wanted()
-        plan = self.fitting()
+        parts = self._serving()
+        plan = parts[0].plan
         m = len(plan.trace.outputs)
-        gradients = self._for_each(plan, "jacobian", wanted, [numpy.eye(m)], m)
+        gradients = self._for_each(parts, "jacobian", wanted, [numpy.eye(m)], m)
         has_batch = self.bound.n_examples is not None and plan.per_example
         return nest_of_nests(plan.trace.structure, gradients, has_batch, self.in_structure(plan, {}))
 
@@ -243,10 +409,10 @@ class Call:
         starts = dict(zip(wanted, numpy.cumsum([0, *(slot.lanes for slot in slots)]).tolist()))
         unit = numpy.eye(size)
         directions = [unit[starts[number] :][: bound.slots[number].lanes] for number in wanted]
-        plan = self.fitting(scalar=True)
-        columns = self._for_each(plan, "product", wanted, directions, size)
-        has_batch = bound.n_examples is not None and plan.per_example
-        like = self.in_structure(plan, {})
+        parts = self._serving(scalar=True)
+        columns = self._for_each(parts, "product", wanted, directions, size)
+        has_batch = bound.n_examples is not None and parts[0].plan.per_example
+        like = self.in_structure(parts[0].plan, {})
         nests = [
             fill(
                 bound.templates[position],
@@ -259,13 +425,17 @@ class Call:
         ]
         return nests[0] if self.is_single else tuple(nests)
 
-    def _for_each(self, plan: Plan, kind: str, wanted: Wanted, seeds: Sequence[Floats], count: int) -> list[Any]:
+    def _for_each(
+        self, parts: Sequence[Part], kind: str, wanted: Wanted, seeds: Sequence[Floats], count: int
+    ) -> list[Any]:
         """The nests of derivatives for each column of the seeds: without a batch, they are the batch."""
+        self._note(parts, kind, wanted)
+        plan = parts[0].plan
         if self.bound.n_examples is None:
-            results = self.run_plan(plan, kind, wanted, seeds, n=count)
+            results = self._run_plan(plan, kind, wanted, self.bound, seeds, n=count)
             return [self.in_structure(plan, _column(results, column)) for column in range(count)]
         columns = [[seed[:, column : column + 1] for seed in seeds] for column in range(count)]
-        return [self.in_structure(plan, self.run_plan(plan, kind, wanted, column)) for column in columns]
+        return [self.in_structure(plan, self._run_parts(parts, kind, wanted, column)) for column in columns]
 
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
@@ -279,6 +449,7 @@ class Call:
             )
         names = [f"the vector for {self.names[position]}" for position in self.chosen]
         batched = [any(slot.batched for slot in bound.slots if slot.argument == position) for position in self.chosen]
+        parts = tuple(in_order(bound.templates[position], part) for position, part in zip(self.chosen, parts))
         given = bind(parts, names, batched, self.name)
         expected = tuple(outline(bound.templates[position]) for position in self.chosen)
         found = tuple(outline(template) for template in given.templates)
@@ -292,8 +463,9 @@ class Call:
                 f"hvp's vector for {self.name} has {given.n_examples} examples along its first axis, but its arguments "
                 f"have {bound.n_examples}"
             )
-        plan = self.fitting(scalar=True)
-        return self.in_structure(plan, self.run_plan(plan, "product", wanted, given.arrays))
+        parts = self._serving(scalar=True)
+        self._note(parts, "product", wanted)
+        return self.in_structure(parts[0].plan, self._run_parts(parts, "product", wanted, given.arrays))
 
 
 @lru_cache
@@ -327,6 +499,23 @@ def _column(results: dict[str, Floats], column: int) -> dict[str, Floats]:
         for name, rows in results.items()
         if is_adjoint(name)
     }
+
+
+def _holds(plan: Plan, results: dict[str, Floats]) -> bool:
+    """Whether all of a plan's decisions come out as they did in its trace."""
+    return not plan.trace.guards or bool((results["guards"] == len(plan.trace.guards)).all())
+
+
+def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value, int]) -> Floats:
+    """Derivatives towards some parameters among those towards all."""
+    spread = numpy.zeros((len(number_of), rows.shape[1]))
+    spread[[number_of[parameter] for parameter in parameters]] = rows
+    return spread
+
+
+def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
+    """Whether they are the same Values."""
+    return len(ones) == len(others) and all(map(is_, ones, others))
 
 
 def _is_one_number(traced: Trace) -> bool:

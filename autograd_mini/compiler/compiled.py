@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy
 
 from autograd_mini.compiler.binding import nest_of_results
-from autograd_mini.compiler.calling import Call, Chosen, Options
+from autograd_mini.compiler.calling import Call, Chosen, Options, Ran
 from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Target
@@ -44,7 +44,7 @@ class Compiled:
         self._name = getattr(function, "__name__", None) or type(function).__name__
         self._names, self._fewest = _argument_names(function)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
-        self._latest: tuple[Plan, str, Wanted] | None = None
+        self._latest: Ran | None = None
         self._short: Short | None = None
         update_wrapper(self, function, updated=())
 
@@ -56,7 +56,7 @@ class Compiled:
         """
         call = self._call(args, keywords, parameters)
         plan, results = call.run("value", ())
-        self._latest = call.ran
+        self._ran(call)
         return _value(call, plan, results)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -72,9 +72,8 @@ class Compiled:
         call = self._call(args, keywords)
         wanted = call.wanted()
         plan, results = call.run("gradient", wanted, scalar=True)
-        self._latest = call.ran
-        if self._short is None:
-            self._short = call.short(plan, ["value", *(f"adjoint {number}" for number in wanted)])
+        self._ran(call)
+        self._short = call.short(plan)
         return _value(call, plan, results), call.in_structure(plan, results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
@@ -126,7 +125,7 @@ class Compiled:
         """
         call = self._call(args, keywords)
         result = call.jacobian()
-        self._latest = call.ran
+        self._ran(call)
         return result
 
     def hessian(self, *args: Any, **keywords: Any) -> Any:
@@ -142,7 +141,7 @@ class Compiled:
         """
         call = self._call(args, keywords)
         result = call.hessian()
-        self._latest = call.ran
+        self._ran(call)
         return result
 
     def hvp(self, *args: Any, **keywords: Any) -> Any:
@@ -162,20 +161,20 @@ class Compiled:
             )
         call = self._call(args[:-1], keywords)
         result = call.product(args[-1])
-        self._latest = call.ran
+        self._ran(call)
         return result
 
     @property
     def parameters(self) -> list[Value]:
         """The Values that the function uses without being given them, always in the same order; known once it was
         called."""
-        return list(self._latest_run()[0].trace.parameters)
+        return list(self._latest_run().parameters)
 
     @property
     def program(self) -> Program:
         """What the last call ran, to be printed or drawn."""
-        plan, kind, wanted = self._latest_run()
-        return plan.program(kind, wanted)
+        ran = self._latest_run()
+        return ran.largest.program(ran.kind, ran.wanted)
 
     def _value_and_slopes(
         self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
@@ -183,8 +182,8 @@ class Compiled:
         """The value, its derivatives towards the parameters, and these."""
         call = self._call(args, keywords, parameters)
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
-        self._latest = call.ran
-        found = plan.trace.parameters
+        self._ran(call)
+        found = call.ran.parameters
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
         return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
@@ -193,7 +192,12 @@ class Compiled:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         return Call(self._plans, self._names, self._options, args, keywords, parameters)
 
-    def _latest_run(self) -> tuple[Plan, str, Wanted]:
+    def _ran(self, call: Call) -> None:
+        """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
+        self._short = None
+        self._latest = call.ran
+
+    def _latest_run(self) -> Ran:
         if self._latest is None:
             raise ValueError(
                 f"{self._name} was not called yet, and its program depends on its arguments; call it first"
@@ -260,14 +264,17 @@ def compile(
     """Compile scalar Python code into a function of arrays, with its derivatives.
 
     At the first call the function runs once on Values; the graph it records is rearranged into a short program of
-    array operations and matrix products, which is what runs from then on.
+    array operations and matrix products, which is what runs from then on. Where it branches on numbers there is one
+    program for each path; the examples of a batch are split by the path that each takes.
 
     Args:
         function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
             with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
             Texts and None among its arguments stay what they are, and it is compiled anew for each.
-            Values that it uses without being given them are parameters, read anew at each call. Plain numbers and
-            arrays from outside are kept as they are at the first call: make them arguments, or Values.
+            Values that it uses without being given them are parameters, read anew at each call. Where plain numbers,
+            texts, lists, dicts or arrays change that it reads from closures, defaults, globals or attributes, it is
+            compiled anew: numbers that change often are better arguments, or Values. Functions and objects that it
+            uses are taken to stay the same ones, and so are arrays of more than 2²⁰ numbers.
         wrt: the arguments to differentiate towards, by position or name; all of them by default.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
@@ -291,8 +298,8 @@ def compile(
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
-            branch on numbers differs within a batch, batches are of unequal length, or the function computes
-            something else when it is run twice, as with random numbers.
+            function takes more than 64 paths through its branches, batches are of unequal length, or the function
+            computes something else when it is run twice, as with random numbers.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")

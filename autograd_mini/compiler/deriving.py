@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
+from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
-from autograd_mini.compiler.tracing import Trace, without_collector
+from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 
 Wanted = tuple[int, ...]
 """Slots of the arguments to differentiate towards; -1 for the parameters."""
@@ -29,6 +31,10 @@ class Plan:
         slots: what the arrays among the arguments are.
         reduces: whether the results are summed over the batch.
         target: what runs the programs.
+
+    Attributes:
+        share: how much of the last batch that it was tried on first it served.
+        short: the way past all this for plain floats; False if there is none, None if that is not known yet.
     """
 
     def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool, target: Target) -> None:
@@ -38,6 +44,8 @@ class Plan:
         self.reduces = reduces
         self.has_batch = any(slot.batched for slot in slots)
         self.per_example = self.has_batch and not reduces
+        self.share = 1.0
+        self.short: Short | Literal[False] | None = None
         self._lock = threading.RLock()
         self._programs: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
@@ -47,7 +55,7 @@ class Plan:
             for position, slot in enumerate(slots)
         ]
         self.inputs.append(self.builder.leaf("parameter", 0, "parameters", len(trace.parameters), False))
-        self.scalars = normalise(trace).verify()
+        self.scalars = normalise(with_one_guard(trace)).verify()
         self._forms = forms_of(self.scalars, [leaf.lanes for leaf in self.inputs])
 
     @cached_property
@@ -76,7 +84,7 @@ class Plan:
         return lanes_of(total)
 
     def program(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Program:
-        """The program of that kind: "value", "gradient", "jacobian" or "product".
+        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product".
 
         If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
         """
@@ -134,11 +142,11 @@ class Plan:
             raise
 
     def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
-        results: dict[str, list[Reference]] = {"value": [self.outputs]}
+        results: dict[str, list[Reference]] = {} if kind == "guards" else {"value": [self.outputs]}
         if self.packed.guards:
             guards = self.builder.gathered([[guard] for guard in self.packed.guards])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
-        if kind != "value":
+        if kind not in ("guards", "value"):
             adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted], careful)
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:

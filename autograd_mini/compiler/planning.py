@@ -1,25 +1,30 @@
-"""Which plan serves a call: traces are kept by the layout of the arguments, and by the branches taken."""
+"""Which plan serves a call: traces are kept by the layout of the arguments, by what the function reads from outside
+them, and by the branches taken."""
 
 from __future__ import annotations
 
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.binding import Bound, nest_of_values
+from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.numpy_rows import errors_kept
-from autograd_mini.compiler.tracing import Trace, difference, trace, without_collector
+from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
 from autograd_mini.value import Value, leaf
 
 MOST_LAYOUTS = 64
-"""So many layouts of arguments are kept; with more, the one not used for longest goes."""
+"""So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted."""
+
+MOST_PATHS = 64
+"""So many ways through the branches of a function are kept for one layout of its arguments."""
 
 
 class Plans:
@@ -31,34 +36,66 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self.captured = Captured(function)
         self._lock = threading.RLock()
         self._warned = False
 
-    def __call__(self, bound: Bound, tried: Collection[Plan]) -> Plan:
-        """A plan for these arguments that was not tried yet, the latest first; a new one where there are no more."""
+    def known(self, bound: Bound) -> list[Plan]:
+        """The plans for such arguments, the latest first."""
         with self._lock:
-            plans = self._by_layout.get(bound.key)
+            key = bound.key, self.captured.state()
+            plans = self._by_layout.get(key)
+            if plans is None and self.captured.look():
+                key = bound.key, self.captured.state()
+                plans = self._by_layout.get(key)
             if plans is None:
-                if len(self._by_layout) >= MOST_LAYOUTS:
-                    self._warn()
-                    self._by_layout.popitem(last=False)
-                plans = self._by_layout[bound.key] = []
-            self._by_layout.move_to_end(bound.key)
-            for plan in plans:
-                if plan not in tried:
-                    return plan
-            plan = without_collector(lambda: errors_kept(lambda: self._new(bound)))
-            plans.insert(0, plan)
-            return plan
+                return []
+            self._by_layout.move_to_end(key)
+            return [*plans]
 
-    def _new(self, bound: Bound) -> Plan:
-        """A plan from a trace at the first example.
+    def traced(self, bound: Bound, row: int) -> Plan:
+        """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
+
+        Raises:
+            ValueError: there are too many paths.
+        """
+        with self._lock:
+            return without_collector(lambda: errors_kept(lambda: self._traced(bound, row)))
+
+    def _traced(self, bound: Bound, row: int) -> Plan:
+        self.captured.look()
+        state = self.captured.state()
+        first = self._trace(bound, row, 0.0)
+        plans = self._by_layout.get((bound.key, state), [])
+        for plan in plans:
+            if plan.trace.path == first.path:
+                return plan
+        if len(plans) >= MOST_PATHS:
+            raise ValueError(
+                f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
+                f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
+            )
+        plan = self._new(bound, row, first)
+        self._keep(plan, (bound.key, state))
+        self.captured.exempt_changed(state)
+        return plan
+
+    def _keep(self, plan: Plan, key: Any) -> None:
+        if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
+            self._warn()
+            self._by_layout.popitem(last=False)
+        self._by_layout.setdefault(key, []).insert(0, plan)
+
+    def _new(self, bound: Bound, row: int, first: Trace) -> Plan:
+        """A plan from a trace.
 
         The function is run once more elsewhere, to find out what it computes by other means than Values; at the
         same point if other branches are taken there.
         """
-        first = self._trace(bound, 0.0, 0.0)
-        what = difference(first, self._elsewhere(bound, first))
+        second = self._elsewhere(bound, row, first)
+        if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
+            first = self._trace(bound, row, 0.0)
+        what = difference(first, second)
         if what:
             raise ValueError(
                 f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "
@@ -67,21 +104,22 @@ class Plans:
         with numpy.errstate(all="ignore"):
             return Plan(first, bound.slots, reduces=self.reduces, target=self.target)
 
-    def _elsewhere(self, bound: Bound, first: Trace) -> Trace:
+    def _elsewhere(self, bound: Bound, row: int, first: Trace) -> Trace:
         """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
-        for where, shift in ((0.5, 1e-3), (0.0, 1e-3), (0.0, -1e-3)):
+        middle = (bound.n_examples or 1) // 2
+        for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
             try:
-                second = self._trace(bound, where, shift)
+                second = self._trace(bound, other, shift)
             except Exception:
                 continue
-            if [guard.outcome for guard in first.guards] == [guard.outcome for guard in second.guards]:
+            if second.path == first.path:
                 return second
-        return self._trace(bound, 0.0, 0.0)
+        return self._trace(bound, row, 0.0)
 
-    def _trace(self, bound: Bound, where: float, shift: float) -> Trace:
-        """A trace at an example of the batch, `where` of the way through it, with its numbers shifted."""
+    def _trace(self, bound: Bound, row: int, shift: float) -> Trace:
+        """A trace at an example of the batch, with its numbers shifted."""
         with numpy.errstate(all="ignore"):
-            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(where)]
+            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(row)]
         values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
         try:
             return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
@@ -94,8 +132,9 @@ class Plans:
         if not self._warned:
             self._warned = True
             warnings.warn_explicit(
-                f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, and is compiled "
-                "anew for each; pad them to a few shapes, or pass arrays with batch=…",
+                f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, or with as many "
+                "different numbers outside them, and is compiled anew for each; pad the arguments to a few shapes, "
+                "pass arrays with batch=…, and make numbers that change arguments or Values",
                 RuntimeWarning,
                 *user_line(),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
 from typing import Any, TypeVar
@@ -12,13 +12,18 @@ from typing import Any, TypeVar
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
-from autograd_mini.observing import Observer, user_line
+from autograd_mini.observing import Differentiation, Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
 from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
 Result = TypeVar("Result")
+
+_COMPARISONS = {
+    TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+}
+"""They give 0 or 1."""
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
@@ -39,7 +44,8 @@ class Trace:
 
     Attributes:
         inputs: for each array among the arguments the Values that stand for its numbers.
-        parameters: the leaf Values that the function found outside its arguments, in the order of the graph.
+        parameters: the leaf Values that the function found outside its arguments, in the order of the graph; those
+            that it makes itself are constants.
         outputs: the result's numbers; floats where they depend on no Value.
         structure: the nest of the result.
         guards: the decisions taken on the way.
@@ -52,6 +58,11 @@ class Trace:
     structure: Structure
     guards: list[Guard]
     order: list[Value]
+
+    @property
+    def path(self) -> list[bool]:
+        """The decisions, which tell traces of one function on like arguments apart."""
+        return [guard.outcome for guard in self.guards]
 
     def __repr__(self) -> str:
         n_inputs = sum(map(len, self.inputs))
@@ -68,8 +79,11 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
         TypeError: it reads the number of a Value, which would be frozen in, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
-    tracer = _Tracer(f, name)
-    with tracer:
+    known = {value for values in inputs for value in values}
+    tracer, call = _Tracer(f, name, known), Differentiation(f)
+    call.variables.update(known)
+    call.own.update(known)
+    with tracer, call:
         try:
             result = f(*nest)
         except TypeError as error:
@@ -81,9 +95,9 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             ) from error
     leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
+    tracer.require_use(outputs)
     order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
-    known = {value for values in inputs for value in values}
-    parameters = [node for node in order if node not in known and not node.parents and not node.is_constant]
+    parameters = [node for node in order if not node.parents and call.is_foreign(node)]
     is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
     if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
         raise ValueError(
@@ -91,6 +105,24 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
+
+
+def with_one_guard(traced: Trace) -> Trace:
+    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
+    if not traced.guards:
+        return traced
+    tests = TABLE.auxiliary
+    agreeing: list[Value] = []
+    for guard in traced.guards:
+        is_truth = guard.node.operation in _COMPARISONS
+        truth = guard.node if is_truth else tests["not_equal"](guard.node, 0.0)
+        agrees = truth if guard.outcome else tests["equal"](truth, 0.0)
+        agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
+    total = TABLE["sum"](*agreeing)
+    known = set(traced.order)
+    more = [node for node in topological_order(total) if node not in known]
+    one = Guard(total, True, traced.guards[-1].line)
+    return replace(traced, guards=[one], order=[*traced.order, *more])
 
 
 def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
@@ -149,19 +181,54 @@ def _may_hold_numbers(result: Any) -> bool:
 
 
 class _Tracer(Observer):
-    hears_rules = True
+    hears_rules = owns_values = True
 
-    def __init__(self, function: Callable[..., Any], name: str) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, inputs: set[Value]) -> None:
         self.function = function
         self.name = name
         self.guards: list[Guard] = []
         self.recorded: list[Value] = []
+        self._comparisons: dict[Value, Line] = {}
+        self._own = set(inputs)
+        self._counted = 0  # so many of those recorded are among its own
 
     def node_recorded(self, node: Value) -> None:
         self.recorded.append(node)
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
-        return primitive(x, y)
+        node = primitive(x, y)
+        self._comparisons[node] = user_line()
+        return node
+
+    def require_use(self, outputs: Sequence[Value]) -> None:
+        """Refuse comparisons of which nothing came: maybe it was asked whether they *are* True.
+
+        Raises:
+            TypeError: there is one.
+        """
+        used = {*outputs, *[guard.node for guard in self.guards]} if self._comparisons else set()
+        for node in self.recorded if self._comparisons else ():
+            used.update(node.parents)
+        for node, line in self._comparisons.items():
+            if node not in used and not all(parent.is_constant for parent in node.parents):
+                raise TypeError(
+                    f"{self.name} compares numbers at {place(line)}, and neither branches on the result nor computes "
+                    "with it; while it is compiled that is a Value, and no Value `is True`: write `if x > y:` or "
+                    "where(x > y, …)"
+                )
+
+    def shown(self, node: Value) -> str | None:
+        return None if node.is_constant else f"<Value of {self.name}, without a number while it is compiled>"
+
+    def used_elsewhere(self, *nodes: Any) -> None:
+        fresh = self.recorded[self._counted :]
+        self._counted += len(fresh)
+        self._own.update(fresh)
+        if not self._own.isdisjoint([node for node in nodes if isinstance(node, Value)]):
+            raise TypeError(
+                f"{self.name} uses its Values in another thread at {place(user_line())}, and what happens there is not "
+                "compiled; compute in the thread that calls it"
+            )
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
         return Value.record_choice(primitive, args)

@@ -22,7 +22,8 @@ def scalar_executor(
     threads: int,
     cache: CodeCache | None,
 ) -> ScalarExecutor:
-    """What runs the program of that kind: "value", "gradient", "jacobian" or "product".
+    """What runs the program of that kind: "guards" alone, "value", "gradient", "jacobian" or
+    "product".
 
     Args:
         inputs: the leaf of each array among the arguments; the last one is that of the parameters.
@@ -52,17 +53,17 @@ def scalar_executor(
     adjoints: list[int | None] = []
     if kind == "jacobian":
         adjoints = tape.reverse(list(zip(scalars.outputs, seed(len(scalars.outputs)))), flat)
-    elif kind != "value":
+    elif kind not in ("guards", "value"):
         adjoints = tape.reverse([(output, ONE) for output in scalars.outputs], flat)
     if kind == "product":  # the gradient of the gradient's product with a direction
         directions = [number for target in targets for number in seed(len(target))]
         adjoints = tape.reverse([(a, d) for a, d in zip(adjoints, directions) if a is not None], flat)
     is_summed = has_batch and reduces
-    results = {"value": Result(scalars.outputs, is_summed)}
+    results = {} if kind == "guards" else {"value": Result(scalars.outputs, is_summed)}
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
     rest = iter(adjoints)
-    for array, target in zip(wanted, targets) if kind != "value" else ():
+    for array, target in zip(wanted, targets) if adjoints else ():
         found = [next(rest) for _ in target]
         if any(each is not None for each in found):
             numbers = [tape.number(0.0) if each is None else each for each in found]

@@ -1,0 +1,106 @@
+"""Keys by type and content: what Python calls equal (1, True and 1.0; 0.0 and -0.0; a member of a text Enum and its
+text) need not compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from hashlib import blake2b
+from types import FunctionType
+from typing import Any
+
+import numpy
+
+DEEPEST = 16
+"""What is nested deeper is compared by identity."""
+
+LARGEST = 2**20
+"""Arrays of more numbers are compared by identity."""
+
+
+class Exact:
+    """A thing that equals another only if they are of one type and content.
+
+    Attributes:
+        thing: the thing itself.
+    """
+
+    __slots__ = ("thing", "token")
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+        self.token = token(thing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exact) and self.token == other.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __repr__(self) -> str:
+        return f"Exact({self.thing!r})"
+
+
+class Itself:
+    """A thing that equals only itself; held, so that no other takes its address."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and self.thing is other.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
+def token(thing: Any, depth: int = 0) -> Hashable:
+    """What is equal for two things only if they are of one type and hold the same.
+
+    Containers are compared by their content and attributes, functions by their code and what they hold, numbers to
+    the last bit; of other things, those that define equality by that and by how they print, all else by identity.
+
+    >>> token(1) == token(1), token(1) == token(True), token([0.0]) == token([-0.0])
+    (True, False, False)
+    """
+    kind = type(thing)
+    if kind is str or thing is None:
+        return thing  # type: ignore[no-any-return]
+    if kind in (int, bool, complex, float):
+        return kind, repr(thing)
+    if depth >= DEEPEST:
+        return Itself(thing)
+    if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST:
+        if thing.dtype.hasobject:
+            return kind, thing.shape, token(thing.ravel().tolist(), depth + 1)
+        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest()
+    if isinstance(thing, dict):
+        items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
+        factory = token(getattr(thing, "default_factory", None), depth + 1)
+        return kind, items, factory, _attributes(thing, depth)
+    if isinstance(thing, (list, tuple)):
+        return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
+    if isinstance(thing, (set, frozenset)):
+        return kind, frozenset([token(each, depth + 1) for each in thing])
+    if kind is FunctionType:
+        cells = tuple([Itself(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
+        defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
+        return thing.__code__, Itself(thing.__globals__), defaults, cells
+    own: dict[str, Any] = {name: getattr(kind, name) for name in ("__eq__", "__repr__", "__hash__")}
+    if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
+        return Itself(thing)
+    return kind, thing, repr(thing)
+
+
+def _attributes(thing: Any, depth: int) -> Hashable:
+    attributes = getattr(thing, "__dict__", None)
+    return token(attributes, depth + 1) if attributes else None
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,236 @@
+"""What a compiled function reads from outside its arguments: where that changes, it is compiled anew."""
+
+import math
+import types
+import warnings
+from functools import partial, wraps
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_mini import Value, compile, grad
+from autograd_mini.compiler.captured import Captured
+
+scale = 2.0
+table = {"a": [1.0, 2.0], "b": 3.0}
+weights = numpy.array([1.0, 2.0])
+settings_of = types.SimpleNamespace(k=2.0, other=1.0)
+module = types.ModuleType("module_of_test_captured")
+module.k = 2.0
+
+
+class Model:
+    """Numbers everywhere."""
+
+    of_class = 3.0
+    __slots__ = ("__dict__", "in_slot")
+
+    def __init__(self):
+        self.k = 2.0
+        self.rows = [[1.0, 2.0], [3.0]]
+        self.in_slot = 5.0
+        self.inner = types.SimpleNamespace(k=7.0)
+
+    @property
+    def doubled(self):
+        return 2.0 * self.k
+
+    def helper(self, x):
+        return x * self.rows[1][0]
+
+    def times(self, x):
+        return self.k * x * self.of_class * self.in_slot * self.inner.k
+
+    def indirectly(self, x):
+        return self.helper(x) * self.doubled
+
+    def __call__(self, x):
+        return self.times(x)
+
+
+def helped(x):
+    return x * scale
+
+
+def decorated(f):
+    @wraps(f)
+    def wrapped(*args):
+        return f(*args)
+
+    return wrapped
+
+
+def with_defaults(x, a=2.0, b=(3.0,), *, c=5.0):
+    return x * a * b[0] * c
+
+
+def set_global(name, number):
+    globals()[name] = number
+
+
+def closure():
+    number = 2.0
+
+    def inner(x):
+        return number * x
+
+    def change(to):
+        nonlocal number
+        number = to
+
+    return inner, change
+
+
+def cases():
+    """Functions, and ways to change what they read."""
+    model = Model()
+    inner, change = closure()
+    copied = types.FunctionType(with_defaults.__code__, globals(), "copied", with_defaults.__defaults__)
+    copied.__kwdefaults__ = {"c": 5.0}
+    held = [1.5, [2.5]]
+    bound = partial(with_defaults, b=[3.0])
+    return {
+        "a cell": (inner, [lambda: change(5), lambda: change(True), lambda: change(-0.0)]),
+        "a global": (lambda x: x * scale, [lambda: set_global("scale", 5), lambda: set_global("scale", 2.0)]),
+        "a global of a helper": (lambda x: helped(x) + 1.0, [lambda: set_global("scale", 7.0)]),
+        "of a decorated function": (decorated(helped), [lambda: set_global("scale", 8.0)]),
+        "in a list comprehension": (lambda x: sum([x * scale for _ in range(2)]), [lambda: set_global("scale", 9.0)]),
+        "a dict": (lambda x: x * table["a"][1] * table["b"], [
+            lambda: table["a"].__setitem__(1, 7.0), lambda: table.update(b=1.0)]),
+        "a list in a cell": (lambda x: x * held[1][0], [lambda: held[1].__setitem__(0, 9.0)]),
+        "an array": (lambda x: x * weights[0] + weights[1], [
+            lambda: weights.__setitem__(0, 9.0), lambda: set_global("weights", numpy.array([0.0, 1.0]))]),
+        "a namespace": (lambda x: x * settings_of.k, [lambda: setattr(settings_of, "k", 5.0)]),
+        "a module": (lambda x: x * module.k, [lambda: setattr(module, "k", 5.0)]),
+        "a method": (model.times, [
+            lambda: setattr(model, "k", 5.0), lambda: setattr(Model, "of_class", 4.0),
+            lambda: setattr(model, "of_class", 6.0), lambda: setattr(model, "in_slot", 1.0),
+            lambda: setattr(model.inner, "k", 1.0)]),
+        "a method that calls another": (model.indirectly, [
+            lambda: model.rows[1].__setitem__(0, 11.0), lambda: setattr(model, "k", 1.5)]),
+        "an object that is called": (model, [lambda: setattr(model, "k", 2.5)]),
+        "an object in a cell": (lambda x: model.times(x), [lambda: setattr(model, "k", 3.5)]),
+        "objects in a list": (lambda x, models=(model,): sum(m.times(x) for m in models), [
+            lambda: setattr(model, "k", 4.5)]),
+        "defaults": (copied, [
+            lambda: setattr(copied, "__defaults__", (7.0, (3.0,))), lambda: copied.__kwdefaults__.update(c=6.0)]),
+        "a partial": (bound, [lambda: bound.keywords["b"].__setitem__(0, 4.0)]),
+        "a derivative": (grad(lambda x: x * x * scale), [lambda: set_global("scale", 3.5)]),
+        "a compiled function": (lambda x: COMPILED.function(x), [lambda: set_global("scale", 4.5)]),
+    }  # fmt: skip
+
+
+COMPILED = compile(helped)
+
+
+@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_changes_is_compiled_anew(name, batch):
+    f, changes = cases()[name]
+    compiled = compile(f, batch=batch)
+    xs = numpy.array([3.0, -2.0])
+
+    def check():
+        if batch:
+            assert compiled(xs).tolist() == [f(x) for x in xs.tolist()]
+        else:
+            for _ in range(3):
+                assert compiled(3.0) == f(3.0)
+                assert compiled.value_and_grad(3.0) == (f(3.0), grad(f)(3.0))
+
+    check()
+    for change in changes:
+        change()
+        check()
+
+
+def test_values_in_other_places():
+    """Another Value there is another parameter."""
+    held = [Value(3.0)]
+    w = Value(3.0)
+    compiled = compile(lambda x: w * x * held[0])
+    assert compiled(2.0) == 18.0
+    w = Value(5.0)
+    assert compiled(2.0) == 30.0
+    assert compiled.parameters[0] is w
+    w.data = 7.0
+    assert compiled(2.0) == 42.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([2.0, 2, True, 1.0, 0.0, -0.0, math.inf, 3.5]), min_size=1, max_size=8))
+def test_states_that_return_are_known(numbers):
+    number = 2.0
+    compiled = compile(lambda x: 1.0 / (number * x), backend="numpy")
+    for number in numbers:
+        assert compiled(3.0) == (Value(1.0) / (number * Value(3.0))).data
+    assert len(compiled._plans._by_layout) == len({repr(number) for number in numbers})
+
+
+def test_what_the_function_itself_writes_is_not_what_it_reads():
+    calls, last = [], None
+
+    def f(x):
+        nonlocal last
+        calls.append(1)
+        last = len(calls)
+        return x * scale
+
+    compiled = compile(f)
+    for x in (1.0, 2.0, 3.0):
+        assert compiled(x) == x * scale
+        compiled.grad(x)
+    assert len(calls) == 2
+    compiled([1.0][0])
+    set_global("scale", scale + 1.0)
+    assert compiled(2.0) == 2.0 * scale
+    assert len(calls) == 4
+
+
+def test_nothing_is_watched_where_nothing_can_change():
+    assert not _watches(lambda x: math.pi * x + numpy.pi * Value(1.0) * abs(x))
+    assert not _watches(math.sin)
+    assert _watches(helped)
+
+
+def _watches(f):
+    captured = Captured(f)
+    captured.look()
+    return captured.is_watching
+
+
+def test_names_that_are_not_there_yet():
+    def f(x):
+        return x * not_there_yet  # noqa: F821
+
+    compiled = compile(f)
+    with pytest.raises(NameError):
+        compiled(2.0)
+    globals()["not_there_yet"] = 3.0
+    try:
+        assert compiled(2.0) == 6.0
+        globals()["not_there_yet"] = 5.0
+        assert compiled(2.0) == 10.0
+    finally:
+        del globals()["not_there_yet"]
+
+
+def test_numbers_that_never_stop_changing():
+    number = 0.0
+    compiled = compile(lambda x: x + number, backend="numpy")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for number in range(70):
+            assert compiled(1.0) == 1.0 + number
+    (warning,) = caught
+    assert "make numbers that change arguments or Values" in str(warning.message)
+
+
+def test_large_arrays_count_by_identity():
+    large = numpy.zeros(2**20 + 1)
+    compiled = compile(lambda x: x * len(large))
+    assert compiled(1.0) == len(large)
+    large = numpy.zeros(2**20 + 2)
+    assert compiled(1.0) == len(large)
