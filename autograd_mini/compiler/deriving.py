@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
@@ -14,7 +15,17 @@ from autograd_mini.compiler.executing import Executor, Target, cache_of, executo
 from autograd_mini.compiler.normalising import normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
-from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
+from autograd_mini.compiler.program import (
+    Block,
+    Floats,
+    Leaf,
+    Pack,
+    Program,
+    Reference,
+    Segment,
+    is_adjoint,
+    lanes_of,
+)
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.tracing import Trace, without_collector
 
@@ -174,12 +185,31 @@ def run(
     """The results of a program by name.
 
     An adjoint of exactly 0 carries nothing further, even where it meets inf or nan. To heed that everywhere would
-    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so.
+    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so; of
+    a batch only the examples concerned.
     """
     results = _run(plan.executor(kind, wanted), leaves, seeds, n)
-    if not results.is_finite:
-        results = _run(plan.executor(kind, wanted, careful=True), leaves, seeds, n)
-    return {name: rows for name, (rows,) in results.rows.items()}
+    found = {name: rows for name, (rows,) in results.rows.items()}
+    if results.is_finite:
+        return found
+    bad = {name: ~numpy.isfinite(rows).all(axis=0) for name, rows in found.items() if is_adjoint(name)}
+    chosen = numpy.zeros(n, dtype=bool)
+    for each in bad.values():
+        chosen |= each  # that of a sum over the batch is one for all
+    if chosen.any():
+        given = {leaf: _columns(rows, chosen) for leaf, rows in leaves.items()}
+        careful = plan.executor(kind, wanted, careful=True)
+        again = _run(careful, given, [_columns(rows, chosen) for rows in seeds], int(chosen.sum()))
+        for name, each in bad.items():
+            if each.any():
+                found[name] = found[name].copy()
+                found[name][:, chosen if each.size == n else each] = again.rows[name][0]
+    return found
+
+
+def _columns(rows: Floats, chosen: NDArray[numpy.bool_]) -> Floats:
+    """Those of the chosen examples."""
+    return rows[:, chosen] if rows.shape[1] == chosen.size else rows
 
 
 def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:

@@ -188,7 +188,7 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 by_lanes[key] = Scatter(block.lane, pack.lanes), []
             by_lanes[key][1].append(_block(segment, block, pack.batched, place, careful))
     parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
-    lanes = pack.lanes
+    lanes, from_zero = pack.lanes, operation.from_zero
 
     def step(values: Values, n: int) -> Floats:
         total: Any = None
@@ -208,7 +208,7 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 total = total.copy()
             owned = True
             scatter.add(total, result)
-        return total  # type: ignore[no-any-return]
+        return total + 0.0 if from_zero else total  # type: ignore[no-any-return]
 
     return step
 
@@ -245,13 +245,11 @@ def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, i
     """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
     sums_batch = not batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
     compute = _one_factor(segment, block, place) if segment.b is None else _two_factors(segment, block, place, careful)
-    size, coefficient = block.lane.size, block.coefficient
-    factor = coefficient if isinstance(coefficient, float) else coefficient[:, None]
-    is_scaled = not isinstance(coefficient, float) or coefficient != 1.0
+    size, is_negative = block.lane.size, block.sign < 0.0
 
     def step(values: Values, n: int) -> Floats:
         result = compute(values, sums_batch, n).reshape(size, -1)
-        return factor * result if is_scaled else result
+        return -result if is_negative else result
 
     return step
 
@@ -268,7 +266,7 @@ def _one_factor(segment: Segment, block: Block, place: Mapping[Pack, int]) -> Bl
         if sums_batch:
             a = _over_batch(a, n)
         rows = gather(a)
-        rows = rows.sum(axis=2) if rows.shape[2] > 1 else rows[:, :, 0]
+        rows = numpy_rows.total(numpy.moveaxis(rows, 2, 0)) if rows.shape[2] > 1 else rows[:, :, 0]
         return rows if columns == 1 else numpy.repeat(rows[:, :, None], columns, axis=2)
 
     return step

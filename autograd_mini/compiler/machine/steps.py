@@ -91,13 +91,12 @@ class ProductStep:
         (block,) = segment.blocks
         assert segment.b is not None
         assert block.b is not None
-        assert isinstance(block.coefficient, float)
         self.writes: Sequence[int] = (executor.place[pack],)
         self.shape = block.lane.shape
         self.sums_batch = sums_batch
         self.a = executor.rows(segment.a, block.a)
         self.b = executor.rows(segment.b, block.b.swapaxes(1, 2) if sums_batch else block.b)
-        self.coefficient = block.coefficient
+        self.is_negative = block.sign < 0.0
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
@@ -116,8 +115,8 @@ class ProductStep:
             numpy.matmul(a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2), out=out)
         else:
             numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], s * n), out=out)
-        if self.coefficient != 1.0:
-            out *= self.coefficient
+        if self.is_negative:
+            numpy.negative(out, out=out)
 
 
 class BatchSumStep:
@@ -142,9 +141,9 @@ class BatchSumStep:
             for block in segment.blocks:
                 lanes = numpy.zeros_like(block.a) if block.b is None else block.b
                 picked = [columns.setdefault((other, lane), len(columns)) for lane in lanes.ravel().tolist()]
-                coefficient = numpy.broadcast_to(block.coefficient, block.lane.size)
-                terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), coefficient))
-        self.lane, self.row, self.column, self.coefficient = (numpy.concatenate(each) for each in zip(*terms))
+                signs = numpy.full(block.lane.size, block.sign)
+                terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), signs))
+        self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
         lanes = numpy.arange(self.lanes)
         self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
@@ -165,9 +164,9 @@ class BatchSumStep:
             if place >= 0:
                 right[column] = values[place][lane]
         if self.picks_all:
-            values[self.number] = (numpy.matmul(left, right[0]) * self.coefficient)[:, None]
+            values[self.number] = (numpy.matmul(left, right[0]) * self.sign)[:, None]
         else:
-            picked = numpy.matmul(left, right.T)[self.row, self.column] * self.coefficient
+            picked = numpy.matmul(left, right.T)[self.row, self.column] * self.sign
             values[self.number] = numpy.bincount(self.lane, picked, self.lanes)[:, None]
 
 

@@ -20,7 +20,7 @@ MOST_TERMS = 2**18
 """The table of more terms would not fit the cache."""
 
 TERMS = """
-define void @BODY(ptr %out, ptr %starts, ptr %coefficients, ptr %places, ptr %arrays, i64 %lanes) {
+define void @BODY(ptr %out, ptr %starts, ptr %signs, ptr %places, ptr %arrays, i64 %lanes) {
 entry:
   br label %lane
 lane:
@@ -54,11 +54,11 @@ term:
   %base_b = load ptr, ptr %at_b
   %y_at = getelementptr double, ptr %base_b, i64 %row_b
   %y = load double, ptr %y_at
-  %c_at = getelementptr double, ptr %coefficients, i64 %t
+  %c_at = getelementptr double, ptr %signs, i64 %t
   %c = load double, ptr %c_at
-  %xy = fmul contract double %x, %y
-  %cxy = fmul contract double %c, %xy
-  %sum1 = fadd contract double %sum, %cxy
+  %xy = fmul double %x, %y
+  %cxy = fmul double %c, %xy
+  %sum1 = fadd double %sum, %cxy
   %t1 = add i64 %t, 1
   br label %more
 done:
@@ -70,7 +70,7 @@ end:
   ret void
 }
 """
-"""Σ c·x·y for each lane; the places of a term are the array and the row of x and of y."""
+"""Σ ±x·y for each lane; the places of a term are the array and the row of x and of y."""
 
 _call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64)
 
@@ -86,7 +86,7 @@ class TermsStep:
         sources = dict.fromkeys(parents(pack))
         self.sources = [executor.place[source] for source in sources]
         array_of = {source: number for number, source in enumerate(sources, 1)}  # the first one holds a 1
-        lanes, places, coefficients = [], [], []
+        lanes, places, signs = [], [], []
         for segment in pack.operation.segments:
             for block in segment.blocks:
                 (g, h, s), k = block.lane.shape, block.a.shape[2]
@@ -94,19 +94,18 @@ class TermsStep:
                 a = _spread(block.a[:, :, None, :], shape)
                 b = numpy.zeros_like(a) if block.b is None else _spread(block.b.swapaxes(1, 2)[:, None], shape)
                 lane = _spread(block.lane[..., None], shape)
-                c = numpy.broadcast_to(numpy.reshape(block.coefficient, (-1, 1, 1, 1)), shape).ravel()
                 kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
                 arrays = [numpy.full_like(a, 0 if each is None else array_of[each]) for each in (segment.a, segment.b)]
                 lanes.append(lane[kept])
                 places.append(numpy.stack([arrays[0], a, arrays[1], b], axis=1)[kept])
-                coefficients.append(c[kept])
+                signs.append(numpy.full(lanes[-1].size, block.sign))
         lane = numpy.concatenate(lanes)
         order = numpy.argsort(lane, kind="stable")
         self.places = numpy.ascontiguousarray(numpy.concatenate(places)[order])
-        self.coefficients = numpy.concatenate(coefficients)[order].astype(float)
+        self.signs = numpy.concatenate(signs)[order]
         self.starts = numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1))
         self.one = numpy.ones(1)
-        self.tables = [address(table) for table in (self.starts, self.coefficients, self.places)]
+        self.tables = [address(table) for table in (self.starts, self.signs, self.places)]
         self.call = _call(addresses([TERMS], cache=executor.cache)[0])
 
     def prepare(self, values: Values, n: int) -> None:

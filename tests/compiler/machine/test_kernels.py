@@ -207,8 +207,7 @@ def sums_over_batch(draw):
         a = [*range(len(lane))] if len(lane) <= n_lanes and draw(st.booleans()) else a
         other = draw(st.sampled_from([None, *sources]))
         index = None if other is None else numpy.array(b)
-        coefficient = draw(st.sampled_from([1.0, -2.5]))
-        block = elementwise(numpy.array(lane), numpy.array(a), index, coefficient)
+        block = elementwise(numpy.array(lane), numpy.array(a), index, draw(st.sampled_from([1.0, -1.0])))
         segments.append(Segment(draw(st.sampled_from(sources)), other, [block]))
     return sources, Pack(n_lanes + draw(st.integers(0, 2)), False, Sum(tuple(segments))), n
 
