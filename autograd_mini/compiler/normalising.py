@@ -276,11 +276,19 @@ class _Normaliser:
             if number in self.single_use and number in self.sums:
                 terms.extend(scalar)  # type: ignore[arg-type]
             elif self._is_product(number):
-                factors = scalar.args  # type: ignore[union-attr]
-                terms.append(1.0, factors[0], factors[-1])
+                args = scalar.args  # type: ignore[union-attr]
+                (c, x), (d, y) = self._signed(args[0]), self._signed(args[-1])
+                terms.append(c * d, x, y)
             else:
-                terms.append(1.0, number, ONE)
+                terms.append(*self._signed(number), ONE)
         return self._new(terms)
+
+    def _signed(self, number: int) -> tuple[float, int]:
+        """A scalar as ±x: negation commutes with products exactly."""
+        scalar = self.found[number]
+        if type(scalar) is Application and scalar.primitive is _NEGATION:
+            return -1.0, scalar.args[0]
+        return 1.0, number
 
     def _is_product(self, number: int) -> bool:
         """Whether it is x·y or x², and only a sum reads it."""
@@ -304,6 +312,7 @@ class _Normaliser:
 
 
 _PRODUCTS = {TABLE["mul"], TABLE["square"]}
+_NEGATION = TABLE["neg"]
 
 # By the primitive itself: a user's own of the same name is another.
 _RULES: dict[Primitive, Any] = {

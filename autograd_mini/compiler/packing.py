@@ -162,6 +162,7 @@ class Packed:
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
+        signs = numpy.array([c for scalar in scalars for c in scalar.cs])
         xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
         ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
         first, second = self._pack_of[xs], self._pack_of[ys]
@@ -171,8 +172,11 @@ class Packed:
         segments = []
         for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
             chosen = (first == a) & (second == b)
-            index = self._lane_of[xs[chosen]], None if b < 0 else self._lane_of[ys[chosen]]
-            blocks = recognise(lane[chosen], *index)
+            blocks = []
+            for sign in dict.fromkeys(signs[chosen].tolist()):
+                of_sign = chosen & (signs == sign)
+                index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
+                blocks += recognise(lane[of_sign], *index, sign)
             segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
         batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
         return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)

@@ -22,37 +22,37 @@ MOST_LENGTHS = 8
 """Rows of more different lengths are filled up to fewer."""
 
 
-def recognise(lane: Index, ia: Index, ib: Index | None) -> list[Block]:
-    """The blocks of Σ a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them."""
+def recognise(lane: Index, ia: Index, ib: Index | None, sign: float = 1.0) -> list[Block]:
+    """The blocks of Σ ±a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them."""
     columns = [lane, ia] if ib is None else [lane, ia, ib]
     order = numpy.lexsort(columns[::-1])
     lane, ia, ib = lane[order], ia[order], None if ib is None else ib[order]
     if numpy.unique(lane).size == lane.size:
-        return [elementwise(lane, ia, ib)]
-    return list(_row_sums(lane, ia) if ib is None else _products(lane, ia, ib))
+        return [elementwise(lane, ia, ib, sign)]
+    return list(_row_sums(lane, ia, sign) if ib is None else _products(lane, ia, ib, sign))
 
 
-def _row_sums(lane: Index, ia: Index) -> Iterator[Block]:
+def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
     for rows, places in _by_row_length(lane):
-        yield Block(rows[None, :, None], _picked(ia, places)[None], None)
+        yield Block(rows[None, :, None], _picked(ia, places)[None], None, sign)
 
 
-def _products(lane: Index, ia: Index, ib: Index) -> Iterator[Block]:
+def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]:
     columns, place = numpy.unique(ib, return_inverse=True)
     rows, row = numpy.unique(lane, return_inverse=True)
     if lane.size > DENSE * rows.size * columns.size and numpy.unique(row * columns.size + place).size == lane.size:
         matrix = numpy.full((1, rows.size, columns.size), ABSENT, dtype=numpy.int64)
         matrix[0, row, place] = ia
-        yield Block(rows[None, :, None], matrix, columns[None, :, None])
+        yield Block(rows[None, :, None], matrix, columns[None, :, None], sign)
         return
     for rows, places in _by_row_length(lane):
         first, second = _picked(ia, places), _picked(ib, places)
         by_b, by_a = _grouped(rows, first, second), _grouped(rows, second, first)
         if len(by_b) <= len(by_a):
-            yield from (Block(lanes, matrix, key) for lanes, matrix, key in _stacked(by_b))
+            yield from (Block(lanes, matrix, key, sign) for lanes, matrix, key in _stacked(by_b))
         else:
             for lanes, matrix, key in _stacked(by_a):
-                yield Block(lanes.swapaxes(1, 2), key.swapaxes(1, 2), matrix.swapaxes(1, 2))
+                yield Block(lanes.swapaxes(1, 2), key.swapaxes(1, 2), matrix.swapaxes(1, 2), sign)
 
 
 Group = tuple[Index, Index, Index]

@@ -15,7 +15,7 @@ def blocks_of(terms):
     """The blocks of terms (lane, ia, ib), ib None for a factor 1."""
     lane, ia, ib = (numpy.array([term[i] for term in terms], dtype=object) for i in range(3))
     return recognise(
-        lane.astype(numpy.int64), ia.astype(numpy.int64), None if ib[0] is None else ib.astype(numpy.int64)
+        lane.astype(numpy.int64), ia.astype(numpy.int64), None if ib[0] is None else ib.astype(numpy.int64), -1.0
     )
 
 
@@ -37,7 +37,7 @@ def assert_covers(terms):
     assert Counter(term for block in blocks for term in terms_of(block)) == Counter(terms)
     for block in blocks:
         own = terms_of(block)
-        assert block.sign == 1.0
+        assert block.sign == block.towards_a().sign == -1.0
         assert Counter((a, lane, b) for lane, a, b in own) == Counter(terms_of(block.towards_a()))
         if block.b is not None:
             assert Counter((b, a, lane) for lane, a, b in own) == Counter(terms_of(block.towards_b()))
