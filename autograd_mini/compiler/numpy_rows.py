@@ -300,7 +300,6 @@ _FORMS: dict[str, Form] = {
     "log_sigmoid": lambda x: -_softplus(numpy.negative(x)),
     "sech": _sech,
     "sigmoid_slope": _sigmoid_slope,
-    "hypot": lambda *xs: numpy.hypot(*xs) if len(xs) == 2 else norm(_stack(*xs)),
     "dist": lambda *pq: norm(numpy.subtract(*numpy.split(_stack(*pq), 2))),
     "erf": _erf,
 }
@@ -319,7 +318,7 @@ _REDUCTIONS: dict[str, Form] = {
     "max": functools.partial(_extreme, numpy.maximum),
     "min": functools.partial(_extreme, numpy.minimum),
     "norm": norm,
-    "hypot": norm,
+    "hypot": lambda X: numpy.hypot(*X) if len(X) == 2 else norm(X),
     "logsumexp": logsumexp,
     "softmax": lambda X, index=0, empty=numpy.nan: softmax(X, empty)[index],
     "softmax_rest": lambda X, index=0, empty=numpy.nan: total(numpy.delete(softmax(X, empty), index, axis=0)),
