@@ -188,7 +188,10 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 by_lanes[key] = Scatter(block.lane, pack.lanes), []
             by_lanes[key][1].append(_block(segment, block, pack.batched, place, careful))
     parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
-    lanes, from_zero = pack.lanes, operation.from_zero
+    from_zero = operation.from_zero
+    empty = numpy.full((pack.lanes, 1), 0.0)
+    for scatter, _ in parts:
+        empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
 
     def step(values: Values, n: int) -> Floats:
         total: Any = None
@@ -201,7 +204,7 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 total, owned = (result, False) if total is None else (total + result, True)
                 continue
             if total is None:
-                total, owned = numpy.zeros((lanes, result.shape[1])), True
+                total, owned = numpy.repeat(empty, result.shape[1], axis=1), True
             if total.shape[1] == 1 != result.shape[1]:
                 total = numpy.repeat(total, result.shape[1], axis=1)
             elif not owned:
@@ -277,7 +280,11 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int], care
     assert block.b is not None
     first, second = place[segment.a], place[segment.b]
     gather_a, gather_b = Gather(block.a), Gather(block.b)
-    product: Callable[[Floats, Floats, bool], Floats] = _elementwise if block.is_elementwise else _matrix_product
+    product: Callable[[Floats, Floats, bool], Floats] = _matrix_product
+    if block.is_elementwise:
+        product = _elementwise
+    elif block.lane.shape[1:] == (1, 1):
+        product = _inner_product
     careful = careful and segment.adjoint is not None
     if not careful and (gather_a.absent is not None or gather_b.absent is not None):
         product = _with_absent(product, _term_by_term(block, None, False))
@@ -315,6 +322,13 @@ def _elementwise(a: Floats, b: Floats, sums_batch: bool) -> Any:
             return numpy.dot(a, b[0])[:, None]
         return numpy.einsum("ln,ln->l", a, b)[:, None]
     return a * b
+
+
+def _inner_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """Σ_k a[g,0,k,·]·b[g,k,0,·], in the same order whatever the width is."""
+    if sums_batch:
+        return _matrix_product(a, b, sums_batch)
+    return numpy_rows.total(numpy.moveaxis(a[:, 0] * b[:, :, 0], 1, 0))
 
 
 def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:

@@ -33,14 +33,12 @@ bilinear, which does as well."""
 
 POLES = {ROWS[name] for name in ("div", "ratio", "reciprocal")}
 EVEN = {ROWS["abs"], ROWS["square"]}
-JUMPS = {
-    ROWS[name]
-    for name in (
-        "mod floordiv fmod remainder frac copysign ldexp where prod one_minus_square less less_equal equal not_equal "
-        "greater greater_equal"
-    ).split()
-} | {getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")}
-WRITTEN = MONOTONE | POLES | EVEN | JUMPS
+CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greater_equal".split()} | {
+    getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")
+}
+ZERO_DECIDES = {ROWS["where"], piecewise._is_true, piecewise.step}
+OTHERS = {ROWS[name] for name in "mod floordiv fmod remainder frac ldexp prod one_minus_square equal not_equal".split()}
+WRITTEN = MONOTONE | POLES | EVEN | CHOICES | OTHERS
 """Compiled as they are written, or exact by nature; all others are functions of the library."""
 
 
@@ -234,14 +232,17 @@ def _spread(primitive, args, library):
         return hull([primitive.forward(*corner) for corner in corners], library)
     if base in EVEN:
         return hull([primitive.forward(*corner) for corner in corners] + [0.0] * args[0].may_be_zero, library)
-    if primitive.is_selector or base in JUMPS:
+    if base in OTHERS:
+        return anything(library)
+    if primitive.is_selector or base in CHOICES:
+        if base in ZERO_DECIDES and not isinstance(args[0], float) and not args[0].is_exact and args[0].may_be_zero:
+            return _anything_like(primitive, args, library)
         outs = [primitive.forward(*corner) for corner in corners]
         if isinstance(outs[0], tuple):
             if all(out == outs[0] for out in outs):
                 return tuple(Allowed(each, each, library) for each in outs[0])
-        elif all(same(out, outs[0]) for out in outs):
-            return Allowed(outs[0], outs[0], library)
-        return _anything_like(primitive, args, library)
+            return _anything_like(primitive, args, library)
+        return hull(outs, library)
     return _smooth(primitive, args, corners, library)
 
 

@@ -207,18 +207,21 @@ def _wrong(found, allowed, what):
     return ""
 
 
-def same_in_batches(function, backend, expected, lengths):
-    """Whether an example has the same bits in every batch, wherever it stands; what differs, in words."""
+def same_in_batches(function, point, backend, lengths):
+    """Whether an example has the same bits in batches of all lengths, wherever it stands; what differs, in words."""
     compiled = compile(function, backend=backend, batch=True)
-    point = numpy.array(function.point)
-    for n in lengths:
+    alone = None
+    for n in [1, *lengths]:
         chosen = 2 * n // 3
-        columns = numpy.array([point * (1.0 + 0.25 * (k - chosen)) for k in range(n)])
-        columns[chosen] = point
-        value, gradient = compiled.value_and_grad(*columns.T)
+        rows = numpy.array([[x * (1.0 + 0.25 * (k - chosen)) for x in point] for k in range(n)])
+        value, gradient = compiled.value_and_grad(*rows.T)
         gradient = gradient if isinstance(gradient, tuple) else (gradient,)
-        found = [value[chosen], *(each[chosen] for each in gradient)]
-        wanted = [expected[0], *numpy.atleast_1d(numpy.array(expected[1]))]
-        if not all(map(same, map(float, found), map(float, wanted))):
-            return f"in a batch of {n}: {found}, alone: {wanted}"
+        found = [float(each[chosen]) for each in (value, *gradient, compiled(*rows.T))]
+        if alone is None:
+            alone = found
+            wrong = faults(function, point, backend, found[0], found[1:-1])
+            if wrong:
+                return f"in a batch of one: {wrong}"
+        if not all(map(same, found, alone)) or not same(found[0], found[-1]):
+            return f"in a batch of {n}: {found}, alone: {alone}"
     return ""

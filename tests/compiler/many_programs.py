@@ -35,7 +35,7 @@ def check(program, backend, lengths):
     if repr(value) != repr(again):
         return f"value {value}, with its gradient {again}"
     wrong = faults(program, program.point, backend, value, gradient)
-    return wrong or same_in_batches(program, backend, (value, gradient), lengths)
+    return wrong or (same_in_batches(program, program.point, backend, lengths) if lengths else "")
 
 
 def main():
@@ -43,7 +43,7 @@ def main():
     parser.add_argument("backend", choices=["numpy", "machine", "scalars"])
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--lengths", type=int, nargs="*", default=[1, 3, 19], help="of batches")
+    parser.add_argument("--lengths", type=int, nargs="*", default=[3, 19], help="of batches")
     options = parser.parse_args()
     chance, backend = random.Random(options.seed), "machine" if options.backend == "scalars" else options.backend
     n_wrong = n_exact = n_anything = 0

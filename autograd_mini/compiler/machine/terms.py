@@ -20,7 +20,7 @@ MOST_TERMS = 2**18
 """The table of more terms would not fit the cache."""
 
 TERMS = """
-define void @BODY(ptr %out, ptr %starts, ptr %signs, ptr %places, ptr %arrays, i64 %lanes) {
+define void @BODY(ptr %out, ptr %starts, ptr %signs, ptr %places, ptr %arrays, i64 %lanes, double %zero) {
 entry:
   br label %lane
 lane:
@@ -30,10 +30,12 @@ lane:
   %start = load i64, ptr %start_at
   %stop_at = getelementptr i64, ptr %starts, i64 %l1
   %stop = load i64, ptr %stop_at
+  %is_empty = icmp eq i64 %start, %stop
+  %first = select i1 %is_empty, double 0.0, double %zero
   br label %more
 more:
   %t = phi i64 [ %start, %lane ], [ %t1, %term ]
-  %sum = phi double [ 0.0, %lane ], [ %sum1, %term ]
+  %sum = phi double [ %first, %lane ], [ %sum1, %term ]
   %is_in = icmp slt i64 %t, %stop
   br i1 %is_in, label %term, label %done
 term:
@@ -70,9 +72,9 @@ end:
   ret void
 }
 """
-"""Σ ±x·y for each lane; the places of a term are the array and the row of x and of y."""
+"""Σ ±x·y for each lane, from a zero of one sign; the places of a term are the array and the row of x and of y."""
 
-_call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64)
+_call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_double)
 
 
 class TermsStep:
@@ -105,6 +107,7 @@ class TermsStep:
         self.signs = numpy.concatenate(signs)[order]
         self.starts = numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1))
         self.one = numpy.ones(1)
+        self.zero = 0.0 if pack.operation.from_zero else -0.0
         self.tables = [address(table) for table in (self.starts, self.signs, self.places)]
         self.call = _call(addresses([TERMS], cache=executor.cache)[0])
 
@@ -115,7 +118,7 @@ class TermsStep:
         held = [numpy.ascontiguousarray(values[place]) for place in self.sources]
         arrays = (ctypes.c_void_p * (1 + len(held)))(address(self.one), *map(address, held))
         out = values[self.number] = numpy.empty((self.lanes, 1))
-        self.call(address(out), *self.tables, arrays, self.lanes)
+        self.call(address(out), *self.tables, arrays, self.lanes, self.zero)
 
 
 def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:
