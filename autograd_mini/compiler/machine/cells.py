@@ -249,6 +249,14 @@ def is_arithmetic(primitive: Primitive) -> bool:
     return primitive.base in ARITHMETIC
 
 
+@cache
+def calls_library(primitive: Primitive, n_args: int) -> bool:
+    """Whether its machine code, which it must have, calls functions of a library."""
+    assembly = Assembly(1)
+    emit(primitive, [Cell(assembly, "%x") for _ in range(n_args)])
+    return any("@llvm." not in declaration for declaration in assembly.declarations)
+
+
 def has_emission(primitive: Primitive) -> bool:
     return primitive.base in EMISSIONS or primitive.base in WRITTEN_IN_PRIMITIVES
 
