@@ -285,6 +285,8 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int], care
         product = _elementwise
     elif block.lane.shape[1:] == (1, 1):
         product = _inner_product
+    elif block.a.shape[2] == 1:
+        product = _outer_product
     careful = careful and segment.adjoint is not None
     if not careful and (gather_a.absent is not None or gather_b.absent is not None):
         product = _with_absent(product, _term_by_term(block, None, False))
@@ -329,6 +331,11 @@ def _inner_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
     if sums_batch:
         return _matrix_product(a, b, sums_batch)
     return numpy_rows.total(numpy.moveaxis(a[:, 0] * b[:, :, 0], 1, 0))
+
+
+def _outer_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """a[g,h,0,·]·b[g,0,s,·]: nothing is added up, so no zero changes its sign."""
+    return _matrix_product(a, b, sums_batch) if sums_batch else a[:, :, 0, None] * b[:, None, 0]
 
 
 def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:

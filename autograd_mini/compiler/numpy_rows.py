@@ -200,7 +200,8 @@ def total(X: Array) -> Array:
         X = X[:half] + X[half : 2 * half]
         if len(rest):
             X[0] += rest[0]
-    return X[0]
+    out: Array = X[0]
+    return out
 
 
 def norm(X: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy
 
 from autograd_mini.compiler.building import Builder
 from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
-from autograd_mini.compiler.program import Index, Pack, Reference, Segment
+from autograd_mini.compiler.program import Pack, Reference, Segment
 from autograd_mini.compiler.recognising import recognise
 from autograd_mini.compiler.tracing import Part
 from autograd_mini.primitives import TABLE

@@ -103,4 +103,3 @@ def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
 
 def _picked(index: Index, places: Index) -> Index:
     return numpy.where(places == ABSENT, ABSENT, index[places])
-

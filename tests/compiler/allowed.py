@@ -218,7 +218,9 @@ def _spread(primitive, args, library):
     """Of intervals."""
     if primitive is piecewise.first_equal:
         return _first_equal(args, library)
-    ends = [(arg,) if isinstance(arg, float) else (arg.low, arg.high) if not arg.is_exact else (arg.low,) for arg in args]
+    ends = [
+        (arg,) if isinstance(arg, float) else (arg.low, arg.high) if not arg.is_exact else (arg.low,) for arg in args
+    ]
     base = primitive.base
     if sum(len(each) > 1 for each in ends) > 5:
         return _anything_like(primitive, args, library)

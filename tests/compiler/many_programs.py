@@ -1,7 +1,7 @@
 """Hold many random programs to the contract: `python -m tests.compiler.many_programs numpy 10000 --seed 1`.
 
-Half of them are drawn from the whole table within its domains, half are tricky ones. Each is run at one point, value and
-gradient, and in batches, whose every example must have the same bits.
+Half of them are drawn from the whole table within its domains, half are tricky ones. Each is run at one point, value
+and gradient; half of each kind also in batches, whose every example must have the same bits.
 """
 
 import argparse
@@ -49,8 +49,13 @@ def main():
     n_wrong = n_exact = n_anything = 0
     for number in range(options.count):
         program = ordinary(chance) if number % 2 else tricky(chance.randint)
-        with numpy.errstate(all="ignore"), mock.patch.object(
-            deriving, "suits_scalars", (lambda *args: True) if options.backend == "scalars" else deriving.suits_scalars
+        with (
+            numpy.errstate(all="ignore"),
+            mock.patch.object(
+                deriving,
+                "suits_scalars",
+                (lambda *args: True) if options.backend == "scalars" else deriving.suits_scalars,
+            ),
         ):
             wrong = check(program, backend, options.lengths if number % 4 < 2 else [])
             (allowed,) = Contract(program, program.point, backend).values
@@ -59,10 +64,7 @@ def main():
         if wrong:
             n_wrong += 1
             print(f"{program} at {program.point}: {wrong}", flush=True)
-    print(
-        f"{options.count} programs, {n_wrong} of them wrong; of {n_exact} values every bit is fixed, {n_anything} may be "
-        "anything"
-    )
+    print(f"{options.count} programs, {n_wrong} wrong; {n_exact} values exact to the bit, {n_anything} left open")
     return n_wrong > 0
 
 

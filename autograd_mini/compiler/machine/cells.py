@@ -90,7 +90,7 @@ class Assembly:
         return Cell(self, self._picked(found, width, list(range(self.width))))
 
     def _picked(self, registers: Sequence[str], width: int, places: Sequence[int]) -> str:
-        """A register, or one number, with the numbers at these places of registers of one width, one after the other."""
+        """A register, or one number, of the numbers at these places of registers of one width, one after the other."""
         if width > 1 and len(places) > 1 and len(registers) <= 2:
             kind, second = f"<{width} x double>", registers[1] if len(registers) == 2 else "poison"
             mask = ", ".join(f"i32 {place}" for place in places)

@@ -125,6 +125,7 @@ class Writer:
                 return
             cell = REDUCTIONS[operation.primitive.name](*xs)
         else:
+            assert isinstance(operation, Sum)
             products: list[Product] = []
             for sign, a, ia, b, ib in lanewise_terms(pack) or []:
                 second = [] if b is None or ib is None else [self._read(b, ib)]

@@ -158,15 +158,14 @@ class Operations:
                     factors.append(literal)
             terms.append((c, tuple(factors)))
         form = Sum(tuple(terms), from_zero and before is None)
-        key = form.from_zero, *[(c, *[each and each.hex() for each in factors]) for c, factors in terms]
-        self._add(results, key, lambda: form, reads, len(terms))
+        written = tuple([(c, *[each and each.hex() for each in factors]) for c, factors in terms])
+        self._add(results, (written, form.from_zero), lambda: form, reads, len(terms))
 
 
 def _constants(scalars: Sequence[Scalar], is_alive: bytearray) -> set[float]:
     """All different constants."""
     found = set(PLAIN)
     for number, scalar in enumerate(scalars):
-        if is_alive[number]:
-            if type(scalar) is Number:
-                found.add(scalar.number)
+        if is_alive[number] and type(scalar) is Number:
+            found.add(scalar.number)
     return found
