@@ -192,18 +192,24 @@ def run(
     found = {name: rows for name, (rows,) in results.rows.items()}
     if results.is_finite:
         return found
-    bad = {name: ~numpy.isfinite(rows).all(axis=0) for name, rows in found.items() if is_adjoint(name)}
-    chosen = numpy.zeros(n, dtype=bool)
-    for each in bad.values():
-        chosen |= each  # that of a sum over the batch is one for all
+    slopes = {name: rows for name, rows in found.items() if is_adjoint(name)}
+    summed = [name for name, rows in slopes.items() if rows.shape[1] != n and not numpy.isfinite(rows).all()]
+    concerned = numpy.zeros(n, dtype=bool)
+    for rows in slopes.values():
+        if rows.shape[1] == n:
+            concerned |= ~numpy.isfinite(rows).all(axis=0)
+    chosen = concerned | bool(summed)
     if chosen.any():
         given = {leaf: _columns(rows, chosen) for leaf, rows in leaves.items()}
         careful = plan.executor(kind, wanted, careful=True)
         again = _run(careful, given, [_columns(rows, chosen) for rows in seeds], int(chosen.sum()))
-        for name, each in bad.items():
-            if each.any():
-                found[name] = found[name].copy()
-                found[name][:, chosen if each.size == n else each] = again.rows[name][0]
+        for name, rows in slopes.items():
+            (fresh,) = again.rows[name]
+            if name in summed:
+                found[name] = fresh
+            elif rows.shape[1] == n:
+                found[name] = rows.copy()
+                found[name][:, concerned] = _columns(fresh, concerned[chosen])
     return found
 
 

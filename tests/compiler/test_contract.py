@@ -162,6 +162,14 @@ def test_an_example_with_its_neighbours(backend):
         assert numpy.array(function(x, 0.4)).tobytes() == numpy.array(value).tobytes()
 
 
+def test_an_example_next_to_a_sum_that_is_not_finite(backend):
+    function = compile(lambda x, w: ag.exp(ag.sqrt(x) * w), backend=backend, batch=0, reduce="sum")
+    _, (quiet, _) = function.value_and_grad(numpy.array([0.3, 1.7, 2.0]), 0.4)
+    _, (slope, towards_w) = function.value_and_grad(numpy.array([0.3, -1.0, 1.7, 0.0, 2.0]), 0.4)
+    assert math.isnan(towards_w)
+    assert slope[[0, 2, 4]].tobytes() == quiet.tobytes()
+
+
 def neuron(x, w, b):
     return sum(u * v for u, v in zip(w, x)) + b
 
