@@ -158,13 +158,13 @@ abs_ = row(
 )
 copysign_: Primitive = row(
     "copysign",
-    copysign,
+    lambda x, y: copysign(x, y if y == y else 0.0),
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
     arity=2,
     kinks=((0.0, 1.0), (0.0, -1.0)),
     tied=_is_zero,
     policy="0 towards x at x = 0; 0 towards y",
-    doc="|x| with the sign of y.",
+    doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
     example="copysign(2.0, -0.0) == -2.0",
 )
 ldexp: Primitive = row(
