@@ -98,6 +98,8 @@ from autograd_mini.functions import (
 )
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.products import jvp, vjp
+from autograd_mini.roots import root
 from autograd_mini.value import Constant, Value
 
 # What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.
@@ -105,18 +107,18 @@ __all__ = [
     "TABLE", "Constant", "Primitive", "Value", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh",
     "cbrt", "ceil", "clip", "copysign", "cos", "cosh", "debug", "degrees", "digamma", "dist", "div", "dot", "elu",
     "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "floordiv", "fma", "fmod", "frac", "fsum", "gamma",
-    "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "ldexp", "leaky_relu", "lgamma", "log",
+    "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma", "log",
     "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod", "modf",
     "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
-    "remainder", "rint", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "sub",
-    "sumprod", "tan", "tanh", "topological_order", "trunc", "value_and_grad", "where",
+    "remainder", "rint", "root", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
+    "sub", "sumprod", "tan", "tanh", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from autograd_mini.compiler import compile as compile
 
-_LOADED_ON_FIRST_USE = ("compiler", "draw", "nn", "optim", "testing", "training")
+_LOADED_ON_FIRST_USE = ("compiler", "draw", "micrograd", "nn", "optim", "testing", "training")
 
 
 def __getattr__(name: str) -> object:

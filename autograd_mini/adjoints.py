@@ -7,33 +7,55 @@ constant factor, of an adjoint that nobody gave. A zero that the data happen to 
 from __future__ import annotations
 
 from autograd_mini import observing
-from autograd_mini.observing import current_observers, silence
+from autograd_mini.graph import topological_order
+from autograd_mini.limits import limit_of_adjoints, settle, ties
+from autograd_mini.observing import Observer, current_observers, silence
 from autograd_mini.primitives import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Collection, Container, Iterable, Sequence
     from typing import Any
 
-    from autograd_mini.observing import Observer
     from autograd_mini.primitives import Primitive
     from autograd_mini.value import Value
 
     Seeds = Sequence[tuple[Value, float]]
 
-_multiply, _add = TABLE["mul"], TABLE["add"]
+_multiply, _add, _scale = TABLE["mul"], TABLE["add"], TABLE.auxiliary["scale"]
 
 
 def adjoints(order: list[Value], seeds: Seeds) -> dict[Value, float]:
     """The adjoint of every node of a topological `order`: dy/dnode for y = Σ seed·root."""
     observers = current_observers()
     found = (None if observers else _quick(order, seeds)) or _careful(order, seeds, ())
-    if found is not None and observers:
-        return _careful(order, seeds, observers) or {}
-    if found is None:  # only the rules can tell which zeros are structural
-        graph = differentiable_adjoints(order, seeds, set(order))
-        found = {node: _number(graph.get(node, 0.0)) for node in order}
-    return found
+    tied = ties(order)
+    if found is None or tied:
+        return _limits(order, seeds, tied, found, observers)
+    return _careful(order, seeds, observers) or found if observers else found
+
+
+def _limits(
+    order: list[Value],
+    seeds: Seeds,
+    tied: list[Value],
+    convention: dict[Value, float] | None,
+    observers: Sequence[Observer],
+) -> dict[Value, float]:
+    """The adjoints where ties, or zeros that meet inf or nan, decide about them."""
+    numbers, direction = limit_of_adjoints(order, seeds, tied, convention or _by_rules(order, seeds, ()))
+    if observers and convention is not None:
+        _careful(order, seeds, observers)
+    elif observers and direction is None:
+        _by_rules(order, seeds, observers)
+    return numbers
+
+
+def _by_rules(order: list[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float]:
+    """The adjoints as the rules tell them of Values: they alone know which zeros are structural."""
+    with silence():
+        graph, _ = _spread_graph(order, seeds, set(order), observers, ())
+    return {node: _number(graph.get(node, 0.0)) for node in order}
 
 
 def _quick(order: list[Value], seeds: Seeds) -> dict[Value, float] | None:
@@ -87,21 +109,53 @@ def descendants_of(inputs: Iterable[Value], order: Iterable[Value]) -> set[Value
 
 
 def differentiable_adjoints(
-    order: list[Value], seeds: Iterable[tuple[Value, Any]], active: Container[Value]
+    order: list[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value]
 ) -> dict[Value, Any]:
     """The same with Values as adjoints, recorded by the rules themselves, so that they can be
     differentiated again. Only `active` nodes are reached; a node without an entry has adjoint 0."""
     if not observing.active:
-        return _spread_graph(order, seeds, active, ())
+        return _settled(order, seeds, active, ())
     observers = current_observers()
     with silence():  # rules calculate derivatives that nobody asked for, too
-        return _spread_graph(order, seeds, active, observers)
+        if any(observer.hears_rules for observer in observers):  # what is recorded is to hold for other data, too
+            return _spread_graph(order, seeds, active, observers, ())[0]
+        return _settled(order, seeds, active, observers)
+
+
+def _settled(
+    order: list[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value], observers: Sequence[Observer]
+) -> dict[Value, Any]:
+    tied = ties(order)
+    result, is_doubtful = _spread_graph(order, seeds, active, observers, set(tied))
+    if tied or is_doubtful:
+        numbers = [(root, _number(seed)) for root, seed in seeds]
+        convention = _careful(order, numbers, ()) or _by_rules(order, numbers, ())
+        _, direction = limit_of_adjoints(order, numbers, tied, convention)
+        if direction is not None:
+            made = topological_order(*[adjoint for adjoint in result.values() if hasattr(adjoint, "parents")])
+            settle(made, order, direction)
+    return result
+
+
+class _Choices(Observer):
+    """Records what selectors choose, so that another derivative can settle it anew."""
+
+    hears_rules = True
+
+    def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
+        return args[0].record_choice(primitive, args)
 
 
 def _spread_graph(
-    order: list[Value], seeds: Iterable[tuple[Value, Any]], active: Container[Value], observers: Sequence[Observer]
-) -> dict[Value, Any]:
+    order: list[Value],
+    seeds: Iterable[tuple[Value, Any]],
+    active: Container[Value],
+    observers: Sequence[Observer],
+    tied: Container[Value],
+) -> tuple[dict[Value, Any], bool]:
+    """The adjoints as Values, and whether a zero of the data met inf or nan among them."""
     result: dict[Value, Any] = {}
+    is_doubtful = False
     for root, seed in seeds:
         result[root] = _sum(result.get(root), seed)
     for node in reversed(order):
@@ -110,13 +164,22 @@ def _spread_graph(
         if g is None or operation is None or node not in active:
             continue
         args = [parent.as_operand() for parent in node.parents]
-        for index, (parent, local) in enumerate(zip(node.parents, operation.partials(node, *args))):
+        if node in tied:
+            with _Choices():
+                local_grads = operation.partials(node, *args)
+        else:
+            local_grads = operation.partials(node, *args)
+        for index, (parent, local) in enumerate(zip(node.parents, local_grads)):
             contribution = _product(g, local, operation) if parent in active else None
-            if contribution is not None:
-                for observer in observers:
-                    observer.adjoint_spread(node, index, _number(g), _number(contribution))
-                result[parent] = _sum(result.get(parent), contribution)
-    return result
+            if contribution is None:
+                continue
+            number = _number(contribution)
+            if number != number and (_number(g) == 0.0 or _number(local) == 0.0):
+                is_doubtful = True
+            for observer in observers:
+                observer.adjoint_spread(node, index, _number(g), number)
+            result[parent] = _sum(result.get(parent), contribution)
+    return result, is_doubtful
 
 
 def _sum(x: Any, y: Any) -> Any:
@@ -132,9 +195,9 @@ def _product(g: Any, local: Any, operation: Primitive) -> Any:
     if _is_one(g):
         return local
     answer = observing.ask("carried", operation, g, local) if observing.active else None
-    if answer is not None or (operation.selects and _number(local) == 0.0):
+    if answer is not None:
         return answer
-    return _multiply(g, local)
+    return _scale(local, g) if operation.selects else _multiply(g, local)  # what is not selected carries nothing
 
 
 def _number(x: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.graph import topological_order
 from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
@@ -30,13 +28,15 @@ class Run:
         self.variables: list[Value] = []
         self.structures: list[Structure] = []
         self.call = Differentiation(f)
+        self.keeps_graph = False
         inputs = list(args)
         for position in _positions(f, args, argnums):
-            leaves, structure = flatten(args[position], f"argument {position} of {name_of(f)}")
+            leaves, structure = flatten(args[position], f"argument {position} of {name_of(f)}", takes_others=True)
             variables = [self._variable(each) for each in leaves]
             inputs[position] = structure.rebuild(variables)
             self.variables += variables
             self.structures.append(structure)
+        self._require_numbers(args)
         self.call.variables.update(self.variables)
         with self.call:
             self.result = f(*inputs, **keywords)
@@ -51,6 +51,14 @@ class Run:
             call.own.add(variable)
         return variable
 
+    def _require_numbers(self, args: tuple[Any, ...]) -> None:
+        """Refuse arguments that hold things, but no number among them."""
+        if not self.variables and any(structure.has_others for structure in self.structures):
+            raise TypeError(
+                f"{name_of(self.f)} was called with {brief(args[0] if self.is_single else args)}, which holds no "
+                "number to differentiate towards; it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+            )
+
     def number(self) -> Any:
         """The result of f, if it is one number."""
         y = self.result.item() if is_array(self.result) and self.result.shape == () else self.result
@@ -59,31 +67,30 @@ class Run:
         found = f"{brief(y)} ({type(y).__name__})" + ("" if y is None else "; for several numbers use jacobian")
         raise TypeError(f"a gradient needs one number as the result of {name_of(self.f)}, got {found}")
 
-    def rows(self, results: list[Any]) -> list[Any]:
-        """The derivatives of each of `results` in the structure of the arguments.
-
-        They are plain numbers if the results depend on nothing but this call's own variables. Else they are Values,
-        which can be differentiated again towards whatever else the results depend on.
-        """
-        order = topological_order(*[y for y in results if isinstance(y, Value)])
+    def look_at(self, order: Sequence[Value]) -> None:
+        """Decide what derivatives of results with this graph are: plain numbers, if they depend on nothing but this
+        call's own variables; else Values, which can be differentiated again towards whatever else they depend on."""
         self.keeps_graph = any(not node.parents and self.call.is_foreign(node) for node in order)
-        active = descendants_of(self.variables, order) if self.keeps_graph else set()
-        found = []
-        for y in results:
-            seeds = [(y, 1.0)] if isinstance(y, Value) else []
-            derivatives: dict[Value, Any] = (
-                differentiable_adjoints(order, seeds, active) if self.keeps_graph else adjoints(order, seeds)
-            )
-            found.append(self._in_structure([derivatives.get(x, 0.0) for x in self.variables]))
-        return found
 
-    def _in_structure(self, derivatives: list[Any]) -> Any:
+    def in_structure(self, derivatives: list[Any]) -> Any:
         """`derivatives` towards the variables, in the structure of the arguments."""
-        if self.keeps_graph:
-            derivatives = [as_value(derivative) for derivative in derivatives]
+        derivatives = self.as_results(derivatives)
+        return self._each(lambda structure, part: structure.rebuild(derivatives[part], keeps_others=False))
+
+    def in_arrays(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
+        """The same for each place of an array of this shape: the structure of the arguments, of arrays."""
+        rows = [self.as_results(row) for row in rows]
+        return self._each(lambda structure, part: structure.spread([row[part] for row in rows], shape))
+
+    def as_results(self, derivatives: list[Any]) -> list[Any]:
+        """Values if the graph is kept."""
+        return [as_value(derivative) for derivative in derivatives] if self.keeps_graph else derivatives
+
+    def _each(self, build: Callable[[Structure, slice], Any]) -> Any:
+        """What `build` makes of each argument's structure and the place of its numbers among all of them."""
         parts, start = [], 0
         for structure in self.structures:
-            parts.append(structure.rebuild(derivatives[start : start + structure.size]))
+            parts.append(build(structure, slice(start, start + structure.size)))
             start += structure.size
         return parts[0] if self.is_single else tuple(parts)
 
@@ -106,8 +113,31 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
     return positions
 
 
+def split_vector(operator: str, f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+    """The arguments of f, and the vector that comes last."""
+    if len(args) < 2:
+        raise TypeError(
+            f"{operator} of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)"
+        )
+    return args[:-1], args[-1]
+
+
+def vector_like(nest: Any, vector: Any, operator: str, whose: str) -> list[Any]:
+    """The numbers of a vector, which must have the structure of a nest."""
+    numbers, given = flatten(vector, "the vector", takes_others=True)
+    _, expected = flatten(nest, whose, takes_others=True)
+    if given != expected:
+        raise TypeError(f"{operator}'s vector must have the structure of the {whose}, {expected}, but has {given}")
+    return numbers
+
+
 def as_value(number: Value | float) -> Value:
     return number if isinstance(number, Value) else Constant(number)
+
+
+def vary(numbers: Sequence[Any]) -> bool:
+    """Whether any of them is a variable."""
+    return any(isinstance(number, Value) and not number.is_constant for number in numbers)
 
 
 def require_callable(f: Any, taker: str) -> None:

@@ -5,38 +5,58 @@ from __future__ import annotations
 import copyreg
 import operator
 from contextvars import ContextVar
+from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini.graph import topological_order
+from autograd_mini.observing import Scope
 from autograd_mini.primitives import TABLE, Primitive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, ClassVar
 
+    from autograd_mini.observing import Entry
     from autograd_mini.value import Value
 
-_parents_come_first: ContextVar[bool] = ContextVar("autograd_mini_parents_come_first", default=False)
+
+class _ParentsComeFirst(Scope):
+    """Within it pickle meets every parent before its children."""
+
+    opened: ClassVar[dict[Entry, Any]] = {}
+    _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_parents_come_first", default=())
 
 
 def copy(node: Value) -> Value:
-    """Another node with the same parents."""
-    return restore(type(node), *_state(node))
+    """The same function of the same leaves: another node with the same parents; of a variable, +variable."""
+    if not node.parents and not node.is_constant:
+        return _with_attributes(+node, _attributes(node))
+    return twin_of(node)
+
+
+def twin_of(node: Value) -> Value:
+    """Another node with the same parents; of a variable, another variable."""
+    return _with_attributes(restore(type(node), *_state(node)), _attributes(node))
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
-    """The node with all that it was computed from; what `memo` holds already is shared."""
+    """A variable of its own for a leaf, as the parameters of a copied model are. What is computed is copied with all
+    in between, and stays the same function of the same leaves, unless `memo` holds copies of them."""
     for original in topological_order(node):
         if id(original) not in memo:
             parents = tuple(memo[id(parent)] for parent in original.parents)
-            memo[id(original)] = restore(type(original), parents, *_state(original)[1:])
+            if not parents and original is not node:
+                memo[id(original)] = original
+                continue
+            memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:])
+            _with_attributes(twin, deepcopy_of_anything(_attributes(original), memo))
     return memo[id(node)]  # type: ignore[no-any-return]
 
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
     """What pickle stores: the node itself if its parents are stored already, else all in order."""
-    if _parents_come_first.get() or not node.parents:
-        return restore, (type(node), *_state(node))
+    if not node.parents or _ParentsComeFirst.is_open_here():
+        return restore, (type(node), *_state(node)), _attributes(node)
     return operator.itemgetter(-2), (_WithAncestors(node),)
 
 
@@ -53,23 +73,31 @@ class _WithAncestors(list["Value"]):
 
     def _in_order(self) -> Iterator[Value | None]:
         order = topological_order(self.root)
-        token = _parents_come_first.set(True)
-        try:
+        with _ParentsComeFirst():
             yield from order
             yield None  # pickle may exhaust the iterator before it saves the last item
-        finally:
-            _parents_come_first.reset(token)
 
 
 def _state(node: Value) -> tuple[Any, ...]:
-    return node.parents, node._data, node._grad, node.local_grads, node.operation, node.label, node.origin
+    return node.parents, node._data, node._grad, node.local_grads, node.operation
 
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:
     """A node from its type and state."""
     node = object.__new__(kind)
     node.parents = parents
-    node._data, node._grad, node.local_grads, node.operation, node.label, node.origin = state
+    node._data, node._grad, node.local_grads, node.operation = state
+    return node
+
+
+def _attributes(node: Value) -> dict[str, Any] | None:
+    """The label and whatever else was set on the node; None, without making a dict, if nothing was."""
+    return object.__getstate__(node)[0]  # type: ignore[index, no-any-return]
+
+
+def _with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
+    if attributes:
+        vars(node).update(attributes)
     return node
 
 

@@ -2,7 +2,9 @@
 
 Arguments and results are numbers, or numbers nested in lists, tuples, dicts and NumPy arrays. Numbers give
 numbers. Values give Values that can be differentiated again, and so does everything within a function that
-is being differentiated: nest these operators as you like.
+is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
+arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an
+axis reaches f as the number it holds, and its gradient is such an array.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from functools import wraps
 
 from autograd_mini import observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.calls import Run, as_value, name_of, require_callable
+from autograd_mini.calls import Run, as_value, require_callable, split_vector, vector_like
 from autograd_mini.functions import dot
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import brief
+from autograd_mini.products import Differential, matrix_of
 from autograd_mini.structures import flatten
 from autograd_mini.value import Value
 
@@ -74,7 +77,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
     def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
         run = Run(f, args, keywords, argnums)
         y = run.number()
-        (found,) = run.rows([y])
+        found = run.in_structure(Differential(run, [y]).pull([(y, 1.0)]))
         if isinstance(y, Value):
             return (y if run.keeps_graph else y._data), found
         return float(y), found
@@ -95,11 +98,22 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
     return wraps(f)(lambda *args, **keywords: both(*args, **keywords)[1])
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None, mode: str = "auto"
+) -> Callable[..., Any]:
     """The Jacobian of f as a function: in the structure of f's result, for each number there its gradient.
-    M numbers by D numbers give M rows of D; arrays give an array. One backward pass a result.
+    M numbers by D numbers give M rows of D. For an array among the results it is the gradient's structure with
+    an array in place of each number, of the axes of both, as in JAX: towards an array an array, towards several
+    arguments a tuple of arrays (SciPy's `curve_fit` wants them stacked: `numpy.stack(…, axis=-1)`).
+
+    Args:
+        f: a function of numbers to numbers, both nested as you like.
+        argnums: as for `value_and_grad`.
+        mode: "reverse" for one backward pass a result, "forward" for one forward pass a number of the
+            arguments, "auto" for what takes fewer passes.
 
     Raises:
+        ValueError: the mode is none of these.
         TypeError: when called: the result of f or an argument holds something else than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
@@ -107,14 +121,10 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None
     [[5.0, 2.0], [1.0, 3.0]]
     """
     require_callable(f, "jacobian")
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}")
 
-    @wraps(f)
-    def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
-        run = Run(f, args, keywords, argnums)
-        results, structure = flatten(run.result, f"the result of {name_of(f)}")
-        return structure.rebuild(run.rows(results))
-
-    return jacobian_of_f
+    return matrix_of(f, argnums, mode)
 
 
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -125,7 +135,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
     [[10.0, 6.0], [6.0, 0.0]]
     """
     require_callable(f, "hessian")
-    return jacobian(grad(f, argnums), argnums)
+    return matrix_of(grad(f, argnums), argnums, "auto", is_gradient=True)
 
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -144,17 +154,12 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
     @wraps(f)
     def product(*args: Any, **keywords: Any) -> Any:
-        if len(args) < 2:
-            raise TypeError(f"hvp of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)")
-        *args_of_f, vector = args
-        direction, given = flatten(vector, "the vector")
+        args, vector = split_vector("hvp", f, args)
 
         def slope(*points: Any, **more: Any) -> Any:
-            gradient, expected = flatten(grad(f, argnums)(*points, **more), "the gradient")
-            if given != expected:
-                raise TypeError(f"hvp's vector must have the structure of the gradient, {expected}, but has {given}")
-            return dot(gradient, direction)
+            gradient = grad(f, argnums)(*points, **more)
+            return dot(flatten(gradient, "", takes_others=True)[0], vector_like(gradient, vector, "hvp", "gradient"))
 
-        return grad(slope, argnums)(*args_of_f, **keywords)
+        return grad(slope, argnums)(*args, **keywords)
 
     return product

@@ -6,9 +6,12 @@ import contextlib
 import json
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from autograd_mini.interrupts import ensure
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
@@ -27,10 +30,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         if given.exists() and not given.is_file() and not given.is_dir():
             given.write_bytes(content)
             return
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(part, content)
         if target.exists():
             part.chmod(target.stat().st_mode)
         os.replace(part, target)
@@ -44,11 +44,30 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             ) from None
         raise
     if os.name == "posix":  # the new name, too, must be on the disk
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(target.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    opened: list[IO[bytes]] = []
+
+    def work() -> None:
+        opened.extend(map(open, [path], ["xb"]))  # no interrupt comes between opening and keeping
+        opened[0].write(content)
+        opened[0].flush()
+        os.fsync(opened[0].fileno())
+
+    ensure(lambda: [file.close() for file in opened], work)
+
+
+def _sync_folder(path: Path) -> None:
+    opened: list[int] = []
+    closing = map(os.close, opened)  # each once, however often it is run
+
+    def work() -> None:
+        opened.extend(map(os.open, [path], [os.O_RDONLY]))
+        os.fsync(opened[0])
+
+    ensure(lambda: deque(closing, maxlen=0), work)
 
 
 def read_within(path: str | os.PathLike[str], limit: int, refuse: Callable[[str], Exception]) -> bytes:

@@ -224,11 +224,12 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return TABLE["where"](condition, x, y)
 
 
-def relu(x: Any, at_zero: float = 1.0) -> Any:
+def relu(x: Any, at_zero: float | None = None) -> Any:
     """max(0, x), the rectified linear unit.
 
     Args:
-        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX.
+        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX. One that is
+            given is taken whatever the function is composed with.
 
     Raises:
         ValueError: at_zero lies outside [0, 1], so that it is no subgradient.
@@ -236,7 +237,7 @@ def relu(x: Any, at_zero: float = 1.0) -> Any:
     >>> relu(-2.0), relu(2.0)
     (0.0, 2.0)
     """
-    if at_zero == 1.0:
+    if at_zero is None:
         return _relu(x)
     if not 0.0 <= at_zero <= 1.0:
         raise ValueError(f"relu's at_zero must be a subgradient in [0, 1], got {brief(at_zero)}")
@@ -326,10 +327,14 @@ def register_primitive(
         raise ValueError(f"a primitive's arity must be an integer ≥ 1, got {brief(arity)}")
     primitive = Primitive(name, lambda *args: float(forward(*args)), partials, arity=arity, **rest)
     _try_rule(primitive)
-    TABLE.add(primitive)
-    function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
-    function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
-    _attach(primitive, function)
+    try:
+        TABLE.add(primitive)
+        function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
+        function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
+        _attach(primitive, function)
+    except KeyboardInterrupt:
+        _remove(primitive)
+        raise
     return function  # type: ignore[no-any-return]
 
 
@@ -369,6 +374,15 @@ def _within(interval: tuple[float, float], place: float) -> float:
 def _attach(primitive: Primitive, function: Callable[..., Any]) -> None:
     for name in (primitive.name, *primitive.aliases):
         setattr(Value, name, function)
+
+
+def _remove(primitive: Primitive) -> None:
+    """Take back what there is of a row."""
+    for name in (primitive.name, *primitive.aliases):
+        if name in vars(Value):
+            delattr(Value, name)
+    if TABLE.get(primitive.name) is primitive:
+        del TABLE[primitive.name]
 
 
 def _attach_methods() -> None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from autograd_mini.signatures import N
 
 
-def topological_order(*roots: N) -> list[N]:
+def topological_order(*roots: N, known: Iterable[N] = ()) -> list[N]:
     """All nodes that `roots` were computed from, roots included, every parent before its children.
 
-    The order depends on the graph alone, not on addresses or hash seeds.
+    The order depends on the graph alone, not on addresses or hash seeds. Those `known`, and what lies behind
+    them, are left out.
 
     >>> from autograd_mini import Value
     >>> x = Value(3.0, label="x")
@@ -22,7 +25,7 @@ def topological_order(*roots: N) -> list[N]:
     ['x', '*', '+']
     """
     order: list[N] = []
-    seen: set[N] = set()
+    seen: set[N] = set(known)
     stack: list[N | None] = [*roots]
     while stack:
         node = stack.pop()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ARRAYS = {"array", "asarray", "asfarray", "ascontiguousarray", "astype", "full", "fill", "fromiter", "put", "insert"}
 """Functions and methods that fill float arrays."""
 
+QUESTIONS = {"isnan", "isinf", "isfinite", "isclose"}
+"""Functions of `math` whose answer is no number to differentiate."""
+
 _package = dirname(__file__)
 
 
@@ -101,6 +104,8 @@ def _advice(operation: str, call: str) -> str:
     on_purpose = "(x.data and x.detach() are the ways out where no derivative is wanted)"
     if operation == "STORE_SUBSCR" or short in ARRAYS:
         return f"a float array keeps plain numbers: use a list, or an array with dtype=object {on_purpose}"
+    if short in QUESTIONS:
+        return f"ask it about the plain number, {call}(x.data)"
     if short in TABLE:
         return f"use autograd_mini.{short} in place of {call} {on_purpose}"
     if short in ("", "float"):

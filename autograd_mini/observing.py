@@ -13,10 +13,11 @@ from os.path import dirname
 from weakref import ref
 
 from autograd_mini.graph import topological_order
+from autograd_mini.interrupts import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
@@ -62,7 +63,11 @@ class Scope:
         scope._kept = []
         return scope
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def _open(self) -> None:
         ticket = self._ticket()
         if ticket is None:  # entered by hand: kept until left by hand
             ticket = partial("".format)
@@ -77,6 +82,15 @@ class Scope:
         """Those of this thread or task, outermost first."""
         found = [cls.opened.get(entry) for entry in cls._entries.get() if entry() is not None]
         return [scope for scope in found if scope is not None]
+
+    @classmethod
+    def is_open_here(cls) -> bool:
+        """Whether there is one in this thread or task."""
+        if cls.opened:
+            for entry in cls._entries.get():
+                if entry() is not None and entry in cls.opened:
+                    return True
+        return False
 
 
 class Observer(Scope):
@@ -187,21 +201,28 @@ class silence(Observer):
     """A context in which only those observers of this thread or task hear on that hear rules."""
 
 
+class unheard(Observer):
+    """A context in which none of them hears anything."""
+
+
 def current_observers() -> list[Observer]:
     """Those of this thread or task that hear now."""
     hearing: list[Observer] = []
     for observer in Observer.here() if active else ():
         if type(observer) is silence:
             hearing = [each for each in hearing if each.hears_rules]
+        elif type(observer) is unheard:
+            hearing = []
         else:
             hearing.append(observer)
     return hearing
 
 
-def _tell_owners(heard: list[Observer], *nodes: Any) -> None:
+def _tell_owners(*nodes: Any) -> None:
     """Tell the observers of other threads and tasks."""
+    here = Observer.here()
     for observer in [*active.values()]:
-        if observer.owns_values and observer not in heard:
+        if observer.owns_values and observer not in here:
             observer.used_elsewhere(*nodes)
 
 
@@ -211,7 +232,7 @@ def notify(node: Value) -> None:
     for observer in heard:
         observer.node_recorded(node)
     if len(active) > len(heard):
-        _tell_owners(heard, *node.parents)
+        _tell_owners(*node.parents)
 
 
 def ask(question: str, *args: Any) -> Any:
@@ -222,7 +243,7 @@ def ask(question: str, *args: Any) -> Any:
         if answer is not None:
             return answer
     if len(active) > len(heard):
-        _tell_owners(heard, *args)
+        _tell_owners(*args)
     return None
 
 
@@ -234,6 +255,13 @@ def number_read(node: Value, how: str) -> None:
 def number_written(node: Value, how: str) -> None:
     """Tell the observers of this thread or task."""
     ask("number_written", node, how)
+
+
+def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -> None:
+    """Set the `name`, "data" or "grad", of several nodes: of all or, where an interrupt comes, of none."""
+    for node in nodes if active else ():
+        number_written(node, f".{name}")
+    write(nodes, f"_{name}", numbers)
 
 
 def user_line() -> tuple[str, int]:

@@ -34,13 +34,17 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
 def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]:
     """A primitive of two arguments as the methods behind an operator: plain and reflected."""
     primitive = TABLE[name]
-    forward, partials = primitive.forward, primitive.partials
+    forward, partials, to_first = primitive.forward, primitive.partials, primitive.to_first
 
     def method(self: Value, other: Any) -> Any:
         if type(other) is not Value:
-            other = _operand(other)
+            given, other = other, _operand(other)
             if other is None:
                 return NotImplemented
+            if to_first is not None and other is not given:
+                x, y = self._data, other._data
+                out = forward(x, y)
+                return record(out, (self, other), (to_first(out, x, y), 0.0), primitive)
         x, y = self._data, other._data
         out = forward(x, y)
         return record(out, (self, other), partials(out, x, y), primitive)
@@ -56,11 +60,14 @@ def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Valu
 
 def _operand(number: Any) -> Any:
     """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
-    if type(number) is float:  # by far the most frequent kind
+    kind = type(number)
+    if kind is float:  # it and int are by far the most frequent kinds
         return leaf(number, Constant)
+    if kind is int:
+        return leaf(to_float(number, "Value"), Constant)
     if isinstance(number, Value):
         return number
-    if not is_real(type(number)):
+    if not is_real(kind):
         return None
     try:
         return leaf(to_float(number, "Value"), Constant)
@@ -124,6 +131,25 @@ def _attach() -> None:
     methods |= {name: _conversion(f"{name}()", convert) for name, convert in conversions.items()}
     for name, method in methods.items():
         setattr(Value, f"__{name}__", method)
+    for name, attribute in _as_float_has().items():
+        setattr(Value, name, attribute)
+
+
+def _as_float_has() -> dict[str, Any]:
+    """What a float offers besides: NumPy asks every element of an array for it, and `statistics` asks numbers."""
+
+    def as_integer_ratio(self: Value) -> Any:
+        raise TypeError(
+            "an exact ratio of integers would cut a Value off from its graph; for statistics of Values use "
+            "autograd_mini's mean, fsum and norm, or NumPy's mean, var and std on an array of them"
+        )
+
+    return {
+        "conjugate": lambda self: self,
+        "real": property(lambda self: self),
+        "imag": property(lambda self: 0.0),
+        "as_integer_ratio": as_integer_ratio,
+    }
 
 
 _attach()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from autograd_mini import copying, observing
 from autograd_mini.adjoints import adjoints
+from autograd_mini.compatibility import Compatible
 from autograd_mini.graph import topological_order
-from autograd_mini.primitives import to_float
+from autograd_mini.interrupts import write
+from autograd_mini.primitives import part_of, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 else:
     Operators = object  # the operators themselves, and every primitive as a method, are attached from the table
 
-new = object.__new__
+new, EMPTY, NAMELESS = object.__new__, (), ""
 
 
 def record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...], operation: Primitive) -> Value:
@@ -27,8 +29,6 @@ def record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...
     node.parents = parents
     node.local_grads = local_grads
     node.operation = operation
-    node.label = ""
-    node.origin = None
     if observing.active:
         observing.notify(node)
     return node
@@ -40,27 +40,29 @@ def leaf(number: float, kind: type[Value]) -> Value:
     node._data = number
     node._grad = 0.0
     node.parents = node.local_grads = ()
-    node.operation = node.origin = None
-    node.label = ""
+    node.operation = None
     return node
 
 
-class Value(Operators):
+class Value(Compatible, Operators):
     """One float, its parents and the local derivatives towards them.
 
     Arithmetic on Values, with plain numbers on either side, records a computation graph;
     `backward()` then applies the chain rule to it. Comparisons compare `data`; hashing is by identity.
 
     Args:
-        data: any real number: int, float, bool, a NumPy scalar, or what defines `__float__`.
-        label: a name for messages and pictures.
+        data: any real number: int, float, bool, a NumPy scalar, what defines `__float__`, or an array or tensor
+            with one element.
+        label: a name for messages and pictures; it may stand second. (`_children` and `_op` are there for code
+            written for micrograd: a leaf has no children.)
 
     Raises:
-        TypeError: `data` is not one real number (complex, str, None, an array, another Value).
+        TypeError: `data` is not one real number (complex, str, None, a longer array, another Value), the label
+            is no text, or there are children: `register_primitive` makes operations.
 
     Attributes:
         data: the number, a float64.
-        grad: d(result)/d(this), written by `backward()`.
+        grad: d(result)/d(this), written by `backward()`; assigning None sets it to 0.
         parents: the Values this was computed from, in order; empty for a leaf.
         local_grads: the derivative towards each parent, in the same order.
         operation: the primitive that computed it; `None` for a leaf.
@@ -73,24 +75,19 @@ class Value(Operators):
     (-0.9999092042625951, -0.00054474969283142)
     """
 
-    __slots__ = ("_data", "_grad", "label", "local_grads", "operation", "origin", "parents")
+    __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "local_grads", "operation", "parents")
     __hash__ = object.__hash__
     is_constant = False
+    label = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
+    origin: tuple[str, int] | None = None
 
-    _data: float
-    _grad: float
-    label: str
-    parents: tuple[Value, ...]
-    local_grads: tuple[float, ...]
-    operation: Primitive | None
-    origin: tuple[str, int] | None
-
-    def __init__(self, data: Any, label: str = "") -> None:
+    def __init__(self, data: Any, _children: Any = EMPTY, _op: str = NAMELESS, label: str = NAMELESS) -> None:
         self._data = to_float(data, "Value")
         self._grad = 0.0
         self.parents = self.local_grads = ()
-        self.operation = self.origin = None
-        self.label = label
+        self.operation = None
+        if _children is not EMPTY or _op is not NAMELESS or label is not NAMELESS:
+            self.label = self._label_of(_children, _op, label)
         if observing.differentiations:
             observing.leaf_made(self)
 
@@ -118,13 +115,13 @@ class Value(Operators):
     def grad(self, number: Any) -> None:
         if observing.active:
             observing.number_written(self, ".grad")
-        self._grad = to_float(number, "Value.grad")
+        self._grad = 0.0 if number is None else to_float(number, "Value.grad")
 
     def backward(self, seed: Any = 1.0) -> None:
         """Differentiate this Value towards everything it was computed from.
 
         Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
-        last call; constants are left alone.
+        last call; constants are left alone. Ctrl-C leaves every `grad` as it was, or all of them written.
 
         Args:
             seed: the adjoint of this Value itself, a number.
@@ -141,16 +138,16 @@ class Value(Operators):
         if observing.active:
             observing.number_written(self, "backward()")
         order = topological_order(self)
-        if all(node.is_constant for node in order if not node.parents):
+        leaves = [node for node in order if not node.parents]
+        if all(node.is_constant for node in leaves):
             raise ValueError(
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
                 "make its inputs with Value(...)"
             )
-        for node, adjoint in adjoints(order, [(self, to_float(seed, "backward(seed)"))]).items():
-            if node.parents:
-                node._grad = adjoint
-            elif not node.is_constant:
-                node._grad += adjoint
+        found = adjoints(order, [(self, to_float(seed, "backward(seed)"))])
+        for node in leaves:
+            found[node] = node._grad if node.is_constant else node._grad + found[node]
+        write(list(found), "_grad", list(found.values()))
 
     def detach(self) -> Value:
         """The same number as a constant, to which no derivative goes.
@@ -161,7 +158,7 @@ class Value(Operators):
         3.0
         """
         answer = observing.ask("detached", self) if observing.active else None
-        return Constant(self._data, self.label) if answer is None else answer
+        return Constant(self._data, label=self.label) if answer is None else answer
 
     def as_operand(self) -> Value | float:
         """What rules calculate with: the Value itself; of a constant, only the number."""
@@ -182,6 +179,15 @@ class Value(Operators):
             return primitive.forward(*xs) if answer is None else answer
         out = primitive.forward(*xs)
         return record(out, args, primitive.partials(out, *xs), primitive)
+
+    @staticmethod
+    def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
+        """Record what a selector chooses: a node, or one for each of its results."""
+        out = primitive.forward(*[arg._data for arg in args])
+        flat = (0.0,) * len(args)
+        if isinstance(out, tuple):
+            return tuple(record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
+        return record(out, args, flat, primitive)
 
     def __bool__(self) -> bool:
         if observing.active:

@@ -10,6 +10,10 @@ For each function the script asks `grad` for v at the kinks, tells which v are a
 sides), and counts how many x of a grid keep the inequality; at a kink of a convex function all must. The non-convex
 function has a point without any subgradient too: 0, although it is smooth there.
 
+Choices made row by row do not compose: relu(x) - relu(-x) is x, of slope 1 everywhere, yet with relu′(0) = 1 the chain
+rule gives 2, with relu′(0) = 0 it gives 0. `grad` settles all ties of a composition alike, as they are a little way off
+in one direction and in the other: where both agree, that is the derivative.
+
     python demos/subgradients.py [--out FOLDER] [--quick]
 """
 
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +62,52 @@ EXAMPLES = (
     Example("|x - 1| + ½ relu(x)", convex, (0.0, 1.0)),
     Example("|x² - 1| + 0.3 x", non_convex, (-1.0, 0.0, 1.0), is_convex=False),
 )
+
+
+class Composition(NamedTuple):
+    """A function of kinked parts that has a slope at 0 all the same."""
+
+    formula: str
+    f: Callable  # of the relu to use, and x
+    slope: float
+
+
+COMPOSITIONS = (
+    Composition("relu(x) - relu(-x)", lambda relu, x: relu(x) - relu(-x), 1.0),
+    Composition("relu(2x) - relu(-x) - relu(x)", lambda relu, x: relu(2 * x) - relu(-x) - relu(x), 1.0),
+    Composition("relu(x) + relu(-x) - |x|", lambda relu, x: relu(x) + relu(-x) - abs(x), 0.0),
+    Composition("relu(x - relu(x)) + 3x", lambda relu, x: relu(x - relu(x)) + 3 * x, 3.0),
+)
+
+
+def slopes_of_libraries(f: Callable) -> dict[str, float]:
+    """The slope at 0 by the libraries that are installed."""
+    slopes = {}
+    with suppress(ImportError):
+        import torch
+
+        x = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+        f(torch.relu, x).backward()
+        slopes["PyTorch"] = x.grad.item()
+    with suppress(ImportError):
+        import jax
+
+        slopes["JAX"] = float(jax.grad(partial(f, jax.nn.relu))(0.0))
+    return slopes
+
+
+def print_compositions() -> list[str]:
+    """What `grad` and choices row by row make of each; the formulas of those that `grad` gets wrong."""
+    wrong = []
+    print("slope at 0 of                     it has  grad   relu′(0) = 1  relu′(0) = 0 (as PyTorch and JAX)")
+    for formula, f, slope in COMPOSITIONS:
+        found = grad(partial(f, relu))(0.0)
+        by_rows = [grad(partial(f, partial(relu, at_zero=choice)))(0.0) for choice in (1.0, 0.0)]
+        libraries = ", ".join(f"{name} {answer:g}" for name, answer in slopes_of_libraries(f).items())
+        print(f"{formula:32} {slope:7g} {found:5g} {by_rows[0]:14g} {by_rows[1]:13g}   {libraries}".rstrip())
+        if found != slope:
+            wrong.append(formula)
+    return wrong
 
 
 def slopes_beside(f, x: float) -> tuple[float, float]:
@@ -108,6 +159,7 @@ def main():
                 wrong.append(example.formula)
     for name, f in (("convex", convex), ("non-convex", non_convex)):
         print(f"over all pairs (x₀, x), {name} function: {share_where_subgradient(f):.1%} of {len(GRID) ** 2}")
+    wrong += print_compositions()
     print("relu at 0 by choice:", ", ".join(f"{grad(partial(relu, at_zero=v))(0.0):g}" for v in (0.0, 0.5, 1.0)))
 
     z = [Value(number) for number in (2.0, 5.0, 5.0, 1.0)]
@@ -116,7 +168,7 @@ def main():
     draw_examples(arguments.out / "subgradients.png")
     print(f"picture in {arguments.out}/: subgradients.png")
     if wrong:
-        sys.exit(f"no subgradient at a kink of {', '.join(wrong)}")
+        sys.exit(f"no subgradient, or not the slope, at a kink of {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import autograd_mini as am
 from autograd_mini import Value, grad, gradients, hessian, hvp, jacobian, value_and_grad
+from autograd_mini.products import Differential
 from tests.graphs import STEPS, run, variables
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
@@ -17,6 +18,13 @@ POINTS = st.lists(st.floats(-3, 3), min_size=2, max_size=5)
 
 def rosenbrock(x):
     return am.sum([100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in zip(x[:-1], x[1:])])
+
+
+def flat(nest):
+    """The numbers of lists and dicts, in order."""
+    if isinstance(nest, dict):
+        nest = list(nest.values())
+    return [number for part in nest for number in flat(part)] if isinstance(nest, list) else [nest]
 
 
 class TestGradients:
@@ -78,6 +86,30 @@ class TestGrad:
         assert grad(f, argnums=-1)(2.0, 3.0, 4.0) == 1.0
         assert grad(f, argnums=(0,))(2.0, 3.0, z="not differentiated" and 4.0) == (3.0,)
 
+    def test_texts_none_and_functions_are_left_alone(self):
+        def f(x, options, activation, nothing=None):
+            return activation(x["w"]) ** (2 if options["kind"] == "squared" else 1)
+
+        args = {"w": 3.0, "name": "w"}, {"kind": "squared"}, am.exp, None
+        slope = 2.0 * math.exp(6.0)
+        assert grad(f)(*args) == ({"w": pytest.approx(slope), "name": None}, {"kind": None}, None, None)
+        assert grad(f, argnums=0)(*args)["w"] == pytest.approx(slope)
+        assert hessian(f)(*args)[0]["w"][0] == {"w": pytest.approx(2.0 * slope), "name": None}
+        assert hvp(f)(*args, ({"w": 1.0, "name": "w"}, {"kind": None}, None, None))[0]["w"] == pytest.approx(
+            2.0 * slope
+        )
+        assert jacobian(lambda x, kind: [x * x, x])(3.0, "any") == [(6.0, None), (1.0, None)]
+
+    def test_an_array_without_an_axis_is_the_number_it_holds(self):
+        for f in (lambda x: x.exp(), am.exp, lambda x: am.exp(x) * np.ones(()), lambda x: np.exp(x)):
+            found = grad(f)(np.array(2.0))
+            assert (type(found), found.shape) == (np.ndarray, ())
+            assert found == math.exp(2.0)
+        assert grad(grad(lambda x: x**3))(np.array(2.0)) == 12.0
+        assert grad(lambda p: p["a"] * p["b"])({"a": np.array(2.0), "b": 3.0}) == {"a": np.array(3.0), "b": 2.0}
+        assert isinstance(grad(lambda x: x * x)(np.array(Value(2.0))), Value)
+        assert jacobian(lambda x: np.array(x * x))(np.array(2.0)) == np.array(4.0)
+
     def test_third_derivatives_by_nesting(self):
         f = grad(grad(grad(lambda x: am.sin(x) * x)))
         assert f(0.7) == pytest.approx(-3 * math.sin(0.7) - 0.7 * math.cos(0.7), rel=1e-12)
@@ -109,8 +141,19 @@ class TestGrad:
         [
             (lambda x: [x, x], (1.0,), TypeError, "needs one number as the result of <lambda>, got .*use jacobian"),
             (lambda x: None, (1.0,), TypeError, r"needs one number as the result of <lambda>, got None \(NoneType\)$"),
-            (lambda x: x, ("1",), TypeError, r"argument 0 of <lambda> holds '1' \(str\); it may hold numbers"),
-            (lambda x, y: x, (1.0, [None]), TypeError, "argument 1 of <lambda> holds None"),
+            (
+                lambda x: x,
+                ("1",),
+                TypeError,
+                "<lambda> was called with '1', which holds no number to differentiate tow",
+            ),
+            (lambda x, y: x, (None, ["a"]), TypeError, r"called with \(None, \['a'\]\), which holds no number"),
+            (
+                lambda x, y: x,
+                (1.0, {2.0}),
+                TypeError,
+                r"argument 1 of <lambda> holds \{2.0\} \(set\); it may hold numb",
+            ),
             (lambda x: x, (1j,), TypeError, "holds 1j"),
             (lambda: 1.0, (), TypeError, "needs a positional argument"),
         ],
@@ -184,10 +227,71 @@ class TestJacobian:
         assert found[1, 0, 1, 0] == 4.0
         assert found.sum() == 2 * x.sum()
 
+    @pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+    def test_of_an_array_towards_several_arguments_is_a_tuple_of_arrays(self, mode):
+        def f(x, w, b):
+            return w["w"] @ x + b
+
+        w = np.arange(6.0).reshape(2, 3)
+        by_x, by_w, by_b = jacobian(f, mode=mode)(np.ones(3), {"w": w, "name": "layer"}, 1.0)
+        assert by_x.tolist() == w.tolist()
+        assert by_w["w"].tolist() == [[[1.0] * 3, [0.0] * 3], [[0.0] * 3, [1.0] * 3]]
+        assert by_w["name"] is None
+        assert by_b.tolist() == [1.0, 1.0]
+        lists = jacobian(lambda x: np.array([x[0] * x[1], x[1]]), mode=mode)([2.0, 5.0])
+        assert [each.tolist() for each in lists] == [[5.0, 0.0], [2.0, 1.0]]
+        empty = jacobian(lambda x: x[:0], mode=mode)(np.ones(3))
+        assert (empty.shape, empty.dtype) == ((0, 3), np.dtype(float))
+
+    def test_scipy_fits_curves_with_it(self):
+        def model(x, scale, rate, offset):
+            return scale * np.exp(-rate * x) + offset
+
+        x = np.linspace(0.0, 4.0, 30)
+        y = model(x, 2.5, 1.3, 0.5)
+        jac = jacobian(model, (1, 2, 3))
+        assert [part.shape for part in jac(x, 1.0, 1.0, 1.0)] == [(30,)] * 3
+        calls = {
+            "stacked": {"jac": lambda *args: np.stack(jac(*args), axis=-1)},
+            "by column": {"jac": jac, "col_deriv": True},
+        }
+        for name, options in calls.items():
+            found, _ = scipy_optimize.curve_fit(model, x, y, **options)
+            assert found == pytest.approx([2.5, 1.3, 0.5], rel=1e-9), name
+
+    @given(POINTS)
+    def test_modes_agree(self, point):
+        def f(x):
+            return [rosenbrock(x), am.softmax(x), {"product": am.prod(x), "constant": 1.0}]
+
+        forward, reverse = (flat(jacobian(f, mode=mode)(point)) for mode in ("forward", "reverse"))
+        assert np.allclose(forward, reverse, rtol=1e-12, atol=1e-12)
+
+    def test_the_cheaper_direction_by_itself(self, monkeypatch):
+        taken = []
+        whole = Differential.rows
+        monkeypatch.setattr(
+            Differential, "rows", lambda it, *, forward: taken.append(forward) or whole(it, forward=forward)
+        )
+        assert jacobian(lambda x: [x * k for k in range(5)])(2.0) == [0.0, 1.0, 2.0, 3.0, 4.0]
+        assert jacobian(lambda x: [am.sum(x)])([2.0, 3.0]) == [[1.0, 1.0]]
+        assert jacobian(lambda x: [x[0] * x[1], x[1]])([2.0, 3.0]) == [[3.0, 2.0], [0.0, 1.0]]
+        assert taken == [True, False, False]
+
+    def test_an_unknown_mode_is_refused(self):
+        with pytest.raises(ValueError, match="jacobian's mode must be 'auto', 'forward' or 'reverse', got 'backward'"):
+            jacobian(lambda x: x, mode="backward")
+
+    def test_debug_listens_whatever_the_direction(self):
+        with am.debug(), pytest.raises(FloatingPointError, match="backward through sqrt"):
+            jacobian(lambda x: [am.sqrt(x), x])(0.0)
+
     def test_keeps_its_shape_within_another_derivative(self):
         x = np.array([1.0, 2.0])
         assert grad(lambda x: jacobian(lambda u: u * u)(x).sum())(x).tolist() == [2.0, 2.0]
         assert grad(lambda x: hessian(lambda u: (u**3).sum())(x).sum())(x).tolist() == [6.0, 6.0]
+        wide = grad(lambda x: jacobian(lambda u: np.array([u**2, u**3, u]))(x).sum())(2.0)
+        assert wide == 2.0 + 12.0
 
 
 class TestHessian:
@@ -206,6 +310,14 @@ class TestHessian:
         found = hessian(lambda x, y: x * x * y)(3.0, 5.0)
         assert found == ((10.0, 6.0), (6.0, 0.0))
         assert hvp(lambda x, y: x * x * y)(3.0, 5.0, (1.0, 0.0)) == (10.0, 6.0)
+
+    def test_of_several_arrays(self):
+        (xx, xy), (yx, yy) = hessian(lambda x, y: (x * x).sum() * y.sum())(np.ones(2), np.ones(3))
+        assert (xx.shape, xy.shape, yx.shape, yy.shape) == ((2, 2), (2, 3), (3, 2), (3, 3))
+        assert (xx == 6.0 * np.eye(2)).all()
+        assert (xy == 2.0).all()
+        assert (yx == 2.0).all()
+        assert (yy == 0.0).all()
 
     def test_a_vector_of_another_structure_is_refused(self):
         with pytest.raises(TypeError, match=r"hvp's vector must have the structure of the gradient, \[·, ·\], but has"):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini.files import parse_json, read_within, write_whole
+from tests.interrupting import interrupt_everywhere
 
 
 def refuse(reason):
@@ -102,3 +103,17 @@ def test_any_bytes_are_json_or_refused(content):
 def test_hostile_json_is_refused(content):
     with pytest.raises(LookupError, match=r"nested too deeply|no whole JSON file"):
         parse_json(content, refuse)
+
+
+def test_ctrl_c_anywhere_leaves_the_old_file_or_the_new_one(tmp_path):
+    def make():
+        (tmp_path / "file").write_bytes(b"old")
+
+    def run(_):
+        write_whole(tmp_path / "file", b"new")
+
+    def check(_):
+        assert (tmp_path / "file").read_bytes() in (b"old", b"new")
+        assert os.listdir(tmp_path) == ["file"]
+
+    interrupt_everywhere(make, run, check)

@@ -1,4 +1,5 @@
 import inspect
+import itertools
 import math
 import pickle
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 import autograd_mini
 from autograd_mini import TABLE, Value, functions, grad, hessian, register_primitive
 from autograd_mini.primitives import Primitive
+from tests.interrupting import interrupt_everywhere
 
 NUMBERS = st.lists(st.floats(-10, 10), min_size=1, max_size=5)
 REDUCTIONS = ["sum", "fsum", "mean", "prod", "max", "min", "norm", "hypot", "logsumexp"]
@@ -203,3 +205,19 @@ def test_variants_are_made_once():
     assert isinstance(relu, Primitive)
     assert relu.variant(at_zero=0.0) is relu.variant(at_zero=0.0)
     assert repr(relu.variant(at_zero=0.0)) == "<primitive relu, at_zero=0.0>"
+
+
+def test_ctrl_c_while_registering_leaves_the_name_free():
+    numbers = itertools.count()
+
+    def register(name):
+        return register_primitive(name, lambda x: x * x * x, lambda out, x: (3 * x * x,))
+
+    def check(name):
+        assert (name in TABLE) == hasattr(Value, name)
+        cube = getattr(Value, name, None) or register(name)
+        assert grad(cube)(2.0) == 12.0
+        delattr(Value, name)
+        del TABLE[name]
+
+    interrupt_everywhere(lambda: f"cube_{next(numbers)}", register, check)

@@ -52,3 +52,14 @@ def test_depth_is_no_limit():
     for _ in range(100_000):
         y = y + x
     assert len(topological_order(y)) == 100_001
+
+
+def test_what_is_known_and_what_lies_behind_it_is_left_out():
+    x = Value(2.0)
+    inner = x * x
+    y = inner * 3.0 + x
+    order = topological_order(y, known=[inner, x])
+    assert inner not in {*order}
+    assert x not in {*order}
+    assert order[-1] is y
+    assert len(order) == 3

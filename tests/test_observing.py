@@ -7,8 +7,9 @@ import pytest
 
 import autograd_mini as ag
 from autograd_mini import TABLE, Constant, Value, debug, gradients, relu, where
-from autograd_mini.draw import draw
-from autograd_mini.observing import Observer, active, current_observers, silence
+from autograd_mini.draw import draw, draw_steps
+from autograd_mini.observing import Observer, active, current_observers, silence, unheard
+from tests.interrupting import interrupt_everywhere
 
 ROWS = TABLE.auxiliary
 
@@ -182,6 +183,16 @@ def test_silence():
     assert tracer.heard == [(x, "float()")]
 
 
+def test_unheard():
+    listener, tracer = Listener(), Tracer()
+    with listener, tracer:
+        with unheard():
+            float(Value(1.0))
+        assert listener.heard == tracer.heard == []
+        float(Value(1.0))
+    assert len(listener.heard) == len(tracer.heard) == 1
+
+
 def test_selectors_of_rules_are_heard():
     x, tracer = Value(1.0), Tracer()
     with tracer:
@@ -210,3 +221,35 @@ def test_nothing_comes_through_a_recorded_condition():
     with Tracer():
         y = where(x > 0, x.log(), 7.0)
     assert (y.data, gradients(y, [x])) == (7.0, [0.0])
+
+
+def test_ctrl_c_ends_observers_and_differentiations():
+    def run(_):
+        with debug(), Listener():
+            x = Value(1.0)
+            with silence():
+                y = x * x
+            gradients(y, [x], create_graph=True)
+            draw_steps(y)
+        ag.hessian(lambda x: x**3)(2.0)
+
+    def check(_):
+        assert ag.hessian(lambda x: x**3)(2.0) == 12.0
+
+    interrupt_everywhere(lambda: None, run, check)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_observers_end_in_any_order(order):
+    def within(observer):
+        with observer:
+            yield
+
+    observers = [Listener(), Listener(), Listener()]
+    running = [within(observer) for observer in observers]
+    for each in running:
+        next(each)
+    for ended, index in enumerate(order, 1):
+        running[index].close()
+        assert current_observers() == [observers[left] for left in sorted(order[ended:])]
+    assert not active

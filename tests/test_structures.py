@@ -1,11 +1,13 @@
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import grad
+from autograd_mini import Constant, Value, grad
 from autograd_mini.structures import flatten
 
 NESTS = st.recursive(
@@ -55,3 +57,57 @@ def test_other_things_are_named(thing):
         TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts and NumPy arrays"
     ):
         flatten([1.0, thing], "the point")
+
+
+class Colour(Enum):
+    RED = 1
+
+
+@pytest.mark.parametrize("thing", ["text", b"bytes", None, len, float, Colour.RED])
+def test_things_without_numbers_are_left_alone_where_they_may_be(thing):
+    leaves, structure = flatten([1.0, (thing, 2.0)], "it", takes_others=True)
+    assert leaves == [1.0, 2.0]
+    assert structure.rebuild(leaves) == [1.0, (thing, 2.0)]
+    assert structure.rebuild(leaves, keeps_others=False) == [1.0, (None, 2.0)]
+    assert structure == flatten([0.0, (None, 0.0)], "it", takes_others=True)[1]
+    assert structure.has_others
+    assert not flatten([1.0], "it", takes_others=True)[1].has_others
+
+
+@dataclass
+class Point:
+    x: float
+
+
+@pytest.mark.parametrize("thing", [1j, {1.0}, range(3), iter([1.0]), Point(1.0), np.complex128(1j)])
+def test_things_that_may_hide_numbers_are_refused(thing):
+    with pytest.raises(TypeError, match="it holds .*it may hold numbers, in lists"):
+        flatten([1.0, thing], "it", takes_others=True)
+
+
+def test_floats_next_to_values_become_constants():
+    array = flatten(np.zeros(3), "it")[1].rebuild([Value(1.0), 2.0, 3])
+    assert [type(each) for each in array] == [Value, Constant, Constant]
+    assert [each.data for each in np.exp(array)] == pytest.approx(np.exp([1.0, 2.0, 3.0]))
+
+
+def test_without_an_axis_a_value_stands_for_itself():
+    structure = flatten(np.array(2.0), "it")[1]
+    x = Value(3.0)
+    assert structure.rebuild([x]) is x
+    array = structure.rebuild([3.0])
+    assert (array.shape, array.dtype) == ((), np.dtype(float))
+
+
+def test_spread_over_an_array():
+    nest = {"w": np.zeros(2), "b": 0.0, "name": "it", "pair": (0.0, [0.0])}
+    structure = flatten(nest, "it", takes_others=True)[1]
+    rows = [[10.0 * row + column for column in range(5)] for row in range(6)]
+    found = structure.spread(rows, (3, 2))
+    assert found["w"].shape == (3, 2, 2)
+    assert found["w"][1, 1].tolist() == [30.0, 31.0]
+    assert found["b"].tolist() == [[2.0, 12.0], [22.0, 32.0], [42.0, 52.0]]
+    assert found["name"] is None
+    assert found["pair"][1][0][2, 1] == 54.0
+    empty = structure.spread([], (0,))
+    assert (empty["w"].shape, empty["b"].shape) == ((0, 2), (0,))

@@ -3,6 +3,7 @@ import gc
 import math
 import operator
 import pickle
+import statistics
 import subprocess
 import sys
 import threading
@@ -14,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Constant, Value, exp, softmax, topological_order
+import autograd_mini as am
+from autograd_mini import Constant, Value, exp, fsum, softmax, tanh, topological_order
+from autograd_mini.testing import check_gradients
 from tests.graphs import STEPS, run, variables
+from tests.interrupting import interrupt_everywhere
 
 NASTY = [0.0, -0.0, 1.0, -1.0, 2.0, -8.0, 1 / 3, 5e-324, -5e-324, 1e300, -1e300, math.inf, -math.inf, math.nan]
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow]
@@ -50,8 +54,7 @@ class TestData:
             "1",
             None,
             [1.0],
-            np.array([1.0]),
-            np.array(1.0),
+            np.array([1.0, 2.0]),
             Value(1.0),
             b"1",
             object(),
@@ -68,8 +71,8 @@ class TestData:
         assert (p.data, type(p.data), p.grad, type(p.grad)) == (2.0, float, 3.0, float)
         with pytest.raises(TypeError, match=r"Value.data takes a real number, got Value.*\.data for the plain number"):
             p.data = p - 0.1
-        with pytest.raises(TypeError, match=r"Value.grad takes a real number, got None"):
-            p.grad = None
+        with pytest.raises(TypeError, match=r"Value.grad takes a real number, got '3'"):
+            p.grad = "3"
         assert (p.data, p.grad) == (2.0, 3.0)
 
     def test_the_message_for_arrays_says_what_to_do(self):
@@ -313,10 +316,11 @@ class TestCopies:
     def test_copies_are_identical_and_apart(self, steps):
         y = run(steps, variables([2.0, -1.0]))[-1]
         y.backward()
-        for twin in (copy.deepcopy(y), *(pickle.loads(pickle.dumps(y, protocol)) for protocol in range(2, 6))):
+        for twin in (*(pickle.loads(pickle.dumps(y, protocol)) for protocol in range(2, 6)), copy.deepcopy(y)):
             order, other = topological_order(y), topological_order(twin)
             assert len(order) == len(other)
-            assert not {id(node) for node in order} & {id(node) for node in other}
+            shared = {id(node) for node in order} & {id(node) for node in other}
+            assert not any(id(node) in shared for node in order if node.parents)
             for a, b in zip(order, other):
                 assert (a.data, a.grad, a.label, a.local_grads) == (b.data, b.grad, b.label, b.local_grads)
                 assert a.operation is b.operation
@@ -340,6 +344,19 @@ class TestCopies:
         assert twin is not y
         assert twin.parents[0] is x
         assert twin.data == 4.0
+
+    def test_copies_are_the_same_functions_of_the_same_leaves(self):
+        copies = (lambda x: copy.copy(x), lambda x: copy.copy(2 * x) / 2, lambda x: copy.deepcopy(x * 2) / 2)
+        for copied in copies:
+            x = Value(3.0)
+            (copied(x) * x).backward()
+            assert x.grad == am.grad(lambda x, copied=copied: copied(x) * x)(3.0) == 6.0
+
+    def test_a_deep_copy_of_a_leaf_is_a_leaf_of_its_own(self):
+        x = Value(3.0)
+        twin = copy.deepcopy({"w": [x]})["w"][0]
+        (twin * twin).backward()
+        assert (twin.grad, x.grad) == (6.0, 0.0)
 
     @pytest.mark.parametrize("length", [998, 999, 1000, 1001, 1999, 2000])
     def test_lengths_around_the_batches_of_pickle(self, length):
@@ -422,10 +439,60 @@ class TestNumPyObjectArrays:
         assert isinstance(y, Value)
         assert math.isclose(y.data, ufunc(0.3, 0.4), rel_tol=1e-15)
 
+    @pytest.mark.parametrize(
+        "statistic",
+        [
+            np.mean,
+            np.std,
+            np.var,
+            np.linalg.norm,
+            np.median,
+            lambda a: np.vdot(a, a[::-1]),
+            lambda a: np.linalg.norm(a.reshape(2, 2), axis=1)[1],
+            lambda a: (np.real(a) * np.conj(a)).sum(),
+            lambda a: np.average(a, weights=[1.0, 2.0, 3.0, 4.0]),
+        ],
+    )
+    def test_statistics_and_products(self, statistic):
+        numbers = [0.5, -2.0, 3.0, 1.25]
+        check_gradients(lambda *xs: statistic(np.array(xs)), *numbers)
+        assert math.isclose(statistic(np.array(list(map(Value, numbers)))).data, statistic(np.array(numbers)))
+
+    def test_parts_are_those_of_a_real_number(self):
+        x = Value(2.0)
+        assert x.real is x
+        assert x.conjugate() is x
+        assert x.imag == 0.0
+        assert not np.imag(np.array([x])).any()
+
+    def test_next_to_floats(self):
+        """NumPy's functions ask each element for a method, which floats do not have."""
+        x = Value(2.0)
+        mixed = np.array([x, 1.0], dtype=object)
+        with pytest.raises(TypeError, match="float.* no callable exp method"):
+            np.exp(mixed)
+        found = np.frompyfunc(exp, 1, 1)(mixed)
+        found.sum().backward()
+        assert (found[0].data, found[1], x.grad) == (math.exp(2.0), math.e, math.exp(2.0))
+
     def test_a_value_times_an_array_goes_elementwise(self):
         x = Value(2.0)
         for result in (x * np.array([1.0, 3.0]), np.array([1.0, 3.0]) * x):
             assert [v.data for v in result] == [2.0, 6.0]
+
+
+class TestStatistics:
+    """Those of the standard library keep the derivative or say that they cannot."""
+
+    def test_what_calculates_with_values_keeps_it(self):
+        xs = [Value(3.0), Value(1.0), Value(2.0), Value(5.0)]
+        statistics.median(xs).backward()
+        assert [x.grad for x in xs] == [0.5, 0.0, 0.5, 0.0]
+
+    @pytest.mark.parametrize("function", [statistics.mean, statistics.stdev, statistics.pvariance])
+    def test_what_calculates_with_fractions_is_refused(self, function):
+        with pytest.raises(TypeError, match="an exact ratio of integers would cut a Value off .* autograd_mini's mean"):
+            function([Value(1.0), Value(2.0)])
 
 
 class TestBorrowedScripts:
@@ -499,3 +566,18 @@ class TestBorrowedScripts:
             p.data -= 0.01 * p.grad
             p.grad = 0
         assert loss().data < first
+
+
+def test_ctrl_c_in_backward_leaves_all_grads_or_none():
+    def make():
+        xs = [Value(0.5), Value(2.0), Value(-1.0)]
+        y = fsum([tanh(x) * x for x in xs])
+        y.backward()
+        return y, xs
+
+    once = [x.grad for x in make()[1]]
+
+    def check(subject):
+        assert [x.grad for x in subject[1]] in (once, [2.0 * grad for grad in once])
+
+    interrupt_everywhere(make, lambda subject: subject[0].backward(), check)

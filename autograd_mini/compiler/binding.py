@@ -8,7 +8,7 @@ arguments that one trace serves.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -290,24 +290,10 @@ def nest_of_arrays(templates: Sequence[Template], rows: Mapping[int, Floats], ha
 
 def nest_of_results(structure: Structure, rows: Floats, has_batch: bool) -> Any:
     """The result of a function with numbers [outputs, width] for Values."""
-    return _assemble(structure, iter(range(len(rows))), rows, has_batch)
-
-
-def _assemble(structure: Structure, places: Iterator[int], rows: Floats, has_batch: bool) -> Any:
-    if structure.build is None:
-        place = next(places)
-        return shaped(rows[place : place + 1], (), has_batch)
-    if _is_array_of_numbers(structure):
-        chosen = [next(places) for _ in range(structure.size)]
-        return shaped(rows[chosen], structure.kind[1], has_batch)
-    return structure.build([_assemble(child, places, rows, has_batch) for child in structure.children])
-
-
-def _is_array_of_numbers(structure: Structure) -> bool:
-    return (
-        isinstance(structure.kind, tuple)
-        and structure.kind[0] == "array"
-        and all(child.build is None for child in structure.children)
+    return structure.replaced(
+        iter(range(len(rows))),
+        lambda place: shaped(rows[place : place + 1], (), has_batch),
+        lambda places, shape: shaped(rows[places], shape, has_batch),
     )
 
 
@@ -318,30 +304,25 @@ def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:
     return rows[:, 0].reshape(shape) if shape or rows.shape[0] != 1 else float(rows[0, 0])
 
 
-def nest_of_nests(structure: Structure, parts: Sequence[Any], has_batch: bool) -> Any:
-    """The result of a function with a nest of derivatives for each of its numbers."""
-    return _combine(structure, iter(parts), has_batch)
+def nest_of_nests(structure: Structure, parts: Sequence[Any], has_batch: bool, like: Any) -> Any:
+    """The result of a function with a nest of derivatives for each of its numbers; all are `like` one nest."""
+    return structure.replaced(
+        iter(parts), lambda part: part, lambda chosen, shape: combined(chosen, shape, has_batch, like)
+    )
 
 
-def _combine(structure: Structure, parts: Iterator[Any], has_batch: bool) -> Any:
-    if structure.build is None:
-        return next(parts)
-    if _is_array_of_numbers(structure):
-        return combined([next(parts) for _ in range(structure.size)], structure.kind[1], has_batch)
-    return structure.build([_combine(child, parts, has_batch) for child in structure.children])
-
-
-def combined(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool) -> Any:
-    """An array of nests: of arrays of one shape one array, the batch axis first; else an array of objects."""
-    if not parts:
-        return numpy.empty(shape)
-    if not shape and has_batch:
-        return parts[0]
-    if all(isinstance(part, (float, numpy.ndarray)) for part in parts):
-        stacked = numpy.stack([numpy.asarray(part) for part in parts], axis=int(has_batch))
-        lead = stacked.shape[: int(has_batch)]
-        return stacked.reshape((*lead, *shape, *stacked.shape[len(lead) + 1 :]))
-    objects = numpy.empty(len(parts), dtype=object)
-    for place, part in enumerate(parts):
-        objects[place] = part
-    return objects.reshape(shape)
+def combined(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool, like: Any) -> Any:
+    """One nest of arrays for an array of nests, all like one: an array for each number, the batch axis first."""
+    if like is None or (not shape and has_batch):
+        return parts[0] if parts else None
+    if isinstance(like, (float, numpy.ndarray)):
+        stacked = numpy.stack([numpy.asarray(part) for part in parts or [like]], axis=int(has_batch))
+        lead, rest = stacked.shape[: int(has_batch)], stacked.shape[int(has_batch) + 1 :]
+        return stacked.reshape((*lead, *shape, *rest)) if parts else numpy.empty((*lead, *shape, *rest))
+    if isinstance(like, dict):
+        filled = copy(like)
+        for key in like:
+            filled[key] = combined([part[key] for part in parts], shape, has_batch, like[key])
+        return filled
+    columns = [combined([part[at] for part in parts], shape, has_batch, each) for at, each in enumerate(like)]
+    return type(like)(*columns) if hasattr(like, "_fields") else type(like)(columns)

@@ -92,8 +92,8 @@ class Builder:
     def vector(self, function: str, arg: Reference, empty: float = float("nan")) -> Pack:
         return self._shared(Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
 
-    def sum(self, lanes: int, batched: bool, segments: list[Segment]) -> Pack:
-        return self._new(Pack(lanes, batched, Sum(segments)))
+    def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
+        return self._new(Pack(lanes, batched, Sum(segments, from_zero)))
 
     def gathered(self, parts: list[list[Reference]]) -> Reference:
         """References of one pack or several, [n][lanes of each], as one [n, lanes] reference to one pack."""
@@ -133,10 +133,10 @@ class Builder:
         return pack
 
 
-def elementwise(lane: Index, a: Index, b: Index | None, coefficient: float = 1.0) -> Block:
-    """The block out[lane] += coefficient · a · b, term by term."""
+def elementwise(lane: Index, a: Index, b: Index | None, sign: float = 1.0) -> Block:
+    """The block out[lane] += sign · a · b, term by term."""
     shape = (-1, 1, 1)
-    return Block(lane.reshape(shape), a.reshape(shape), None if b is None else b.reshape(shape), coefficient)
+    return Block(lane.reshape(shape), a.reshape(shape), None if b is None else b.reshape(shape), sign)
 
 
 def _copied(pack: Pack, places: list[tuple[int, Index]]) -> Segment:

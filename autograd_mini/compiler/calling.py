@@ -24,6 +24,7 @@ from autograd_mini.compiler.binding import (
 from autograd_mini.compiler.deriving import Plan, Wanted, run
 from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Index, Program, is_adjoint
 from autograd_mini.compiler.splitting import Agreements, Part, split
@@ -337,7 +338,7 @@ class Call:
         n = n if n is not None else 1 if bound.n_examples is None else bound.n_examples
         leaves = dict(zip(plan.inputs, [*bound.arrays, self._parameters(plan)]))
         try:
-            return run(plan, kind, wanted, leaves, seeds, n)
+            return errors_kept(lambda: run(plan, kind, wanted, leaves, seeds, n))
         except MemoryError:
             raise MemoryError(
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
@@ -405,7 +406,8 @@ class Call:
         plan = parts[0].plan
         m = len(plan.trace.outputs)
         gradients = self._for_each(parts, "jacobian", wanted, [numpy.eye(m)], m)
-        return nest_of_nests(plan.trace.structure, gradients, self.bound.n_examples is not None and plan.per_example)
+        has_batch = self.bound.n_examples is not None and plan.per_example
+        return nest_of_nests(plan.trace.structure, gradients, has_batch, self.in_structure(plan, {}))
 
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""
@@ -423,10 +425,13 @@ class Call:
         parts = self._serving(scalar=True)
         columns = self._for_each(parts, "product", wanted, directions, size)
         has_batch = bound.n_examples is not None and parts[0].plan.per_example
+        like = self.in_structure(parts[0].plan, {})
         nests = [
             fill(
                 bound.templates[position],
-                lambda slot, shape: combined(columns[starts[slot] :][: bound.slots[slot].lanes], shape, has_batch),
+                lambda slot, shape: combined(
+                    columns[starts[slot] :][: bound.slots[slot].lanes], shape, has_batch, like
+                ),
                 lambda slot, lane: columns[starts[slot] + lane],
             )
             for position in self.chosen

@@ -19,6 +19,7 @@ from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
+from autograd_mini.observing import write_numbers
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
@@ -112,8 +113,8 @@ class Compiled:
                 "reduce='mean'"
             )
         with _accumulating:
-            for parameter, slope in zip(parameters, slopes.tolist()):
-                parameter.grad += slope
+            grads = [parameter.grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
+            write_numbers(parameters, "grad", grads)
         return value
 
     def jacobian(self, *args: Any, **keywords: Any) -> Any:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
@@ -16,7 +17,17 @@ from autograd_mini.compiler.executing import Executor, Target, cache_of, executo
 from autograd_mini.compiler.normalising import Scalars, normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
-from autograd_mini.compiler.program import Block, Floats, Leaf, Pack, Program, Reference, Segment, lanes_of
+from autograd_mini.compiler.program import (
+    Block,
+    Floats,
+    Leaf,
+    Pack,
+    Program,
+    Reference,
+    Segment,
+    is_adjoint,
+    lanes_of,
+)
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
@@ -76,15 +87,17 @@ class Plan:
 
     def shown(self, kind: str, wanted: Wanted = ()) -> Program:
         """The program of that kind to be read, with each guard by itself."""
-        with self._lock, without_collector():
+        with self._lock:
             key = kind, wanted
             if key not in self._shown:
-                base = self.base
-                if self.trace.guards:
-                    scalars = normalise(self.trace)
-                    base = self._packed(scalars, self._forms_of(scalars))
-                self._shown[key] = self._program(base, kind, wanted)
+                self._shown[key] = without_collector(lambda: self._program(self._base_shown(), kind, wanted))
             return self._shown[key]
+
+    def _base_shown(self) -> Program:
+        if not self.trace.guards:
+            return self.base
+        scalars = normalise(self.trace)
+        return self._packed(scalars, self._forms_of(scalars))
 
     def runs_scalars(self, kind: str, wanted: Wanted = ()) -> bool:
         """Whether that kind is run scalar by scalar, not pack by pack."""
@@ -95,10 +108,10 @@ class Plan:
         key = kind, wanted, careful
         found = self._executors.get(key)
         if found is None:
-            with self._lock, without_collector():
+            with self._lock:
                 found = self._executors.get(key)
                 if found is None:
-                    found = self._executors[key] = self._executor(*key)
+                    found = self._executors[key] = without_collector(lambda: self._executor(*key))
         return found
 
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
@@ -196,12 +209,37 @@ def run(
     """The results of a program by name.
 
     An adjoint of exactly 0 carries nothing further, even where it meets inf or nan. To heed that everywhere would
-    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so.
+    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so; of
+    a batch only the examples concerned.
     """
     results = _run(plan.executor(kind, wanted), leaves, seeds, n)
-    if not results.is_finite:
-        results = _run(plan.executor(kind, wanted, careful=True), leaves, seeds, n)
-    return {name: rows for name, (rows,) in results.rows.items()}
+    found = {name: rows for name, (rows,) in results.rows.items()}
+    if results.is_finite:
+        return found
+    slopes = {name: rows for name, rows in found.items() if is_adjoint(name)}
+    summed = [name for name, rows in slopes.items() if rows.shape[1] != n and not numpy.isfinite(rows).all()]
+    concerned = numpy.zeros(n, dtype=bool)
+    for rows in slopes.values():
+        if rows.shape[1] == n:
+            concerned |= ~numpy.isfinite(rows).all(axis=0)
+    chosen = concerned | bool(summed)
+    if chosen.any():
+        given = {leaf: _columns(rows, chosen) for leaf, rows in leaves.items()}
+        careful = plan.executor(kind, wanted, careful=True)
+        again = _run(careful, given, [_columns(rows, chosen) for rows in seeds], int(chosen.sum()))
+        for name, rows in slopes.items():
+            (fresh,) = again.rows[name]
+            if name in summed:
+                found[name] = fresh
+            elif rows.shape[1] == n:
+                found[name] = rows.copy()
+                found[name][:, concerned] = _columns(fresh, concerned[chosen])
+    return found
+
+
+def _columns(rows: Floats, chosen: NDArray[numpy.bool_]) -> Floats:
+    """Those of the chosen examples."""
+    return rows[:, chosen] if rows.shape[1] == chosen.size else rows
 
 
 def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import numpy
+
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import addresses, each_body
 from autograd_mini.compiler.machine.executor import MachineExecutor
@@ -174,19 +177,18 @@ class _Memory:
 
     def __init__(self, code: _Code, n_inputs: int, is_single: bool) -> None:
         bodies, starts, count = code.table
-        self.numbers = (ctypes.c_double * len(code.numbers))(*code.numbers)
-        base = ctypes.addressof(self.numbers)
-        pointers = (ctypes.c_void_p * len(code.slots))(*[base + 8 * slot for slot in code.slots])
-        strides = (ctypes.c_int64 * len(code.slots))(*[1] * len(code.slots))
-        wanted = (ctypes.c_int64 * len(code.wanted))(*code.wanted)
         formats = [ctypes.create_string_buffer(text) for text in (b"dd", b"dN")]
-        self.tables = [bodies, starts, pointers, strides, wanted, *formats]
-        at = [ctypes.addressof(table) for table in self.tables]
-        words = dict(zip(("bodies", "starts", "p", "ld", "wanted", "pair", "value_and_tuple"), at))
+        self.given = [bodies, starts, *formats]
+        words = dict(zip(("bodies", "starts", "pair", "value_and_tuple"), map(ctypes.addressof, self.given)))
+        self.numbers = memory.copied(code.numbers)
+        base = memory.address(self.numbers, (len(code.numbers),))
+        tables = {"p": [base + 8 * slot for slot in code.slots], "ld": [1] * len(code.slots), "wanted": code.wanted}
+        self.tables = {word: memory.copied(table, numpy.int64) for word, table in tables.items()}
+        words |= {word: memory.address(table, table.shape) for word, table in self.tables.items()}
         words |= {"count": count, "inputs": base + 8 * code.first, "n_inputs": n_inputs, "numbers": base}
         words |= {"n_slopes": len(code.wanted) - 1, "is_single": is_single, "float": id(float), "none": id(None)}
-        self.words = (ctypes.c_int64 * len(WORDS))(*[words[word] for word in WORDS])
-        self.frame = ctypes.addressof(self.words)
+        self.words = memory.copied([words[word] for word in WORDS], numpy.int64)
+        self.frame = memory.address(self.words, (len(WORDS),))
 
 
 def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_single: bool) -> Short | None:

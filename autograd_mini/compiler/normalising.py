@@ -1,7 +1,7 @@
-"""Normalise: the recorded graph as few kinds of scalars, with sums of products as one universal linear form.
+"""Normalise: the recorded graph as few kinds of scalars, the operations as they were written, sums as lists of terms.
 
-`Σ c·x·y + …` covers + - * and negation, sums, means and dot products. Sums used once only are taken into what
-uses them; constants go into the coefficients c.
+`sum`, `dot` and their like, and chains of + are sums: what they add up is one list Σ x·y, in which products that
+nothing else uses are taken in. Nothing else is rearranged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd_mini.compiler.tracing import Trace
 from autograd_mini.primitives import TABLE, Primitive
@@ -20,11 +20,8 @@ from autograd_mini.value import Value
 ONE = 0
 """The scalar 1, the second factor of a term that has only one."""
 
-LONGEST_SCALED = 64
-"""A sum with more terms than this is not multiplied out, so that normalising stays linear in the graph."""
-
-SMALLEST, LARGEST = 1e-30, 1e30
-"""Between these, or 0, coefficients are taken together: what the graph can bear must not overflow here."""
+SHORTEST_CHAIN = 4
+"""A chain of + of fewer terms is carried out as it is written."""
 
 
 @dataclass(eq=False, slots=True)
@@ -61,21 +58,26 @@ class Component:
 
 @dataclass(eq=False, slots=True)
 class Terms:
-    """Σ c·x·y over three lists of equal length."""
+    """A sum Σ c·x·y over three lists of equal length, each c 1 or -1.
+
+    It may be added in any order. If it is `from_zero`, it begins with 0.0, and so is never -0.0.
+    """
 
     cs: list[float] = field(default_factory=list)
     xs: list[int] = field(default_factory=list)
     ys: list[int] = field(default_factory=list)
+    from_zero: bool = False
 
     def append(self, c: float, x: int, y: int) -> None:
         self.cs.append(c)
         self.xs.append(x)
         self.ys.append(y)
 
-    def extend(self, other: Terms, factor: float) -> None:
-        self.cs += other.cs if factor == 1.0 else [factor * c for c in other.cs]
+    def extend(self, other: Terms) -> None:
+        self.cs += other.cs
         self.xs += other.xs
         self.ys += other.ys
+        self.from_zero |= other.from_zero
 
     def __len__(self) -> int:
         return len(self.cs)
@@ -136,6 +138,14 @@ def normalise(trace: Trace) -> Scalars:
     return _Normaliser(trace).scalars()
 
 
+class _Chain(NamedTuple):
+    """A chain of + that may go on: the scalars it adds up, of which a sum has `size` terms in all."""
+
+    scalars: tuple[int, ...]
+    size: int
+    from_zero: bool = False
+
+
 class _Normaliser:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -143,8 +153,9 @@ class _Normaliser:
         self.number_of: dict[Value, int] = {}
         self.memo: dict[Any, int] = {}
         self.constants = {ONE}  # scalars that are numbers
-        self.factors: set[int] = set()  # scalars that products hold as they are
         self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
+        self.chains: dict[int, _Chain] = {}
+        self.sums: set[int] = set()  # those that are no chains of +
         self.uses = Counter(chain.from_iterable([node.parents for node in trace.order]))
         for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
             self.uses[root] += 2  # it must stay a scalar of its own
@@ -155,7 +166,6 @@ class _Normaliser:
             first = len(found)
             found += [Input(array, first)] * len(values)
             number_of.update(zip(values, range(first, len(found))))
-        self.factors.update(range(1, len(found)))
         for node in self.trace.order:
             if node not in number_of:
                 args = [*map(number_of.__getitem__, node.parents)]
@@ -169,13 +179,15 @@ class _Normaliser:
         return Scalars(found, wanted, [number_of[guard.node] for guard in self.trace.guards])
 
     def _scalar(self, operation: Any, args: list[int]) -> int:
-        linear = _LINEAR.get(operation)
-        if linear is not None:
-            return linear(self, args)  # type: ignore[no-any-return]
-        numbers = tuple(args)
+        rule = _RULES.get(operation)
+        if rule is not None:
+            return rule(self, args)  # type: ignore[no-any-return]
         if operation.base in (TABLE["softmax"], TABLE["log_softmax"]):
-            return self._component(operation, numbers)
-        return self._shared((operation, numbers), lambda: Application(operation, numbers))
+            return self._component(operation, tuple(args))
+        return self._applied(operation, *args)
+
+    def _applied(self, operation: Primitive, *args: int) -> int:
+        return self._shared((operation, args), lambda: Application(operation, args))
 
     def _component(self, operation: Primitive, numbers: tuple[int, ...]) -> int:
         """One output of a vector function; all of them are one vector."""
@@ -186,7 +198,6 @@ class _Normaliser:
             vector = Application(operation.base.variant(**options) if options else operation.base, numbers)
             first = self.memo[key] = len(self.found)
             self.found += [Component(vector, index) for index in range(len(numbers))]
-            self.factors.update(range(first, len(self.found)))
         return first + int(operation.options.get("index", 0))
 
     def _number(self, number: float) -> int:
@@ -203,112 +214,112 @@ class _Normaliser:
 
     def _new(self, scalar: Scalar) -> int:
         self.found.append(scalar)
-        number = len(self.found) - 1
-        if type(scalar) is Application or (type(scalar) is Terms and not _is_multiple(scalar)):
-            self.factors.add(number)
-        return number
+        return len(self.found) - 1
 
-    def _take(self, terms: Terms, number: int, factor: float) -> None:
-        """Add factor·scalar to a sum."""
+    def _added(self, args: list[int]) -> int:
+        """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
+        x, y = args
+        if self._open(x) is None and self._open(y) is not None and (y in self.sums or not self._is_sum(x)):
+            x, y = y, x
+        longer = self._longer(x, y)
+        if longer is not None and (longer.size >= SHORTEST_CHAIN or self._is_layer(x, y)):
+            return self._long(longer)
+        found = self._applied(TABLE["add"], *args)
+        if longer is not None:
+            self.chains[found] = longer
+        return found
+
+    def _is_sum(self, number: int) -> bool:
+        return type(self.found[number]) is Terms or number in self.chains
+
+    def _is_layer(self, x: int, y: int) -> bool:
+        """Whether x + y is a sum and a term after it, which is the same as one sum."""
+        is_term = y not in self.constants and y not in self.sums and not self._is_product(y)
+        return is_term and x in self.sums and x in self.single_use
+
+    def _open(self, number: int) -> _Chain | None:
+        """The chain that a scalar is so far, if nothing else reads it."""
+        if number not in self.single_use:
+            return None
         scalar = self.found[number]
-        if type(scalar) is Number:
-            terms.append(factor * scalar.number, ONE, ONE)
-        elif type(scalar) is Terms and number in self.single_use and _may_scale(scalar, factor):
-            terms.extend(scalar, factor)
-        else:
-            terms.append(factor, number, ONE)
+        return _Chain((number,), len(scalar)) if type(scalar) is Terms else self.chains.get(number)
 
-    def _linear(self, args: list[int], factors: tuple[float, ...]) -> int:
-        longest = None if self.single_use.isdisjoint(args) else self._longest(args, factors)
-        if longest is None:
-            terms = Terms()
-        else:  # a long chain of sums grows one list
-            terms = self.found[args[longest]]  # type: ignore[assignment]
-            self.found[args[longest]] = Number(math.nan)  # nobody else uses it
-        for place, (arg, factor) in enumerate(zip(args, factors)):
-            if place != longest:
-                self._take(terms, arg, factor)
+    def _longer(self, x: int, y: int) -> _Chain | None:
+        """The chain x + y; None where a constant ends it."""
+        if x in self.constants or y in self.constants:
+            number, other = (x, y) if x in self.constants else (y, x)
+            is_zero = self.found[number].number.hex() == "0x0.0p+0"  # type: ignore[union-attr]
+            return (self._open(other) or _Chain((other,), 1))._replace(from_zero=True) if is_zero else None
+        before = self._open(x) or _Chain((x,), 1)
+        size = len(self.found[y]) if y in self.sums and y in self.single_use else 1  # type: ignore[arg-type]
+        return _Chain((*before.scalars, y), before.size + size, before.from_zero)
+
+    def _long(self, links: _Chain) -> int:
+        """The sum of a chain; it grows in place."""
+        first, *others = links.scalars
+        scalar = self.found[first]
+        if type(scalar) is Terms and first in self.single_use:
+            terms, self.found[first] = scalar, Number(math.nan)  # nobody else uses it
+        else:
+            terms, others = Terms(), [first, *others]
+        terms.from_zero |= links.from_zero
+        return self._summed(others, terms)
+
+    def _sum(self, args: Iterable[int]) -> int:
+        found = self._summed(args, Terms(from_zero=True))
+        self.sums.add(found)
+        return found
+
+    def _summed(self, args: Iterable[int], terms: Terms) -> int:
+        for number in args:
+            scalar = self.found[number]
+            if number in self.single_use and number in self.sums:
+                terms.extend(scalar)  # type: ignore[arg-type]
+            elif self._is_product(number):
+                args = scalar.args  # type: ignore[union-attr]
+                (c, x), (d, y) = self._signed(args[0]), self._signed(args[-1])
+                terms.append(c * d, x, y)
+            else:
+                terms.append(*self._signed(number), ONE)
         return self._new(terms)
 
-    def _longest(self, args: list[int], factors: tuple[float, ...]) -> int | None:
-        """The place of the longest sum among the arguments that can be taken over as it is."""
-        lengths = {}
-        for place, (arg, factor) in enumerate(zip(args, factors)):
-            scalar = self.found[arg]
-            if factor == 1.0 and type(scalar) is Terms and arg in self.single_use:
-                lengths[place] = len(scalar.cs)
-        return max(lengths, key=lengths.__getitem__, default=None)
-
-    def _factor(self, number: int) -> tuple[float, int]:
-        """A scalar as c·x: a multiple of another one, or itself."""
+    def _signed(self, number: int) -> tuple[float, int]:
+        """A scalar as ±x: negation commutes with products exactly."""
         scalar = self.found[number]
-        if type(scalar) is Terms and number in self.single_use and _is_multiple(scalar):
-            return scalar.cs[0], scalar.xs[0]
+        if type(scalar) is Application and scalar.primitive is _NEGATION:
+            return -1.0, scalar.args[0]
         return 1.0, number
 
-    def _products(self, xs: list[int], ys: list[int]) -> int:
-        if self.factors.issuperset(xs) and self.factors.issuperset(ys):
-            return self._new(Terms([1.0] * len(xs), xs, ys))
-        terms = Terms()
-        for x, y in zip(xs, ys):
-            self._multiply(terms, x, y)
-        return self._new(terms)
+    def _is_product(self, number: int) -> bool:
+        """Whether it is x·y or x², and only a sum reads it."""
+        scalar = self.found[number]
+        return number in self.single_use and type(scalar) is Application and scalar.primitive in _PRODUCTS
 
-    def _multiply(self, terms: Terms, x: int, y: int) -> None:
-        a, b = self.found[x], self.found[y]
-        if type(a) is Number and _is_moderate(a.number):
-            self._take(terms, y, a.number)
-        elif type(b) is Number and _is_moderate(b.number):
-            self._take(terms, x, b.number)
-        else:
-            (c, i), (d, j) = self._factor(x), self._factor(y)
-            if not _is_moderate(c * d):
-                (c, i), (d, j) = (1.0, x), (1.0, y)
-            terms.append(c * d, i, j)
+    def _dot(self, args: list[int]) -> int:
+        half = len(args) // 2
+        found = self._new(Terms([1.0] * half, args[:half], args[half:], from_zero=True))
+        self.sums.add(found)
+        return found
 
-    def _quotient(self, args: list[int]) -> int:
-        x, y = args
-        divisor = self.found[y]
-        if type(divisor) is Number and _is_moderate(divisor.number) and math.frexp(abs(divisor.number))[0] == 0.5:
-            return self._linear([x], (1.0 / divisor.number,))
-        return self._shared((TABLE["div"], x, y), lambda: Application(TABLE["div"], (x, y)))
+    def _mean(self, args: list[int]) -> int:
+        return self._applied(TABLE["div"], self._sum(args), self._number(float(len(args))))
 
     def _power(self, args: list[int]) -> int:
-        x, y = args
-        exponent = self.found[y]
+        exponent = self.found[args[1]]
         if type(exponent) is Number and exponent.number == 2.0:
-            return self._products([x], [x])
-        return self._shared((TABLE["pow"], x, y), lambda: Application(TABLE["pow"], (x, y)))
+            return self._applied(TABLE["square"], args[0])
+        return self._applied(TABLE["pow"], *args)
 
 
-def _is_multiple(terms: Terms) -> bool:
-    """Whether a sum is c·x for one scalar x."""
-    return len(terms.cs) == 1 and terms.ys[0] == ONE
+_PRODUCTS = {TABLE["mul"], TABLE["square"]}
+_NEGATION = TABLE["neg"]
 
-
-def _is_moderate(c: float) -> bool:
-    return SMALLEST <= abs(c) <= LARGEST or c == 0.0
-
-
-def _may_scale(terms: Terms, factor: float) -> bool:
-    """Whether a sum may be multiplied out."""
-    if factor == 1.0:
-        return True
-    return len(terms) <= LONGEST_SCALED and all(_is_moderate(factor * c) for c in terms.cs)
-
-
-_BY_NAME: dict[str, Any] = {
-    "add": lambda self, args: self._linear(args, (1.0, 1.0)),
-    "sub": lambda self, args: self._linear(args, (1.0, -1.0)),
-    "neg": lambda self, args: self._linear(args, (-1.0,)),
-    "pos": lambda self, args: self._linear(args, (1.0,)),
-    "mul": lambda self, args: self._products(args[:1], args[1:]),
-    "square": lambda self, args: self._products(args, [*args]),
-    "sum": lambda self, args: self._linear(args, (1.0,) * len(args)),
-    "mean": lambda self, args: self._linear(args, (1.0 / len(args),) * len(args)),
-    "dot": lambda self, args: self._products(args[: len(args) // 2], args[len(args) // 2 :]),
-    "div": _Normaliser._quotient,
-    "pow": _Normaliser._power,
-}
 # By the primitive itself: a user's own of the same name is another.
-_LINEAR = {TABLE[name]: rule for name, rule in _BY_NAME.items()}
+_RULES: dict[Primitive, Any] = {
+    TABLE["add"]: _Normaliser._added,
+    TABLE["sum"]: _Normaliser._sum,
+    TABLE["mean"]: _Normaliser._mean,
+    TABLE["dot"]: _Normaliser._dot,
+    TABLE["sumprod"]: _Normaliser._dot,
+    TABLE["pow"]: _Normaliser._power,
+}

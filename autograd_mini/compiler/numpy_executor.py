@@ -188,7 +188,10 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 by_lanes[key] = Scatter(block.lane, pack.lanes), []
             by_lanes[key][1].append(_block(segment, block, pack.batched, place, careful))
     parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
-    lanes = pack.lanes
+    from_zero = operation.from_zero
+    empty = numpy.full((pack.lanes, 1), 0.0)
+    for scatter, _ in parts:
+        empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
 
     def step(values: Values, n: int) -> Floats:
         total: Any = None
@@ -201,14 +204,14 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -
                 total, owned = (result, False) if total is None else (total + result, True)
                 continue
             if total is None:
-                total, owned = numpy.zeros((lanes, result.shape[1])), True
+                total, owned = numpy.repeat(empty, result.shape[1], axis=1), True
             if total.shape[1] == 1 != result.shape[1]:
                 total = numpy.repeat(total, result.shape[1], axis=1)
             elif not owned:
                 total = total.copy()
             owned = True
             scatter.add(total, result)
-        return total  # type: ignore[no-any-return]
+        return total + 0.0 if from_zero else total  # type: ignore[no-any-return]
 
     return step
 
@@ -245,13 +248,11 @@ def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, i
     """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
     sums_batch = not batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
     compute = _one_factor(segment, block, place) if segment.b is None else _two_factors(segment, block, place, careful)
-    size, coefficient = block.lane.size, block.coefficient
-    factor = coefficient if isinstance(coefficient, float) else coefficient[:, None]
-    is_scaled = not isinstance(coefficient, float) or coefficient != 1.0
+    size, is_negative = block.lane.size, block.sign < 0.0
 
     def step(values: Values, n: int) -> Floats:
         result = compute(values, sums_batch, n).reshape(size, -1)
-        return factor * result if is_scaled else result
+        return -result if is_negative else result
 
     return step
 
@@ -268,7 +269,7 @@ def _one_factor(segment: Segment, block: Block, place: Mapping[Pack, int]) -> Bl
         if sums_batch:
             a = _over_batch(a, n)
         rows = gather(a)
-        rows = rows.sum(axis=2) if rows.shape[2] > 1 else rows[:, :, 0]
+        rows = numpy_rows.total(numpy.moveaxis(rows, 2, 0)) if rows.shape[2] > 1 else rows[:, :, 0]
         return rows if columns == 1 else numpy.repeat(rows[:, :, None], columns, axis=2)
 
     return step
@@ -279,7 +280,13 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int], care
     assert block.b is not None
     first, second = place[segment.a], place[segment.b]
     gather_a, gather_b = Gather(block.a), Gather(block.b)
-    product: Callable[[Floats, Floats, bool], Floats] = _elementwise if block.is_elementwise else _matrix_product
+    product: Callable[[Floats, Floats, bool], Floats] = _matrix_product
+    if block.is_elementwise:
+        product = _elementwise
+    elif block.lane.shape[1:] == (1, 1):
+        product = _inner_product
+    elif block.a.shape[2] == 1:
+        product = _outer_product
     careful = careful and segment.adjoint is not None
     if not careful and (gather_a.absent is not None or gather_b.absent is not None):
         product = _with_absent(product, _term_by_term(block, None, False))
@@ -317,6 +324,18 @@ def _elementwise(a: Floats, b: Floats, sums_batch: bool) -> Any:
             return numpy.dot(a, b[0])[:, None]
         return numpy.einsum("ln,ln->l", a, b)[:, None]
     return a * b
+
+
+def _inner_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """Σ_k a[g,0,k,·]·b[g,k,0,·], in the same order whatever the width is."""
+    if sums_batch:
+        return _matrix_product(a, b, sums_batch)
+    return numpy_rows.total(numpy.moveaxis(a[:, 0] * b[:, :, 0], 1, 0))
+
+
+def _outer_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """a[g,h,0,·]·b[g,0,s,·]: nothing is added up, so no zero changes its sign."""
+    return _matrix_product(a, b, sums_batch) if sums_batch else a[:, :, 0, None] * b[:, None, 0]
 
 
 def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:

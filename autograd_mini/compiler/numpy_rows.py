@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy
 from numpy.typing import NDArray
@@ -20,6 +20,17 @@ from autograd_mini.primitives import piecewise as selectors
 
 Array: TypeAlias = NDArray[numpy.float64]
 Form: TypeAlias = Callable[..., Any]
+Result = TypeVar("Result")
+
+
+def errors_kept(work: Callable[[], Result]) -> Result:
+    """What `work` gives; NumPy handles errors as before it, even if Ctrl-C came just as an `errstate` was ending."""
+    errors = numpy.geterr()
+    try:
+        return work()
+    except KeyboardInterrupt:
+        numpy.seterr(**errors)
+        raise
 
 
 def elementwise(primitive: Primitive) -> Form:
@@ -190,8 +201,22 @@ def _ldexp(x: Any, exponent: Any) -> Any:
     return numpy.where(numpy.isfinite(exponent), numpy.ldexp(x, bounded), numpy.multiply(x, numpy.exp2(exponent)))
 
 
+def total(X: Array) -> Array:
+    """The sum of the entries along the first axis, by halves: in the same order whatever the other axes are."""
+    if not len(X):
+        return numpy.zeros(X.shape[1:])
+    while len(X) > 1:
+        half = len(X) // 2
+        rest = X[2 * half :]
+        X = X[:half] + X[half : 2 * half]
+        if len(rest):
+            X[0] += rest[0]
+    out: Array = X[0]
+    return out
+
+
 def norm(X: Array) -> Array:
-    out: Array = numpy.sqrt(numpy.add.reduce(X * X, axis=0))
+    out: Array = numpy.sqrt(total(X * X))
     safe = (out > 1e-140) & (out < 1e150)  # beyond, squares are lost
     return out if safe.all() else numpy.where(safe, out, numpy.hypot.reduce(X, axis=0, initial=0.0))
 
@@ -208,7 +233,7 @@ def _log_total(X: Array, top: Array) -> Array:
     """log Σ exp(x - top): the one that is 1 stays outside, so that little next to it is not lost."""
     powers = numpy.exp(X - top)
     numpy.put_along_axis(powers, numpy.argmax(X, axis=0)[numpy.newaxis], 0.0, axis=0)
-    out: Array = numpy.log1p(numpy.add.reduce(powers, axis=0))
+    out: Array = numpy.log1p(total(powers))
     return out
 
 
@@ -221,7 +246,7 @@ def softmax(X: Array, empty: float = numpy.nan) -> Array:
     """Every softmax of the entries along the first axis; `empty` where all are -inf."""
     top = numpy.maximum.reduce(X, axis=0)
     out: Array = numpy.exp(X - top)
-    out /= numpy.add.reduce(out, axis=0)
+    out /= total(out)
     if empty == empty:
         numpy.copyto(out, empty, where=top == -numpy.inf)
     return out
@@ -258,7 +283,7 @@ def first_equal(out: Any, X: Array) -> Array:
 ROWS = {**TABLE, **TABLE.auxiliary}
 COMPARISONS = "less less_equal equal not_equal greater greater_equal"
 UFUNCS = (
-    "add sub:subtract mul:multiply div:divide reciprocal neg:negative pos:positive square abs:absolute copysign "
+    "add sub:subtract mul:multiply div:divide reciprocal neg:negative pos:positive square abs:absolute "
     "exp exp2 expm1 log log2 log10 log1p sqrt cbrt floor ceil trunc rint sign "
     "floordiv:floor_divide mod:remainder fmod sin cos tan asin:arcsin acos:arccos atan:arctan atan2:arctan2 "
     "sinh cosh tanh asinh:arcsinh acosh:arccosh atanh:arctanh degrees radians stopped:positive"
@@ -271,6 +296,7 @@ _FORMS: dict[str, Form] = {
     "scale": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y)),
     "ratio": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y)),
     "pow": _pow,
+    "copysign": lambda x, y: numpy.copysign(x, numpy.where(numpy.isnan(y), 0.0, y)),
     "frac": lambda x: numpy.modf(x)[0],
     "remainder": _remainder,
     "ldexp": _ldexp,
@@ -286,7 +312,6 @@ _FORMS: dict[str, Form] = {
     "log_sigmoid": lambda x: -_softplus(numpy.negative(x)),
     "sech": _sech,
     "sigmoid_slope": _sigmoid_slope,
-    "hypot": lambda *xs: numpy.hypot(*xs) if len(xs) == 2 else norm(_stack(*xs)),
     "dist": lambda *pq: norm(numpy.subtract(*numpy.split(_stack(*pq), 2))),
     "erf": _erf,
 }
@@ -299,16 +324,16 @@ FORMS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _FORMS.items(
     selectors.first_equal: lambda *xs: tuple(first_equal((stack := _stack(*xs))[0], stack[1:])),
 }
 _REDUCTIONS: dict[str, Form] = {
-    "sum": lambda X: numpy.add.reduce(X, axis=0, initial=0.0),
-    "mean": lambda X: numpy.add.reduce(X, axis=0, initial=0.0) / len(X),
+    "sum": lambda X: total(X) + 0.0,
+    "mean": lambda X: (total(X) + 0.0) / len(X),
     "prod": lambda X: numpy.multiply.reduce(X, axis=0, initial=1.0),
     "max": functools.partial(_extreme, numpy.maximum),
     "min": functools.partial(_extreme, numpy.minimum),
     "norm": norm,
-    "hypot": norm,
+    "hypot": lambda X: numpy.hypot(*X) if len(X) == 2 else norm(X),
     "logsumexp": logsumexp,
     "softmax": lambda X, index=0, empty=numpy.nan: softmax(X, empty)[index],
-    "softmax_rest": lambda X, index=0, empty=numpy.nan: numpy.delete(softmax(X, empty), index, axis=0).sum(axis=0),
+    "softmax_rest": lambda X, index=0, empty=numpy.nan: total(numpy.delete(softmax(X, empty), index, axis=0)),
     "log_softmax": lambda X, index=0: log_softmax(X)[index],
 }
 REDUCTIONS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _REDUCTIONS.items()}

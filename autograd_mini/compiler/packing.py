@@ -14,10 +14,9 @@ import numpy
 
 from autograd_mini.compiler.building import Builder
 from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
-from autograd_mini.compiler.program import Index, Pack, Reference, Segment
+from autograd_mini.compiler.program import Pack, Reference, Segment
 from autograd_mini.compiler.recognising import recognise
-from autograd_mini.compiler.tracing import Part
-from autograd_mini.primitives import TABLE
+from autograd_mini.primitives import TABLE, Part
 
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
@@ -66,7 +65,8 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
 def _form(scalar: Any, form_of: list[int]) -> Any:
     if isinstance(scalar, Terms):
         forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
-        return "sum", frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
+        products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
+        return "sum", scalar.from_zero, products
     if isinstance(scalar, Application):
         return scalar.primitive, *[form_of[arg] for arg in scalar.args]
     if isinstance(scalar, Component):
@@ -161,7 +161,7 @@ class Packed:
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
-        c = numpy.array([c for scalar in scalars for c in scalar.cs])
+        signs = numpy.array([c for scalar in scalars for c in scalar.cs])
         xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
         ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
         first, second = self._pack_of[xs], self._pack_of[ys]
@@ -171,18 +171,11 @@ class Packed:
         segments = []
         for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
             chosen = (first == a) & (second == b)
-            segments.append(self._segment(lane[chosen], xs[chosen], ys[chosen], c[chosen], b < 0))
+            blocks = []
+            for sign in dict.fromkeys(signs[chosen].tolist()):
+                of_sign = chosen & (signs == sign)
+                index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
+                blocks += recognise(lane[of_sign], *index, sign)
+            segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
         batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
-        return self.builder.sum(len(scalars), batched, segments)
-
-    def _segment(self, lane: Index, xs: Index, ys: Index, c: Any, is_linear: bool) -> Segment:
-        a, ia = self._packs[self._pack_of[xs[0]]], self._lane_of[xs]
-        if is_linear and a is self.builder.constants:
-            numbers: Any = numpy.bincount(lane, c * self.builder.numbers(ia))
-            lane = numpy.unique(lane)
-            ia, c = self.builder.constant(numbers[lane]), numpy.ones(lane.size)
-        if not is_linear:
-            b = self._packs[self._pack_of[ys[0]]]
-            return Segment(a, b, recognise(lane, ia, self._lane_of[ys], c, self.builder.constant))
-        blocks = recognise(lane, ia, None, c, self.builder.constant)
-        return Segment(a, None if blocks[0].b is None else self.builder.constants, blocks)
+        return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)

@@ -15,6 +15,7 @@ from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
 from autograd_mini.value import Value, leaf
@@ -58,23 +59,26 @@ class Plans:
         Raises:
             ValueError: there are too many paths.
         """
-        with self._lock, without_collector():
-            self.captured.look()
-            state = self.captured.state()
-            first = self._trace(bound, row, 0.0)
-            plans = self._by_layout.get((bound.key, state), [])
-            for plan in plans:
-                if plan.trace.path == first.path:
-                    return plan
-            if len(plans) >= MOST_PATHS:
-                raise ValueError(
-                    f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
-                    f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
-                )
-            plan = self._new(bound, row, first)
-            self._keep(plan, (bound.key, state))
-            self.captured.exempt_changed(state)
-            return plan
+        with self._lock:
+            return without_collector(lambda: errors_kept(lambda: self._traced(bound, row)))
+
+    def _traced(self, bound: Bound, row: int) -> Plan:
+        self.captured.look()
+        state = self.captured.state()
+        first = self._trace(bound, row, 0.0)
+        plans = self._by_layout.get((bound.key, state), [])
+        for plan in plans:
+            if plan.trace.path == first.path:
+                return plan
+        if len(plans) >= MOST_PATHS:
+            raise ValueError(
+                f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
+                f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
+            )
+        plan = self._new(bound, row, first)
+        self._keep(plan, (bound.key, state))
+        self.captured.exempt_changed(state)
+        return plan
 
     def _keep(self, plan: Plan, key: Any) -> None:
         if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:

@@ -129,16 +129,15 @@ class Vector:
 
 @dataclass(eq=False)
 class Block:
-    """out[lane[g,h,s]] += coefficient · Σ_k a[g,h,k] · b[g,k,s]: matrix products, stacked along g.
+    """out[lane[g,h,s]] += sign · Σ_k a[g,h,k] · b[g,k,s]: matrix products, stacked along g.
 
-    `b` is None for a factor 1. One product a lane is the block with h = k = s = 1; only there may the coefficient
-    be an array, one number each g.
+    `b` is None for a factor 1, `sign` 1 or -1. One product a lane is the block with h = k = s = 1.
     """
 
     lane: Index
     a: Index
     b: Index | None
-    coefficient: float | Floats = 1.0
+    sign: float = 1.0
 
     @property
     def is_elementwise(self) -> bool:
@@ -150,12 +149,12 @@ class Block:
 
     def towards_a(self) -> Block:
         """The block of the adjoint of a: a[h,k] += Σ_s out[h,s] · b[k,s]."""
-        return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.coefficient)
+        return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.sign)
 
     def towards_b(self) -> Block:
         """The block of the adjoint of b, its first factor a, its second the adjoint of out."""
         assert self.b is not None
-        return Block(self.b, self.a.swapaxes(1, 2), self.lane, self.coefficient)
+        return Block(self.b, self.a.swapaxes(1, 2), self.lane, self.sign)
 
 
 @dataclass(eq=False)
@@ -182,9 +181,13 @@ class Segment:
 
 @dataclass(eq=False)
 class Sum:
-    """A sum of products. If the pack is unbatched and a factor is batched, it runs over the batch too."""
+    """A sum of products, in any order. If the pack is unbatched and a factor is batched, it runs over the batch too.
+
+    If it is `from_zero`, it begins with 0.0, and so is never -0.0.
+    """
 
     segments: list[Segment]
+    from_zero: bool = False
     kind = "sum"
 
     def arguments(self) -> tuple[Argument, ...]:
@@ -352,9 +355,7 @@ def _verify_segment(pack: Pack, segment: Segment) -> None:
         if block.b is not None and segment.b is not None:
             assert block.b.shape == (g, k, s), f"{pack}: a block of {block.lane.shape} has factors of {block.b.shape}"
             _require_within(block.b, segment.b, ABSENT)
-        if not isinstance(block.coefficient, float):
-            assert block.is_elementwise
-            assert block.coefficient.shape == (g,)
+        assert abs(block.sign) == 1.0
 
 
 def _require_within(index: Any, pack: Pack, least: int) -> None:

@@ -1,6 +1,6 @@
 """Recognise: the matrix products in a sum of products, from its indices alone.
 
-The terms out[lane] += c·a[ia]·b[ib] are a matrix product where lanes fall into groups that share their columns
+The terms out[lane] += a[ia]·b[ib] are a matrix product where lanes fall into groups that share their columns
 (the ib of their terms), and groups share their matrix (the ia): a layer's neurons share its inputs, the tokens
 of a sequence or the windows of a convolution share the weights. Adjoints of products are products (`Block`), so
 nothing has to be recognised twice.
@@ -8,11 +8,12 @@ nothing has to be recognised twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy
 
-from autograd_mini.compiler.program import ABSENT, Block, Floats, Index
+from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.program import ABSENT, Block, Index
 
 DENSE = 0.5
 """Rows of unequal columns become one matrix with zeros if more than this share of it is there."""
@@ -21,79 +22,37 @@ MOST_LENGTHS = 8
 """Rows of more different lengths are filled up to fewer."""
 
 
-def recognise(lane: Index, ia: Index, ib: Index | None, c: Floats, constant: Callable[[Floats], Index]) -> list[Block]:
-    """The blocks of Σ c·a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them.
-
-    `constant` gives the lanes of constants, to serve as `b` where a factor 1 has coefficients that differ: the
-    second result says whether it was asked.
-    """
-    if lane.size == 1:
-        return [_elementwise(lane, ia, ib, c)]
-    lane, ia, ib, c = _merged(lane, ia, ib, c)
-    if numpy.unique(lane).size == lane.size:
-        return [_elementwise(lane, ia, ib, c)]
-    if ib is None and (c == c[0]).all():
-        return list(_row_sums(lane, ia, float(c[0])))
-    if ib is None:
-        return recognise(lane, ia, constant(c), numpy.ones_like(c), constant)
-    blocks: list[Block] = []
-    levels = numpy.unique(c)
-    if levels.size > 4 or numpy.isnan(c).any():
-        return list(_one_by_one(lane, ia, ib, c))
-    for level in levels:
-        chosen = c == level
-        blocks += _products(lane[chosen], ia[chosen], ib[chosen], float(level))
-    return blocks
-
-
-def _merged(lane: Index, ia: Index, ib: Index | None, c: Floats) -> tuple[Index, Index, Index | None, Floats]:
-    """Equal products of a lane as one term, in order of lanes."""
+def recognise(lane: Index, ia: Index, ib: Index | None, sign: float = 1.0) -> list[Block]:
+    """The blocks of Σ ±a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them."""
     columns = [lane, ia] if ib is None else [lane, ia, ib]
     order = numpy.lexsort(columns[::-1])
-    columns = [column[order] for column in columns]
-    is_new = numpy.ones(lane.size, dtype=bool)
-    is_new[1:] = numpy.any([column[1:] != column[:-1] for column in columns], axis=0)
-    starts = numpy.flatnonzero(is_new)
-    c = numpy.add.reduceat(c[order], starts)
-    lane, ia, *rest = (column[starts] for column in columns)
-    return lane, ia, rest[0] if rest else None, c
+    lane, ia, ib = lane[order], ia[order], None if ib is None else ib[order]
+    if numpy.unique(lane).size == lane.size:
+        return [elementwise(lane, ia, ib, sign)]
+    return list(_row_sums(lane, ia, sign) if ib is None else _products(lane, ia, ib, sign))
 
 
-def _elementwise(lane: Index, ia: Index, ib: Index | None, c: Floats) -> Block:
-    shape = (lane.size, 1, 1)
-    coefficient = float(c[0]) if (c == c[0]).all() else c
-    return Block(lane.reshape(shape), ia.reshape(shape), None if ib is None else ib.reshape(shape), coefficient)
-
-
-def _one_by_one(lane: Index, ia: Index, ib: Index | None, c: Floats) -> Iterator[Block]:
-    """Elementwise blocks, the first term of every lane in the first, and so on."""
-    place = _place_in_row(lane)
-    for k in range(int(place.max()) + 1):
-        chosen = place == k
-        yield _elementwise(lane[chosen], ia[chosen], None if ib is None else ib[chosen], c[chosen])
-
-
-def _row_sums(lane: Index, ia: Index, c: float) -> Iterator[Block]:
+def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
     for rows, places in _by_row_length(lane):
-        yield Block(rows[None, :, None], _picked(ia, places)[None], None, c)
+        yield Block(rows[None, :, None], _picked(ia, places)[None], None, sign)
 
 
-def _products(lane: Index, ia: Index, ib: Index, c: float) -> Iterator[Block]:
+def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]:
     columns, place = numpy.unique(ib, return_inverse=True)
     rows, row = numpy.unique(lane, return_inverse=True)
     if lane.size > DENSE * rows.size * columns.size and numpy.unique(row * columns.size + place).size == lane.size:
         matrix = numpy.full((1, rows.size, columns.size), ABSENT, dtype=numpy.int64)
         matrix[0, row, place] = ia
-        yield Block(rows[None, :, None], matrix, columns[None, :, None], c)
+        yield Block(rows[None, :, None], matrix, columns[None, :, None], sign)
         return
     for rows, places in _by_row_length(lane):
         first, second = _picked(ia, places), _picked(ib, places)
         by_b, by_a = _grouped(rows, first, second), _grouped(rows, second, first)
         if len(by_b) <= len(by_a):
-            yield from (Block(lanes, matrix, key, c) for lanes, matrix, key in _stacked(by_b))
+            yield from (Block(lanes, matrix, key, sign) for lanes, matrix, key in _stacked(by_b))
         else:
             for lanes, matrix, key in _stacked(by_a):
-                yield Block(lanes.swapaxes(1, 2), key.swapaxes(1, 2), matrix.swapaxes(1, 2), c)
+                yield Block(lanes.swapaxes(1, 2), key.swapaxes(1, 2), matrix.swapaxes(1, 2), sign)
 
 
 Group = tuple[Index, Index, Index]
@@ -144,8 +103,3 @@ def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
 
 def _picked(index: Index, places: Index) -> Index:
     return numpy.where(places == ABSENT, ABSENT, index[places])
-
-
-def _place_in_row(lane: Index) -> Index:
-    _, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
-    return numpy.arange(lane.size) - numpy.repeat(starts, lengths)

@@ -6,7 +6,6 @@ Adjoints of isomorphic scalars need not be isomorphic, so it is packs that are d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 
 import numpy
 
@@ -123,9 +122,9 @@ def _spread_by_rule(
             segment = Segment(adjoint, local.reference.pack, [block], adjoint=0, selects=primitive.selects)
         elif local == 0.0 and primitive.selects:
             continue
-        elif isfinite(local):
+        elif abs(local) == 1.0:
             segment = Segment(adjoint, None, [elementwise(arg.index, lanes, None, float(local))], adjoint=0)
-        else:  # as a factor, so that an adjoint of 0 wins over it
+        else:
             number = numpy.repeat(builder.constant(numpy.array([float(local)])), pack.lanes)
             segment = Segment(adjoint, builder.constants, [elementwise(arg.index, lanes, number)], adjoint=0)
         found.append((arg.pack, segment))

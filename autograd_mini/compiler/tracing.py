@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import chain
 from operator import is_
-from typing import Any
+from typing import Any, TypeVar
 
 from autograd_mini.graph import topological_order
+from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.value import Constant, Value, record
+from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
+Result = TypeVar("Result")
 
 _COMPARISONS = {
     TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
@@ -154,16 +154,17 @@ def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
     seen.update(fresh)
 
 
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Suspend Python's cyclic garbage collector: on a large graph it would take longer than all the rest."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def without_collector(work: Callable[[], Result]) -> Result:
+    """What `work` gives. Python's cyclic garbage collector is suspended meanwhile: on a large graph it would take
+    longer than all the rest."""
+    if not gc.isenabled():
+        return work()
+
+    def suspended() -> Result:
+        gc.disable()
+        return work()
+
+    return ensure(gc.enable, suspended)
 
 
 def _as_nest(result: Any, name: str) -> Any:
@@ -177,20 +178,6 @@ def _as_nest(result: Any, name: str) -> Any:
 
 def _may_hold_numbers(result: Any) -> bool:
     return isinstance(result, (Value, list, tuple, dict)) or is_array(result) or is_real(type(result))
-
-
-class Part(Primitive):
-    """One of the results of a selector that has several, as an operation of its own."""
-
-    __slots__ = ("part", "whole")
-
-    def __init__(self, whole: Primitive, part: int) -> None:
-        super().__init__(whole.name, lambda *xs: whole.forward(*xs)[part], whole.partials, arity=None, is_selector=True)
-        self.whole = whole
-        self.part = part
-
-
-part_of = lru_cache(maxsize=None)(Part)
 
 
 class _Tracer(Observer):
@@ -244,11 +231,7 @@ class _Tracer(Observer):
             )
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        out = primitive.forward(*[arg._data for arg in args])
-        flat = (0.0,) * len(args)
-        if isinstance(out, tuple):
-            return tuple(record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
-        return record(out, args, flat, primitive)
+        return Value.record_choice(primitive, args)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         if type(adjoint) is float or operation in _PRODUCTS:

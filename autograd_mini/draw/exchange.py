@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from autograd_mini.draw.folding import Folding
+from autograd_mini.draw.numbers import local_derivatives
 from autograd_mini.draw.picture import Edge
 from autograd_mini.value import Value
 
@@ -36,7 +37,7 @@ def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding
             continue
         within = operations.get(node)
         head = within or f"o{keys[node]}"
-        for parent, local in zip(node.parents, node.local_grads):
+        for parent, local in zip(node.parents, local_derivatives(node)):
             tail = places.get(parent)
             if tail != head and (tail or within) and parent not in inner:
                 passing = found[tail or f"v{keys[parent]}", head]

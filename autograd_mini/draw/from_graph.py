@@ -9,6 +9,7 @@ from autograd_mini.draw.exchange import folded_edges
 from autograd_mini.draw.folding import NOT_FOLDED, Folding
 from autograd_mini.draw.formulas import cut, short_formulas
 from autograd_mini.draw.notation import operation_name
+from autograd_mini.draw.numbers import local_derivatives
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
 from autograd_mini.graph import topological_order
 from autograd_mini.value import Constant, Value
@@ -95,7 +96,7 @@ def picture_of(
             called = operation_name(node.operation) if node.operation else "?"
             boxes.append(Box(f"o{key}", Kind.OPERATION, called, tooltip=written, scope=scope))
             edges.append(Edge(f"o{key}", f"v{key}", tooltip=written))
-            for parent, local in zip(node.parents, node.local_grads):
+            for parent, local in zip(node.parents, local_derivatives(node)):
                 if parent not in folding.values:
                     text = number(local)
                     edges.append(Edge(f"v{keys[parent]}", f"o{key}", text, f"local derivative {text}"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
@@ -89,8 +88,7 @@ class Scopes(Observer):
         return path if path or name == "self" else None
 
 
-@contextmanager
-def record_scopes(model: Module) -> Iterator[Scopes]:
+def record_scopes(model: Module) -> Scopes:
     """A context in which it is taken down which module of `model` computes each Value of this thread or task.
 
     Args:
@@ -112,9 +110,7 @@ def record_scopes(model: Module) -> Iterator[Scopes]:
     >>> "Layer 2→3 relu" in draw(y, scopes=scopes, fold="modules").source
     True
     """
-    scopes = Scopes(model)
-    with scopes:
-        yield scopes
+    return Scopes(model)
 
 
 def run_recorded(model: Any, *inputs: Any) -> tuple[Any, Scopes]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from autograd_mini.nn.state import assign, numbers_of
+from autograd_mini.observing import write_numbers
 from autograd_mini.structures import is_array
 from autograd_mini.value import Constant, Value
 
@@ -55,8 +56,8 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set the `grad` of every parameter to 0, before the next backward pass adds to it."""
-        for parameter in self.parameters():
-            parameter.grad = 0.0
+        parameters = self.parameters()
+        write_numbers(parameters, "grad", [0.0] * len(parameters))
 
     def state_dict(self) -> dict[str, Any]:
         """The numbers of all parameters by name: a parameter alone as a float, a list of parameters (nested ones

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from autograd_mini.observing import write_numbers
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
@@ -28,7 +29,8 @@ def numbers_of(tensors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def assign(tensors: Iterable[tuple[str, Any]], state: Any) -> None:
-    """Set named parameters to the numbers of a state, all of them or, if something does not fit, none.
+    """Set named parameters to the numbers of a state, all of them or, if something does not fit or
+    Ctrl-C comes, none.
 
     Raises:
         StateError: a name is missing or unknown, a shape differs, something is no number, or two different
@@ -42,8 +44,7 @@ def assign(tensors: Iterable[tuple[str, Any]], state: Any) -> None:
     for name, tensor in wanted.items():
         given = state[name]
         _match(tensor, given.tolist() if hasattr(given, "tolist") else given, name, found)
-    for parameter, number in found.items():
-        parameter.data = number
+    write_numbers(list(found), "data", list(found.values()))
 
 
 def shape_of(tensor: Any) -> tuple[int, ...]:

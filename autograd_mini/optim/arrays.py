@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autograd_mini import observing
+from autograd_mini.interrupts import ensure, write
+
 if TYPE_CHECKING:
     from autograd_mini.optim.optimizer import Optimizer
 
@@ -22,14 +25,24 @@ class ParameterArrays:
         self._optimizer = optimizer
         self._values = optimizer.parameters
         self._read()
+        self._before = self.data.copy()
 
     def _read(self) -> None:
         self.data = _array(value.data for value in self._values)
         self.grad = _array(value.grad for value in self._values)
         self._slots = {name: _array(getattr(self._optimizer, name)) for name in self._optimizer.slots}
 
+    @property
+    def data(self) -> Any:
+        return self._data
+
+    @data.setter
+    def data(self, numbers: Any) -> None:
+        self._data = numbers
+
     def step(self) -> None:
-        """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays."""
+        """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays. Where an error or
+        Ctrl-C comes, nothing is changed."""
         if self._optimizer.takes_arrays:
             self._step()
         else:
@@ -40,23 +53,63 @@ class ParameterArrays:
     def _step(self) -> None:
         import numpy
 
-        attributes = vars(self._optimizer)
-        ours: dict[str, list[Any]] = {"parameters": [self]} | {name: [slot] for name, slot in self._slots.items()}
-        theirs = {name: attributes[name] for name in ours}
-        try:
-            attributes.update(ours)
+        attributes, errors = vars(self._optimizer), numpy.geterr()
+        slots = {name: [slot] for name, slot in self._slots.items()}
+        theirs = {name: attributes[name] for name in ("parameters", "steps", *slots)}
+
+        def work() -> None:
+            attributes.update(slots, parameters=[self])
             with numpy.errstate(all="ignore"):
                 self._optimizer.step()
-        finally:
+
+        def ending() -> None:
+            attributes.update(theirs, steps=self._optimizer.steps)
+            numpy.seterr(**errors)
+
+        data = self.data
+        if data.shape != self._before.shape:
+            self._before = numpy.empty_like(data)
+        numpy.copyto(self._before, data)
+        try:
+            ensure(ending, work)
+            self._slots = {name: slot for name, (slot,) in slots.items()}
+        except BaseException:
+            data[...] = self._before
+            self.data = data
             attributes.update(theirs)
-            self._slots = {name: ours[name][0] for name in self._slots}
+            raise
 
     def write_back(self) -> None:
-        """Give the numbers to the Values and to the optimizer, which then are as after steps of their own."""
-        for value, number, slope in zip(self._values, self.data.tolist(), self.grad.tolist()):
-            value.data, value.grad = number, slope
-        for name, slot in self._slots.items():
-            setattr(self._optimizer, name, slot.tolist())
+        """Give the numbers to the Values and to the optimizer, which then are as after steps of their own; where
+        Ctrl-C comes, all of them or none.
+
+        Raises:
+            ValueError: `data` or `grad` has another number of numbers than there are parameters.
+        """
+        optimizer, values = self._optimizer, self._values
+        data, grad, slots = self.data.tolist(), self.grad.tolist(), self._slots
+        if not len(data) == len(grad) == len(values):
+            raise ValueError(
+                f"there are {len(values)} parameters, so data and grad must have as many numbers, got {len(data)} and "
+                f"{len(grad)}"
+            )
+        for value in values if observing.active else ():
+            observing.number_written(value, ".data")
+        write(
+            [*values, *values, *[optimizer] * len(slots)],
+            ["_data"] * len(values) + ["_grad"] * len(values) + list(slots),
+            [*data, *grad, *(slot.tolist() for slot in slots.values())],
+        )
+
+    def __enter__(self) -> ParameterArrays:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.write_back()
+        except KeyboardInterrupt:
+            self.write_back()
+            raise
 
 
 def _array(numbers: Any) -> Any:

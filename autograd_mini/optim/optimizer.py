@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from math import isfinite
+from operator import attrgetter
 from typing import Any
 
+from autograd_mini.interrupts import write
+from autograd_mini.observing import write_numbers
 from autograd_mini.optim.arrays import ParameterArrays
 from autograd_mini.optim.schedules import Schedule, require_rate
 from autograd_mini.primitives import brief, to_float
@@ -35,7 +37,8 @@ class Optimizer:
 
     takes_arrays = False
     """Whether `_update` is right for a single parameter whose `data` and `grad` are NumPy arrays, and for slots
-    that hold an array in place of each number. A class with an `_update` or `step` of its own says so anew."""
+    that hold an array in place of each number, which it replaces and does not change in place. A class with an
+    `_update` or `step` of its own says so anew."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -70,19 +73,26 @@ class Optimizer:
             self._rate = require_rate(learning_rate)
 
     def step(self) -> None:
-        """Update the `data` of every parameter from its `grad`."""
-        self._update(self.learning_rate)
-        self.steps += 1
+        """Update the `data` of every parameter from its `grad`. Where an error or Ctrl-C comes, nothing is changed."""
+        numbers = list(map(attrgetter("_data"), self.parameters))
+        state = {name: list(getattr(self, name)) for name in self.slots} | {"steps": self.steps}
+        try:
+            self._update(self.learning_rate)
+            self.steps += 1
+        except BaseException:
+            vars(self).update(state)
+            write(self.parameters, "_data", numbers)
+            raise
 
     def _update(self, learning_rate: float) -> None:
         raise NotImplementedError
 
-    @contextmanager
-    def on_arrays(self) -> Iterator[ParameterArrays]:
+    def on_arrays(self) -> ParameterArrays:
         """A context with the numbers of all parameters in arrays, for steps as fast as NumPy, to the same bits.
 
         Give the gradient to `grad` and call `step()` of what the context gives. The Values and the state of the
-        optimizer follow when the context ends, or at `write_back()`.
+        optimizer follow when the context ends, or at `write_back()`. Ctrl-C in the very moment in which it ends may
+        leave them as at the last `write_back()`.
 
         >>> from autograd_mini.optim import SGD
         >>> parameters = [Value(1.0), Value(2.0)]
@@ -94,16 +104,11 @@ class Optimizer:
         >>> [parameter.data for parameter in parameters], optimizer.steps
         ([0.0, 0.0], 3)
         """
-        arrays = ParameterArrays(self)
-        try:
-            yield arrays
-        finally:
-            arrays.write_back()
+        return ParameterArrays(self)
 
     def zero_grad(self) -> None:
         """Set the `grad` of every parameter to 0, before the next backward pass adds to it."""
-        for parameter in self.parameters:
-            parameter.grad = 0.0
+        write_numbers(self.parameters, "grad", [0.0] * len(self.parameters))
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to go on later as if nothing had happened: plain numbers and lists.
@@ -128,9 +133,7 @@ class Optimizer:
         if type(steps) is not int or steps < 0:
             raise ValueError(f"the state of an optimizer counts its steps, from 0, got {brief(steps)}")
         slots = {name: _as_numbers(state.get(name), name, len(self.parameters)) for name in self.slots}
-        self.steps = steps
-        for name, numbers in slots.items():
-            setattr(self, name, numbers)
+        vars(self).update(slots, steps=steps)
 
 
 def _as_parameters(parameters: Iterable[Value]) -> list[Value]:

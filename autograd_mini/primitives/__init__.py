@@ -14,6 +14,7 @@ from autograd_mini.primitives import (  # noqa: F401  (imported for the rows the
     trigonometric,
 )
 from autograd_mini.primitives.numbers import brief, is_real, to_float
-from autograd_mini.primitives.primitive import TABLE, Primitive, Table
+from autograd_mini.primitives.piecewise import FLAT
+from autograd_mini.primitives.primitive import TABLE, Part, Primitive, Table, part_of
 
-__all__ = ["TABLE", "Primitive", "Table", "brief", "is_real", "to_float"]
+__all__ = ["FLAT", "TABLE", "Part", "Primitive", "Table", "brief", "is_real", "part_of", "to_float"]

@@ -74,16 +74,21 @@ cbrt = row(
 )
 
 
-def _pow_partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def _towards_base(out: Any, x: Any, y: Any) -> Any:
     if type(y) is float:  # of a constant exponent every derivative is a power again
-        return scale(y, pow_(x, y - 1.0)), scale(out, log(x))
-    return pow_slope.variant(x_order=1, y_order=0)(x, y), pow_slope.variant(x_order=0, y_order=1)(x, y)
+        return scale(y, pow_(x, y - 1.0))
+    return pow_slope.variant(x_order=1, y_order=0)(x, y)
+
+
+def _towards_exponent(out: Any, x: Any, y: Any) -> Any:
+    return scale(out, log(x)) if type(y) is float else pow_slope.variant(x_order=0, y_order=1)(x, y)
 
 
 pow_: Primitive = row(
     "pow",
     ieee.power,
-    _pow_partials,
+    lambda out, x, y: (_towards_base(out, x, y), _towards_exponent(out, x, y)),
+    to_first=_towards_base,
     arity=2,
     domain=(POSITIVE, REAL),
     symbol="**",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def to_float(number: Any, taker: str) -> float:
-    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it.
+    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it. A Value also takes an
+    array or tensor with one element.
 
     Raises:
         TypeError: it is not one real number.
@@ -18,7 +19,7 @@ def to_float(number: Any, taker: str) -> float:
     kind = type(number)
     if kind is float:
         return number  # type: ignore[no-any-return]
-    if is_real(kind) and not hasattr(kind, "apply_primitive"):
+    if kind is int or (is_real(kind) and not hasattr(kind, "apply_primitive")):
         try:
             return float(number)
         except OverflowError:
@@ -29,6 +30,8 @@ def to_float(number: Any, taker: str) -> float:
     if hasattr(kind, "__len__") and hasattr(kind, "__array__"):
         advice = "; apply it to each number, as NumPy's function of that name does with an array of Values"
         if taker.startswith("Value"):
+            if getattr(number, "shape", None) is not None and prod(number.shape) == 1:
+                return to_float(number.item(), taker)
             advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
     elif hasattr(kind, "apply_primitive"):
         advice = "; use it as it is, or its .data for the plain number"

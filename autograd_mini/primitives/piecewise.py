@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from math import copysign, isnan
 
 from autograd_mini.primitives import ieee
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 FLAT = "0 everywhere, at jumps too"
+
+
+def _is_zero(x: float, *others: float) -> bool:
+    return x == 0.0
 
 
 def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> Primitive:
@@ -34,7 +39,8 @@ def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> P
 def selector(forward: Callable[..., Any]) -> Primitive:
     """Make of `forward` a choice from data alone, whose own derivative is zero."""
     name = forward.__name__.strip("_")
-    return Primitive(name, forward, lambda out, *args: (0.0,) * len(args), is_selector=True)
+    flat = lambda out, *args: (0.0,) * len(args)
+    return Primitive(name, forward, flat, tied=lambda *args: True, is_selector=True)
 
 
 @selector
@@ -86,9 +92,10 @@ trunc = _step_row("trunc", ieee.rounding(math.trunc), "x without its fraction.",
 rint = _step_row("rint", ieee.rounding(round), "The nearest integer, halves to even.", "rint(2.5) == 2.0")
 sign = _step_row(
     "sign",
-    lambda x: copysign(1.0, x) if x < 0.0 or x > 0.0 else abs(x),
+    lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else abs(x),
     "-1, 0 or 1 by the sign of x.",
     "sign(-3.0) == -1.0",
+    tied=_is_zero,
 )
 floordiv = _step_row(
     "floordiv",
@@ -143,6 +150,7 @@ abs_ = row(
     abs,
     lambda out, x: (sign(x),),
     kinks=((0.0,),),
+    tied=_is_zero,
     policy="0 at 0",
     aliases=("fabs",),
     doc="|x|.",
@@ -150,12 +158,13 @@ abs_ = row(
 )
 copysign_: Primitive = row(
     "copysign",
-    copysign,
+    lambda x, y: copysign(x, y if y == y else 0.0),
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
     arity=2,
     kinks=((0.0, 1.0), (0.0, -1.0)),
+    tied=_is_zero,
     policy="0 towards x at x = 0; 0 towards y",
-    doc="|x| with the sign of y.",
+    doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
     example="copysign(2.0, -0.0) == -2.0",
 )
 ldexp: Primitive = row(
@@ -174,6 +183,7 @@ maximum = row(
     first_equal,
     arity=2,
     kinks=((1.0, 1.0),),
+    tied=operator.eq,
     policy="1 towards the first maximal argument, 0 towards the other",
     selects=True,
     doc="The larger of x and y; nan if any is.",
@@ -185,6 +195,7 @@ minimum = row(
     first_equal,
     arity=2,
     kinks=((1.0, 1.0),),
+    tied=operator.eq,
     policy="1 towards the first minimal argument, 0 towards the other",
     selects=True,
     doc="The smaller of x and y; nan if any is.",
@@ -197,6 +208,7 @@ clip = row(
     arity=3,
     domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),
     kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)),
+    tied=lambda x, low, high: x in (low, high),
     policy="1 towards x at a bound, 0 towards the bound",
     selects=True,
     doc="x limited to [low, high].",

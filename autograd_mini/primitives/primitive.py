@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import inf
 
 from autograd_mini.primitives.numbers import to_float
@@ -31,9 +32,13 @@ class Primitive:
         partials: `partials(out, *args)`: the derivative of `out` towards every argument, in order. Written
             with operators and primitives only, so that one rule takes floats, Values (the result is then
             a differentiable graph) and the compiler's symbols.
+        to_first: `to_first(out, *args)`: the derivative towards the first argument alone, where those towards the
+            others cost more than it and are in vain if plain numbers stand there; mostly `None`.
         domain: an open interval (low, high) an argument, where the function is defined and tests
             sample; one interval that holds for all arguments if `arity` is `None`.
         kinks: arguments at which the function is continuous but not differentiable.
+        tied: `tied(*args)` says whether the arguments are at a kink, so that the local derivatives are a choice;
+            by default whether `kinks` lists them.
         policy: what the derivative is at kinks and jumps, in words; empty for a smooth function.
         selects: an exactly zero local derivative means "does not depend on it", even when the incoming
             adjoint is infinite (`where`, `max`).
@@ -52,8 +57,10 @@ class Primitive:
         partials: Callable[..., tuple[Any, ...]],
         *,
         arity: int | None = 1,
+        to_first: Callable[..., Any] | None = None,
         domain: tuple[Interval, ...] | None = None,
         kinks: tuple[tuple[float, ...], ...] = (),
+        tied: Callable[..., bool] | None = None,
         policy: str = "",
         selects: bool = False,
         symbol: str = "",
@@ -66,8 +73,10 @@ class Primitive:
         self.forward = forward
         self.partials = partials
         self.arity = arity
+        self.to_first = to_first
         self.domain = domain or (REAL,) * (1 if arity is None else arity)
         self.kinks = kinks
+        self.tied = tied or ((lambda *args: args in kinks) if kinks else None)
         self.policy = policy
         self.selects = selects
         self.symbol = symbol or name
@@ -89,11 +98,12 @@ class Primitive:
         key = tuple(sorted(options.items()))
         found = self._variants.get(key)
         if found is None:
-            forward, partials = self.forward, self.partials
+            forward, partials, tied = self.forward, self.partials, self.tied
             found = object.__new__(Primitive)
             found.__dict__.update(self.__dict__, options=options, _variants={})
             found.forward = lambda *args: forward(*args, **options)
             found.partials = lambda out, *args: partials(out, *args, **options)
+            found.tied = tied and (lambda *args: tied(*args, **options))
             found = self._variants.setdefault(key, found)
         return found
 
@@ -113,6 +123,25 @@ class Primitive:
     def __repr__(self) -> str:
         options = "".join(f", {key}={value!r}" for key, value in self.options.items())
         return f"<primitive {self.name}{options}>"
+
+
+class Part(Primitive):
+    """One of the results of a selector that has several, as an operation of its own."""
+
+    def __init__(self, whole: Primitive, part: int) -> None:
+        super().__init__(
+            whole.name,
+            lambda *xs: whole.forward(*xs)[part],
+            whole.partials,
+            arity=None,
+            tied=whole.tied,
+            is_selector=True,
+        )
+        self.whole = whole
+        self.part = part
+
+
+part_of = lru_cache(maxsize=None)(Part)
 
 
 class Table(dict[str, Primitive]):

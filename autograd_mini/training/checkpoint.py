@@ -63,6 +63,9 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
             raise ValueError("it is of another model")
         run.model.load_state_dict(state["parameters"])
         run.optimizer.load_state_dict(state["optimizer"])
+    except KeyboardInterrupt:
+        run.steps.restore(before)
+        raise
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         run.steps.restore(before)
         raise refuse(f"it lacks {error}" if isinstance(error, KeyError) else str(error)) from error

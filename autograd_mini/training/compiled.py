@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler import compile
+from autograd_mini.interrupts import ensure
 from autograd_mini.nn.divergences import SoftmaxKL
 from autograd_mini.optim import Optimizer
 from autograd_mini.optim.arrays import ParameterArrays
@@ -18,7 +19,7 @@ from autograd_mini.primitives import to_float
 from autograd_mini.structures import Structure, flatten
 from autograd_mini.training.examples import Example
 from autograd_mini.training.objective import Metric, Objective, Scores, blaming
-from autograd_mini.training.steps import Steps
+from autograd_mini.training.steps import Steps, keeping_modes
 from autograd_mini.value import Value
 
 EAGERLY = "train without compiled=True"
@@ -49,24 +50,23 @@ class CompiledSteps(Steps):
         self._arrays: ParameterArrays | None = None
         place = {parameter: index for index, parameter in enumerate(self.parameters)}
         self._held = _places([place[parameter] for parameter in optimizer.parameters])
-        model = objective.model
-        modes = [(module, module.training) for module in model.modules()]
-        try:
-            model.train()
-            _refuse_chance(objective, examples[0])
-            self._rows = _Rows(objective, examples, "data")
-            self._loss = _Bound(self._rows.applied(objective), optimizer, reduce="mean")
+        keeping_modes(objective.model, self._compile)
+
+    def _compile(self) -> None:
+        objective, optimizer, model = self.objective, self.optimizer, self.objective.model
+        model.train()
+        _refuse_chance(objective, self.examples[0])
+        self._rows = _Rows(objective, self.examples, "data")
+        self._loss = _Bound(self._rows.applied(objective), optimizer, reduce="mean")
+        with _advice():
+            self._loss.gradient(None, *self._rows[:1])
+        if self.metrics or self.measured is not self.examples:
+            model.eval()
+            is_same = self.measured is self.examples
+            self._measured = self._rows if is_same else _Rows(objective, self.measured, "validation")
+            self._results = _Bound(self._measured.applied(self._results_of), optimizer)
             with _advice():
-                self._loss.gradient(None, *self._rows[:1])
-            if metrics or measured is not examples:
-                model.eval()
-                self._measured = self._rows if measured is examples else _Rows(objective, measured, "validation")
-                self._results = _Bound(self._measured.applied(self._results_of), optimizer)
-                with _advice():
-                    self._results(None, *self._measured[:1])
-        finally:
-            for module, mode in modes:
-                module.training = mode
+                self._results(None, *self._measured[:1])
 
     def _results_of(self, x: Any, d: Any) -> Any:
         """The divergence of an example, followed by the numbers of the output where metrics want them."""
@@ -79,12 +79,15 @@ class CompiledSteps(Steps):
 
     def __enter__(self) -> None:
         self._numbers: Any = numpy.array(super().numbers())
-        self._context = self.optimizer.on_arrays()
-        self._arrays = self._context.__enter__()
+        self._arrays = self.optimizer.on_arrays()
 
     def __exit__(self, *error: Any) -> None:
+        self.write_back()
         self._arrays = None
-        self._context.__exit__(*error)
+
+    def restore(self, numbers: Sequence[float]) -> None:
+        self.__exit__()  # an interrupt may have kept it from its end
+        super().restore(numbers)
 
     def numbers(self) -> Sequence[float]:
         if self._arrays is None:
@@ -252,10 +255,16 @@ def _refuse_chance(objective: Objective, example: Example) -> None:
         for part in vars(module).values()
         if isinstance(part, Random)
     ]
-    objective(*example)
-    drawn = [path for path, generator, before in generators if generator.getstate() != before]
-    for _, generator, before in generators:
-        generator.setstate(before)
+
+    def draw() -> list[str]:
+        objective(*example)
+        return [path for path, generator, before in generators if generator.getstate() != before]
+
+    def give_back() -> None:
+        for _, generator, before in generators:
+            generator.setstate(before)
+
+    drawn = ensure(give_back, draw)
     if drawn:
         raise ValueError(
             f"compiled training repeats one recorded forward pass, but the model draws random numbers in it, in "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
+from autograd_mini.interrupts import ensure
 from autograd_mini.nn.divergences import Divergence
 from autograd_mini.nn.module import Module
 from autograd_mini.optim import SGD, Optimizer
@@ -107,7 +108,7 @@ def fit(
         run.compile()
     if checkpoint is not None:
         _start_checkpoint(run, checkpoint, resume)
-    bar = _progress_bar(run, epochs, progress)
+    bar: Any = None
 
     def after_step() -> None:
         if bar is not None:
@@ -119,11 +120,16 @@ def fit(
         if checkpoint is not None:
             save_checkpoint(run, checkpoint)
 
-    try:
-        run.train(epochs, after_step, after_epoch)
-    finally:
+    def after_all() -> None:
         if bar is not None:
             bar.close()
+
+    def train() -> None:
+        nonlocal bar
+        bar = _progress_bar(run, epochs, progress)
+        run.train(epochs, after_step, after_epoch)
+
+    ensure(after_all, train)
     return run.history
 
 

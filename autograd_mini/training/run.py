@@ -13,7 +13,7 @@ from autograd_mini.optim import Optimizer
 from autograd_mini.training.examples import Example
 from autograd_mini.training.history import Epoch, History
 from autograd_mini.training.objective import Metric, Objective
-from autograd_mini.training.steps import Steps
+from autograd_mini.training.steps import Steps, keeping_modes
 
 
 class TrainingDiverged(FloatingPointError):
@@ -103,7 +103,13 @@ class Run:
 
     def train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
         """Train until `epochs` are spent or the loss has converged."""
-        modes = [(module, module.training) for module in self.model.modules()]
+        try:
+            keeping_modes(self.model, lambda: self._train(epochs, after_step, after_epoch))
+        except KeyboardInterrupt:
+            self.history.interrupted = True
+            self.steps.restore(self.best if self.history.epochs else self.good)
+
+    def _train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
         try:
             self.model.train()
             with self.steps:
@@ -112,15 +118,9 @@ class Run:
                     after_epoch()
             if self.validation:
                 self.steps.restore(self.best)
-        except KeyboardInterrupt:
-            self.history.interrupted = True
-            self.steps.restore(self.best if self.history.epochs else self.good)
         except FloatingPointError:  # TrainingDiverged, or debug()
             self.steps.restore(self.good)
             raise
-        finally:
-            for module, mode in modes:
-                module.training = mode
 
     def _epoch(self, after_step: Callable[[], None]) -> None:
         started = time.perf_counter()
@@ -165,9 +165,12 @@ class Run:
     def _record(self, epoch: Epoch, measured: Sequence[float]) -> None:
         """Take the epoch into the history and judge it. `measured`: the parameters that its loss is of."""
         history, judged = self.history, epoch.loss if epoch.validation_loss is None else epoch.validation_loss
-        history.epochs.append(epoch)
+        best = self.best, self.best_loss, history.best_epoch
         if judged < self.best_loss:
-            self.best, self.best_loss, history.best_epoch = measured, judged, len(history) - 1
+            best = measured, judged, len(history)
+        epochs = [*history.epochs, epoch]
+        # In one line, so that no interrupt parts them.
+        history.epochs, (self.best, self.best_loss, history.best_epoch) = epochs, best
         # A loss that only grows has not converged: it is left to become infinite or the epochs to be spent.
         history.converged = self.training_loss.update(epoch.loss) and not self.training_loss.is_rising
         if epoch.validation_loss is not None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
+from autograd_mini.interrupts import ensure
+from autograd_mini.nn.module import Module
+from autograd_mini.observing import write_numbers
 from autograd_mini.optim import Optimizer
 from autograd_mini.training.examples import Example
 from autograd_mini.training.objective import Metric, Objective
+
+
+def keeping_modes(model: Module, work: Callable[[], None]) -> None:
+    """Do the work, and leave the model and all within it in training or evaluation mode as they were."""
+    modes = [(module, module.training) for module in model.modules()]
+
+    def give_back() -> None:
+        for module, mode in modes:
+            module.training = mode
+
+    ensure(give_back, work)
 
 
 class Steps:
@@ -50,8 +64,7 @@ class Steps:
 
     def restore(self, numbers: Sequence[float]) -> None:
         """Give all parameters the numbers kept."""
-        for parameter, number in zip(self.parameters, numbers):
-            parameter.data = number
+        write_numbers(self.parameters, "data", list(map(float, numbers)))
 
     def write_back(self) -> None:
         """See to it that the Values and the optimizer are up to date."""
@@ -62,8 +75,7 @@ class Steps:
         Returns:
             Their divergences, or partial sums of them.
         """
-        for parameter in self.parameters:
-            parameter.grad = 0.0
+        write_numbers(self.parameters, "grad", [0.0] * len(self.parameters))
         return self.objective.add_gradients(self.examples, batch)
 
     def has_finite_gradient(self) -> bool:

@@ -1,4 +1,4 @@
-"""Random programs over the whole table: compiled and eager, they are one function."""
+"""Random programs over the whole table: compiled, they keep the contract of arithmetic, bits included."""
 
 from math import inf, isfinite, nan
 
@@ -7,17 +7,25 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import TABLE, Value, compile, grad, hessian, jacobian, register_primitive
+from autograd_mini import TABLE, Value, compile, dot, grad, gradients, register_primitive
+from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
-from tests.compiler.comparing import BACKENDS, REPLAYS, disagreement, moved
+from tests.compiler.allowed import ROWS, applied, total
+from tests.compiler.comparing import BACKENDS
+from tests.compiler.contract import (
+    Contract,
+    faults,
+    same_in_batches,
+    wrong_among,
+    wrong_second,
+    wrong_slopes,
+)
+from tests.compiler.tricky import tricky
 
-MODES = {"value": lambda f: f, "gradient": grad, "Hessian": hessian}
-COMPILED = {"value": "__call__", "gradient": "grad", "Hessian": "hessian"}
+pytestmark = pytest.mark.usefixtures("between_margins")
 
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 5e-324, 1e-310, 1e-200, 1e200, 1e308, -1e308, inf, -inf, nan]
-ORDINARY = 0.01  # next to numbers of this size, what is left where terms cancel exactly is rounding
-
-EVERYTHING_BUT = {"copysign": "of a nan, whose sign NumPy and math choose differently"}
+MODES = ["value", "gradient", "Hessian"]
 
 
 @pytest.fixture(scope="module")
@@ -30,53 +38,76 @@ def own():
     del TABLE["twist"], Value.twist
 
 
-def examples(count, backend):
-    """Machine code takes long to make."""
-    return settings(max_examples=max(5, count // 10) if backend == "machine" else count)
-
-
-def check(program, point, mode, backend, *, is_exact=False, **options):
-    """Twice, because a second call may go another way."""
-    expected = MODES[mode](program)(*point)
-    compiled = getattr(compile(program, backend=backend), COMPILED[mode])
-    replays = () if is_exact else (MODES[mode](moved(program, seed))(*point) for seed in range(REPLAYS))
-    first = compiled(*point)
-    wrong = disagreement(first, expected, replays, **options)
-    assert not wrong, f"{mode} of {program} at {point}: {wrong}"
-    assert not disagreement(compiled(*point), first)
+@pytest.fixture(autouse=True)
+def _silence():
+    with numpy.errstate(all="ignore"):
+        yield
 
 
 def run(strategy, count, backend, test):
-    """A property for one back end."""
-    examples(count, backend)(given(strategy)(test))()
+    """A property for one back end; machine code takes long to make."""
+    count = max(5, count // 10) if backend == "machine" else count
+    settings(max_examples=count)(given(strategy)(test))()
+
+
+def gradient_of(program):
+    """The gradient as a function of Values to Values."""
+
+    def slopes(*xs):
+        return gradients(program(*xs), xs, create_graph=True)
+
+    return slopes
+
+
+def check(program, point, mode, backend):
+    """Twice, because a second call may go another way."""
+    compiled = compile(program, backend=backend)
+    if mode == "Hessian":
+        found, again = compiled.hessian(*point), compiled.hessian(*point)
+        rows = [found] if len(point) == 1 else found
+        wrong = wrong_second(program, point, backend, gradient_of(program), rows)
+    else:
+        method = compiled if mode == "value" else compiled.grad
+        found, again = method(*point), method(*point)
+        wrong = faults(program, point, backend, **{mode: found})
+    assert not wrong, f"{program} at {point}: {wrong}"
+    assert repr(found) == repr(again)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", MODES)
 def test_within_domains(mode, backend, own):
-    """Where second derivatives do not exist, as of atan2 at the origin, only eager mode need say so."""
-    options = {"scale": ORDINARY, "may_be_better": mode == "Hessian"}
     count = 60 if mode != "Hessian" else 40
-    run(strategies.expressions(3), count, backend, lambda p: check(p, p.point, mode, backend, **options))
+    run(strategies.expressions(3), count, backend, lambda program: check(program, program.point, mode, backend))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", MODES)
 def test_on_kinks_and_ties(mode, backend):
-    run(strategies.kinks(), 40, backend, lambda program: check(program, program.point, mode, backend, is_exact=True))
+    run(strategies.kinks(), 40, backend, lambda program: check(program, program.point, mode, backend))
+
+
+@st.composite
+def tricky_programs(draw):
+    return tricky(lambda first, last: draw(st.integers(first, last)))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("mode", ["value", "gradient"])
+def test_where_an_algebra_of_real_numbers_shows(mode, backend):
+    run(tricky_programs(), 200, backend, lambda program: check(program, program.point, mode, backend))
 
 
 def anywhere(max_size):
     """A program and a point that need not lie in its domain."""
-    rows = [row for name, row in TABLE.items() if name not in EVERYTHING_BUT]
     point = st.lists(st.sampled_from(EDGES) | st.floats(-3.0, 3.0), min_size=2, max_size=2)
-    return st.tuples(strategies.expressions(2, primitives=rows, max_size=max_size), point)
+    return st.tuples(strategies.expressions(2, max_size=max_size), point)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", ["value", "gradient"])
 def test_at_the_ends_of_the_doubles(mode, backend, own):
-    run(anywhere(3), 100, backend, lambda drawn: check(*drawn, mode, backend, may_be_better=True))
+    run(anywhere(3), 100, backend, lambda drawn: check(*drawn, mode, backend))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -86,10 +117,22 @@ def test_second_derivatives_at_the_ends_of_the_doubles(backend, own):
     def test(drawn):
         program, point = drawn
         assume(all(x == 0.0 or not isfinite(x) or 1e-3 < abs(x) < 1e3 for x in point))
-        assume(all(isfinite(slope) for row in hessian(program)(*point) for slope in row))
-        check(program, point, "Hessian", backend, scale=ORDINARY)
+        check(program, point, "Hessian", backend)
 
     run(anywhere(3), 60, backend, test)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_example_is_on_its_own(backend):
+    """In batches of all lengths, next to numbers of any kind, and with its gradient or without."""
+
+    def test(drawn):
+        program, length = drawn
+        wrong = same_in_batches(program, program.point, backend, [length, 17])
+        assert not wrong, f"{program} at {program.point}: {wrong}"
+
+    programs = strategies.expressions(2, max_size=8) | tricky_programs()
+    run(st.tuples(programs, st.integers(2, 40)), 60, backend, test)
 
 
 def batches(max_size=8):
@@ -115,42 +158,50 @@ def batches(max_size=8):
 def test_batches(reduce, backend):
     def test(drawn):
         program, points, batched = drawn
-        n = len(points)
         args = [numpy.array([p[i] for p in points]) if i in batched else points[0][i] for i in range(3)]
-        values, slopes = (numpy.array([MODES[mode](program)(*p) for p in points]) for mode in ("value", "gradient"))
-        assume(numpy.abs(slopes[numpy.isfinite(slopes)]).max(initial=0.0) < 1e100)
 
         def function(x0, x1, x2):
             return program(x0, x1, x2)
 
-        named = [f"x{i}" for i in batched] if n % 2 else batched
+        named = [f"x{i}" for i in batched] if len(points) % 2 else batched
         compiled = compile(function, batch=named, reduce=reduce, backend=backend)
-        for _ in range(2):
-            value, gradient = compiled.value_and_grad(*args)
-            assert_is_close(value, values, lambda f, p: f(*p), program, points, reduce)
-            for i, slope in enumerate(gradient):
-                expected = slopes[:, i]
-                if i in batched and reduce is not None:  # for each example its own
-                    scaled = expected / n if reduce == "mean" else expected
-                    assert_is_close(slope, scaled, lambda f, p, i=i: grad(f)(*p)[i], program, points, None)
-                else:
-                    assert_is_close(slope, expected, lambda f, p, i=i: grad(f)(*p)[i], program, points, reduce)
-        assert_is_close(compiled(*args), values, lambda f, p: f(*p), program, points, reduce)
+        found = compiled.value_and_grad(*args)
+        for libraries in [backend, "numpy"]:
+            contracts = [Contract(function, point, libraries) for point in points]
+            slopes = [contract.gradient() for contract in contracts]
+            wrong = wrong_of_batch(found, [contract.values[0] for contract in contracts], slopes, batched, reduce)
+            if not wrong or not any(contract.is_careful for contract in contracts):
+                break
+        assert not wrong, f"{program} at {points}: {wrong}"
+        assert repr(compiled(*args)) == repr(found[0])
+        assert repr(compiled.value_and_grad(*args)) == repr(found)
 
     run(batches(), 40, backend, test)
 
 
-def assert_is_close(found, each, computed, program, points, reduce):
-    """`each`: the number of every example; `computed` gives it from a function and a point."""
-    with numpy.errstate(all="ignore"):
-        total = {None: lambda x: x, "sum": numpy.sum, "mean": numpy.mean}[reduce]
-        others = (numpy.array([computed(moved(program, seed), p) for p in points]) for seed in range(REPLAYS))
-        if reduce is None:
-            wrong = disagreement(found, each, others, may_be_better=True, scale=ORDINARY)
-        else:  # what cancels in the sum counts, as reordered
-            size = numpy.abs(each[numpy.isfinite(each)]).sum(initial=ORDINARY)
-            wrong = disagreement([found, size], [total(each), size], ([total(o), size] for o in others))
-    assert not wrong, f"{program} at {points}: {wrong}"
+def wrong_of_batch(found, values, slopes, batched, reduce):
+    """What a value and a gradient over a batch differ in from what its examples allow."""
+    n = len(values)
+    value, gradient = found
+
+    def reduced(numbers):
+        out = total([(number,) for number in numbers], slopes[0][0].library)
+        return applied(ROWS["div"], (out, float(n))) if reduce == "mean" else out
+
+    if values[0] is not None:
+        wrong = wrong_among(value, values if reduce is None else [reduced(values)], "value", signs=reduce is None)
+        if wrong:
+            return wrong
+        for place, slope in enumerate(gradient):
+            each = [row[place] for row in slopes]
+            if place in batched and reduce == "mean":
+                each = [applied(ROWS["div"], (number, float(n))) for number in each]
+            elif place not in batched and reduce is not None:
+                each = [reduced(each)]
+            wrong = wrong_among(slope, each, f"gradient {place}", signs=False)
+            if wrong:
+                return wrong
+    return ""
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -159,13 +210,13 @@ def test_wrt_by_position_and_by_name(backend):
         def function(x0, x1, x2):
             return program(x0, x1, x2)
 
-        whole = grad(function)(*program.point)
-        for wrt, places in ((1, 1), ("x1", 1), (-1, 2), (["x2", 0], [2, 0]), ((), [])):
+        for wrt, places in ((1, [1]), ("x1", [1]), (-1, [2]), (["x2", 0], [2, 0]), ((), [])):
             found = compile(function, wrt=wrt, backend=backend).grad(*program.point)
-            expected = whole[places] if isinstance(places, int) else [whole[i] for i in places]
-            replays = (grad(moved(program, seed))(*program.point) for seed in range(REPLAYS))
-            chosen = ((r[places] if isinstance(places, int) else [r[i] for i in places]) for r in replays)
-            assert not disagreement(found, expected, chosen, scale=ORDINARY)
+            contract = Contract(function, program.point, backend)
+            if contract.outputs[0] is not None:
+                allowed = contract.gradient()
+                chosen = [allowed[place] for place in places]
+                assert contract.is_careful or not wrong_among(found, chosen, "gradient", signs=False)
             assert isinstance(found, float if isinstance(wrt, int | str) else tuple)
 
     run(strategies.expressions(3), 12, backend, test)
@@ -176,13 +227,11 @@ def test_compiled_derivatives(backend):
     """A derivative is a function like others: to compile, and to differentiate again."""
 
     def test(program):
-        expected = grad(program)(*program.point)
         slope = compile(grad(program), backend=backend)
-        replays = [grad(moved(program, seed))(*program.point) for seed in range(REPLAYS)]
-        assert not disagreement(slope(*program.point), expected, replays, scale=ORDINARY)
-        curved = hessian(program)(*program.point)
-        replays = (hessian(moved(program, seed))(*program.point) for seed in range(REPLAYS))
-        assert not disagreement(slope.jacobian(*program.point), curved, replays, may_be_better=True, scale=ORDINARY)
+        function, point = gradient_of(program), program.point
+        wrong = wrong_among(slope(*point), Contract(function, point, backend).values, "gradient", signs=False)
+        wrong = wrong or wrong_second(program, point, backend, function, slope.jacobian(*point))
+        assert not wrong, f"{program} at {point}: {wrong}"
 
     run(strategies.expressions(2, max_size=5), 30, backend, test)
 
@@ -199,21 +248,20 @@ def test_jacobians(kind, backend):
     def test(programs):
         first, second = programs
 
-        def several(f, g):
-            return lambda x: made(f(x[0], x[1]), g(x[1], x[0]), x[0] * x[1])
+        def function(x):
+            return made(first(x[0], x[1]), second(x[1], x[0]), x[0] * x[1])
 
-        function = several(first, second)
-        moves = [several(moved(first, seed), moved(second, seed)) for seed in range(REPLAYS)]
         point = list(first.point)
         compiled = compile(function, backend=backend)
-        replays = (each(point) for each in moves)
-        assert not disagreement(compiled(point), function(point), replays, may_be_better=True)
-        expected = jacobian(function)(point)
-        found = compiled.jacobian(point)
-        assert not disagreement(
-            found, expected, (jacobian(each)(point) for each in moves), may_be_better=True, scale=ORDINARY
-        )
-        assert shape_of(found) == shape_of(expected)
+        found = compiled(point)
+        contract = Contract(lambda *xs: function(list(xs)), point, backend)
+        assert not wrong_among(found, contract.values, "value")
+        rows = numpy.array(flatten(compiled.jacobian(point), "a Jacobian")[0]).reshape(-1, 2)
+        for output, row in enumerate(rows.tolist()):
+            if contract.outputs[output] is not None:
+                wrong = wrong_slopes(contract, row, output)
+                assert not wrong, f"{first} and {second} at {point}: {wrong}"
+        assert shape_of(found) == shape_of(made(1.0, 1.0, 1.0))
 
     few = strategies.expressions(2, max_size=4)
     run(st.tuples(few, few), 20, backend, test)
@@ -232,12 +280,11 @@ def shape_of(nest):
 def test_products_with_the_hessian(backend):
     def test(drawn):
         program, vector = drawn
-        vector = tuple(vector)
-        expected = numpy.array(hessian(program)(*program.point)) @ numpy.array(vector)
         compiled = compile(program, backend=backend)
         compiled.jacobian(*program.point)  # has seeds of its own
-        found = compiled.hvp(*program.point, vector)
-        replays = (numpy.array(hessian(moved(program, s))(*program.point)) @ vector for s in range(REPLAYS))
-        assert not disagreement(found, expected, replays, may_be_better=True, scale=ORDINARY)
+        found = compiled.hvp(*program.point, tuple(vector))
+        slope = Contract(lambda *xs: dot(gradient_of(program)(*xs), vector), program.point, backend, slack=4)
+        wrong = "" if slope.outputs[0] is None else wrong_slopes(slope, found)
+        assert not wrong, f"{program} at {program.point}: {wrong}"
 
     run(st.tuples(strategies.expressions(2, max_size=6), strategies.points(2)), 30, backend, test)

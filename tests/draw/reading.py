@@ -40,6 +40,11 @@ def graphs(draw, operations=OPERATIONS, max_size=10):
     return nodes[-1]
 
 
+def slopes(node):
+    """The local derivatives of a node by the rule in the table, all of them."""
+    return node.operation.partials(node.data, *[parent.data for parent in node.parents]) if node.operation else ()
+
+
 def expected(*results):
     """Boxes by key, and edges with their labels, as they must be in the drawing."""
     order = topological_order(*reversed(results))
@@ -50,7 +55,7 @@ def expected(*results):
     edges += Counter(
         (f"v{keys[parent]}", f"o{keys[node]}", f"{local:.4g}")
         for node in order
-        for parent, local in zip(node.parents, node.local_grads)
+        for parent, local in zip(node.parents, slopes(node))
     )
     return boxes, edges
 

@@ -12,7 +12,7 @@ from autograd_mini.draw import GraphTooLargeError, Scopes, draw, record_scopes, 
 from autograd_mini.draw.folding import ALONE, fold_modules
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP, GRUCell, LSTMCell, Module, Neuron
-from tests.draw.reading import expected, read_source, shown_texts
+from tests.draw.reading import expected, read_source, shown_texts, slopes
 
 MODELS = st.one_of(
     st.builds(
@@ -79,7 +79,7 @@ def test_every_node_is_in_one_box_and_every_edge_in_one_arrow(run):
     for node in operation:
         if place[node] != operation[node]:
             passing[operation[node], place[node]].add(node)
-        for parent, local in zip(node.parents, node.local_grads):
+        for parent, local in zip(node.parents, slopes(node)):
             tail, head = place[parent], operation[node]
             if (tail[0], head[0]) == ("v", "o"):
                 plain[tail, head, f"{local:.4g}"] += 1

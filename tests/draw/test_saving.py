@@ -11,6 +11,7 @@ import pytest
 from autograd_mini import Value
 from autograd_mini.draw import NoRendererError, RenderingError, UnknownFormatError, draw, rendering
 from tests.draw.reading import expected, read_svg
+from tests.interrupting import interrupt_everywhere
 
 HEADS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "gv": b"digraph"}
 needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -170,3 +171,21 @@ def test_pdfs_do_not_depend_on_the_day(y, tmp_path):
     plain = subprocess.run(["dot", "-Tpdf"], input=source.encode(), capture_output=True, check=True).stdout
     if b"/CreationDate" in plain:
         assert b"/CreationDate (D:19700101000000" in rendering.render(source, "pdf")
+
+
+def test_ctrl_c_anywhere_leaves_the_old_picture_or_the_new_one(tmp_path, y):
+    def make():
+        (tmp_path / "y.svg").write_text("old")
+
+    def run(_):
+        draw(y).save(tmp_path / "y.svg")
+
+    run(None)
+    new = (tmp_path / "y.svg").read_text()
+
+    def check(_):
+        assert os.listdir(tmp_path) == ["y.svg"]
+        assert (tmp_path / "y.svg").read_text() in ("old", new)
+
+    interrupt_everywhere(make, run, check, most=60)
+    interrupt_everywhere(make, run, check, most=40, within=["draw/drawing.py", "draw/rendering.py", "files.py"])

@@ -14,6 +14,7 @@ from autograd_mini.draw.scopes import describe
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP, Conv2d, GRUCell, Layer, LSTMCell, Module, Neuron, Sequential
 from tests.draw.reading import expected, read_source
+from tests.interrupting import interrupt_everywhere
 
 WIDTHS = st.lists(st.integers(1, 3), min_size=1, max_size=3)
 ACTIVATIONS = st.sampled_from(["relu", "tanh", "softmax", "identity"])
@@ -165,3 +166,18 @@ def test_models_that_are_none(model):
         run_recorded(model, [1.0])
     with pytest.raises(TypeError, match=r"must be what record_scopes\(model\) gave, got"):
         draw(Value(1.0), scopes=model or "scopes")
+
+
+def test_ctrl_c_ends_recording():
+    model = MLP(1, [1])
+
+    def run(_):
+        with record_scopes(model) as outer, record_scopes(model.layers[0]):
+            outer.paths[model([1.0])]
+        run_recorded(model, [1.0])
+
+    def check(_):
+        y, scopes = run_recorded(model, [1.0])
+        assert scopes.paths[y] == "layers.0.neurons.0"
+
+    interrupt_everywhere(lambda: None, run, check, most=200)

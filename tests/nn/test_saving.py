@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from autograd_mini.nn import MLP
 from autograd_mini.nn.saving import FORMAT, load, save
 from autograd_mini.nn.state import StateError
+from tests.interrupting import interrupt_everywhere
 
 ENDINGS = ["json", "npz"]
 NAMES = ["layers.0.neurons.0.weights", "layers.0.neurons.1.weights", "layers.1.neurons.0.weights"]
@@ -229,3 +230,17 @@ def test_other_endings_are_refused(tmp_path, action, name):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(network(), tmp_path / "model.json")
+
+
+def test_ctrl_c_while_loading_leaves_the_old_parameters_or_the_new_ones(tmp_path):
+    save(MLP(1, [1], random=1), tmp_path / "model.json")
+    known = [MLP(1, [1], random=random).state_dict() for random in (1, 2)]
+
+    def check(model):
+        assert model.state_dict() in known
+
+    def run(model):
+        load(model, tmp_path / "model.json")
+
+    interrupt_everywhere(lambda: MLP(1, [1], random=2), run, check, most=100)
+    interrupt_everywhere(lambda: MLP(1, [1], random=2), run, check, within=["nn/state.py", "observing.py"])

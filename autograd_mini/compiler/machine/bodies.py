@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.machine.cells import has_emission
+from autograd_mini.compiler.machine.cells import has_emission, is_arithmetic
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.program import ABSENT, Apply, Floats, Index, Pack, Reduce, Reference, Sum, Vector
 
@@ -25,7 +25,7 @@ LONGEST = 512
 """What would need more operations in one straight line is left to NumPy."""
 
 Term = tuple[float, Pack, Index, Pack | None, Index | None]
-"""A coefficient and for each lane the lanes of one or two factors."""
+"""A sign and for each lane the lanes of one or two factors."""
 
 
 def size(pack: Pack) -> int:
@@ -34,7 +34,7 @@ def size(pack: Pack) -> int:
     if isinstance(operation, Sum):
         return sum(block.n_terms for segment in operation.segments for block in segment.blocks)
     if isinstance(operation, Apply):
-        return 4 * pack.lanes
+        return pack.lanes * (1 if is_arithmetic(operation.primitive) else 4)
     return 4 * sum(argument.index.size for argument in operation.arguments() if isinstance(argument, Reference))
 
 
@@ -75,9 +75,7 @@ def lanewise_terms(pack: Pack) -> list[Term] | None:
                 else numpy.broadcast_to(block.b.swapaxes(1, 2)[:, None], (g, h, s, k)).reshape(-1, k)
             )
             order = numpy.argsort(lane, kind="stable")
-            if not isinstance(block.coefficient, float) or lane.size != pack.lanes:
-                return None
-            if (
+            if lane.size != pack.lanes or (
                 (lane[order] != numpy.arange(pack.lanes)).any()
                 or (a == ABSENT).any()
                 or (b is not None and (b == ABSENT).any())
@@ -85,7 +83,7 @@ def lanewise_terms(pack: Pack) -> list[Term] | None:
                 return None
             for step in range(k):
                 second = None if b is None else b[order, step]
-                terms.append((block.coefficient, segment.a, a[order, step], segment.b, second))
+                terms.append((block.sign, segment.a, a[order, step], segment.b, second))
     return terms
 
 
@@ -166,11 +164,10 @@ def form_of(
         elif isinstance(operation, Vector):
             form += [operation.function, operation.empty == 0.0]
         elif isinstance(operation, Sum):
+            form.append(operation.from_zero)
             for segment in operation.segments:
                 for block in segment.blocks:
-                    coefficient = block.coefficient
-                    form.append(coefficient.hex() if isinstance(coefficient, float) else coefficient.tobytes())
-                    form.append((block.lane.shape, block.a.shape, block.lane.tobytes()))
+                    form.append((block.sign, block.lane.shape, block.a.shape, block.lane.tobytes()))
         for parent, index in _reads(pack):
             held = numbers.get(parent)
             lanes = index - first.get(parent, 0) if held is None else held[index]

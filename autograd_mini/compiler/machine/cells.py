@@ -22,7 +22,7 @@ PURE = " nounwind willreturn memory(none)"
 
 
 class Assembly:
-    """Lines of one function body for numbers `width` at a time; `contract` is the only licence it gives LLVM."""
+    """Lines of one function body for numbers `width` at a time; it gives LLVM no licence to change a result."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -64,43 +64,48 @@ class Assembly:
         return self.define(f"call {self.type} @{function}({', '.join(f'{self.type} {arg.name}' for arg in args)})")
 
     def libm(self, function: str, *args: Cell) -> Cell:
-        """A function of libm: of as many numbers at once as there is a vector function for, or number by number."""
-        symbol = own_function(function, self.width) if function in elementary.FASTER else None
-        if symbol is not None:
-            return self.call(symbol, *args)
-        width = min(self.width, host_width())
+        """A function of libm by one and the same code for every width: of whole registers where there is such a
+        function, of one number too, or number by number."""
+        width = host_width()
         symbol = vector_name(function, width, len(args))
         if symbol is None:
             width, symbol = self.width, own_function(function, self.width)
         if symbol is None:
             announce_libm(function)
             width, symbol = 1, function
-        return self.call(symbol, *args) if width == self.width else self._in_parts(symbol, width, args)
+        if width == self.width:
+            return self.call(symbol, *args)
+        return self._in_parts(symbol, width, args)
 
     def _in_parts(self, function: str, width: int, args: Sequence[Cell]) -> Cell:
-        """A call for so many numbers of the register after the others."""
-        part = Assembly(width)
-        signature = f"{part.type} @{function}({', '.join([part.type] * len(args))})"
+        """A call for so many numbers of the register after the others; for fewer, with the first ones again."""
+        kind = "double" if width == 1 else f"<{width} x double>"
+        signature = f"{kind} @{function}({', '.join([kind] * len(args))})"
         self.declarations.add(f"declare {signature}{PURE}")
-        result = "poison"
+        found = []
         for lane in range(0, self.width, width):
-            parts = ", ".join(f"{part.type} {self._part(arg, lane, part).name}" for arg in args)
-            one = self.define(f"call {part.type} @{function}({parts})").name
-            if width == 1:
-                result = self.define(f"insertelement {self.type} {result}, double {one}, i32 {lane}").name
-            else:
-                insert = f"{self.type} @llvm.vector.insert.v{self.width}f64.v{width}f64"
-                self.declarations.add(f"declare {insert}({self.type}, {part.type}, i64 immarg)")
-                result = self.define(f"call {insert}({self.type} {result}, {part.type} {one}, i64 {lane})").name
-        return Cell(self, result)
+            places = [(lane + i) % self.width for i in range(width)]
+            parts = ", ".join(f"{kind} {self._picked([arg.name], self.width, places)}" for arg in args)
+            found.append(self.define(f"call {kind} @{function}({parts})").name)
+        return Cell(self, self._picked(found, width, list(range(self.width))))
 
-    def _part(self, cell: Cell, lane: int, part: Assembly) -> Cell:
-        """The numbers from a lane on."""
-        if part.width == 1:
-            return self.define(f"extractelement {self.type} {cell.name}, i32 {lane}")
-        extract = f"{part.type} @llvm.vector.extract.v{part.width}f64.v{self.width}f64"
-        self.declarations.add(f"declare {extract}({self.type}, i64 immarg)")
-        return self.define(f"call {extract}({self.type} {cell.name}, i64 {lane})")
+    def _picked(self, registers: Sequence[str], width: int, places: Sequence[int]) -> str:
+        """A register, or one number, of the numbers at these places of registers of one width, one after the other."""
+        if width > 1 and len(places) > 1 and len(registers) <= 2:
+            kind, second = f"<{width} x double>", registers[1] if len(registers) == 2 else "poison"
+            mask = ", ".join(f"i32 {place}" for place in places)
+            text = f"shufflevector {kind} {registers[0]}, {kind} {second}, <{len(places)} x i32> <{mask}>"
+            return self.define(text).name
+        numbers = [self._number_of(registers[place // width], width, place % width) for place in places]
+        result = "poison"
+        for lane, each in enumerate(numbers) if len(places) > 1 else ():
+            result = self.define(f"insertelement <{len(places)} x double> {result}, double {each}, i32 {lane}").name
+        return result if len(places) > 1 else numbers[0]
+
+    def _number_of(self, register: str, width: int, lane: int) -> str:
+        if width == 1:
+            return register
+        return self.define(f"extractelement <{width} x double> {register}, i32 {lane}").name
 
     def intrinsic(self, function: str, *args: Cell) -> Cell:
         return self.call(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
@@ -134,7 +139,7 @@ class Cell:
 
     def _binary(self, operation: str, x: Any, y: Any) -> Cell:
         x, y = self.assembly.cell(x), self.assembly.cell(y)
-        return self.assembly.define(f"{operation} contract {self.assembly.type} {x.name}, {y.name}")
+        return self.assembly.define(f"{operation} {self.assembly.type} {x.name}, {y.name}")
 
     def __add__(self, other: Any) -> Cell:
         return self._binary("fadd", self, other)
@@ -185,11 +190,35 @@ class Cell:
         return emit(primitive, args)
 
 
+Product = tuple[float, Sequence[Any]]
+"""A sign and one or two factors."""
+
+FUSED = 4
+"""The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
+do it; those of fewer before, as they are written."""
+
+
+def total(assembly: Assembly, products: Sequence[Product], from_zero: bool) -> Cell:
+    """Their sum, one after the other."""
+    out: Any = assembly.number(0.0) if from_zero or not products else None
+    for sign, factors in products:
+        x = assembly.cell(factors[0])
+        if len(factors) == 2 and out is not None and len(products) >= FUSED:
+            out = assembly.intrinsic("fmuladd", -x if sign < 0.0 else x, assembly.cell(factors[1]), out)
+            continue
+        term = x * factors[1] if len(factors) == 2 else x
+        if out is None:
+            out = -term if sign < 0.0 else term
+        else:
+            out = out - term if sign < 0.0 else out + term
+    return assembly.cell(out)
+
+
 @cache
 def own_function(name: str, width: int) -> str | None:
     """The symbol of a function of `elementary` for registers of this width, made known to LLVM; None if there is
     none."""
-    if name not in elementary.FUNCTIONS or width == 1:
+    if name not in elementary.FUNCTIONS:
         return None
     assembly = Assembly(width)
     result = elementary.FUNCTIONS[name](Cell(assembly, "%x"))
@@ -213,6 +242,19 @@ def emit(primitive: Primitive, args: Iterable[Any]) -> Any:
     if primitive.base in WRITTEN_IN_PRIMITIVES:
         return primitive.forward(*args)
     raise NotImplementedError(primitive.name)
+
+
+def is_arithmetic(primitive: Primitive) -> bool:
+    """Whether it is one instruction or so."""
+    return primitive.base in ARITHMETIC
+
+
+@cache
+def calls_library(primitive: Primitive, n_args: int) -> bool:
+    """Whether its machine code, which it must have, calls functions of a library."""
+    assembly = Assembly(1)
+    emit(primitive, [Cell(assembly, "%x") for _ in range(n_args)])
+    return any("@llvm." not in declaration for declaration in assembly.declarations)
 
 
 def has_emission(primitive: Primitive) -> bool:
@@ -390,7 +432,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "floordiv": _floordiv,
     "ldexp": _ldexp,
     "sign": lambda x: x.where("olt", 0.0, -1.0, x.where("ogt", 0.0, 1.0, abs(x))),
-    "copysign": _intrinsic("copysign"),
+    "copysign": lambda x, y: x.assembly.intrinsic("copysign", x, y.where("uno", y, 0.0, y)),
     "maximum": largest,
     "minimum": smallest,
     "clip": _clip,
@@ -421,5 +463,6 @@ _KNOWN = {**TABLE, **TABLE.auxiliary, **{selector.name: selector for selector in
 
 # By the primitive itself: a user's own of the same name is another.
 EMISSIONS = {_KNOWN[name]: row for name, row in ROWS.items()}
+ARITHMETIC = {_KNOWN[name] for name in ("add", "sub", "mul", "neg", "pos", "square", "scale", "stopped")}
 WRITTEN_IN_PRIMITIVES = {_KNOWN[name] for name in ("silu", "gelu", "pow_slope", "sum", "mean")}
 """Rows whose forward function takes cells as it is."""

@@ -19,7 +19,8 @@ entry:
   %sum = load ptr, ptr %second
   %lanes_at = getelementptr i64, ptr %ld, i64 1
   %lanes = load i64, ptr %lanes_at
-  br label %lane
+  %is_any = icmp sgt i64 %lanes, 0
+  br i1 %is_any, label %lane, label %end
 lane:
   %l = phi i64 [ 0, %entry ], [ %l1, %next ]
   %total = phi {kind} [ {zero}, %entry ], [ %total2, %next ]
@@ -44,6 +45,8 @@ done:
   %before = load double, ptr %sum
   %after = {add}
   store double %after, ptr %sum
+  br label %end
+end:
   ret void
 }}
 {declaration}"""

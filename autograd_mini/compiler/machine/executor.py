@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import DRIVE, addresses
 from autograd_mini.compiler.machine.isolating import isolate
-from autograd_mini.compiler.machine.memory import room
 from autograd_mini.compiler.machine.running import KernelStep
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
 from autograd_mini.compiler.machine.steps import GatherStep, ProductStep, Step, numpy_step
@@ -103,20 +103,28 @@ class MachineExecutor:
         return len(self.packs) + len(self._gathered)
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+        try:
+            return self._run(leaves, n_examples)
+        except BaseException:
+            self._memory.__dict__.clear()  # other threads may be at work in it
+            raise
+
+    def _run(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+        n = n_examples if self.is_batched else 1  # what is the same for all examples has one column
         lanes = {number: self.packs[number].lanes for number in self.fresh}
-        fresh = dict(zip(lanes, room(list(lanes.values()), n_examples)))
+        fresh = dict(zip(lanes, memory.room(list(lanes.values()), n)))
         with numpy.errstate(all="ignore"):
-            if self.phases is not None and n_examples >= 2 * self.tile:
-                values, is_finite = self._tiled(self.phases, leaves, fresh, n_examples)
+            if self.phases is not None and n >= 2 * self.tile:
+                values, is_finite = self._tiled(self.phases, leaves, fresh, n)
             else:
-                frame = self._frame(n_examples)
+                frame = self._frame(n)
                 values = frame.values
                 for pack, number in self.leaves.items():
                     values[number] = leaves[pack]
                 for number, array in fresh.items():
                     values[number] = array
                 for step, state in zip(self.steps, frame.states):
-                    step.run(values, state, n_examples)
+                    step.run(values, state)
                 is_finite = self._is_finite(frame)
         unchecked: list[Floats] = []
         results: dict[str, list[Floats]] = {}
@@ -149,10 +157,10 @@ class MachineExecutor:
         frame = self._frame(self.tile)
         for pack, number in self.leaves.items():
             frame.values[number] = leaves[pack]
-        for index in phases.before:
-            self.steps[index].run(frame.values, frame.states[index], n)
+        for step in [self.steps[index] for index in phases.before]:
+            step.run(frame.values, step.prepare(frame.values, n))
         same = [(number, frame.values[number]) for number in phases.same]
-        loose = {number: numpy.empty((self.packs[number].lanes, n)) for number in phases.loose}
+        loose = {number: memory.empty(self.packs[number].lanes, n) for number in phases.loose}
         totals: dict[int, Floats] = {}
         is_finite = True
         for start in range(0, n, self.tile):
@@ -166,7 +174,7 @@ class MachineExecutor:
             for number, array in fresh.items():
                 values[number] = array[:, start : start + width]
             for index in phases.columns:
-                self.steps[index].run(values, frame.states[index], width)
+                self.steps[index].run(values, frame.states[index])
             is_finite &= self._is_finite(frame)
             for number, array in loose.items():
                 array[:, start : start + width] = values[number]
@@ -177,8 +185,8 @@ class MachineExecutor:
             values[number] = leaves[pack]
         for number, array in (*fresh.items(), *loose.items(), *totals.items()):
             values[number] = array
-        for index in phases.after:
-            self.steps[index].run(values, frame.states[index], n)
+        for step in [self.steps[index] for index in phases.after]:
+            step.run(values, step.prepare(values, n))
         return values, is_finite
 
 

@@ -59,7 +59,7 @@ def isolate(program: Program) -> Program:
             segments, products = _split(pack, operation, copies)
             packs += products
             segments = _apart_over_batch(pack, segments, packs)
-            copy: Operation = Sum(_shortened(pack, segments, packs))
+            copy: Operation = Sum(_shortened(pack, segments, packs), operation.from_zero)
         else:
             copy = moved(operation, copies)
         copies[pack] = Pack(pack.lanes, pack.batched, copy, pack.number)
@@ -110,7 +110,7 @@ def _split(pack: Pack, operation: Sum, copies: dict[Pack, Pack]) -> tuple[list[S
             if not is_large(pack, segment, block) or (is_alone and (block.lane == whole).all()):
                 kept.append(block)
                 continue
-            alone = Segment(a, b, [Block(whole, block.a, block.b, block.coefficient)])
+            alone = Segment(a, b, [Block(whole, block.a, block.b, block.sign)])
             products.append(Pack(block.lane.size, pack.batched, Sum([alone])))
             present = numpy.flatnonzero(block.lane.ravel() != ABSENT)
             copied = elementwise(block.lane.ravel()[present], present, None)

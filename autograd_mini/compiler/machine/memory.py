@@ -1,4 +1,4 @@
-"""Memory for results and for what is computed on the way."""
+"""Memory that machine code reads and writes: for results, and for what is computed on the way."""
 
 from __future__ import annotations
 
@@ -17,28 +17,73 @@ MANY = 4096
 """Rows of fewer columns are given memory of their own."""
 
 
+def empty(*shape: int, of: type[Any] = numpy.float64) -> NDArray[Any]:
+    """Memory of our own; all that machine code is given comes from here, but for the arguments of a call."""
+    return numpy.empty(shape, of)
+
+
+def copied(numbers: Any, of: type[Any] = numpy.float64) -> NDArray[Any]:
+    """These numbers in memory of our own, without gaps."""
+    numbers = numpy.asarray(numbers)
+    array = empty(*numbers.shape, of=of)
+    array[...] = numbers
+    return array
+
+
+def without_gaps(array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself, or a copy."""
+    return array if array.flags.c_contiguous else copied(array)
+
+
 def room(lanes: Sequence[int], n: int) -> list[Floats]:
     """Memory for results, [lanes, n] each. If it is much, it is one block: the system takes and gives back a block more
     readily than its parts."""
     if n < MANY:
-        return [numpy.empty((count, n)) for count in lanes]
-    return numpy.split(numpy.empty((sum(lanes), n)), numpy.cumsum(lanes)[:-1]) if lanes else []
+        return [empty(count, n) for count in lanes]
+    return numpy.split(empty(sum(lanes), n), numpy.cumsum(lanes)[:-1]) if lanes else []
 
 
 def rows_of(lanes: int, n: int) -> Floats:
     """Memory for a pack; of few columns, without gaps."""
-    return numpy.empty((lanes, n)) if n < 64 else lines_of(lanes, n)
+    return empty(lanes, n) if n < 64 else lines_of(lanes, n)
 
 
 def lines_of(lanes: int, n: int) -> Floats:
     """Memory whose rows begin with a line of the cache, and are an odd number of lines apart: at multiples of
     a power of two, the same few lines of the cache would have to hold them all."""
     stride = LINE * (-(-n // LINE) | 1)
-    flat = numpy.empty(lanes * stride + LINE)
-    first = -(address(flat) // 8) % LINE
+    flat = empty(lanes * stride + LINE)
+    first = -(_start(flat) // 8) % LINE
     return flat[first : first + lanes * stride].reshape(lanes, stride)[:, :n]
 
 
-def address(array: NDArray[Any]) -> int:
-    """Where its first number lies."""
+def address(array: NDArray[Any], shape: tuple[int, ...]) -> int:
+    """Where an array of this shape lies, without gaps, for machine code.
+
+    Raises:
+        ValueError: it is another array.
+    """
+    if array.shape != shape or not array.flags.c_contiguous:
+        raise _mistaken(array, f"{shape} without gaps")
+    return _start(array)
+
+
+def rows(array: Floats, lanes: int, columns: int) -> tuple[int, int]:
+    """Where an array of so many rows and columns lies, for machine code, and how many doubles there are from row to
+    row; in a row they lie side by side.
+
+    Raises:
+        ValueError: it is another array.
+    """
+    stride, step = array.strides
+    if array.shape != (lanes, columns) or stride % 8 or (columns > 1 and step != 8):
+        raise _mistaken(array, f"{(lanes, columns)} with whole rows")
+    return _start(array), stride // 8
+
+
+def _mistaken(array: NDArray[Any], wanted: str) -> ValueError:
+    return ValueError(f"machine code needs an array {wanted}, but is given {array.shape} with strides {array.strides}")
+
+
+def _start(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])

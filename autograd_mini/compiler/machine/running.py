@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.checking import check
 from autograd_mini.compiler.machine.engine import addresses, drive
 from autograd_mini.compiler.machine.kernels import Kernel, write_kernel
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.memory import address, rows_of
 from autograd_mini.compiler.numpy_executor import Values
 from autograd_mini.compiler.program import Floats, Pack
 
@@ -33,11 +33,13 @@ SUM = -1
 
 @dataclass
 class Table:
-    """What the bodies of a kernel are given in one thread: pointers, strides, and memory that these point to."""
+    """What the bodies of a kernel are given in one thread: pointers, strides, and memory that these point to, for a
+    batch of n columns."""
 
+    n: int
     pointers: Any
     strides: Any
-    total: ctypes.c_double
+    total: Floats
     scratch: list[Floats]
 
 
@@ -70,7 +72,7 @@ class KernelStep:
         self.writes: Sequence[int] = [place[pack] for pack in kernel.outputs if pack not in results]
         fixed = {number for step in executor.steps for number in step.writes} | {*self.writes, *self.scratch}
         fixed |= {SUM, *(place[pack] for pack in executor.numbers)}
-        self.lanes = {number: executor.packs[number].lanes for number in [*self.writes, *self.scratch]}
+        self.lanes = {number: pack.lanes for pack, number in place.items()}
         moving: dict[tuple[int, bool], list[tuple[int, int]]] = {}
         for slot, (number, first, varies) in enumerate(self.slots):
             if number not in fixed:
@@ -102,60 +104,62 @@ class KernelStep:
     def prepare(self, values: Values, n: int) -> list[Table]:
         """The tables of every thread."""
         for number in self.writes:
-            values[number] = rows_of(self.lanes[number], n)
+            values[number] = memory.rows_of(self.lanes[number], n)
         moving = {slot for *_, slots in self.moving for slot, _ in slots}
         tables = []
         for _ in range(self._threads(n)):
             for number in self.scratch:
-                values[number] = numpy.empty((self.lanes[number], self.columns))
+                values[number] = memory.empty(self.lanes[number], self.columns)
             pointers = (ctypes.c_void_p * len(self.slots))()
             strides = (ctypes.c_int64 * len(self.slots))()
-            total = ctypes.c_double(0.0)
-            for slot, (number, first, _) in enumerate(self.slots):
+            total = memory.empty(1)
+            for slot, (number, first, varies) in enumerate(self.slots):
                 if number == SUM:
-                    pointers[slot], strides[slot] = ctypes.addressof(total), first
+                    pointers[slot], strides[slot] = memory.address(total, (1,)), first
                 elif slot not in moving:
-                    pointers[slot], strides[slot] = _place(values[number], first)
-            tables.append(Table(pointers, strides, total, [values[number] for number in self.scratch]))
+                    columns = self.columns if number in self.scratch else n if varies else 1
+                    start, stride = memory.rows(values[number], self.lanes[number], columns)
+                    pointers[slot], strides[slot] = start + 8 * stride * first, stride
+            tables.append(Table(n, pointers, strides, total, [values[number] for number in self.scratch]))
         return tables
 
     def is_finite(self, tables: list[Table]) -> bool:
         """Whether all that is checked was finite in the last run."""
-        return all(table.total.value == 0.0 for table in tables)
+        return all(table.total[0] == 0.0 for table in tables)
 
     def _threads(self, n: int) -> int:
         return self.threads if n >= COLUMNS_A_THREAD * 2 else 1
 
-    def run(self, values: Values, tables: list[Table], n: int) -> None:
+    def run(self, values: Values, tables: list[Table]) -> None:
+        n = tables[0].n
         for table in tables:
-            table.total.value = 0.0
+            table.total[0] = 0.0
         for number, varies, slots in self.moving:
             array = values[number]
             rows, columns = array.strides
             if (rows % 8 or (n > 1 and columns != 8)) if varies else rows != 8:
-                array = values[number] = numpy.ascontiguousarray(array)
-            first_lane, stride = _place(array, 0)
+                array = values[number] = memory.copied(array)
+            start, stride = memory.rows(array, self.lanes[number], n if varies else 1)
             for table in tables:
                 for slot, first in slots:
-                    table.pointers[slot], table.strides[slot] = first_lane + 8 * stride * first, stride
+                    table.pointers[slot], table.strides[slot] = start + 8 * stride * first, stride
         width = self.width if n >= self.width else 1
         whole = n - n % width
         if len(tables) == 1:
             self._columns(width, tables[0], 0, whole)
         else:
-            share = -(-whole // (len(tables) * COLUMNS)) * COLUMNS
-            list(
-                workers().map(
-                    lambda start, table: self._columns(width, table, start, min(start + share, whole)),
-                    range(0, whole, share),
-                    tables,
-                )
-            )
+            share = -(-whole // (len(tables) * self.columns)) * self.columns
+            held = list(values)  # what the pointers point to, if an interrupt ends the call before its threads
+
+            def work(start: int, table: Table, held: Values = held) -> None:
+                self._columns(width, table, start, min(start + share, whole))
+
+            list(workers().map(work, range(0, whole, share), tables))
         if whole < n:  # the last columns, with those before them that fill the register once more
             self._columns(width, tables[0], n - width, n)
 
     def _columns(self, width: int, table: Table, start: int, stop: int) -> None:
-        self.drive(*self.functions(width), table.pointers, table.strides, start, stop, COLUMNS)
+        self.drive(*self.functions(width), table.pointers, table.strides, start, stop, self.columns)
 
 
 def columns_at_a_time() -> int:
@@ -171,9 +175,3 @@ def workers() -> ThreadPoolExecutor:
 @cache
 def _workers_of(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd_mini")
-
-
-def _place(array: Floats, lane: int) -> tuple[int, int]:
-    """The address of a lane, and how many doubles there are from lane to lane."""
-    stride = array.strides[0]
-    return address(array) + lane * stride, stride // 8

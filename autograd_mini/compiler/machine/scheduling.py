@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from autograd_mini.compiler.machine.bodies import can_emit
 from autograd_mini.compiler.machine.isolating import is_large
+from autograd_mini.compiler.machine.memory import copied
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.program import Floats, Leaf, Pack, Program, Sum, lanes_of, parents
 
@@ -42,7 +43,7 @@ def constants_of(program: Program) -> dict[Pack, Floats]:
             known.add(pack)
     packs = [pack for pack in program.packs if pack in known]
     rows = NumpyExecutor(Program(packs, {"all": [lanes_of(pack) for pack in packs]}))({}, 1).rows["all"]
-    return {pack: numbers[:, 0].copy() for pack, numbers in zip(packs, rows)}
+    return {pack: copied(numbers[:, 0]) for pack, numbers in zip(packs, rows)}
 
 
 def schedule(executor: MachineExecutor, program: Program) -> Iterator[Pack | list[Pack]]:

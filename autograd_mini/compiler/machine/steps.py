@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
+from autograd_mini.compiler.machine.bodies import can_emit
+from autograd_mini.compiler.machine.cells import calls_library
 from autograd_mini.compiler.machine.isolating import is_large
-from autograd_mini.compiler.machine.memory import rows_of
 from autograd_mini.compiler.machine.terms import terms_step
 from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
-from autograd_mini.compiler.program import Floats, Pack, Sum
+from autograd_mini.compiler.program import (
+    Apply,
+    Argument,
+    Floats,
+    Leaf,
+    Pack,
+    Program,
+    Reduce,
+    Reference,
+    Sum,
+    Vector,
+    lanes_of,
+)
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.machine.executor import MachineExecutor
@@ -29,10 +43,10 @@ class Step(Protocol):
     def writes(self) -> Sequence[int]: ...
 
     def prepare(self, values: Values, n: int) -> Any:
-        """Make room for what it computes; gives what else it keeps."""
+        """Make room for what it computes for n columns; gives what else it keeps."""
 
-    def run(self, values: Values, state: Any, n: int) -> None:
-        """Compute it."""
+    def run(self, values: Values, state: Any) -> None:
+        """Compute it for as many columns as there is room for."""
 
 
 def numpy_step(executor: MachineExecutor, pack: Pack) -> Step:
@@ -41,6 +55,7 @@ def numpy_step(executor: MachineExecutor, pack: Pack) -> Step:
         _product_step(executor, pack)
         or _batch_sum_step(executor, pack)
         or terms_step(executor, pack)
+        or _lanes_step(executor, pack)
         or NumpyStep(executor, pack)
     )
 
@@ -55,11 +70,66 @@ class NumpyStep:
         self.number = executor.place[pack]
         self.compute = step_of(pack, executor.place, careful=False)
 
+    def prepare(self, values: Values, n: int) -> int:
+        return n
+
+    def run(self, values: Values, n: int) -> None:
+        values[self.number] = self.compute(values, n)
+
+
+class LanesStep:
+    """One pack of single numbers, of many lanes, by machine code that takes its lanes for a batch: so functions have
+    the same bits as in kernels.
+
+    Args:
+        inner: the executor of a program with the pack's operation on batches of its operands.
+    """
+
+    writes: Sequence[int] = ()
+
+    def __init__(self, executor: MachineExecutor, pack: Pack, inner: MachineExecutor) -> None:
+        self.packs, self.number = [pack], executor.place[pack]
+        self.inner = inner
+        arguments = [arg for arg in pack.operation.arguments() if isinstance(arg, Reference)]
+        self.takers = [(executor.place[arg.pack], Gather(arg.index)) for arg in arguments]
+
     def prepare(self, values: Values, n: int) -> None:
         return None
 
-    def run(self, values: Values, state: None, n: int) -> None:
-        values[self.number] = self.compute(values, n)
+    def run(self, values: Values, state: None) -> None:
+        arrays = [gather(values[place])[..., 0] for place, gather in self.takers]
+        width = arrays[0].shape[-1]
+        leaves = {leaf: array.reshape(-1, width) for leaf, array in zip(self.inner.leaves, arrays)}
+        ((rows,),) = self.inner(leaves, width).rows.values()
+        values[self.number] = rows.reshape(-1, 1)
+
+
+def _lanes_step(executor: MachineExecutor, pack: Pack) -> LanesStep | None:
+    """The step of a pack of single numbers that calls functions."""
+    operation = pack.operation
+    if executor.is_batched and pack in executor.varying:
+        return None
+    if not isinstance(operation, Apply | Reduce | Vector) or not can_emit(pack):
+        return None
+    if isinstance(operation, Apply) and not calls_library(operation.primitive, len(operation.args)):
+        return None
+    leaves: list[Pack] = []
+
+    def leaf(arg: Reference) -> Reference:
+        rows = 1 if arg.index.ndim == 1 else len(arg.index)
+        leaves.append(Pack(rows, True, Leaf("input", len(leaves), "")))
+        index = numpy.arange(rows)
+        return Reference(leaves[-1], index if arg.index.ndim == 1 else index[:, None])
+
+    if isinstance(operation, Apply):
+        args: list[Argument] = [leaf(arg) if isinstance(arg, Reference) else arg for arg in operation.args]
+        alone = Pack(1, True, Apply(operation.primitive, tuple(args), operation.part))
+    elif isinstance(operation, Reduce):
+        alone = Pack(1, True, Reduce(operation.primitive, leaf(operation.arg)))
+    else:
+        alone = Pack(len(operation.arg.index), True, Vector(operation.function, leaf(operation.arg), operation.empty))
+    program = Program([*leaves, alone], {"all": [lanes_of(alone)]})
+    return LanesStep(executor, pack, type(executor)(program, cache=executor.cache))
 
 
 class GatherStep:
@@ -74,9 +144,9 @@ class GatherStep:
     def prepare(self, values: Values, n: int) -> Floats:
         return numpy.empty((len(self.gather.rows), n))
 
-    def run(self, values: Values, out: Floats, n: int) -> None:
+    def run(self, values: Values, out: Floats) -> None:
         array = values[self.place]
-        if n > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
+        if out.shape[1] > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
             array = values[self.place] = numpy.ascontiguousarray(array)
         values[self.number] = numpy.take(array, self.gather.rows, axis=0, out=out, mode="clip")
 
@@ -91,33 +161,32 @@ class ProductStep:
         (block,) = segment.blocks
         assert segment.b is not None
         assert block.b is not None
-        assert isinstance(block.coefficient, float)
         self.writes: Sequence[int] = (executor.place[pack],)
         self.shape = block.lane.shape
         self.sums_batch = sums_batch
         self.a = executor.rows(segment.a, block.a)
         self.b = executor.rows(segment.b, block.b.swapaxes(1, 2) if sums_batch else block.b)
-        self.coefficient = block.coefficient
+        self.is_negative = block.sign < 0.0
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
         width = 1 if self.sums_batch else n
         if s > 1:  # its columns are those of several lanes
-            out = numpy.empty((g, h, s * width))
+            out = memory.empty(g, h, s * width)
             values[self.writes[0]] = out.reshape(g * h * s, width)
             return out
-        rows = values[self.writes[0]] = rows_of(g * h, width)
+        rows = values[self.writes[0]] = memory.rows_of(g * h, width)
         return rows.reshape(g, h, width)
 
-    def run(self, values: Values, out: Floats, n: int) -> None:
+    def run(self, values: Values, out: Floats) -> None:
         a, b = self.a(values), self.b(values)
         g, h, s = self.shape
         if self.sums_batch:
             numpy.matmul(a.reshape(g, h, -1), b.reshape(g, s, -1).swapaxes(1, 2), out=out)
         else:
-            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], s * n), out=out)
-        if self.coefficient != 1.0:
-            out *= self.coefficient
+            numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], out.shape[2]), out=out)
+        if self.is_negative:
+            numpy.negative(out, out=out)
 
 
 class BatchSumStep:
@@ -142,9 +211,9 @@ class BatchSumStep:
             for block in segment.blocks:
                 lanes = numpy.zeros_like(block.a) if block.b is None else block.b
                 picked = [columns.setdefault((other, lane), len(columns)) for lane in lanes.ravel().tolist()]
-                coefficient = numpy.broadcast_to(block.coefficient, block.lane.size)
-                terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), coefficient))
-        self.lane, self.row, self.column, self.coefficient = (numpy.concatenate(each) for each in zip(*terms))
+                signs = numpy.full(block.lane.size, block.sign)
+                terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), signs))
+        self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
         lanes = numpy.arange(self.lanes)
         self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
@@ -155,7 +224,7 @@ class BatchSumStep:
     def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
         return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))
 
-    def run(self, values: Values, state: tuple[Floats, Floats], n: int) -> None:
+    def run(self, values: Values, state: tuple[Floats, Floats]) -> None:
         left, right = state
         if len(self.left) > 1:
             numpy.concatenate([values[place] for place in self.left], out=left)
@@ -165,9 +234,9 @@ class BatchSumStep:
             if place >= 0:
                 right[column] = values[place][lane]
         if self.picks_all:
-            values[self.number] = (numpy.matmul(left, right[0]) * self.coefficient)[:, None]
+            values[self.number] = (numpy.matmul(left, right[0]) * self.sign)[:, None]
         else:
-            picked = numpy.matmul(left, right.T)[self.row, self.column] * self.coefficient
+            picked = numpy.matmul(left, right.T)[self.row, self.column] * self.sign
             values[self.number] = numpy.bincount(self.lane, picked, self.lanes)[:, None]
 
 

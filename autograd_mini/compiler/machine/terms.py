@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.engine import addresses
-from autograd_mini.compiler.machine.memory import address
 from autograd_mini.compiler.numpy_executor import Values
 from autograd_mini.compiler.program import ABSENT, Index, Pack, Sum, parents
 
@@ -20,7 +20,7 @@ MOST_TERMS = 2**18
 """The table of more terms would not fit the cache."""
 
 TERMS = """
-define void @BODY(ptr %out, ptr %starts, ptr %coefficients, ptr %places, ptr %arrays, i64 %lanes) {
+define void @BODY(ptr %out, ptr %starts, ptr %signs, ptr %places, ptr %arrays, i64 %lanes, double %zero) {
 entry:
   br label %lane
 lane:
@@ -30,10 +30,12 @@ lane:
   %start = load i64, ptr %start_at
   %stop_at = getelementptr i64, ptr %starts, i64 %l1
   %stop = load i64, ptr %stop_at
+  %is_empty = icmp eq i64 %start, %stop
+  %first = select i1 %is_empty, double 0.0, double %zero
   br label %more
 more:
   %t = phi i64 [ %start, %lane ], [ %t1, %term ]
-  %sum = phi double [ 0.0, %lane ], [ %sum1, %term ]
+  %sum = phi double [ %first, %lane ], [ %sum1, %term ]
   %is_in = icmp slt i64 %t, %stop
   br i1 %is_in, label %term, label %done
 term:
@@ -54,11 +56,11 @@ term:
   %base_b = load ptr, ptr %at_b
   %y_at = getelementptr double, ptr %base_b, i64 %row_b
   %y = load double, ptr %y_at
-  %c_at = getelementptr double, ptr %coefficients, i64 %t
+  %c_at = getelementptr double, ptr %signs, i64 %t
   %c = load double, ptr %c_at
-  %xy = fmul contract double %x, %y
-  %cxy = fmul contract double %c, %xy
-  %sum1 = fadd contract double %sum, %cxy
+  %xy = fmul double %x, %y
+  %cxy = fmul double %c, %xy
+  %sum1 = fadd double %sum, %cxy
   %t1 = add i64 %t, 1
   br label %more
 done:
@@ -70,9 +72,9 @@ end:
   ret void
 }
 """
-"""Σ c·x·y for each lane; the places of a term are the array and the row of x and of y."""
+"""Σ ±x·y for each lane, from a zero of one sign; the places of a term are the array and the row of x and of y."""
 
-_call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64)
+_call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_double)
 
 
 class TermsStep:
@@ -84,9 +86,9 @@ class TermsStep:
         assert isinstance(pack.operation, Sum)
         self.packs, self.lanes, self.number = [pack], pack.lanes, executor.place[pack]
         sources = dict.fromkeys(parents(pack))
-        self.sources = [executor.place[source] for source in sources]
+        self.sources = [(executor.place[source], (source.lanes, 1)) for source in sources]
         array_of = {source: number for number, source in enumerate(sources, 1)}  # the first one holds a 1
-        lanes, places, coefficients = [], [], []
+        lanes, places, signs = [], [], []
         for segment in pack.operation.segments:
             for block in segment.blocks:
                 (g, h, s), k = block.lane.shape, block.a.shape[2]
@@ -94,29 +96,32 @@ class TermsStep:
                 a = _spread(block.a[:, :, None, :], shape)
                 b = numpy.zeros_like(a) if block.b is None else _spread(block.b.swapaxes(1, 2)[:, None], shape)
                 lane = _spread(block.lane[..., None], shape)
-                c = numpy.broadcast_to(numpy.reshape(block.coefficient, (-1, 1, 1, 1)), shape).ravel()
                 kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
                 arrays = [numpy.full_like(a, 0 if each is None else array_of[each]) for each in (segment.a, segment.b)]
                 lanes.append(lane[kept])
                 places.append(numpy.stack([arrays[0], a, arrays[1], b], axis=1)[kept])
-                coefficients.append(c[kept])
+                signs.append(numpy.full(lanes[-1].size, block.sign))
         lane = numpy.concatenate(lanes)
         order = numpy.argsort(lane, kind="stable")
-        self.places = numpy.ascontiguousarray(numpy.concatenate(places)[order])
-        self.coefficients = numpy.concatenate(coefficients)[order].astype(float)
-        self.starts = numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1))
-        self.one = numpy.ones(1)
-        self.tables = [address(table) for table in (self.starts, self.coefficients, self.places)]
+        self.zero = 0.0 if pack.operation.from_zero else -0.0
+        self.one = memory.copied([1.0])
+        self.held = (
+            memory.copied(numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1)), numpy.int64),
+            memory.copied(numpy.concatenate(signs)[order]),
+            memory.copied(numpy.concatenate(places)[order], numpy.int64),
+        )
+        self.tables = [memory.address(table, table.shape) for table in self.held]
         self.call = _call(addresses([TERMS], cache=executor.cache)[0])
 
     def prepare(self, values: Values, n: int) -> None:
         return None
 
-    def run(self, values: Values, state: None, n: int) -> None:
-        held = [numpy.ascontiguousarray(values[place]) for place in self.sources]
-        arrays = (ctypes.c_void_p * (1 + len(held)))(address(self.one), *map(address, held))
-        out = values[self.number] = numpy.empty((self.lanes, 1))
-        self.call(address(out), *self.tables, arrays, self.lanes)
+    def run(self, values: Values, state: None) -> None:
+        held = [memory.without_gaps(values[place]) for place, _ in self.sources]
+        at = [memory.address(array, shape) for array, (_, shape) in zip(held, self.sources)]
+        arrays = (ctypes.c_void_p * (1 + len(held)))(memory.address(self.one, (1,)), *at)
+        out = values[self.number] = memory.empty(self.lanes, 1)
+        self.call(memory.address(out, (self.lanes, 1)), *self.tables, arrays, self.lanes, self.zero)
 
 
 def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.machine.bodies import Body, lanewise_terms, turns
-from autograd_mini.compiler.machine.cells import Assembly, Cell, emit
+from autograd_mini.compiler.machine.cells import Assembly, Cell, Product, emit, total
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.program import (
     ABSENT,
@@ -125,12 +125,12 @@ class Writer:
                 return
             cell = REDUCTIONS[operation.primitive.name](*xs)
         else:
-            total: Any = None
-            for c, a, ia, b, ib in lanewise_terms(pack) or []:
-                product = self._read(a, ia) if b is None or ib is None else self._read(a, ia) * self._read(b, ib)
-                product = c * product
-                total = product if total is None else total + product
-            cell = self.assembly.cell(0.0 if total is None else total)
+            assert isinstance(operation, Sum)
+            products: list[Product] = []
+            for sign, a, ia, b, ib in lanewise_terms(pack) or []:
+                second = [] if b is None or ib is None else [self._read(b, ib)]
+                products.append((sign, [self._read(a, ia), *second]))
+            cell = total(self.assembly, products, operation.from_zero)
         self.cells[pack, 0] = cell
         self._store(pack, "%l", cell)
 
@@ -149,23 +149,25 @@ class Writer:
 
     def _sums(self, pack: Pack) -> list[Cell]:
         assert isinstance(pack.operation, Sum)
-        totals: list[Any] = [None] * pack.lanes
+        terms: list[list[tuple[float, list[tuple[Pack, int]]]]] = [[] for _ in range(pack.lanes)]
         for segment in pack.operation.segments:
             for block in segment.blocks:
-                coefficient = block.coefficient
                 for g, h, s in numpy.ndindex(block.lane.shape):
                     lane = int(block.lane[g, h, s])
                     for k in range(block.a.shape[2]):
-                        ia, ib = int(block.a[g, h, k]), 0 if block.b is None else int(block.b[g, k, s])
-                        if ABSENT in (lane, ia, ib):
-                            continue
-                        product: Any = self._cell(segment.a, ia)
-                        if segment.b is not None:
-                            product = product * self._cell(segment.b, ib)
-                        c = coefficient if isinstance(coefficient, float) else float(coefficient[g])
-                        product = c * product
-                        totals[lane] = product if totals[lane] is None else totals[lane] + product
-        return [self.assembly.cell(0.0 if total is None else total) for total in totals]
+                        factors = [(segment.a, int(block.a[g, h, k]))]
+                        if segment.b is not None and block.b is not None:
+                            factors.append((segment.b, int(block.b[g, k, s])))
+                        if ABSENT not in (lane, *[index for _, index in factors]):
+                            terms[lane].append((block.sign, factors))
+        return [
+            total(
+                self.assembly,
+                [(sign, [self._cell(*factor) for factor in factors]) for sign, factors in each],
+                pack.operation.from_zero,
+            )
+            for each in terms
+        ]
 
     def _cell(self, pack: Pack, lane: int) -> Cell:
         """A lane of a pack in a straight line."""

@@ -25,7 +25,7 @@ class Term:
     lane: Index
     a: Reference
     b: Reference | None
-    coefficient: float | Floats
+    coefficient: float
     over_batch: bool
 
     def turned(self) -> Term:
@@ -37,7 +37,7 @@ class Term:
     @property
     def is_copy(self) -> bool:
         alone = self.b is None and not self.over_batch and self.a.index.shape[2] == 1
-        return alone and isinstance(self.coefficient, float) and self.coefficient == 1.0
+        return alone and self.coefficient == 1.0
 
     @property
     def lanes(self) -> Index:
@@ -100,7 +100,7 @@ class Plain:
         for block in segment.blocks:
             a = self.resolved(Reference(segment.a, block.a))
             b = None if segment.b is None or block.b is None else self.resolved(Reference(segment.b, block.b))
-            term = Term(block.lane, a, b, block.coefficient, batched and not pack.batched)
+            term = Term(block.lane, a, b, block.sign, batched and not pack.batched)
             if b is not None and constants_of(a) is not None:
                 term = term.turned()
             yield from _without_constants(term)
@@ -117,7 +117,7 @@ def constants_of(reference: Reference) -> Floats | None:
 def _without_constants(term: Term) -> list[Term]:
     """A product with constants as one term for each of the numbers, if those are few."""
     numbers = None if term.b is None else constants_of(term.b)
-    if numbers is None or not isinstance(term.coefficient, float):
+    if numbers is None:
         return [term]
     for axis in (1, 2):
         levels = numbers.min(axis=(0, 3 - axis))

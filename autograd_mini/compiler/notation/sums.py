@@ -10,7 +10,7 @@ import numpy
 from autograd_mini.compiler.notation.formulas import times
 from autograd_mini.compiler.notation.naming import Naming, number
 from autograd_mini.compiler.notation.plain import Term, constants_of
-from autograd_mini.compiler.program import ABSENT, Floats, Index, Pack, Reference
+from autograd_mini.compiler.program import ABSENT, Index, Pack, Reference
 from autograd_mini.draw.notation import PRODUCT, SIGN, SUM, Text
 
 MOST_TERMS = 8
@@ -103,7 +103,6 @@ def _term_text(names: Naming, pack: Pack, term: Term) -> tuple[str, float]:
     if is_flat(term):
         return _flat_text(names, pack, term)
     assert term.b is not None
-    assert isinstance(term.coefficient, float)
     s, k = term.lane.shape[2], term.a.index.shape[2]
     left, right = names.written(term.a).within(SIGN), names.written(term.b).within(SIGN)
     product = f"{left} {right}" if k > 1 else f"{left} {right}ᵀ"
@@ -115,10 +114,11 @@ def _term_text(names: Naming, pack: Pack, term: Term) -> tuple[str, float]:
 
 
 def _flat_text(names: Naming, pack: Pack, term: Term) -> tuple[str, float]:
-    lane, a, b, c = _flat(names, pack, term)
+    lane, a, b = _flat(names, pack, term)
+    c = term.coefficient
     if not lane.size:
         return "", 0.0
-    if b is not None and isinstance(c, float) and not term.over_batch and _is_row(names, term):
+    if b is not None and not term.over_batch and _is_row(names, term):
         row, column = (a, b) if names.is_parameter(a.pack) else (b, a)
         names.lay_out(row.pack, row.index[None])
         return f"{names.written(row).within(SIGN)} {names.written(column).within(SIGN)}", c
@@ -127,17 +127,10 @@ def _flat_text(names: Naming, pack: Pack, term: Term) -> tuple[str, float]:
     if sums < lane.size:
         prefix += "Σ " if sums == 1 else f"Σ⟨{sums}⟩ "
     numbers = constants_of(a) if b is None else None
-    if numbers is not None and not prefix and isinstance(c, float) and (numbers == numbers[0]).all():
+    if numbers is not None and not prefix and (numbers == numbers[0]).all():
         return "1", c * float(numbers[0])
     body = names.written(a) if b is None else _product_text(names, a, b)
-    if not isinstance(c, float):
-        body, c = times(_vector(c), body, " ∘ "), 1.0
     return prefix + body.within(PRODUCT), c
-
-
-def _vector(numbers: Floats) -> Text:
-    shown = ", ".join(number(x).text for x in numbers[:4].tolist())
-    return Text(f"({shown}{', …' if numbers.size > 4 else ''})")
 
 
 def _product_text(names: Naming, a: Reference, b: Reference) -> Text:
@@ -154,8 +147,8 @@ def _product_text(names: Naming, a: Reference, b: Reference) -> Text:
     return times(names.written(first), names.written(second), sign)
 
 
-def _flat(names: Naming, pack: Pack, term: Term) -> tuple[Index, Reference, Reference | None, float | Floats]:
-    """All products in order of their lanes: lane, factors, coefficient."""
+def _flat(names: Naming, pack: Pack, term: Term) -> tuple[Index, Reference, Reference | None]:
+    """All products in order of their lanes: lane, factors."""
     (g, h, s), k = term.lane.shape, term.a.index.shape[2]
     shape = (g, h, s, k)
     lane = numpy.broadcast_to(term.lane[..., None], shape).ravel()
@@ -165,7 +158,4 @@ def _flat(names: Naming, pack: Pack, term: Term) -> tuple[Index, Reference, Refe
     if numpy.unique(lane).size < lane.size and not names.is_parameter(term.a.pack):
         order = numpy.lexsort((names.places(term.a.pack, a), names.places(pack, lane)))
     order = order[(lane[order] != ABSENT) & (a[order] != ABSENT) & (b[order] != ABSENT)]
-    c = term.coefficient
-    if not isinstance(c, float):
-        c = numpy.broadcast_to(c[:, None, None, None], shape).ravel()[order]
-    return lane[order], Reference(term.a.pack, a[order]), term.b and Reference(term.b.pack, b[order]), c
+    return lane[order], Reference(term.a.pack, a[order]), term.b and Reference(term.b.pack, b[order])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 from autograd_mini.compiler.building import Symbol, local_derivatives, parts_of
@@ -19,14 +18,13 @@ from autograd_mini.compiler.normalising import (
     operands,
 )
 from autograd_mini.compiler.scalars.vectors import give_reduction, give_vector
-from autograd_mini.compiler.tracing import part_of
-from autograd_mini.primitives import Primitive, to_float
+from autograd_mini.primitives import Primitive, part_of, to_float
 
 MOST_TERMS = 8
 """Contributions to an adjoint are summed so many at a time, near to what gives them."""
 
 Rule = tuple[list[tuple[Primitive, tuple[int, ...]]], list[tuple[int, float, int | None]]]
-"""Operations, and for arguments by place a factor and a local derivative. Operands count `out`, the arguments and what
+"""Operations, and for arguments by place a sign and a local derivative. Operands count `out`, the arguments and what
 the operations give, in this order; what is negative is ~number of a scalar."""
 
 
@@ -164,7 +162,7 @@ class _Recorder:
                 continue
             if isinstance(local, _Operand):
                 locals_.append((place, 1.0, local.place))
-            elif isfinite(local):
+            elif abs(local) == 1.0:
                 locals_.append((place, float(local), None))
             else:
                 locals_.append((place, 1.0, ~self.tape.number(float(local))))

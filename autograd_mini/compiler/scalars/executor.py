@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy
 
+from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.engine import DRIVE, addresses, drive
 from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.memory import address, lines_of, room
 from autograd_mini.compiler.machine.running import workers
 from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.numpy_executor import Results, are_finite
@@ -123,12 +123,15 @@ class ScalarExecutor:
         columns, width = (1, 1) if n_examples == 1 else (self.columns, host_width())
         code = self.code(width)
         n_blocks = -(-n_examples // columns)
-        batched = [numpy.ascontiguousarray(leaves[pack]) for pack in self.leaves if pack.batched]
+        batched = {pack: memory.without_gaps(leaves[pack]) for pack in self.leaves if pack.batched}
         same = [leaves[pack][:, 0] for pack in self.leaves if not pack.batched]
         each = [name for name, result in self.results.items() if not result.is_summed]
-        found = dict(zip(each, room([len(self.rows[name]) for name in each], n_examples)))
-        sums = numpy.zeros((len(self.summed), n_blocks))
-        places = [address(array) for array in (*batched, *found.values(), sums)]
+        found = dict(zip(each, memory.room([len(self.rows[name]) for name in each], n_examples)))
+        sums = memory.empty(len(self.summed), n_blocks)
+        sums[...] = 0.0
+        arrays = [(array, (pack.lanes, n_examples)) for pack, array in batched.items()]
+        arrays += [(array, (len(self.rows[name]), n_examples)) for name, array in found.items()]
+        arrays.append((sums, (len(self.summed), n_blocks)))
         n_threads = min(self.threads, n_examples // COLUMNS_A_THREAD) or 1
         share = -(-n_blocks // n_threads) * columns
 
@@ -136,6 +139,7 @@ class ScalarExecutor:
             frame = self._frame(code, columns)
             if same:
                 numpy.concatenate(same, out=frame.uniform[len(self.constants) :])
+            places = [memory.address(*array) for array in arrays]  # held, even if the call is interrupted
             frame.places[code.in_arrays] = places
             frame.sizes[:2] = n_examples, n_blocks
             code.drive(*code.table, frame.pointers, frame.pointers, start, min(start + share, n_examples), columns)
@@ -204,7 +208,7 @@ class _Code:
         move(add, *executor.copied(executor.summed))
         self.rows = numpy.array([row for _, rows in calls for row in rows], dtype=numpy.int64)
         self.in_arrays = numpy.flatnonzero(self.rows == self.ARRAY)
-        self.moves = (ctypes.c_int64 * len(moves))(*moves)
+        self.moves = memory.copied(moves, numpy.int64)
         starts = numpy.cumsum([0, *(len(rows) for _, rows in calls)])[: len(calls)].tolist()
         self.table = (
             (ctypes.c_void_p * len(calls))(*[function for function, _ in calls]),
@@ -218,17 +222,18 @@ class _Frame:
 
     def __init__(self, executor: ScalarExecutor, code: _Code, columns: int) -> None:
         n_uniform = executor.n_uniform
-        self.uniform = numpy.empty(n_uniform)
+        self.uniform = memory.empty(n_uniform)
         self.uniform[: len(executor.constants)] = executor.constants
         n_rows = executor.chunks.n_rows - n_uniform
-        self.memory = numpy.empty((n_rows, 1)) if columns == 1 else lines_of(n_rows, columns)
-        self.memory[...] = 0.0
-        self.sizes = numpy.array([0, 0, columns])
-        first, start, sizes = map(address, (self.uniform, self.memory, self.sizes))
-        stride = self.memory.strides[0]
+        self.block = memory.empty(n_rows, 1) if columns == 1 else memory.lines_of(n_rows, columns)
+        self.block[...] = 0.0
+        self.sizes = memory.copied([0, 0, columns], numpy.int64)
+        uniform, sizes = memory.address(self.uniform, (n_uniform,)), memory.address(self.sizes, (3,))
+        block, stride = memory.rows(self.block, n_rows, columns)
         rows = code.rows
-        self.places = numpy.where(rows < n_uniform, first + 8 * rows, start + stride * (rows - n_uniform))
-        self.places[rows == code.SIZES] = sizes
+        places = numpy.where(rows < n_uniform, uniform + 8 * rows, block + 8 * stride * (rows - n_uniform))
+        places[rows == code.SIZES] = sizes
         moves = rows <= code.MOVES
-        self.places[moves] = ctypes.addressof(code.moves) + 8 * (code.MOVES - rows[moves])
-        self.pointers = self.places.ctypes.data_as(ctypes.c_void_p)
+        places[moves] = memory.address(code.moves, code.moves.shape) + 8 * (code.MOVES - rows[moves])
+        self.places = memory.copied(places, numpy.int64)
+        self.pointers = memory.address(self.places, rows.shape)

@@ -8,6 +8,7 @@ from itertools import chain
 from operator import add
 from typing import Any, NamedTuple
 
+from autograd_mini.compiler.machine.cells import is_arithmetic
 from autograd_mini.compiler.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.primitives import Primitive
 
@@ -26,9 +27,10 @@ Literal = float | None
 
 @dataclass(frozen=True)
 class Sum:
-    """Σ c·x·y; each term its factors."""
+    """Σ ±x·y; each term a sign and its factors. If it is `from_zero`, it begins with 0.0."""
 
-    terms: tuple[tuple[Literal, ...], ...]
+    terms: tuple[tuple[float, tuple[Literal, ...]], ...]
+    from_zero: bool
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class Apply:
 Head = Sum | Apply
 
 
-def _sum_of(cs: tuple[float, ...], counts: tuple[int, ...], is_first: bool) -> Sum:
+def _sum_of(cs: tuple[float, ...], counts: tuple[int, ...], is_first: bool, from_zero: bool) -> Sum:
     """The sum of products of so many scalars, and of one scalar before them."""
-    terms = [(() if c == 1.0 else (c,)) + (None,) * count for c, count in zip(cs, counts)]
-    return Sum(tuple(terms if is_first else [(None,), *terms]))
+    terms = [(c, (None,) * count) for c, count in zip(cs, counts)]
+    return Sum(tuple(terms if is_first else [(1.0, (None,)), *terms]), from_zero and is_first)
 
 
 class Operation(NamedTuple):
@@ -74,7 +76,6 @@ class Operations:
         self._head_of: dict[Any, int] = {}
         self._scalars = scalars
         self._fresh = len(scalars)
-        self._number_of_constant: dict[float, int] = {}
         is_alive = alive(scalars, wanted)
         literals = _constants(scalars, is_alive)
         self._literals = literals if len(literals) <= most_literals else PLAIN
@@ -114,7 +115,8 @@ class Operations:
         literals = tuple([self._literal_of.get(arg) for arg in args])
         reads = [arg for arg, literal in zip(args, literals) if literal is None]
         key = primitive, *[literal if literal is None else literal.hex() for literal in literals]
-        self._add(results, key, lambda: Apply(primitive, literals, is_vector), reads, 4 * len(results))
+        size = 1 if is_arithmetic(primitive) else 4 * len(results)
+        self._add(results, key, lambda: Apply(primitive, literals, is_vector), reads, size)
 
     def _sum(self, results: tuple[int, ...], terms: Terms) -> None:
         """A sum; a long one as a chain of short ones."""
@@ -123,57 +125,47 @@ class Operations:
         while len(cs) > LONGEST_SUM:
             before, total = total, self._fresh
             self._fresh += 1
-            self._piece((total,), cs[:LONGEST_SUM], xs[:LONGEST_SUM], ys[:LONGEST_SUM], before)
+            piece = cs[:LONGEST_SUM], xs[:LONGEST_SUM], ys[:LONGEST_SUM]
+            self._piece((total,), *piece, before, terms.from_zero)
             cs, xs, ys = cs[LONGEST_SUM:], xs[LONGEST_SUM:], ys[LONGEST_SUM:]
-        self._piece(results, cs, xs, ys, total)
+        self._piece(results, cs, xs, ys, total, terms.from_zero)
 
     def _piece(
-        self, results: tuple[int, ...], cs: list[float], xs: list[int], ys: list[int], before: int | None
+        self,
+        results: tuple[int, ...],
+        cs: list[float],
+        xs: list[int],
+        ys: list[int],
+        before: int | None,
+        from_zero: bool,
     ) -> None:
         reads: list[int] = [] if before is None else [before]
-        if self._literals.issuperset(cs) and self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):
+        if self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):
             counts = tuple(map(add, map(bool, xs), map(bool, ys)))  # ONE is 0
             reads += filter(None, chain.from_iterable(zip(xs, ys)))
-            key = tuple(cs), counts, before is None
+            key = tuple(cs), counts, before is None, from_zero
             self._add(results, key, lambda: _sum_of(*key), reads, len(cs))
             return
-        factors: list[tuple[Literal, ...]] = [] if before is None else [(None,)]
+        terms: list[tuple[float, tuple[Literal, ...]]] = [] if before is None else [(1.0, (None,))]
         for c, x, y in zip(cs, xs, ys):
-            term: list[Literal] = []
-            if c in self._literals:
-                if c != 1.0:
-                    term.append(c)
-            else:
-                term.append(None)
-                reads.append(self._constant(c))
+            factors: list[Literal] = []
             for factor in (x, y):
                 literal = self._literal_of.get(factor)
                 if literal is None:
-                    term.append(None)
+                    factors.append(None)
                     reads.append(factor)
                 elif literal != 1.0:
-                    term.append(literal)
-            factors.append(tuple(term))
-        form = tuple(factors)
-        self._add(results, form, lambda: Sum(form), reads, len(form))
-
-    def _constant(self, number: float) -> int:
-        """What the code reads for a constant that is no scalar."""
-        found = self._number_of_constant.get(number)
-        if found is None:
-            found = self._number_of_constant[number] = self._fresh
-            self.constants[found] = number
-            self._fresh += 1
-        return found
+                    factors.append(literal)
+            terms.append((c, tuple(factors)))
+        form = Sum(tuple(terms), from_zero and before is None)
+        written = tuple([(c, *[each and each.hex() for each in factors]) for c, factors in terms])
+        self._add(results, (written, form.from_zero), lambda: form, reads, len(terms))
 
 
 def _constants(scalars: Sequence[Scalar], is_alive: bytearray) -> set[float]:
     """All different constants."""
     found = set(PLAIN)
     for number, scalar in enumerate(scalars):
-        if is_alive[number]:
-            if type(scalar) is Number:
-                found.add(scalar.number)
-            elif type(scalar) is Terms:
-                found.update(scalar.cs)
+        if is_alive[number] and type(scalar) is Number:
+            found.add(scalar.number)
     return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emission
+from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emission, total
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.scalars.chunking import Form
 from autograd_mini.compiler.scalars.operations import Apply, Head, Literal, Sum
-from autograd_mini.compiler.tracing import Part
-from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives import TABLE, Part, Primitive
 
 
 def require_emission(head: Head) -> None:
@@ -66,14 +65,8 @@ def write(form: Form, heads: Sequence[Head], width: int) -> str:
 def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
     rest = iter(cells)
     if isinstance(head, Sum):
-        total: Any = None
-        for term in head.terms:
-            product: Any = None
-            for factor in reversed([_operand(literal, rest) for literal in term]):
-                product = factor if product is None else factor * product
-            product = 1.0 if product is None else product
-            total = product if total is None else total + product
-        return [asm.cell(0.0 if total is None else total)]
+        products = [(sign, [_operand(each, rest) for each in factors] or [1.0]) for sign, factors in head.terms]
+        return [total(asm, products, head.from_zero)]
     args = [_operand(literal, rest) for literal in head.args]
     primitive = head.primitive
     if head.is_vector:

@@ -1,26 +1,70 @@
-"""Machine code stays within its arrays: one number too far ends the process, so this happens in one of its own."""
+"""Machine code stays within its arrays. One number too far may end the process, so this happens in one of its own."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_mini.compiler.machine import memory
 
 pytest.importorskip("llvmlite")
 ROOT = Path(__file__).parents[3]
+needs_pages = pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
 
 
 def run(*args):
     command = [sys.executable, "-m", "tests.compiler.machine.guarded", *args]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
-def test_nothing_outside_is_touched():
-    result = run()
+@needs_pages
+@pytest.mark.parametrize("form", ["packs", "scalars"])
+@pytest.mark.parametrize("sweep", ["lengths", "lanes"])
+def test_nothing_outside_is_touched(sweep, form):
+    result = run(sweep, form)
     assert (result.returncode, result.stdout) == (0, "untouched\n"), result.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
-def test_guards_guard():
-    assert run("beyond").returncode < 0
+@needs_pages
+@pytest.mark.parametrize("fault", ["beyond", "planted"])
+def test_guards_guard(fault):
+    assert run(fault).returncode < 0
+
+
+@given(st.integers(0, 9), st.integers(1, 400))
+def test_rows_are_lines_apart(lanes, n):
+    array = memory.lines_of(lanes, n)
+    assert array.shape == (lanes, n)
+    start, stride = memory.rows(array, lanes, n)
+    assert n <= stride
+    assert stride // memory.LINE % 2 == 1
+    assert start % (8 * memory.LINE) == 0 or not lanes
+    assert array.base.size * 8 >= start + 8 * stride * lanes - memory.address(array.base, array.base.shape)
+
+
+@pytest.mark.parametrize("n", [0, 3, memory.MANY])
+def test_room_is_for_each_result(n):
+    arrays = memory.room([2, 0, 3], n)
+    for number, array in enumerate(arrays):
+        array[...] = number
+    assert [array.shape for array in arrays] == [(2, n), (0, n), (3, n)]
+    assert all((array == number).all() for number, array in enumerate(arrays))
+    assert memory.room([], n) == []
+
+
+def test_no_address_of_another_array():
+    """Machine code is made for arrays of one shape, and would read or write beyond any other."""
+    array = numpy.zeros((4, 6))
+    for given_to in (memory.address, lambda array, shape: memory.rows(array, *shape)):
+        for other in (array[:, :5], array[:3], array.T, array[:, ::2]):
+            with pytest.raises(ValueError, match=r"needs an array \(4, 6\)"):
+                given_to(other, (4, 6))
+    assert memory.rows(array[:, 1:3], 4, 2) == (memory.address(array, (4, 6)) + 8, 6)
+    with pytest.raises(ValueError, match="without gaps"):
+        memory.address(array[:, 1:3], (4, 2))
+    with pytest.raises(ValueError, match="whole rows"):
+        memory.rows(array[:, ::2], 4, 3)

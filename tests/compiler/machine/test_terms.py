@@ -36,10 +36,8 @@ def programs(draw):
         lane = numpy.array(draw(st.permutations(range(27)))[: g * h * s], dtype=numpy.int64).reshape(g, h, s)
         a = index((g, h, k), draw, may_be_absent=True)
         b = None if other is None else index((g, k, s), draw, may_be_absent=True)
-        coefficient = draw(st.sampled_from([1.0, -0.5]))
-        if (h, s, k) == (1, 1, 1) and draw(st.booleans()):
-            coefficient = numpy.array([0.25 * (place + 1) for place in range(g)])
-        segments.append(Segment(draw(st.sampled_from(sources)), other, [Block(lane, a, b, coefficient)]))
+        sign = draw(st.sampled_from([1.0, -1.0]))
+        segments.append(Segment(draw(st.sampled_from(sources)), other, [Block(lane, a, b, sign)]))
     return sources, Pack(27, False, Sum(tuple(segments)))
 
 

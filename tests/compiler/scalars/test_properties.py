@@ -5,7 +5,7 @@ import pytest
 from tests.compiler import test_calling, test_networks, test_random_programs, test_vector_rules
 from tests.compiler.test_random_programs import own  # noqa: F401, a fixture
 
-pytestmark = pytest.mark.usefixtures("as_scalars")
+pytestmark = pytest.mark.usefixtures("as_scalars", "between_margins")
 
 MODES = pytest.mark.parametrize("mode", test_random_programs.MODES)
 

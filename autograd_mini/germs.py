@@ -1,0 +1,379 @@
+"""Germs: how a quantity behaves as its variables approach their numbers along a line.
+
+Where a rule meets 0·inf, or a comparison a tie, the number alone does not decide; what the number is the limit of,
+does. The rules of the table run on germs as they run on numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from math import copysign, inf, isfinite, isnan, nan
+
+from autograd_mini.primitives import TABLE, ieee, to_float
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeAlias
+
+    from autograd_mini.primitives import Primitive
+
+    Number: TypeAlias = "Germ | float"
+
+CANCELLED = 2e-15
+"""A sum of terms so small beside them is a rounding of 0."""
+
+_DEEPEST = 2
+"""Rules within rules: at this level only limits are needed, so that rules that call each other come to an end."""
+
+
+class Germ:
+    """The quantity limit + c·εᵖ + smaller terms, as ε > 0 goes to 0.
+
+    Attributes:
+        limit: its limit; nan where it has none, or none that is known.
+        c, p: the next term: p > 0 where the limit is finite, p < 0 where it is infinite. With c = 0 the quantity is
+            the limit itself for every ε. With c = nan the term is unknown, but smaller than εᵖ.
+        is_exact: there are no further terms.
+        is_log: the quantity is c·log ε + p instead.
+        level: how many rules deep it is calculated with.
+    """
+
+    __slots__ = ("c", "is_exact", "is_log", "level", "limit", "p")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        limit: float,
+        c: float = 0.0,
+        p: float = 1.0,
+        *,
+        is_exact: bool = False,
+        is_log: bool = False,
+        level: int = 0,
+    ) -> None:
+        self.limit = limit
+        self.c = c
+        self.p = p
+        self.is_exact = is_exact or c == 0.0
+        self.is_log = is_log
+        self.level = level
+
+    def at(self, level: int) -> Germ:
+        """The same on another level."""
+        if self.level == level:
+            return self
+        return Germ(self.limit, self.c, self.p, is_exact=self.is_exact, is_log=self.is_log, level=level)
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is 0 for every ε."""
+        return self.limit == 0.0 and self.c == 0.0
+
+    @property
+    def is_pole(self) -> bool:
+        return self.limit in (inf, -inf) and not self.is_log
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        return apply(primitive, args)
+
+    def __add__(self, other: Any) -> Any:
+        return apply(TABLE["add"], (self, other))
+
+    def __sub__(self, other: Any) -> Any:
+        return apply(TABLE["sub"], (self, other))
+
+    def __mul__(self, other: Any) -> Any:
+        return apply(TABLE["mul"], (self, other))
+
+    def __truediv__(self, other: Any) -> Any:
+        return apply(TABLE["div"], (self, other))
+
+    def __pow__(self, exponent: Any) -> Any:
+        return apply(TABLE["pow"], (self, exponent))
+
+    def __rsub__(self, other: Any) -> Any:
+        return apply(TABLE["sub"], (other, self))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return apply(TABLE["div"], (other, self))
+
+    def __rpow__(self, base: Any) -> Any:
+        return apply(TABLE["pow"], (base, self))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Germ:
+        p = -self.p if self.is_log else self.p
+        return Germ(-self.limit, -self.c, p, is_exact=self.is_exact, is_log=self.is_log, level=self.level)
+
+    def __pos__(self) -> Germ:
+        return self
+
+    def __abs__(self) -> Germ:
+        return -self if self < 0.0 else self
+
+    def __lt__(self, other: Any) -> bool:
+        return _order(self, other) < 0.0
+
+    def __gt__(self, other: Any) -> bool:
+        return _order(self, other) > 0.0
+
+    def __le__(self, other: Any) -> bool:
+        return _order(self, other) <= 0.0
+
+    def __ge__(self, other: Any) -> bool:
+        return _order(self, other) >= 0.0
+
+    def __eq__(self, other: object) -> bool:
+        return _order(self, other) == 0.0
+
+    def __bool__(self) -> bool:
+        return self.limit != 0.0
+
+    def __float__(self) -> float:
+        return self.limit
+
+
+def germ(number: Any) -> Germ:
+    return number if isinstance(number, Germ) else Germ(to_float(number, "Germ"))
+
+
+def _order(x: Any, y: Any) -> float:
+    """The sign of x - y for small ε; 0 if that is not known, nan if one is."""
+    x, y = germ(x), germ(y)
+    if x.limit != y.limit or not isfinite(x.limit):
+        return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else x.limit - x.limit if isnan(x.limit) else 0.0
+    c = _sum(x, -y).c
+    return 0.0 if isnan(c) else c
+
+
+def _term(c: float, p: float) -> Germ:
+    """c·εᵖ."""
+    if c == 0.0:
+        return Germ(0.0)
+    if isnan(c):
+        return Germ(0.0 if p >= 0.0 else nan, nan, max(p, 0.0))
+    if p == 0.0:
+        return Germ(c, nan, 0.0)
+    return Germ(0.0 if p > 0.0 else copysign(inf, c), c, p)
+
+
+def _next(*terms: Germ) -> tuple[float, float, bool]:
+    """Of a sum the c and p of its next term, and whether there are no others."""
+    is_exact = all(term.is_exact for term in terms)
+    known = [term for term in terms if term.c and not isnan(term.c)]
+    bound = min([term.p for term in terms if isnan(term.c)], default=inf)
+    least = min([term.p for term in known], default=inf)
+    if bound < least:
+        return nan, bound, False
+    if not known:
+        return 0.0, 1.0, True
+    leading = [term.c for term in known if term.p == least]
+    c = sum(leading)
+    if abs(c) > CANCELLED * sum(map(abs, leading)):
+        return c, least, is_exact and len(leading) == len(known)
+    if is_exact and len(leading) == len(known):
+        return 0.0, 1.0, True
+    return nan, least, False
+
+
+def _sum(x: Germ, y: Germ) -> Germ:
+    if isfinite(x.limit) and isfinite(y.limit):
+        c, p, is_exact = _next(x, y)
+        return Germ(x.limit + y.limit, c, p, is_exact=is_exact)
+    if x.is_log or y.is_log:
+        return _sum_of_logs(x, y)
+    if x.is_pole and y.is_pole and x.c and y.c and not isnan(x.c + y.c):
+        c, p, _ = _next(x, y)
+        return Germ(nan, nan) if isnan(c) or c == 0.0 else _term(c, p)
+    for pole, other in ((x, y), (y, x)):
+        if pole.is_pole and isfinite(other.limit):
+            return Germ(pole.limit, pole.c, pole.p)
+    return Germ(x.limit + y.limit, nan, 0.0)
+
+
+def _sum_of_logs(x: Germ, y: Germ) -> Germ:
+    if x.is_log and y.is_log:
+        c = x.c + y.c
+        return Germ(copysign(inf, -c), c, x.p + y.p, is_log=True) if c else Germ(x.p + y.p, nan, 0.0)
+    log, other = (x, y) if x.is_log else (y, x)
+    if isfinite(other.limit):
+        return Germ(log.limit, log.c, log.p + other.limit, is_log=True)
+    return other
+
+
+def _product(x: Germ, y: Germ) -> Germ:
+    if isnan(x.limit) or isnan(y.limit):
+        return Germ(nan, nan, 0.0)
+    if x.is_zero or y.is_zero:
+        return Germ(0.0)
+    if isfinite(x.limit) and isfinite(y.limit):
+        return _product_of_finite(x, y)
+    big, other = (y, x) if isfinite(x.limit) else (x, y)
+    if big.is_log:
+        if other.c == 0.0 and isfinite(other.limit):
+            factor = other.limit
+            return Germ(big.limit * factor, big.c * factor, big.p * factor, is_log=True)
+        return Germ(0.0 if other.limit == 0.0 else big.limit * other.limit, nan, 0.0)
+    if other.limit == 0.0:
+        return _term(big.c * other.c if big.c else nan, big.p + other.p if big.c and big.c == big.c else -inf)
+    if other.is_log or isnan(big.c) or not big.c:
+        return Germ(big.limit * other.limit, nan, 0.0)
+    return _term(big.c * other.limit, big.p) if isfinite(other.limit) else _term(big.c * other.c, big.p + other.p)
+
+
+def _product_of_finite(x: Germ, y: Germ) -> Germ:
+    limit = x.limit * y.limit
+    if not isfinite(limit):
+        return Germ(limit, nan, 0.0)
+    if x.limit == 0.0 and y.limit == 0.0:
+        return Germ(0.0, x.c * y.c, x.p + y.p, is_exact=x.is_exact and y.is_exact)
+    if x.c == 0.0 or y.c == 0.0 or x.limit == 0.0 or y.limit == 0.0:
+        varying, other = (x, y) if y.c == 0.0 or (x.limit == 0.0 and x.c != 0.0) else (y, x)
+        return Germ(limit, varying.c * other.limit, varying.p, is_exact=varying.is_exact and other.c == 0.0)
+    c, p, _ = _next(Germ(0.0, x.c * y.limit, x.p), Germ(0.0, y.c * x.limit, y.p))
+    return Germ(limit, c if c else nan, p)
+
+
+def _reciprocal(y: Germ) -> Germ:
+    if y.limit == 0.0:
+        if isnan(y.c):
+            return Germ(nan, nan)
+        return _term(1.0 / y.c, -y.p) if y.c else Germ(ieee.divide(1.0, y.limit))
+    if not isfinite(y.limit):
+        known = not y.is_log and y.c and not isnan(y.c)
+        return _term(1.0 / y.c, -y.p) if known else Germ(1.0 / y.limit, nan, 0.0)
+    return Germ(1.0 / y.limit, -y.c / y.limit / y.limit, y.p)
+
+
+def _quotient(x: Germ, y: Germ) -> Germ:
+    result = _product(x, _reciprocal(y))
+    if isfinite(x.limit) and isfinite(y.limit) and y.limit:
+        result.limit = x.limit / y.limit  # rounded once
+    return result
+
+
+def _power(x: Germ, exponent: float) -> Germ | None:
+    """x, which goes to 0, to a constant power."""
+    if x.limit != 0.0 or x.c == 0.0 or exponent == 0.0:
+        return None
+    c = ieee.power(x.c, exponent)
+    return Germ(nan, nan) if isnan(c) and not isnan(x.c) else _term(c, x.p * exponent)
+
+
+def _exp(x: Germ) -> Germ | None:
+    if x.is_log:
+        return _term(TABLE["exp"].forward(x.p), x.c)
+    return Germ(0.0) if x.limit == -inf and x.c else None  # smaller than every power
+
+
+def _log(x: Germ) -> Germ | None:
+    if x.limit != 0.0 or not x.c or isnan(x.c):
+        return None
+    return Germ(-inf, x.p, math.log(x.c), is_log=True) if x.c > 0.0 else Germ(nan, nan)
+
+
+def _arc(name: str, signs: dict[float, float]) -> Callable[[Germ], Germ | None]:
+    """An inverse function: at an edge of its domain the value there ± √(2·distance)."""
+    forward = TABLE[name].forward
+
+    def value(x: Germ) -> Germ | None:
+        if x.limit not in signs or not x.c:
+            return None
+        inward = x.c if name == "acosh" else -x.limit * x.c
+        if not inward > 0.0:
+            return Germ(nan, nan)
+        return Germ(forward(x.limit), signs[x.limit] * math.sqrt(2.0 * inward), x.p / 2.0)
+
+    return value
+
+
+def _length(*xs: Germ) -> Germ | None:
+    """√Σx² at the origin."""
+    if any(x.limit != 0.0 or isnan(x.c) for x in xs) or all(x.is_zero for x in xs):
+        return None
+    least = min(x.p for x in xs if x.c)
+    return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
+
+
+def _distance(*pq: Germ) -> Germ | None:
+    half = len(pq) // 2
+    return _length(*[_sum(p, -q) for p, q in zip(pq[:half], pq[half:])])
+
+
+def _total(*xs: Germ) -> Germ:
+    return reduce(_sum, xs, Germ(0.0))
+
+
+_EXACT: dict[str, Callable[..., Germ | None]] = {
+    "pos": lambda x: x,
+    "neg": lambda x: -x,
+    "add": _sum,
+    "sub": lambda x, y: _sum(x, -y),
+    "mul": _product,
+    "scale": _product,
+    "div": _quotient,
+    "ratio": lambda x, y: x if x.is_zero else _quotient(x, y),
+    "reciprocal": _reciprocal,
+    "fma": lambda x, y, z: _sum(_product(x, y), z),
+    "square": lambda x: _product(x, x),
+    "sum": _total,
+    "fsum": _total,
+    "mean": lambda *xs: _quotient(_total(*xs), Germ(float(len(xs)))),
+    "dot": lambda *xs: _total(*[_product(x, y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])]),
+    "prod": lambda *xs: reduce(_product, xs, Germ(1.0)),
+    "pow": lambda x, y: _power(x, y.limit) if y.c == 0.0 else None,
+    "sqrt": lambda x: _power(x, 0.5),
+    "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
+    "exp": _exp,
+    "log": _log,
+    "asin": _arc("asin", {1.0: -1.0, -1.0: 1.0}),
+    "acos": _arc("acos", {1.0: 1.0, -1.0: -1.0}),
+    "acosh": _arc("acosh", {1.0: 1.0}),
+    "hypot": _length,
+    "norm": _length,
+    "dist": _distance,
+}
+"""What the rules alone do not tell: arithmetic, and functions where their slope is infinite. None elsewhere."""
+
+
+def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
+    """A primitive of germs and numbers: a germ, or what a selector chooses."""
+    if primitive.is_selector or (primitive.selects and (primitive.tied or primitive.name == "where")):
+        return primitive.forward(*args)  # it compares, and gives one of them
+    germs = [germ(arg) for arg in args]
+    level = max(each.level for each in germs)
+    limits = [each.limit for each in germs]
+    if primitive.selects or all(each.c == 0.0 for each in germs):
+        return Germ(primitive.forward(*limits), level=level)
+    exact = _EXACT.get(primitive.base.name)
+    result = exact(*germs) if exact else None
+    if result is None:
+        return _by_rule(primitive, germs, level)
+    if isfinite(result.limit) and all(map(isfinite, limits)):
+        limit = primitive.forward(*limits)
+        if isfinite(limit) and math.isclose(limit, result.limit):
+            result = Germ(limit, result.c, result.p, is_exact=result.is_exact)  # rounded as in numbers
+    return result.at(level)
+
+
+def _by_rule(primitive: Primitive, args: list[Germ], level: int) -> Germ:
+    """The limit is the function of the limits, the next term comes by the local derivatives."""
+    limit = primitive.forward(*[arg.limit for arg in args])
+    if level >= _DEEPEST or not (isfinite(limit) and all(isfinite(arg.limit) for arg in args)):
+        return Germ(limit, nan, 0.0, level=level)
+    inner = [arg.at(level + 1) for arg in args]
+    terms = []
+    for arg, local in zip(args, primitive.partials(Germ(limit, nan, 0.0, level=level + 1), *inner)):
+        slope = germ(local)
+        if arg.c == 0.0 or slope.is_zero:
+            continue
+        if isfinite(slope.limit):
+            terms.append(Germ(0.0, slope.limit * arg.c or nan, arg.p))  # with slope 0, of a higher order
+        else:
+            terms.append(Germ(0.0, nan, 0.0))
+    c, p, _ = _next(*terms)
+    return Germ(limit, c if c or not terms else nan, p, level=level)

@@ -1,0 +1,191 @@
+"""Implicit functions: from what equations depend on to their solution, as operations with a derivative."""
+
+from __future__ import annotations
+
+import threading
+from math import isnan, nan
+from struct import pack
+from weakref import WeakValueDictionary
+
+from autograd_mini.linear import solve_linear
+from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.solving import require_regular, solve
+from autograd_mini.value import Value, record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from autograd_mini.tapes import Tape
+
+divide = TABLE["div"]
+
+MOST_REMEMBERED = 4096
+"""So many solutions are kept by a function: each unknown of several asks for the same ones."""
+
+
+class Implicit:
+    """The function from what the equations of a tape depend on to their solution.
+
+    It is two operations an unknown: `solve`, of the start and what comes from outside, finds the number and has no
+    derivative; `root`, of what comes from outside and all solved numbers, hands one of these on and has the
+    derivative that the implicit function theorem gives. A third, `is_solved`, tells whether there is a solution.
+
+    `solver` and `options` are as `root` takes them. If the residual branches on numbers, the tape may have no root
+    where the residual has one: then nan is found, and no error is raised.
+    """
+
+    def __init__(
+        self, tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], has_branches: bool
+    ) -> None:
+        self.made_of = tape, n, name, solver, options, has_branches
+        self.tape = tape
+        self.n = n
+        self.name = name
+        self.solver = solver
+        self.options = dict(options)
+        self.has_branches = has_branches
+        self.n_outside = tape.n_given - n
+        self._operations: WeakValueDictionary[Any, Primitive] = WeakValueDictionary()  # which hold this function
+        self._found: dict[bytes, list[float]] = {}
+
+    def operation(self, kind: str, index: int = 0) -> Primitive:
+        """One of its operations, always the same while it is in use."""
+        found = self._operations.get((kind, index))
+        return self._operations.setdefault((kind, index), _Operation(self, kind, index)) if found is None else found
+
+    def recorded(self, outside: list[Value], solved: list[Value]) -> list[Value]:
+        """The roots as nodes."""
+        xs, given = [node._data for node in solved], [node._data for node in outside]
+        if not any(map(isnan, xs)):
+            require_regular(_OnTape(self, given), xs)
+        flat = (0.0,) * self.n
+        return [
+            record(x, (*outside, *solved), (*slopes, *flat), self.operation("root", index))
+            for index, (x, slopes) in enumerate(zip(xs, self.slopes(xs, given, range(self.n))))
+        ]
+
+    def solution(self, numbers: tuple[float, ...]) -> list[float]:
+        """The solution for a start and what comes from outside; nan where one of these is."""
+        key = pack(f"{len(numbers)}d", *numbers)
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= MOST_REMEMBERED:
+                self._found.clear()
+            found = self._found[key] = self._solve(numbers)
+        return found
+
+    def _solve(self, numbers: tuple[float, ...]) -> list[float]:
+        nothing = [nan] * self.n
+        start, equations = list(numbers[: self.n]), _OnTape(self, list(numbers[self.n :]))
+        if any(map(isnan, numbers)) and any(map(isnan, equations.residual(start))):
+            return nothing
+        try:
+            xs = solve(equations, start, self.solver, self.options)
+            require_regular(equations, xs)
+        except ArithmeticError:
+            if self.has_branches:
+                return nothing
+            raise
+        return xs
+
+    def partials(self, index: int, out: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The rule of `root`."""
+        outside = args[: self.n_outside]
+        xs = [out if each == index else self.operation("root", each)(*args) for each in range(self.n)]
+        (slopes,) = self.slopes(xs, outside, [index])
+        return (*slopes, *(0.0,) * self.n)
+
+    def slopes(self, xs: Sequence[Any], outside: Sequence[Any], indices: Sequence[int]) -> list[list[Any]]:
+        """Rows of -(∂r/∂x)⁻¹ ∂r/∂a for some of the unknowns, of numbers of any kind."""
+        tape, n = self.tape, self.n
+        local = tape.local_derivatives(tape.run([*xs, *outside]))
+        if n == 1:
+            slope, *others = tape.pull(local, {tape.outputs[0]: 1.0})
+            return [[0.0 if type(each) is float and not each else -divide(each, slope) for each in others]]
+        rows = [tape.pull(local, {output: 1.0})[:n] for output in tape.outputs]
+        transposed = [rows[j][i] for i in range(n) for j in range(n)]
+        found = []
+        for index in indices:
+            weights = solve_linear(transposed, [float(each == index) for each in range(n)])
+            seeds = {output: -weight for output, weight in zip(tape.outputs, weights)}
+            found.append(tape.pull(local, seeds)[n:])
+        return found
+
+
+class _OnTape:
+    """The equations of an implicit function for given numbers from outside."""
+
+    def __init__(self, implicit: Implicit, outside: list[float]) -> None:
+        self.tape = implicit.tape
+        self.name = implicit.name
+        self.is_scalar = implicit.n == 1
+        self.outside = outside
+
+    def residual(self, xs: list[float]) -> list[float]:
+        numbers = self.tape.run([*xs, *self.outside])
+        return [numbers[output] for output in self.tape.outputs]
+
+    def linearised(self, xs: list[float]) -> tuple[list[float], list[list[float]]]:
+        numbers = self.tape.run([*xs, *self.outside])
+        local = self.tape.local_derivatives(numbers)
+        rows = [self.tape.pull(local, {output: 1.0})[: len(xs)] for output in self.tape.outputs]
+        return [numbers[output] for output in self.tape.outputs], rows
+
+
+class _Operation(Primitive):
+    """One of the operations of an implicit function; a pickle holds what makes the function."""
+
+    def __init__(self, implicit: Implicit, kind: str, index: int) -> None:
+        n, n_outside = implicit.n, implicit.n_outside
+        forwards: dict[str, Callable[..., float]] = {
+            "root": lambda *args: args[n_outside + index],
+            "solve": lambda *args: implicit.solution(args)[index],
+            "is_solved": lambda *args: float(not isnan(implicit.solution(args)[0])),
+        }
+        is_root = kind == "root"
+        super().__init__(
+            kind,
+            forwards[kind],
+            lambda out, *args: implicit.partials(index, out, args) if is_root else (0.0,) * len(args),
+            arity=n + n_outside,
+            selects=not is_root,
+        )
+        self._made_of = implicit.made_of
+        self._index = index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _operation, (self.name, self._index, *self._made_of)
+
+
+def _operation(kind: str, index: int, *made_of: Any) -> Primitive:
+    return implicit_function(*made_of).operation(kind, index)
+
+
+_known: WeakValueDictionary[Any, Implicit] = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def implicit_function(
+    tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], has_branches: bool
+) -> Implicit:
+    """The implicit function; equal ones are one, so that two runs of a function record the same operations."""
+    key = tape, n, name, _identity(solver), options, has_branches
+    try:
+        with _lock:
+            found = _known.get(key)
+            if found is None:
+                found = _known[key] = Implicit(tape, n, name, solver, options, has_branches)
+            return found
+    except TypeError:  # an option that is no key
+        return Implicit(tape, n, name, solver, options, has_branches)
+
+
+def _identity(solver: Any) -> Any:
+    """What tells solvers apart: of functions their code and what they hold, as each run makes a lambda anew."""
+    code = getattr(solver, "__code__", None)
+    if code is None:
+        return solver
+    held = [cell.cell_contents for cell in solver.__closure__ or ()]
+    return code, tuple((type(each), each) for each in held), solver.__defaults__, solver.__module__

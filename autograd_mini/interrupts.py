@@ -1,0 +1,52 @@
+"""What Ctrl-C cannot tear: endings that come in any case, and writes that come together or not at all.
+
+Python raises KeyboardInterrupt between lines, those of `finally` and of `__exit__` not excepted, but never while a
+function written in C runs. A second interrupt, while the first is being dealt with, is not provided for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import repeat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeVar
+
+    Result = TypeVar("Result")
+
+
+def ensure(ending: Callable[[], object], work: Callable[[], Result]) -> Result:
+    """What `work` gives, with `ending` run after it in any case.
+
+    It runs twice, so that an interrupt within it does no harm: running it again must change nothing.
+
+    >>> ensure(lambda: print("ended"), lambda: 1 + 1)
+    ended
+    ended
+    2
+    """
+    try:
+        try:
+            return work()
+        finally:
+            ending()
+    finally:
+        ending()
+
+
+def write(objects: Sequence[object], names: str | Sequence[str], values: Sequence[Any]) -> None:
+    """Set an attribute of each object to its value: all of them or, where an interrupt comes, none.
+
+    Args:
+        names: that of the attribute, or one each. Setting it must run no Python code, as a property would.
+
+    >>> from autograd_mini import Value
+    >>> xs = [Value(1.0), Value(2.0)]
+    >>> write(xs, "label", ["a", "b"])
+    >>> xs
+    [Value(data=1.0, grad=0.0, label='a'), Value(data=2.0, grad=0.0, label='b')]
+    """
+    each = repeat(names) if isinstance(names, str) else names
+    deque(map(setattr, list(objects), each, list(values)), maxlen=0)

@@ -1,0 +1,199 @@
+"""Where a derivative is decided by a tie, or a zero of the data meets inf: limits along lines through the point.
+
+Row by row, conventions at kinks do not compose: relu(x) - relu(-x) is x, and would come out with slope 2 at 0. So
+where, and only where, something is tied, every tie is settled as it is a little way off, along a fixed line, once in
+either direction. Where both limits of the gradient agree, they are the answer. If the gradient by convention lies
+between them in every component, it stands; else the limit along the positive direction is the answer.
+
+A zero of the data that meets inf or nan gives the limit as well, if it is the same along two lines, in all directions
+in which the function is defined; else nan.
+"""
+
+from __future__ import annotations
+
+from math import e, isfinite, isnan, nan, pi
+
+from autograd_mini.germs import Germ, apply, germ
+from autograd_mini.primitives import FLAT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeAlias
+
+    from autograd_mini.value import Value
+
+    Direction: TypeAlias = dict[Value, float]
+    Adjoints: TypeAlias = dict[Value, float]
+    Seeds: TypeAlias = Sequence[tuple[Value, float]]
+
+TOLERANCE = 1e-12
+"""Limits along different lines agree up to so much of the largest component."""
+
+
+def ties(order: Sequence[Value]) -> list[Value]:
+    """The nodes whose operation is at a kink, so that its local derivatives are a choice that matters."""
+    return [
+        node
+        for node in order
+        if node.parents
+        and node.operation.tied is not None  # type: ignore[union-attr]
+        and node.operation.tied(*[parent._data for parent in node.parents])  # type: ignore[union-attr]
+        and _matters(node)
+    ]
+
+
+def _matters(node: Value) -> bool:
+    """Whether any of what is tied varies at all: zeros that dead units give do not."""
+    for parent in node.parents:
+        is_tied = parent._data == node._data or not node.operation.selects  # type: ignore[union-attr]
+        if is_tied and not parent.is_constant and not _is_flat(parent):
+            return True
+    return False
+
+
+def _is_flat(node: Value) -> bool:
+    operation = node.operation
+    return operation is not None and operation.selects and not any(node.local_grads) and not operation.is_selector
+
+
+def limit_of_adjoints(
+    order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], convention: Adjoints
+) -> tuple[Adjoints, Direction | None]:
+    """The adjoints of all nodes, and the direction along which they are a limit; None where those by `convention`
+    stand.
+
+    Args:
+        tied: the nodes at kinks; if there are none, a zero met inf or nan.
+    """
+    leaves = [node for node in order if not node.parents and not node.is_constant]
+    sides = []
+    if not all(isfinite(leaf._data) for leaf in leaves):
+        return convention, None
+    for line in (0, 1) if not tied else (0,):
+        for sign in (1.0, -1.0):
+            direction = {leaf: sign * _step(number, line) for number, leaf in enumerate(leaves)}
+            found = _along(order, seeds, tied, direction)
+            if not any(isnan(found[leaf]) for leaf in leaves):
+                sides.append((found, direction))
+    if not sides:
+        return convention, None
+    (first, direction), (last, _) = sides[0], sides[-1]
+    if tied:
+        if all(first[leaf] == last[leaf] == convention[leaf] for leaf in leaves):
+            return convention, None
+        if all(first[leaf] == last[leaf] for leaf in leaves) or not _is_between(convention, first, last, leaves):
+            return first, direction
+        return convention, None
+    scale = max((abs(found[leaf]) for found, _ in sides for leaf in leaves if isfinite(found[leaf])), default=0.0)
+    for found, _ in sides:
+        if not all(_agree(found[leaf], first[leaf], scale) for leaf in leaves):
+            return convention, None
+    return first, direction
+
+
+def _step(number: int, line: int) -> float:
+    """Positive, decreasing, and in no simple ratio to each other."""
+    return float((number + 1) ** (-1.0 / (e if line == 0 else pi)))
+
+
+def _is_between(x: Adjoints, first: Adjoints, last: Adjoints, leaves: Sequence[Value]) -> bool:
+    """Whether x is between two limits in every component; between infinite ones nothing is."""
+    return all(first[leaf] <= x[leaf] <= last[leaf] or last[leaf] <= x[leaf] <= first[leaf] for leaf in leaves) and all(
+        isfinite(first[leaf]) == isfinite(last[leaf]) == isfinite(x[leaf]) for leaf in leaves
+    )
+
+
+def _agree(x: float, y: float, scale: float) -> bool:
+    return x == y or abs(x - y) <= TOLERANCE * scale
+
+
+def _along(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], direction: Direction) -> dict[Value, float]:
+    """The limits of all adjoints along a direction."""
+    has_jumps = any(node.operation.policy == FLAT or node.operation.is_selector for node in tied)  # type: ignore[union-attr]
+    found = _by_tangents(order, seeds, set(tied), direction) if tied and not has_jumps else None
+    return found or _by_germs(order, seeds, direction)
+
+
+def _by_tangents(
+    order: Sequence[Value], seeds: Seeds, tied: set[Value], direction: Direction
+) -> dict[Value, float] | None:
+    """By one sweep of numbers forward and one back, where no tie decides about a number; None if a zero meets inf
+    or nan."""
+    tangents: dict[Value, float] = {}
+    settled: dict[Value, tuple[float, ...]] = {}
+    for node in order:
+        if not node.parents:
+            tangents[node] = direction.get(node, 0.0)
+            continue
+        local_grads = node.local_grads
+        if node in tied:
+            germs = [
+                parent._data if parent.is_constant else Germ(parent._data, tangents[parent], is_exact=True)
+                for parent in node.parents
+            ]
+            operation: Any = node.operation
+            locals_ = operation.partials(apply(operation, germs), *germs)
+            local_grads = settled[node] = tuple([germ(local).limit for local in locals_])
+        tangents[node] = sum([g * tangents[parent] for parent, g in zip(node.parents, local_grads) if g], 0.0)
+    result = dict.fromkeys(order, 0.0)
+    for root, seed in seeds:
+        result[root] += seed
+    for node in reversed(order):
+        adjoint = result[node]
+        for parent, local in zip(node.parents, settled.get(node, node.local_grads)):
+            if adjoint and local:
+                result[parent] += adjoint * local
+            elif not (isfinite(adjoint) and isfinite(local)):
+                return None
+    return result
+
+
+def _germs_of(order: Sequence[Value], direction: Direction) -> dict[Value, Any]:
+    """How all nodes behave along a direction; of constants their numbers."""
+    germs: dict[Value, Any] = {}
+    for node in order:
+        if node.operation is not None:
+            args = [germs[parent] for parent in node.parents]
+            germs[node] = Germ(nan, nan) if isnan(node._data) else germ(apply(node.operation, args))
+        else:
+            germs[node] = node._data if node.is_constant else Germ(node._data, direction[node], is_exact=True)
+    return germs
+
+
+def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dict[Value, float]:
+    germs = _germs_of(order, direction)
+    found: dict[Value, Germ] = {}
+    for root, seed in seeds:
+        found[root] = germ(found.get(root, 0.0) + Germ(seed))
+    for node in reversed(order):
+        adjoint, operation = found.get(node), node.operation
+        if adjoint is None or operation is None:
+            continue
+        local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
+        for parent, local in zip(node.parents, local_grads):
+            if not parent.is_constant and not (type(local) is float and local == 0.0):
+                found[parent] = found.get(parent, 0.0) + adjoint * local
+    return {node: found[node].limit if node in found else 0.0 for node in order}
+
+
+def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) -> None:
+    """Write the limits along a direction into nodes that were just recorded from those of `order`, and are nobody's
+    yet."""
+    known = set(order)
+    germs = _germs_of(order, direction)
+    changed: set[Value] = set()
+    for node in made:
+        if node in known or node in germs:
+            continue
+        operation = node.operation
+        if operation is None:
+            germs[node] = node._data
+            continue
+        germs[node] = germ(apply(operation, [germs[parent] for parent in node.parents]))
+        limit = germs[node].limit
+        if limit != node._data or not changed.isdisjoint(node.parents):
+            changed.add(node)
+            node._data = limit
+            numbers = [parent._data for parent in node.parents]
+            node.local_grads = (0.0,) * len(numbers) if operation.is_selector else operation.partials(limit, *numbers)

@@ -1,0 +1,121 @@
+"""Tapes: a recorded computation as a list of operations, to be run again on numbers of any kind."""
+
+from __future__ import annotations
+
+from autograd_mini.adjoints import descendants_of
+from autograd_mini.primitives import TABLE
+from autograd_mini.value import Constant, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from autograd_mini.primitives import Primitive
+
+_scale = TABLE.auxiliary["scale"]
+
+
+class Tape:
+    """Operations in order, on numbers that have places: first those given, then the constants, then each result.
+
+    Two tapes are equal if they compute the same.
+
+    Args:
+        n_given: how many numbers are given: unknowns, and then what comes from outside.
+        constants: numbers that are always the same.
+        operations: what is computed, each with the places of its arguments.
+        outputs: the places of the results.
+    """
+
+    def __init__(
+        self,
+        n_given: int,
+        constants: tuple[float, ...],
+        operations: tuple[tuple[Primitive, tuple[int, ...]], ...],
+        outputs: tuple[int, ...],
+    ) -> None:
+        self.n_given = n_given
+        self.constants = constants
+        self.operations = operations
+        self.outputs = outputs
+        self._first = n_given + len(constants)
+        self._key = n_given, tuple(map(float.hex, constants)), operations, outputs
+        self._hash = hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tape) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tape, (self.n_given, self.constants, self.operations, self.outputs)
+
+    def run(self, given: Sequence[Any]) -> list[Any]:
+        """The numbers of all places."""
+        numbers = [*given, *self.constants]
+        for operation, places in self.operations:
+            numbers.append(operation(*[numbers[place] for place in places]))
+        return numbers
+
+    def local_derivatives(self, numbers: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Those of every operation, by the rules of the table."""
+        return [
+            operation.partials(out, *[numbers[place] for place in places])
+            for (operation, places), out in zip(self.operations, numbers[self._first :])
+        ]
+
+    def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any]) -> list[Any]:
+        """The derivatives of Σ seed·number towards the numbers given; 0.0 where it does not depend on one.
+
+        Args:
+            locals_: the local derivatives.
+            seeds: the factor of each place in the sum.
+        """
+        result = dict(seeds)
+        for number in reversed(range(len(self.operations))):
+            adjoint = result.get(self._first + number)
+            if adjoint is None:
+                continue
+            operation, places = self.operations[number]
+            for place, local in zip(places, locals_[number]):
+                if not self.n_given <= place < self._first:
+                    term = _product(adjoint, local, operation)
+                    if term is not None:
+                        result[place] = result[place] + term if place in result else term
+        return [result.get(place, 0.0) for place in range(self.n_given)]
+
+
+def _product(adjoint: Any, local: Any, operation: Primitive) -> Any:
+    """adjoint·local; None where the local derivative is 0 by its form, so that nothing comes through."""
+    if type(local) is float and (local == 0.0 or local == 1.0):
+        return adjoint if local else None
+    if type(adjoint) is float and adjoint == 1.0:
+        return local
+    return _scale(local, adjoint) if operation.selects else adjoint * local
+
+
+def tape_of(unknowns: Sequence[Value], outputs: Sequence[Any], order: Sequence[Value]) -> tuple[Tape, list[Value]]:
+    """What the outputs compute from the unknowns, and the Values from outside that they are made of besides.
+
+    Args:
+        unknowns: Values.
+        outputs: Values and floats.
+        order: the nodes of the outputs in topological order; at least those that depend on the unknowns.
+    """
+    inside, is_unknown = descendants_of(unknowns, order), set(unknowns)
+    results = [y if isinstance(y, Value) else Constant(y) for y in outputs]
+    made = [node for node in order if node in inside and node not in is_unknown]
+    needed = [*[parent for node in made for parent in node.parents], *results]
+    used = dict.fromkeys(node for node in needed if node not in inside)
+    outside = [node for node in used if not node.is_constant]
+    constants = [node for node in used if node.is_constant]
+    place = {node: number for number, node in enumerate([*unknowns, *outside, *constants, *made])}
+    tape = Tape(
+        len(unknowns) + len(outside),
+        tuple(node._data for node in constants),
+        tuple((node.operation, tuple(place[parent] for parent in node.parents)) for node in made if node.operation),
+        tuple(place[y] for y in results),
+    )
+    return tape, outside

@@ -1,0 +1,36 @@
+"""Faults of memory for tests to find."""
+
+from contextlib import contextmanager
+from unittest import mock
+
+import numpy
+
+from autograd_mini.compiler.machine.running import KernelStep
+from tests.compiler.machine.fences import MARGIN, Margined
+
+
+@contextmanager
+def columns_of_the_caller(n=20):
+    """Kernels run on n columns, however many there is room for."""
+    columns = KernelStep._columns
+
+    def more(step, width, table, start, stop):
+        columns(step, width, table, start, n)
+
+    with mock.patch.object(KernelStep, "_columns", more):
+        yield
+
+
+def too_small(*shapes):
+    """What makes memory between margins, and one number too little of it for arrays of these shapes."""
+
+    class Short(Margined):
+        def __init__(self, shape, of=numpy.float64):
+            self.claimed = shape
+            super().__init__((int(numpy.prod(shape)) - 1,), of)
+
+        @property
+        def array(self):
+            return self.whole[MARGIN : 1 - MARGIN].reshape(self.claimed)
+
+    return lambda shape, of=numpy.float64: (Short if shape in shapes else Margined)(shape, of)

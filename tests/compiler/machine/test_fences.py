@@ -1,0 +1,135 @@
+"""The fences around the memory of machine code find what leaves it."""
+
+import ctypes
+
+import numpy
+import pytest
+
+from autograd_mini import compile, sin, sum, tanh
+from autograd_mini.compiler import deriving
+from autograd_mini.compiler.machine import memory
+from autograd_mini.compiler.machine.bodies import COLUMNS
+from autograd_mini.compiler.machine.running import KernelStep
+from autograd_mini.compiler.scalars.executor import MOST_COLUMNS
+from tests.compiler.machine.faults import columns_of_the_caller, too_small
+from tests.compiler.machine.fences import MARGIN, Margined, fenced
+
+pytest.importorskip("llvmlite")
+LEFT = "wrote (before|behind) an array of"
+
+
+def assert_found(array, place, number, call):
+    """What a call finds once there is this number so many places from the first of an array; then it is gone."""
+    at = ctypes.c_double.from_address(memory.address(array, array.shape) + 8 * place)
+    before = bytes(at)
+    at.value = number
+    with pytest.raises(AssertionError, match=LEFT):
+        call()
+    ctypes.memmove(ctypes.addressof(at), before, 8)
+
+
+@pytest.mark.parametrize("place", [-MARGIN, -1, 12, 11 + MARGIN])
+@pytest.mark.parametrize("number", [0.0, 1.0, numpy.nan])
+def test_margins_see_any_number(place, number):
+    with fenced(Margined) as fences:
+        assert_found(memory.empty(3, 4), place, number, fences.check)
+
+
+@pytest.mark.parametrize("place", [0, 11])
+def test_within_there_is_room(place):
+    with fenced(Margined):
+        array = memory.empty(3, 4)
+        ctypes.c_double.from_address(memory.address(array, (3, 4)) + 8 * place).value = 1.0
+        assert array.ravel()[place] == 1.0
+
+
+def test_inputs_are_only_read():
+    array = numpy.ones((3, 4))
+    with pytest.raises(AssertionError, match="wrote to an input"), fenced(Margined):
+        ctypes.c_double.from_address(memory.address(array, (3, 4))).value = 2.0
+    assert array[0, 0] == 1.0
+
+
+def test_memory_is_watched_until_nobody_uses_it():
+    with fenced(Margined) as fences:
+        first, second = memory.empty(2), memory.empty(2)
+        part = second[1:]
+        assert len(fences._blocks) == 2
+        del first, second
+        fences.check()
+        assert len(fences._blocks) == 1
+        del part
+        fences.check()
+        assert not fences._blocks
+
+
+POINT = [0.1 * i - 1.03 for i in range(20)]
+
+
+def kinks():
+    return compile(lambda v: sum([abs(x) for x in v]), backend="machine")
+
+
+def test_columns_for_which_there_is_no_room_are_found():
+    """Twenty directions that all have one Hessian, in memory for one of them."""
+    with columns_of_the_caller(), pytest.raises(AssertionError, match=LEFT), fenced(Margined):
+        kinks().hessian(POINT)
+
+
+def test_a_step_that_takes_another_number_of_columns_is_refused(monkeypatch):
+    """Before anything runs."""
+    prepare = KernelStep.prepare
+
+    def prepared(step, values, n):
+        tables = prepare(step, values, n)
+        for table in tables:
+            table.n = 20
+        return tables
+
+    monkeypatch.setattr(KernelStep, "prepare", prepared)
+    with pytest.raises(ValueError, match=r"needs an array \(20, 20\) with whole rows, but is given \(20, 1\)"):
+        kinks().hessian(POINT)
+
+
+def long(x):
+    z = [tanh(x[i % 3] * (i + 1.5)) * sin(x[i % 3] + 0.1 * i) for i in range(40)]
+    return sum([a / (1.0 + b * b) for a, b in zip(z, reversed(z))])
+
+
+@pytest.fixture
+def shapes(monkeypatch):
+    """Those of all memory that a call made, found in a call that is in order."""
+
+    def found(n, as_scalars):
+        monkeypatch.setattr(deriving, "suits_scalars", lambda *args: as_scalars)
+        made = []
+        with fenced(lambda *args: made.append(args[0]) or Margined(*args)):
+            compile(long, batch=True, backend="machine").value_and_grad(numpy.ones((n, 3)))
+        return [shape for shape in made if len(shape) == 2 and shape[0] and shape[1] > 1]
+
+    return found
+
+
+@pytest.mark.parametrize("as_scalars", [False, True])
+def test_one_number_too_little_is_found(shapes, as_scalars):
+    """In results and in scratch memory, whichever is too small."""
+    n = 2 * COLUMNS
+    candidates = set(shapes(n, as_scalars))
+    scratch = MOST_COLUMNS if as_scalars else COLUMNS
+    assert {columns for _, columns in candidates} == {n, scratch}
+    for shape in candidates:
+        with pytest.raises(AssertionError, match=LEFT), fenced(too_small(shape)):
+            compile(long, batch=True, backend="machine").value_and_grad(numpy.ones((n, 3)))
+
+
+@pytest.mark.parametrize("as_scalars", [False, True])
+def test_the_short_way_runs_between_margins(monkeypatch, as_scalars):
+    """The third call needs no arrays any more."""
+    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: as_scalars)
+    with fenced(Margined) as fences:
+        compiled = compile(lambda x, y: x * y + sin(x), backend="machine")
+        counts = [compiled.value_and_grad(x, 2.0) and fences.n_made for x in (1.0, 1.5, 3.25)]
+        assert 0 < counts[0] < counts[1] == counts[2]
+        arrays = [block.array for block, _ in fences._blocks.values()]
+        (numbers,) = [array for array in arrays if 3.25 in array]
+        assert_found(numbers, len(numbers), 0.0, lambda: compiled.value_and_grad(1.0, 2.0))

@@ -1,0 +1,72 @@
+"""Hold many random programs to the contract: `python -m tests.compiler.many_programs numpy 10000 --seed 1`.
+
+Half of them are drawn from the whole table within its domains, half are tricky ones. Each is run at one point, value
+and gradient; half of each kind also in batches, whose every example must have the same bits.
+"""
+
+import argparse
+import random
+import sys
+from unittest import mock
+
+import numpy
+
+from autograd_mini import TABLE, compile
+from autograd_mini.compiler import deriving
+from autograd_mini.testing.building import Builder
+from tests.compiler.contract import Contract, faults, same_in_batches
+from tests.compiler.tricky import tricky
+
+
+def ordinary(chance):
+    def number(low, high):
+        return chance.choice([chance.uniform(low, high), round(2.0 * chance.uniform(low, high)) / 2.0])
+
+    builder = Builder(chance.randint, number, [number(-4.0, 4.0) for _ in range(chance.randint(1, 3))])
+    for _ in range(chance.randint(1, 10)):
+        builder.add(chance.choice(list(TABLE.values())))
+    return builder.program(chance.random() < 0.5)
+
+
+def check(program, backend, lengths):
+    """What is wrong with one program, in words; empty if nothing is."""
+    compiled = compile(program, backend=backend)
+    value, (again, gradient) = compiled(*program.point), compiled.value_and_grad(*program.point)
+    if repr(value) != repr(again):
+        return f"value {value}, with its gradient {again}"
+    wrong = faults(program, program.point, backend, value, gradient)
+    return wrong or (same_in_batches(program, program.point, backend, lengths) if lengths else "")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.compiler.many_programs")
+    parser.add_argument("backend", choices=["numpy", "machine", "scalars"])
+    parser.add_argument("count", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lengths", type=int, nargs="*", default=[3, 19], help="of batches")
+    options = parser.parse_args()
+    chance, backend = random.Random(options.seed), "machine" if options.backend == "scalars" else options.backend
+    n_wrong = n_exact = n_anything = 0
+    for number in range(options.count):
+        program = ordinary(chance) if number % 2 else tricky(chance.randint)
+        with (
+            numpy.errstate(all="ignore"),
+            mock.patch.object(
+                deriving,
+                "suits_scalars",
+                (lambda *args: True) if options.backend == "scalars" else deriving.suits_scalars,
+            ),
+        ):
+            wrong = check(program, backend, options.lengths if number % 4 < 2 else [])
+            (allowed,) = Contract(program, program.point, backend).values
+        n_exact += allowed is None or allowed.is_exact
+        n_anything += allowed is not None and allowed.low is None
+        if wrong:
+            n_wrong += 1
+            print(f"{program} at {program.point}: {wrong}", flush=True)
+    print(f"{options.count} programs, {n_wrong} wrong; {n_exact} values exact to the bit, {n_anything} left open")
+    return n_wrong > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

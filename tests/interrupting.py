@@ -1,0 +1,215 @@
+"""Ctrl-C at every place where it can come, one place a run, and what must be as before afterwards.
+
+An interrupt is raised before every line of the package and of the run itself, and wherever within them Python looks
+for signals: where a function begins, after a call, at a jump backwards; in the functions of `contextlib` and of NumPy's
+`errstate`, too, that these call. A `with` block is not interrupted between its last instruction and its `__exit__`: no
+signal is handled there.
+"""
+
+import contextlib
+import dis
+import gc
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+from numpy._core import _ufunc_config as numpy_errors
+
+import autograd_mini
+from autograd_mini.compiler import compiled
+from autograd_mini.compiler.machine import engine
+from autograd_mini.observing import Scope
+
+PATIENCE = 60.0
+PACKAGE = str(Path(autograd_mini.__file__).parent) + os.sep
+OTHERS = {contextlib.__file__, numpy_errors.__file__}
+LOOKS = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "POP_JUMP_IF", "SEND")
+"""How the instructions begin that look for signals."""
+
+
+class _Tracer:
+    """Counts the places of each call of a function; or raises at one of them, given as number of the call and place."""
+
+    def __init__(self, file: str, within: Sequence[str], at: tuple[int, int] | None = None) -> None:
+        self.file, self.within, self.at = file, tuple(PACKAGE + name for name in within), at
+        self.counts: list[int] = []
+        self.place = ""
+        self._is_ours: dict[str, bool] = {}
+
+    def __call__(self, frame: Any, event: str, arg: Any) -> Any:
+        file = frame.f_code.co_filename
+        if file in OTHERS and frame.f_back is not None:
+            file = frame.f_back.f_code.co_filename
+        if file not in self._is_ours:
+            is_own = file == self.file and self.within == (PACKAGE,)
+            self._is_ours[file] = is_own or file.startswith(self.within)
+        if not self._is_ours[file]:
+            return None
+        number = len(self.counts)
+        self.counts.append(0)
+        if self.at is not None and self.at[0] != number:
+            return None
+        frame.f_trace_opcodes = True
+        names, exits = _analysed(frame.f_code)
+        last = seen = -1
+
+        def local(frame: Any, event: str, arg: Any) -> Any:
+            nonlocal last, seen
+            here = frame.f_lasti
+            if event == "line" or (event == "opcode" and names.get(last, "").startswith(LOOKS) and seen != here):
+                seen = here
+                if here not in exits:
+                    self._pass(frame, number)
+            if event == "opcode":
+                last, seen = here, -1
+            return local
+
+        return local
+
+    def _pass(self, frame: Any, number: int) -> None:
+        if self.at == (number, self.counts[number]):
+            self.place = f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
+            raise KeyboardInterrupt
+        self.counts[number] += 1
+
+
+_known: dict[Any, tuple[dict[int, str], set[int]]] = {}
+
+
+def _analysed(code: Any) -> tuple[dict[int, str], set[int]]:
+    """The names of the instructions, and those that leave a `with` block: three times None for its `__exit__`, under a
+    result perhaps."""
+    if code not in _known:
+        found = [each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG")]
+        exits = set()
+        for index in range(len(found) - 2):
+            if all(each.opname == "LOAD_CONST" and each.argval is None for each in found[index : index + 3]):
+                exits.add(found[index].offset)
+                exits |= {each.offset for each in found[index - 1 : index] if each.opname in ("SWAP", "NOP")}
+        _known[code] = {each.offset: each.opname for each in found}, exits
+    return _known[code]
+
+
+def _run(run: Callable[[], Any], tracer: _Tracer) -> BaseException | None:
+    error, before = None, sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        run()
+    except KeyboardInterrupt as raised:
+        error = raised
+    finally:
+        sys.settrace(before)
+    return error
+
+
+def interrupt_everywhere(
+    make: Callable[[], Any],
+    run: Callable[[Any], Any],
+    check: Callable[[Any], None],
+    *,
+    most: int = 300,
+    within: Sequence[str] = ("",),
+) -> int:
+    """Interrupt runs at every place, one each, or at `most` of the places, evenly spaced.
+
+    Args:
+        make: makes what a run works on.
+        run: called with that, and interrupted.
+        check: called with that after each interrupt, in another thread and while the error is still held, as an
+            interactive session holds it; raises where something is not as it should be.
+        most: so many places at the most; 50 times that in a long hunt.
+        within: only in files of the package whose paths begin so; all of them and the run itself by default.
+
+    Returns:
+        How many runs were interrupted.
+
+    Raises:
+        AssertionError: a run was not interrupted, or left something behind; it says where the interrupt came.
+    """
+    if os.environ.get("HYPOTHESIS_PROFILE") == "long":  # a hunt
+        most *= 50
+    subject = make()
+    run(subject)  # what is made once and kept
+    check(subject)
+    file = run.__code__.co_filename
+    counting = _Tracer(file, within)
+    _run(_of(run, make()), counting)
+    places = [(call, place) for call, count in enumerate(counting.counts) for place in range(count)]
+    chosen = places if len(places) <= most else [places[len(places) * index // most] for index in range(most)]
+    interrupted = 0
+    for at in chosen:
+        subject = make()
+        before = state()
+        tracer = _Tracer(file, within, at)
+        error = _run(_of(run, subject), tracer)
+        if not tracer.place:
+            continue  # this run was shorter: fewer things had to be made anew
+        interrupted += 1
+        try:
+            after = state()
+            changed = {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+            assert not changed, f"it left something behind: {changed}"
+            _elsewhere(check, subject)
+        except BaseException as found:
+            found.add_note(f"after an interrupt at {tracer.place} (place {at} among {len(places)})")
+            raise
+        del error
+    assert interrupted > 0.9 * len(chosen)
+    return interrupted
+
+
+def _of(run: Callable[[Any], Any], subject: Any) -> Callable[[], Any]:
+    def call() -> Any:
+        return run(subject)
+
+    call.__code__ = call.__code__.replace(co_filename=run.__code__.co_filename)
+    return call
+
+
+def _elsewhere(check: Callable[[Any], None], subject: Any) -> None:
+    """Check in another thread, which a lock left behind would stop for ever."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            check(subject)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), "it left something locked"
+    if errors:
+        raise errors[0]
+
+
+def state() -> dict[str, Any]:
+    """What belongs to the process and must be as before after any call."""
+    return {
+        "open scopes": {kind.__name__: (len(kind.opened), kind.here()) for kind in Scope.__subclasses__()},
+        "collector": gc.isenabled(),
+        "NumPy's errors": numpy.geterr(),
+        "filters of warnings": list(warnings.filters),
+        "locks": [compiled._accumulating.locked(), engine._lock.locked()],
+        "open files": _listed("/proc/self/fd"),
+        "children": _children(),
+    }
+
+
+def _listed(folder: str) -> int:
+    return len(os.listdir(folder)) if os.path.isdir(folder) else 0
+
+
+def _children() -> list[str]:
+    files = Path("/proc/self/task").glob("*/children") if os.path.isdir("/proc/self/task") else []
+    found = []
+    for file in files:
+        with contextlib.suppress(OSError):  # a thread that ended meanwhile
+            found += file.read_text().split()
+    return found

@@ -1,0 +1,252 @@
+"""Ties and zeros of the data: what conventions row by row get wrong, and limits along a line get right."""
+
+from itertools import permutations
+from math import inf, isfinite, nan
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import autograd_mini as am
+from autograd_mini import (
+    Value,
+    abs,
+    acos,
+    asin,
+    cbrt,
+    clip,
+    elu,
+    exp,
+    grad,
+    gradients,
+    hessian,
+    jacobian,
+    leaky_relu,
+    log,
+    logsumexp,
+    maximum,
+    minimum,
+    norm,
+    prod,
+    relu,
+    sin,
+    sqrt,
+    tanh,
+    topological_order,
+    where,
+)
+from autograd_mini.limits import _step, ties
+
+
+@st.composite
+def piecewise_linear(draw, depth=5):
+    """A program as nested tuples over + - · max min relu abs clip leaky_relu, with integers and powers of two as
+    coefficients, so that it is exact."""
+    if depth == 0 or draw(st.integers(0, 5)) == 0:
+        return ("x", draw(st.integers(0, 2)))
+    kind = draw(st.sampled_from(["add", "sub", "scale", "maximum", "minimum", "max", "relu", "abs", "clip", "leaky"]))
+    factor = draw(st.sampled_from([-2.0, -1.0, 0.5, 1.0, 3.0]))
+    inner = piecewise_linear(depth=depth - 1)
+    return (kind, factor, draw(inner), draw(inner))
+
+
+def run(program, xs):
+    if program[0] == "x":
+        return xs[program[1]]
+    kind, factor, first, second = program
+    a = run(first, xs)
+    match kind:
+        case "scale":
+            return factor * a
+        case "relu":
+            return relu(factor * a)
+        case "abs":
+            return abs(a)
+        case "clip":
+            return clip(a, -1.0, 0.0)
+        case "leaky":
+            return leaky_relu(a, 0.25)
+    b = run(second, xs)
+    match kind:
+        case "add":
+            return a + b
+        case "sub":
+            return a - b
+        case "max":
+            return am.max([a, b, factor * a])
+    return maximum(a, b) if kind == "maximum" else minimum(a, b)
+
+
+def gradient_along(program, direction):
+    """That of the linear piece which the direction points into from the origin."""
+    return grad(lambda xs: run(program, xs))([2.0**-40 * step for step in direction])
+
+
+@settings(max_examples=300)
+@given(piecewise_linear(), st.randoms(use_true_random=False))
+def test_piecewise_linear_programs_at_the_origin(program, random):
+    f = lambda xs: run(program, xs)
+    found = grad(f)([0.0, 0.0, 0.0])
+    xs = [Value(0.0, label="x") for _ in range(3)]
+    y = f(xs)
+    numbers = {id(x): number for number, x in enumerate(x for x in topological_order(y) if x.label)}
+    steps = [_step(numbers.get(id(x), 3), 0) for x in xs]
+    above = gradient_along(program, steps)
+    below = gradient_along(program, [-step for step in steps])
+    others = [gradient_along(program, [random.gauss(0.0, 1.0) for _ in range(3)]) for _ in range(6)]
+    if all(each == above for each in [below, *others]):
+        assert found == above  # differentiable there, as far as one can see
+    between = all(min(a, b) <= x <= max(a, b) for a, x, b in zip(above, found, below))
+    assert found == above or between
+    graph = gradients(y, xs, create_graph=True)
+    assert [g.data for g in graph] == found
+    y.backward()
+    assert [x.grad for x in xs] == found
+
+
+@settings(max_examples=100)
+@given(piecewise_linear(depth=3), piecewise_linear(depth=3))
+def test_second_derivatives_of_products_at_the_origin(first, second):
+    """Where the product of two such programs is twice differentiable, its Hessian is that of the product of the two
+    linear pieces, whichever they are."""
+    lines = [[_step(number, 0) for number in order] for order in permutations(range(3))]
+    directions = [*lines, *[[-step for step in line] for line in lines], [1.0, -2.0, 0.3], [-1.0, 0.4, 2.0]]
+    pieces = [(gradient_along(first, d), gradient_along(second, d)) for d in directions]
+    hessians = [[[a * d + b * c for b, d in zip(p, q)] for a, c in zip(p, q)] for p, q in pieces]
+    assume(all(each == hessians[0] for each in hessians))
+    assert hessian(lambda xs: run(first, xs) * run(second, xs))([0.0, 0.0, 0.0]) == hessians[0]
+
+
+CONVENTIONS = [
+    (relu, [0.0], [1.0]),
+    (lambda x: relu(x, at_zero=0.0), [0.0], [0.0]),
+    (lambda x: leaky_relu(x, 0.1), [0.0], [1.0]),
+    (lambda x: elu(x, 2.0), [0.0], [1.0]),
+    (abs, [0.0], [0.0]),
+    (maximum, [1.0, 1.0], [1.0, 0.0]),
+    (minimum, [1.0, 1.0], [1.0, 0.0]),
+    (lambda x, y, z: am.max([x, y, z]), [1.0, 2.0, 2.0], [0.0, 1.0, 0.0]),
+    (lambda x, y, z: am.min([x, y, z]), [2.0, 1.0, 1.0], [0.0, 1.0, 0.0]),
+    (lambda x: clip(x, -1.0, 1.0), [1.0], [1.0]),
+    (lambda x, y: norm([x, y]), [0.0, 0.0], [0.0, 0.0]),
+    (lambda x: 3 * relu(2 * x) + 1, [0.0], [6.0]),
+]
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), CONVENTIONS)
+def test_single_rows_keep_their_convention(f, at, expected):
+    found = grad(f)(*at)
+    assert (list(found) if len(at) > 1 else [found]) == expected
+
+
+COMPOSITIONS = {
+    "relu(x) - relu(-x)": (lambda x: relu(x) - relu(-x), [1.0, 0.0]),
+    "max + min with 0": (lambda x: maximum(x, 0) + minimum(x, 0), [1.0, 0.0]),
+    "leaky": (lambda x: leaky_relu(x, 0.1) - leaky_relu(-x, 0.1), [1.1, 0.0]),
+    "clips": (lambda x: clip(x, 0.0, 1.0) + clip(x, -1.0, 0.0), [1.0, 0.0]),
+    "norm - max": (lambda x: norm([x]) - maximum(x, -x), [0.0]),
+    "|x|²": (lambda x: abs(x) ** 2, [0.0, 2.0, 0.0]),
+    "|x|·|x|": (lambda x: abs(x) * abs(x), [0.0, 2.0, 0.0]),
+    "max(x, -x)²": (lambda x: maximum(x, -x) ** 2, [0.0, 2.0, 0.0]),
+    "relu² + relu(-)²": (lambda x: relu(x) ** 2 + relu(-x) ** 2, [0.0, 2.0, 0.0]),
+    "sin of both halves": (lambda x: sin(relu(x)) - sin(relu(-x)), [1.0, 0.0]),
+    "|x|³": (lambda x: abs(x) ** 3, [0.0, 0.0]),
+    "norm²": (lambda x: norm([x, 2 * x]) ** 2, [0.0, 10.0]),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_compositions_that_are_smooth_have_their_derivatives(name):
+    f, expected = COMPOSITIONS[name]
+    found = []
+    for _ in expected:
+        f = grad(f)
+        found.append(f(0.0))
+    assert found == expected
+
+
+def test_several_variables():
+    assert grad(lambda x, y: maximum(x, y) + minimum(x, y))(1.0, 1.0) == (1.0, 1.0)
+    assert grad(lambda x, y: maximum(x, y) - maximum(y, x))(1.0, 1.0) == (0.0, 0.0)
+    assert jacobian(lambda x, y: [maximum(x, y) + minimum(x, y), maximum(x, y)])(1.0, 1.0) == [(1.0, 1.0), (1.0, 0.0)]
+
+
+def test_an_explicit_choice_is_the_users():
+    f = lambda x: relu(x, at_zero=1.0) - relu(-x, at_zero=1.0)
+    assert grad(f)(0.0) == 2.0
+    assert grad(lambda x: relu(x, at_zero=0.0) - relu(-x, at_zero=0.0))(0.0) == 0.0
+
+
+def test_dead_units_are_no_tie():
+    x = Value(-1.0)
+    pooled = am.max([relu(x), relu(2 * x)])
+    assert not ties([relu(x), pooled])
+    alive = Value(0.0)
+    assert ties([am.max([relu(x), alive])])
+
+
+ZEROS = {
+    "√x²": (lambda x: sqrt(x) ** 2, 0.0, 1.0),
+    "e^log x": (lambda x: exp(log(x)), 0.0, 1.0),
+    "x√x + 2x": (lambda x: x * sqrt(x) + 2 * x, 0.0, 2.0),
+    "acos³ + x": (lambda x: acos(x) ** 3 + x, 1.0, 1.0),
+    "asin (√(1-x)) at the edge": (lambda x: asin(sqrt(x)) ** 2, 0.0, 1.0),
+    "∛x³": (lambda x: cbrt(x) ** 3, 0.0, 1.0),
+    "tanh²√x": (lambda x: tanh(sqrt(x)) ** 2, 0.0, 1.0),
+    "|x|^1.5": (lambda x: abs(x) ** 1.5, 0.0, 0.0),
+    "relu(x)·e^-x": (lambda x: relu(x) * exp(-x), -1000.0, 0.0),
+    "log(x²)": (lambda x: log(x * x), 0.0, nan),
+    "√(x²)": (lambda x: sqrt(x * x), 0.0, nan),
+    "log(0·x)": (lambda x: log(0 * x), 1.0, 0.0),
+    "√x - √x": (lambda x: (lambda s: s - s)(sqrt(x)), 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_zeros_of_the_data_give_the_limit_or_nan(name):
+    f, at, expected = ZEROS[name]
+    x = Value(at)
+    y = f(x)
+    numbers, graph = gradients(y, [x]), gradients(y, [x], create_graph=True)
+    for found in (numbers[0], graph[0].data, grad(f)(at)):
+        assert found == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+
+
+def test_second_derivatives_at_zeros_of_the_data():
+    assert hessian(lambda v: norm(v) ** 2)([0.0, 0.0]) == [[2.0, 0.0], [0.0, 2.0]]
+    found = hessian(lambda v: exp(-(norm([v[0] - 1, v[1] - 2]) ** 2)))([1.0, 2.0])
+    assert found == [[-2.0, 0.0], [0.0, -2.0]]
+    assert not isfinite(hessian(lambda x: log(x * x))(0.0))
+    assert grad(grad(lambda x: x * sqrt(x)))(0.0) == inf
+
+
+BRANCHES = [
+    lambda x: where(x > 0, sqrt(x), x),
+    lambda x: where(x > 0, log(x), x),
+    lambda x: where(x > 0, 1 / x, x),
+    lambda x: where(x > 0, x**0.5, x),
+    lambda x: where(x > 0, x * log(x), x),
+    lambda x: where(x > 0, asin(1 + x), x),
+    lambda x: where(x > 0, exp(1000 + x), x),
+    lambda x: where(x > 0, sqrt(x) / x, x),
+    lambda x: where(x > 0, log(sqrt(x)), x),
+]
+
+
+@pytest.mark.parametrize("f", BRANCHES)
+def test_branches_not_taken_carry_nothing(f):
+    assert grad(f)(0.0) == 1.0
+    assert grad(grad(f))(0.0) == 0.0
+    x = Value(0.0)
+    assert [g.data for g in gradients(f(x), [x], create_graph=True)] == [1.0]
+
+
+def test_what_was_right_stays_right():
+    assert hessian(prod)([0.0, 0.0, 3.0]) == [[0.0, 3.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert grad(logsumexp)([-inf, -inf]) == [0.0, 0.0]
+    assert grad(lambda x: x**2 + x**0)(0.0) == 0.0
+    assert hessian(lambda v: v[0] ** v[1])([2.0, 0.0])[0][1] == 0.5
+
+
+def test_infinite_variables_are_not_approached():
+    assert grad(lambda x: maximum(x, -inf))(-inf) == 1.0
