@@ -159,7 +159,7 @@ def _short(code: _Code, n_inputs: int, is_single: bool, cache: CodeCache | None)
     gradient is one derivative, not a tuple of them."""
     for name in SIGNATURES:
         announce_from(ctypes.pythonapi, name)
-    call, local = _call(addresses([CALL], cache=cache)[0]), threading.local()
+    call, local = _call(addresses([CALL], keep=True, cache=cache)[0]), threading.local()
 
     def run(args: tuple[Any, ...]) -> Any:
         try:

@@ -223,7 +223,7 @@ def own_function(name: str, width: int) -> str | None:
     assembly = Assembly(width)
     result = elementary.FUNCTIONS[name](Cell(assembly, "%x"))
     head, end = f"define {assembly.type} @BODY({assembly.type} %x) {{", f"  ret {assembly.type} {result.name}\n}}"
-    (address,) = addresses(["\n".join([head, *assembly.lines, end, *sorted(assembly.declarations)])])
+    (address,) = addresses(["\n".join([head, *assembly.lines, end, *sorted(assembly.declarations)])], keep=True)
     symbol = f"autograd_mini.{name}.{width}"
     announce(symbol, address)
     return symbol

@@ -1,11 +1,13 @@
-"""From assembly text to machine code; the same text is compiled once."""
+"""From assembly text to machine code; the same text is compiled once, and freed with the last that holds its code."""
 
 from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from autograd_mini.compiler.machine.caching import CodeCache, is_harmless
 from autograd_mini.compiler.machine.libraries import binding, host
@@ -13,8 +15,42 @@ from autograd_mini.compiler.machine.libraries import binding, host
 KEEPS = ("x86_64",)
 """The processors whose assembly `caching` knows."""
 
-_addresses: dict[str, int] = {}
-_engines: list[Any] = []  # own the code
+RECENT = 32
+"""So many modules are held for a while after they were compiled, for those who compile the same again."""
+
+
+class _Function:
+    """A function, and the module that owns its code."""
+
+    __slots__ = ("__weakref__", "address", "engine")
+
+    def __init__(self, address: int, engine: Any) -> None:
+        self.address = address
+        self.engine = engine
+
+
+class Code(tuple[int, ...]):
+    """The addresses of functions, which are good as long as this is held."""
+
+    functions: list[_Function]
+
+    @classmethod
+    def of(cls, functions: list[_Function]) -> Code:
+        code = cls(function.address for function in functions)
+        code.functions = functions
+        return code
+
+    def table(self, addresses: Iterable[int] | None = None) -> Any:
+        """A table of these addresses, all of them by default, which holds the code."""
+        chosen = [*(self if addresses is None else addresses)]
+        table = (ctypes.c_void_p * len(chosen))(*chosen)
+        table.code = self  # type: ignore[attr-defined]
+        return table
+
+
+_known: WeakValueDictionary[str, _Function] = WeakValueDictionary()
+_kept: dict[str, _Function] = {}
+_recent: deque[list[_Function]] = deque(maxlen=RECENT)
 _lock = threading.Lock()
 
 
@@ -65,25 +101,32 @@ Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.
 
 def drive(cache: CodeCache | None = None) -> Any:
     """The driver, callable."""
-    return Drive(addresses([DRIVE], cache=cache)[0])
+    return Drive(addresses([DRIVE], keep=True, cache=cache)[0])
 
 
-def addresses(texts: Sequence[str], *, effort: int = 1, cache: CodeCache | None = None) -> list[int]:
+def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cache: CodeCache | None = None) -> Code:
     """The addresses of the functions `@BODY` of these texts.
 
     Args:
         effort: 1 for code with loops; 0 for straight lines, which are compiled several times as fast so, to code that
             is as good only there.
-        cache: where machine code is kept.
+        keep: never free them.
+        cache: where machine code is kept on disk.
     """
     with _lock:
-        fresh = [text for text in dict.fromkeys(texts) if text not in _addresses]
+        found = {text: function for text in texts if (function := _known.get(text)) is not None}
+        fresh = [text for text in dict.fromkeys(texts) if text not in found]
         if fresh:
-            _addresses.update(zip(fresh, _compiled(fresh, effort, cache)))
-        return [_addresses[text] for text in texts]
+            made = dict(zip(fresh, _compiled(fresh, effort, cache)))
+            _known.update(made)
+            _recent.append([*made.values()])
+            found |= made
+        if keep:
+            _kept.update(found)
+        return Code.of([found[text] for text in texts])
 
 
-def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[int]:
+def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_Function]:
     """LLVM's own optimiser is left out: what the emissions write leaves it nothing to gain."""
     llvm = binding()
     _, processor, features = host()
@@ -97,8 +140,7 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[in
         module = _assembled(text, names, machine, cache)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    _engines.append(engine)
-    return [int(engine.get_function_address(name)) for name in names]
+    return [_Function(int(engine.get_function_address(name)), engine) for name in names]
 
 
 def _assembled(text: str, names: list[str], machine: Any, cache: CodeCache) -> Any:

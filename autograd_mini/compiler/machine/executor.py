@@ -10,7 +10,7 @@ import numpy
 from autograd_mini.compiler.machine import memory
 from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.caching import CodeCache
-from autograd_mini.compiler.machine.engine import DRIVE, addresses
+from autograd_mini.compiler.machine.engine import addresses
 from autograd_mini.compiler.machine.isolating import isolate
 from autograd_mini.compiler.machine.running import KernelStep
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
@@ -73,7 +73,7 @@ class MachineExecutor:
             for name, references in inner.results.items()
         }
         kernels = [step for step in self.steps if isinstance(step, KernelStep)]
-        addresses([DRIVE, *(text for step in kernels for text in step.texts[step.width])], cache=cache)  # all at once
+        self.code = addresses([text for step in kernels for text in step.texts[step.width]], cache=cache)  # all at once
         self.has_products = any(isinstance(step, ProductStep) for step in self.steps)
         for kernel in kernels:
             kernel.link()

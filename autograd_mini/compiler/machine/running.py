@@ -97,8 +97,7 @@ class KernelStep:
             if width not in self.texts:
                 self._write(width)
             texts = self.texts[width]
-            found = (ctypes.c_void_p * len(texts))(*addresses(texts, cache=self.cache))
-            self._functions[width] = found, self.starts, len(texts)
+            self._functions[width] = addresses(texts, cache=self.cache).table(), self.starts, len(texts)
         return self._functions[width]
 
     def prepare(self, values: Values, n: int) -> list[Table]:

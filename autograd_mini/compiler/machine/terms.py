@@ -111,7 +111,7 @@ class TermsStep:
             memory.copied(numpy.concatenate(places)[order], numpy.int64),
         )
         self.tables = [memory.address(table, table.shape) for table in self.held]
-        self.call = _call(addresses([TERMS], cache=executor.cache)[0])
+        self.call = _call(addresses([TERMS], keep=True, cache=executor.cache)[0])
 
     def prepare(self, values: Values, n: int) -> None:
         return None

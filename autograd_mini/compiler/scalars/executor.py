@@ -187,9 +187,10 @@ class _Code:
 
     def __init__(self, executor: ScalarExecutor, width: int) -> None:
         chunks = executor.chunks
-        texts = [DRIVE, COPY_IN, COPY_OUT, sum_over_columns(host_width())]
-        texts += [write(form, executor.operations.heads, width) for form in chunks.forms]
-        _, copy_in, copy_out, add, *functions = addresses(texts, effort=0, cache=executor.cache)
+        shared = [DRIVE, COPY_IN, COPY_OUT, sum_over_columns(host_width())]
+        _, copy_in, copy_out, add = addresses(shared, effort=0, keep=True, cache=executor.cache)
+        texts = [write(form, executor.operations.heads, width) for form in chunks.forms]
+        functions = addresses(texts, effort=0, cache=executor.cache)
         self.drive = drive(executor.cache)
         calls: list[tuple[int, list[int]]] = []
         moves: list[int] = []
@@ -211,7 +212,7 @@ class _Code:
         self.moves = memory.copied(moves, numpy.int64)
         starts = numpy.cumsum([0, *(len(rows) for _, rows in calls)])[: len(calls)].tolist()
         self.table = (
-            (ctypes.c_void_p * len(calls))(*[function for function, _ in calls]),
+            functions.table([function for function, _ in calls]),
             (ctypes.c_int64 * len(calls))(*starts),
             len(calls),
         )

@@ -3,6 +3,7 @@
 import os
 import platform
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy
 import pytest
@@ -29,7 +30,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(CodeCache, "put", lambda *args, inner=CodeCache.put: made.append(args) or inner(*args))
 
     def run(folder=tmp_path / "kernels"):
-        monkeypatch.setattr(engine, "_addresses", {})
+        monkeypatch.setattr(engine, "_known", WeakValueDictionary())
         made.clear()
         value, slopes = compile(f, batch=True, backend="machine", cache=folder).value_and_grad(X)
         return numpy.column_stack([value, slopes]), len(made)
@@ -131,7 +132,7 @@ def test_kernels_with_tables_share_a_module(tmp_path, monkeypatch):
     x = numpy.random.default_rng(1).normal(size=(9, 30))
     whole = compile(shuffled, batch=True, backend="machine").value_and_grad(x)
     for _ in range(2):
-        monkeypatch.setattr(engine, "_addresses", {})
+        monkeypatch.setattr(engine, "_known", WeakValueDictionary())
         found = compile(shuffled, batch=True, backend="machine", cache=tmp_path).value_and_grad(x)
         assert numpy.array_equal(found[0], whole[0])
         assert numpy.array_equal(found[1], whole[1])
@@ -158,7 +159,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(caching, "write_whole", full)
-    monkeypatch.setattr(engine, "_addresses", {})
+    monkeypatch.setattr(engine, "_known", WeakValueDictionary())
     assert numpy.isfinite(compile(f, batch=True, backend="machine", cache=tmp_path)(X)).all()
     file = tmp_path / "file"
     file.write_text("")
