@@ -67,7 +67,7 @@ class Assembly:
         """A function of libm by one and the same code for every width: of whole registers where there is such a
         function, of one number too, or number by number."""
         width = host_width()
-        symbol = vector_name(function, width, len(args))
+        symbol = None if function in elementary.OF_ANGLES else vector_name(function, width, len(args))
         if symbol is None:
             width, symbol = self.width, own_function(function, self.width)
         if symbol is None:
@@ -221,12 +221,31 @@ def own_function(name: str, width: int) -> str | None:
     if name not in elementary.FUNCTIONS:
         return None
     assembly = Assembly(width)
-    result = elementary.FUNCTIONS[name](Cell(assembly, "%x"))
-    head, end = f"define {assembly.type} @BODY({assembly.type} %x) {{", f"  ret {assembly.type} {result.name}\n}}"
-    (address,) = addresses(["\n".join([head, *assembly.lines, end, *sorted(assembly.declarations)])])
+    x = Cell(assembly, "%x")
+    if name in elementary.OF_ANGLES:
+        _leave_large_angles(assembly, name, x)
+    assembly.line(f"ret {assembly.type} {elementary.FUNCTIONS[name](x).name}")
+    head = f"define {assembly.type} @BODY({assembly.type} %x) {{"
+    (address,) = addresses(["\n".join([head, *assembly.lines, "}", *sorted(assembly.declarations)])])
     symbol = f"autograd_mini.{name}.{width}"
     announce(symbol, address)
     return symbol
+
+
+def _leave_large_angles(assembly: Assembly, name: str, x: Cell) -> None:
+    """Where any number is too large, or inf or nan, take those from libm; the others are as they are without it."""
+    is_small = every = abs(x).compare("olt", elementary.LARGEST_ANGLE)
+    if assembly.width > 1:
+        every = assembly.name()
+        reduce = f"@llvm.vector.reduce.and.v{assembly.width}i1"
+        assembly.declarations.add(f"declare i1 {reduce}({assembly.truth})")
+        assembly.line(f"{every} = call i1 {reduce}({assembly.truth} {is_small})")
+    assembly.line(f"br i1 {every}, label %small, label %large")
+    assembly.lines.append("large:")
+    announce_libm(name)
+    own, theirs = elementary.FUNCTIONS[name](x), assembly._in_parts(name, 1, [x])
+    assembly.line(f"ret {assembly.type} {assembly.select(is_small, own, theirs).name}")
+    assembly.lines.append("small:")
 
 
 def emit(primitive: Primitive, args: Iterable[Any]) -> Any:
