@@ -33,7 +33,7 @@ from autograd_mini import (
     tanh,
     where,
 )
-from autograd_mini.testing import GradientError, check_gradients
+from autograd_mini.testing import GradientError, UndecidedError, UndecidedWarning, check_gradients
 
 
 def only(report):
@@ -144,7 +144,7 @@ def test_powers_that_are_no_whole_ones(f, x, slope):
 def test_wrong_slopes_at_powers_that_are_no_whole_ones(f, x, slope, error):
     with pytest.raises(GradientError) as caught:
         check_gradients(lambda x: float(f(Value(x))), x, gradient=lambda x: slope - error)
-    assert only(caught.value.report).verdict.place != "undecided"
+    assert only(caught.value.report).verdict.decided
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_orders_at_powers_that_are_no_whole_ones():
 def test_what_grows_slowly_has_no_slope():
     """Quotients that grow like a tiny power or a logarithm of 1/h are not taken for a slow convergence."""
     for f in (lambda x: x**0.95, lambda x: x * math.log(x) if x else 0.0):
-        with pytest.raises(GradientError, match="undecided"):
+        with pytest.raises(UndecidedError, match="differences do not converge"):
             check_gradients(lambda x, f=f: f(x) if x >= 0.0 else nan, 0.0, gradient=lambda x: 0.0)
 
 
@@ -215,18 +215,13 @@ def test_scales(f, x):
 def test_steps_are_no_period_of_the_function():
     """Next to a jump, this once seemed flat: its values at x ± 2⁻ᵏ agree."""
     x = 1.9999999999999996
-    with pytest.raises(GradientError) as caught:
+    with pytest.raises((GradientError, UndecidedError)) as caught:
         check_gradients(lambda x: frac(4.0 * x) ** -1.0, x, gradient=lambda x: 0.0)
-    assert caught.value.report.failures[0].verdict.place in ("undecided", "kink", "jump")
+    assert only(caught.value.report).verdict.place in ("rough", "kink", "jump")
 
 
-def test_what_rounding_hides_is_said_to_be_hidden():
-    comparison = only(check_gradients(lambda x: log(sigmoid(x)), 40.0))
-    assert comparison.sentence() == "agrees, as far as the function's rounding lets one see"
-
-
-def test_what_does_not_converge_fails():
-    with pytest.raises(GradientError, match="undecided: the differences do not converge"):
+def test_what_does_not_converge_is_undecided():
+    with pytest.raises(UndecidedError, match="cannot be decided by differences: the differences do not converge"):
         check_gradients(lambda x: Random(x).random(), 1.0, gradient=lambda x: 0.0)
 
 
@@ -239,7 +234,11 @@ def test_the_message():
     with pytest.raises(GradientError) as caught:
         check_gradients(lambda w, x: w * x, 2.0, 3.0, gradient=lambda w, x: (x, 2 * w))
     first, point, *table = str(caught.value).splitlines()
-    assert first == "1 of 2 derivatives of <lambda> failed: gradient=<lambda> against extrapolated differences"
+    assert first.startswith("∂<lambda>/∂x differs by ")
+    assert first.endswith(
+        " times the estimated error; 1 of 2 derivatives of <lambda> failed: gradient=<lambda> against extrapolated "
+        "differences"
+    )
     assert point == "at w = 2.0, x = 3.0"
     assert table[0].split("  ")[0] == "derivative"
     assert "gradient=<lambda>" in table[0]
