@@ -10,7 +10,14 @@ from autograd_mini.testing.evidence import Verdict
 from autograd_mini.testing.modules import check_module
 from autograd_mini.testing.programs import Program, Step
 from autograd_mini.testing.reference import reference_gradient, reference_value, register_twin
-from autograd_mini.testing.reports import CheckError, Comparison, GradientError, Report, UndecidedError, UndecidedWarning
+from autograd_mini.testing.reports import (
+    CheckError,
+    Comparison,
+    GradientError,
+    Report,
+    UndecidedError,
+    UndecidedWarning,
+)
 
 __all__ = [
     "CheckError",

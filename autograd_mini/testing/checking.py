@@ -106,8 +106,8 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
 
     def claims(numbers: Sequence[float]) -> list[float]:
         like = structure.rebuild(list(numbers))
-        found = gradient(*like)
-        return as_floats(paired_numbers(found, like[0] if len(like) == 1 else like, f"the result of {name_of(gradient)}"))
+        like, found = (like[0] if len(like) == 1 else like), gradient(*like)
+        return as_floats(paired_numbers(found, like, f"the result of {name_of(gradient)}"))
 
     return check(
         lambda numbers: ([], plain(numbers)),

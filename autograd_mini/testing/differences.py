@@ -88,11 +88,15 @@ class Line:
         added and taken away. Those are seen at large, and are rounding if they are fine."""
         place = index, side * inf
         if place not in self._noise:
-            reach = side * 19.0 / 64.0 * (_power_of_two(abs(self.x)) if self.x else 1.0)
-            at_large = (self.noise_apart(index, reach, apart * abs(reach)) for apart in (APART, WIDEST))
+            reach = 19.0 / 64.0 * (_power_of_two(abs(self.x)) if self.x else 1.0)
+            at_large = (self.noise_apart(index, side * reach, apart * reach) for apart in (APART, WIDEST))
             noise = next((each for each in at_large if each is not None), 0.0)
-            fine = COARSE * self.size_beside(index, side)
-            self._noise[place] = noise if noise <= fine else 0.0
+            left, right = (
+                self._result(self.x + each * BESIDE * reach, index, self._in_windows) for each in (-1.0, 1.0)
+            )
+            change = 16.0 * abs(right - left) if self.x else 0.0  # from 0 to x, if it goes on like that
+            size = max(abs(left), abs(right), change)
+            self._noise[place] = noise if noise <= COARSE * size else 0.0
         return self._noise[place]
 
     def size_beside(self, index: int, side: float) -> float:
@@ -150,9 +154,7 @@ def central(line: Line, index: int, step: float) -> Estimate:
     return extrapolate(quotient, step, power=2, halvings=line.halvings(step))
 
 
-def one_sided(
-    line: Line, index: int, step: float, *, inside: bool = False, fractional: bool = False
-) -> Estimate:
+def one_sided(line: Line, index: int, step: float, *, inside: bool = False, fractional: bool = False) -> Estimate:
     """From (f(x + h) - f(x)) / h, whose error is a series in h; to the left if the step is negative.
 
     Args:
@@ -220,9 +222,7 @@ def extrapolate(
     return consistent(best_of_rows)
 
 
-def accelerate(
-    quotient: Callable[[float], tuple[float, float]], step: float, *, halvings: int = HALVINGS
-) -> Estimate:
+def accelerate(quotient: Callable[[float], tuple[float, float]], step: float, *, halvings: int = HALVINGS) -> Estimate:
     """The limit as by `extrapolate`, if the error is a series in any powers of the step: by Aitken's process, which
     measures the power in the ratio of successive differences, applied to its own results again and again.
 

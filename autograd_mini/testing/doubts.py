@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import inf, ldexp, ulp
+from math import inf, ldexp
 
-from autograd_mini.testing.differences import EPSILON, GOLDEN, Estimate
-from autograd_mini.testing.evidence import DECISIVE, Case, Verdict
+from autograd_mini.testing.differences import EPSILON, GOLDEN, Estimate, central, contradict
+from autograd_mini.testing.evidence import DECISIVE, PRECISE, Case, Verdict
+from autograd_mini.testing.rounding import COARSE
 
 OTHER_STEPS = 0.7109375
 """What steps are multiplied by, to see whether differences say the same elsewhere."""
 FLANK = 32.0
-"""How many of the smallest steps a jump may be wide, if it is steep and no jump: within them no difference converges."""
+"""How many of the smallest steps a steep place may be wide to look like a jump: no difference converges within."""
 QUIET = 10.0
 """How many times more noise than small steps a large one must see, for something to lie between the two."""
+BISECTIONS = 60
+ACCOUNTED = 16.0
+"""How many times the noise a leap may be, to be counted in it already."""
+CLEARLY = 3.0
+"""How many times the limit an accusation must exceed where the estimate is not precise."""
 ROUGHLY = 0.01
 SINGLE = 2.0**-24
-WIDE = 2.0**-9 * GOLDEN
-"""How far apart, against the step, points must be to show what the smallest steps of a tableau do not resolve."""
+WIDE = (2.0**-9 * GOLDEN, 2.0**-9 * GOLDEN**2, 2.0**-9 * GOLDEN**3)
+"""How far apart, against the step, points must be to show what the smallest steps of a tableau do not resolve: several,
+lest one of them is a period."""
 
 
 def doubt(case: Case, verdict: Verdict) -> str:
@@ -29,26 +35,22 @@ def doubt(case: Case, verdict: Verdict) -> str:
         return "constant"
     if verdict.place == "jump" and _is_steep(case):
         return "steep"
-    if any(_supports(case, each, verdict) for each in case.estimates) and _leaps(case, verdict):
+    precise = verdict.error <= PRECISE * max(abs(verdict.low), abs(verdict.high), case.line.slope(case.index))
+    if not precise and verdict.distance(case.claimed) <= CLEARLY * case.limit * verdict.error:
+        return "hidden"
+    if _is_torn(case, verdict):
         return "torn"
-    if verdict.place == "smooth":
-        if not any(_accuses(case, each) for each in case.estimates) or _smallest_step_supports(case, verdict):
-            return "rough"
-    return "" if is_confirmed(case, verdict) else "rough"
+    if verdict.place != "smooth":
+        return "" if is_confirmed(case, verdict) else "rough"
+    accused = any(_accuses(case, each) for each in case.estimates)
+    return "" if accused and not _smallest_step_supports(case, verdict) else "rough"
 
 
 def is_confirmed(case: Case, verdict: Verdict) -> bool:
-    """Whether steps of other sizes say the same of the function and of the claim."""
-    again: Iterable[Verdict]
-    if verdict.place == "smooth":
-        again = (case.verdict(each) for each in case.centrals(OTHER_STEPS) if case.is_known(each, DECISIVE))
-    else:
-        again = (each for _, each in case.beside(OTHER_STEPS))
+    """Whether steps of other sizes say the same of both sides and of the claim."""
     return any(
-        each.place == verdict.place
-        and each.passes == verdict.passes
-        and not each.contradicts(verdict, case.limit)
-        for each in again
+        each.place == verdict.place and each.passes == verdict.passes and not each.contradicts(verdict, case.limit)
+        for _, each in case.beside(OTHER_STEPS)
     )
 
 
@@ -75,9 +77,21 @@ def _supports(case: Case, estimate: Estimate, verdict: Verdict) -> bool:
     return near and apart < verdict.distance(estimate.value) and estimate.error <= ROUGHLY * abs(estimate.value)
 
 
-def _leaps(case: Case, verdict: Verdict) -> bool:
-    """Whether the function leaves the slope that small steps see by a leap, as where a number inside it is rounded,
-    and not by a bend: found by bisection on both sides."""
+def _is_torn(case: Case, verdict: Verdict) -> bool:
+    """Whether a leap close by, as where a number inside the function is rounded, explains that the claim differs: one
+    as small as roundings are, or one beyond which the claim is right."""
+    leap, distance = _leap(case, verdict)
+    noise = case.noise(min(each.step for each in case.estimates))
+    if 4.0 * leap <= distance * verdict.distance(case.claimed) or leap <= ACCOUNTED * noise:
+        return False
+    line = case.line
+    size = max(abs(line(line.x, case.index)), abs(verdict.low * line.x))
+    return leap <= COARSE * size or any(_supports(case, each, verdict) for each in case.estimates)
+
+
+def _leap(case: Case, verdict: Verdict) -> tuple[float, float]:
+    """By how much the function leaps where it leaves the slope that small steps see, and how far off: found by
+    bisection on both sides. 0 if it bends, or does not leave it."""
     line, index = case.line, case.index
     here = line(line.x, index)
     slope = (verdict.low + verdict.high) / 2.0
@@ -97,16 +111,16 @@ def _leaps(case: Case, verdict: Verdict) -> bool:
         else:
             continue
         whole = departure(outer)
-        while abs(outer - inner) > 2.0 * ulp(max(abs(inner), abs(outer))):
+        for _ in range(BISECTIONS):
             middle = (inner + outer) / 2.0
             if abs(departure(middle)) < abs(whole) / 2.0:
                 inner = middle
             else:
                 outer = middle
-        disputed = verdict.distance(case.claimed) * abs(outer - line.x)
-        if abs(departure(outer) - departure(inner)) > 0.25 * max(abs(whole), disputed):
-            return True
-    return False
+        leap = abs(departure(outer) - departure(inner))
+        if leap > 0.25 * abs(whole):
+            return leap, abs(outer - line.x)
+    return 0.0, 1.0
 
 
 def _smallest_step_supports(case: Case, verdict: Verdict) -> bool:
@@ -122,7 +136,11 @@ def _smallest_step_supports(case: Case, verdict: Verdict) -> bool:
 
 
 def _accuses(case: Case, estimate: Estimate) -> bool:
-    return case.is_known(estimate, DECISIVE) and not case.agrees(estimate) and not _is_noisy(case, estimate)
+    """Whether it does, and steps of another size confirm it."""
+    if not case.is_known(estimate, DECISIVE) or case.agrees(estimate) or _is_noisy(case, estimate):
+        return False
+    again = central(case.line, case.index, OTHER_STEPS * estimate.step)
+    return case.is_known(again, DECISIVE) and not case.agrees(again) and not contradict(estimate, again)
 
 
 def _is_noisy(case: Case, estimate: Estimate) -> bool:
@@ -130,5 +148,5 @@ def _is_noisy(case: Case, estimate: Estimate) -> bool:
     between its own steps, or below them."""
     quiet = min(case.noise(each.step) for each in case.estimates if each.step <= estimate.step)
     rounding = EPSILON * case.line.size(case.index, estimate.step)
-    wide = case.line.noise_apart(case.index, estimate.step, WIDE * estimate.step) or 0.0
-    return max(wide, case.noise(estimate.step)) > max(QUIET * quiet, rounding)
+    wide = (case.line.noise_apart(case.index, estimate.step, each * estimate.step) or 0.0 for each in WIDE)
+    return max(case.noise(estimate.step), *wide) > max(QUIET * quiet, rounding)

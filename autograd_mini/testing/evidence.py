@@ -76,9 +76,7 @@ class Case:
         limit: how many times the estimated error the claimed derivative may be off.
     """
 
-    def __init__(
-        self, line: Line, index: int, claimed: float, *, own_noise: float, scale: float, limit: float
-    ) -> None:
+    def __init__(self, line: Line, index: int, claimed: float, *, own_noise: float, scale: float, limit: float) -> None:
         self.line = line
         self.index = index
         self.claimed = claimed

@@ -77,7 +77,9 @@ class Report:
         count = f"{agree} of {n} agree" + (f", {len(undecided)} cannot be decided" if undecided else "")
         if failures:
             worst = max(failures, key=lambda each: each.ratio)
-            count = f"{worst.component} {worst.sentence()}; {len(failures)} of {n} derivatives of {self.function} failed"
+            count = (
+                f"{worst.component} {worst.sentence()}; {len(failures)} of {n} derivatives of {self.function} failed"
+            )
         elif undecided:
             count = f"{undecided[0].component} {undecided[0].sentence()}; {ADVICE}; {count}"
         lines = [f"{count}: {self.source} against extrapolated differences"]

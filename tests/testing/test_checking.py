@@ -1,7 +1,10 @@
 """`check_gradients`: what it accepts, what it refuses, and what it says."""
 
 import math
+import os
 import pickle
+import subprocess
+import sys
 from math import inf, nan
 from random import Random
 
@@ -24,7 +27,6 @@ from autograd_mini import (
     max,
     maximum,
     relu,
-    sigmoid,
     sign,
     sin,
     softmax,
@@ -300,3 +302,99 @@ def test_inputs_that_are_values_stay_as_they_are():
     x = Value(2.0)
     check_gradients(lambda x: x * x, x, order=2)
     assert (x.grad, x.label) == (0.0, "")
+
+
+def test_what_cannot_be_decided_is_reported_and_warned_of():
+    """One of two is noise: the other has been checked, and the report tells them apart."""
+
+    def half_noise(x, y):
+        return Random(x).random() * 1e-3 + y * y
+
+    with pytest.warns(UndecidedWarning, match="1 of 2 derivatives of half_noise have not been checked: ∂half_noise/∂x"):
+        report = check_gradients(half_noise, 1.0, 2.0, gradient=lambda x, y: (0.0, 2.0 * y))
+    assert [each.component for each in report.undecided] == ["∂half_noise/∂x"]
+    assert not report.failures
+    assert "1 of 2 agree, 1 cannot be decided" in str(report)
+
+
+def test_a_wrong_derivative_counts_though_others_cannot_be_decided():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda x, y: Random(x).random() + y * y, 1.0, 2.0, gradient=lambda x, y: (0.0, 3.0 * y))
+    assert [each.component for each in caught.value.report.failures] == ["∂<lambda>/∂y"]
+
+
+def test_an_order_of_which_nothing_can_be_decided_fails():
+    """The first derivative is 1.5 √|x|, whose slope at 0 grows without bounds on both sides."""
+    with pytest.raises((GradientError, UndecidedError)) as caught:
+        check_gradients(lambda x: abs(x) ** 1.5, 0.0, order=2)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    with pytest.raises(UndecidedError) as caught:
+        check_gradients(lambda x: Random(x).random(), 1.0, gradient=lambda x: 0.0)
+    assert type(pickle.loads(pickle.dumps(caught.value))) is UndecidedError
+
+
+def test_values_count_and_not_floats_where_they_differ():
+    """On floats this is another function, with the same number at the point."""
+    check_gradients(lambda x: x * x if isinstance(x, Value) else 2.0 * x, 2.0)
+    with pytest.raises(GradientError):
+        check_gradients(lambda x: x * x.detach() if isinstance(x, Value) else 2.0 * x, 2.0)
+
+
+def test_floats_are_left_where_the_function_takes_none():
+    check_gradients(lambda x: x.tanh() * x, 0.5, order=2)
+    check_gradients(lambda v: (v * v).sum(), np.array([0.5, 1.0]))
+    check_gradients(lambda x: x ** (1.0 / 3.0), 1e-3)  # complex, on floats below 0
+
+
+def test_first_order_runs_on_floats():
+    kinds = []
+
+    def f(x):
+        kinds.append(type(x))
+        return x * x
+
+    check_gradients(f, 2.0)
+    assert kinds.count(float) > kinds.count(Value)
+
+
+def test_functions_of_floats_are_given_floats_only():
+    kinds = set()
+
+    def f(x, y):
+        kinds.update((type(x), type(y)))
+        return math.sin(x) * y
+
+    def slope(x, y):
+        kinds.update((type(x), type(y)))
+        return math.cos(x) * y, math.sin(x)
+
+    check_gradients(f, Value(0.5), 2, gradient=slope)
+    assert kinds == {float}
+
+
+FAILING = """
+from autograd_mini.testing import check_gradients
+
+def test_slope():
+    check_gradients(lambda w: w ** 3, 2.0, gradient=lambda w: 3 * w)
+"""
+
+
+def test_pytest_shows_the_table_and_none_of_our_lines(tmp_path):
+    (tmp_path / "test_slope.py").write_text(FAILING)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_slope.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "120", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "autograd_mini/testing" not in run.stdout.replace(os.sep, "/")
+    _, _, failure = run.stdout.partition("def test_slope")
+    shown = [line for line in failure.splitlines() if line.startswith("E ")]
+    assert "GradientError: ∂<lambda>/∂w differs by" in shown[0]
+    assert any("differences ± error" in line for line in shown[:4])
+    (summary,) = [line for line in run.stdout.splitlines() if line.startswith("FAILED")]
+    assert "∂<lambda>/∂w differs by" in summary

@@ -17,7 +17,7 @@ LONG = settings.default.max_examples > 1000
 def test_right_gradients_are_never_accused(seed):
     """And most of everyday functions are decided."""
     counts = dict.fromkeys(KINDS, 0)
-    number = 70 * len(KINDS) // len(KINDS) * (7 if LONG else 1)
+    number = 490 if LONG else 70
     for kind, f, point, gradient in cases(number, seed):
         found, text = outcome(f, point, gradient)
         assert found != "differs", text
@@ -36,7 +36,11 @@ def test_wrong_gradients_of_everyday_functions_do_not_pass(name):
         if kind in ("huge", "steep"):
             continue
         wrong = with_one_wrong(gradient, point, WRONG[name])
-        if wrong is None or max(map(abs, gradient(point))) < 1e-3 * abs(f(point)) or (name, kind) == ("+1e-3", "single"):
+        if (
+            wrong is None
+            or max(map(abs, gradient(point))) < 1e-3 * abs(f(point))
+            or (name, kind) == ("+1e-3", "single")
+        ):
             continue
         found, text = outcome(f, point, wrong)
         assert found != "agrees", text

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograd_mini import Value
+from autograd_mini.nn import Module
 from autograd_mini.testing import GradientError, check_gradients, check_module, forward_derivative
 from autograd_mini.testing.pairing import paired_numbers
-from autograd_mini.nn import Module
-from autograd_mini import Value
 
 NESTS = st.recursive(
     st.floats(-9, 9),
-    lambda inner: st.lists(inner, min_size=1, max_size=3)
-    | st.dictionaries(st.sampled_from("abcde"), inner, min_size=1, max_size=4),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3)
+        | st.dictionaries(st.sampled_from("abcde"), inner, min_size=1, max_size=4)
+    ),
     max_leaves=12,
 )
 
