@@ -90,7 +90,7 @@ class Line:
         if place not in self._noise:
             reach = 19.0 / 64.0 * (_power_of_two(abs(self.x)) if self.x else 1.0)
             at_large = (self.noise_apart(index, side * reach, apart * reach) for apart in (APART, WIDEST))
-            noise = next((each for each in at_large if each is not None), 0.0)
+            noise = max(each or 0.0 for each in at_large)
             left, right = (
                 self._result(self.x + each * BESIDE * reach, index, self._in_windows) for each in (-1.0, 1.0)
             )

@@ -15,7 +15,7 @@ FLANK = 32.0
 QUIET = 10.0
 """How many times more noise than small steps a large one must see, for something to lie between the two."""
 BISECTIONS = 60
-ACCOUNTED = 16.0
+ACCOUNTED = 100.0
 """How many times the noise a leap may be, to be counted in it already."""
 CLEARLY = 3.0
 """How many times the limit an accusation must exceed where the estimate is not precise."""
