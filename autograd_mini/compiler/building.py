@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -23,6 +23,7 @@ from autograd_mini.compiler.program import (
     Sum,
     Vector,
     lanes_of,
+    moved,
 )
 from autograd_mini.compiler.tracing import trace
 from autograd_mini.primitives import TABLE, Part, Primitive, to_float
@@ -30,26 +31,42 @@ from autograd_mini.value import Value, leaf
 
 
 class Builder:
-    """A program that grows. The same operation on the same lanes is made once."""
+    """A program that grows. The same operation on the same lanes is made once.
 
-    def __init__(self) -> None:
-        self.packs: list[Pack] = []
+    Args:
+        leaves: those of its inputs.
+    """
+
+    def __init__(self, leaves: Iterable[Pack] = ()) -> None:
         self._memo: dict[Any, Pack] = {}
         self._constants: dict[str, int] = {}
         self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
-        self.packs.append(self.constants)
+        self.packs: list[Pack] = [self.constants, *leaves]
 
-    def state(self) -> Any:
-        """What it holds, to come back to."""
-        assert isinstance(self.constants.operation, Leaf)
-        return len(self.packs), dict(self._memo), dict(self._constants), self.constants.operation.constants
-
-    def back_to(self, state: Any) -> None:
-        """Forget all that was added since it was in that state."""
-        assert isinstance(self.constants.operation, Leaf)
-        count, self._memo, self._constants, self.constants.operation.constants = state
-        del self.packs[count:]
-        self.constants.lanes = len(self._constants)
+    @staticmethod
+    def of(program: Program) -> tuple[Builder, dict[str, list[Reference]]]:
+        """A builder that goes on from a program, and the program's results in it. All but its inputs is copied."""
+        builder = Builder()
+        builder.packs.clear()
+        copies: dict[Pack, Pack] = {}
+        for pack in program.packs:
+            operation = pack.operation
+            if isinstance(operation, Leaf) and operation.constants is not None:
+                copy = builder.constants
+                builder.constant(operation.constants)
+            elif isinstance(operation, Leaf):
+                copy = pack
+            else:
+                copy = Pack(pack.lanes, pack.batched, moved(operation, copies))
+                builder._memo[_memo_key(copy)] = copy
+            copies[pack] = copy
+            builder.packs.append(copy)
+        for pack, copy in copies.items():
+            copy.adjoint_of = None if pack.adjoint_of is None else copies[pack.adjoint_of]
+        return builder, {
+            name: [Reference(copies[each.pack], each.index) for each in references]
+            for name, references in program.results.items()
+        }
 
     def leaf(self, role: str, position: int, name: str, lanes: int, batched: bool) -> Pack:
         return self._new(Pack(lanes, batched, Leaf(role, position, name)))
@@ -69,17 +86,14 @@ class Builder:
         return held[lanes]
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int, part: int | None = None) -> Pack:
-        key = (primitive, part, lanes, *map(_key, args))
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
-        return self._shared(key, lambda: Pack(lanes, batched, Apply(primitive, tuple(args), part)))
+        return self._shared(Pack(lanes, batched, Apply(primitive, tuple(args), part)))
 
     def reduce(self, primitive: Primitive, arg: Reference) -> Pack:
-        key = (primitive, "reduce", _key(arg))
-        return self._shared(key, lambda: Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
+        return self._shared(Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
 
     def vector(self, function: str, arg: Reference, empty: float = float("nan")) -> Pack:
-        key = (function, empty == 0.0, _key(arg))
-        return self._shared(key, lambda: Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
+        return self._shared(Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
 
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
         return self._new(Pack(lanes, batched, Sum(segments, from_zero)))
@@ -99,16 +113,22 @@ class Builder:
         joined = self.sum(lane, any(pack.batched for pack in packs), [_copied(*item) for item in segments.items()])
         return Reference(joined, numpy.arange(lane).reshape(len(parts), -1))
 
-    def program(self, results: dict[str, list[Reference]]) -> Program:
-        """The program so far with these results, without what they do not need."""
+    def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
+        """All packs there are, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
         self.constants.operation.constants = self.numbers(numpy.arange(self.constants.lanes))
-        return Program(list(self.packs), results).without_dead().verify()
+        return Program(list(self.packs), results)
 
-    def _shared(self, key: Any, make: Callable[[], Pack]) -> Pack:
+    def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
+        """The program with these results, without what they do not need."""
+        return self.so_far(results).without_dead().verify()
+
+    def _shared(self, pack: Pack) -> Pack:
+        """The pack that was made before for the same operation, or this one."""
+        key = _memo_key(pack)
         found = self._memo.get(key)
         if found is None:
-            found = self._memo[key] = self._new(make())
+            found = self._memo[key] = self._new(pack)
         return found
 
     def _new(self, pack: Pack) -> Pack:
@@ -125,6 +145,17 @@ def elementwise(lane: Index, a: Index, b: Index | None, sign: float = 1.0) -> Bl
 def _copied(pack: Pack, places: list[tuple[int, Index]]) -> Segment:
     lane = numpy.concatenate([start + numpy.arange(index.size) for start, index in places])
     return Segment(pack, None, [elementwise(lane, numpy.concatenate([index for _, index in places]), None)])
+
+
+def _memo_key(pack: Pack) -> Any:
+    operation = pack.operation
+    if isinstance(operation, Apply):
+        return (operation.primitive, operation.part, pack.lanes, *map(_key, operation.args))
+    if isinstance(operation, Reduce):
+        return operation.primitive, "reduce", _key(operation.arg)
+    if isinstance(operation, Vector):
+        return operation.function, operation.empty == 0.0, _key(operation.arg)
+    return pack  # sums are all different
 
 
 def _key(arg: Argument) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import is_
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.planning import Plans
-from autograd_mini.compiler.program import Floats, Index, is_adjoint
+from autograd_mini.compiler.program import Floats, Index, Program, is_adjoint
 from autograd_mini.compiler.splitting import Agreements, Part, split
 from autograd_mini.compiler.tracing import Trace, place
 from autograd_mini.primitives import brief
@@ -70,6 +70,14 @@ def _names_arguments(chosen: Any) -> bool:
     return isinstance(chosen, (int, str)) and not isinstance(chosen, bool)
 
 
+RUNS = {
+    "value": "the value",
+    "gradient": "value and gradient",
+    "jacobian": "the Jacobian",
+    "product": "products with the Hessian",
+}
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a call ran: programs of a kind, each for a part of the examples.
@@ -84,9 +92,14 @@ class Ran:
     parameters: list[Value]
 
     @property
-    def largest(self) -> Plan:
-        """The plan of most examples."""
-        return max(self.parts, key=lambda part: len(part.rows)).plan
+    def program(self) -> Program:
+        """That of most examples."""
+        plan, rows = max(self.parts, key=lambda part: len(part.rows))
+        remarks = ["run scalar by scalar, not pack by pack"] if plan.runs_scalars(self.kind, self.wanted) else []
+        if len(self.parts) > 1:
+            n = sum(len(part.rows) for part in self.parts)
+            remarks.append(f"one of {len(self.parts)} paths, that of {len(rows)} of {n} examples")
+        return replace(plan.shown(self.kind, self.wanted), run=RUNS[self.kind], remarks=remarks)
 
 
 class Call:

@@ -172,9 +172,16 @@ class Compiled:
 
     @property
     def program(self) -> Program:
-        """What the last call ran, to be printed or drawn."""
-        ran = self._latest_run()
-        return ran.largest.program(ran.kind, ran.wanted)
+        """What the last call ran, to be printed or drawn: of several paths within a batch, that of most examples.
+
+        Where scalars ran one by one, it is their vector formulation, and says so.
+        """
+        return self._latest_run().program
+
+    @property
+    def branches(self) -> bool:
+        """Whether the last call took branches that depend on numbers."""
+        return any(part.plan.trace.guards for part in self._latest_run().parts)
 
     def _value_and_slopes(
         self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
-from autograd_mini.compiler.normalising import normalise
+from autograd_mini.compiler.normalising import Scalars, normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import (
@@ -29,6 +29,7 @@ from autograd_mini.compiler.program import (
     lanes_of,
 )
 from autograd_mini.compiler.reversing import reverse
+from autograd_mini.compiler.scalars.executor import ScalarExecutor
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 
 Wanted = tuple[int, ...]
@@ -58,50 +59,49 @@ class Plan:
         self.share = 1.0
         self.short: Short | Literal[False] | None = None
         self._lock = threading.RLock()
-        self._programs: dict[object, Program] = {}
+        self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
-        self.builder = Builder()
         self.inputs = [
-            self.builder.leaf("input", position, slot.name, slot.lanes, slot.batched)
-            for position, slot in enumerate(slots)
+            Pack(slot.lanes, slot.batched, Leaf("input", position, slot.name)) for position, slot in enumerate(slots)
         ]
-        self.inputs.append(self.builder.leaf("parameter", 0, "parameters", len(trace.parameters), False))
+        self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
         self.scalars = normalise(with_one_guard(trace)).verify()
-        self._forms = forms_of(self.scalars, [leaf.lanes for leaf in self.inputs])
+        self._forms = self._forms_of(self.scalars)
+
+    def _forms_of(self, scalars: Scalars) -> dict[Any, list[int]]:
+        return forms_of(scalars, [leaf.lanes for leaf in self.inputs])
 
     @cached_property
-    def packed(self) -> Packed:
-        """The scalars in packs."""
-        return Packed(self.builder, self.inputs, self.scalars, self._forms)
+    def base(self) -> Program:
+        """The scalars in packs: results and guards, each by itself. The programs of all kinds go on from copies."""
+        return self._packed(self.scalars, self._forms)
+
+    def _packed(self, scalars: Scalars, forms: dict[Any, list[int]]) -> Program:
+        builder = Builder(self.inputs)
+        packed = Packed(builder, self.inputs, scalars, forms)
+        return builder.so_far({"outputs": packed.outputs, "guards": packed.guards})
 
     @cached_property
     def _suits_scalars(self) -> bool:
         return suits_scalars(self.scalars, self._forms, self.has_batch)
 
-    @cached_property
-    def outputs(self) -> Reference:
-        """All results in order; over the batch they are summed if it is reduced."""
-        builder = self.builder
-        outputs = builder.gathered([[output] for output in self.packed.outputs]) if self.packed.outputs else None
-        if outputs is None:
-            outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
-        flat = Reference(outputs.pack, outputs.index.ravel())
-        if not (self.reduces and self.has_batch):
-            return flat
-        lanes = numpy.arange(flat.index.size)
-        # A result that does not depend on the example counts for each of them all the same.
-        each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
-        total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
-        return lanes_of(total)
-
-    def program(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Program:
-        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product".
-
-        If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
-        """
-        key = kind, wanted, careful and kind == "product"
+    def shown(self, kind: str, wanted: Wanted = ()) -> Program:
+        """The program of that kind to be read, with each guard by itself."""
         with self._lock:
-            return self._programs.get(key) or self._new_program(*key)
+            key = kind, wanted
+            if key not in self._shown:
+                self._shown[key] = without_collector(lambda: self._program(self._base_shown(), kind, wanted))
+            return self._shown[key]
+
+    def _base_shown(self) -> Program:
+        if not self.trace.guards:
+            return self.base
+        scalars = normalise(self.trace)
+        return self._packed(scalars, self._forms_of(scalars))
+
+    def runs_scalars(self, kind: str, wanted: Wanted = ()) -> bool:
+        """Whether that kind is run scalar by scalar, not pack by pack."""
+        return isinstance(self.executor(kind, wanted), ScalarExecutor)
 
     def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
         """The program of that kind ready to run."""
@@ -116,7 +116,7 @@ class Plan:
 
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
         if careful:
-            return NumpyExecutor(self.program(kind, wanted, careful=True), careful=True)
+            return NumpyExecutor(self._program(self.base, kind, wanted, careful=kind == "product"), careful=True)
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
@@ -133,46 +133,52 @@ class Plan:
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass
-        return executor_of(self.program(kind, wanted), self.target)
+        return executor_of(self._program(self.base, kind, wanted), self.target)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
 
-    def _new_program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
-        """The program, kept from now on; if it does not come about, as after an interrupt, nothing of it is."""
-        key, before, known = (kind, wanted, careful), self.builder.state(), set(vars(self))
-        try:
-            self._programs[key] = without_collector(lambda: self._program(kind, wanted, careful))
-            return self._programs[key]
-        except BaseException:
-            self._programs.pop(key, None)
-            self.builder.back_to(before)
-            for name in {"packed", "outputs"} - known:
-                vars(self).pop(name, None)
-            raise
+    def _program(self, base: Program, kind: str, wanted: Wanted, *, careful: bool = False) -> Program:
+        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product".
 
-    def _program(self, kind: str, wanted: Wanted, careful: bool) -> Program:
-        results: dict[str, list[Reference]] = {} if kind == "guards" else {"value": [self.outputs]}
-        if self.packed.guards:
-            guards = self.builder.gathered([[guard] for guard in self.packed.guards])
+        If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
+        """
+        builder, found = Builder.of(base)
+        outputs = self._outputs(builder, found["outputs"])
+        results: dict[str, list[Reference]] = {} if kind == "guards" else {"value": [outputs]}
+        if found["guards"]:
+            guards = builder.gathered([[guard] for guard in found["guards"]])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
         if kind not in ("guards", "value"):
-            adjoints = self._derivatives(kind, [self.leaf(slot) for slot in wanted], careful)
+            adjoints = self._derivatives(builder, outputs, kind, [self.leaf(slot) for slot in wanted], careful)
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:
                     results[f"adjoint {slot}"] = [lanes_of(adjoint)]
-        return self.builder.program(results)
+        return builder.program(results)
 
-    def _derivatives(self, kind: str, wanted: list[Pack], careful: bool) -> list[Pack | None]:
-        builder = self.builder
+    def _outputs(self, builder: Builder, found: Sequence[Reference]) -> Reference:
+        """All results in order; over the batch they are summed if it is reduced."""
+        outputs = builder.gathered([[output] for output in found]) if found else None
+        if outputs is None:
+            outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
+        flat = Reference(outputs.pack, outputs.index.ravel())
+        if not (self.reduces and self.has_batch):
+            return flat
+        lanes = numpy.arange(flat.index.size)
+        # A result that does not depend on the example counts for each of them all the same.
+        each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
+        total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
+        return lanes_of(total)
+
+    def _derivatives(
+        self, builder: Builder, outputs: Reference, kind: str, wanted: list[Pack], careful: bool
+    ) -> list[Pack | None]:
         if kind == "jacobian":  # the seed picks an output; without a batch, all outputs are the batch
-            seed = builder.leaf("seed", 0, "seed", self.outputs.index.size, not self.has_batch)
-            return reverse(
-                builder, [(self.outputs, lanes_of(seed))], wanted, per_example=not self.reduces or seed.batched
-            )
+            seed = builder.leaf("seed", 0, "seed", outputs.index.size, not self.has_batch)
+            return reverse(builder, [(outputs, lanes_of(seed))], wanted, per_example=not self.reduces or seed.batched)
         one = Reference(builder.constants, builder.constant(numpy.ones(1)))
-        gradient = reverse(builder, [(self.outputs, one)], wanted, per_example=self.per_example)
+        gradient = reverse(builder, [(outputs, one)], wanted, per_example=self.per_example)
         if kind == "gradient":
             return gradient
         # The product of the Hessian with a direction is the gradient of the gradient's product with it; without a

@@ -7,8 +7,8 @@ products are closed under differentiation, and the matrix products are among the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
@@ -201,17 +201,27 @@ class Sum:
 Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, frozen=True)
 class Program:
     """Packs in an order in which each comes after what it is made of, and which of their lanes are results.
+
+    It never changes: `Builder.of(program)` goes on with copies of its packs.
 
     Attributes:
         packs: all packs.
         results: by name ("value", "gradient", …), references in the order of the numbers they stand for.
+        run: what ran it, in words; empty if nothing did.
+        remarks: what else there is to know of that run.
     """
 
-    packs: list[Pack] = field(default_factory=list)
-    results: dict[str, list[Reference]] = field(default_factory=dict)
+    packs: Sequence[Pack] = ()
+    results: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
+    run: str = ""
+    remarks: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        of = f" of {self.run}" if self.run else ""
+        return f"<program{of}: {len(self.packs)} packs, {len(self.products)} matrix products; print it to read it>"
 
     def __str__(self) -> str:
         """The vector formulation, in the notation of the lecture."""
@@ -240,7 +250,7 @@ class Program:
         packs = [pack for pack in self.packs if pack in alive]
         for number, pack in enumerate(packs):
             pack.number = number
-        return Program(packs, self.results)
+        return replace(self, packs=packs)
 
     @property
     def products(self) -> list[Block]:
@@ -299,6 +309,26 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
 def is_adjoint(name: str) -> bool:
     """Whether a result of this name is a derivative."""
     return name.startswith("adjoint")
+
+
+def moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
+    """The same operation on copies of what it is made of; a leaf stays itself."""
+
+    def reference(argument: Argument) -> Any:
+        return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
+
+    if isinstance(operation, Apply):
+        return replace(operation, args=tuple(map(reference, operation.args)))
+    if isinstance(operation, Reduce | Vector):
+        return replace(operation, arg=reference(operation.arg))
+    if isinstance(operation, Sum):
+        return replace(operation, segments=[_segment_moved(segment, copies) for segment in operation.segments])
+    return operation
+
+
+def _segment_moved(segment: Segment, copies: Mapping[Pack, Pack]) -> Segment:
+    b, towards = (None if pack is None else copies[pack] for pack in (segment.b, segment.towards))
+    return replace(segment, a=copies[segment.a], b=b, towards=towards)
 
 
 def lanes_of(pack: Pack) -> Reference:

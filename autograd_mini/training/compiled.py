@@ -168,7 +168,7 @@ class _Bound:
 
     def _bind(self) -> None:
         parameters = self._compiled.parameters
-        self._branches = "guards" in self._compiled.program.results
+        self._branches = self._compiled.branches
         self._numbers = numpy.zeros(len(parameters))
         ours = [index for index, parameter in enumerate(parameters) if parameter in self._place]
         self._ours, self._theirs = _places(ours), _places([self._place[parameters[index]] for index in ours])

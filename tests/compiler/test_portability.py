@@ -199,7 +199,7 @@ def test_compiled_functions_go_without_the_collector(backend):
     gc.disable()
     try:
         compiled, function = make()
-        plan = weakref.ref(compiled._latest[0])
+        plan = weakref.ref(compiled._latest.parts[0].plan)
         assert function() is not None
         del compiled
         assert function() is None

@@ -7,18 +7,16 @@ import numpy
 from autograd_mini.compiler.building import elementwise
 from autograd_mini.compiler.program import (
     ABSENT,
-    Apply,
-    Argument,
     Block,
     Leaf,
+    Operation,
     Pack,
     Program,
-    Reduce,
     Reference,
     Segment,
     Sum,
-    Vector,
     is_product,
+    moved,
 )
 
 SMALL_PRODUCT = 256
@@ -51,34 +49,25 @@ def isolate(program: Program) -> Program:
     copies: dict[Pack, Pack] = {}
     packs: list[Pack] = []
 
-    def moved(argument: Argument) -> Argument:
-        return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
-
-    def reference(argument: Reference) -> Reference:
-        return Reference(copies[argument.pack], argument.index)
-
     for pack in program.packs:
         operation = pack.operation
         if isinstance(operation, Leaf):
             copies[pack] = pack
             packs.append(pack)
             continue
-        if isinstance(operation, Apply):
-            copy: Apply | Reduce | Vector | Sum = Apply(
-                operation.primitive, tuple(map(moved, operation.args)), operation.part
-            )
-        elif isinstance(operation, Reduce):
-            copy = Reduce(operation.primitive, reference(operation.arg))
-        elif isinstance(operation, Vector):
-            copy = Vector(operation.function, reference(operation.arg), operation.empty)
-        else:
+        if isinstance(operation, Sum):
             segments, products = _split(pack, operation, copies)
             packs += products
             segments = _apart_over_batch(pack, segments, packs)
-            copy = Sum(_shortened(pack, segments, packs), operation.from_zero)
+            copy: Operation = Sum(_shortened(pack, segments, packs), operation.from_zero)
+        else:
+            copy = moved(operation, copies)
         copies[pack] = Pack(pack.lanes, pack.batched, copy, pack.number)
         packs.append(copies[pack])
-    results = {name: list(map(reference, references)) for name, references in program.results.items()}
+    results = {
+        name: [Reference(copies[each.pack], each.index) for each in references]
+        for name, references in program.results.items()
+    }
     return Program(packs, results)
 
 

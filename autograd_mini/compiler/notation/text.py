@@ -50,6 +50,7 @@ def text_of(program: Program, most_lines: int = MOST_LINES) -> str:
     counts = [(len(program.packs), "pack"), (len(program.products), "matrix product")]
     counts += [(len(lines), "line")] * reading.is_whole
     written.append(", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts))
+    written += program.remarks
     body = "\n".join(text for text, _ in texts) + COLUMNS * any(map(_has_columns, program.packs))
     return "\n".join(written + [meaning for sign, meaning in LEGEND.items() if sign in body])
 

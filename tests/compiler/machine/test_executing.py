@@ -69,7 +69,7 @@ def test_without_llvmlite(how):
 def executor_kind(backend):
     compiled = compile(lambda x: sin(x) * x, backend=backend)
     compiled(1.0)
-    return type(compiled._latest[0].executor("value"))
+    return type(compiled._latest.parts[0].plan.executor("value"))
 
 
 def test_the_best_there_is():
@@ -187,7 +187,7 @@ def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
     assert (slope_x[place], slope_y[place]) == (0.0, 1.0)
     others = numpy.delete(numpy.arange(len(x)), place)
     numpy.testing.assert_allclose(slope_x[others], 0.5 * y[others] / numpy.sqrt(x[others]), rtol=1e-15)
-    compiled._latest[0]._executors.clear()
+    compiled._latest.parts[0].plan._executors.clear()
     x[place] = 1.0
     compiled.value_and_grad(x, y)
     assert executors(compiled) == [False]
@@ -195,7 +195,7 @@ def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
 
 def executors(compiled):
     """Of those that derivatives were run by, whether they are careful."""
-    return [is_careful for kind, _, is_careful in compiled._latest[0]._executors if kind == "gradient"]
+    return [is_careful for kind, _, is_careful in compiled._latest.parts[0].plan._executors if kind == "gradient"]
 
 
 @pytest.mark.parametrize("place", [0, 700, -1])
@@ -209,6 +209,6 @@ def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
     found = compiled.grad(w, x)
     assert executors(compiled) == [False, True]
     assert numpy.isfinite(found).all()
-    assert compiled._latest[0].executor("gradient", (1,)).phases is not None
+    assert compiled._latest.parts[0].plan.executor("gradient", (1,)).phases is not None
     others = numpy.delete(numpy.arange(len(x)), place)
     numpy.testing.assert_allclose(found[others], finite[others], rtol=1e-12, atol=1e-14)

@@ -30,7 +30,8 @@ random = numpy.random.default_rng(5)
 
 def executor(compiled):
     """What ran the last call."""
-    plan, kind, wanted = compiled._latest
+    ran = compiled._latest
+    plan, kind, wanted = ran.parts[0].plan, ran.kind, ran.wanted
     return plan.executor(kind, wanted)
 
 
