@@ -800,7 +800,9 @@ def test_rules_that_differentiate_functions_themselves(backend):
         compiled, points = compile(f, backend=backend), numpy.array([[1.0, 2.0], [3.0, -1.0]])
         assert compiled.grad([1.0, 2.0]) == grad(f)([1.0, 2.0])
         assert compiled.hessian([1.0, 2.0]) == hessian(f)([1.0, 2.0])
-        assert compile(f, batch=True, backend=backend).grad(points).tolist() == [grad(f)(row) for row in points.tolist()]
+        assert compile(f, batch=True, backend=backend).grad(points).tolist() == [
+            grad(f)(row) for row in points.tolist()
+        ]
     finally:
         del TABLE["cube_by_rule"], Value.cube_by_rule
 
