@@ -105,7 +105,7 @@ def run(function, options, lanes, lengths, at_end):
 
 def numbers(nest):
     """All of them in one row; `flatten` would take the arrays of a long batch apart."""
-    if isinstance(nest, (list, tuple)) or numpy.asarray(nest).dtype.kind == "O":
+    if isinstance(nest, (list, tuple)) or (isinstance(nest, numpy.ndarray) and nest.dtype.kind == "O"):
         return numpy.concatenate([numpy.zeros(0), *map(numbers, nest)])
     return numpy.ravel(nest)
 
