@@ -245,7 +245,7 @@ def _compare(
 ) -> list[Comparison]:
     lines = [Line(lambda x, j=j: f([*point[:j], x, *point[j + 1 :]]), point[j]) for j in range(len(point))]  # type: ignore[misc]
     sides = [(line, side) for line in lines for side in (-1.0, 1.0)]
-    noises = [max(line.noise(i, side * line.largest) for line, side in sides) for i in range(len(components))]
+    noises = [max(line.noise_at_large(i) for line in lines) for i in range(len(components))]
     sizes = [max(s, *(line.size_beside(i, side) for line, side in sides)) for i, s in enumerate(scales)]
     compared = []
     for j, line in enumerate(lines):

@@ -126,12 +126,13 @@ def _leap(case: Case, verdict: Verdict) -> tuple[float, float]:
 def _smallest_step_supports(case: Case, verdict: Verdict) -> bool:
     """Whether the smallest step that can tell the claim from the verdict sides with the claim."""
     line, index, apart = case.line, case.index, verdict.distance(case.claimed)
-    noise = case.noise(min(each.step for each in case.estimates)) + EPSILON * abs(line(line.x, index))
+    finest = min(each.step for each in case.estimates)
+    noise = max(line.noise(index, finest), line.noise(index, -finest), EPSILON / 4.0 * abs(line(line.x, index)))
     for distance in line.distances():
-        if noise <= distance * apart / 64.0:
+        if noise <= distance * apart / 16.0:
             left, right = line.x - distance, line.x + distance
             quotient = (line(right, index) - line(left, index)) / (right - left)
-            return 2.0 * abs(quotient - case.claimed) < verdict.distance(quotient)
+            return abs(quotient - case.claimed) < min(apart, verdict.distance(quotient))
     return False
 
 
@@ -146,7 +147,8 @@ def _accuses(case: Case, estimate: Estimate) -> bool:
 def _is_noisy(case: Case, estimate: Estimate) -> bool:
     """Whether there is far more noise than small steps see, and than rounding the result makes: something lies
     between its own steps, or below them."""
-    quiet = min(case.noise(each.step) for each in case.estimates if each.step <= estimate.step)
+    smaller = [each.step for each in case.estimates if each.step <= estimate.step]
+    quiet = min(case.line.noise(case.index, side * step) for step in smaller for side in (-1.0, 1.0))
     rounding = EPSILON * case.line.size(case.index, estimate.step)
     wide = (case.line.noise_apart(case.index, estimate.step, each * estimate.step) or 0.0 for each in WIDE)
     return max(case.noise(estimate.step), *wide) > max(QUIET * quiet, rounding)
