@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,9 @@ from autograd_mini.compiler.program import (
     lanes_of,
     moved,
 )
-from autograd_mini.primitives import TABLE, Primitive, to_float
+from autograd_mini.compiler.tracing import trace
+from autograd_mini.primitives import TABLE, Part, Primitive, to_float
+from autograd_mini.value import Value, leaf
 
 
 class Builder:
@@ -168,18 +171,40 @@ def parts_of(primitive: Primitive, n_args: int) -> range | None:
 
 
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """The rule of the table, run on symbols.
+    """The rule of the table, run on symbols; one that differentiates functions itself is recorded first, on Values.
 
     Raises:
         TypeError: it cannot be, because it branches on a number, say.
     """
     try:
         return primitive.partials(out, *operands)
-    except (TypeError, AttributeError) as error:
-        raise TypeError(
-            f"the derivative of {primitive.name} cannot be compiled, because {error}; write it with operators and "
-            "functions of autograd_mini, and with where() in place of a branch"
-        ) from error
+    except (TypeError, AttributeError) as refused:
+        try:
+            return _recorded_derivatives(primitive, out, operands)
+        except (TypeError, ValueError, AttributeError):
+            raise TypeError(
+                f"the derivative of {primitive.name} cannot be compiled, because {refused}; write it with operators "
+                "and functions of autograd_mini, and with where() in place of a branch"
+            ) from refused
+
+
+def _recorded_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """What the rule records on Values, run again on symbols."""
+    numbers = [low + 0.4 if high == math.inf else high - 0.4 for low, high in primitive.domain]
+    numbers = [0.4 if math.isinf(number) else number for number in numbers]
+    values = [leaf(number, Value) for number in (primitive.forward(*numbers), *numbers)]
+    recorded = trace(lambda *args: [*primitive.partials(*args)], primitive.name, [values], values)
+    if recorded.guards or recorded.parameters:
+        raise TypeError("it branches on a number, or uses a Value from outside")
+    found: dict[Value, Any] = dict(zip(values, (out, *operands)))
+    for node in recorded.order:
+        if node.operation is None:
+            found.setdefault(node, node._data)
+            continue
+        args = [found[parent] for parent in node.parents]
+        part = node.operation
+        found[node] = part.whole(*args)[part.part] if isinstance(part, Part) else part(*args)
+    return tuple([found.get(output, output._data) for output in recorded.outputs])
 
 
 class Symbol:

@@ -6,19 +6,29 @@ mpmath, once they are called.
 
 from autograd_mini.testing.checking import check_gradients
 from autograd_mini.testing.duals import Dual, forward_derivative
+from autograd_mini.testing.evidence import Verdict
 from autograd_mini.testing.modules import check_module
 from autograd_mini.testing.programs import Program, Step
 from autograd_mini.testing.reference import reference_gradient, reference_value, register_twin
-from autograd_mini.testing.reports import Comparison, GradientError, Report
-from autograd_mini.testing.verdicts import Verdict
+from autograd_mini.testing.reports import (
+    CheckError,
+    Comparison,
+    GradientError,
+    Report,
+    UndecidedError,
+    UndecidedWarning,
+)
 
 __all__ = [
+    "CheckError",
     "Comparison",
     "Dual",
     "GradientError",
     "Program",
     "Report",
     "Step",
+    "UndecidedError",
+    "UndecidedWarning",
     "Verdict",
     "check_gradients",
     "check_module",

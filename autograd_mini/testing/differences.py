@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import frexp, inf, isfinite, ldexp, nan, ulp
+from math import copysign, frexp, inf, isfinite, ldexp, nan, ulp
 from sys import float_info
 from typing import NamedTuple
 
+from autograd_mini.testing.rounding import COARSE, noise_around
+
 EPSILON = float_info.epsilon
 SMALLEST = 5e-324
-HALVINGS = 9
+GOLDEN = 0.6180339887498949
+"""Distances are multiples of it, so that points have all digits and no rounding is spared."""
+HALVINGS, FEWEST = 9, 4
+"""How often the step of a tableau is halved, and where neighbouring floats are so far apart that it cannot be."""
+BESIDE, APART, WIDEST = 0.2 * GOLDEN, 2.0**-15 * GOLDEN, 2.0**-8 * GOLDEN
+"""Against the step: how far from x noise is looked for, at points how far apart, and at most."""
 COLUMNS = 6
 LARGEST_GAIN = 64.0
 """From column to column the estimated error falls by no more, so that a chance agreement counts for little."""
@@ -39,14 +46,19 @@ class Line:
         self.x = x
         self._functions = functions
         self._known: dict[float, Sequence[float] | None] = {}
+        self._in_windows: dict[float, Sequence[float] | None] = {}
+        self._noise: dict[tuple[int, float], float] = {}
 
     def __call__(self, x: float, index: int) -> float:
-        if x not in self._known:
+        return self._result(x, index, self._known)
+
+    def _result(self, x: float, index: int, known: dict[float, Sequence[float] | None]) -> float:
+        if x not in known:
             try:
-                self._known[x] = self._functions(x)
+                known[x] = self._functions(x)
             except (ArithmeticError, ValueError):
-                self._known[x] = None
-        results = self._known[x]
+                known[x] = None
+        results = known[x]
         return nan if results is None else results[index]
 
     def size(self, index: int, step: float) -> float:
@@ -58,22 +70,85 @@ class Line:
 
     def slope(self, index: int) -> float:
         """How steep the function is at large."""
-        step = self.steps()[0]
-        return self.size(index, step) / step
+        return self.size(index, self.largest) / self.largest
+
+    def noise(self, index: int, step: float) -> float:
+        """How uncertain rounding makes the results on the side of that step: the standard deviation."""
+        if (index, step) not in self._noise:
+            noise = self.noise_apart(index, step, APART * abs(step))
+            self._noise[index, step] = self._noise_of_steps(index, copysign(1.0, step)) if noise is None else noise
+        return self._noise[index, step]
+
+    def noise_apart(self, index: int, step: float, spacing: float) -> float | None:
+        """The noise on the side of that step, at points so far apart; None if the results hardly change there."""
+        return noise_around(lambda x: self._result(x, index, self._in_windows), self.x + BESIDE * step, spacing)
+
+    def _noise_of_steps(self, index: int, side: float) -> float:
+        """Where the results hardly change: they may move in steps, of single precision or of a large number that is
+        added and taken away. Those are seen at large, and are rounding if they are fine."""
+        place = index, side * inf
+        if place not in self._noise:
+            reach = 19.0 / 64.0 * (_power_of_two(abs(self.x)) if self.x else 1.0)
+            at_large = (self.noise_apart(index, side * reach, apart * reach) for apart in (APART, WIDEST))
+            noise = max(each or 0.0 for each in at_large)
+            left, right = (
+                self._result(self.x + each * BESIDE * reach, index, self._in_windows) for each in (-1.0, 1.0)
+            )
+            change = 16.0 * abs(right - left) if self.x else 0.0  # from 0 to x, if it goes on like that
+            size = max(abs(left), abs(right), change)
+            self._noise[place] = noise if noise <= COARSE * size else 0.0
+        return self._noise[place]
+
+    def noise_at_large(self, index: int) -> float:
+        """The most noise on either side of the largest step: at several spacings, lest rounding is even at one."""
+        steps = [side * self.largest for side in (-1.0, 1.0)]
+        spacings = [APART * self.largest * GOLDEN**k for k in range(3)]
+        found = [self.noise_apart(index, step, spacing) or 0.0 for step in steps for spacing in spacings]
+        return max(*found, *(self.noise(index, step) for step in steps))
+
+    def size_beside(self, index: int, side: float) -> float:
+        """How large the result is where noise is looked for at large; 0 if it is not finite there."""
+        size = abs(self._result(self.x + BESIDE * side * self.largest, index, self._in_windows))
+        return size if isfinite(size) else 0.0
+
+    def distances(self) -> list[float]:
+        """How far from x results are remembered, in ascending order."""
+        return sorted({abs(x - self.x) for x in self._known} - {0.0})
+
+    def flat(self, index: int) -> float:
+        """How far to both sides all results remembered are equal."""
+        here, widest = self(self.x, index), 0.0
+        for x in sorted(self._known, key=lambda x: abs(x - self.x)):
+            if self(x, index) != here:
+                break
+            widest = abs(x - self.x)
+        return widest
+
+    @property
+    def largest(self) -> float:
+        """The largest step of a tableau."""
+        return max(1.0, _power_of_two(abs(self.x)) if self.x else 1.0) * 19.0 / 64.0
 
     def steps(self) -> list[float]:
-        """The largest steps of tableaus to try: of the size of 1 and of x, then smaller and smaller.
+        """The largest steps of tableaus to try: of the size of 1 and of x, then smaller and smaller, down to those that
+        hardly tell neighbouring floats apart.
 
         They are 19/64 of powers of 2: x ± h is exact in most cases, and 2h no period of functions such as `% 1`.
         """
         size = _power_of_two(abs(self.x)) if self.x else 1.0
-        smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in (1, 2, 3))
-        found = [each * 19.0 / 64.0 for each in (1.0, size, *smaller)]
-        return [h for h in dict.fromkeys(found) if ldexp(h, -HALVINGS) >= 2.0 * ulp(self.x)]
+        smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in range(1, 6))
+        finest = max(ldexp(ulp(self.x), FEWEST + 4), ldexp(min(size, 1.0), -40))
+        found = [each * 19.0 / 64.0 for each in (1.0, size, *smaller, finest)]
+        return [h for h in dict.fromkeys(found) if self.halvings(h) >= FEWEST]
+
+    def halvings(self, step: float) -> int:
+        """How often the step may be halved, before the points are hardly apart."""
+        return min(HALVINGS, frexp(step)[1] - frexp(ulp(self.x))[1] - 1)
 
 
-def central(line: Line, index: int, step: float, noise: float) -> Estimate:
+def central(line: Line, index: int, step: float) -> Estimate:
     """From (f(x + h) - f(x - h)) / 2h, whose error is a series in h²."""
+    noise = line.noise(index, step) or line.noise(index, -step)
 
     def quotient(h: float) -> tuple[float, float]:
         right, left = line.x + h, line.x - h
@@ -83,28 +158,31 @@ def central(line: Line, index: int, step: float, noise: float) -> Estimate:
         off_centre = EPSILON * max(abs(line.x), h) / h  # of the points, against the step
         return (above - below) / width, _rounding(above, below, noise) / width + bend * off_centre
 
-    return extrapolate(quotient, step, power=2)
+    return extrapolate(quotient, step, power=2, halvings=line.halvings(step))
 
 
-def one_sided(
-    line: Line, index: int, step: float, noise: float, *, inside: bool = False, fractional: bool = False
-) -> Estimate:
+def one_sided(line: Line, index: int, step: float, *, inside: bool = False, fractional: bool = False) -> Estimate:
     """From (f(x + h) - f(x)) / h, whose error is a series in h; to the left if the step is negative.
 
     Args:
         inside: (f(x + 2h) - f(x + h)) / h instead, for a function that jumps at x.
         fractional: the error has fractional powers of h, as with x**1.5 at 0.
     """
+    noise, halvings = line.noise(index, step), line.halvings(abs(step))
 
     def quotient(h: float) -> tuple[float, float]:
         near, far = (line.x + h, line.x + 2.0 * h) if inside else (line.x, line.x + h)
         here, there = line(near, index), line(far, index)
         return (there - here) / (far - near), _rounding(here, there, noise) / abs(far - near)
 
-    return accelerate(quotient, step) if fractional else extrapolate(quotient, step, power=1)
+    if fractional:
+        return accelerate(quotient, step, halvings=halvings)
+    return extrapolate(quotient, step, power=1, halvings=halvings)
 
 
-def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *, power: int) -> Estimate:
+def extrapolate(
+    quotient: Callable[[float], tuple[float, float]], step: float, *, power: int, halvings: int = HALVINGS
+) -> Estimate:
     """The limit of a difference quotient for a vanishing step, by Richardson's extrapolation.
 
     The best entry of Neville's tableau is chosen by Ridders' criterion: the one that differs least from the
@@ -115,6 +193,7 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
         quotient: gives the quotient for a step and the rounding error in it.
         step: the first of the steps, each half of the one before.
         power: the error of the quotient is a series in step**power.
+        halvings: how many rows the tableau has beside the first.
 
     Source: C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering Software 4
     (1982).
@@ -126,7 +205,7 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
     """
     best_of_rows: list[Estimate] = []
     above: list[tuple[float, float, float]] = []
-    for k in range(HALVINGS + 1):
+    for k in range(halvings + 1):
         latest, rounding = quotient(ldexp(step, -k))
         row = [(latest, rounding, abs(latest - above[0][0]) if above else inf)]
         if not isfinite(row[0][0]):
@@ -150,7 +229,7 @@ def extrapolate(quotient: Callable[[float], tuple[float, float]], step: float, *
     return consistent(best_of_rows)
 
 
-def accelerate(quotient: Callable[[float], tuple[float, float]], step: float) -> Estimate:
+def accelerate(quotient: Callable[[float], tuple[float, float]], step: float, *, halvings: int = HALVINGS) -> Estimate:
     """The limit as by `extrapolate`, if the error is a series in any powers of the step: by Aitken's process, which
     measures the power in the ratio of successive differences, applied to its own results again and again.
 
@@ -161,7 +240,7 @@ def accelerate(quotient: Callable[[float], tuple[float, float]], step: float) ->
     >>> abs(found.value - 3.0) < found.error < 1e-12
     True
     """
-    column = [quotient(ldexp(step, -k)) for k in range(HALVINGS + 1)]
+    column = [quotient(ldexp(step, -k)) for k in range(halvings + 1)]
     estimates = [UNKNOWN]
     while len(column) > 2:
         column = [_aitken(*three) for three in zip(column, column[1:], column[2:])]
@@ -212,12 +291,14 @@ def growth(line: Line, index: int, side: float) -> float:
     return (inf if quotients[0] > 0.0 else -inf) if grows else nan
 
 
-def jumps(line: Line, index: int, noise: float) -> bool:
-    """Whether the function is discontinuous at x: it changes as much over a tiny distance as over a small one."""
+def jumps(line: Line, index: int) -> bool:
+    """Whether the function is discontinuous at x: it changes as much to its neighbour as over a small distance."""
     small = 2.0**-30 * (abs(line.x) or 1.0)
+    closest = 2.0 * (ulp(line.x) if line.x else EPSILON)
     here = line(line.x, index)
-    for side in (-small, small):
-        change, closer = (abs(line(line.x + distance, index) - here) for distance in (side, side * 2.0**-8))
+    for side in (-1.0, 1.0):
+        noise = line.noise(index, copysign(line.largest, side))
+        change, closer = (abs(line(line.x + side * distance, index) - here) for distance in (small, closest))
         if closer > 0.5 * change and closer > 10.0 * _rounding(here, here, noise):
             return True
     return False

@@ -8,8 +8,8 @@ from typing import Any
 
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.structures import flatten
-from autograd_mini.testing.checking import plain_numbers
 from autograd_mini.testing.naming import name_of
+from autograd_mini.testing.pairing import paired_numbers, plain_numbers
 from autograd_mini.testing.reference import evaluate, mpmath_module, slope
 
 
@@ -78,9 +78,11 @@ def forward_derivative(f: Callable[..., Any], *inputs: Any, direction: Any = Non
     30.0
     """
     point, structure = flatten(inputs, f"an input of {name_of(f)}")
-    along, given = flatten(structure.rebuild([1.0] * len(point)) if direction is None else direction, "the direction")
-    if given != structure:
-        raise TypeError(f"the direction must have the structure of the inputs, {structure}, but has {given}")
+    direction = structure.rebuild([1.0] * len(point)) if direction is None else direction
+    fits = isinstance(direction, tuple) and len(direction) == len(inputs)
+    along = paired_numbers(direction, inputs, "the direction") if fits else []
+    if len(along) != len(point):
+        raise TypeError(f"the direction must have the structure of the inputs, {structure}, got {brief(direction)}")
     with mpmath_module().mp.workdps(3 * digits):
         result = f(*structure.rebuild([Dual(x, s) for x, s in zip(point, along)]))
         numbers = plain_numbers(result, f"the result of {name_of(f)}")

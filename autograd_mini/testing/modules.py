@@ -7,7 +7,7 @@ from typing import Any
 
 from autograd_mini.nn import Module
 from autograd_mini.primitives import brief
-from autograd_mini.testing.checking import LIMIT, Evaluation, check, plain_numbers, require_options
+from autograd_mini.testing.checking import LIMIT, Evaluation, check, in_one_order, require_options
 from autograd_mini.testing.reports import Report
 
 
@@ -32,7 +32,7 @@ def check_module(
         The `Report`.
 
     Raises:
-        GradientError: an AssertionError; at least one derivative is wrong.
+        GradientError, UndecidedError: AssertionErrors, as for `check_gradients`.
         TypeError: `model` is no Module, or what it or `loss` gives holds something else than numbers.
         ValueError: it has no parameters, or as for `check_gradients`.
 
@@ -41,6 +41,7 @@ def check_module(
     >>> len(report.comparisons), report.comparisons[0].component
     (13, '∂MLP/∂layers.0.neurons.0.weights.0')
     """
+    __tracebackhide__ = True
     if not isinstance(model, Module):
         raise TypeError(f"check_module takes a Module, got {brief(model)} ({type(model).__name__})")
     require_options(order, limit)
@@ -49,11 +50,12 @@ def check_module(
         raise ValueError(f"{brief(model)} has no parameters to check")
     parameters = [parameter for _, parameter in named]
     point = [parameter.data for parameter in parameters]
+    numbers_of = in_one_order("the result of the module")
 
     def evaluate(numbers: Sequence[float]) -> Evaluation:
         assign(numbers)
         result = model(*inputs)  # type: ignore[operator]
-        return parameters, plain_numbers(result if loss is None else loss(result), "the result of the module")
+        return parameters, numbers_of(result if loss is None else loss(result))
 
     def assign(numbers: Sequence[float]) -> None:
         for parameter, number in zip(parameters, numbers):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd_mini.testing.verdicts import Verdict
+from autograd_mini.testing.evidence import UNDECIDED, Verdict
 
 SHOWN = 12
+ADVICE = "check at another point or scale, or against a reference"
 
 
 class Comparison(NamedTuple):
@@ -24,18 +25,22 @@ class Comparison(NamedTuple):
     def sentence(self) -> str:
         """The verdict in words."""
         place, error = self.verdict.place, self.verdict.error
-        if place == "undecided":
-            return "undecided: the differences do not converge"
-        where = "" if place in ("smooth", "rounding") else f" ({place})"
-        if place == "rounding" and self.verdict.passes:
-            return "agrees, as far as the function's rounding lets one see"
+        if not self.verdict.decided:
+            return f"cannot be decided by differences: {UNDECIDED[place]}"
+        where = "" if place == "smooth" else f" ({place})"
         if self.verdict.passes:
             return f"agrees{where}"
         if self.difference != self.difference:
             return f"is no number{where}"
         if not error or self.difference == float("inf"):
             return f"differs{where}"
-        return f"differs by {self.difference / error:.3g} times the estimated error{where}"
+        return f"differs by {self.ratio:.3g} times the estimated error{where}"
+
+    @property
+    def ratio(self) -> float:
+        """How many times the estimated error the claimed derivative is off; inf where that is no finite number."""
+        ratio = self.difference / self.verdict.error if self.verdict.error else float("inf")
+        return ratio if ratio == ratio else float("inf")
 
 
 class Report:
@@ -57,38 +62,72 @@ class Report:
 
     @property
     def failures(self) -> list[Comparison]:
-        return [each for each in self.comparisons if not each.verdict.passes]
+        """Those that are wrong."""
+        return [each for each in self.comparisons if each.verdict.decided and not each.verdict.passes]
+
+    @property
+    def undecided(self) -> list[Comparison]:
+        """Those that differences cannot decide."""
+        return [each for each in self.comparisons if not each.verdict.decided]
 
     def __str__(self) -> str:
-        failures = self.failures
+        failures, undecided = self.failures, self.undecided
         n = len(self.comparisons)
-        count = f"{len(failures)} of {n} derivatives of {self.function} failed" if failures else f"{n} of {n} agree"
+        agree = n - len(failures) - len(undecided)
+        count = f"{agree} of {n} agree" + (f", {len(undecided)} cannot be decided" if undecided else "")
+        if failures:
+            worst = max(failures, key=lambda each: each.ratio)
+            count = (
+                f"{worst.component} {worst.sentence()}; {len(failures)} of {n} derivatives of {self.function} failed"
+            )
+        elif undecided:
+            count = f"{undecided[0].component} {undecided[0].sentence()}; {ADVICE}; {count}"
         lines = [f"{count}: {self.source} against extrapolated differences"]
         place = [f"{name} = {x!r}" for name, x in self.point[:SHOWN]] + ["…"] * (len(self.point) > SHOWN)
         lines.append("at " + ", ".join(place))
         if self.expression:
             lines.append(f"of {self.expression}")
         header = ("derivative", self.source, "differences ± error", "difference", "verdict")
-        shown = failures or self.comparisons
+        shown = failures or undecided + [each for each in self.comparisons if each.verdict.decided]
         rows = [header] + [_cells(each) for each in shown[:SHOWN]]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines) + _more(shown)
 
 
-class GradientError(AssertionError):
-    """A derivative is wrong. The message is the table of those that failed.
+class CheckError(AssertionError):
+    """A check that did not pass. The message is the table; its first line names the worst derivative.
 
     Attributes:
         report: the `Report`.
     """
 
+    __module__ = "autograd_mini.testing"
+
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
         self.report = report
 
-    def __reduce__(self) -> tuple[type[GradientError], tuple[Report]]:
-        return GradientError, (self.report,)
+    def __reduce__(self) -> tuple[type[CheckError], tuple[Report]]:
+        return type(self), (self.report,)
+
+
+class GradientError(CheckError):
+    """A derivative is wrong. The table holds those that are."""
+
+    __module__ = "autograd_mini.testing"
+
+
+class UndecidedError(CheckError):
+    """Differences could decide none of the derivatives of an order, so that nothing of it has been checked."""
+
+    __module__ = "autograd_mini.testing"
+
+
+class UndecidedWarning(UserWarning):
+    """Differences could decide some derivatives of an order only. The report of the check says which."""
+
+    __module__ = "autograd_mini.testing"
 
 
 def _cells(each: Comparison) -> tuple[str, ...]:

@@ -1,119 +1,85 @@
-"""How uncertain rounding makes a result: its graph evaluated again with every operation off by one rounding."""
+"""How much rounding there is in the results of a function, measured in its results alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import frexp, inf, isfinite, sqrt
-from random import Random
-from struct import pack, unpack
-from sys import float_info
-from typing import Any
+from itertools import pairwise
+from math import frexp, inf, isfinite, ldexp, sqrt, ulp
 
-from autograd_mini.graph import topological_order
-from autograd_mini.value import Value
-
-REPLAYS = 7
-NOTABLE = 2.0**10
-"""How many roundings of its result an operation has to change by before one asks whether it jumped."""
-HALVINGS = 30
-HALF_A_UNIT = 2.0**-24
-"""In the last place of a number in single precision, against the number."""
-PROBED = 2.0**-5
-DIFFERENT, COARSE = 6, 2.0**14
-"""So many results of eight have to differ, and to need more bits than 14, before one concludes anything from them."""
+WINDOW = 6
+"""Spacings in a window: 7 results in a row, differenced up to 5 times."""
+AGREEING = 4.0
+"""Three noise levels in a row that lie within this factor are noise."""
+COARSE = 2.0**-21
+"""Noise that is larger than this, against the results, is no rounding: a function as `floor` makes such steps."""
 
 
-def rounding_noise(ys: Sequence[Any]) -> list[float]:
-    """For each result, by how much it changes when every operation is randomly rounded up or down: the median of
-    several replays of the recorded graph. Only forward functions are used, no derivative.
+def noise_in(results: Sequence[float]) -> float:
+    """The standard deviation of the noise in results of a smooth function at equally spaced points.
 
-    Changes of 0, where the roundings happen to cancel, are left out. An operation that a rounding would carry across
-    a jump, as `floor`, stays on its side: what happens beyond is no noise. A number that is no Value has no noise.
+    Differencing k times takes away the smooth part, and leaves of noise σ the variance (2k)!/(k!)² σ². So
+    σₖ² = γₖ · mean((Δᵏf)²) with γₖ = (k!)²/(2k)! falls with k, until it is that of the noise alone: where the
+    differences change sign, and three levels in a row agree. Where none do, the smallest level is a bound.
 
-    Source: D. S. Parker, "Monte Carlo Arithmetic", UCLA Computer Science Department CSD-970002 (1997).
+    Source: J. J. Moré and S. M. Wild, "Estimating Computational Noise", SIAM Journal on Scientific Computing 33
+    (2011).
 
-    >>> x = Value(1.0)
-    >>> noise, = rounding_noise([(x + 1e16) - 1e16])
-    >>> noise >= 1.0
+    >>> from random import Random
+    >>> random = Random(0)
+    >>> 0.3e-9 < noise_in([(1.0 + 1e-6 * k) ** 2 + random.gauss(0.0, 1e-9) for k in range(7)]) < 3e-9
     True
-    >>> noise, = rounding_noise([x / 0.01 * 0.01 // 1.0])  # 0 or 1, as it is rounded
-    >>> noise < 1e-15
-    True
-    """
-    values = [y for y in ys if isinstance(y, Value)]
-    order = topological_order(*values)
-    random = Random(0)
-    changes: dict[Value, list[float]] = {y: [] for y in values}
-    for _ in range(REPLAYS):
-        results = _replay(order, random)
-        for y, found in changes.items():
-            change = abs(results[y] - y.data)
-            if 0.0 < change < inf:
-                found.append(change)
-    middle = {y: sorted(found)[len(found) // 2] if found else 0.0 for y, found in changes.items()}
-    return [middle[y] if isinstance(y, Value) else 0.0 for y in ys]
-
-
-def single_precision_noise(f: Callable[[float], float], x: float) -> float:
-    """How uncertain rounding makes f near x if it computes in single precision: all its results there are such
-    numbers. Else 0.
-
-    >>> from struct import pack, unpack
-    >>> single_precision_noise(lambda x: unpack("f", pack("f", x * x))[0], 1.0) > 2.0**-25
-    True
-    >>> single_precision_noise(lambda x: x * x, 1.0)
+    >>> noise_in([(1.0 + 2.0**-20 * k) ** 2 for k in range(7)])  # exact, each of them
     0.0
     """
-    distance = PROBED * (abs(x) or 1.0)
-    results = [f(x + distance * sqrt(prime) * side) for prime in (2.0, 3.0, 5.0, 7.0) for side in (-1.0, 1.0)]
-    results = [y for y in results if isfinite(y)]
-    with_digits = {y for y in results if not (frexp(y)[0] * COARSE).is_integer()}  # no whole numbers, as of floor
-    if len(with_digits) < DIFFERENT or not all(map(_is_single, results)):
-        return 0.0
-    lowest, highest = min(results), max(results)
-    slope = (highest - lowest) / distance  # the argument, too, was rounded
-    return HALF_A_UNIT * (max(-lowest, highest) + slope * abs(x))
+    exponent = frexp(max(map(abs, results)))[1]
+    differences = [ldexp(y, -exponent) for y in results]  # so that no square overflows
+    levels: list[tuple[float, bool]] = []
+    gamma = 1.0
+    for k in range(1, len(results) - 1):
+        differences = [right - left for left, right in pairwise(differences)]
+        gamma *= k / (4.0 * k - 2.0)
+        level = sqrt(gamma * sum(d * d for d in differences) / len(differences))
+        levels.append((level, min(differences) < 0.0 < max(differences)))
+    sizes = [level for level, _ in levels]
+    for k, (level, changes_sign) in enumerate(levels[:-2]):
+        three = sizes[k : k + 3]
+        if changes_sign and max(three) <= AGREEING * min(three):
+            return ldexp(level, exponent)
+    return ldexp(min(sizes), exponent)
 
 
-def _is_single(y: float) -> bool:
-    try:
-        return unpack("f", pack("f", y))[0] == y  # type: ignore[no-any-return]
-    except OverflowError:
-        return False
+def lattice_of(results: Sequence[float]) -> float:
+    """The largest power of 2 of which all results are multiples: they were rounded to it, at the least, if that is not
+    the rounding of a float. Where a function hardly bends, this is seen better than its noise.
 
-
-def _replay(order: Sequence[Value], random: Random) -> dict[Value, float]:
-    results: dict[Value, float] = {}
-    for node in order:
-        if node.operation is None:
-            results[node] = node.data
-            continue
-        args = [results[parent] for parent in node.parents]
-        out = node.operation.forward(*args)
-        if _jumps(node.operation.forward, [parent.data for parent in node.parents], args, node.data, out):
-            out = node.data
-        # Not all by the same amount: equal errors would cancel.
-        results[node] = out * (1.0 + random.choice((-1.0, 1.0)) * random.uniform(0.5, 1.0) * float_info.epsilon)
-    return results
-
-
-def _jumps(f: Callable[..., float], near: Sequence[float], far: Sequence[float], before: float, after: float) -> bool:
-    """Whether f, which is `before` at `near` and `after` at `far`, jumps on the way.
-
-    Then it changes by as much further off, and all at once.
+    >>> lattice_of([(x / 7.0 + 1.0) - 1.0 for x in (1e-3, 2e-3, 3e-3)]) == 2.0**-52
+    True
     """
-    change = abs(after - before)
-    if not NOTABLE * float_info.epsilon * abs(before) < change < inf:
-        return False
-    for distance in (4.0, 16.0):
-        beyond = f(*[a + distance * (b - a) for a, b in zip(near, far)])
-        if not abs(beyond - after) < 0.1 * change:
-            return False
-    for _ in range(HALVINGS):
-        middle = [(a + b) / 2.0 for a, b in zip(near, far)]
-        between = f(*middle)
-        if abs(between - before) > abs(after - between):
-            far, after = middle, between
-        else:
-            near, before = middle, between
-    return abs(after - before) > 0.9 * change
+    found = inf
+    for y in filter(None, results):
+        mantissa, exponent = frexp(y)
+        digits = int(ldexp(mantissa, 53))
+        found = min(found, ldexp(digits & -digits, exponent - 53))
+    return found if found < inf else 0.0
+
+
+def noise_around(f: Callable[[float], float], x: float, spacing: float, unit: float | None = None) -> float | None:
+    """The noise of f around x, seen at points about `spacing` apart; 0 where f is undefined. None if half of the
+    neighbouring results are equal: the spacing is too small to see anything.
+
+    All points are multiples of `unit`, by default of what lies between neighbouring floats there.
+
+    >>> noise_around(lambda x: x, 1.0, 2.0**-30) < 1e-16
+    True
+    >>> noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 2.0**-30)
+    >>> 1e-9 < noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 2.0**-20) < 1e-7
+    True
+    """
+    unit = unit or ulp(abs(x) + WINDOW * spacing)
+    centre, apart = round(x / unit) * unit, max(1, round(spacing / unit)) * unit
+    results = [f(centre + k * apart) for k in range(-WINDOW // 2, WINDOW // 2 + 1)]
+    if not all(map(isfinite, results)):
+        return 0.0
+    if 2 * sum(left == right for left, right in pairwise(results)) >= WINDOW:
+        return None
+    return max(noise_in(results), lattice_of(results) / sqrt(12.0))

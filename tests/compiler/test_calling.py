@@ -792,6 +792,21 @@ def test_rules_that_cannot_be_compiled():
         del TABLE["bent"]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rules_that_differentiate_functions_themselves(backend):
+    cube = register_primitive("cube_by_rule", lambda x: x**3, lambda out, x: (grad(lambda t: t * t * t)(x),))
+    try:
+        f = lambda v: total(cube(x) * v[0] for x in v)
+        compiled, points = compile(f, backend=backend), numpy.array([[1.0, 2.0], [3.0, -1.0]])
+        assert compiled.grad([1.0, 2.0]) == grad(f)([1.0, 2.0])
+        assert compiled.hessian([1.0, 2.0]) == hessian(f)([1.0, 2.0])
+        assert compile(f, batch=True, backend=backend).grad(points).tolist() == [
+            grad(f)(row) for row in points.tolist()
+        ]
+    finally:
+        del TABLE["cube_by_rule"], Value.cube_by_rule
+
+
 # Parameters
 
 

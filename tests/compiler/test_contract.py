@@ -137,14 +137,17 @@ def test_double_roots_and_equal_points(n, backend):
 
 
 def test_spherical_distances(backend):
-    """Beyond 1 is what the library's own sine and cosine make of it, not more."""
+    """Of a point to itself: 0 but for roundings; where those of sine and cosine add up to more than 1, it is nan."""
 
     def distance(a, b):
         return ag.acos(ag.cos(a) * ag.cos(b) + ag.sin(a) * ag.sin(b))
 
-    a = random.normal(size=50)
+    a = random.normal(size=1000)
     found = compile(distance, batch=True, backend=backend)(a, a)
-    for x, each in zip(a.tolist(), found.tolist()):
+    eager = [distance(x, x) for x in a.tolist()]
+    assert numpy.isnan(found).sum() <= numpy.isnan(eager).sum() + 30
+    assert numpy.nanmax(found) < 3e-8
+    for x, each in zip(a[:50].tolist(), found.tolist()):
         assert not faults(distance, [x, x], backend, each)
 
 

@@ -15,6 +15,7 @@ from tests.compiler.comparing import BACKENDS
 from tests.compiler.contract import (
     Contract,
     faults,
+    is_tied,
     same_in_batches,
     wrong_among,
     wrong_second,
@@ -256,7 +257,11 @@ def test_jacobians(kind, backend):
         found = compiled(point)
         contract = Contract(lambda *xs: function(list(xs)), point, backend)
         assert not wrong_among(found, contract.values, "value")
-        rows = numpy.array(flatten(compiled.jacobian(point), "a Jacobian")[0]).reshape(-1, 2)
+        found_rows = compiled.jacobian(point)
+        if kind == "array":  # for each number of the point an array
+            rows = numpy.stack(found_rows, axis=-1).reshape(-1, 2)
+        else:
+            rows = numpy.array(flatten(found_rows, "a Jacobian")[0]).reshape(-1, 2)
         for output, row in enumerate(rows.tolist()):
             if contract.outputs[output] is not None:
                 wrong = wrong_slopes(contract, row, output)
@@ -283,6 +288,8 @@ def test_products_with_the_hessian(backend):
         compiled = compile(program, backend=backend)
         compiled.jacobian(*program.point)  # has seeds of its own
         found = compiled.hvp(*program.point, tuple(vector))
+        if is_tied(gradient_of(program), program.point):
+            return
         slope = Contract(lambda *xs: dot(gradient_of(program)(*xs), vector), program.point, backend, slack=4)
         wrong = "" if slope.outputs[0] is None else wrong_slopes(slope, found)
         assert not wrong, f"{program} at {program.point}: {wrong}"

@@ -59,7 +59,7 @@ def plant(row, args, order, fault, random):
 
     def partials(out, *xs):
         x = xs[index]
-        here = float(x)
+        here = x.data if isinstance(x, Value) else x
         found = list(row.partials(out, *xs))
         if fault == "beyond a kink" and here > args[index] + 1e-2:
             return tuple(found)

@@ -9,6 +9,8 @@ from autograd_mini import Value
 from autograd_mini.nn import MLP, squared_error
 from autograd_mini.optim import Adam
 from autograd_mini.training import fit
+from autograd_mini.training.objective import Objective
+from autograd_mini.training.run import Run
 from tests.interrupting import interrupt_everywhere
 
 EXAMPLES = [([0.1, 0.2], 0.5), ([0.3, -0.2], -0.5)]
@@ -20,6 +22,7 @@ class Case:
 
     def __init__(self, tmp_path, compiled=False):
         self.model, self.compiled = MLP(2, [1, 1], random=1), compiled
+        self.model.eval()
         self.optimizer = Adam(self.model.parameters(), 0.05)
         self.folder = tempfile.mkdtemp(dir=tmp_path)
         self.path = os.path.join(self.folder, "checkpoint.json")
@@ -50,7 +53,7 @@ def test_parameters_optimizer_and_checkpoint_are_of_one_step(compiled, within, m
     def check(case):
         assert case.numbers() in numbers
         assert case.optimizer.state_dict() in states
-        assert all(module.training for module in case.model.modules())
+        assert not any(module.training for module in case.model.modules())
         assert os.listdir(case.folder) in ([], ["checkpoint.json"])
         other = Case(tmp_path, compiled)
         other.path = case.path
@@ -58,6 +61,31 @@ def test_parameters_optimizer_and_checkpoint_are_of_one_step(compiled, within, m
         assert other.numbers() == numbers[-1]
 
     interrupt_everywhere(lambda: Case(tmp_path, compiled), Case.fit, check, most=most, within=within)
+
+
+def test_an_optimizer_on_arrays_follows_wherever_training_ends(tmp_path):
+    """Without a checkpoint nothing but the end of the training brings it up to date."""
+
+    def make():
+        case = Case(tmp_path)
+        objective = Objective(case.model, squared_error)
+        options = {"batch_size": 2, "shuffle": False, "seed": 0, "tolerance": 0.0, "patience": 9}
+        run = Run(case.model, objective, case.optimizer, EXAMPLES, [], {}, **options)
+        run.compile()
+        return run
+
+    def train(run):
+        run.train(1, lambda: None, lambda: None)
+
+    run = make()
+    states = [run.optimizer.state_dict()]
+    train(run)
+    states.append(run.optimizer.state_dict())
+
+    def check(run):
+        assert run.optimizer.state_dict() in states
+
+    interrupt_everywhere(make, train, check, within=["training/compiled.py", "training/run.py", "optim/arrays.py"])
 
 
 def test_the_best_parameters_go_with_the_best_epoch(tmp_path):
@@ -80,7 +108,7 @@ def test_the_best_parameters_go_with_the_best_epoch(tmp_path):
             assert (best is None) == (not case.history.epochs)
             assert case.numbers() == before[best or 0]
 
-    interrupt_everywhere(lambda: Case(tmp_path), run, check, within=["training/run.py"])
+    interrupt_everywhere(lambda: Case(tmp_path), run, check, most=100, within=["training/run.py"])
 
 
 def test_the_progress_bar_is_closed(monkeypatch, tmp_path):
@@ -108,7 +136,7 @@ def test_the_progress_bar_is_closed(monkeypatch, tmp_path):
     def check(_):
         assert not open_bars
 
-    interrupt_everywhere(lambda: Case(tmp_path), Case.fit, check, within=["training/fitting.py", "interrupts.py"])
+    interrupt_everywhere(lambda: Case(tmp_path), Case.fit, check, most=80, within=["training/fitting.py"])
 
 
 def test_a_step_is_taken_or_not():

@@ -67,7 +67,7 @@ class Assembly:
         """A function of libm by one and the same code for every width: of whole registers where there is such a
         function, of one number too, or number by number."""
         width = host_width()
-        symbol = vector_name(function, width, len(args))
+        symbol = None if function in elementary.OF_ANGLES else vector_name(function, width, len(args))
         if symbol is None:
             width, symbol = self.width, own_function(function, self.width)
         if symbol is None:
@@ -190,30 +190,6 @@ class Cell:
         return emit(primitive, args)
 
 
-Product = tuple[float, Sequence[Any]]
-"""A sign and one or two factors."""
-
-FUSED = 4
-"""The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
-do it; those of fewer before, as they are written."""
-
-
-def total(assembly: Assembly, products: Sequence[Product], from_zero: bool) -> Cell:
-    """Their sum, one after the other."""
-    out: Any = assembly.number(0.0) if from_zero or not products else None
-    for sign, factors in products:
-        x = assembly.cell(factors[0])
-        if len(factors) == 2 and out is not None and len(products) >= FUSED:
-            out = assembly.intrinsic("fmuladd", -x if sign < 0.0 else x, assembly.cell(factors[1]), out)
-            continue
-        term = x * factors[1] if len(factors) == 2 else x
-        if out is None:
-            out = -term if sign < 0.0 else term
-        else:
-            out = out - term if sign < 0.0 else out + term
-    return assembly.cell(out)
-
-
 @cache
 def own_function(name: str, width: int) -> str | None:
     """The symbol of a function of `elementary` for registers of this width, made known to LLVM; None if there is
@@ -221,12 +197,31 @@ def own_function(name: str, width: int) -> str | None:
     if name not in elementary.FUNCTIONS:
         return None
     assembly = Assembly(width)
-    result = elementary.FUNCTIONS[name](Cell(assembly, "%x"))
-    head, end = f"define {assembly.type} @BODY({assembly.type} %x) {{", f"  ret {assembly.type} {result.name}\n}}"
-    (address,) = addresses(["\n".join([head, *assembly.lines, end, *sorted(assembly.declarations)])], keep=True)
+    x = Cell(assembly, "%x")
+    if name in elementary.OF_ANGLES:
+        _leave_large_angles(assembly, name, x)
+    assembly.line(f"ret {assembly.type} {elementary.FUNCTIONS[name](x).name}")
+    head = f"define {assembly.type} @BODY({assembly.type} %x) {{"
+    (address,) = addresses(["\n".join([head, *assembly.lines, "}", *sorted(assembly.declarations)])], keep=True)
     symbol = f"autograd_mini.{name}.{width}"
     announce(symbol, address)
     return symbol
+
+
+def _leave_large_angles(assembly: Assembly, name: str, x: Cell) -> None:
+    """Where any number is too large, or inf or nan, take those from libm; the others are as they are without it."""
+    is_small = every = abs(x).compare("olt", elementary.LARGEST_ANGLE)
+    if assembly.width > 1:
+        every = assembly.name()
+        reduce = f"@llvm.vector.reduce.and.v{assembly.width}i1"
+        assembly.declarations.add(f"declare i1 {reduce}({assembly.truth})")
+        assembly.line(f"{every} = call i1 {reduce}({assembly.truth} {is_small})")
+    assembly.line(f"br i1 {every}, label %small, label %large")
+    assembly.lines.append("large:")
+    announce_libm(name)
+    own, theirs = elementary.FUNCTIONS[name](x), assembly._in_parts(name, 1, [x])
+    assembly.line(f"ret {assembly.type} {assembly.select(is_small, own, theirs).name}")
+    assembly.lines.append("small:")
 
 
 def emit(primitive: Primitive, args: Iterable[Any]) -> Any:

@@ -1,4 +1,5 @@
-"""exp and tanh of whole registers, written in cells: for hosts without vector functions."""
+"""Functions of whole registers, written in cells: exp and tanh for hosts without vector functions; sin and cos because
+libmvec's, off by three units in the last place, make cos² + sin² more than 1 too often."""
 
 from __future__ import annotations
 
@@ -56,8 +57,55 @@ def _polynomial(x: Cell, coefficients: Sequence[float]) -> Cell:
     return x.assembly.cell(terms[0])
 
 
+HALF_PI = (1.570796325802803, 9.920935791635221e-10, 5.17018297889025e-19, 2.9038559739793605e-28)
+"""In four parts: n times each but the last is exact for whole numbers n below 2²²."""
+
+LARGEST_ANGLE = 2.0**22
+"""Of larger ones, and of inf and nan, sin and cos are left to libm."""
+
+SIN = tuple([(-1.0) ** k / math.factorial(2 * k + 1) for k in range(1, 9)])
+COS = tuple([(-1.0) ** k / math.factorial(2 * k) for k in range(2, 10)])
+"""Of (sin(r) - r)/r³ and (cos(r) - 1 + ½r²)/r⁴ in r²; for |r| ≤ ¼π what is left out is below 1e-19."""
+
+
+def sin(x: Cell) -> Cell:
+    return _of_angle(x, 0.0)
+
+
+def cos(x: Cell) -> Cell:
+    return _of_angle(x, 1.0)
+
+
+def _of_angle(x: Cell, quarter: float) -> Cell:
+    """sin(x + quarter·½π): of x = n·½π + r, the sine or cosine of r; r is the sum of two numbers."""
+    n = x.assembly.intrinsic("rint", x * (2.0 / math.pi))
+    r, low = x - n * HALF_PI[0], x.assembly.number(0.0)
+    for part in HALF_PI[1:3]:
+        r, rounding = _sum(r, -(n * part))
+        low = low + rounding
+    r, low = _sum(r, _fma(n, -HALF_PI[3], low))
+    square = r * r
+    sine = r + _fma(square * r, _polynomial(square, SIN), low * (1.0 - 0.5 * square))
+    half, one = 0.5 * square, 1.0 - 0.5 * square
+    cosine = one + (((1.0 - one) - half) + _fma(square * square, _polynomial(square, COS), -(r * low)))
+    turns = (n + quarter) * 0.25
+    turn = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
+    sine = x.where("oeq", 0.0, x, sine)  # with its sign
+    out = turn.where("oeq", 0.0, sine, turn.where("oeq", 0.5, -sine, cosine))
+    return turn.where("oeq", 0.75, -cosine, out)
+
+
+def _sum(x: Cell, y: Cell) -> tuple[Cell, Cell]:
+    """x + y and its rounding error: Knuth's."""
+    out = x + y
+    part = out - x
+    return out, (x - (out - part)) + (y - part)
+
+
 def _fma(x: Cell, y: Any, z: Any) -> Cell:
     return x.assembly.intrinsic("fma", x, x.assembly.cell(y), x.assembly.cell(z))
 
 
-FUNCTIONS: dict[str, Callable[[Cell], Cell]] = {"exp": exp, "tanh": tanh}
+FUNCTIONS: dict[str, Callable[[Cell], Cell]] = {"exp": exp, "tanh": tanh, "sin": sin, "cos": cos}
+
+OF_ANGLES = {"sin", "cos"}

@@ -42,6 +42,7 @@ class MachineExecutor:
         self.seeds = program.leaves("seed")
         self.inner = inner = isolate(program)
         self.packs = inner.packs
+        self.lanes = [pack.lanes for pack in inner.packs]
         self.place = {pack: number for number, pack in enumerate(inner.packs)}
         self.is_batched = any(pack.batched for pack in inner.packs)
         self.varying = varying_packs(inner) if self.is_batched else set(inner.packs)
@@ -111,8 +112,7 @@ class MachineExecutor:
 
     def _run(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         n = n_examples if self.is_batched else 1  # what is the same for all examples has one column
-        lanes = {number: self.packs[number].lanes for number in self.fresh}
-        fresh = dict(zip(lanes, memory.room(list(lanes.values()), n)))
+        fresh = dict(zip(self.fresh, memory.room([self.lanes[number] for number in self.fresh], n)))
         with numpy.errstate(all="ignore"):
             if self.phases is not None and n >= 2 * self.tile:
                 values, is_finite = self._tiled(self.phases, leaves, fresh, n)
@@ -160,7 +160,7 @@ class MachineExecutor:
         for step in [self.steps[index] for index in phases.before]:
             step.run(frame.values, step.prepare(frame.values, n))
         same = [(number, frame.values[number]) for number in phases.same]
-        loose = {number: memory.empty(self.packs[number].lanes, n) for number in phases.loose}
+        loose = {number: memory.empty(self.lanes[number], n) for number in phases.loose}
         totals: dict[int, Floats] = {}
         is_finite = True
         for start in range(0, n, self.tile):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,12 +18,15 @@ MANY = 4096
 """Rows of fewer columns are given memory of their own."""
 
 
-def empty(*shape: int, of: type[Any] = numpy.float64) -> NDArray[Any]:
+_Nothing = ctypes.c_char * 0
+
+
+def empty(*shape: int, of: type[Any] = float) -> NDArray[Any]:
     """Memory of our own; all that machine code is given comes from here, but for the arguments of a call."""
     return numpy.empty(shape, of)
 
 
-def copied(numbers: Any, of: type[Any] = numpy.float64) -> NDArray[Any]:
+def copied(numbers: Any, of: type[Any] = float) -> NDArray[Any]:
     """These numbers in memory of our own, without gaps."""
     numbers = numpy.asarray(numbers)
     array = empty(*numbers.shape, of=of)
@@ -86,4 +90,7 @@ def _mistaken(array: NDArray[Any], wanted: str) -> ValueError:
 
 
 def _start(array: NDArray[Any]) -> int:
+    flags = array.flags
+    if flags.c_contiguous and flags.writeable:  # of others ctypes takes no address, but it is four times as fast
+        return ctypes.addressof(_Nothing.from_buffer(array.data))
     return int(array.__array_interface__["data"][0])

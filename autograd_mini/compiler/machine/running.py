@@ -55,7 +55,7 @@ class KernelStep:
         self, executor: MachineExecutor, packs: list[Pack], outputs: set[Pack], checked: Sequence[Pack]
     ) -> None:
         self.packs, self.outputs, self.checked = packs, outputs, checked
-        self.varying, self.numbers = executor.varying, executor.numbers
+        self.varying, self.numbers, self.lanes = executor.varying, executor.numbers, executor.lanes
         self.threads = 1
         self.width = columns_at_a_time() if executor.is_batched else 1
         self.columns = COLUMNS if executor.is_batched else 1
@@ -72,7 +72,6 @@ class KernelStep:
         self.writes: Sequence[int] = [place[pack] for pack in kernel.outputs if pack not in results]
         fixed = {number for step in executor.steps for number in step.writes} | {*self.writes, *self.scratch}
         fixed |= {SUM, *(place[pack] for pack in executor.numbers)}
-        self.lanes = {number: pack.lanes for pack, number in place.items()}
         moving: dict[tuple[int, bool], list[tuple[int, int]]] = {}
         for slot, (number, first, varies) in enumerate(self.slots):
             if number not in fixed:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy
 
+from autograd_mini.compiler.machine.adding import Product, total
 from autograd_mini.compiler.machine.bodies import Body, lanewise_terms, turns
-from autograd_mini.compiler.machine.cells import Assembly, Cell, Product, emit, total
+from autograd_mini.compiler.machine.cells import Assembly, Cell, emit
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.program import (
     ABSENT,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emission, total
+from autograd_mini.compiler.machine.adding import total
+from autograd_mini.compiler.machine.cells import Assembly, Cell, emit, has_emission
 from autograd_mini.compiler.machine.vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.scalars.chunking import Form
 from autograd_mini.compiler.scalars.operations import Apply, Head, Literal, Sum

@@ -23,8 +23,6 @@ CANARY = 0xAB
 MARGIN = 1024
 POISON = numpy.arange(MARGIN) + (0x7FF8DEAD << 32)  # each of them a nan, and no two alike
 
-libc = ctypes.CDLL(None, use_errno=True)
-
 
 class Guarded:
     """Memory between two guard pages, at the end or at the start of what lies between; the rest of it is watched."""
@@ -45,6 +43,7 @@ class Guarded:
         return self.whole.reshape(self.shape)
 
     def _protect(self, start, length, how):
+        libc = ctypes.CDLL(None, use_errno=True)
         if libc.mprotect(ctypes.c_void_p(self.address + start), ctypes.c_size_t(length), how):
             raise OSError(ctypes.get_errno(), "mprotect")
 

@@ -106,6 +106,33 @@ def test_numbers_of_all_sizes(primitive, width):
         assert_as_forward(primitive, args, machine(primitive, count, width)(*args))
 
 
+@pytest.mark.parametrize("primitive", EMITTED, ids=repr)
+def test_the_same_bits_at_every_width_and_place(primitive):
+    """Of one point, a batch and the rest of a batch, whatever the neighbours are."""
+    count = list(lengths(primitive, 3))[-1]
+    if primitive.name == "first_equal" and count == 1:
+        return
+    rows = numpy.concatenate(
+        [
+            random.normal(size=(300, count)) * random.choice([0.1, 1, 30, 1e10], size=(300, 1)),
+            random.choice(MANY, (300, count)),
+        ]
+    )
+    rows = rows[random.permutation(len(rows))]
+    args = columns(primitive, [tuple(row) for row in rows.tolist()])
+
+    def bits(width, shift):
+        found = machine(primitive, count, width)(*[numpy.roll(arg, shift) for arg in args])
+        parts = found if isinstance(found, tuple) else (found,)
+        parts = [numpy.where(numpy.isnan(part), numpy.nan, part) for part in parts]
+        return b"".join(numpy.roll(part, -shift).tobytes() for part in parts)
+
+    alone = bits(1, 0)
+    for width in WIDTHS:
+        for shift in (0, 3):
+            assert bits(width, shift) == alone
+
+
 def logistic(x):
     return 1 / (1 + mpmath.exp(-x))
 

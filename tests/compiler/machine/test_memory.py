@@ -56,6 +56,15 @@ def test_room_is_for_each_result(n):
     assert memory.room([], n) == []
 
 
+@pytest.mark.parametrize("shape", [(0,), (1,), (4, 6), (0, 3), (3, 0)])
+def test_addresses_of_all_kinds_of_arrays(shape):
+    """Whether it may be written or not."""
+    array = memory.empty(*shape)
+    assert memory.address(array, shape) == array.ctypes.data
+    array.setflags(write=False)
+    assert memory.address(array, shape) == array.ctypes.data
+
+
 def test_no_address_of_another_array():
     """Machine code is made for arrays of one shape, and would read or write beyond any other."""
     array = numpy.zeros((4, 6))

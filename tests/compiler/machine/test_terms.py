@@ -10,6 +10,7 @@ from autograd_mini import compile, sqrt, sum
 from autograd_mini.compiler.machine.terms import TermsStep, terms_step
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
+from tests.compiler.machine.fences import Margined, fenced
 
 LANES = 6
 random = numpy.random.default_rng(6)
@@ -48,11 +49,14 @@ def test_terms(drawn):
     program = Program([*sources, pack], {"all": [lanes_of(pack)]}).verify()
     numbers = [random.normal(size=(LANES, 3))[:, 1:2] for _ in sources]  # not contiguous
     (expected,) = NumpyExecutor(program)(dict(zip(sources, numbers)), 1).rows["all"]
-    step = TermsStep(SimpleNamespace(place={each: place for place, each in enumerate(program.packs)}, cache=None), pack)
-    values = [*numbers, None]
-    for _ in range(2):
-        step.run(values, step.prepare(values, 1), 1)
-        numpy.testing.assert_allclose(values[2], expected, rtol=1e-13, atol=1e-13)
+    place = {each: place for place, each in enumerate(program.packs)}
+    with fenced(Margined) as fences:
+        step = TermsStep(SimpleNamespace(place=place, cache=None), pack)
+        values = [*numbers, None]
+        for _ in range(2):
+            step.run(values, step.prepare(values, 1))
+            fences.check()
+            numpy.testing.assert_allclose(values[2], expected, rtol=1e-13, atol=1e-13)
 
 
 def test_what_is_no_sum_of_single_numbers():

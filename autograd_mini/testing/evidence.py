@@ -1,0 +1,176 @@
+"""What difference quotients say about one derivative: in the middle, and from both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from math import isfinite, isinf, isnan, ldexp, nan
+from typing import NamedTuple
+
+from autograd_mini.testing.differences import (
+    SMALLEST,
+    Estimate,
+    Line,
+    central,
+    contradict,
+    growth,
+    jumps,
+    one_sided,
+)
+
+PRECISE, DECISIVE = 1e-6, 1e-3
+"""How large an error may be, against the derivative, for an estimate to settle a claim early, and at all."""
+EVERYDAY = 1e-3
+"""What is this small against a function's size over the step counts as little as an error of the derivative."""
+UNDERFLOW = 1e4 * SMALLEST
+
+UNDECIDED = {
+    "rough": "the differences do not converge",
+    "torn": "rounding that small steps do not see makes small and large ones contradict each other",
+    "hidden": "rounding hides it",
+    "constant": "as far as rounding lets one see, the function is constant here",
+    "steep": "the function jumps, or it is too steep for neighbouring floats to show",
+}
+"""Places at which differences cannot decide, and why."""
+
+
+class Verdict(NamedTuple):
+    """What differences say: the derivative lies between `low` and `high`, each known to within `error`.
+
+    At a smooth point the two are equal; at a kink they are the derivatives of the two sides, and whatever lies
+    between them is a subgradient. Where differences cannot decide, `place` is one of `UNDECIDED`, and nothing passes.
+    """
+
+    low: float
+    high: float
+    error: float
+    place: str
+    passes: bool
+
+    @property
+    def decided(self) -> bool:
+        return self.place not in UNDECIDED
+
+    def distance(self, claimed: float) -> float:
+        """How far a claimed derivative lies outside."""
+        if isnan(claimed) or isnan(self.low):
+            return nan
+        if self.low <= claimed <= self.high:
+            return 0.0
+        return self.low - claimed if claimed < self.low else claimed - self.high
+
+    def contradicts(self, other: Verdict, times: float = 10.0) -> bool:
+        """Whether the two differ by more than their errors explain."""
+        return max(_apart(self.low, other.low), _apart(self.high, other.high)) > times * (self.error + other.error)
+
+
+class Case:
+    """One claimed derivative and the evidence on it.
+
+    Attributes:
+        line: the function along one input.
+        index: the number of its result.
+        claimed: the derivative in question.
+        own_noise: how uncertain rounding makes that; it counts as part of the error.
+        scale: the size of the numbers that the function was derived from.
+        limit: how many times the estimated error the claimed derivative may be off.
+    """
+
+    def __init__(self, line: Line, index: int, claimed: float, *, own_noise: float, scale: float, limit: float) -> None:
+        self.line = line
+        self.index = index
+        self.claimed = claimed
+        self.own_noise = own_noise
+        self.scale = scale
+        self.limit = limit
+        self.estimates: list[Estimate] = []
+
+    def centrals(self, factor: float = 1.0) -> Iterator[Estimate]:
+        """Estimates by central differences, from large steps to small ones."""
+        return (central(self.line, self.index, factor * step) for step in self.line.steps())
+
+    def noise(self, step: float) -> float:
+        """The noise to the right, or to the left if there is none."""
+        return self.line.noise(self.index, step) or self.line.noise(self.index, -step)
+
+    def agrees(self, estimate: Estimate) -> bool:
+        return abs(self.claimed - estimate.value) <= self.limit * (estimate.error + self.own_noise)
+
+    def is_known(self, estimate: Estimate, precision: float, scale: float = 0.0) -> bool:
+        """Whether the error is small against the derivative, or against the slopes that numbers of the size of the
+        function's, or of the scale, could have."""
+        if not isfinite(estimate.value):
+            return False
+        slope = max(self.line.size(self.index, estimate.step), scale) / estimate.step
+        allowed = precision * max(abs(estimate.value), EVERYDAY * slope)
+        return estimate.error <= max(UNDERFLOW / estimate.step, allowed)
+
+    def verdict(self, estimate: Estimate) -> Verdict:
+        """That of a smooth point."""
+        error = estimate.error + self.own_noise
+        return Verdict(estimate.value, estimate.value, error, "smooth", self.agrees(estimate))
+
+    def best(self, estimates: Sequence[Estimate]) -> Estimate:
+        """The most precise one of those that smaller steps do not contradict; of those that are known, if any."""
+        sound = [
+            each
+            for each in estimates
+            if not any(other.step < each.step and contradict(other, each) for other in estimates)
+        ]
+        known = [each for each in sound if self.is_known(each, DECISIVE)]
+        return min(known or sound, key=lambda each: each.error)
+
+    def may_have_sides(self, best: Estimate) -> bool:
+        """Whether there may be a kink, a jump or an edge at the point that matters: if so, the function bends by as
+        much at every step, however small."""
+        line, index = self.line, self.index
+        visible = 10.0 * DECISIVE * max(abs(best.value), line.slope(index))
+        matters = min(abs(self.claimed - best.value), visible)
+        for each in self.estimates:
+            h = ldexp(each.step, -line.halvings(each.step))
+            bend = abs(line(line.x + h, index) - 2.0 * line(line.x, index) + line(line.x - h, index))
+            if bend < matters * h and 8.0 * self.noise(each.step) <= matters * h:
+                return False
+        return True
+
+    def beside(self, factor: float = 1.0) -> Iterator[tuple[float, Verdict]]:
+        """What the derivatives of the two sides say, and with which step."""
+        for place, left, right in self._sides(factor):
+            low, high = sorted((left.value, right.value))
+            error = max(left.error, right.error) + self.own_noise
+            passes = low - self.limit * error <= self.claimed <= high + self.limit * error
+            yield max(left.step, right.step), Verdict(low, high, error, place, passes)
+
+    def _sides(self, factor: float) -> Iterator[tuple[str, Estimate, Estimate]]:
+        """The derivatives of the two sides, from large steps to small ones; twice the same at the edge of a domain.
+
+        First with errors in whole powers of the step, then beside a jump, then with errors in any powers.
+        """
+        line, index = self.line, self.index
+        for inside, fractional in ((False, False), (True, False), (False, True)):
+            if inside and not jumps(line, index):
+                continue
+            for step in (factor * each for each in line.steps()):
+                found = [each for side in (-1.0, 1.0) for each in self._side(side, step, inside, fractional)]
+                undefined = [isnan(line(line.x + side * step * 2.0**-20, index)) for side in (-1.0, 1.0)]
+                if len(found) == 2:
+                    yield ("jump" if inside else "kink"), found[0], found[1]
+                elif len(found) == 1 and any(undefined):
+                    yield "edge of the domain", found[0], found[0]
+
+    def _side(self, side: float, step: float, inside: bool, fractional: bool) -> list[Estimate]:
+        """The derivative of one side, if it is known."""
+        infinite = self._growth[side]
+        if isinf(infinite) and not inside:
+            return [Estimate(infinite, 0.0, step)]
+        attempts = (False, True) if fractional else (False,)
+        found = (one_sided(self.line, self.index, side * step, inside=inside, fractional=each) for each in attempts)
+        return [each for each in found if self.is_known(each, PRECISE)][:1]
+
+    @cached_property
+    def _growth(self) -> dict[float, float]:
+        return {side: growth(self.line, self.index, side) for side in (-1.0, 1.0)}
+
+
+def _apart(x: float, y: float) -> float:
+    return 0.0 if x == y else abs(x - y)  # of infinite ones too

@@ -1,0 +1,71 @@
+"""The numbers of nests that other libraries or other calls give, in the order of a nest that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autograd_mini.primitives import brief
+from autograd_mini.structures import flatten
+from autograd_mini.value import Value
+
+
+def plain_numbers(nest: Any, what: str) -> list[Any]:
+    """The numbers of a nest, which may hold the tensors of PyTorch or the arrays of JAX.
+
+    Raises:
+        TypeError: it holds something else; the message calls the nest `what`.
+    """
+    if isinstance(nest, (list, tuple)):
+        return [number for part in nest for number in plain_numbers(part, what)]
+    if isinstance(nest, dict):
+        return [number for part in nest.values() for number in plain_numbers(part, what)]
+    if not isinstance(nest, Value):
+        nest = nest.detach() if hasattr(nest, "detach") else nest
+        nest = nest.tolist() if hasattr(nest, "tolist") else nest
+    return flatten(nest, what)[0]
+
+
+def paired_numbers(nest: Any, like: Any, what: str) -> list[Any]:
+    """The numbers of a nest in the order of another one: those of dicts by their keys, in whatever order these are.
+
+    Without dicts, lists, tuples and arrays of as many numbers fit each other.
+
+    Raises:
+        TypeError: keys are missing or unknown, a dict stands where there should be none or the other way round, or
+            a part has another number of numbers.
+
+    >>> paired_numbers({"b": [3.0, 4.0], "a": 2.0}, {"a": 0.0, "b": [0.0, 0.0]}, "the gradient")
+    [2.0, 3.0, 4.0]
+    """
+    if isinstance(nest, dict) and isinstance(like, dict) and nest.keys() == like.keys():
+        pairs = [(nest[key], part, f"{what} at {brief(key)}") for key, part in like.items()]
+    elif _holds_dict(nest) or _holds_dict(like):
+        if not (isinstance(nest, (list, tuple)) and isinstance(like, (list, tuple)) and len(nest) == len(like)):
+            raise TypeError(f"{what} must be {_shape(like)}, got {_shape(nest)}")
+        pairs = [(each, part, f"{what} at {index}") for index, (each, part) in enumerate(zip(nest, like))]
+    else:
+        return plain_numbers(nest, what)
+    numbers: list[Any] = []
+    for each, part, where in pairs:
+        found, count = paired_numbers(each, part, where), len(plain_numbers(part, where))
+        if len(found) != count:
+            raise TypeError(f"{where} must hold {count} number(s), got {len(found)}")
+        numbers += found
+    return numbers
+
+
+def as_floats(numbers: Sequence[Any]) -> list[float]:
+    return [number.data if isinstance(number, Value) else float(number) for number in numbers]
+
+
+def _holds_dict(nest: Any) -> bool:
+    return isinstance(nest, dict) or (isinstance(nest, (list, tuple)) and any(map(_holds_dict, nest)))
+
+
+def _shape(nest: Any) -> str:
+    if isinstance(nest, dict):
+        return f"a dict with the keys {brief(list(nest))}"
+    if isinstance(nest, (list, tuple)):
+        return f"a {type(nest).__name__} of {len(nest)} part(s)"
+    return f"a {type(nest).__name__}"
