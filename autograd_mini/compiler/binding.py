@@ -26,6 +26,10 @@ Template = tuple[Any, ...]
 DOUBLES = numpy.dtype(numpy.float64)
 
 
+class HoldsValues(TypeError):
+    """An argument holds Values, or objects that may be some."""
+
+
 class Slot(NamedTuple):
     """One array among the arguments: its name, its shape without the batch axis, whether it has one."""
 
@@ -81,6 +85,7 @@ def bind(args: Sequence[Any], names: Sequence[str], batched: Sequence[bool], tak
     """Take arguments apart.
 
     Raises:
+        HoldsValues: a TypeError; an argument holds Values.
         TypeError: an argument holds something else than real numbers.
         ValueError: batch axes are missing or of unequal length.
     """
@@ -132,10 +137,7 @@ class _Binder:
             self.fixed.append(f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__})")
             return "fixed", _exact(nest)
         if isinstance(nest, Value):
-            raise TypeError(
-                f"{path} of {self.taker} is a Value; a compiled function takes plain numbers and arrays (Values that "
-                "it uses without being given them are its parameters), and its .function takes Values"
-            )
+            raise HoldsValues(f"{path} of {self.taker} is a Value; it takes plain numbers and arrays here")
         if not is_real(type(nest)):
             raise TypeError(
                 f"{path} of {self.taker} is {brief(nest)} ({type(nest).__name__}); it may hold numbers, NumPy arrays, "
@@ -170,7 +172,8 @@ class _Binder:
 
     def _doubles(self, array: Any, path: str) -> Floats:
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-            raise TypeError(f"{path} of {self.taker} is an array of {array.dtype}; it must hold real numbers (float64)")
+            kind = HoldsValues if array.dtype.hasobject else TypeError
+            raise kind(f"{path} of {self.taker} is an array of {array.dtype}; it must hold real numbers (float64)")
         if isinstance(array, numpy.ma.MaskedArray):
             raise TypeError(f"{path} of {self.taker} is a masked array, and its mask would be lost; give it .filled(…)")
         return numpy.asarray(array, dtype=DOUBLES)

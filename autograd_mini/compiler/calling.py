@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import is_
@@ -117,34 +117,13 @@ class Call:
         self.plans = plans
         self.name = plans.name
         self.options = options
-        if keywords:
-            args = self._in_order(args, keywords)
-        self.names = _names(names, len(args))
-        batch: Any = options.batch
-        chosen = _positions(batch, "batch", self.names, self.name)
-        self.bound = bind(args, self.names, [position in chosen for position in range(len(args))], self.name)
+        args, self.names, batched = arranged(plans.function, self.name, names, options, args, keywords)
+        self.bound = bind(args, self.names, batched, self.name)
         self.parameters = parameters
-
-    def _in_order(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
-        """All arguments as positional ones."""
-        try:
-            arguments = inspect.signature(self.plans.function).bind(*args, **keywords)
-        except TypeError as error:
-            raise TypeError(f"{self.name}(): {error}") from None
-        except ValueError:
-            raise TypeError(f"{self.name} does not tell the names of its arguments; give them by position") from None
-        if arguments.kwargs:
-            raise TypeError(
-                f"{self.name} was given {', '.join(arguments.kwargs)} by name, which it does not take by position next "
-                "to the others; a compiled function takes positional arguments"
-            )
-        return arguments.args
 
     def wanted(self) -> Wanted:
         """The slots of the arguments to differentiate towards."""
-        wrt: Any = self.options.wrt
-        self.chosen = _positions(wrt, "wrt", self.names, self.name)
-        self.is_single = isinstance(wrt, (int, str)) or (wrt is None and len(self.chosen) == 1)
+        self.chosen, self.is_single = differentiated(self.options, self.names, self.name)
         slots = list(enumerate(self.bound.slots))
         return tuple(number for position in self.chosen for number, slot in slots if slot.argument == position)
 
@@ -479,6 +458,47 @@ class Call:
         parts = self._serving(scalar=True)
         self._note(parts, "product", wanted)
         return self.in_structure(parts[0].plan, self._run_parts(parts, "product", wanted, given.arrays))
+
+
+def arranged(
+    function: Callable[..., Any],
+    name: str,
+    names: tuple[str, ...],
+    options: Options,
+    args: tuple[Any, ...],
+    keywords: dict[str, Any],
+) -> tuple[tuple[Any, ...], tuple[str, ...], list[bool]]:
+    """All arguments as positional ones, what they are called, and which of them carry a batch."""
+    if keywords:
+        args = _in_order(function, name, args, keywords)
+    names = _names(names, len(args))
+    batch: Any = options.batch
+    chosen = _positions(batch, "batch", names, name)
+    return args, names, [position in chosen for position in range(len(args))]
+
+
+def _in_order(
+    function: Callable[..., Any], name: str, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, ...]:
+    try:
+        arguments = inspect.signature(function).bind(*args, **keywords)
+    except TypeError as error:
+        raise TypeError(f"{name}(): {error}") from None
+    except ValueError:
+        raise TypeError(f"{name} does not tell the names of its arguments; give them by position") from None
+    if arguments.kwargs:
+        raise TypeError(
+            f"{name} was given {', '.join(arguments.kwargs)} by name, which it does not take by position next to the "
+            "others; a compiled function takes positional arguments"
+        )
+    return arguments.args
+
+
+def differentiated(options: Options, names: tuple[str, ...], name: str) -> tuple[list[int], bool]:
+    """The arguments to differentiate towards, and whether the gradient is that of one."""
+    wrt: Any = options.wrt
+    chosen = _positions(wrt, "wrt", names, name)
+    return chosen, isinstance(wrt, (int, str)) or (wrt is None and len(chosen) == 1)
 
 
 @lru_cache

@@ -12,14 +12,16 @@ from typing import Any, overload
 
 import numpy
 
-from autograd_mini.compiler.binding import nest_of_results
-from autograd_mini.compiler.calling import Call, Chosen, Options, Ran
+from autograd_mini.compiler.binding import HoldsValues, nest_of_results
+from autograd_mini.compiler.calling import Call, Chosen, Options, Ran, arranged, differentiated
 from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.direct import Short
+from autograd_mini.compiler.eager import Eager
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
-from autograd_mini.observing import write_numbers
+from autograd_mini.derivatives import hessian, jacobian, value_and_grad
+from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
@@ -32,7 +34,9 @@ _accumulating = threading.Lock()
 class Compiled:
     """A function compiled by `compile`; call it with numbers and arrays.
 
-    It may be called from several threads at once, and pickled if the function itself can be.
+    It may be called from several threads at once, and pickled if the function itself can be. Called with Values, or
+    while a derivative is being taken or another function compiled, it is the function it was made from, applied to
+    each example of the batch, and so are its derivatives.
 
     Attributes:
         function: the scalar Python function itself.
@@ -55,6 +59,8 @@ class Compiled:
             parameters: numbers to use in place of those of the Values in `parameters`, in their order.
         """
         call = self._call(args, keywords, parameters)
+        if isinstance(call, Eager):
+            return call.result()
         plan, results = call.run("value", ())
         self._ran(call)
         return _value(call, plan, results)
@@ -70,6 +76,9 @@ class Compiled:
             if found is not None:
                 return found
         call = self._call(args, keywords)
+        if isinstance(call, Eager):
+            both: tuple[Any, Any] = call.derivative(value_and_grad)
+            return both
         wanted = call.wanted()
         plan, results = call.run("gradient", wanted, scalar=True)
         self._ran(call)
@@ -94,7 +103,13 @@ class Compiled:
         Args:
             parameters: numbers to use in place of those of the Values, in their order.
         """
-        value, slopes, _ = self._value_and_slopes(args, keywords, parameters)
+        call = self._call(args, keywords, parameters)
+        if isinstance(call, Eager):
+            raise TypeError(
+                f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
+                "differentiated or compiled"
+            )
+        value, slopes, _ = self._value_and_slopes(call)
         return value, slopes
 
     def backward(self, *args: Any, **keywords: Any) -> float:
@@ -106,12 +121,21 @@ class Compiled:
         Raises:
             TypeError: the result is not one number, or one an example that is not reduced.
         """
-        value, slopes, parameters = self._value_and_slopes(args, keywords)
+        call = self._call(args, keywords)
+        if isinstance(call, Eager):
+            value = call.result()
+            if isinstance(value, Value):
+                value.backward()
+                return value.data
+        else:
+            value, slopes, parameters = self._value_and_slopes(call)
         if not isinstance(value, float):
             raise TypeError(
                 f"backward() needs one number, but {self._name} gives one an example; compile it with reduce='sum' or "
                 "reduce='mean'"
             )
+        if isinstance(call, Eager):
+            return value
         with _accumulating:
             grads = [parameter.grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
             write_numbers(parameters, "grad", grads)
@@ -124,6 +148,8 @@ class Compiled:
         [[5.0, 2.0], [1.0, 1.0]]
         """
         call = self._call(args, keywords)
+        if isinstance(call, Eager):
+            return call.derivative(jacobian)
         result = call.jacobian()
         self._ran(call)
         return result
@@ -140,6 +166,8 @@ class Compiled:
             ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
         """
         call = self._call(args, keywords)
+        if isinstance(call, Eager):
+            return call.derivative(hessian)
         result = call.hessian()
         self._ran(call)
         return result
@@ -160,7 +188,12 @@ class Compiled:
                 f"{len(args) + len(keywords)} argument(s) in all"
             )
         call = self._call(args[:-1], keywords)
-        result = call.product(args[-1])
+        if isinstance(call, Eager):
+            return call.product(args[-1])
+        try:
+            result = call.product(args[-1])
+        except HoldsValues:
+            return self._as_function(args[:-1], keywords).product(args[-1])
         self._ran(call)
         return result
 
@@ -183,21 +216,36 @@ class Compiled:
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-    def _value_and_slopes(
-        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
-    ) -> tuple[Any, Floats, list[Value]]:
+    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, list[Value]]:
         """The value, its derivatives towards the parameters, and these."""
-        call = self._call(args, keywords, parameters)
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
         self._ran(call)
         found = call.ran.parameters
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
         return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
-    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call:
+    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
+        """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
         if parameters is not None and "parameters" in self._names:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
-        return Call(self._plans, self._names, self._options, args, keywords, parameters)
+        if not (differentiations and Differentiation.here()):
+            try:
+                return Call(self._plans, self._names, self._options, args, keywords, parameters)
+            except HoldsValues:
+                if not any(map(_holds_values, (*args, *keywords.values()))):
+                    raise
+        if parameters is not None:
+            raise TypeError(
+                f"{self._name} takes parameters=… only next to plain numbers, outside of what is being differentiated "
+                "or compiled"
+            )
+        return self._as_function(args, keywords)
+
+    def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager:
+        args, names, batched = arranged(self.function, self._name, self._names, self._options, args, keywords)
+        chosen, is_single = differentiated(self._options, names, self._name)
+        argnums = chosen[0] if is_single and chosen else tuple(chosen)
+        return Eager(self.function, self._name, args, names, batched, self._options.reduce, argnums)
 
     def _ran(self, call: Call) -> None:
         """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
@@ -219,6 +267,16 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self._name}>"
+
+
+def _holds_values(nest: Any) -> bool:
+    if isinstance(nest, (list, tuple)):
+        return any(map(_holds_values, nest))
+    if isinstance(nest, dict):
+        return any(map(_holds_values, nest.values()))
+    if isinstance(nest, numpy.ndarray) and nest.dtype.hasobject:
+        return any(map(_holds_values, nest.ravel().tolist()))
+    return isinstance(nest, Value)
 
 
 def _value(call: Call, plan: Plan, results: dict[str, Floats]) -> Any:
