@@ -121,7 +121,7 @@ class Call:
             args = self._in_order(args, keywords)
         self.names = _names(names, len(args))
         batch: Any = options.batch
-        chosen = _positions(batch, "batch", self.names, self.name)
+        chosen = named_positions(batch, "batch", self.names, self.name)
         self.bound = bind(args, self.names, [position in chosen for position in range(len(args))], self.name)
         self.parameters = parameters
 
@@ -143,7 +143,7 @@ class Call:
     def wanted(self) -> Wanted:
         """The slots of the arguments to differentiate towards."""
         wrt: Any = self.options.wrt
-        self.chosen = _positions(wrt, "wrt", self.names, self.name)
+        self.chosen = named_positions(wrt, "wrt", self.names, self.name)
         self.is_single = isinstance(wrt, (int, str)) or (wrt is None and len(self.chosen) == 1)
         slots = list(enumerate(self.bound.slots))
         return tuple(number for position in self.chosen for number, slot in slots if slot.argument == position)
@@ -488,7 +488,7 @@ def _names(names: tuple[str, ...], count: int) -> tuple[str, ...]:
 
 
 @lru_cache(typed=True)
-def _positions(chosen: Chosen, option: str, names: tuple[str, ...], function: str) -> list[int]:
+def named_positions(chosen: Chosen, option: str, names: tuple[str, ...], function: str) -> list[int]:
     """The arguments that an option names."""
     if chosen is True or chosen is None:
         return list(range(len(names)))

@@ -14,6 +14,7 @@ import numpy
 
 from autograd_mini.compiler.binding import nest_of_results
 from autograd_mini.compiler.calling import Call, Chosen, Options, Ran
+from autograd_mini.compiler.composing import AsWritten, is_among_values
 from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Target
@@ -46,6 +47,7 @@ class Compiled:
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
         self._latest: Ran | None = None
         self._short: Short | None = None
+        self._as_written = AsWritten(function, self._name, self._names, options)
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
@@ -54,6 +56,8 @@ class Compiled:
         Args:
             parameters: numbers to use in place of those of the Values in `parameters`, in their order.
         """
+        if parameters is None and is_among_values((*args, *keywords.values())):
+            return self._as_written(*args, **keywords)
         call = self._call(args, keywords, parameters)
         plan, results = call.run("value", ())
         self._ran(call)
@@ -69,6 +73,9 @@ class Compiled:
             found = self._short(args)
             if found is not None:
                 return found
+        if is_among_values((*args, *keywords.values())):
+            both: tuple[Any, Any] = self._as_written.derivative("value_and_grad", args, keywords)
+            return both
         call = self._call(args, keywords)
         wanted = call.wanted()
         plan, results = call.run("gradient", wanted, scalar=True)
@@ -123,6 +130,8 @@ class Compiled:
         >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
         [[5.0, 2.0], [1.0, 1.0]]
         """
+        if is_among_values((*args, *keywords.values())):
+            return self._as_written.derivative("jacobian", args, keywords)
         call = self._call(args, keywords)
         result = call.jacobian()
         self._ran(call)
@@ -139,6 +148,8 @@ class Compiled:
             TypeError: the result is not one number.
             ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
         """
+        if is_among_values((*args, *keywords.values())):
+            return self._as_written.derivative("hessian", args, keywords)
         call = self._call(args, keywords)
         result = call.hessian()
         self._ran(call)
@@ -159,6 +170,8 @@ class Compiled:
                 f"hvp of {self._name} takes its arguments and then the vector, in the structure of the gradient; got "
                 f"{len(args) + len(keywords)} argument(s) in all"
             )
+        if is_among_values((*args, *keywords.values())):
+            return self._as_written.derivative("hvp", args, keywords)
         call = self._call(args[:-1], keywords)
         result = call.product(args[-1])
         self._ran(call)
