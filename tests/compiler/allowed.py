@@ -36,7 +36,9 @@ EVEN = {ROWS["abs"], ROWS["square"]}
 CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greater_equal".split()} | {
     getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")
 }
-ZERO_DECIDES = {ROWS["where"], piecewise._is_true, piecewise.step}
+ZERO_DECIDES = {ROWS["where"], ROWS["copysign"], piecewise._is_true, piecewise.step}
+"""Choices that turn at a 0 of their first argument."""
+
 OTHERS = {ROWS[name] for name in "mod floordiv fmod remainder frac ldexp prod one_minus_square equal not_equal".split()}
 INEXACT = {"gamma", "lgamma"}
 """Python's own, which are not monotone in their last digits."""
