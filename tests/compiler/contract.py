@@ -43,6 +43,12 @@ class Contract:
         self.uses = Counter(parent for node in order for parent in node.parents)
         self.uses.update({y: 2 for y in outputs if y is not None})
         self.known = {}
+        self.shared = {}  # what is computed twice is one number, whose adjoints are added up
+        found = {}
+        for node in order:
+            is_sum = not node.parents or node.operation in LISTS
+            key = node if is_sum else (node.operation, *[self.shared[parent] for parent in node.parents])
+            self.shared[node] = found.setdefault(key, node)
         self._evaluate()
         self.values = [None if y is None else self._number(y) for y in outputs]
         self.is_careful = False
@@ -53,7 +59,7 @@ class Contract:
         for node in self.order:
             if not active.isdisjoint(node.parents):
                 active.add(node)
-        contributions = {self.outputs[output]: ([(1.0,)], 0)}
+        contributions = {self.shared[self.outputs[output]]: ([(1.0,)], 0)}
         for node in reversed(self.order):
             if node not in contributions or node not in active:
                 continue
@@ -88,9 +94,9 @@ class Contract:
             if isinstance(local, float) and local == 0.0 and operation.selects:
                 continue
             if self._carries(adjoint, local, operation):
-                terms, roundings = contributions.setdefault(parent, ([], 0))
+                terms, roundings = contributions.setdefault(self.shared[parent], ([], 0))
                 terms.append((adjoint,) if isinstance(local, float) and local == 1.0 else (adjoint, local))
-                contributions[parent] = terms, roundings + more
+                contributions[self.shared[parent]] = terms, roundings + more
 
     def _carries(self, adjoint, local, operation):
         """Whether a term is there at all; an adjoint of exactly 0, and a choice of 0, win over inf and nan."""
