@@ -236,6 +236,8 @@ def _spread(primitive, args, library):
         divisor = args[-1]
         if isinstance(divisor, Allowed) and not divisor.is_exact and divisor.may_be_zero:
             return anything(library)
+        if len(args) == 2 and isinstance(args[0], Allowed) and not args[0].is_exact and args[0].may_be_zero:
+            corners += [(0.0, corner[1]) for corner in corners]  # 0/0 within is nan
         return hull([primitive.forward(*corner) for corner in corners], library)
     if base in EVEN:
         return hull([primitive.forward(*corner) for corner in corners] + [0.0] * args[0].may_be_zero, library)
