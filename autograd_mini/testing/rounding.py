@@ -72,7 +72,7 @@ def noise_around(f: Callable[[float], float], x: float, spacing: float, unit: fl
     >>> noise_around(lambda x: x, 1.0, 1e-9) < 1e-14
     True
     >>> noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 2.0**-30)
-    >>> 1e-9 < noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 2.0**-20) < 1e-7
+    >>> 1e-9 < noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 1e-6) < 1e-7
     True
     """
     unit = unit or ulp(abs(x) + WINDOW * spacing)
