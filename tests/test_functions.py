@@ -207,6 +207,7 @@ def test_variants_are_made_once():
     assert repr(relu.variant(at_zero=0.0)) == "<primitive relu, at_zero=0.0>"
 
 
+@pytest.mark.usefixtures("table")
 def test_ctrl_c_while_registering_leaves_the_name_free():
     numbers = itertools.count()
 

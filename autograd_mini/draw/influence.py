@@ -31,6 +31,7 @@ from autograd_mini.nn.layers import Layer
 from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief, to_float
 from autograd_mini.structures import flatten
+from autograd_mini.value import Value
 
 GAP = 3.0  # inches between the columns
 NUMBER = 'shape=plain style="" fixedsize=false'
@@ -122,7 +123,8 @@ def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> In
 
     def remembering(xs: Any) -> Any:
         result = f(xs)
-        outputs.extend(float(output) for output in flatten(result, f"the result of {name}")[0])
+        numbers = flatten(result, f"the result of {name}")[0]
+        outputs.extend(float(y.data if isinstance(y, Value) else y) for y in numbers)
         return result
 
     derivatives = flatten(jacobian(remembering)(list(inputs)), "the Jacobian")[0]

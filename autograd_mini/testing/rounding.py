@@ -69,10 +69,10 @@ def noise_around(f: Callable[[float], float], x: float, spacing: float, unit: fl
 
     All points are multiples of `unit`, by default of what lies between neighbouring floats there.
 
-    >>> noise_around(lambda x: x, 1.0, 2.0**-30) < 1e-16
+    >>> noise_around(lambda x: x, 1.0, 1e-9) < 1e-14
     True
     >>> noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 2.0**-30)
-    >>> 1e-9 < noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 2.0**-20) < 1e-7
+    >>> 1e-9 < noise_around(lambda x: (x + 1e8) - 1e8, 1.0, 1e-6) < 1e-7
     True
     """
     unit = unit or ulp(abs(x) + WINDOW * spacing)

@@ -36,8 +36,13 @@ EVEN = {ROWS["abs"], ROWS["square"]}
 CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greater_equal".split()} | {
     getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")
 }
-ZERO_DECIDES = {ROWS["where"], piecewise._is_true, piecewise.step}
+ZERO_DECIDES = {ROWS["where"], ROWS["copysign"], piecewise._is_true, piecewise.step}
+"""Choices that turn at a 0 of their first argument."""
+
 OTHERS = {ROWS[name] for name in "mod floordiv fmod remainder frac ldexp prod one_minus_square equal not_equal".split()}
+INEXACT = {"gamma", "lgamma"}
+"""Python's own, which are not monotone in their last digits."""
+
 WRITTEN = MONOTONE | POLES | EVEN | CHOICES | OTHERS
 """Compiled as they are written, or exact by nature; all others are functions of the library."""
 
@@ -231,6 +236,8 @@ def _spread(primitive, args, library):
         divisor = args[-1]
         if isinstance(divisor, Allowed) and not divisor.is_exact and divisor.may_be_zero:
             return anything(library)
+        if len(args) == 2 and isinstance(args[0], Allowed) and not args[0].is_exact and args[0].may_be_zero:
+            corners += [(0.0, corner[1]) for corner in corners]  # 0/0 within is nan
         return hull([primitive.forward(*corner) for corner in corners], library)
     if base in EVEN:
         return hull([primitive.forward(*corner) for corner in corners] + [0.0] * args[0].may_be_zero, library)
@@ -262,7 +269,8 @@ def _smooth(primitive, args, corners, library):
             radius += 4.0 * steepest * (arg.high - arg.low)
             if not (arg.high - arg.low <= 1e-6 * max(abs(arg.low), abs(arg.high), 1e-300)):
                 return anything(library)
-    radius += 16.0 * max(map(ulp, values))
+    last_place = max(map(ulp, values))
+    radius += 64.0 * max(last_place, ulp(1.0)) if primitive.name in INEXACT else 16.0 * last_place
     if not isfinite(radius):
         return anything(library)
     return Allowed(min(values) - radius, max(values) + radius, library)
@@ -297,9 +305,9 @@ def total(terms, library, *, from_zero=False, roundings=0):
         zero = -0.0 if is_negative else 0.0
         return Allowed(zero, zero, library)
     n = len(terms) + roundings
-    error = size * n * Fraction(UNIT) / (1 - n * Fraction(UNIT)) + Fraction(TINIEST) * sum(
-        len(term) > 1 for term in terms
-    )
+    largest = max(1, *[Fraction(max(abs(term[0].low), abs(term[0].high))) for term in terms])
+    underflows = sum(len(term) > 1 for term in terms) + 2 * roundings * largest
+    error = size * n * Fraction(UNIT) / (1 - n * Fraction(UNIT)) + Fraction(TINIEST) * underflows
     if size + error > LARGEST:
         return anything(library)
     return Allowed(_below(low - error), -_below(-(high + error)), library)

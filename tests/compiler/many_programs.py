@@ -1,12 +1,14 @@
 """Hold many random programs to the contract: `python -m tests.compiler.many_programs numpy 10000 --seed 1`.
 
 Half of them are drawn from the whole table within its domains, half are tricky ones. Each is run at one point, value
-and gradient; half of each kind also in batches, whose every example must have the same bits.
+and gradient; half of each kind also in batches, whose every example must have the same bits. Some hundreds at a time
+have a process of their own, with whose end their machine code goes.
 """
 
 import argparse
 import random
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from unittest import mock
 
 import numpy
@@ -16,6 +18,8 @@ from autograd_mini.compiler import deriving
 from autograd_mini.testing.building import Builder
 from tests.compiler.contract import Contract, faults, same_in_batches
 from tests.compiler.tricky import tricky
+
+AT_A_TIME = 250
 
 
 def ordinary(chance):
@@ -38,6 +42,23 @@ def check(program, backend, lengths):
     return wrong or (same_in_batches(program, program.point, backend, lengths) if lengths else "")
 
 
+def check_some(kind, count, seed, lengths):
+    """What is wrong with some programs, how many values are fixed to the bit, and how many left open."""
+    chance, backend = random.Random(seed), "machine" if kind == "scalars" else kind
+    suits = (lambda *args: True) if kind == "scalars" else deriving.suits_scalars
+    found, n_exact, n_open = [], 0, 0
+    for number in range(count):
+        program = ordinary(chance) if number % 2 else tricky(chance.randint)
+        with numpy.errstate(all="ignore"), mock.patch.object(deriving, "suits_scalars", suits):
+            wrong = check(program, backend, lengths if number % 4 < 2 else [])
+            (allowed,) = Contract(program, program.point, backend).values
+        n_exact += allowed is None or allowed.is_exact
+        n_open += allowed is not None and allowed.low is None
+        if wrong:
+            found.append(f"{program} at {program.point}: {wrong}")
+    return found, n_exact, n_open
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.compiler.many_programs")
     parser.add_argument("backend", choices=["numpy", "machine", "scalars"])
@@ -45,26 +66,16 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lengths", type=int, nargs="*", default=[3, 19], help="of batches")
     options = parser.parse_args()
-    chance, backend = random.Random(options.seed), "machine" if options.backend == "scalars" else options.backend
-    n_wrong = n_exact = n_anything = 0
-    for number in range(options.count):
-        program = ordinary(chance) if number % 2 else tricky(chance.randint)
-        with (
-            numpy.errstate(all="ignore"),
-            mock.patch.object(
-                deriving,
-                "suits_scalars",
-                (lambda *args: True) if options.backend == "scalars" else deriving.suits_scalars,
-            ),
-        ):
-            wrong = check(program, backend, options.lengths if number % 4 < 2 else [])
-            (allowed,) = Contract(program, program.point, backend).values
-        n_exact += allowed is None or allowed.is_exact
-        n_anything += allowed is not None and allowed.low is None
-        if wrong:
-            n_wrong += 1
-            print(f"{program} at {program.point}: {wrong}", flush=True)
-    print(f"{options.count} programs, {n_wrong} wrong; {n_exact} values exact to the bit, {n_anything} left open")
+    starts = range(0, options.count, AT_A_TIME)
+    counts = [min(AT_A_TIME, options.count - start) for start in starts]
+    seeds = [f"{options.seed} {start}" for start in starts]
+    n_wrong = n_exact = n_open = 0
+    with ProcessPoolExecutor(1, max_tasks_per_child=1) as processes:
+        kinds, lengths = [options.backend] * len(counts), [options.lengths] * len(counts)
+        for found, exact, left_open in processes.map(check_some, kinds, counts, seeds, lengths):
+            print(*found, sep="\n", end="\n" * bool(found), flush=True)
+            n_wrong, n_exact, n_open = n_wrong + len(found), n_exact + exact, n_open + left_open
+    print(f"{options.count} programs, {n_wrong} wrong; {n_exact} values exact to the bit, {n_open} left open")
     return n_wrong > 0
 
 

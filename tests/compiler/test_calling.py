@@ -220,6 +220,7 @@ def test_compiled_functions_are_not_compiled_again():
     with pytest.raises(TypeError, match=r"compile takes a Python function, got <compiled square>; .* \.function"):
         compile(compiled)
     assert compile(compiled.function, batch=True)(numpy.ones(2)).tolist() == [1.0, 1.0]
+    assert (compile(lambda x: compiled(x) + 1.0)(2.0), grad(lambda x: compiled(x))(2.0)) == (5.0, 4.0)
 
 
 def test_decorators():

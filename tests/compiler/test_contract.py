@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import product
 from math import inf, nextafter
 
 import numpy
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 import autograd_mini as ag
 from autograd_mini import compile, dot, grad
 from autograd_mini.compiler import deriving
-from tests.compiler.allowed import Allowed, Library, total
+from tests.compiler.allowed import WRITTEN, Allowed, Library, total
 from tests.compiler.comparing import BACKENDS
 from tests.compiler.contract import Contract, faults, same_in_batches
 
 random = numpy.random.default_rng(11)
+WRITTEN_ROWS = sorted((row for row in WRITTEN if row.name not in ("first_equal", "fsum")), key=lambda row: row.name)
 
 
 @pytest.fixture(params=[*BACKENDS, pytest.param("scalars", marks=BACKENDS[1].marks)])
@@ -266,6 +268,21 @@ def test_the_oracle_bounds_sums_tightly():
     zeros = [(Allowed(-0.0, -0.0, library),)] * 2
     assert repr(total(zeros, library)) == "-0.0"
     assert repr(total(zeros, library, from_zero=True)) == "0.0"
+
+
+@given(st.lists(st.integers(-3, 3), min_size=3, max_size=3), st.lists(st.integers(0, 2), min_size=3, max_size=3))
+def test_intervals_hold_what_lies_within(middles, widths):
+    """Of every row that is no function of the library: numbers from within intervals give numbers within."""
+    library = Library("numpy")
+    ends = [(float(middle), float(middle + width)) for middle, width in zip(middles, widths)]
+    for row in WRITTEN_ROWS:
+        count = {"at_least": 2, "step": 2, "clip_branch": 3}.get(row.name, row.arity or 3)
+        allowed = row(*[Allowed(*each, library) for each in ends[:count]])
+        for inside in product(*[(low, (low + high) / 2.0, high, 0.0 * low) for low, high in ends[:count]]):
+            if all(low <= x <= high for x, (low, high) in zip(inside, ends)):
+                out = row.forward(*inside)
+                for number, each in zip(*[x if isinstance(x, tuple) else (x,) for x in (out, allowed)]):
+                    assert number in each or (number == 0.0 and -number in each), (row, ends, inside)
 
 
 def test_batches_that_differ_are_found_out(monkeypatch):

@@ -196,3 +196,21 @@ def test_plain_numbers_outside_run_compiled():
     assert len(runs) == before
     assert grad(lambda x: compiled(x) + compiled(2.0))(3.0) == 6.0
     assert len(runs) == before + 2
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+def test_reduced_batches_of_numbers_next_to_values(reduce):
+    loss = compile(lambda v, x: v[0] * x * x + v[1], batch="x", reduce=reduce)
+    v, x = [Value(1.0), Value(2.0)], numpy.array([1.0, 2.0, 3.0])
+    y = loss(v, x)
+    y.backward()
+    expected, slopes = loss.value_and_grad([1.0, 2.0], x)
+    assert y.data == pytest.approx(expected, rel=1e-15)
+    assert [value.grad for value in v] == pytest.approx(slopes[0], rel=1e-15)
+    assert hessian(lambda v: loss(v, x.tolist()))([1.0, 2.0]) == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_nests_of_results():
+    compiled = compile(lambda x: {"square": x * x, "both": numpy.array([x, 2 * x])}, batch=True)
+    same(compiled([Value(1.0), Value(2.0)]), compiled([1.0, 2.0]))
+    same(compiled.jacobian([Value(1.0), Value(2.0)]), compiled.jacobian([1.0, 2.0]))

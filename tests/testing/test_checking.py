@@ -167,9 +167,8 @@ def test_small_errors_are_seen_at_powers_that_are_no_whole_ones(f, x, factor):
 
 @pytest.mark.parametrize(("f", "order"), [(lambda x: relu(x) - relu(-x), 1), (lambda x: abs(x) ** 1.5, 2)])
 def test_a_kink_within_that_the_function_has_not(f, order):
-    """Reverse mode is wrong there: subgradients of parts make no subgradient of the whole. The slopes are 1 and inf."""
-    with pytest.raises(GradientError, match="differs"):
-        check_gradients(f, 0.0, order=order)
+    """Subgradients of parts make no subgradient of the whole; the limits along a line do. The slopes are 1 and inf."""
+    assert len(check_gradients(f, 0.0, order=order).comparisons) == order
 
 
 def test_orders_at_powers_that_are_no_whole_ones():
@@ -324,13 +323,10 @@ def test_a_wrong_derivative_counts_though_others_cannot_be_decided():
 
 
 def test_an_order_of_which_nothing_can_be_decided_fails():
-    """The first derivative is 1.5 √|x|, whose slope at 0 grows without bounds on both sides."""
-    with pytest.raises((GradientError, UndecidedError)) as caught:
-        check_gradients(lambda x: abs(x) ** 1.5, 0.0, order=2)
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(UndecidedError) as caught:
         check_gradients(lambda x: Random(x).random(), 1.0, gradient=lambda x: 0.0)
     assert type(pickle.loads(pickle.dumps(caught.value))) is UndecidedError
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_values_count_and_not_floats_where_they_differ():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+from autograd_mini.compiler.building import local_derivatives
 from autograd_mini.compiler.machine.caching import CodeCache
-from autograd_mini.compiler.normalising import ONE, Input, Scalars
+from autograd_mini.compiler.machine.cells import Assembly, Cell
+from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
+from autograd_mini.compiler.packing import REDUCTIONS
 from autograd_mini.compiler.program import Leaf, Pack
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.executor import Result, ScalarExecutor
+from autograd_mini.primitives import Primitive
 
 
 def scalar_executor(
@@ -32,8 +37,12 @@ def scalar_executor(
         reduces: the results are summed over it.
 
     Raises:
-        NotImplementedError: there is no machine code for a primitive.
+        NotImplementedError: there is no machine code for a primitive, or for its derivative: programs of all kinds are
+            scalars, or none, so that all have the same values.
     """
+    for scalar in scalars.scalars:
+        if type(scalar) is Application:
+            _require_derivative(scalar.primitive, len(scalar.args))
     tape = Tape(scalars)
     arrays = dict(enumerate(inputs[:-1])) | {-1: inputs[-1]}
     members: dict[int, list[int]] = {number: [] for number in arrays}
@@ -69,3 +78,16 @@ def scalar_executor(
             numbers = [tape.number(0.0) if each is None else each for each in found]
             results[f"adjoint {array}"] = Result(numbers, is_summed and not arrays[array].batched)
     return ScalarExecutor(tape, arrays, seeds, results, threads, cache)
+
+
+@cache
+def _require_derivative(primitive: Primitive, n_args: int) -> None:
+    """Raise NotImplementedError if there is no machine code for what its rule computes."""
+    if primitive.is_selector or primitive in REDUCTIONS:
+        return
+    assembly = Assembly(1)
+    cells = [Cell(assembly, "%x") for _ in range(1 + n_args)]
+    try:
+        local_derivatives(primitive, cells[0], cells[1:])
+    except TypeError:  # it is no rule for symbols
+        raise NotImplementedError(primitive.name) from None
