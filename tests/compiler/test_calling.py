@@ -29,7 +29,7 @@ from autograd_mini import (
 )
 from autograd_mini import sum as total
 from autograd_mini.compiler import planning
-from tests.compiler.comparing import BACKENDS, disagreement
+from tests.compiler.comparing import BACKENDS, arrays_of, disagreement
 
 HERE = __file__
 
@@ -873,7 +873,7 @@ def test_results_are_the_callers(f, batch, backend):
 
     first = everything()
     kept = copy.deepcopy(first)
-    for array in arrays(first):
+    for array in arrays_of(first):
         array[...] = -7.0
     assert x.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     assert repr(everything()) == repr(kept)
@@ -892,7 +892,7 @@ def test_gradients_are_the_callers(f, reduce, backend):
 
         first = everything()
         kept = copy.deepcopy(first)
-        for array in arrays(first):
+        for array in arrays_of(first):
             array[...] = -7.0
         assert repr(everything()) == repr(kept)
     w = [Value(float(i)) for i in range(3)]
@@ -901,14 +901,6 @@ def test_gradients_are_the_callers(f, reduce, backend):
     kept = slopes.copy()
     slopes[...] = -7.0
     assert compiled.value_and_parameter_grads()[1].tolist() == kept.tolist()
-
-
-def arrays(nest):
-    if isinstance(nest, numpy.ndarray):
-        yield nest
-    elif isinstance(nest, dict | list | tuple):
-        for part in nest.values() if isinstance(nest, dict) else nest:
-            yield from arrays(part)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
