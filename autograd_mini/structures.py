@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from copy import copy
 
@@ -71,6 +72,27 @@ class Structure:
         if self.is_array_of_numbers:
             return many([next(rows) for _ in range(self.size)], self.kind[1])
         return self.build([child.replaced(rows, one, many) for child in self.children])
+
+    def stacked(self) -> Structure:
+        """The nest with an array in place of each list of numbers, and of each list of lists or arrays of one shape.
+
+        >>> flatten([[1.0, 2.0], [3.0, 4.0]], "it")[1].stacked(), flatten([[1.0], (2.0, [3.0])], "it")[1].stacked()
+        (array(2, 2), [array(1,), (·, array(1,))])
+        """
+        if self.build is None or self._shape is not None:
+            return self
+        children = [child.stacked() for child in self.children]
+        shapes = {child._shape for child in children} or {()}
+        (own, *others) = shapes
+        if self.kind is not list or others or own is None:
+            return Structure(self.kind, self.build, children)
+        shape = (len(children), *own)
+        return Structure(("array", shape), lambda parts: _array(parts, shape), [NUMBER] * math.prod(shape))
+
+    @property
+    def _shape(self) -> tuple[int, ...] | None:
+        """That of a number or of an array of numbers."""
+        return () if self.build is None else self.kind[1] if self.is_array_of_numbers else None
 
     @property
     def has_others(self) -> bool:

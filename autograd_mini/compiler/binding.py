@@ -296,8 +296,15 @@ def nest_of_results(structure: Structure, rows: Floats, has_batch: bool) -> Any:
     return structure.replaced(
         iter(range(len(rows))),
         lambda place: shaped(rows[place : place + 1], (), has_batch),
-        lambda places, shape: shaped(rows[places], shape, has_batch),
+        lambda places, shape: numpy.asarray(
+            shaped(rows[places[0] : places[-1] + 1] if places else rows[:0], shape, has_batch)
+        ),
     )
+
+
+def as_number(result: Any) -> Any:
+    """The number in an array without an axis; any other result itself."""
+    return float(result) if isinstance(result, numpy.ndarray) and not result.shape else result
 
 
 def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:

@@ -19,6 +19,7 @@ from autograd_mini.compiler.binding import (
     in_order,
     nest_of_arrays,
     nest_of_nests,
+    nest_of_results,
     outline,
 )
 from autograd_mini.compiler.deriving import Plan, Wanted, run
@@ -30,6 +31,7 @@ from autograd_mini.compiler.program import Floats, Index, Program, is_adjoint
 from autograd_mini.compiler.splitting import Agreements, Part, split
 from autograd_mini.compiler.tracing import Trace, place
 from autograd_mini.primitives import brief
+from autograd_mini.structures import Structure
 from autograd_mini.value import Value
 
 Chosen = bool | int | str | Collection[int | str] | None
@@ -47,6 +49,7 @@ class Options:
     wrt: Chosen
     batch: Chosen
     reduce: str | None
+    as_lists: bool
     target: Target
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class Options:
             raise TypeError(f"batch takes positions or names of arguments, True or False, got {brief(self.batch)}")
         if self.reduce is not None and self.batch is False:
             raise ValueError(f"reduce={self.reduce!r} needs a batch; name the arguments that carry it in batch=…")
+        if not isinstance(self.as_lists, bool):
+            raise TypeError(f"as_lists is True or False, got {brief(self.as_lists)}")
         for name in ("wrt", "batch"):
             chosen = getattr(self, name)
             if isinstance(chosen, (list, set)):  # which may change, and are no keys
@@ -362,6 +367,15 @@ class Call:
             return rows
         return numpy.repeat(rows, n, axis=1)
 
+    def value(self, plan: Plan, results: dict[str, Floats]) -> Any:
+        """The result of the function."""
+        return nest_of_results(self._structure(plan), self.scaled(results["value"]), plan.per_example)
+
+    def _structure(self, plan: Plan) -> Structure:
+        """That of the result."""
+        structure = plan.trace.structure
+        return structure.stacked() if plan.per_example and not self.options.as_lists else structure
+
     def in_structure(self, plan: Plan, results: dict[str, Floats]) -> Any:
         """Derivatives towards the wanted arguments, in their structure."""
         n = self.bound.n_examples or 1 if self.bound.n_examples is None else self.bound.n_examples
@@ -386,7 +400,7 @@ class Call:
         m = len(plan.trace.outputs)
         gradients = self._for_each(parts, "jacobian", wanted, [numpy.eye(m)], m)
         has_batch = self.bound.n_examples is not None and plan.per_example
-        return nest_of_nests(plan.trace.structure, gradients, has_batch, self.in_structure(plan, {}))
+        return nest_of_nests(self._structure(plan), gradients, has_batch, self.in_structure(plan, {}))
 
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""

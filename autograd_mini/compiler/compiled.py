@@ -12,11 +12,11 @@ from typing import Any, overload
 
 import numpy
 
-from autograd_mini.compiler.binding import HoldsValues, nest_of_results
+from autograd_mini.compiler.binding import HoldsValues, as_number
 from autograd_mini.compiler.calling import Call, Chosen, Options, Ran, arranged, differentiated
-from autograd_mini.compiler.deriving import Plan, Wanted
+from autograd_mini.compiler.deriving import Wanted
 from autograd_mini.compiler.direct import Short
-from autograd_mini.compiler.eager import Eager
+from autograd_mini.compiler.eager import Eager, with_stacked_results
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
@@ -53,7 +53,12 @@ class Compiled:
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
-        """The result of the function; over a batch, arrays with the batch axis first in place of its numbers.
+        """The result of the function; over a batch, arrays with the batch axis first in place of its numbers and of
+        its lists of numbers.
+
+        >>> compile(lambda x: [x[0], x[1], x[0] * x[1]], batch=True)([[1.0, 2.0], [3.0, 4.0]])
+        array([[ 1.,  2.,  2.],
+               [ 3.,  4., 12.]])
 
         Args:
             parameters: numbers to use in place of those of the Values in `parameters`, in their order.
@@ -63,7 +68,7 @@ class Compiled:
             return call.result()
         plan, results = call.run("value", ())
         self._ran(call)
-        return _value(call, plan, results)
+        return call.value(plan, results)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """The value, and the gradient towards the arguments in their structure.
@@ -83,7 +88,7 @@ class Compiled:
         plan, results = call.run("gradient", wanted, scalar=True)
         self._ran(call)
         self._short = call.short(plan)
-        return _value(call, plan, results), call.in_structure(plan, results)
+        return as_number(call.value(plan, results)), call.in_structure(plan, results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
         """The gradient towards the arguments, in their structure; over a batch that is not reduced, arrays with the
@@ -222,7 +227,7 @@ class Compiled:
         self._ran(call)
         found = call.ran.parameters
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
-        return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
+        return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
@@ -245,7 +250,10 @@ class Compiled:
         args, names, batched = arranged(self.function, self._name, self._names, self._options, args, keywords)
         chosen, is_single = differentiated(self._options, names, self._name)
         argnums = chosen[0] if is_single and chosen else tuple(chosen)
-        return Eager(self.function, self._name, args, names, batched, self._options.reduce, argnums)
+        options = self._options
+        stacks = any(batched) and options.reduce is None and not options.as_lists
+        function = with_stacked_results(self.function) if stacks else self.function
+        return Eager(function, self._name, args, names, batched, options.reduce, argnums)
 
     def _ran(self, call: Call) -> None:
         """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
@@ -279,10 +287,6 @@ def _holds_values(nest: Any) -> bool:
     return isinstance(nest, Value)
 
 
-def _value(call: Call, plan: Plan, results: dict[str, Floats]) -> Any:
-    return nest_of_results(plan.trace.structure, call.scaled(results["value"]), plan.per_example)
-
-
 def _argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
     """The names of the arguments that may be given by position, and how many it takes at least."""
     try:
@@ -304,6 +308,7 @@ def compile(
     backend: str | None = None,
     threads: int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    as_lists: bool = False,
 ) -> Compiled: ...
 @overload
 def compile(
@@ -315,6 +320,7 @@ def compile(
     backend: str | None = None,
     threads: int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    as_lists: bool = False,
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
 def compile(
     function: Callable[..., Any] | None = None,
@@ -325,6 +331,7 @@ def compile(
     backend: str | None = None,
     threads: int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    as_lists: bool = False,
 ) -> Any:
     """Compile scalar Python code into a function of arrays, with its derivatives.
 
@@ -357,6 +364,14 @@ def compile(
         cache: a folder in which machine code is kept from one run of Python to the next, as assembly text that is
             checked before it is used, on processors of the kind x86-64; None to keep none. Files that others may
             write to are ignored.
+        as_lists: over a batch, lists in the result stay lists, with an array for each of their numbers; see below.
+
+    Results have the structure that the function gives. Over a batch of N that is not reduced, each of their numbers is
+    an array [N], and each array and each list of numbers one array with the batch axis first: of a list of M
+    numbers [N, M], of M lists of K numbers [N, M, K], of M arrays of one shape [N, M, *shape]. Lists that no array
+    can hold, of unequal lengths or with tuples or dicts in them, stay lists, and tuples and dicts what they are.
+    Jacobians go by the same rule: of such a list towards an array [N, D] they are [N, M, D]. Without a batch, lists
+    stay lists, and an array without an axis is one.
 
     Returns:
         A `Compiled`; without a function, a decorator that makes one.
@@ -379,9 +394,18 @@ def compile(
     >>> value, slope_w
     (5.0, [3.0, 4.0])
     """
-    options = Options(wrt, batch, reduce, Target(backend, threads, cache))
+    options = Options(wrt, batch, reduce, as_lists, Target(backend, threads, cache))
     if function is None:
-        return partial(compile, wrt=wrt, batch=batch, reduce=reduce, backend=backend, threads=threads, cache=cache)
+        return partial(
+            compile,
+            wrt=wrt,
+            batch=batch,
+            reduce=reduce,
+            backend=backend,
+            threads=threads,
+            cache=cache,
+            as_lists=as_lists,
+        )
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
     if isinstance(function, Compiled):

@@ -120,6 +120,17 @@ class Eager:
         return [each if isinstance(each, Value) else float(each) for each in leaves], structure
 
 
+def with_stacked_results(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that gives arrays where this one gives lists that an array can hold."""
+
+    @wraps(function)
+    def stacked(*args: Any) -> Any:
+        leaves, structure = flatten(function(*args), f"the result of {function!r}", takes_others=True)
+        return structure.stacked().rebuild(leaves)
+
+    return stacked
+
+
 def _example(bound: Bound, leaves: Sequence[Any], row: int) -> list[Any]:
     """The arguments for one example; ones if there is none."""
     numbers = [

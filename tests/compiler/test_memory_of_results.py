@@ -1,5 +1,5 @@
-"""Arrays that a compiled function gives are the caller's alone: no argument, no other result and no later call sees what
-is written to them."""
+"""Arrays that a compiled function gives are the caller's alone: no argument, no other result and no later call sees
+what is written to them."""
 
 import copy
 from itertools import combinations
