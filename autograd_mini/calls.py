@@ -33,7 +33,7 @@ class Run:
         for position in _positions(f, args, argnums):
             leaves, structure = flatten(args[position], f"argument {position} of {name_of(f)}", takes_others=True)
             variables = [self._variable(each) for each in leaves]
-            inputs[position] = structure.rebuild(variables)
+            inputs[position] = structure.rebuild(variables, initialises=True)
             self.variables += variables
             self.structures.append(structure)
         self._require_numbers(args)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import threading
@@ -12,20 +11,23 @@ from typing import Any, overload
 
 import numpy
 
-from autograd_mini.compiler.binding import HoldsValues, as_number
-from autograd_mini.compiler.calling import Call, Chosen, Options, Ran, arranged, differentiated
-from autograd_mini.compiler.deriving import Wanted
+from autograd_mini.compiler.arguments import HoldsValues
+from autograd_mini.compiler.call import Call
 from autograd_mini.compiler.direct import Short
-from autograd_mini.compiler.eager import Eager, with_stacked_results
+from autograd_mini.compiler.eager import Eager
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.nests import as_number
+from autograd_mini.compiler.options import Chosen, Options, Roles, argument_names, positional, roles
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
+from autograd_mini.compiler.request import Kind
+from autograd_mini.compiler.serving import Ran
 from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
-PARAMETERS: Wanted = (-1,)
+PARAMETERS = (-1,)
 
 _accumulating = threading.Lock()
 """Held while derivatives are added to the `grad` of Values, which functions may share."""
@@ -46,8 +48,9 @@ class Compiled:
         self.function = function
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
-        self._names, self._fewest = _argument_names(function)
+        self._names, self._fewest = argument_names(function)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
+        self._roles: dict[int, Roles] = {}
         self._latest: Ran | None = None
         self._short: Short | None = None
         update_wrapper(self, function, updated=())
@@ -66,7 +69,7 @@ class Compiled:
         call = self._call(args, keywords, parameters)
         if isinstance(call, Eager):
             return call.result()
-        plan, results = call.run("value", ())
+        plan, results = call.run(Kind.VALUE)
         self._ran(call)
         return call.value(plan, results)
 
@@ -84,11 +87,10 @@ class Compiled:
         if isinstance(call, Eager):
             both: tuple[Any, Any] = call.derivative(value_and_grad)
             return both
-        wanted = call.wanted()
-        plan, results = call.run("gradient", wanted, scalar=True)
+        plan, results = call.run(Kind.GRADIENT)
         self._ran(call)
         self._short = call.short(plan)
-        return as_number(call.value(plan, results)), call.in_structure(plan, results)
+        return as_number(call.value(plan, results)), call.gradient(results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
         """The gradient towards the arguments, in their structure; over a batch that is not reduced, arrays with the
@@ -223,10 +225,10 @@ class Compiled:
 
     def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, list[Value]]:
         """The value, its derivatives towards the parameters, and these."""
-        plan, results = call.run("gradient", PARAMETERS, scalar=True)
+        plan, results = call.run(Kind.GRADIENT, PARAMETERS)
         self._ran(call)
         found = call.ran.parameters
-        rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
+        rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
         return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
@@ -235,7 +237,7 @@ class Compiled:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         if not (differentiations and Differentiation.here()):
             try:
-                return Call(self._plans, self._names, self._options, args, keywords, parameters)
+                return Call(self._plans, *self._arranged(args, keywords), parameters)
             except HoldsValues:
                 if not any(map(_holds_values, (*args, *keywords.values()))):
                     raise
@@ -247,13 +249,15 @@ class Compiled:
         return self._as_function(args, keywords)
 
     def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager:
-        args, names, batched = arranged(self.function, self._name, self._names, self._options, args, keywords)
-        chosen, is_single = differentiated(self._options, names, self._name)
-        argnums = chosen[0] if is_single and chosen else tuple(chosen)
-        options = self._options
-        stacks = any(batched) and options.reduce is None and not options.as_lists
-        function = with_stacked_results(self.function) if stacks else self.function
-        return Eager(function, self._name, args, names, batched, options.reduce, argnums)
+        return Eager(self.function, self._name, *self._arranged(args, keywords))
+
+    def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
+        """What the arguments are for, and all of them in order."""
+        args = positional(self.function, self._name, args, keywords)
+        found = self._roles.get(len(args))
+        if found is None:
+            found = self._roles[len(args)] = roles(self._options, self._name, self._names, len(args))
+        return found, args
 
     def _ran(self, call: Call) -> None:
         """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
@@ -287,23 +291,13 @@ def _holds_values(nest: Any) -> bool:
     return isinstance(nest, Value)
 
 
-def _argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
-    """The names of the arguments that may be given by position, and how many it takes at least."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return (), 0
-    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind in kinds]
-    return tuple(each.name for each in parameters), sum(each.default is each.empty for each in parameters)
-
-
 @overload
 def compile(
     function: Callable[..., Any],
     *,
     wrt: Chosen = None,
     batch: Chosen = False,
+    static: Chosen = (),
     reduce: str | None = None,
     backend: str | None = None,
     threads: int | None = None,
@@ -316,6 +310,7 @@ def compile(
     *,
     wrt: Chosen = None,
     batch: Chosen = False,
+    static: Chosen = (),
     reduce: str | None = None,
     backend: str | None = None,
     threads: int | None = None,
@@ -327,6 +322,7 @@ def compile(
     *,
     wrt: Chosen = None,
     batch: Chosen = False,
+    static: Chosen = (),
     reduce: str | None = None,
     backend: str | None = None,
     threads: int | None = None,
@@ -394,12 +390,13 @@ def compile(
     >>> value, slope_w
     (5.0, [3.0, 4.0])
     """
-    options = Options(wrt, batch, reduce, as_lists, Target(backend, threads, cache))
+    options = Options(wrt, batch, static, reduce, as_lists, Target(backend, threads, cache))
     if function is None:
         return partial(
             compile,
             wrt=wrt,
             batch=batch,
+            static=static,
             reduce=reduce,
             backend=backend,
             threads=threads,

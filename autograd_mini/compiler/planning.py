@@ -6,18 +6,21 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.binding import Bound, nest_of_values
+from autograd_mini.compiler.arguments import Arguments
 from autograd_mini.compiler.captured import Captured
+from autograd_mini.compiler.counting import Place, whole
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
+from autograd_mini.primitives import brief
 from autograd_mini.value import Value, leaf
 
 MOST_LAYOUTS = 64
@@ -36,65 +39,88 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self._counted: dict[Any, list[tuple[Place, ...]]] = {}  # with what Python counts, by layout; of each some way
         self.captured = Captured(function)
+        self._given: dict[int, Captured] = {}
         self._lock = threading.RLock()
         self._warned = False
 
-    def known(self, bound: Bound) -> list[Plan]:
+    def known(self, arguments: Arguments) -> list[Plan]:
         """The plans for such arguments, the latest first."""
         with self._lock:
-            key = bound.key, self.captured.state()
-            plans = self._by_layout.get(key)
-            if plans is None and self.captured.look():
-                key = bound.key, self.captured.state()
-                plans = self._by_layout.get(key)
-            if plans is None:
-                return []
-            self._by_layout.move_to_end(key)
-            return [*plans]
+            plans = self._found(self._layout(arguments), arguments)
+            if not plans and self.captured.look():
+                plans = self._found(self._layout(arguments), arguments)
+            return plans
 
-    def traced(self, bound: Bound, row: int) -> Plan:
+    def _found(self, layout: Any, arguments: Arguments) -> list[Plan]:
+        plans: list[Plan] = []
+        for places in self._counted.get(layout, ()):
+            key = layout, tuple([(place, arguments.integer(*place)) for place in places])
+            if key in self._by_layout:
+                self._by_layout.move_to_end(key)
+                plans += self._by_layout[key]
+        return plans
+
+    def _layout(self, arguments: Arguments) -> Any:
+        """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
+        no numbers, and what the function and they read from outside."""
+        given = [thing for _, thing in arguments.others() if callable(thing)]
+        for thing in given:
+            if id(thing) not in self._given:
+                self._given[id(thing)] = Captured(thing)
+                self._given[id(thing)].look()
+        return arguments.key, self.captured.state(), *[self._given[id(thing)].state() for thing in given]
+
+    def traced(self, arguments: Arguments, row: int) -> Plan:
         """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
 
         Raises:
             ValueError: there are too many paths.
         """
         with self._lock:
-            return without_collector(lambda: errors_kept(lambda: self._traced(bound, row)))
+            return without_collector(lambda: errors_kept(lambda: self._traced(arguments, row)))
 
-    def _traced(self, bound: Bound, row: int) -> Plan:
+    def _traced(self, arguments: Arguments, row: int) -> Plan:
         self.captured.look()
-        state = self.captured.state()
-        first = self._trace(bound, row, 0.0)
-        plans = self._by_layout.get((bound.key, state), [])
+        state, layout = self.captured.state(), self._layout(arguments)
+        first = self._trace(arguments, row, 0.0)
+        plans = self._found(layout, arguments)
         for plan in plans:
-            if plan.trace.path == first.path:
+            if plan.trace.path == first.path and plan.trace.counts == first.counts:
                 return plan
         if len(plans) >= MOST_PATHS:
             raise ValueError(
                 f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
                 f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
             )
-        plan = self._new(bound, row, first)
-        self._keep(plan, (bound.key, state))
+        plan = self._new(arguments, row, first)
+        self._keep(plan, layout)
         self.captured.exempt_changed(state)
         return plan
 
-    def _keep(self, plan: Plan, key: Any) -> None:
+    def _keep(self, plan: Plan, layout: Any) -> None:
+        places = tuple(sorted(plan.trace.counts))
+        key = layout, tuple([(place, plan.trace.counts[place]) for place in places])
         if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
             self._warn()
-            self._by_layout.popitem(last=False)
+            (evicted, _), _ = self._by_layout.popitem(last=False)
+            if not any(other == evicted for other, _ in self._by_layout):
+                self._counted.pop(evicted, None)
+        ways = self._counted.setdefault(layout, [])
+        if places not in ways:
+            ways.append(places)
         self._by_layout.setdefault(key, []).insert(0, plan)
 
-    def _new(self, bound: Bound, row: int, first: Trace) -> Plan:
+    def _new(self, arguments: Arguments, row: int, first: Trace) -> Plan:
         """A plan from a trace.
 
         The function is run once more elsewhere, to find out what it computes by other means than Values; at the
         same point if other branches are taken there.
         """
-        second = self._elsewhere(bound, row, first)
+        second = self._elsewhere(arguments, row, first)
         if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
-            first = self._trace(bound, row, 0.0)
+            first = self._trace(arguments, row, 0.0)
         what = difference(first, second)
         if what:
             raise ValueError(
@@ -102,31 +128,39 @@ class Plans:
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
         with numpy.errstate(all="ignore"):
-            return Plan(first, bound.slots, reduces=self.reduces, target=self.target)
+            return Plan(first, arguments, reduces=self.reduces, target=self.target)
 
-    def _elsewhere(self, bound: Bound, row: int, first: Trace) -> Trace:
+    def _elsewhere(self, arguments: Arguments, row: int, first: Trace) -> Trace:
         """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
-        middle = (bound.n_examples or 1) // 2
+        middle = (arguments.n_examples or 1) // 2
         for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
             try:
-                second = self._trace(bound, other, shift)
+                second = self._trace(arguments, other, shift)
             except Exception:
                 continue
             if second.path == first.path:
                 return second
-        return self._trace(bound, row, 0.0)
+        return self._trace(arguments, row, 0.0)
 
-    def _trace(self, bound: Bound, row: int, shift: float) -> Trace:
+    def _trace(self, arguments: Arguments, row: int, shift: float) -> Trace:
         """A trace at an example of the batch, with its numbers shifted."""
         with numpy.errstate(all="ignore"):
-            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(row)]
+            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in arguments.example(row)]
         values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
+        counts: dict[Place, int] = {}
+        for slot, given in arguments.integers.items():
+            for lane, number in given.items() if isinstance(given, dict) else enumerate(given.tolist()):
+                counted = partial(_count, arguments, counts)
+                values[slot][lane] = whole(values[slot][lane]._data, number, (slot, lane), counted)
         try:
-            return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
+            return trace(self.function, self.name, values, arguments.for_function(values), counts)
         except TypeError as error:
-            if not bound.fixed or _is_own(error):
+            others = [
+                f"{path} of {self.name} is {brief(each)} ({type(each).__name__})" for path, each in arguments.others()
+            ]
+            if not others or _is_own(error):
                 raise
-            raise TypeError(f"{' and '.join(bound.fixed)}, and it fails with that: {error}") from error
+            raise TypeError(f"{' and '.join(others)}, and it fails with that: {error}") from error
 
     def _warn(self) -> None:
         if not self._warned:
@@ -138,6 +172,11 @@ class Plans:
                 RuntimeWarning,
                 *user_line(),
             )
+
+
+def _count(arguments: Arguments, counts: dict[Place, int], places: Iterable[Place]) -> None:
+    """Note that Python counts with the whole numbers at these places."""
+    counts |= {each: number for each in places if (number := arguments.integer(*each)) is not None}
 
 
 def _is_own(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from itertools import chain
 from operator import is_
 from typing import Any, TypeVar
 
+from autograd_mini.compiler.counting import Place
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
@@ -49,6 +50,7 @@ class Trace:
         outputs: the result's numbers; floats where they depend on no Value.
         structure: the nest of the result.
         guards: the decisions taken on the way.
+        counts: the whole numbers among the arguments that Python counted with, by their places.
         order: all nodes that outputs and guards depend on, in topological order.
     """
 
@@ -58,6 +60,7 @@ class Trace:
     structure: Structure
     guards: list[Guard]
     order: list[Value]
+    counts: dict[Place, int]
 
     @property
     def path(self) -> list[bool]:
@@ -72,11 +75,21 @@ class Trace:
         )
 
 
-def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Sequence[Any]) -> Trace:
+def trace(
+    f: Callable[..., Any],
+    name: str,
+    inputs: list[list[Value]],
+    nest: Sequence[Any],
+    counts: dict[Place, int] | None = None,
+) -> Trace:
     """Run `f(*nest)`, where the nest holds the Values of `inputs`, and keep what it recorded.
 
+    Args:
+        counts: where whole numbers among the inputs note that Python counts with them.
+
     Raises:
-        TypeError: it reads the number of a Value, which would be frozen in, or its result holds no numbers.
+        TypeError: it reads the number of a Value, which would be frozen in, or counts with one that is no whole
+            number, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
     known = {value for values in inputs for value in values}
@@ -86,12 +99,15 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
     with tracer, call:
         try:
             result = f(*nest)
-        except TypeError as error:
-            if "cannot be interpreted as an integer" not in str(error):
+        except (TypeError, IndexError) as error:
+            if not any(
+                word in str(error)
+                for word in ("as an integer", "be integers", "only integers", "non-int of type 'Value'")
+            ):
                 raise
             raise TypeError(
                 f"{name} takes a Value for a whole number ({error}); a count or an index is no number to differentiate "
-                "towards: fix it by functools.partial, and compile that"
+                "towards: give it as an int that neither wrt nor batch names, or name its argument in static=…"
             ) from error
     leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
@@ -104,7 +120,7 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
-    return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
+    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {})
 
 
 def with_one_guard(traced: Trace) -> Trace:

@@ -1094,16 +1094,6 @@ def test_a_batch_as_a_list_of_lists():
         compiled([[1, 2], [3]], 2.0)
 
 
-def test_counts_are_no_arguments():
-    def repeated(x, n):
-        return sum(x for _ in range(n))
-
-    with pytest.raises(TypeError, match=r"repeated takes a Value for a whole number .* functools\.partial") as error:
-        compile(repeated, wrt="x")(2.0, 3)
-    sentence(error)
-    assert compile(partial(repeated, n=3)).grad(2.0) == 3.0
-
-
 def test_hvp_without_its_vector():
     for function, args in ((product, (2.0, 3.0)), (lambda x: x * x, (2.0,))):
         with pytest.raises(TypeError, match="takes its arguments and then the vector, in the structure of the gradi"):

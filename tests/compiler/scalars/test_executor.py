@@ -31,8 +31,7 @@ random = numpy.random.default_rng(5)
 def executor(compiled):
     """What ran the last call."""
     ran = compiled._latest
-    plan, kind, wanted = ran.parts[0].plan, ran.kind, ran.wanted
-    return plan.executor(kind, wanted)
+    return ran.parts[0].plan.executor(ran.request)
 
 
 def chain(x):

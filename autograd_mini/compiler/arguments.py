@@ -1,0 +1,325 @@
+"""The arguments of a call as arrays [lanes, width].
+
+All plain numbers of an argument are one array, and each NumPy array is one of its own. What else there is in an
+argument, and how it is nested, is its structure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.keys import Exact
+from autograd_mini.compiler.program import Floats, Index
+from autograd_mini.primitives import brief, is_real, to_float
+from autograd_mini.structures import NUMBER, OTHER, Structure, is_array, may_hold_numbers, other, walk
+from autograd_mini.value import Value
+
+DOUBLES = numpy.dtype(numpy.float64)
+
+
+class HoldsValues(TypeError):
+    """An argument holds Values, or objects that may be some."""
+
+
+class Slot(NamedTuple):
+    """One array among the arguments: its shape without the batch axis, whether it has one, whose it is, and whether
+    it came as an array or is made of plain numbers."""
+
+    shape: tuple[int, ...]
+    batched: bool
+    argument: int
+    is_array: bool
+
+    @property
+    def lanes(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(eq=False)
+class Arguments:
+    """The arguments of one call.
+
+    Attributes:
+        names: what messages call them.
+        structures: one an argument; with `slots` they are the key of the cache of traces.
+        slots: what the arrays are.
+        arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
+        n_examples: the length of the batch; None if no argument has one.
+        integers: of slots in which some came as ints, these: by lane, or all of them as an array.
+    """
+
+    names: Sequence[str]
+    structures: tuple[Structure, ...]
+    slots: tuple[Slot, ...]
+    arrays: list[Any]
+    n_examples: int | None
+    integers: dict[int, Any]
+
+    @cached_property
+    def key(self) -> Hashable:
+        return tuple([_key(structure) for structure in self.structures]), self.slots
+
+    def integer(self, slot: int, lane: int) -> int | None:
+        """The number at a place, if it came as an int."""
+        found = self.integers.get(slot, {})
+        return found.get(lane) if isinstance(found, dict) else int(found[lane])
+
+    def others(self) -> Iterator[tuple[str, Any]]:
+        """The things that hold no numbers, and what they are called."""
+        for name, structure in zip(self.names, self.structures):
+            if structure.has_others:
+                yield from ((path, node.like) for path, node in structure.paths(name) if node.kind == OTHER)
+
+    def slot_names(self) -> list[str]:
+        """What the arrays are called."""
+        found = []
+        for position, (name, structure) in enumerate(zip(self.names, self.structures)):
+            slots = self.slots_of([position])
+            found += [name] * any(not self.slots[slot].is_array for slot in slots)
+            found += [path for path, node in structure.paths(name) if node.kind_name == "array"] if slots else []
+        return found
+
+    def slots_of(self, positions: Sequence[int]) -> tuple[int, ...]:
+        """Those of some arguments."""
+        slots = list(enumerate(self.slots))
+        return tuple([number for position in positions for number, slot in slots if slot.argument == position])
+
+    def rebuilt(self, position: int, parts: Callable[[int], list[Any]], **how: bool) -> Any:
+        """An argument with other parts in place of its numbers and arrays: `parts(slot)`, one for each lane if it is
+        made of plain numbers, else the only one."""
+        structure, slots = self.structures[position], self.slots_of([position])
+        found = [parts(slot) for slot in slots]
+        if len(slots) > 1 and not self.slots[slots[0]].is_array:
+            numbers, arrays = iter(found[0]), (array for (array,) in found[1:])
+            leaves = [node for _, node in structure.paths("") if node.kind != OTHER]
+            found = [[next(arrays if node.kind_name == "array" else numbers) for node in leaves]]
+        return structure.rebuild([part for each in found for part in each], **how)
+
+    def for_function(self, numbers: Sequence[Sequence[Any]]) -> list[Any]:
+        """The arguments for one example, of the numbers of each slot; arrays without an axis become a number."""
+
+        def parts(number: int) -> list[Any]:
+            slot = self.slots[number]
+            if not slot.is_array:
+                return [*numbers[number]]
+            return [objects(numbers[number], slot.shape) if slot.shape else numbers[number][0]]
+
+        return [self.rebuilt(position, parts, initialises=True) for position in range(len(self.structures))]
+
+    def example(self, row: int) -> list[Floats]:
+        """The numbers of one example; ones if there is none."""
+        columns = [row if slot.batched else 0 for slot in self.slots]
+        return [
+            array[:, column] if array.shape[1] else numpy.ones(len(array))
+            for array, column in zip(self.arrays, columns)
+        ]
+
+    def part(self, rows: Index) -> Arguments:
+        """The same with some of the examples."""
+        arrays = [
+            numpy.take(array, rows, axis=1) if slot.batched else array for slot, array in zip(self.slots, self.arrays)
+        ]
+        return replace(self, arrays=arrays, n_examples=len(rows))
+
+
+def bind(
+    args: Sequence[Any],
+    names: Sequence[str],
+    batched: Sequence[bool],
+    taker: str,
+    *,
+    static: Collection[int] = (),
+    floats: Collection[int] = (),
+    takes_values: bool = False,
+) -> Arguments:
+    """Take arguments apart.
+
+    Args:
+        taker: the function, for messages.
+        static: positions of those that are taken as they are.
+        floats: positions of those in which integers are numbers like all others.
+        takes_values: whether they may hold Values.
+
+    Raises:
+        HoldsValues: a TypeError; an argument holds Values.
+        TypeError: an argument holds something else than real numbers and things without any, or is static and not
+            hashable.
+        ValueError: batch axes are missing or of unequal length.
+    """
+    binder = _Binder(taker, takes_values)
+    structures = []
+    for position, (arg, name) in enumerate(zip(args, names)):
+        if position in static:
+            structures.append(_static(arg, name, taker))
+        else:
+            structures.append(binder.argument(position, arg, name, batched[position], position not in floats))
+    return Arguments(names, tuple(structures), tuple(binder.slots), binder.arrays, binder.n_examples, binder.integers)
+
+
+def _static(arg: Any, name: str, taker: str) -> Structure:
+    try:
+        hash(arg)
+    except TypeError:
+        raise TypeError(
+            f"{name} of {taker} is static and must be hashable, as it is part of a key, got {brief(arg)} "
+            f"({type(arg).__name__}); make it a tuple, a frozen dataclass or the like"
+        ) from None
+    return other(arg)
+
+
+class _Binder:
+    def __init__(self, taker: str, takes_values: bool) -> None:
+        self.taker = taker
+        self.takes_values = takes_values
+        self.slots: list[Slot] = []
+        self.arrays: list[Any] = []
+        self.n_examples: int | None = None
+        self.first_batched = ""
+        self.integers: dict[int, Any] = {}
+
+    def argument(self, position: int, arg: Any, name: str, batched: bool, counts: bool) -> Structure:
+        if batched and isinstance(arg, (list, tuple)) and (given := self._as_array(arg)) is not None:
+            arg = given
+        self.arg, self.name, self.batched = arg, name, batched
+        self.found: list[Any] = []  # arrays, and where integers are
+        self.whole: dict[int, int] = {}
+        leaves: list[Any] = []
+        structure = walk(arg, leaves, self._take)
+        arrays = [leaf for leaf in leaves if is_array(leaf)] if self.found else []
+        numbers = leaves
+        if arrays:
+            numbers = [leaf for leaf in leaves if not is_array(leaf)]
+            before = numpy.cumsum([is_array(leaf) for leaf in leaves]).tolist()
+            self.whole = {place - before[place]: number for place, number in self.whole.items()}
+        if numbers:
+            if batched:
+                self._refuse_number(structure)
+            holds_values = self.takes_values and any(isinstance(number, Value) for number in numbers)
+            dtype = object if holds_values else float
+            self._add(numpy.array(numbers, dtype=dtype)[:, None], Slot((len(numbers),), False, position, False))
+            if counts and self.whole:
+                self.integers[len(self.slots) - 1] = self.whole
+        for array, given in zip(arrays, self.found):
+            shape = array.shape[batched:]
+            slot = Slot(shape, batched, position, True)
+            self._add(array.reshape(len(array), slot.lanes).T if batched else array.reshape(-1, 1), slot)
+            if counts and not batched and given.dtype.kind in "iu":
+                self.integers[len(self.slots) - 1] = given.ravel()
+        return structure
+
+    def _as_array(self, nest: Sequence[Any]) -> Any:
+        """A batch that came as a list of numbers, or of lists of equally many; None for any other nest."""
+        leaves: list[Any] = []
+        try:
+            walk(nest, leaves, self._number)
+            array = numpy.array(nest, dtype=object if self.takes_values else DOUBLES)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return array if array.size == len(leaves) else None
+
+    def _number(self, thing: Any, leaves: list[Any]) -> Structure:
+        if not is_real(type(thing)) or (isinstance(thing, Value) and not self.takes_values):
+            raise TypeError
+        leaves.append(thing)
+        return NUMBER
+
+    def _add(self, array: Any, slot: Slot) -> None:
+        self.arrays.append(array)
+        self.slots.append(slot)
+
+    def _take(self, thing: Any, leaves: list[Any]) -> Structure:
+        if isinstance(thing, numpy.ndarray):
+            array = thing if type(thing) is numpy.ndarray and thing.dtype is DOUBLES else self._doubles(thing)
+            if self.batched:
+                self._require_batch(array, thing)
+            leaves.append(array)
+            self.found.append(thing)
+            return Structure(("array", array.shape[self.batched :]), None, ())
+        if isinstance(thing, Value):
+            if not self.takes_values:
+                raise HoldsValues(f"{self._at(thing)} is a Value; it takes plain numbers and arrays here")
+            leaves.append(thing)
+            return NUMBER
+        if is_real(type(thing)):
+            if hasattr(thing, "__index__"):
+                self.whole[len(leaves)] = int(thing)
+            leaves.append(to_float(thing, self.taker))
+            return NUMBER
+        if may_hold_numbers(thing):
+            raise TypeError(
+                f"{self._at(thing)} is {brief(thing)} ({type(thing).__name__}); it may hold numbers, NumPy arrays, "
+                "texts and None, in lists, tuples, dicts and dataclasses, or be named in static=…"
+            )
+        return other(thing)
+
+    def _doubles(self, array: Any) -> Any:
+        if array.dtype.hasobject and self.takes_values:
+            flat = [each if isinstance(each, Value) else to_float(each, self.taker) for each in array.ravel().tolist()]
+            return objects(flat, array.shape)
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+            kind = HoldsValues if array.dtype.hasobject else TypeError
+            raise kind(f"{self._at(array)} is an array of {array.dtype}; it must hold real numbers (float64)")
+        if isinstance(array, numpy.ma.MaskedArray):
+            raise TypeError(f"{self._at(array)} is a masked array, and its mask would be lost; give it .filled(…)")
+        return numpy.asarray(array, dtype=DOUBLES)
+
+    def _require_batch(self, array: Any, given: Any) -> None:
+        """Require an axis as long as that of the others."""
+        if array.ndim == 0:
+            raise ValueError(f"{self._at(given)} should carry a batch axis, but is an array without any axis")
+        if self.n_examples is None:
+            self.n_examples, self.first_batched = len(array), self._at(given)
+        elif len(array) != self.n_examples:
+            raise ValueError(
+                f"{self.first_batched} has {self.n_examples} examples along its first axis, but "
+                f"{self._path(given)} has {len(array)}; a batch needs equally many"
+            )
+
+    def _refuse_number(self, structure: Structure) -> None:
+        path = next(path for path, node in structure.paths(self.name) if node is NUMBER)
+        raise ValueError(
+            f"{path} of {self.taker} should carry a batch axis, but is a number; give an array whose first axis "
+            "is the batch, or name in batch=… the arguments that have one"
+        )
+
+    def _at(self, thing: Any) -> str:
+        return f"{self._path(thing)} of {self.taker}"
+
+    def _path(self, thing: Any) -> str:
+        """What a part of the argument is called."""
+        structure = walk(self.arg, [], lambda part, leaves: other(part))
+        return next((path for path, node in structure.paths(self.name) if node.like is thing), self.name)
+
+
+def objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """An array of Values."""
+    array = numpy.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array.reshape(shape)
+
+
+def _key(structure: Structure) -> Hashable:
+    """What is equal for structures that one trace serves."""
+    if structure.build is None:
+        return structure.kind  # type: ignore[no-any-return]
+    if structure.kind == OTHER:
+        return OTHER, _exact(structure.like)
+    is_plain = structure.is_flat and all(child is NUMBER for child in structure.children)
+    children = structure.size if is_plain else tuple([_key(child) for child in structure.children])
+    if structure.kind_name == "dict":
+        like = None if structure.like is None else Exact(structure.like)
+        return "dict", tuple(map(_exact, structure.kind[1])), children, like
+    if structure.kind_name == "column" and structure.children[0].kind[1]:  # else there is only one row to see
+        return "column", Exact(structure.like.tolist()), children
+    return structure.kind, children
+
+
+def _exact(thing: Any) -> Any:
+    """A key or text as what equals only its like; plain texts do so themselves."""
+    return thing if type(thing) is str else Exact(thing)

@@ -1,0 +1,65 @@
+"""Whole numbers among the arguments, with which Python may count and index; where it does, the trace holds for these
+numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autograd_mini.value import Value, leaf
+
+Place = tuple[int, int]
+"""The array among the arguments, and the place in it."""
+
+
+class Whole(Value):
+    """An argument that came as an int, or what sums, differences, products and quotients of integers make of some.
+
+    Attributes:
+        number: the integer.
+        places: where the arguments are.
+        counted: told of these when Python asks for the integer.
+    """
+
+    __slots__ = ()
+    number: int
+    places: tuple[Place, ...] = ()
+    counted: Callable[[tuple[Place, ...]], None]
+
+    def __index__(self) -> int:
+        self.counted(self.places)
+        return self.number
+
+    __int__ = __trunc__ = __index__
+
+
+def whole(shown: float, number: int, place: Place, counted: Callable[[tuple[Place, ...]], None]) -> Whole:
+    """The integer that came at a place, to be traced at `shown`."""
+    node: Any = leaf(shown, Whole)
+    node.number, node.places, node.counted = number, (place,), counted
+    return node  # type: ignore[no-any-return]
+
+
+def _closed(name: str) -> Callable[[Any, Any], Any]:
+    """An operator that makes a whole number of whole numbers."""
+    operate, of_integers = getattr(Value, name), getattr(int, name)
+
+    def method(self: Whole, other: Any) -> Any:
+        node = operate(self, other)
+        places = other.places if isinstance(other, Whole) else ()
+        number = other.number if places else other
+        if type(number) is int and node is not NotImplemented:
+            try:
+                result = of_integers(self.number, number)
+            except ZeroDivisionError:
+                return node
+            node.__class__ = Whole
+            node.number, node.places, node.counted = result, (*self.places, *places), self.counted
+        return node
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "floordiv", "mod"):
+    for _side in ("", "r"):
+        setattr(Whole, f"__{_side}{_name}__", _closed(f"__{_side}{_name}__"))
