@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy
@@ -52,18 +51,19 @@ class Arguments:
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
         n_examples: the length of the batch; None if no argument has one.
         integers: of slots in which some came as ints, these: by lane, or all of them as an array.
+        callables: functions and the like, which hold no numbers.
     """
 
     names: Sequence[str]
-    structures: tuple[Structure, ...]
-    slots: tuple[Slot, ...]
+    structures: Sequence[Structure]
+    slots: Sequence[Slot]
     arrays: list[Any]
     n_examples: int | None
     integers: dict[int, Any]
+    callables: list[Any]
 
-    @cached_property
     def key(self) -> Hashable:
-        return tuple([_key(structure) for structure in self.structures]), self.slots
+        return tuple([_key(structure) for structure in self.structures]), tuple(self.slots)
 
     def integer(self, slot: int, lane: int) -> int | None:
         """The number at a place, if it came as an int."""
@@ -156,21 +156,11 @@ def bind(
     structures = []
     for position, (arg, name) in enumerate(zip(args, names)):
         if position in static:
-            structures.append(_static(arg, name, taker))
+            structures.append(binder.static(arg, name))
         else:
             structures.append(binder.argument(position, arg, name, batched[position], position not in floats))
-    return Arguments(names, tuple(structures), tuple(binder.slots), binder.arrays, binder.n_examples, binder.integers)
-
-
-def _static(arg: Any, name: str, taker: str) -> Structure:
-    try:
-        hash(arg)
-    except TypeError:
-        raise TypeError(
-            f"{name} of {taker} is static and must be hashable, as it is part of a key, got {brief(arg)} "
-            f"({type(arg).__name__}); make it a tuple, a frozen dataclass or the like"
-        ) from None
-    return other(arg)
+    found = binder.slots, binder.arrays, binder.n_examples, binder.integers, binder.callables
+    return Arguments(names, structures, *found)
 
 
 class _Binder:
@@ -182,36 +172,54 @@ class _Binder:
         self.n_examples: int | None = None
         self.first_batched = ""
         self.integers: dict[int, Any] = {}
+        self.callables: list[Any] = []
 
     def argument(self, position: int, arg: Any, name: str, batched: bool, counts: bool) -> Structure:
         if batched and isinstance(arg, (list, tuple)) and (given := self._as_array(arg)) is not None:
             arg = given
         self.arg, self.name, self.batched = arg, name, batched
-        self.found: list[Any] = []  # arrays, and where integers are
-        self.whole: dict[int, int] = {}
+        self.found: list[tuple[Any, Any]] = []  # arrays, as doubles and as given
+        self.whole: dict[int, int] = {}  # integers, by their place among the leaves
         leaves: list[Any] = []
-        structure = walk(arg, leaves, self._take)
-        arrays = [leaf for leaf in leaves if is_array(leaf)] if self.found else []
-        numbers = leaves
-        if arrays:
-            numbers = [leaf for leaf in leaves if not is_array(leaf)]
-            before = numpy.cumsum([is_array(leaf) for leaf in leaves]).tolist()
-            self.whole = {place - before[place]: number for place, number in self.whole.items()}
-        if numbers:
+        structure = self._take(arg, leaves) if isinstance(arg, numpy.ndarray) else walk(arg, leaves, self._take)
+        if len(leaves) > len(self.found):
+            self._add_numbers(leaves, structure, position, counts)
+        for array, given in self.found:
             if batched:
-                self._refuse_number(structure)
-            holds_values = self.takes_values and any(isinstance(number, Value) for number in numbers)
-            dtype = object if holds_values else float
-            self._add(numpy.array(numbers, dtype=dtype)[:, None], Slot((len(numbers),), False, position, False))
-            if counts and self.whole:
-                self.integers[len(self.slots) - 1] = self.whole
-        for array, given in zip(arrays, self.found):
-            shape = array.shape[batched:]
-            slot = Slot(shape, batched, position, True)
-            self._add(array.reshape(len(array), slot.lanes).T if batched else array.reshape(-1, 1), slot)
-            if counts and not batched and given.dtype.kind in "iu":
+                slot = Slot(array.shape[1:], True, position, True)
+                self._add(array.reshape(len(array), slot.lanes).T, slot)
+                continue
+            self._add(array.reshape(-1, 1), Slot(array.shape, False, position, True))
+            if counts and given.dtype.kind in "iu":
                 self.integers[len(self.slots) - 1] = given.ravel()
         return structure
+
+    def _add_numbers(self, leaves: list[Any], structure: Structure, position: int, counts: bool) -> None:
+        """The leaves that are no arrays."""
+        if self.batched:
+            self._refuse_number(structure)
+        places = (
+            [place for place, leaf in enumerate(leaves) if not is_array(leaf)] if self.found else range(len(leaves))
+        )
+        numbers = [leaves[place] for place in places] if self.found else leaves
+        holds_values = self.takes_values and any(isinstance(number, Value) for number in numbers)
+        array = numpy.array(numbers, dtype=object if holds_values else float)
+        self._add(array[:, None], Slot((len(numbers),), False, position, False))
+        if counts and self.whole:
+            lanes = {lane: self.whole[place] for lane, place in enumerate(places) if place in self.whole}
+            self.integers[len(self.slots) - 1] = lanes
+
+    def static(self, arg: Any, name: str) -> Structure:
+        """An argument that is taken as it is."""
+        try:
+            hash(arg)
+        except TypeError:
+            raise TypeError(
+                f"{name} of {self.taker} is static and must be hashable, as it is part of a key, got {brief(arg)} "
+                f"({type(arg).__name__}); make it a tuple, a frozen dataclass or the like"
+            ) from None
+        self.callables += [arg] * callable(arg)
+        return other(arg)
 
     def _as_array(self, nest: Sequence[Any]) -> Any:
         """A batch that came as a list of numbers, or of lists of equally many; None for any other nest."""
@@ -239,7 +247,7 @@ class _Binder:
             if self.batched:
                 self._require_batch(array, thing)
             leaves.append(array)
-            self.found.append(thing)
+            self.found.append((array, thing))
             return Structure(("array", array.shape[self.batched :]), None, ())
         if isinstance(thing, Value):
             if not self.takes_values:
@@ -256,6 +264,8 @@ class _Binder:
                 f"{self._at(thing)} is {brief(thing)} ({type(thing).__name__}); it may hold numbers, NumPy arrays, "
                 "texts and None, in lists, tuples, dicts and dataclasses, or be named in static=…"
             )
+        if callable(thing):
+            self.callables.append(thing)
         return other(thing)
 
     def _doubles(self, array: Any) -> Any:

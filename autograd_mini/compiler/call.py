@@ -143,8 +143,8 @@ class Call:
         ]
         ordered = [structure.in_order(part) for structure, part in zip(expected, vectors)]
         given = bind(ordered, [f"the vector for {name}" for name in names], batched, self.name)
-        if given.structures != expected:
-            shown = [brief(nests[0] if is_single else nests) for nests in (expected, given.structures)]
+        if tuple(given.structures) != expected:
+            shown = [brief(nests[0] if is_single else nests) for nests in (expected, tuple(given.structures))]
             raise TypeError(
                 f"hvp's vector must have the structure of the gradient of {self.name}, {shown[0]}, but has {shown[1]}"
             )

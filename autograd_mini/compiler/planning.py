@@ -65,12 +65,12 @@ class Plans:
     def _layout(self, arguments: Arguments) -> Any:
         """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
         no numbers, and what the function and they read from outside."""
-        given = [thing for _, thing in arguments.others() if callable(thing)]
-        for thing in given:
+        for thing in arguments.callables:
             if id(thing) not in self._given:
                 self._given[id(thing)] = Captured(thing)
                 self._given[id(thing)].look()
-        return arguments.key, self.captured.state(), *[self._given[id(thing)].state() for thing in given]
+        given = [self._given[id(thing)].state() for thing in arguments.callables]
+        return arguments.key(), self.captured.state(), *given
 
     def traced(self, arguments: Arguments, row: int) -> Plan:
         """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
