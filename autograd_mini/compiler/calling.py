@@ -338,11 +338,7 @@ class Call:
         kind, wanted = self.ran.kind, self.ran.wanted
         names = ["value", *(f"adjoint {number}" for number in wanted)]
         short = direct(plan.executor(kind, wanted), inputs, names, self.is_single)
-        captured = self.plans.captured
-        if short is None or not captured.is_watching:
-            return short or False
-        state = captured.state()
-        return lambda args: short(args) if captured.state() == state else None
+        return False if short is None else self.plans.captured.guarded(short)
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)
