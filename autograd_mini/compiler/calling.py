@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from operator import is_
 from typing import Any, Literal
 
@@ -89,7 +90,7 @@ class Ran:
     parts: Sequence[Part]
     kind: str
     wanted: Wanted
-    parameters: list[Value]
+    parameters: Sequence[Value]
 
     @property
     def program(self) -> Program:
@@ -254,8 +255,9 @@ class Call:
 
     def _note(self, parts: Sequence[Part], kind: str, wanted: Wanted) -> None:
         """Keep what ran."""
-        parameters = dict.fromkeys(parameter for plan, _ in parts for parameter in plan.trace.parameters)
-        self.ran = Ran(parts, kind, wanted, list(parameters))
+        all_of_them = [plan.trace.parameters for plan, _ in parts]
+        parameters = all_of_them[0] if len(parts) == 1 else [*dict.fromkeys(chain.from_iterable(all_of_them))]
+        self.ran = Ran(parts, kind, wanted, parameters)
 
     def _run_parts(
         self,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from copy import copy
 from dis import get_instructions
 from functools import partial
+from itertools import chain
 from operator import is_
 from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
@@ -109,7 +110,8 @@ class Captured:
             now = dict(zip(watched, _read(watched.values())))
             if seen.number != number or seen.is_still([*now.values()]):
                 return
-            same = [key for place, key in enumerate(now) if seen.is_still_at(place, now[key])]
+            changed = seen.changed([*now.values()])
+            same = [key for place, key in enumerate(now) if place not in changed]
             self._exempt |= now.keys() - same
             self._watched = {key: watched[key] for key in same}
             self._numbers = {token([now[key] for key in same]): number}
@@ -122,27 +124,36 @@ class _State:
     def __init__(self, number: int, held: list[Any]) -> None:
         self.number = number
         self.held = held
-        self._copies = [_copies(each) for each in held]
-        found = [pair for pairs in self._copies for pair in pairs]
-        self.holds_containers = bool(found)
-        self._others = [pair for pair in found if not _holds_values(pair[0])]
-        self._lists = [pair[0] for pair in found if _holds_values(pair[0])]
-        self._lists_then = [pair[1] for pair in found if _holds_values(pair[0])]
+        self._copies = [(place, each, _copied(each)) for place, thing in enumerate(held) for each in _containers(thing)]
+        pairs = [pair for _, *pair in self._copies]
+        self.holds_containers = bool(pairs)
+        self._of_values = [each for each, _ in pairs if _holds_values(each)]
+        self._of_values_then = [then for each, then in pairs if _holds_values(each)]
+        self._lists = [each for each, _ in pairs if _is_list(each) and not _holds_values(each)]
+        self._lengths = [*map(len, self._lists)]
+        self._items = [*chain.from_iterable(self._lists)]
+        self._others = [(each, then) for each, then in pairs if not _is_list(each)]
 
     def is_still(self, now: list[Any]) -> bool:
         return len(now) == len(self.held) and all(map(is_, now, self.held)) and self.are_containers_still()
 
     def are_containers_still(self) -> bool:
+        if [*map(len, self._lists)] != self._lengths:
+            return False
+        if not all(map(is_, chain.from_iterable(self._lists), self._items)):
+            return False
         for container, then in self._others:
             if not _is_unchanged(container, then):
                 return False
-        if not self._lists:
+        if not self._of_values:
             return True
         with unheard(), _ByIdentity():  # Python's own comparison of lists asks only where identities differ
-            return bool(self._lists == self._lists_then)
+            return bool(self._of_values == self._of_values_then)
 
-    def is_still_at(self, place: int, thing: Any) -> bool:
-        return thing is self.held[place] and all(_is_unchanged(*pair) for pair in self._copies[place])
+    def changed(self, now: list[Any]) -> set[int]:
+        """The places where something else stands now, or holds something else."""
+        replaced = {place for place, (thing, held) in enumerate(zip(now, self.held)) if thing is not held}
+        return replaced | {place for place, each, then in self._copies if not _is_unchanged(each, then)}
 
 
 class _ByIdentity(Observer):
@@ -297,9 +308,9 @@ def _is_code_of_library(thing: Any) -> bool:
     return isinstance(thing, (Primitive, numpy.ufunc))
 
 
-def _copies(thing: Any) -> list[tuple[Any, Any]]:
-    """The containers in a nest, that itself included, with copies of each that can change."""
-    found: list[tuple[Any, Any]] = []
+def _containers(thing: Any) -> list[Any]:
+    """Those in a nest that can change, that itself included."""
+    found: list[Any] = []
     known = set()
     open_ones = [thing]
     while open_ones:
@@ -308,9 +319,9 @@ def _copies(thing: Any) -> list[tuple[Any, Any]]:
             continue
         known.add(id(each))
         if isinstance(each, numpy.ndarray):
-            found += [(each, each.copy())] if each.size <= LARGEST else []
+            found += [each] if each.size <= LARGEST else []
             continue
-        found += [] if type(each) is tuple else [(each, copy(each))]
+        found += [] if type(each) is tuple else [each]
         if not _holds_values(each):
             open_ones += each.values() if isinstance(each, dict) else each
     return found
@@ -321,14 +332,22 @@ def _holds_values(thing: Any) -> bool:
     return isinstance(thing, list) and bool(thing) and all(issubclass(kind, Value) for kind in set(map(type, thing)))
 
 
+def _copied(container: Any) -> Any:
+    return [*container] if isinstance(container, list) else copy(container)
+
+
+def _is_list(thing: Any) -> bool:
+    return isinstance(thing, (list, tuple))
+
+
 def _is_unchanged(thing: Any, then: Any) -> bool:
     """Whether a container holds what its copy does."""
+    if _is_list(thing):
+        return len(thing) == len(then) and all(map(is_, thing, then))
     if isinstance(thing, dict):
         return len(thing) == len(then) and all(map(is_, thing, then)) and all(map(is_, thing.values(), then.values()))
-    if isinstance(thing, (set, frozenset)):
+    if isinstance(thing, set):
         return bool(thing == then)
-    if not isinstance(thing, numpy.ndarray):
-        return len(thing) == len(then) and all(map(is_, thing, then))
     if thing.shape != then.shape or thing.dtype != then.dtype:
         return False
     if thing.dtype.hasobject:

@@ -220,7 +220,7 @@ class Compiled:
         """The value, its derivatives towards the parameters, and these."""
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
         self._ran(call)
-        found = call.ran.parameters
+        found = [*call.ran.parameters]
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
         return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
