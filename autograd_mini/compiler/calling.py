@@ -546,7 +546,7 @@ def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value,
 
 def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
     """Whether they are the same Values."""
-    return len(ones) == len(others) and all(map(is_, ones, others))
+    return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))
 
 
 def _is_one_number(traced: Trace) -> bool:

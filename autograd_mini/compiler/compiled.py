@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import Any, overload
 
@@ -216,11 +216,11 @@ class Compiled:
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, list[Value]]:
+    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, Sequence[Value]]:
         """The value, its derivatives towards the parameters, and these."""
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
         self._ran(call)
-        found = [*call.ran.parameters]
+        found = call.ran.parameters
         rows = call.scaled(results.get("adjoint -1", numpy.zeros((len(found), 1))))
         return _value(call, plan, results), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
