@@ -299,11 +299,13 @@ class Call:
                 joined[name] = numpy.sum([piece for _, piece in pieces], axis=0)
                 continue
             whole = next((piece for (_, rows), piece in pieces if piece.shape[1] == n and len(rows) < n), None)
-            total = numpy.zeros((lanes, n)) if whole is None else whole
-            for (_, rows), piece in pieces:
-                if piece is not whole:
-                    total[:, rows] = piece
-            joined[name] = total
+            joined[name] = total = numpy.zeros((lanes, n)) if whole is None else whole
+            others = [(part.rows, piece) for part, piece in pieces if piece is not whole]
+            if others and all(len(rows) == piece.shape[1] for rows, piece in others):
+                together = numpy.concatenate([rows for rows, _ in others])
+                others = [(together, numpy.concatenate([piece for _, piece in others], axis=1))]
+            for rows, piece in others:
+                total[:, rows] = piece
         return joined
 
     def _run_plan(
