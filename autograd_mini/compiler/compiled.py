@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import Any, overload
 
@@ -223,7 +223,7 @@ class Compiled:
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, list[Value]]:
+    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, Sequence[Value]]:
         """The value, its derivatives towards the parameters, and these."""
         plan, results = call.run(Kind.GRADIENT, PARAMETERS)
         self._ran(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -30,7 +31,7 @@ class Ran:
 
     parts: Sequence[Part]
     request: Request
-    parameters: list[Value]
+    parameters: Sequence[Value]
 
     @property
     def program(self) -> Program:
@@ -187,8 +188,9 @@ class Serving:
 
     def note(self, parts: Sequence[Part], request: Request) -> None:
         """Keep what ran."""
-        parameters = dict.fromkeys(parameter for plan, _ in parts for parameter in plan.trace.parameters)
-        self.ran = Ran(parts, request, list(parameters))
+        all_of_them = [plan.trace.parameters for plan, _ in parts]
+        parameters = all_of_them[0] if len(parts) == 1 else [*dict.fromkeys(chain.from_iterable(all_of_them))]
+        self.ran = Ran(parts, request, parameters)
 
     def run_parts(
         self,
@@ -236,9 +238,12 @@ class Serving:
             return numpy.sum([piece for _, piece in pieces], axis=0)
         whole = next((piece for rows, piece in pieces if piece.shape[1] == n and len(rows) < n), None)
         total = numpy.zeros((len(pieces[0][1]), n)) if whole is None else whole
-        for rows, piece in pieces:
-            if piece is not whole:
-                total[:, rows] = piece
+        others = [(rows, piece) for rows, piece in pieces if piece is not whole]
+        if others and all(len(rows) == piece.shape[1] for rows, piece in others):
+            together = numpy.concatenate([rows for rows, _ in others])
+            others = [(together, numpy.concatenate([piece for _, piece in others], axis=1))]
+        for rows, piece in others:
+            total[:, rows] = piece
         return total
 
     def run_plan(
@@ -284,7 +289,7 @@ def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value,
 
 def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
     """Whether they are the same Values."""
-    return len(ones) == len(others) and all(map(is_, ones, others))
+    return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))
 
 
 def _is_one_number(traced: Trace) -> bool:
