@@ -22,6 +22,10 @@ from autograd_mini.value import Value
 DOUBLES = numpy.dtype(numpy.float64)
 
 
+Parts = Callable[[int], list[Any]]
+"""Gives what stands in place of the numbers of a slot: of an array one thing, of plain numbers one for each."""
+
+
 class HoldsValues(TypeError):
     """An argument holds Values, or objects that may be some."""
 
@@ -48,6 +52,7 @@ class Arguments:
         names: what messages call them.
         structures: one an argument; with `slots` they are the key of the cache of traces.
         slots: what the arrays are.
+        ranges: which of them are those of an argument.
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
         n_examples: the length of the batch; None if no argument has one.
         integers: of slots in which some came as ints, these: by lane, or all of them as an array.
@@ -57,6 +62,7 @@ class Arguments:
     names: Sequence[str]
     structures: Sequence[Structure]
     slots: Sequence[Slot]
+    ranges: Sequence[range]
     arrays: list[Any]
     n_examples: int | None
     integers: dict[int, Any]
@@ -80,21 +86,22 @@ class Arguments:
         """What the arrays are called."""
         found = []
         for position, (name, structure) in enumerate(zip(self.names, self.structures)):
-            slots = self.slots_of([position])
+            slots = self.ranges[position]
             found += [name] * any(not self.slots[slot].is_array for slot in slots)
             found += [path for path, node in structure.paths(name) if node.kind_name == "array"] if slots else []
         return found
 
     def slots_of(self, positions: Sequence[int]) -> tuple[int, ...]:
         """Those of some arguments."""
-        slots = list(enumerate(self.slots))
-        return tuple([number for position in positions for number, slot in slots if slot.argument == position])
+        return tuple([slot for position in positions for slot in self.ranges[position]])
 
-    def rebuilt(self, position: int, parts: Callable[[int], list[Any]], **how: bool) -> Any:
+    def rebuilt(self, position: int, parts: Parts, **how: bool) -> Any:
         """An argument with other parts in place of its numbers and arrays: `parts(slot)`, one for each lane if it is
         made of plain numbers, else the only one."""
-        structure, slots = self.structures[position], self.slots_of([position])
+        structure, slots = self.structures[position], self.ranges[position]
         found = [parts(slot) for slot in slots]
+        if structure.build is None:
+            return found[0][0]
         if len(slots) > 1 and not self.slots[slots[0]].is_array:
             numbers, arrays = iter(found[0]), (array for (array,) in found[1:])
             leaves = [node for _, node in structure.paths("") if node.kind != OTHER]
@@ -153,13 +160,15 @@ def bind(
         ValueError: batch axes are missing or of unequal length.
     """
     binder = _Binder(taker, takes_values)
-    structures = []
+    structures, ranges = [], []
     for position, (arg, name) in enumerate(zip(args, names)):
+        first = len(binder.slots)
         if position in static:
             structures.append(binder.static(arg, name))
         else:
             structures.append(binder.argument(position, arg, name, batched[position], position not in floats))
-    found = binder.slots, binder.arrays, binder.n_examples, binder.integers, binder.callables
+        ranges.append(range(first, len(binder.slots)))
+    found = binder.slots, ranges, binder.arrays, binder.n_examples, binder.integers, binder.callables
     return Arguments(names, structures, *found)
 
 

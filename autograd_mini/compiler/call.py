@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy
 
-from autograd_mini.compiler.arguments import bind
+from autograd_mini.compiler.arguments import Parts, bind
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.direct import Short, direct
-from autograd_mini.compiler.nests import Towards, of_jacobian, of_result
+from autograd_mini.compiler.nests import combined, of_gradient, of_jacobian, of_result, parts_of_rows
 from autograd_mini.compiler.options import Roles
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
@@ -73,22 +73,23 @@ class Call:
 
     def gradient(self, results: Results) -> Any:
         """Derivatives towards the arguments, in their structure."""
-        plan = self.ran.parts[0].plan
-        n = 1 if self.arguments.n_examples is None else self.arguments.n_examples
-        has_batch = [slot.batched or plan.per_example for slot in self.arguments.slots]
-        rows: dict[int, Floats] = {}
-        for number in self.wrt:
-            width = n if has_batch[number] else 1
-            found = results.adjoints.get(number)
-            found = numpy.zeros((self.arguments.slots[number].lanes, width)) if found is None else self.scaled(found)
-            rows[number] = numpy.repeat(found, width, axis=1) if found.shape[1] == 1 and width != 1 else found
-        return self._towards.of_rows(rows, has_batch)
+        per_example = self.serving.ran.parts[0].plan.per_example
 
-    @property
-    def _towards(self) -> Towards:
-        positions, is_single = self.roles.wrt
-        counts = {place for part in self.ran.parts for place in part.plan.trace.counts}
-        return Towards(self.arguments, positions, is_single, counts)
+        def parts(number: int) -> list[Any]:
+            slot, found = self.arguments.slots[number], results.adjoints.get(number)
+            has_batch = slot.batched or per_example
+            width = self.arguments.n_examples if has_batch else 1
+            found = numpy.zeros((slot.lanes, width or 0)) if found is None else self.scaled(found)
+            if found.shape[1] == 1 != width:
+                found = numpy.repeat(found, width or 0, axis=1)
+            return parts_of_rows(found, slot, has_batch)
+
+        return self._like_arguments(parts)
+
+    def _like_arguments(self, parts: Parts) -> Any:
+        """Derivatives in the structure of the arguments."""
+        counts = {place for part in self.serving.ran.parts for place in part.plan.trace.counts}
+        return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
     def jacobian(self) -> Any:
         """For each number of the result its gradient."""
@@ -116,7 +117,14 @@ class Call:
         parts = self.serving.parts(scalar=True)
         columns = self._for_each(parts, Request(Kind.PRODUCT, self.wrt), directions, size)
         has_batch = self.arguments.n_examples is not None and parts[0].plan.per_example
-        return self._towards.of_nests(columns, starts, has_batch, self.gradient(Results(None, None, {})))
+        like = self.gradient(Results(None, None, {}))
+
+        def of_slot(number: int) -> list[Any]:
+            slot = self.arguments.slots[number]
+            found = columns[starts[number] :][: slot.lanes]
+            return [combined(found, slot.shape, has_batch, like)] if slot.is_array else found
+
+        return self._like_arguments(of_slot)
 
     def _for_each(self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int) -> list[Any]:
         """The nests of derivatives for each column of the seeds: without a batch, they are the batch."""

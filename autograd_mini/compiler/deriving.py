@@ -42,6 +42,7 @@ class Plan:
         target: what runs the programs.
 
     Attributes:
+        is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
         short: the way past all this for plain floats; False if there is none, None if that is not known yet.
     """
@@ -50,6 +51,7 @@ class Plan:
         self.target = target
         self.trace = trace
         self.reduces = reduces
+        self.is_one_number = trace.structure.shape == ()
         self.has_batch = any(slot.batched for slot in arguments.slots)
         self.per_example = self.has_batch and not reduces
         self.share = 1.0

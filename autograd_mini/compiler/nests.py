@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.arguments import Arguments
+from autograd_mini.compiler.arguments import Arguments, Parts, Slot
 from autograd_mini.compiler.counting import Place
 from autograd_mini.compiler.program import Floats
 from autograd_mini.structures import NUMBER, Structure, other, walk
@@ -36,63 +37,35 @@ def as_number(result: Any) -> Any:
     return float(result) if isinstance(result, numpy.ndarray) and not result.shape else result
 
 
-class Towards:
-    """The structure of derivatives towards some arguments.
+def of_gradient(
+    arguments: Arguments, positions: Sequence[int], is_single: bool, counts: Collection[Place], parts: Parts
+) -> Any:
+    """Derivatives in the structure of some arguments.
 
     Args:
-        positions: those of the arguments.
-        is_single: whether it is that of the only one, not a tuple.
+        is_single: whether they are those of one, not a tuple.
         counts: what Python counted with; there is no derivative towards it, but None.
+        parts: gives those of a slot: of an array the only one, of plain numbers one for each.
     """
+    if counts:
+        parts = partial(_but_for_counts, arguments, counts, parts)
+    nests = [arguments.rebuilt(position, parts, keeps_others=False) for position in positions]
+    return nests[0] if is_single else tuple(nests)
 
-    def __init__(
-        self, arguments: Arguments, positions: Sequence[int], is_single: bool, counts: Collection[Place]
-    ) -> None:
-        self.arguments = arguments
-        self.positions = positions
-        self.is_single = is_single
-        self.counts = counts
-        self.counted = {slot for slot, _ in counts}
 
-    def nest(self, array: Callable[[int], Any], numbers: Callable[[int], list[Any]]) -> Any:
-        """The arguments with `array(slot)` for arrays, and `numbers(slot)` for plain numbers, one for each lane."""
+def _but_for_counts(arguments: Arguments, counts: Collection[Place], parts: Parts, number: int) -> list[Any]:
+    if arguments.slots[number].is_array:
+        return [None] if any(slot == number for slot, _ in counts) else parts(number)
+    return [None if (number, lane) in counts else each for lane, each in enumerate(parts(number))]
 
-        def parts(number: int) -> Any:
-            is_array = self.arguments.slots[number].is_array
-            if number not in self.counted:
-                return [array(number)] if is_array else numbers(number)
-            if is_array:
-                return [None]
-            return [None if (number, lane) in self.counts else each for lane, each in enumerate(numbers(number))]
 
-        nests = [self.arguments.rebuilt(position, parts, keeps_others=False) for position in self.positions]
-        return nests[0] if self.is_single else tuple(nests)
-
-    def of_rows(self, rows: Mapping[int, Floats], has_batch: Sequence[bool]) -> Any:
-        """That of one number, given [lanes, width] for each slot, which get a batch axis where there is one."""
-
-        def array(number: int) -> Any:
-            return numpy.asarray(shaped(rows[number], self.arguments.slots[number].shape, has_batch[number]))
-
-        def numbers(number: int) -> list[Any]:
-            found = rows[number]
-            if not has_batch[number]:
-                return list(found[:, 0].tolist())
-            return [shaped(found[lane : lane + 1], (), True) for lane in range(len(found))]
-
-        return self.nest(array, numbers)
-
-    def of_nests(self, columns: Sequence[Any], starts: Mapping[int, int], has_batch: bool, like: Any) -> Any:
-        """That of a gradient: for each of its numbers, one of these nests of derivatives, all like one; `starts` tells
-        which are those of a slot."""
-
-        def part(number: int) -> list[Any]:
-            return [*columns[starts[number] :][: self.arguments.slots[number].lanes]]
-
-        def array(number: int) -> Any:
-            return combined(part(number), self.arguments.slots[number].shape, has_batch, like)
-
-        return self.nest(array, part)
+def parts_of_rows(rows: Floats, slot: Slot, has_batch: bool) -> list[Any]:
+    """Derivatives [lanes, width] of one number, which get a batch axis where there is one."""
+    if slot.is_array:
+        return [numpy.asarray(shaped(rows, slot.shape, has_batch))]
+    if has_batch:
+        return [shaped(rows[lane : lane + 1], (), True) for lane in range(len(rows))]
+    return list(rows[:, 0].tolist())
 
 
 def of_jacobian(structure: Structure, gradients: Sequence[Any], has_batch: bool, like: Any) -> Any:

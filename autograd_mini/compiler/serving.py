@@ -17,7 +17,7 @@ from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Index, Program
 from autograd_mini.compiler.request import GUARDS, Kind, Request, Results
 from autograd_mini.compiler.splitting import Agreements, Part, split
-from autograd_mini.compiler.tracing import Trace, place
+from autograd_mini.compiler.tracing import place
 from autograd_mini.value import Value
 
 
@@ -72,7 +72,7 @@ class Serving:
         # those of others are not finite.
         stays = request.kind == Kind.VALUE and first.per_example
         results: Results | None = None
-        if first.share >= (0.5 if stays else 1.0) and (not scalar or _is_one_number(first.trace)):
+        if first.share >= (0.5 if stays else 1.0) and (not scalar or first.is_one_number):
             results = self.run_plan(first, request, self.arguments)
         parts = self._parts(known, first, results)
         self._require(parts, scalar)
@@ -89,7 +89,7 @@ class Serving:
         """The results of the plan that holds there; of the trace made there, if there is none."""
         results: Results | None = None
         for plan in known:
-            is_ready = not scalar or _is_one_number(plan.trace)
+            is_ready = not scalar or plan.is_one_number
             results = self.run_plan(plan, request if is_ready else GUARDS, self.arguments)
             if _holds(plan, results):
                 break
@@ -173,12 +173,12 @@ class Serving:
         """
         first = parts[0].plan.trace.structure
         for plan, rows in parts:
-            if scalar and not _is_one_number(plan.trace):
+            if scalar and not plan.is_one_number:
                 raise TypeError(
                     f"a gradient needs one number as the result of {self.name}, got {plan.trace.structure!r}; for "
                     "several numbers use jacobian"
                 )
-            if plan.trace.structure != first:
+            if plan is not parts[0].plan and plan.trace.structure != first:
                 raise ValueError(
                     f"{self.name} gives {first!r} for example 0 of the batch and {plan.trace.structure!r} for example "
                     f"{rows[0]}; results of one batch need one structure"
@@ -290,7 +290,3 @@ def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value,
 def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
     """Whether they are the same Values."""
     return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))
-
-
-def _is_one_number(traced: Trace) -> bool:
-    return traced.structure.shape == ()
