@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy
@@ -179,7 +180,7 @@ class _Binder:
         self.slots: list[Slot] = []
         self.arrays: list[Any] = []
         self.n_examples: int | None = None
-        self.first_batched = ""
+        self.first_batched: tuple[Any, str, Any] = (None, "", None)  # argument, its name, the array in it
         self.integers: dict[int, Any] = {}
         self.callables: list[Any] = []
 
@@ -257,7 +258,7 @@ class _Binder:
                 self._require_batch(array, thing)
             leaves.append(array)
             self.found.append((array, thing))
-            return Structure(("array", array.shape[self.batched :]), None, ())
+            return _array_of(array.shape[self.batched :])
         if isinstance(thing, Value):
             if not self.takes_values:
                 raise HoldsValues(f"{self._at(thing)} is a Value; it takes plain numbers and arrays here")
@@ -293,11 +294,11 @@ class _Binder:
         if array.ndim == 0:
             raise ValueError(f"{self._at(given)} should carry a batch axis, but is an array without any axis")
         if self.n_examples is None:
-            self.n_examples, self.first_batched = len(array), self._at(given)
+            self.n_examples, self.first_batched = len(array), (self.arg, self.name, given)
         elif len(array) != self.n_examples:
             raise ValueError(
-                f"{self.first_batched} has {self.n_examples} examples along its first axis, but "
-                f"{self._path(given)} has {len(array)}; a batch needs equally many"
+                f"{_path(*self.first_batched)} of {self.taker} has {self.n_examples} examples along its first axis, "
+                f"but {_path(self.arg, self.name, given)} has {len(array)}; a batch needs equally many"
             )
 
     def _refuse_number(self, structure: Structure) -> None:
@@ -308,12 +309,18 @@ class _Binder:
         )
 
     def _at(self, thing: Any) -> str:
-        return f"{self._path(thing)} of {self.taker}"
+        return f"{_path(self.arg, self.name, thing)} of {self.taker}"
 
-    def _path(self, thing: Any) -> str:
-        """What a part of the argument is called."""
-        structure = walk(self.arg, [], lambda part, leaves: other(part))
-        return next((path for path, node in structure.paths(self.name) if node.like is thing), self.name)
+
+def _path(arg: Any, name: str, thing: Any) -> str:
+    """What a part of an argument is called."""
+    structure = walk(arg, [], lambda part, leaves: other(part))
+    return next((path for path, node in structure.paths(name) if node.like is thing), name)
+
+
+@lru_cache(maxsize=256)
+def _array_of(shape: tuple[int, ...]) -> Structure:
+    return Structure(("array", shape), None, ())
 
 
 def objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:

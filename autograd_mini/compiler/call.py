@@ -88,7 +88,7 @@ class Call:
 
     def _like_arguments(self, parts: Parts) -> Any:
         """Derivatives in the structure of the arguments."""
-        counts = {place for part in self.serving.ran.parts for place in part.plan.trace.counts}
+        counts = {place for plan, _ in self.serving.ran.parts for place in plan.trace.counts}
         return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
     def jacobian(self) -> Any:

@@ -67,6 +67,12 @@ class Plan:
         self.scalars = normalise(with_one_guard(trace)).verify()
         self._forms = self._forms_of(self.scalars)
 
+    def suits(self, arguments: Arguments) -> bool:
+        """Whether what Python counted with is the same among these."""
+        return not self.trace.counts or all(
+            arguments.integer(*place) == number for place, number in self.trace.counts.items()
+        )
+
     def _forms_of(self, scalars: Scalars) -> dict[Any, list[int]]:
         return forms_of(scalars, [leaf.lanes for leaf in self.inputs])
 
@@ -251,9 +257,8 @@ def _run(
                 held[seed] = numpy.repeat(numbers, n, axis=1)
         leaves = {**leaves, **held}
     rows, is_finite = executor(leaves, n)
-    adjoints = {slot: rows[name][0] for slot, name in request.names if name in rows}
     (value,), (agreements,) = rows.get("value", NOTHING), rows.get("guards", NOTHING)
-    return Results(value, agreements, adjoints), is_finite
+    return Results(value, agreements, {slot: rows[name][0] for slot, name in request.names if name in rows}), is_finite
 
 
 NOTHING = [None]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.counting import Place, whole
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.keys import Exact
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
@@ -29,6 +30,8 @@ MOST_LAYOUTS = 64
 MOST_PATHS = 64
 """So many ways through the branches of a function are kept for one layout of its arguments."""
 
+Layout = tuple[Hashable, tuple[tuple[Captured, int], ...]]
+
 
 class Plans:
     """The plans of one function, made when they are first needed."""
@@ -39,38 +42,38 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
-        self._counted: dict[Any, list[tuple[Place, ...]]] = {}  # with what Python counts, by layout; of each some way
         self.captured = Captured(function)
-        self._given: dict[int, Captured] = {}
+        self._given: OrderedDict[Exact, Captured] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False
 
     def known(self, arguments: Arguments) -> list[Plan]:
         """The plans for such arguments, the latest first."""
         with self._lock:
-            plans = self._found(self._layout(arguments), arguments)
-            if not plans and self.captured.look():
-                plans = self._found(self._layout(arguments), arguments)
-            return plans
+            layout = self._layout(arguments)
+            if layout not in self._by_layout and self.captured.look():
+                layout = self._layout(arguments)
+            plans = self._by_layout.get(layout)
+            if plans is None:
+                return []
+            self._by_layout.move_to_end(layout)
+            return [plan for plan in plans if plan.suits(arguments)]
 
-    def _found(self, layout: Any, arguments: Arguments) -> list[Plan]:
-        plans: list[Plan] = []
-        for places in self._counted.get(layout, ()):
-            key = layout, tuple([(place, arguments.integer(*place)) for place in places])
-            if key in self._by_layout:
-                self._by_layout.move_to_end(key)
-                plans += self._by_layout[key]
-        return plans
-
-    def _layout(self, arguments: Arguments) -> Any:
+    def _layout(self, arguments: Arguments) -> Layout:
         """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
-        no numbers, and what the function and they read from outside."""
-        for thing in arguments.callables:
-            if id(thing) not in self._given:
-                self._given[id(thing)] = Captured(thing)
-                self._given[id(thing)].look()
-        given = [self._given[id(thing)].state() for thing in arguments.callables]
-        return arguments.key(), self.captured.state(), *given
+        no numbers, and what the function and functions among them read from outside."""
+        watched = [self.captured, *map(self._watch, arguments.callables)]
+        return arguments.key(), tuple([(captured, captured.state()) for captured in watched])
+
+    def _watch(self, function: Callable[..., Any]) -> Captured:
+        """What a function among the arguments reads."""
+        key = Exact(function)
+        if key not in self._given:
+            self._given[key] = Captured(function)
+            self._given[key].look()
+            if len(self._given) > MOST_LAYOUTS:
+                self._given.popitem(last=False)
+        return self._given[key]
 
     def traced(self, arguments: Arguments, row: int) -> Plan:
         """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
@@ -83,9 +86,9 @@ class Plans:
 
     def _traced(self, arguments: Arguments, row: int) -> Plan:
         self.captured.look()
-        state, layout = self.captured.state(), self._layout(arguments)
+        layout = self._layout(arguments)
         first = self._trace(arguments, row, 0.0)
-        plans = self._found(layout, arguments)
+        plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
         for plan in plans:
             if plan.trace.path == first.path and plan.trace.counts == first.counts:
                 return plan
@@ -96,21 +99,20 @@ class Plans:
             )
         plan = self._new(arguments, row, first)
         self._keep(plan, layout)
-        self.captured.exempt_changed(state)
+        for captured, number in layout[1]:
+            captured.exempt_changed(number)
         return plan
 
-    def _keep(self, plan: Plan, layout: Any) -> None:
-        places = tuple(sorted(plan.trace.counts))
-        key = layout, tuple([(place, plan.trace.counts[place]) for place in places])
-        if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
+    def _keep(self, plan: Plan, layout: Layout) -> None:
+        if layout not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
             self._warn()
-            (evicted, _), _ = self._by_layout.popitem(last=False)
-            if not any(other == evicted for other, _ in self._by_layout):
-                self._counted.pop(evicted, None)
-        ways = self._counted.setdefault(layout, [])
-        if places not in ways:
-            ways.append(places)
-        self._by_layout.setdefault(key, []).insert(0, plan)
+            self._by_layout.popitem(last=False)
+        plans = self._by_layout.setdefault(layout, [])
+        plans.insert(0, plan)
+        counts = [each.trace.counts for each in plans]
+        if plan.trace.counts and len({tuple(each.items()) for each in counts}) > MOST_LAYOUTS:
+            self._warn()
+            plans[:] = [each for each in plans if each.trace.counts != counts[-1]]
 
     def _new(self, arguments: Arguments, row: int, first: Trace) -> Plan:
         """A plan from a trace.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from autograd_mini.compiler.program import Floats
@@ -36,7 +37,12 @@ class Request(NamedTuple):
     @property
     def names(self) -> list[tuple[int, str]]:
         """The slots, and what programs call the derivatives towards them."""
-        return [(slot, f"adjoint {slot}") for slot in self.wrt]
+        return _names(self.wrt)
+
+
+@lru_cache(maxsize=256)
+def _names(wrt: tuple[int, ...]) -> list[tuple[int, str]]:
+    return [(slot, f"adjoint {slot}") for slot in wrt]
 
 
 GUARDS = Request(Kind.GUARDS)
