@@ -138,7 +138,7 @@ class Structure:
     @property
     def has_others(self) -> bool:
         """Whether it holds things that hold no numbers."""
-        return self.kind == OTHER or any(child.has_others for child in self.children)
+        return self.kind == OTHER or (not self.is_flat and any(child.has_others for child in self.children))
 
     @property
     def is_record(self) -> bool:
@@ -281,7 +281,8 @@ def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
             "field keeps; give its numbers in a dict"
         )
     names = [field.name for field in fields(nest)]
-    children = [walk(getattr(nest, name), leaves, take) for name in names]
+    parts = [getattr(nest, name) for name in names]
+    children = [walk(part, leaves, take) if may_hold_numbers(part) else other(part) for part in parts]
     return Structure(kind, partial(_instance, kind, names), children, names)
 
 

@@ -57,7 +57,6 @@ class Arguments:
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
         n_examples: the length of the batch; None if no argument has one.
         integers: of slots in which some came as ints, these: by lane, or all of them as an array.
-        callables: functions and the like, which hold no numbers.
     """
 
     names: Sequence[str]
@@ -67,10 +66,10 @@ class Arguments:
     arrays: list[Any]
     n_examples: int | None
     integers: dict[int, Any]
-    callables: list[Any]
 
     def key(self) -> Hashable:
-        return tuple([_key(structure) for structure in self.structures]), tuple(self.slots)
+        kinds = [each.kind if each.build is None else _key(each) for each in self.structures]
+        return tuple(kinds), tuple(self.slots)
 
     def integer(self, slot: int, lane: int) -> int | None:
         """The number at a place, if it came as an int."""
@@ -169,8 +168,7 @@ def bind(
         else:
             structures.append(binder.argument(position, arg, name, batched[position], position not in floats))
         ranges.append(range(first, len(binder.slots)))
-    found = binder.slots, ranges, binder.arrays, binder.n_examples, binder.integers, binder.callables
-    return Arguments(names, structures, *found)
+    return Arguments(names, structures, binder.slots, ranges, binder.arrays, binder.n_examples, binder.integers)
 
 
 class _Binder:
@@ -182,7 +180,6 @@ class _Binder:
         self.n_examples: int | None = None
         self.first_batched: tuple[Any, str, Any] = (None, "", None)  # argument, its name, the array in it
         self.integers: dict[int, Any] = {}
-        self.callables: list[Any] = []
 
     def argument(self, position: int, arg: Any, name: str, batched: bool, counts: bool) -> Structure:
         if batched and isinstance(arg, (list, tuple)) and (given := self._as_array(arg)) is not None:
@@ -228,7 +225,6 @@ class _Binder:
                 f"{name} of {self.taker} is static and must be hashable, as it is part of a key, got {brief(arg)} "
                 f"({type(arg).__name__}); make it a tuple, a frozen dataclass or the like"
             ) from None
-        self.callables += [arg] * callable(arg)
         return other(arg)
 
     def _as_array(self, nest: Sequence[Any]) -> Any:
@@ -274,8 +270,6 @@ class _Binder:
                 f"{self._at(thing)} is {brief(thing)} ({type(thing).__name__}); it may hold numbers, NumPy arrays, "
                 "texts and None, in lists, tuples, dicts and dataclasses, or be named in static=…"
             )
-        if callable(thing):
-            self.callables.append(thing)
         return other(thing)
 
     def _doubles(self, array: Any) -> Any:
@@ -335,7 +329,9 @@ def _key(structure: Structure) -> Hashable:
     if structure.build is None:
         return structure.kind  # type: ignore[no-any-return]
     if structure.kind == OTHER:
-        return OTHER, _exact(structure.like)
+        thing = structure.like
+        has_attributes = hasattr(thing, "__dict__") and not callable(thing)
+        return OTHER, _exact(thing), Exact(vars(thing)) if has_attributes else None
     is_plain = structure.is_flat and all(child is NUMBER for child in structure.children)
     children = structure.size if is_plain else tuple([_key(child) for child in structure.children])
     if structure.kind_name == "dict":

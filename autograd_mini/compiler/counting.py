@@ -40,26 +40,26 @@ def whole(shown: float, number: int, place: Place, counted: Callable[[tuple[Plac
     return node  # type: ignore[no-any-return]
 
 
-def _closed(name: str) -> Callable[[Any, Any], Any]:
+def _closed(name: str) -> Callable[..., Any]:
     """An operator that makes a whole number of whole numbers."""
     operate, of_integers = getattr(Value, name), getattr(int, name)
 
-    def method(self: Whole, other: Any) -> Any:
-        node = operate(self, other)
-        places = other.places if isinstance(other, Whole) else ()
-        number = other.number if places else other
-        if type(number) is int and node is not NotImplemented:
+    def method(self: Whole, *others: Any) -> Any:
+        node = operate(self, *others)
+        numbers = [other.number if isinstance(other, Whole) else other for other in others]
+        if node is not NotImplemented and all(type(number) is int for number in numbers):
             try:
-                result = of_integers(self.number, number)
+                number = of_integers(self.number, *numbers)
             except ZeroDivisionError:
                 return node
             node.__class__ = Whole
-            node.number, node.places, node.counted = result, (*self.places, *places), self.counted
+            node.number, node.counted = number, self.counted
+            node.places = tuple([place for each in (self, *others) if isinstance(each, Whole) for place in each.places])
         return node
 
     return method
 
 
-for _name in ("add", "sub", "mul", "floordiv", "mod"):
-    for _side in ("", "r"):
-        setattr(Whole, f"__{_side}{_name}__", _closed(f"__{_side}{_name}__"))
+_BINARY = ("add", "sub", "mul", "floordiv", "mod")
+for _name in ("neg", "pos", "abs", *_BINARY, *[f"r{_name}" for _name in _BINARY]):
+    setattr(Whole, f"__{_name}__", _closed(f"__{_name}__"))

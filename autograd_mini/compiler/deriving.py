@@ -69,9 +69,7 @@ class Plan:
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""
-        return not self.trace.counts or all(
-            arguments.integer(*place) == number for place, number in self.trace.counts.items()
-        )
+        return all(arguments.integer(*place) == number for place, number in self.trace.counts.items())
 
     def _forms_of(self, scalars: Scalars) -> dict[Any, list[int]]:
         return forms_of(scalars, [leaf.lanes for leaf in self.inputs])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ MOST_LAYOUTS = 64
 MOST_PATHS = 64
 """So many ways through the branches of a function are kept for one layout of its arguments."""
 
-Layout = tuple[Hashable, tuple[tuple[Captured, int], ...]]
+Layout = tuple[Any, ...]
 
 
 class Plans:
@@ -51,19 +51,20 @@ class Plans:
         """The plans for such arguments, the latest first."""
         with self._lock:
             layout = self._layout(arguments)
-            if layout not in self._by_layout and self.captured.look():
-                layout = self._layout(arguments)
             plans = self._by_layout.get(layout)
+            if plans is None and self.captured.look():
+                layout = self._layout(arguments)
+                plans = self._by_layout.get(layout)
             if plans is None:
                 return []
             self._by_layout.move_to_end(layout)
-            return [plan for plan in plans if plan.suits(arguments)]
+            return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
 
     def _layout(self, arguments: Arguments) -> Layout:
         """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
         no numbers, and what the function and functions among them read from outside."""
-        watched = [self.captured, *map(self._watch, arguments.callables)]
-        return arguments.key(), tuple([(captured, captured.state()) for captured in watched])
+        given = [self._watch(thing) for _, thing in arguments.others() if callable(thing)]
+        return arguments.key(), self.captured.state(), *[(captured, captured.state()) for captured in given]
 
     def _watch(self, function: Callable[..., Any]) -> Captured:
         """What a function among the arguments reads."""
@@ -99,8 +100,10 @@ class Plans:
             )
         plan = self._new(arguments, row, first)
         self._keep(plan, layout)
-        for captured, number in layout[1]:
-            captured.exempt_changed(number)
+        _, number, *given = layout
+        self.captured.exempt_changed(number)
+        for captured, state in given:
+            captured.exempt_changed(state)
         return plan
 
     def _keep(self, plan: Plan, layout: Layout) -> None:

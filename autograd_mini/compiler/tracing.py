@@ -14,8 +14,8 @@ from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
-from autograd_mini.primitives import TABLE, Primitive, brief, is_real
-from autograd_mini.structures import Structure, flatten, is_array
+from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.structures import Structure, flatten, may_hold_numbers
 from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
@@ -109,7 +109,12 @@ def trace(
                 f"{name} takes a Value for a whole number ({error}); a count or an index is no number to differentiate "
                 "towards: give it as an int that neither wrt nor batch names, or name its argument in static=…"
             ) from error
-    leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
+    if not may_hold_numbers(result):
+        raise TypeError(
+            f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
+            "tuples, dicts, dataclasses and NumPy arrays"
+        )
+    leaves, structure = flatten(result, f"the result of {name}")
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
     tracer.require_use(outputs)
     order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
@@ -181,19 +186,6 @@ def without_collector(work: Callable[[], Result]) -> Result:
         return work()
 
     return ensure(gc.enable, suspended)
-
-
-def _as_nest(result: Any, name: str) -> Any:
-    if result is None or isinstance(result, (str, bytes)) or not _may_hold_numbers(result):
-        raise TypeError(
-            f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
-            "tuples, dicts and NumPy arrays"
-        )
-    return result
-
-
-def _may_hold_numbers(result: Any) -> bool:
-    return isinstance(result, (Value, list, tuple, dict)) or is_array(result) or is_real(type(result))
 
 
 class _Tracer(Observer):
