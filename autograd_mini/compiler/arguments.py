@@ -45,7 +45,7 @@ class Slot(NamedTuple):
         return math.prod(self.shape)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Arguments:
     """The arguments of one call.
 
@@ -57,6 +57,7 @@ class Arguments:
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
         n_examples: the length of the batch; None if no argument has one.
         integers: of slots in which some came as ints, these: by lane, or all of them as an array.
+        has_others: whether they hold things that hold no numbers.
     """
 
     names: Sequence[str]
@@ -66,6 +67,7 @@ class Arguments:
     arrays: list[Any]
     n_examples: int | None
     integers: dict[int, Any]
+    has_others: bool
 
     def key(self) -> Hashable:
         kinds = [each.kind if each.build is None else _key(each) for each in self.structures]
@@ -79,8 +81,7 @@ class Arguments:
     def others(self) -> Iterator[tuple[str, Any]]:
         """The things that hold no numbers, and what they are called."""
         for name, structure in zip(self.names, self.structures):
-            if structure.has_others:
-                yield from ((path, node.like) for path, node in structure.paths(name) if node.kind == OTHER)
+            yield from ((path, node.like) for path, node in structure.paths(name) if node.kind == OTHER)
 
     def slot_names(self) -> list[str]:
         """What the arrays are called."""
@@ -168,7 +169,8 @@ def bind(
         else:
             structures.append(binder.argument(position, arg, name, batched[position], position not in floats))
         ranges.append(range(first, len(binder.slots)))
-    return Arguments(names, structures, binder.slots, ranges, binder.arrays, binder.n_examples, binder.integers)
+    found = binder.arrays, binder.n_examples, binder.integers, binder.has_others
+    return Arguments(names, structures, binder.slots, ranges, *found)
 
 
 class _Binder:
@@ -180,26 +182,37 @@ class _Binder:
         self.n_examples: int | None = None
         self.first_batched: tuple[Any, str, Any] = (None, "", None)  # argument, its name, the array in it
         self.integers: dict[int, Any] = {}
+        self.has_others = False
 
     def argument(self, position: int, arg: Any, name: str, batched: bool, counts: bool) -> Structure:
         if batched and isinstance(arg, (list, tuple)) and (given := self._as_array(arg)) is not None:
             arg = given
         self.arg, self.name, self.batched = arg, name, batched
+        if isinstance(arg, numpy.ndarray):
+            return self._add_array(self._checked(arg), arg, position, counts)
         self.found: list[tuple[Any, Any]] = []  # arrays, as doubles and as given
         self.whole: dict[int, int] = {}  # integers, by their place among the leaves
         leaves: list[Any] = []
-        structure = self._take(arg, leaves) if isinstance(arg, numpy.ndarray) else walk(arg, leaves, self._take)
+        structure = walk(arg, leaves, self._take)
+        self.has_others = self.has_others or structure.has_others
         if len(leaves) > len(self.found):
             self._add_numbers(leaves, structure, position, counts)
         for array, given in self.found:
-            if batched:
-                slot = Slot(array.shape[1:], True, position, True)
-                self._add(array.reshape(len(array), slot.lanes).T, slot)
-                continue
-            self._add(array.reshape(-1, 1), Slot(array.shape, False, position, True))
-            if counts and given.dtype.kind in "iu":
-                self.integers[len(self.slots) - 1] = given.ravel()
+            self._add_array(array, given, position, counts)
         return structure
+
+    def _add_array(self, array: Any, given: Any, position: int, counts: bool) -> Structure:
+        if self.batched:
+            shape = array.shape[1:]
+            rows = array.reshape(len(array), math.prod(shape)).T
+        else:
+            shape = array.shape
+            rows = array.reshape(-1, 1)
+            if counts and given.dtype.kind in "iu":
+                self.integers[len(self.slots)] = given.ravel()
+        self.arrays.append(rows)
+        self.slots.append(Slot(shape, self.batched, position, True))
+        return _array_of(shape)
 
     def _add_numbers(self, leaves: list[Any], structure: Structure, position: int, counts: bool) -> None:
         """The leaves that are no arrays."""
@@ -210,11 +223,11 @@ class _Binder:
         )
         numbers = [leaves[place] for place in places] if self.found else leaves
         holds_values = self.takes_values and any(isinstance(number, Value) for number in numbers)
-        array = numpy.array(numbers, dtype=object if holds_values else float)
-        self._add(array[:, None], Slot((len(numbers),), False, position, False))
         if counts and self.whole:
             lanes = {lane: self.whole[place] for lane, place in enumerate(places) if place in self.whole}
-            self.integers[len(self.slots) - 1] = lanes
+            self.integers[len(self.slots)] = lanes
+        self.arrays.append(numpy.array(numbers, dtype=object if holds_values else float)[:, None])
+        self.slots.append(Slot((len(numbers),), False, position, False))
 
     def static(self, arg: Any, name: str) -> Structure:
         """An argument that is taken as it is."""
@@ -225,6 +238,7 @@ class _Binder:
                 f"{name} of {self.taker} is static and must be hashable, as it is part of a key, got {brief(arg)} "
                 f"({type(arg).__name__}); make it a tuple, a frozen dataclass or the like"
             ) from None
+        self.has_others = True
         return other(arg)
 
     def _as_array(self, nest: Sequence[Any]) -> Any:
@@ -243,15 +257,9 @@ class _Binder:
         leaves.append(thing)
         return NUMBER
 
-    def _add(self, array: Any, slot: Slot) -> None:
-        self.arrays.append(array)
-        self.slots.append(slot)
-
     def _take(self, thing: Any, leaves: list[Any]) -> Structure:
         if isinstance(thing, numpy.ndarray):
-            array = thing if type(thing) is numpy.ndarray and thing.dtype is DOUBLES else self._doubles(thing)
-            if self.batched:
-                self._require_batch(array, thing)
+            array = self._checked(thing)
             leaves.append(array)
             self.found.append((array, thing))
             return _array_of(array.shape[self.batched :])
@@ -271,6 +279,15 @@ class _Binder:
                 "texts and None, in lists, tuples, dicts and dataclasses, or be named in static=…"
             )
         return other(thing)
+
+    def _checked(self, given: Any) -> Any:
+        """An array as doubles, with a batch axis if that is required."""
+        array = given if type(given) is numpy.ndarray and given.dtype is DOUBLES else self._doubles(given)
+        if self.batched:
+            if array.ndim and self.n_examples == len(array):
+                return array
+            self._require_batch(array, given)
+        return array
 
     def _doubles(self, array: Any) -> Any:
         if array.dtype.hasobject and self.takes_values:

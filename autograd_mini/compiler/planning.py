@@ -63,8 +63,11 @@ class Plans:
     def _layout(self, arguments: Arguments) -> Layout:
         """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
         no numbers, and what the function and functions among them read from outside."""
+        layout = arguments.key(), self.captured.state()
+        if not arguments.has_others:
+            return layout
         given = [self._watch(thing) for _, thing in arguments.others() if callable(thing)]
-        return arguments.key(), self.captured.state(), *[(captured, captured.state()) for captured in given]
+        return *layout, *[(captured, captured.state()) for captured in given]
 
     def _watch(self, function: Callable[..., Any]) -> Captured:
         """What a function among the arguments reads."""

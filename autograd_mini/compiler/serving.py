@@ -20,6 +20,8 @@ from autograd_mini.compiler.splitting import Agreements, Part, split
 from autograd_mini.compiler.tracing import place
 from autograd_mini.value import Value
 
+NO_PARAMETERS = numpy.empty((0, 1))
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -267,6 +269,8 @@ class Serving:
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)
         if self.parameters is None:
+            if not count:
+                return NO_PARAMETERS
             return numpy.array([parameter._data for parameter in plan.trace.parameters], dtype=float)[:, None]
         given = numpy.asarray(self.parameters, dtype=float)
         if given.shape != (count,):
