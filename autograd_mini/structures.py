@@ -112,7 +112,10 @@ class Structure:
         return Structure(("array", shape), partial(_array, shape=shape), [NUMBER] * math.prod(shape))
 
     def in_order(self, nest: Any) -> Any:
-        """A nest with the entries of its dicts in the order that they have here, where the keys are the same."""
+        """A nest with the entries of its dicts in the order that they have here, where the keys are the same, and 0 for
+        None in place of a number."""
+        if self is NUMBER and nest is None:
+            return 0.0
         if isinstance(nest, dict) and self.kind_name == "dict":
             if len(nest) == len(self.kind[1]) and all(key in nest for key in self.kind[1]):
                 return {key: child.in_order(nest[key]) for key, child in zip(self.kind[1], self.children)}
@@ -281,8 +284,9 @@ def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
             "field keeps; give its numbers in a dict"
         )
     names = [field.name for field in fields(nest)]
-    parts = [getattr(nest, name) for name in names]
-    children = [walk(part, leaves, take) if may_hold_numbers(part) else other(part) for part in parts]
+    if isinstance(take, partial):  # that of flatten: fields may hold no numbers, whatever else may
+        take = partial(take, takes_others=True)
+    children = [walk(getattr(nest, name), leaves, take) for name in names]
     return Structure(kind, partial(_instance, kind, names), children, names)
 
 

@@ -25,6 +25,7 @@ from autograd_mini.compiler.serving import Ran
 from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.primitives import brief
+from autograd_mini.structures import NUMBER, Structure, walk
 from autograd_mini.value import Value
 
 PARAMETERS = (-1,)
@@ -282,13 +283,16 @@ class Compiled:
 
 
 def _holds_values(nest: Any) -> bool:
-    if isinstance(nest, (list, tuple)):
-        return any(map(_holds_values, nest))
-    if isinstance(nest, dict):
-        return any(map(_holds_values, nest.values()))
-    if isinstance(nest, numpy.ndarray) and nest.dtype.hasobject:
-        return any(map(_holds_values, nest.ravel().tolist()))
-    return isinstance(nest, Value)
+    found: list[Any] = []
+    walk(nest, found, _look)
+    return any(isinstance(each, Value) for each in found)
+
+
+def _look(thing: Any, found: list[Any]) -> Structure:
+    if isinstance(thing, numpy.ndarray) and thing.dtype.hasobject:
+        return walk(thing.ravel().tolist(), found, _look)
+    found.append(thing)
+    return NUMBER
 
 
 @overload
