@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy
 
-from autograd_mini.compiler.arguments import Parts, bind
+from autograd_mini.compiler.binding import bind
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.nests import combined, of_gradient, of_jacobian, of_result, parts_of_rows
@@ -17,6 +17,7 @@ from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats
 from autograd_mini.compiler.request import Kind, Request, Results
 from autograd_mini.compiler.serving import Ran, Serving
+from autograd_mini.compiler.slots import Parts
 from autograd_mini.compiler.splitting import Part
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure

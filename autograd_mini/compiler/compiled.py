@@ -1,30 +1,27 @@
-"""`compile`: scalar Python code as a function of arrays."""
+"""A compiled function, and what can be asked of it."""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial, update_wrapper
-from typing import Any, overload
+from functools import update_wrapper
+from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.arguments import HoldsValues
+from autograd_mini.compiler.binding import HoldsValues
 from autograd_mini.compiler.call import Call
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.eager import Eager
-from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.nests import as_number
-from autograd_mini.compiler.options import Chosen, Options, Roles, argument_names, positional, roles
+from autograd_mini.compiler.options import Options, Roles, argument_names, positional, roles
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Program
 from autograd_mini.compiler.request import Kind
 from autograd_mini.compiler.serving import Ran
 from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
-from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure, walk
 from autograd_mini.value import Value
 
@@ -60,6 +57,7 @@ class Compiled:
         """The result of the function; over a batch, arrays with the batch axis first in place of its numbers and of
         its lists of numbers.
 
+        >>> from autograd_mini import compile
         >>> compile(lambda x: [x[0], x[1], x[0] * x[1]], batch=True)([[1.0, 2.0], [3.0, 4.0]])
         array([[ 1.,  2.,  2.],
                [ 3.,  4., 12.]])
@@ -97,6 +95,7 @@ class Compiled:
         """The gradient towards the arguments, in their structure; over a batch that is not reduced, arrays with the
         batch axis first in place of its numbers.
 
+        >>> from autograd_mini import compile
         >>> compile(lambda x, y: x * y, batch="x").grad([1.0, 2.0], 5.0)
         (array([5., 5.]), array([1., 2.]))
         """
@@ -152,6 +151,7 @@ class Compiled:
     def jacobian(self, *args: Any, **keywords: Any) -> Any:
         """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.
 
+        >>> from autograd_mini import compile
         >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
         [[5.0, 2.0], [1.0, 1.0]]
         """
@@ -166,6 +166,7 @@ class Compiled:
         """The second derivatives towards the arguments, as `autograd_mini.hessian`; over a batch that is not reduced,
         arrays with the batch axis first in place of its numbers.
 
+        >>> from autograd_mini import compile
         >>> compile(lambda x, y: x * x * y).hessian(2.0, 3.0)
         ((6.0, 4.0), (4.0, 0.0))
 
@@ -184,6 +185,7 @@ class Compiled:
         """The product of the Hessian with a vector, the last argument, in the structure of the gradient: that of the
         argument if there is one to differentiate towards, else a tuple.
 
+        >>> from autograd_mini import compile
         >>> compile(lambda x, y: x * x * y).hvp(2.0, 3.0, (1.0, 0.0))
         (6.0, 4.0)
 
@@ -293,128 +295,3 @@ def _look(thing: Any, found: list[Any]) -> Structure:
         return walk(thing.ravel().tolist(), found, _look)
     found.append(thing)
     return NUMBER
-
-
-@overload
-def compile(
-    function: Callable[..., Any],
-    *,
-    wrt: Chosen = None,
-    batch: Chosen = False,
-    static: Chosen = (),
-    reduce: str | None = None,
-    backend: str | None = None,
-    threads: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
-    as_lists: bool = False,
-) -> Compiled: ...
-@overload
-def compile(
-    function: None = None,
-    *,
-    wrt: Chosen = None,
-    batch: Chosen = False,
-    static: Chosen = (),
-    reduce: str | None = None,
-    backend: str | None = None,
-    threads: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
-    as_lists: bool = False,
-) -> Callable[[Callable[..., Any]], Compiled]: ...
-def compile(
-    function: Callable[..., Any] | None = None,
-    *,
-    wrt: Chosen = None,
-    batch: Chosen = False,
-    static: Chosen = (),
-    reduce: str | None = None,
-    backend: str | None = None,
-    threads: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
-    as_lists: bool = False,
-) -> Any:
-    """Compile scalar Python code into a function of arrays, with its derivatives.
-
-    At the first call the function runs once on Values; the graph it records is rearranged into a short program of
-    array operations and matrix products, which is what runs from then on. Where it branches on numbers there is one
-    program for each path; the examples of a batch are split by the path that each takes.
-
-    Arithmetic is carried out as it is written, to the bit. Only sums (`sum`, `mean`, `dot`, `sumprod`, chains of + of
-    four terms or more whose partial sums nothing else uses, and the adding up of adjoints) may be added in another
-    order, and fused with their products: n terms are off by at most n·ε·Σ|terms|. Functions such as `exp` are off by up
-    to 4 units in the last place, the same for one point and for an example of any batch.
-
-    Args:
-        function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
-            with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
-            Texts and None among its arguments stay what they are, and it is compiled anew for each.
-            Values that it uses without being given them are parameters, read anew at each call. Where plain numbers,
-            texts, lists, dicts or arrays change that it reads from closures, defaults, globals or attributes, it is
-            compiled anew: numbers that change often are better arguments, or Values. Functions and objects that it
-            uses are taken to stay the same ones, and so are arrays of more than 2²⁰ numbers.
-        wrt: the arguments to differentiate towards, by position or name; all of them by default.
-        batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
-            arrays, or lists of numbers.
-        reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
-            Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
-        backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
-        threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
-            of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
-            on it.
-        cache: a folder in which machine code is kept from one run of Python to the next, as assembly text that is
-            checked before it is used, on processors of the kind x86-64; None to keep none. Files that others may
-            write to are ignored.
-        as_lists: over a batch, lists in the result stay lists, with an array for each of their numbers; see below.
-
-    Results have the structure that the function gives. Over a batch of N that is not reduced, each of their numbers is
-    an array [N], and each array and each list of numbers one array with the batch axis first: of a list of M
-    numbers [N, M], of M lists of K numbers [N, M, K], of M arrays of one shape [N, M, *shape]. Lists that no array
-    can hold, of unequal lengths or with tuples or dicts in them, stay lists, and tuples and dicts what they are.
-    Jacobians go by the same rule: of such a list towards an array [N, D] they are [N, M, D]. Without a batch, lists
-    stay lists, and an array without an axis is one.
-
-    Returns:
-        A `Compiled`; without a function, a decorator that makes one.
-
-    Raises:
-        TypeError: `function` is not callable, or a method without its object; an option is of another type; when
-            called: an argument or the result holds something else than numbers, or the function reads the number of
-            a Value (`.data`, `float()`, `math.exp(x)`), which would be frozen in.
-        ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
-        OSError: when called: the folder for the cache cannot be made.
-        ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
-            function takes more than 64 paths through its branches, batches are of unequal length, or the function
-            computes something else when it is run twice, as with random numbers.
-
-    >>> import numpy
-    >>> @compile(batch="x", reduce="mean")
-    ... def loss(w, x):
-    ...     return (w[0] * x + w[1]) ** 2
-    >>> value, (slope_w, slope_x) = loss.value_and_grad([2.0, 1.0], numpy.array([0.0, 1.0]))
-    >>> value, slope_w
-    (5.0, [3.0, 4.0])
-    """
-    options = Options(wrt, batch, static, reduce, as_lists, Target(backend, threads, cache))
-    if function is None:
-        return partial(
-            compile,
-            wrt=wrt,
-            batch=batch,
-            static=static,
-            reduce=reduce,
-            backend=backend,
-            threads=threads,
-            cache=cache,
-            as_lists=as_lists,
-        )
-    if not callable(function):
-        raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
-    if isinstance(function, Compiled):
-        raise TypeError(f"compile takes a Python function, got {function!r}; give it the .function of that")
-    compiled = Compiled(function, options)
-    if compiled._names[:1] == ("self",):
-        raise TypeError(
-            f"compile takes a function, and {compiled._name} is a method without its object; compile it where there is "
-            f"one: self.{compiled._name} = compile(self.{compiled._name}, …) in __init__"
-        )
-    return compiled

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy
 from numpy.typing import NDArray
 
-from autograd_mini.compiler.arguments import Arguments
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
@@ -30,6 +29,7 @@ from autograd_mini.compiler.program import (
 from autograd_mini.compiler.request import Kind, Request, Results
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.arguments import Arguments, bind
+from autograd_mini.compiler.binding import bind
 from autograd_mini.compiler.options import Roles
+from autograd_mini.compiler.slots import Arguments
 from autograd_mini.derivatives import hvp
 from autograd_mini.functions import sum as total
 from autograd_mini.structures import Structure, flatten

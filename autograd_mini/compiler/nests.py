@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.arguments import Arguments, Parts, Slot
 from autograd_mini.compiler.counting import Place
 from autograd_mini.compiler.program import Floats
+from autograd_mini.compiler.slots import Arguments, Parts, Slot
 from autograd_mini.structures import NUMBER, Structure, other, walk
 
 

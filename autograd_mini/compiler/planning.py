@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.arguments import Arguments
 from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.counting import Place, whole
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.keys import Exact
 from autograd_mini.compiler.numpy_rows import errors_kept
+from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
 from autograd_mini.primitives import brief
