@@ -63,16 +63,23 @@ def compile(
     to 4 units in the last place, the same for one point and for an example of any batch.
 
     Args:
-        function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
-            with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
-            Texts and None among its arguments stay what they are, and it is compiled anew for each.
+        function: a function of numbers and arrays, nested in lists, tuples, dicts and dataclasses as you like, columns
+            of pandas included, that computes with operators and functions of `autograd_mini`. It sees one example:
+            Values, and arrays of Values. Texts, None and what else holds no numbers stay what they are, and it is
+            compiled anew for each. So it is for integers with which it counts or indexes: `range(n)`, `xs[n - 1]`;
+            towards these the derivative is None.
             Values that it uses without being given them are parameters, read anew at each call. Where plain numbers,
             texts, lists, dicts or arrays change that it reads from closures, defaults, globals or attributes, it is
             compiled anew: numbers that change often are better arguments, or Values. Functions and objects that it
             uses are taken to stay the same ones, and so are arrays of more than 2²⁰ numbers.
-        wrt: the arguments to differentiate towards, by position or name; all of them by default.
+        wrt: the arguments to differentiate towards, by position or name; all that are not static by default. Integers
+            in those that it names are numbers like all others: they cannot count.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
+        static: the arguments that stay what they are and belong to the key, by position or name: anything that is
+            hashable. The function is compiled anew for what differs by type or value (objects that define no equality
+            are the same only if they are one, and their attributes are), and what functions among them read is
+            watched.
         reduce: what becomes of the batch: None for one result an example, "sum", or "mean" as in the lecture's
             Loss(W) = 1/N Σᵢ Div(f(Xᵢ; W), dᵢ). Of no example, the sum is 0 and the mean nan.
         backend: what runs it: "machine" for machine code by llvmlite, "numpy"; None for the first that is installed.
@@ -96,13 +103,15 @@ def compile(
 
     Raises:
         TypeError: `function` is not callable, or a method without its object; an option is of another type; when
-            called: an argument or the result holds something else than numbers, or the function reads the number of
-            a Value (`.data`, `float()`, `math.exp(x)`), which would be frozen in.
+            called: an argument or the result holds something else than numbers, a static one is not hashable, or the
+            function reads the number of a Value (`.data`, `float()`, `math.exp(x)`), which would be frozen in, or
+            counts with one.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made.
-        ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: a
-            function takes more than 64 paths through its branches, batches are of unequal length, or the function
-            computes something else when it is run twice, as with random numbers.
+        ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: an
+            option names an argument that is not there, or static one that wrt or batch names, too; a function takes
+            more than 64 paths through its branches, batches are of unequal length, or the function computes something
+            else when it is run twice, as with random numbers.
 
     >>> import numpy
     >>> @compile(batch="x", reduce="mean")
@@ -111,6 +120,8 @@ def compile(
     >>> value, (slope_w, slope_x) = loss.value_and_grad([2.0, 1.0], numpy.array([0.0, 1.0]))
     >>> value, slope_w
     (5.0, [3.0, 4.0])
+    >>> compile(lambda xs, n: sum(xs[:n])).grad([1.0, 2.0, 3.0], 2)
+    ([1.0, 1.0, 0.0], None)
     """
     options = Options(wrt, batch, static, reduce, as_lists, Target(backend, threads, cache))
     if function is None:

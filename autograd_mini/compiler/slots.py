@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy
@@ -139,7 +140,7 @@ def _key(structure: Structure) -> Hashable:
         return structure.kind  # type: ignore[no-any-return]
     if structure.kind == OTHER:
         thing = structure.like
-        has_attributes = hasattr(thing, "__dict__") and not callable(thing)
+        has_attributes = hasattr(thing, "__dict__") and not (callable(thing) or isinstance(thing, ModuleType))
         return OTHER, _exact(thing), Exact(vars(thing)) if has_attributes else None
     is_plain = structure.is_flat and all(child is NUMBER for child in structure.children)
     children = structure.size if is_plain else tuple([_key(child) for child in structure.children])
