@@ -57,7 +57,8 @@ class Run:
         if not self.variables and any(structure.has_others for structure in self.structures):
             raise TypeError(
                 f"{name_of(self.f)} was called with {brief(args[0] if self.is_single else args)}, which holds no "
-                "number to differentiate towards; it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+                "number to differentiate towards; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy "
+                "arrays"
             )
 
     def number(self) -> Any:

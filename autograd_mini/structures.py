@@ -215,8 +215,8 @@ def _taken(thing: Any, leaves: list[Any], what: str, takes_others: bool) -> Stru
     if takes_others and not may_hold_numbers(thing):
         return other(thing)
     raise TypeError(
-        f"{what} holds {brief(thing)} ({type(thing).__name__}); it may hold numbers, in lists, tuples, dicts and NumPy "
-        "arrays"
+        f"{what} holds {brief(thing)} ({type(thing).__name__}); it may hold numbers, in lists, tuples, dicts, "
+        "dataclasses and NumPy arrays"
     )
 
 

@@ -54,7 +54,7 @@ def test_arrays_keep_shape_and_become_float():
 @pytest.mark.parametrize("thing", ["text", None, 1j, {1.0}, np.array(["a"])])
 def test_other_things_are_named(thing):
     with pytest.raises(
-        TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+        TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy arrays"
     ):
         flatten([1.0, thing], "the point")
 

@@ -130,7 +130,8 @@ class _Binder:
         """A batch that came as a list of numbers, or of lists of equally many; None for any other nest."""
         leaves: list[Any] = []
         try:
-            walk(nest, leaves, self._number)
+            if not _is_rectangle(walk(nest, leaves, self._number)):
+                return None
             array = numpy.array(nest, dtype=object if self.takes_values else DOUBLES)
         except (TypeError, ValueError, OverflowError):
             return None
@@ -212,6 +213,12 @@ def _path(arg: Any, name: str, thing: Any) -> str:
     """What a part of an argument is called."""
     structure = walk(arg, [], lambda part, leaves: other(part))
     return next((path for path, node in structure.paths(name) if node.like is thing), name)
+
+
+def _is_rectangle(structure: Structure) -> bool:
+    """Whether it is made of lists, tuples and numbers alone."""
+    is_list = structure.kind in (list, tuple)
+    return structure is NUMBER or (is_list and (structure.is_flat or all(map(_is_rectangle, structure.children))))
 
 
 @lru_cache(maxsize=256)

@@ -30,7 +30,7 @@ class Whole(Value):
         self.counted(self.places)
         return self.number
 
-    __int__ = __trunc__ = __index__
+    __int__ = __trunc__ = __floor__ = __ceil__ = __round__ = __index__
 
 
 def whole(shown: float, number: int, place: Place, counted: Callable[[tuple[Place, ...]], None]) -> Whole:
@@ -61,5 +61,5 @@ def _closed(name: str) -> Callable[..., Any]:
 
 
 _BINARY = ("add", "sub", "mul", "floordiv", "mod")
-for _name in ("neg", "pos", "abs", *_BINARY, *[f"r{_name}" for _name in _BINARY]):
+for _name in ("neg", "abs", *_BINARY, *[f"r{_name}" for _name in _BINARY]):
     setattr(Whole, f"__{_name}__", _closed(f"__{_name}__"))

@@ -99,6 +99,12 @@ def trace(
     with tracer, call:
         try:
             result = f(*nest)
+        except KeyError as error:
+            if not isinstance(error.args[0], Value):
+                raise
+            raise TypeError(
+                f"{name} looks for a Value among the keys of a dict, which are no Values; name its argument in static=…"
+            ) from error
         except (TypeError, IndexError) as error:
             if not any(
                 word in str(error)

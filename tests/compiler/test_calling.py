@@ -1087,11 +1087,24 @@ def test_a_batch_as_a_list_of_numbers(given, expected):
     assert slopes.tolist() == [2.0 * x for x in given]
 
 
+def values_for(nest):
+    leaves, structure = autograd_mini.structures.flatten(nest, "it")
+    return structure.rebuild([*map(Value, leaves)])
+
+
 def test_a_batch_as_a_list_of_lists():
     compiled = compile(lambda row, scale: row[0] * row[1] * scale, batch="row")
     assert compiled([[1, 2], [3, 4], [5, 6]], 2.0).tolist() == [4.0, 24.0, 60.0]
-    with pytest.raises(ValueError, match=r"row\[0\]\[0\] of <lambda> should carry a batch axis, but is a number"):
-        compiled([[1, 2], [3]], 2.0)
+    for nest, path in (
+        ([[1, 2], [3]], "row[0][0]"),
+        ([{"a": 1.0}], "row[0]['a']"),
+        ([Pair(1.0, 2.0)], "row[0][0]"),
+        (Pair([1.0, 2.0], [3.0, 4.0]), "row[0][0]"),
+    ):
+        for numbers in (nest, values_for(nest)):
+            with pytest.raises(ValueError, match="of <lambda> should carry a batch axis, but is a number") as error:
+                compiled(numbers, 2.0)
+            sentence(error, f"{path} of")
 
 
 def test_hvp_without_its_vector():

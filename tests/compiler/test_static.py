@@ -38,7 +38,7 @@ USES = {
     "half": lambda xs, n: xs[n // 2] * xs[1],
     "a repetition": lambda xs, n: total([xs[0] * xs[1]] * n) + xs[2],
     "two, one of the other": lambda xs, n: xs[min(n, 3)] * xs[max(n - 2, 0)],
-    "int": lambda xs, n: xs[int(n)] * 2.0 + xs[operator.index(n)],
+    "int": lambda xs, n: xs[int(n)] * 2.0 + xs[operator.index(n)] * xs[round(n)],
     "a branch before": lambda xs, n: xs[n] * xs[0] if xs[0] > 0.0 and n > 1 else xs[0] * xs[1] * xs[2],
     "a constant table": lambda xs, n: xs[0] * [2.0, 3.0, 5.0, 7.0, 11.0][n] * xs[1],
     "a loop": lambda xs, n: partial_products(xs, n),
@@ -170,6 +170,21 @@ def test_other_numbers_do_not_count(f):
     with pytest.raises(TypeError) as error:
         compile(f)(2.0, 1.0)
     refused(error, "takes a Value for a whole number")
+
+
+def test_counts_within_a_derivative_that_is_taken_inside():
+    """There, too, no derivative goes towards a count."""
+    inner = lambda xs, n: total(xs[:n])
+    assert compile(lambda xs, n: grad(inner, 0)(xs, n))(XS, 2) == [1.0, 1.0, 0.0, 0.0, 0.0]
+    with pytest.raises(TypeError, match="takes a Value for a whole number"):
+        compile(lambda xs, n: grad(inner)(xs, n)[0])(XS, 2)
+
+
+def test_keys_of_dicts():
+    with pytest.raises(TypeError) as error:
+        compile(lambda x, n: {1: x, 2: x * x}[n])(3.0, 2)
+    refused(error, "<lambda> looks for a Value among the keys of a dict", "static=…")
+    assert compile(lambda x, n: {1: x, 2: x * x}[n], static="n")(3.0, 2) == 9.0
 
 
 def test_many_counts(monkeypatch):
