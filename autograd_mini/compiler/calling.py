@@ -137,6 +137,12 @@ class Call:
         # The values of one example do not depend on the others; their derivatives may be computed with more care where
         # those of others are not finite.
         stays = kind == "value" and first.per_example
+        whole = self.plans.together(self.bound, known) if stays and len(known) > 1 and self.parameters is None else None
+        if whole is not None:
+            of_all = self._run_plan(whole, kind, wanted, self.bound)
+            if _holds(whole, of_all):
+                self._note([Part(whole, numpy.arange(self.bound.n_examples or 0))], kind, wanted)
+                return whole, of_all
         results: dict[str, Floats] | None = None
         if first.share >= (0.5 if stays else 1.0) and (not scalar or _is_one_number(first.trace)):
             results = self._run_plan(first, kind, wanted, self.bound)
