@@ -68,10 +68,10 @@ def compile(
             Values, and arrays of Values. Texts, None and what else holds no numbers stay what they are, and it is
             compiled anew for each. So it is for integers with which it counts or indexes: `range(n)`, `xs[n - 1]`;
             towards these the derivative is None.
-            Values that it uses without being given them are parameters, read anew at each call. Where plain numbers,
-            texts, lists, dicts or arrays change that it reads from closures, defaults, globals or attributes, it is
-            compiled anew: numbers that change often are better arguments, or Values. Functions and objects that it
-            uses are taken to stay the same ones, and so are arrays of more than 2²⁰ numbers.
+            Values that it uses without being given them are parameters, read anew at each call. Where something
+            changes that it reads from closures, defaults, globals or attributes, or what lists, dicts, arrays and
+            networks there hold, it is compiled anew: numbers that change often are better arguments, or Values. What
+            is imported from a library is taken to stay, and so are arrays of more than 2²⁴ numbers.
         wrt: the arguments to differentiate towards, by position or name; all that are not static by default. Integers
             in those that it names are numbers like all others: they cannot count.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are

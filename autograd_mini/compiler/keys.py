@@ -16,7 +16,7 @@ from autograd_mini.value import Value
 DEEPEST = 16
 """What is nested deeper is compared by identity."""
 
-LARGEST = 2**20
+LARGEST = 2**24
 """Arrays of more numbers are compared by identity."""
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
@@ -17,6 +17,7 @@ from autograd_mini.compiler.counting import Place, whole
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.keys import Exact
+from autograd_mini.compiler.merging import merged
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
@@ -42,6 +43,7 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self._together: dict[Layout, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
         self.captured = Captured(function)
         self._given: OrderedDict[Exact, Captured] = OrderedDict()
         self._lock = threading.RLock()
@@ -59,6 +61,20 @@ class Plans:
                 return []
             self._by_layout.move_to_end(layout)
             return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
+
+    def together(self, arguments: Arguments, plans: Sequence[Plan]) -> Plan | None:
+        """One plan in place of these, if they can be put together, and were the same at the call before."""
+        with self._lock:
+            layout = self._layout(arguments)
+            before, whole = self._together.get(layout, ((), None))
+            if before != tuple(plans):
+                self._together[layout] = tuple(plans), None
+                return None
+            if whole is None:
+                joined = without_collector(lambda: merged(plans))
+                whole = joined is not None and Plan(joined, arguments, reduces=self.reduces, target=self.target)
+                self._together[layout] = before, whole
+            return whole or None
 
     def _layout(self, arguments: Arguments) -> Layout:
         """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
@@ -112,7 +128,8 @@ class Plans:
     def _keep(self, plan: Plan, layout: Layout) -> None:
         if layout not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
             self._warn()
-            self._by_layout.popitem(last=False)
+            evicted, _ = self._by_layout.popitem(last=False)
+            self._together.pop(evicted, None)
         plans = self._by_layout.setdefault(layout, [])
         plans.insert(0, plan)
         counts = [each.trace.counts for each in plans]

@@ -73,6 +73,13 @@ class Serving:
         # The values of one example do not depend on the others; their derivatives may be computed with more care where
         # those of others are not finite.
         stays = request.kind == Kind.VALUE and first.per_example
+        joins = stays and len(known) > 1 and self.parameters is None
+        whole = self.plans.together(self.arguments, known) if joins else None
+        if whole is not None:
+            of_all = self.run_plan(whole, request, self.arguments)
+            if _holds(whole, of_all):
+                self.note([Part(whole, numpy.arange(self.arguments.n_examples or 0))], request)
+                return whole, of_all
         results: Results | None = None
         if first.share >= (0.5 if stays else 1.0) and (not scalar or first.is_one_number):
             results = self.run_plan(first, request, self.arguments)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, grad, tanh
+from autograd_mini.compiler import captured, keys
 from autograd_mini.compiler.captured import Captured
 from autograd_mini.nn import MLP, Layer
 
@@ -270,9 +271,9 @@ def test_nothing_is_watched_where_nothing_can_change():
 
 
 def _watches(f):
-    captured = Captured(f)
-    captured.look()
-    return captured.guarded(len) is not len
+    found = Captured(f)
+    found.look()
+    return found.guarded(len) is not len
 
 
 def test_names_that_are_not_there_yet():
@@ -302,9 +303,21 @@ def test_numbers_that_never_stop_changing():
     assert "make numbers that change arguments or Values" in str(warning.message)
 
 
-def test_large_arrays_count_by_identity():
-    large = numpy.zeros(2**20 + 1)
-    compiled = compile(lambda x: x * len(large))
-    assert compiled(1.0) == len(large)
-    large = numpy.zeros(2**20 + 2)
-    assert compiled(1.0) == len(large)
+def test_large_arrays_count_by_identity(monkeypatch):
+    for module in (keys, captured):
+        monkeypatch.setattr(module, "LARGEST", 10)
+    large = numpy.zeros(11)
+    compiled = compile(lambda x: x * len(large) + large[0])
+    assert compiled(1.0) == 11.0
+    large[0] = 1.0
+    assert compiled(1.0) == 11.0
+    large = numpy.zeros(12)
+    assert compiled(1.0) == 12.0
+
+
+def test_arrays_that_are_less_large_count_by_content():
+    weights = numpy.zeros(2**20 + 1)
+    compiled = compile(lambda x: x * weights[5])
+    assert compiled(1.0) == 0.0
+    weights[5] = 3.0
+    assert compiled(1.0) == 3.0
