@@ -223,7 +223,7 @@ def test_results_that_are_the_same_for_all_examples(n, reduce):
         assert value == pytest.approx(rows.sum() / count)
         assert towards_w == [n / count, 2.0 * n / count]
         assert towards_x.tolist() == [1.0 / count] * n
-    constant = compile(lambda w, x: [w, 3.0, x], batch="x", backend="machine", threads=2)
+    constant = compile(lambda w, x: (w, 3.0, x), batch="x", backend="machine", threads=2)
     if n:
         found = constant(0.5, numpy.arange(float(n)))
         assert [numpy.broadcast_to(each, n).tolist() for each in found] == [[0.5] * n, [3.0] * n, list(range(n))]
