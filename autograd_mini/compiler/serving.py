@@ -83,6 +83,9 @@ class Serving:
         results: Results | None = None
         if first.share >= (0.5 if stays else 1.0) and (not scalar or first.is_one_number):
             results = self.run_plan(first, request, self.arguments)
+            if not first.trace.guards:
+                self.note([Part(first, numpy.arange(self.arguments.n_examples or 0))], request)
+                return first, results
         parts = self._parts(known, first, results)
         self._require(parts, scalar)
         if results is not None and (stays or [part.plan for part in parts] == [first]):
