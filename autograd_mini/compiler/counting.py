@@ -30,6 +30,12 @@ class Whole(Value):
         self.counted(self.places)
         return self.number
 
+    def __copy__(self) -> Whole:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Whole:
+        return self
+
     __int__ = __trunc__ = __floor__ = __ceil__ = __round__ = __index__
 
 

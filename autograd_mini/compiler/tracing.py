@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
+from traceback import walk_tb
 from typing import Any, TypeVar
 
 from autograd_mini.compiler.counting import Place
@@ -103,7 +104,8 @@ def trace(
             if not isinstance(error.args[0], Value):
                 raise
             raise TypeError(
-                f"{name} looks for a Value among the keys of a dict, which are no Values; name its argument in static=…"
+                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are no Values; "
+                "name its argument in static=…"
             ) from error
         except (TypeError, IndexError) as error:
             if not any(
@@ -112,8 +114,9 @@ def trace(
             ):
                 raise
             raise TypeError(
-                f"{name} takes a Value for a whole number ({error}); a count or an index is no number to differentiate "
-                "towards: give it as an int that neither wrt nor batch names, or name its argument in static=…"
+                f"{name} takes a Value for a whole number at {_raised_at(error)} ({error}); a count or an index is no "
+                "number to differentiate towards: give it as an int that neither wrt nor batch names, or name its "
+                "argument in static=…"
             ) from error
     if not may_hold_numbers(result):
         raise TypeError(
@@ -132,6 +135,12 @@ def trace(
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {})
+
+
+def _raised_at(error: Exception) -> str:
+    """The line of an error."""
+    *_, (frame, number) = walk_tb(error.__traceback__)
+    return place((frame.f_code.co_filename, number))
 
 
 def truth_of(node: Value) -> Value:

@@ -1,5 +1,6 @@
 """Whole numbers that count or index, and arguments that are part of the key."""
 
+import copy
 import enum
 import operator
 import warnings
@@ -38,6 +39,7 @@ USES = {
     "half": lambda xs, n: xs[n // 2] * xs[1],
     "a repetition": lambda xs, n: total([xs[0] * xs[1]] * n) + xs[2],
     "two, one of the other": lambda xs, n: xs[min(n, 3)] * xs[max(n - 2, 0)],
+    "a copy": lambda xs, n: xs[copy.deepcopy([n])[0]] * xs[0] * copy.copy(n),
     "int": lambda xs, n: xs[int(n)] * 2.0 + xs[operator.index(n)] * xs[round(n)],
     "a branch before": lambda xs, n: xs[n] * xs[0] if xs[0] > 0.0 and n > 1 else xs[0] * xs[1] * xs[2],
     "a constant table": lambda xs, n: xs[0] * [2.0, 3.0, 5.0, 7.0, 11.0][n] * xs[1],
@@ -153,7 +155,9 @@ def test_integers_towards_which_is_differentiated_are_numbers():
     for wrt in ("n", ["x", "n"]):
         with pytest.raises(TypeError) as error:
             compile(lambda x, n: sum(x for _ in range(n)), wrt=wrt)(2.0, 3)
-        refused(error, "<lambda> takes a Value for a whole number", "neither wrt nor batch names", "static=…")
+        refused(
+            error, "<lambda> takes a Value for a whole number at", __file__, "neither wrt nor batch names", "static=…"
+        )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def test_counts_within_a_derivative_that_is_taken_inside():
 def test_keys_of_dicts():
     with pytest.raises(TypeError) as error:
         compile(lambda x, n: {1: x, 2: x * x}[n])(3.0, 2)
-    refused(error, "<lambda> looks for a Value among the keys of a dict", "static=…")
+    refused(error, "<lambda> looks for a Value among the keys of a dict at", __file__, "static=…")
     assert compile(lambda x, n: {1: x, 2: x * x}[n], static="n")(3.0, 2) == 9.0
 
 
