@@ -111,20 +111,31 @@ class Structure:
         shape = (len(children), *own)
         return Structure(("array", shape), partial(_array, shape=shape), [NUMBER] * math.prod(shape))
 
-    def in_order(self, nest: Any) -> Any:
-        """A nest with the entries of its dicts in the order that they have here, where the keys are the same, and 0 for
-        None in place of a number."""
-        if self is NUMBER and nest is None:
-            return 0.0
-        if isinstance(nest, dict) and self.kind_name == "dict":
-            if len(nest) == len(self.kind[1]) and all(key in nest for key in self.kind[1]):
-                return {key: child.in_order(nest[key]) for key, child in zip(self.kind[1], self.children)}
-        elif isinstance(nest, (list, tuple)) and len(nest) == len(self.children):
-            parts = [child.in_order(part) for child, part in zip(self.children, nest)]
-            return (
-                type(nest)(*parts) if hasattr(nest, "_fields") else (list if isinstance(nest, list) else tuple)(parts)
-            )
-        return nest
+    def leaves_of(self, nest: Any) -> Iterator[Any]:
+        """What stands in a nest like this one in place of its numbers; entries of dicts are found by their keys.
+
+        Raises:
+            TypeError, KeyError, ValueError, AttributeError: the nest is another one.
+        """
+        if self.build is None:
+            if self.kind is None and is_array(nest) and not nest.shape:
+                nest = nest.item()
+            elif self.kind == ("array", ()) and is_real(type(nest)):
+                nest = sys.modules["numpy"].asarray(nest)
+            yield nest
+            return
+        if self.kind_name == "dict":
+            parts = [nest[key] for key in self.kind[1]] + [nest] * (len(nest) - len(self.kind[1]))
+        elif self.kind_name == "column":
+            parts = [nest if is_array(nest) else nest.to_numpy()]
+        elif self.kind == OTHER:
+            parts = []
+        elif not isinstance(nest, self.kind):
+            raise TypeError
+        else:
+            parts = [getattr(nest, name) for name in self.like] if self.is_record else nest
+        for child, part in zip(self.children, parts, strict=True):
+            yield from child.leaves_of(part)
 
     def paths(self, name: str) -> Iterator[tuple[str, Structure]]:
         """What its numbers, and things that hold none, are called within what has that name, and these."""
@@ -247,7 +258,7 @@ def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
     if isinstance(nest, (list, tuple)):
         children = [walk(part, leaves, take) for part in nest]
         if hasattr(kind, "_fields"):
-            return Structure(kind, partial(_called, kind), children)
+            return Structure(kind, lambda parts: kind(*parts), children)
         kind = list if isinstance(nest, list) else tuple
         return Structure(kind, kind, children)
     if hasattr(kind, "__dataclass_fields__"):
@@ -257,10 +268,6 @@ def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
         build = partial(_column, index=nest.index, name=nest.name)
         return Structure(("column",), build, [walk(nest.to_numpy(), leaves, take)], nest.index)
     return take(nest, leaves)
-
-
-def _called(kind: type, parts: list[Any]) -> Any:
-    return kind(*parts)
 
 
 def _filled(empty: dict[Any, Any] | None, keys: Sequence[Any], parts: list[Any]) -> dict[Any, Any]:

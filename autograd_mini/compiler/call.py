@@ -150,8 +150,9 @@ class Call:
         batched = [
             any(slot.batched for slot in self.arguments.slots if slot.argument == position) for position in positions
         ]
-        ordered = [structure.in_order(part) for structure, part in zip(expected, vectors)]
-        given = bind(ordered, [f"the vector for {name}" for name in names], batched, self.name)
+        given = bind(
+            [*map(self._in_order, positions, vectors)], [f"the vector for {name}" for name in names], batched, self.name
+        )
         if tuple(given.structures) != expected:
             shown = [brief(nests[0] if is_single else nests) for nests in (expected, tuple(given.structures))]
             raise TypeError(
@@ -164,6 +165,17 @@ class Call:
             )
         parts = self.serving.parts(scalar=True)
         return self.gradient(self.serving.run_parts(parts, Request(Kind.PRODUCT, self.wrt), given.arrays))
+
+    def _in_order(self, position: int, vector: Any) -> Any:
+        """A vector with its numbers where those of the argument are, and 0 for None where there may be no derivative;
+        as it is if it has another structure."""
+        structure, slots = self.arguments.structures[position], self.arguments.ranges[position]
+        takes_none = not self.arguments.integers.keys().isdisjoint(slots)
+        try:
+            leaves = [0.0 if each is None and takes_none else each for each in structure.leaves_of(vector)]
+        except (TypeError, KeyError, ValueError, AttributeError):
+            return vector
+        return structure.rebuild(leaves)
 
     def short(self, plan: Plan) -> Short | None:
         """The way past all this for plain floats to the value and the gradient just found, if there is one."""

@@ -415,6 +415,21 @@ def test_vectors_have_the_structure_of_the_gradient(vector):
         compile(lambda x: x[0] * x[1]).hvp([1.0, 2.0], vector)
 
 
+def test_vectors_pair_numbers_by_their_places():
+    """Whether a number comes as such or as an array without an axis, here or there; and entries of dicts by key."""
+    f = lambda v: v[0] ** 2 * v[1] ** 3
+    plain, array = 2.0, numpy.array(2.0)
+    expected = hessian(f)([2.0, 2.0])[0]
+    for point in ([plain, array], [array, plain], [plain, plain], [array, array]):
+        for vector in ([1.0, numpy.array(0.0)], [numpy.array(1.0), 0.0], [1.0, 0.0]):
+            assert [*map(float, compile(f).hvp(point, vector))] == expected
+    assert compile(lambda x: x**3).hvp(2.0, numpy.array(1.0)) == compile(lambda x: x**3).hvp(array, 1.0) == 12.0
+    g = lambda d: d["a"] ** 2 * d["b"]
+    assert compile(g).hvp({"a": 1.0, "b": 2.0}, {"b": 0.0, "a": 1.0}) == {"a": 4.0, "b": 2.0}
+    with pytest.raises(TypeError, match="structure of the gradient of <lambda>, ·, but has None"):
+        compile(lambda x: x**3).hvp(2.0, None)
+
+
 def test_vectors_have_as_many_examples_as_arguments():
     compiled = compile(square, batch=True)
     assert compiled.hvp(numpy.ones(3), numpy.ones(3)).tolist() == [2.0] * 3
