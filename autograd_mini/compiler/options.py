@@ -98,9 +98,11 @@ def roles(options: Options, function: str, names: tuple[str, ...], count: int) -
     static = _positions(options.static, "static", names, function, ())
     batched = _positions(options.batch, "batch", names, function, static)
     try:
-        floats = () if options.wrt is None else _positions(options.wrt, "wrt", names, function, static)
+        floats = () if options.wrt is None else _positions(options.wrt, "wrt", names, function, ())
     except ValueError:  # which is said when derivatives are asked for
         floats = ()
+    for position in {*floats} & {*static}:
+        raise ValueError(f"wrt names argument {names[position]} of {function}, which static names, too")
     return Roles(options, function, names, static, tuple([place in batched for place in range(count)]), floats)
 
 
