@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy
@@ -42,7 +41,7 @@ class Call:
     def ran(self) -> Ran:
         return self.serving.ran
 
-    @cached_property
+    @property
     def wrt(self) -> tuple[int, ...]:
         """The slots of the arguments to differentiate towards."""
         positions, _ = self.roles.wrt
@@ -60,8 +59,7 @@ class Call:
 
     def _structure(self, plan: Plan) -> Structure:
         """That of the result."""
-        structure = plan.trace.structure
-        return structure.stacked() if plan.per_example and not self.roles.options.as_lists else structure
+        return plan.stacked if plan.per_example and not self.roles.options.as_lists else plan.trace.structure
 
     def scaled(self, rows: Floats) -> Floats:
         """A result: of the mean over the batch, not the sum; of what is the same for all examples, one each."""

@@ -31,6 +31,7 @@ from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
 from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
+from autograd_mini.structures import Structure
 
 
 class Plan:
@@ -83,6 +84,11 @@ class Plan:
         builder = Builder(self.inputs)
         packed = Packed(builder, self.inputs, scalars, forms)
         return builder.so_far({"outputs": packed.outputs, "guards": packed.guards})
+
+    @cached_property
+    def stacked(self) -> Structure:
+        """The structure of the result with arrays for the lists that they can hold."""
+        return self.trace.structure.stacked()
 
     @cached_property
     def _suits_scalars(self) -> bool:
