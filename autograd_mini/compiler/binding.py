@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -159,7 +160,7 @@ class _Binder:
                 self.whole[len(leaves)] = int(thing)
             leaves.append(to_float(thing, self.taker))
             return NUMBER
-        if may_hold_numbers(thing):
+        if may_hold_numbers(thing) or (hasattr(thing, "__dict__") and not (callable(thing) or isinstance(thing, Enum))):
             raise TypeError(
                 f"{self._at(thing)} is {brief(thing)} ({type(thing).__name__}); it may hold numbers, NumPy arrays, "
                 "texts and None, in lists, tuples, dicts and dataclasses, or be named in static=…"

@@ -139,9 +139,7 @@ def _key(structure: Structure) -> Hashable:
     if structure.build is None:
         return structure.kind  # type: ignore[no-any-return]
     if structure.kind == OTHER:
-        thing = structure.like
-        has_attributes = hasattr(thing, "__dict__") and not (callable(thing) or isinstance(thing, ModuleType))
-        return OTHER, _exact(thing), Exact(vars(thing)) if has_attributes else None
+        return OTHER, _exact(structure.like), *_attributes(structure.like, set())
     is_plain = structure.is_flat and all(child is NUMBER for child in structure.children)
     children = structure.size if is_plain else tuple([_key(child) for child in structure.children])
     if structure.kind_name == "dict":
@@ -150,6 +148,19 @@ def _key(structure: Structure) -> Hashable:
     if structure.kind_name == "column" and structure.children[0].kind[1]:  # else there is only one row to see
         return "column", Exact(structure.like.tolist()), children
     return structure.kind, children
+
+
+def _attributes(thing: Any, seen: set[int]) -> Iterator[Exact]:
+    """Those of an object, of the objects there, and so on; what functions read is watched elsewhere."""
+    if id(thing) in seen or callable(thing) or isinstance(thing, (ModuleType, str)):
+        return
+    seen.add(id(thing))
+    parts: Any = thing if isinstance(thing, (list, tuple)) else thing.values() if isinstance(thing, dict) else ()
+    if hasattr(thing, "__dict__"):
+        yield Exact(vars(thing))
+        parts = [*parts, *vars(thing).values()]
+    for part in parts:
+        yield from _attributes(part, seen)
 
 
 def _exact(thing: Any) -> Any:

@@ -261,6 +261,15 @@ def test_static_objects_that_change():
     box.k = 5.0
     assert compiled(3.0, box) == 15.0
     assert compiled(3.0, Box(7.0)) == 21.0
+    outer = Box([Box(2.0)])
+    compiled = compile(lambda x, box: x * box.k[0].k, static="box")
+    assert compiled(3.0, outer) == 6.0
+    outer.k[0].k = 4.0
+    assert compiled(3.0, outer) == 12.0
+    with pytest.raises(
+        TypeError, match=r"box of <lambda> is .* \(Box\); it may hold numbers, .* or be named in static="
+    ):
+        compile(lambda x, box: x * box.k)(3.0, box)
 
 
 scale = 2.0
