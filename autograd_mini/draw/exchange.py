@@ -1,4 +1,4 @@
-"""Arrows from and to boxes that hold several nodes."""
+"""What arrows carry: local derivatives, and all that passes from and to boxes that hold several nodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from autograd_mini.draw.folding import Folding
-from autograd_mini.draw.numbers import local_derivatives
 from autograd_mini.draw.picture import Edge
 from autograd_mini.value import Value
 
@@ -45,3 +44,18 @@ def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding
         if within and places.get(node) != within:
             found[within, places.get(node) or f"v{keys[node]}"][node] = None
     return found
+
+
+def local_derivatives(node: Value) -> tuple[float, ...]:
+    """`node.local_grads`, completed by the one towards a plain number in second place that recording left out.
+
+    >>> x = Value(3.0)
+    >>> y = x**2
+    >>> y.local_grads, local_derivatives(y)
+    ((6.0, 0.0), (6.0, 9.887510598012987))
+    """
+    operation = node.operation
+    if operation is None or operation.to_first is None or not node.parents[1].is_constant:
+        return node.local_grads
+    partials: tuple[float, ...] = operation.partials(node._data, *[parent._data for parent in node.parents])
+    return node.local_grads[:1] + partials[1:]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from math import isfinite
 
-from autograd_mini.draw.exchange import folded_edges
+from autograd_mini.draw.exchange import folded_edges, local_derivatives
 from autograd_mini.draw.folding import NOT_FOLDED, Folding
-from autograd_mini.draw.formulas import cut, short_formulas
-from autograd_mini.draw.notation import operation_name
-from autograd_mini.draw.numbers import local_derivatives
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.formulas import short_formulas
 from autograd_mini.graph import topological_order
+from autograd_mini.mathematics import cut, operation_name
 from autograd_mini.value import Constant, Value
 
 TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80

@@ -19,13 +19,12 @@ from autograd_mini.draw.columns import (
     key_of_lines,
     line,
     shown_indices,
-    subscripted,
     text,
     unit,
 )
 from autograd_mini.draw.dense import BIAS, layers_of, weights_of
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.numbers import number_formatter
+from autograd_mini.mathematics import number_formatter, subscripted
 from autograd_mini.nn.activations import is_vector, name_of
 from autograd_mini.nn.layers import Layer
 
@@ -107,7 +106,7 @@ def _units(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
             elif index == BIAS:
                 yield unit(place, "1", ONE, "the input whose weights are the biases")
             else:
-                yield unit(place, subscripted(letter, index) if letter else "", style, f"unit {index + 1}")
+                yield unit(place, subscripted(letter, index + 1) if letter else "", style, f"unit {index + 1}")
         if number and is_vector(layers[number - 1].activation):
             neurons = [place for index, place in places.items() if index != BIAS]
             yield frame(f"f{number}", neurons, f"{name_of(layers[number - 1].activation)} acts on all neurons at once")

@@ -12,12 +12,11 @@ from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.arguments import check_options, values_of
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.escaping import width_in_points
-from autograd_mini.draw.formulas import cut
 from autograd_mini.draw.from_graph import ordered, picture_of
 from autograd_mini.draw.legend import CAPTION_SIZE
-from autograd_mini.draw.naming import naming
-from autograd_mini.draw.numbers import number_formatter
 from autograd_mini.draw.picture import Box, Picture, Row
+from autograd_mini.formulas import naming
+from autograd_mini.mathematics import cut, number_formatter
 from autograd_mini.observing import Observer
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
@@ -100,7 +99,7 @@ def draw_steps(
     ∂y/∂x = ∂y/∂z1 · ∂z1/∂x = 44.36 · 2 = 88.72
     """
     (y,) = roots = values_of([y] if isinstance(y, Value) else [f"{brief(y)} in place of one"], "draw_steps")
-    check_options(direction, max_nodes)
+    check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)
     name_of = _complete_naming(order, naming(names))
