@@ -146,7 +146,7 @@ def require_between(number: Any, low: float, below: float | None, name: str) -> 
 
 
 def require_steps(count: Any, name: str) -> int:
-    """`count` if it is an int of 1 or more."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    """`count` as an int if it is a whole number of 1 or more."""
+    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
         raise ValueError(f"{name} must be an int of 1 or more, got {brief(count)}")
-    return count
+    return int(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 
 from autograd_mini.interrupts import ensure
@@ -24,6 +25,7 @@ def keeping_modes(model: Module, work: Callable[[], None]) -> None:
     ensure(give_back, work)
 
 
+@dataclass(eq=False)
 class Steps:
     """Steps on the Values of a model themselves.
 
@@ -37,20 +39,14 @@ class Steps:
         metrics: what else to evaluate.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        optimizer: Optimizer,
-        examples: Sequence[Example],
-        measured: Sequence[Example],
-        metrics: Mapping[str, Metric],
-    ) -> None:
-        self.objective = objective
-        self.optimizer = optimizer
-        self.examples = examples
-        self.measured = measured
-        self.metrics = metrics
-        self.parameters = objective.model.parameters()
+    objective: Objective
+    optimizer: Optimizer
+    examples: Sequence[Example]
+    measured: Sequence[Example]
+    metrics: Mapping[str, Metric]
+
+    def __post_init__(self) -> None:
+        self.parameters = self.objective.model.parameters()
 
     def __enter__(self) -> None:
         pass
