@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from math import sqrt
 from random import Random
 from typing import Any
@@ -63,11 +64,8 @@ class SelfAttention(Module):
         if n_features % n_heads:
             raise ValueError(f"n_heads must divide n_features, {n_features}, got {n_heads}")
         self.causal = causal
-        generator = as_generator(random)
-
-        def projection() -> Layer:
-            return Layer(n_features, n_features, "identity", bias=bias, initialise=initialise, random=generator)
-
+        layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
+        projection = partial(layer, n_features, n_features, "identity")
         self.query, self.key, self.value, self.output = projection(), projection(), projection(), projection()
 
     def __call__(self, tokens: Iterable[Iterable[Any]]) -> list[list[Value]]:
@@ -114,5 +112,4 @@ class SelfAttention(Module):
     def details(self) -> str:
         return f"{self.n_features}, n_heads={self.n_heads}, causal={self.causal}"
 
-    def __repr__(self) -> str:
-        return f"SelfAttention({self.details()})"
+    __repr__ = Module._in_a_line

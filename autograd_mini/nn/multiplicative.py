@@ -133,8 +133,7 @@ class Gate(Module):
         controls = "" if self.gates_itself else f", {self.n_controls}"
         return f"{self.n_inputs}{controls}, activation={name_of(self.control.activation)!r}"
 
-    def __repr__(self) -> str:
-        return f"Gate({self.details()})"
+    __repr__ = Module._in_a_line
 
 
 def multiply(xs: Iterable[Any], gates: Iterable[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from random import Random
 from typing import Any
@@ -135,14 +136,8 @@ class Maxout(Module):
         self.n_inputs = require_count(n_inputs, "n_inputs")
         self.n_outputs = require_count(n_outputs, "n_outputs")
         self.n_pieces = require_count(n_pieces, "n_pieces")
-        generator = as_generator(random)
-
-        def piece() -> Neuron:
-            return Neuron(
-                n_inputs, "identity", bias=bias, initialise=initialise, random=generator, _n_outputs=n_outputs
-            )
-
-        self.units = [[piece() for _ in range(n_pieces)] for _ in range(n_outputs)]
+        piece = partial(Neuron, n_inputs, "identity", bias=bias, initialise=initialise, random=as_generator(random))
+        self.units = [[piece(_n_outputs=n_outputs) for _ in range(n_pieces)] for _ in range(n_outputs)]
 
     def __call__(self, inputs: Iterable[Any]) -> list[Value]:
         values = as_inputs(inputs, self.n_inputs, self)
