@@ -25,11 +25,12 @@ NAME, LINES = 20, 8
 
 
 class Contribution(NamedTuple):
-    """What one operand of one operation receives: adjoint · local derivative."""
+    """What one operand of one operation receives: adjoint · local derivative, and the total with what it had before."""
 
     parent: Value
     local: float
     contribution: float
+    total: float | None
 
 
 class Step(NamedTuple):
@@ -54,8 +55,9 @@ class _Recorder(Observer):
         parent = node.parents[index]
         step = self.steps[-1]
         if not isinstance(parent, Constant):
-            self.known[parent] = self.known.get(parent, 0.0) + contribution
-            step.contributions.append(Contribution(parent, node.local_grads[index], contribution))
+            total = self.known[parent] + contribution if parent in self.known else None
+            self.known[parent] = 0.0 + contribution if total is None else total
+            step.contributions.append(Contribution(parent, node.local_grads[index], contribution, total))
         self.steps[-1] = step._replace(known=dict(self.known))
 
 
@@ -143,24 +145,20 @@ def _captions(
     steps: Sequence[Step], name_of: Callable[[Value], str], y: str, number: Callable[[float], str]
 ) -> list[tuple[str, ...]]:
     captions: list[tuple[str, ...]] = [(f"Start: ∂{y}/∂{y} = 1",)]
-    known: dict[Value, float] = {}
     for index, step in enumerate(steps, 1):
         symbol = step.node.operation.symbol if step.node.operation else "?"
         lines = [f"Step {index} of {len(steps)}, through {symbol}:"]
-        above, total = name_of(step.node), dict(known)
-        for parent, local, contribution in step.contributions:
+        above = name_of(step.node)
+        for parent, local, contribution, total in step.contributions:
             below = name_of(parent)
-            earlier = parent in total
-            total[parent] = total.get(parent, 0.0) + contribution
-            line = (
-                f"∂{y}/∂{below} {'+=' if earlier else '='} ∂{y}/∂{above} · ∂{above}/∂{below} = "
+            lines.append(
+                f"∂{y}/∂{below} {'=' if total is None else '+='} ∂{y}/∂{above} · ∂{above}/∂{below} = "
                 f"{number(step.adjoint)} · {number(local)} = {number(contribution)}"
+                + ("" if total is None else f", in all {number(total)}")
             )
-            lines.append(f"{line}, in all {number(total[parent])}" if earlier else line)
         if len(lines) > LINES:
             lines[LINES - 1 :] = [f"… and {len(lines) - LINES + 1} more"]
         captions.append(tuple(lines))
-        known = step.known
     return captions
 
 
