@@ -10,8 +10,7 @@ import graphviz
 
 from autograd_mini.draw.arguments import check_options, results_of, values_of
 from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
-from autograd_mini.draw.folding import NOT_FOLDED, fold_modules
-from autograd_mini.draw.folds import Fold, check_scopes
+from autograd_mini.draw.folding import NOT_FOLDED, Fold, check_scopes, fold_modules
 from autograd_mini.draw.from_graph import ordered, picture_of, require_room
 from autograd_mini.draw.picture import Picture
 from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, RenderingError, format_of, render

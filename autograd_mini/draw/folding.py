@@ -7,11 +7,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
-from autograd_mini.draw.folds import Fold, fold_by_path
 from autograd_mini.draw.picture import Box, Kind, Row
 from autograd_mini.draw.scopes import Scopes
 from autograd_mini.nn.layers import ONE
+from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
+
+OUTERMOST = "modules"
+NAMES_SHOWN = 12
+
+Fold = str | int | Collection[str]
+"""`"modules"` for the outermost modules within the model, a depth (0 is the model itself), or paths of modules."""
 
 ALONE = 5  # so many inputs or results of a folded module stay boxes of their own
 
@@ -52,6 +58,18 @@ class Folding(NamedTuple):
 NOT_FOLDED = Folding()
 
 
+def check_scopes(scopes: Scopes | None, fold: Fold | None) -> None:
+    """Raise the fitting error unless `scopes` are some, or none and nothing is to be folded."""
+    if scopes is None:
+        if fold is not None:
+            raise ValueError(
+                "to fold modules, draw needs scopes; compute the graph within `with record_scopes(model) as scopes` "
+                "and pass scopes=scopes"
+            )
+    elif not isinstance(scopes, Scopes):
+        raise TypeError(f"scopes must be what record_scopes(model) gave, got {brief(scopes)} ({type(scopes).__name__})")
+
+
 def fold_modules(
     order: Sequence[Value],
     results: Iterable[Value],
@@ -66,7 +84,7 @@ def fold_modules(
         ValueError: there is no such way to fold, or no module of that name, or nothing that could be folded.
         TypeError: `fold` is of another type.
     """
-    paths, ends = fold_by_path(scopes, fold), dict.fromkeys(results)
+    paths, ends = _fold_by_path(scopes, fold), dict.fromkeys(results)
     users = _users(order, {*parameters, *scopes.parameters})
     homes = {node: scopes.paths[node] for node in order if node in scopes.paths}
     if fold is not None and not any(node.parents for node in homes):
@@ -171,3 +189,42 @@ def _largest_gradient(members: Sequence[Value], number: Callable[[float], str]) 
     gradients = [abs(member._grad) for member in members]
     largest = max(gradients, key=lambda gradient: (isnan(gradient), gradient))
     return Row("max |grad|", number(largest), largest)
+
+
+def _fold_by_path(scopes: Scopes, fold: Fold | None) -> dict[str, str | None]:
+    """For the path of every module, that of the module into which it is folded, if into any.
+
+    Raises:
+        ValueError: there is no such way to fold, or no module of that name.
+        TypeError: `fold` is of another type.
+
+    >>> from autograd_mini.nn import MLP
+    >>> _fold_by_path(Scopes(MLP(2, [1])), "modules")
+    {'': None, 'layers.0': 'layers.0', 'layers.0.neurons.0': 'layers.0'}
+    """
+    folded = _folded(scopes, fold)
+    return {path: next((outer for outer in scopes.around(path) if outer in folded), None) for path in scopes.modules}
+
+
+def _folded(scopes: Scopes, fold: Fold | None) -> Collection[str]:
+    """The paths of the modules to fold; others within them go along."""
+    if fold is None:
+        return ()
+    if isinstance(fold, int) and not isinstance(fold, bool):
+        if fold < 0:
+            raise ValueError(f"a depth to fold at is 0 (the model itself) or more, got {fold}")
+        return [path for path in scopes.modules if len(scopes.around(path)) == fold + 1]
+    if fold == OUTERMOST and fold not in scopes.modules:
+        return [path for path in scopes.modules if len(scopes.around(path)) == 2] or [""]
+    names = [fold] if isinstance(fold, str) else fold
+    if isinstance(fold, bool) or not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"fold takes {OUTERMOST!r}, a depth such as 1, or a list of names of modules, got {brief(fold)} "
+            f"({type(fold).__name__})"
+        )
+    for name in names:
+        if name not in scopes.modules:
+            known = [repr(path) for path in scopes.modules]
+            listed = ", ".join(known[:NAMES_SHOWN]) + (" …" if len(known) > NAMES_SHOWN else "")
+            raise ValueError(f"no module is named {brief(name)}; fold {OUTERMOST!r}, a depth, or some of {listed}")
+    return names

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.arguments import check_options, values_of
+from autograd_mini.draw.dot import CAPTION_SIZE
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.escaping import width_in_points
 from autograd_mini.draw.from_graph import ordered, picture_of
-from autograd_mini.draw.legend import CAPTION_SIZE
 from autograd_mini.draw.picture import Box, Picture, Row
 from autograd_mini.formulas import naming
 from autograd_mini.mathematics import cut, number_formatter
