@@ -76,10 +76,7 @@ def number(x: float) -> Text:
 
 
 def number_formatter(number_format: str) -> Callable[[float], str]:
-    """The function that writes a float in a format of Python.
-
-    Raises:
-        ValueError: the format does not format floats.
+    """The function that writes a float in a format of Python; a ValueError if that does not format floats.
 
     >>> number_formatter(".4g")(2.0)
     '2'

@@ -11,11 +11,7 @@ DIRECTIONS = ("LR", "TB")
 
 
 def values_of(things: Iterable[Value | Iterable[Value]], taker: str) -> list[Value]:
-    """The Values among `things` and in the iterables among them, each once.
-
-    Raises:
-        TypeError: there is something else.
-    """
+    """The Values among `things` and in the iterables among them, each once; a TypeError if there is something else."""
     if isinstance(things, Value) or not hasattr(things, "__iter__"):
         things = [things]  # type: ignore[list-item]
     values: dict[Value, None] = {}

@@ -23,23 +23,14 @@ ALONE = 5  # so many inputs or results of a folded module stay boxes of their ow
 
 
 class Folding(NamedTuple):
-    """How the nodes of a graph share boxes; by default they do not.
+    """How the nodes of a graph share boxes; by default they do not."""
 
-    Attributes:
-        scopes: the modules of the graph; `None` if they are not known.
-        homes: the path of the module within which a Value is drawn.
-        values: the key of the box that holds a Value, of those that have none of their own.
-        operations: the same for the operations that computed them.
-        inner: constants that folded modules keep to themselves: no arrow leads from them.
-        boxes: folded modules, and inputs or results held together.
-    """
-
-    scopes: Scopes | None = None
-    homes: Mapping[Value, str] = {}
-    values: Mapping[Value, str] = {}
-    operations: Mapping[Value, str] = {}
-    inner: Collection[Value] = ()
-    boxes: Sequence[Box] = ()
+    scopes: Scopes | None = None  # the modules of the graph
+    homes: Mapping[Value, str] = {}  # the path of the module within which a Value is drawn
+    values: Mapping[Value, str] = {}  # the key of the box that holds a Value, of those that have none of their own
+    operations: Mapping[Value, str] = {}  # the same for the operations that computed them
+    inner: Collection[Value] = ()  # constants that folded modules keep to themselves: no arrow leads from them
+    boxes: Sequence[Box] = ()  # folded modules, and inputs or results held together
 
     def scope_of(self, node: Value) -> tuple[str, ...]:
         """The titles of the modules around a Value, outermost first."""
@@ -78,12 +69,7 @@ def fold_modules(
     fold: Fold | None,
     number: Callable[[float], str],
 ) -> Folding:
-    """How the nodes of a topological `order` share boxes if modules are folded.
-
-    Raises:
-        ValueError: there is no such way to fold, or no module of that name, or nothing that could be folded.
-        TypeError: `fold` is of another type.
-    """
+    """How the nodes of a topological `order` share boxes if modules are folded; errors are those of `draw`."""
     paths, ends = _fold_by_path(scopes, fold), dict.fromkeys(results)
     users = _users(order, {*parameters, *scopes.parameters})
     homes = {node: scopes.paths[node] for node in order if node in scopes.paths}
@@ -193,10 +179,6 @@ def _largest_gradient(members: Sequence[Value], number: Callable[[float], str]) 
 
 def _fold_by_path(scopes: Scopes, fold: Fold | None) -> dict[str, str | None]:
     """For the path of every module, that of the module into which it is folded, if into any.
-
-    Raises:
-        ValueError: there is no such way to fold, or no module of that name.
-        TypeError: `fold` is of another type.
 
     >>> from autograd_mini.nn import MLP
     >>> _fold_by_path(Scopes(MLP(2, [1])), "modules")

@@ -153,11 +153,7 @@ def _divergence(outputs: Column, name: str) -> Iterator[str]:
 
 
 def layers_of(model: Any) -> list[Layer]:
-    """The layers that a model consists of.
-
-    Raises:
-        TypeError: it has other parts.
-        ValueError: it has no layers, or layers that do not fit together.
+    """The layers that a model consists of; errors are those of `draw_network`.
 
     >>> layers_of(Sequential(Layer(2, 3), MLP(3, [4, 1])))
     [Layer(2, 3, 'relu'), Layer(3, 4, 'relu'), Layer(4, 1, 'identity')]

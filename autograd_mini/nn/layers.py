@@ -177,12 +177,8 @@ class MLP(Module):
 
 
 def as_inputs(inputs: Iterable[Any], n_inputs: int, module: Module) -> tuple[Value, ...]:
-    """Inputs as Values, once for all neurons that share them.
-
-    Raises:
-        ValueError: another number of inputs than `n_inputs`.
-        TypeError: not an iterable of numbers and Values.
-    """
+    """Inputs as Values, once for all neurons that share them; a ValueError if they are of another number, a TypeError
+    if they are no numbers."""
     try:
         numbers = tuple(inputs)
     except TypeError:

@@ -150,13 +150,8 @@ class Maxout(Module):
 def require_subsets(
     subsets: Iterable[Iterable[int]], n_inputs: int, name: str = "subset"
 ) -> tuple[tuple[int, ...], ...]:
-    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty; messages call one `name`.
-
-    Raises:
-        ValueError: there is none, or one is empty.
-        IndexError: an index is out of range.
-        TypeError: they are not lists of ints.
-    """
+    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty, else the errors of `MaxOver`; messages
+    call one `name`."""
     try:
         chosen = tuple(tuple(subset) for subset in subsets)
     except TypeError:

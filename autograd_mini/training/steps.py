@@ -30,20 +30,13 @@ class Steps:
     """Steps on the Values of a model themselves.
 
     A context during training, within which a subclass may keep the numbers of the model elsewhere.
-
-    Args:
-        objective: what to minimise.
-        optimizer: what to make the steps.
-        examples: the training set.
-        measured: the examples to evaluate on.
-        metrics: what else to evaluate.
     """
 
-    objective: Objective
+    objective: Objective  # what to minimise
     optimizer: Optimizer
-    examples: Sequence[Example]
-    measured: Sequence[Example]
-    metrics: Mapping[str, Metric]
+    examples: Sequence[Example]  # the training set
+    measured: Sequence[Example]  # the examples to evaluate on
+    metrics: Mapping[str, Metric]  # what else to evaluate
 
     def __post_init__(self) -> None:
         self.parameters = self.objective.model.parameters()
