@@ -9,6 +9,7 @@ from math import isfinite, isinf, isnan, ldexp, nan
 from typing import NamedTuple
 
 from autograd_mini.testing.differences import (
+    EPSILON,
     SMALLEST,
     Estimate,
     Line,
@@ -118,10 +119,11 @@ class Case:
         line, index = self.line, self.index
         visible = 10.0 * DECISIVE * max(abs(best.value), line.slope(index))
         matters = min(abs(self.claimed - best.value), visible)
+        rounding = 4.0 * EPSILON * abs(line(line.x, index))
         for each in self.estimates:
             h = ldexp(each.step, -line.halvings(each.step))
             bend = abs(line(line.x + h, index) - 2.0 * line(line.x, index) + line(line.x - h, index))
-            if bend < matters * h and 8.0 * self.noise(each.step) <= matters * h:
+            if bend < matters * h and rounding + 8.0 * self.noise(each.step) <= matters * h:
                 return False
         return True
 
