@@ -37,9 +37,7 @@ class SelfAttention(Module):
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: a count below 1, features that the heads cannot share equally, or (when called) no token or
-            one with another number of features.
-        TypeError: an argument or input of the wrong type.
+        ValueError: features that the heads cannot share equally, or (when called) no token.
 
     >>> attention = SelfAttention(4, n_heads=2, causal=True, random=7)
     >>> tokens = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.5], [0.0, 0.0, 1.0, 0.5]]

@@ -37,9 +37,7 @@ class Conv2d(Module):
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: a count out of range, a kernel larger than the padded grid, or (when called) another
-            number of inputs.
-        TypeError: an argument or input of the wrong type.
+        ValueError: a kernel larger than the padded grid.
 
     >>> edges = Conv2d(2, 3, kernel=(1, 2), activation="identity", bias=False)
     >>> for weight, number in zip(edges.filters[0].weights, (-1.0, 1.0)):

@@ -30,8 +30,7 @@ class Neuron(Module):
         random: where the weights come from: a seed or a `random.Random`.
 
     Raises:
-        ValueError: no inputs, an unknown activation, or (when called) another number of inputs.
-        TypeError: an argument or input of the wrong type.
+        ValueError: an unknown activation.
 
     >>> neuron = Neuron(2, "tanh")
     >>> for weight, number in zip(neuron.weights, (0.5, 1.0, -1.0)):

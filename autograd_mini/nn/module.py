@@ -15,6 +15,9 @@ class Module:
     """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts,
     NumPy object arrays and other modules. Attributes whose names begin with an underscore are left out.
 
+    The modules of this package raise a ValueError for a count below 1 or, when called, for another number of inputs
+    than theirs, and a TypeError for an argument or input of the wrong type.
+
     >>> from autograd_mini import Value
     >>> class Line(Module):
     ...     def __init__(self):

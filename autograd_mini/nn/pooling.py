@@ -29,9 +29,8 @@ class MaxOver(Module, VectorActivation):
         subsets: δ_1 … δ_M, each the indices of some inputs, from 0; they may overlap and leave inputs out.
 
     Raises:
-        ValueError: there is no subset, one is empty, or (when called) another number of inputs.
+        ValueError: there is no subset, or one is empty.
         IndexError: a subset names an input that is not there.
-        TypeError: an argument or input of the wrong type.
 
     >>> pool = MaxOver(4, [[0, 1], [1, 2, 3]])
     >>> [y.data for y in pool([5.0, 1.0, 2.0, 3.0])]
@@ -64,8 +63,7 @@ class MaxPool2d(MaxOver):
         channels: how many grids there are, one behind the other.
 
     Raises:
-        ValueError: a count below 1, a window larger than the grid, or (when called) another number of inputs.
-        TypeError: an argument or input of the wrong type.
+        ValueError: a window is larger than the grid.
 
     >>> pool = MaxPool2d(2, 4, window=2)
     >>> [y.data for y in pool([1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0])], pool.output_shape
@@ -111,10 +109,6 @@ class Maxout(Module):
         n_outputs: how many units.
         n_pieces: how many affine maps a unit chooses from.
         bias, initialise, random: as for `Neuron`.
-
-    Raises:
-        ValueError: a count below 1 or (when called) another number of inputs.
-        TypeError: an argument or input of the wrong type.
 
     >>> maxout = Maxout(1, 1, 2, bias=False)
     >>> for neuron, slope in zip(maxout.units[0], (-1.0, 1.0)):

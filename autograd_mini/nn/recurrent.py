@@ -108,10 +108,6 @@ class LSTMCell(RecurrentCell):
         bias, initialise, random: as for `Neuron`.
         forget_bias: where the bias of the forget gate starts; 1 or so keeps the memory at first (Gers et al. 2000).
 
-    Raises:
-        ValueError: a count below 1, or (when called) an input or state of another size.
-        TypeError: an argument, input or state of the wrong type.
-
     >>> cell = LSTMCell(2, 3, random=7)
     >>> state = cell([1.0, -1.0])
     >>> state = cell([0.5, 2.0], state)
@@ -172,10 +168,6 @@ class GRUCell(RecurrentCell):
         n_inputs: how many numbers an input x has.
         n_hidden: how many numbers h has.
         bias, initialise, random: as for `Neuron`.
-
-    Raises:
-        ValueError: a count below 1, or (when called) an input or state of another size.
-        TypeError: an argument, input or state of the wrong type.
 
     >>> cell = GRUCell(2, 3, random=7)
     >>> outputs, last = cell.run([[1.0, -1.0], [0.5, 2.0]])
