@@ -167,8 +167,9 @@ def times(a: Text, b: Text, sign: str = " ") -> Text:
     """
     if b.text.startswith("-") and b.precedence >= PRODUCT:
         product = times(a, Text(b.text[1:], b.precedence), sign)
-        is_negative = product.text.startswith("-")
-        return Text(product.text[1:], product.precedence) if is_negative else Text(f"-{product.text}", PRODUCT)
+        if product.text.startswith("-") and product.precedence >= PRODUCT:
+            return Text(product.text[1:], product.precedence)
+        return Text(f"-{product.within(PRODUCT)}", PRODUCT)
     if not _is_number(a) and _is_number(b):
         a, b = b, a
     if "1" in (a.text, b.text):
