@@ -82,11 +82,11 @@ def picture_of(
     """The picture of the nodes of a topological `order`."""
     keys = {node: str(index) for index, node in enumerate(order) if folding.shows(node)}
     shown = list(keys)
-    kinds = _kinds(set(results), shown, parameters)
+    ends = set(results)
     formula = short_formulas(shown, TOOLTIP, name_of, number)
     boxes, edges = [], []
     for node in shown:
-        key, kind, scope = keys[node], kinds[node], folding.scope_of(node)
+        key, kind, scope = keys[node], _kind(node, ends, parameters), folding.scope_of(node)
         name, data = name_of(node), number(node._data)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
@@ -113,16 +113,12 @@ def picture_of(
     return Picture(tuple(boxes), tuple(edges), direction, largest, legend=legend)
 
 
-def _kinds(results: Collection[Value], order: Sequence[Value], parameters: Collection[Value]) -> dict[Value, Kind]:
-    kinds: dict[Value, Kind] = {}
-    for node in order:
-        if isinstance(node, Constant):
-            kinds[node] = Kind.CONSTANT
-        elif not node.parents:
-            kinds[node] = Kind.PARAMETER if node in parameters else Kind.INPUT
-        else:
-            kinds[node] = Kind.RESULT if node in results else Kind.INTERMEDIATE
-    return kinds
+def _kind(node: Value, results: Collection[Value], parameters: Collection[Value]) -> Kind:
+    if isinstance(node, Constant):
+        return Kind.CONSTANT
+    if not node.parents:
+        return Kind.PARAMETER if node in parameters else Kind.INPUT
+    return Kind.RESULT if node in results else Kind.INTERMEDIATE
 
 
 def _title(name: str, written: str) -> str:
