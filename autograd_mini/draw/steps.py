@@ -73,7 +73,8 @@ def draw_steps(
     r"""The backward pass from `y` as numbered frames: at each node the chain rule, spelled out in numbers.
 
     The first frame shows the graph with ∂y/∂y = 1; each one after it, one operation handing its adjoint on to its
-    operands. The gradients that the Values hold are neither used nor changed.
+    operands; where ties, or zeros that meet inf or nan, leave a gradient to limits, one more frame shows it. The
+    gradients that the Values hold are neither used nor changed.
 
     Args:
         y: the result to differentiate.
@@ -107,7 +108,7 @@ def draw_steps(
     name_of = _complete_naming(order, naming(names))
     recorder = _Recorder(y)
     with recorder:
-        adjoints(order, [(y, 1.0)])
+        gradients = adjoints(order, [(y, 1.0)])
     picture = picture_of(
         roots,
         order,
@@ -118,8 +119,18 @@ def draw_steps(
         legend=False,
     )
     start = Step(y, 1.0, [], {y: 1.0})
-    captions = _captions(recorder.steps, name_of, name_of(y), number)
-    return _animation(picture, order, [start, *recorder.steps], captions, number)
+    steps, captions = [start, *recorder.steps], _captions(recorder.steps, name_of, name_of(y), number)
+    summed = {node: recorder.known.get(node, 0.0) for node in order if not isinstance(node, Constant)}
+    limits = {node: gradients[node] for node in summed if _differ(gradients[node], summed[node])}
+    if limits:
+        steps.append(Step(y, 1.0, [], recorder.known | limits))
+        lines = [f"∂{name_of(y)}/∂{name_of(node)} = {number(each)}" for node, each in limits.items()]
+        captions.append(("Limits decide, where ties meet or 0 meets inf or nan:", *lines[: LINES - 1]))
+    return _animation(picture, order, steps, captions, number)
+
+
+def _differ(x: float, y: float) -> bool:
+    return x != y and (x == x or y == y)
 
 
 def _complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
