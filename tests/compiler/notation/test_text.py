@@ -88,6 +88,13 @@ def test_captured_parameters_are_named_by_their_role():
     assert "33 packs, 5 matrix products, 24 lines" in str(loss.program)
 
 
+def test_a_layer_of_one_neuron_is_a_layer():
+    model = MLP(3, [4, 1], activation="tanh")
+    loss = compile(lambda x, d: squared_error([model(x)], d))
+    loss.value_and_parameter_grads(random.normal(size=3), random.normal(size=1))
+    assert formulation(loss.program)[:3] == ["z₁ = W₁ x + b₁", "y₁ = tanh(z₁)", "z₂ = W₂ y₁ + b₂"]
+
+
 def test_steps_of_an_lstm_share_their_weights():
     cell = LSTMCell(3, 4)
     loss = compile(lambda xs: sum([h * h for h in cell.run(xs)[1].hidden]), batch=True, reduce="mean")
