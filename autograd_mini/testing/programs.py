@@ -51,11 +51,7 @@ class Program:
         return self.run(inputs)[-1]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """The results of all steps, after the inputs.
-
-        Raises:
-            TypeError: there are more or fewer inputs than it takes.
-        """
+        """The results of all steps, after the inputs; a TypeError if there are more or fewer inputs than it takes."""
         if len(inputs) != self.n_inputs:
             raise TypeError(f"the program takes {self.n_inputs} number(s), got {len(inputs)}")
         results = list(inputs)
