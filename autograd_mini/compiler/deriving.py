@@ -14,6 +14,7 @@ from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
+from autograd_mini.compiler.expanding import expanded
 from autograd_mini.compiler.normalising import Scalars, normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
@@ -116,7 +117,8 @@ class Plan:
 
     def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
         if careful:
-            return NumpyExecutor(self._program(self.base, kind, wanted, careful=kind == "product"), careful=True)
+            program = self._program(self.base, kind, wanted, careful=kind == "product")
+            return NumpyExecutor(expanded(program), careful=True)
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
@@ -133,7 +135,7 @@ class Plan:
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass
-        return executor_of(self._program(self.base, kind, wanted), self.target)
+        return executor_of(expanded(self._program(self.base, kind, wanted)), self.target)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""

@@ -9,6 +9,7 @@ from itertools import chain
 from operator import is_
 from typing import Any, TypeVar
 
+from autograd_mini.adjoints import record_choice
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
@@ -234,7 +235,7 @@ class _Tracer(Observer):
             )
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        return Value.record_choice(primitive, args)
+        return record_choice(primitive, args)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         if type(adjoint) is float or operation in _PRODUCTS:
