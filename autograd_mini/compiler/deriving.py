@@ -29,7 +29,7 @@ from autograd_mini.compiler.program import (
     lanes_of,
 )
 from autograd_mini.compiler.reversing import reverse
-from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 
 Wanted = tuple[int, ...]
@@ -118,7 +118,7 @@ class Plan:
         if careful:
             return NumpyExecutor(self._program(self.base, kind, wanted, careful=kind == "product"), careful=True)
         if is_machine(self.target) and self._suits_scalars:
-            from autograd_mini.compiler.scalars.deriving import scalar_executor
+            from autograd_mini.compiler.scalar_programs import scalar_executor
 
             try:
                 return scalar_executor(

@@ -68,9 +68,9 @@ class Library:
                 run = self._reduction(primitive, len(args))
                 return float(run(numpy.array([float(arg) for arg in args])[:, None])[0])
             if self.backend == "machine":
-                from autograd_mini.compiler.machine.cells import has_emission
+                from autograd_mini.compiler.code.rules import has_rule
 
-                if has_emission(primitive):
+                if has_rule(primitive):
                     run = _machine(primitive, len(args))
                     return float(run(*[numpy.array([float(arg)]) for arg in args])[0])
             arrays = [arg if type(arg) is float else numpy.array([float(arg)]) for arg in args]

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
-from autograd_mini.compiler.scalars.operations import Operation
+from autograd_mini.compiler.code.chunks import Chunks
+from autograd_mini.compiler.code.operations import Operation
+from autograd_mini.compiler.run.one_kernel import LARGEST
 
 INPUTS = 3
 
@@ -55,7 +56,7 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
     heads = [100 + i for i in range(ahead)] + period * 200
     operations = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads)]
     longer = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads + period * 200)]
-    few, many = (Chunks(each, {0: 0}, [len(each)]) for each in (operations, longer))
+    few, many = (Chunks(each, {0: 0}, [len(each)], LARGEST) for each in (operations, longer))
     assert len(many.chunks) > len(few.chunks)
     assert len(many.forms) <= len(few.forms) + 2  # but for the end, cut elsewhere
 
@@ -63,5 +64,5 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
 def test_memory_is_used_again():
     """A chain needs no more than what a chunk passes on."""
     chain = [Operation((n + 1,), 0, (n,), 1) for n in range(5000)]
-    chunks = Chunks(chain, {0: 0}, [5000])
+    chunks = Chunks(chain, {0: 0}, [5000], LARGEST)
     assert chunks.n_rows <= 4

@@ -22,7 +22,7 @@ from autograd_mini import (
     value_and_grad,
     where,
 )
-from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from tests.compiler.comparing import disagreement
 
 random = numpy.random.default_rng(5)
@@ -140,7 +140,7 @@ def test_constants_that_all_differ_are_read_from_memory():
 
     compiled = compile(f, backend="machine")
     assert not disagreement(compiled.value_and_grad(0.3), value_and_grad(f)(0.3))
-    assert len(executor(compiled).chunks.forms) < 40
+    assert len(executor(compiled).steps[0].kernel.forms) < 40
 
 
 @pytest.mark.parametrize("steps", [600, 2400])
@@ -152,7 +152,7 @@ def test_steps_of_a_recurrence_share_their_code(steps):
 
     compiled = compile(f, backend="machine")
     assert not disagreement(compiled.value_and_grad(1.0, 0.0), value_and_grad(f)(1.0, 0.0))
-    assert len(executor(compiled).chunks.forms) < 20
+    assert len(executor(compiled).steps[0].kernel.forms) < 20
 
 
 def test_rows_without_machine_code_go_as_packs():

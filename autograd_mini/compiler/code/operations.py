@@ -8,7 +8,7 @@ from itertools import chain
 from operator import add
 from typing import Any, NamedTuple
 
-from autograd_mini.compiler.machine.cells import is_arithmetic
+from autograd_mini.compiler.code.rules import is_arithmetic
 from autograd_mini.compiler.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.primitives import Primitive
 
@@ -99,10 +99,26 @@ class Operations:
             elif type(scalar) is Number and number not in self._literal_of:
                 self.constants[number] = scalar.number
 
-    def constants_among(self, wanted: Sequence[int]) -> dict[int, float]:
-        """The constants to be put into memory: those that the code reads there, and those of the wanted scalars."""
-        chosen = [(number, self._scalars[number]) for number in wanted]
-        return {**self.constants, **{number: each.number for number, each in chosen if isinstance(each, Number)}}
+    def by_demand(self, wanted: Sequence[int]) -> list[Operation]:
+        """The operations in such an order that each is done when another first needs it: what is computed lane by
+        lane stays in registers."""
+        of = {number: operation for operation in self.sequence for number in operation.results}
+        done: set[int] = set()
+        found: list[Operation] = []
+        stack: list[Operation] = []
+        for number in wanted:
+            stack.append(of[number])
+            while stack:
+                operation = stack[-1]
+                waiting = [of[each] for each in operation.reads if each in of and of[each].results[0] not in done]
+                if operation.results[0] in done:
+                    stack.pop()
+                elif waiting:
+                    stack += reversed(waiting)
+                else:
+                    done.add(operation.results[0])
+                    found.append(stack.pop())
+        return found
 
     def _add(self, results: tuple[int, ...], key: Any, make: Any, reads: list[int], size: int) -> None:
         head = self._head_of.get(key)

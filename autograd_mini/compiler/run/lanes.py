@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autograd_mini.compiler.machine.bodies import can_emit
-from autograd_mini.compiler.machine.cells import calls_library
+from autograd_mini.compiler.code.lower import can_emit
+from autograd_mini.compiler.code.rules import calls_library
 from autograd_mini.compiler.numpy_executor import Gather, Values
 from autograd_mini.compiler.program import (
     Apply,
@@ -23,7 +23,7 @@ from autograd_mini.compiler.program import (
 )
 
 if TYPE_CHECKING:
-    from autograd_mini.compiler.machine.executor import MachineExecutor
+    from autograd_mini.compiler.run.machine import MachineExecutor
 
 
 class LanesStep:
