@@ -52,6 +52,11 @@ def rows_of(lanes: int, n: int) -> Floats:
     return empty(lanes, n) if n < 64 else lines_of(lanes, n)
 
 
+def block(rows: int, columns: int) -> Floats:
+    """Memory for a block of columns."""
+    return empty(rows, 1) if columns == 1 else lines_of(rows, columns)
+
+
 def lines_of(lanes: int, n: int) -> Floats:
     """Memory whose rows begin with a line of the cache, and are an odd number of lines apart: at multiples of
     a power of two, the same few lines of the cache would have to hold them all."""
