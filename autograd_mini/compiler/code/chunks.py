@@ -53,6 +53,7 @@ class Chunks:
         row_of: the rows of scalars that stand in memory before, or have to be put there.
         kept: scalars that must stay in memory, or be put there.
         largest: the size of a chunk.
+        where_few_cross: cut where few results are still needed, not where the digest alone says.
         n_uniform: the first so many rows hold one number for all columns.
         n_arrays: so many rows, those included, are not within the block of columns.
 
@@ -68,6 +69,8 @@ class Chunks:
         row_of: dict[int, int],
         kept: Sequence[int],
         largest: int,
+        *,
+        where_few_cross: bool = False,
         n_uniform: int = 0,
         n_arrays: int = 0,
     ) -> None:
@@ -82,7 +85,8 @@ class Chunks:
         last.update(dict.fromkeys([*kept, *row_of], len(sequence)))
         self._form_of: dict[Any, int] = {}
         free: list[int] = []
-        for start, stop in _bounds(sequence, largest, _crossing(sequence, last)):
+        crossing = _crossing(sequence, last) if where_few_cross else [0] * len(sequence)
+        for start, stop in _bounds(sequence, largest, crossing):
             self._add(sequence[start:stop], stop, last, free)
 
     def _add(self, operations: Sequence[Operation], stop: int, last: dict[int, int], free: list[int]) -> None:

@@ -82,7 +82,9 @@ def kernel_of(
         row_of = {number: row for row, number in enumerate(rows)}
         n_uniform = len(operations.constants) + len(uniform)
         sequence = operations.by_demand(wanted) if by_demand else operations.sequence
-        chunks = Chunks(sequence, row_of, wanted, size, n_uniform, len(rows))
+        chunks = Chunks(
+            sequence, row_of, wanted, size, where_few_cross=by_demand, n_uniform=n_uniform, n_arrays=len(rows)
+        )
         if sum(len(form.steps) for form in chunks.forms) <= MOST_CODE:
             break
     return Kernel(

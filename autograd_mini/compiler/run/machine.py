@@ -104,8 +104,7 @@ class Runner:
 
     def _is_finite(self, frame: _Frame) -> bool:
         """Whether all that kernels check was finite in their last run."""
-        kernels = [(step, state) for step, state in zip(self.steps, frame.states) if isinstance(step, KernelStep)]
-        return all(step.is_finite(state) for step, state in kernels)
+        return all(step.is_finite(state) for step, state in frame.checking)
 
     def _frame(self, n: int) -> _Frame:
         """This thread's memory for n columns; that of the last few lengths is kept."""
@@ -166,6 +165,8 @@ class _Frame:
             self.values[number] = held[:, None]
         link(executor.kernels, 1 if n == 1 or not executor.is_batched else host_width())
         self.states = [step.prepare(self.values, n) for step in executor.steps]
+        kernels = [(step, state) for step, state in zip(executor.steps, self.states) if isinstance(step, KernelStep)]
+        self.checking = [(step, state) for step, state in kernels if step.kernel.sums and not step.summed]
 
 
 class MachineExecutor(Runner):

@@ -112,8 +112,8 @@ class KernelStep:
         if kernel.sums:
             calls.append([kernel.n_rows, kernel.n_rows + 1, *kernel.sums])
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
-        self._starts = (ctypes.c_int64 * len(starts))(*starts)
-        self._functions: dict[int, tuple[Any, Any, int]] = {}
+        self.starts = (ctypes.c_int64 * len(starts))(*starts)
+        self.linked: dict[int, tuple[Any, Any, int]] = {}
         places = numpy.array([*kernel.places(), (SUMS, 0), (SIZES, 0)], dtype=numpy.int64)
         self.slots = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows = _by_array(self.slots)
@@ -131,16 +131,9 @@ class KernelStep:
 
     def functions(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, where the pointers of each start, and how many there are."""
-        link([self], width)
-        return self._functions[width]
-
-    def is_linked(self, width: int) -> bool:
-        """Whether it is ready to run for so many columns at a time."""
-        return width in self._functions
-
-    def link(self, width: int, code: Code) -> None:
-        """Get ready to run for so many columns at a time."""
-        self._functions[width] = code.table(), self._starts, len(self._starts)
+        if width not in self.linked:
+            link([self], width)
+        return self.linked[width]
 
     def prepare(self, values: Values, n: int) -> State:
         """Memory for n columns, and pointers to all that stays where it is."""
@@ -241,7 +234,7 @@ class KernelStep:
 
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""
-        return bool(self.summed) or not state.sums.any()
+        return not state.sums.any()
 
 
 def _by_array(places: Any) -> dict[int, Index]:
@@ -255,13 +248,14 @@ def _by_array(places: Any) -> dict[int, Index]:
 
 def link(steps: Sequence[KernelStep], width: int) -> None:
     """Compile for so many columns at a time all that they need, at once."""
-    steps = [step for step in steps if not step.is_linked(width)]
+    steps = [step for step in steps if width not in step.linked]
     if steps:
         texts = [step.texts(width) for step in steps]
         code = addresses([text for each in texts for text in each], effort=steps[0].effort, cache=steps[0].cache)
         start = 0
         for step, each in zip(steps, texts):
-            step.link(width, Code.of(code.functions[start : start + len(each)]))
+            table = Code.of(code.functions[start : start + len(each)]).table()
+            step.linked[width] = table, step.starts, len(each)
             start += len(each)
 
 
