@@ -26,6 +26,7 @@ from autograd_mini.compiler.code import engine
 from autograd_mini.observing import Scope
 
 PATIENCE = 60.0
+ATTEMPTS = 4
 PACKAGE = str(Path(autograd_mini.__file__).parent) + os.sep
 OTHERS = {contextlib.__file__, numpy_errors.__file__}
 LOOKS = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "POP_JUMP_IF", "SEND")
@@ -137,18 +138,21 @@ def interrupt_everywhere(
     run(subject)  # what is made once and kept
     check(subject)
     file = run.__code__.co_filename
-    counting = _Tracer(file, within)
-    _run(_of(run, make()), counting)
-    places = [(call, place) for call, count in enumerate(counting.counts) for place in range(count)]
+    counts = _counted(make, run, within)
+    places = [(call, place) for call, count in enumerate(counts) for place in range(count)]
     chosen = places if len(places) <= most else [places[len(places) * index // most] for index in range(most)]
     interrupted = 0
     for at in chosen:
         subject = make()
         before = state()
-        tracer = _Tracer(file, within, at)
-        error = _run(_of(run, subject), tracer)
-        if not tracer.place:
-            continue  # this run was shorter: fewer things had to be made anew
+        for _ in range(ATTEMPTS):
+            tracer = _Tracer(file, within, at)
+            error = _run(_of(run, subject), tracer)
+            if tracer.place:
+                break
+            subject = make()  # this run was shorter: fewer things had to be made anew, or the collector did not call
+        else:
+            continue
         interrupted += 1
         try:
             after = state()
@@ -161,6 +165,20 @@ def interrupt_everywhere(
         del error
     assert interrupted > 0.9 * len(chosen)
     return interrupted
+
+
+def _counted(make: Callable[[], Any], run: Callable[[Any], Any], within: Sequence[str]) -> list[int]:
+    """The places of each call of a run, as two runs in a row have them: what the collector frees calls functions of the
+    package, too, which shifts the calls after it."""
+    gc.collect()
+    counts: list[int] = []
+    for _ in range(ATTEMPTS):
+        counting = _Tracer(run.__code__.co_filename, within)
+        _run(_of(run, make()), counting)
+        if counting.counts == counts:
+            break
+        counts = counting.counts
+    return counts
 
 
 def _of(run: Callable[[Any], Any], subject: Any) -> Callable[[], Any]:

@@ -107,16 +107,19 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
 
 
+def truth_of(node: Value) -> Value:
+    """1 where Python takes it for true, else 0."""
+    return node if node.operation in _COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
+
+
 def with_one_guard(traced: Trace) -> Trace:
     """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
     if not traced.guards:
         return traced
-    tests = TABLE.auxiliary
     agreeing: list[Value] = []
     for guard in traced.guards:
-        is_truth = guard.node.operation in _COMPARISONS
-        truth = guard.node if is_truth else tests["not_equal"](guard.node, 0.0)
-        agrees = truth if guard.outcome else tests["equal"](truth, 0.0)
+        truth = truth_of(guard.node)
+        agrees = truth if guard.outcome else TABLE.auxiliary["equal"](truth, 0.0)
         agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
     total = TABLE["sum"](*agreeing)
     known = set(traced.order)

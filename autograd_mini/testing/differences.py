@@ -139,7 +139,7 @@ class Line:
         smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in range(1, 6))
         finest = max(ldexp(ulp(self.x), FEWEST + 4), ldexp(min(size, 1.0), -40))
         found = [each * 19.0 / 64.0 for each in (1.0, size, *smaller, finest)]
-        return [h for h in dict.fromkeys(found) if self.halvings(h) >= FEWEST]
+        return [h for h in dict.fromkeys(found) if h > 0.0 and self.halvings(h) >= FEWEST]
 
     def halvings(self, step: float) -> int:
         """How often the step may be halved, before the points are hardly apart."""

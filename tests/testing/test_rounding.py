@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograd_mini.testing import GradientError, check_gradients
+from autograd_mini.testing import CheckError, check_gradients
 from autograd_mini.testing.differences import Line
 from autograd_mini.testing.rounding import lattice_of, noise_around, noise_in
 
@@ -79,7 +79,7 @@ def test_functions_in_single_precision(name, x):
     assume(abs(slope(x)) > 0.1 and (x == 0.0 or abs(x) > 1e-6))  # smaller numbers are single ones of few digits
     check_gradients(f, x, gradient=slope)
     check_gradients(f, x, gradient=lambda x: float(np.float32(slope(x))))
-    with pytest.raises(GradientError):
+    with pytest.raises(CheckError):  # not decided, where the steps of single precision happen to speak for it
         check_gradients(f, x, gradient=lambda x: 1.02 * slope(x))
 
 
