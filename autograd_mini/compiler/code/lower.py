@@ -136,7 +136,7 @@ class _Lanes:
         if inside is not None:
             return [inside[lane] for lane in index.tolist()]
         held = self._numbers.get(pack)
-        if held is not None and index.size and (held[index] == held[index[0]]).all():
+        if held is not None and len({number.hex() for number in held[index].tolist()}) == 1:
             return [self._number(float(held[index[0]]))] * index.size
         return [self._input(pack, lane) for lane in index.tolist()]
 

@@ -102,22 +102,23 @@ class Operations:
     def by_demand(self, wanted: Sequence[int]) -> list[Operation]:
         """The operations in such an order that each is done when another first needs it: what is computed lane by
         lane stays in registers."""
-        of = {number: operation for operation in self.sequence for number in operation.results}
-        done: set[int] = set()
+        of = {number: place for place, operation in enumerate(self.sequence) for number in operation.results}
+        is_done = bytearray(len(self.sequence))
         found: list[Operation] = []
-        stack: list[Operation] = []
+        stack: list[int] = []
         for number in wanted:
             stack.append(of[number])
             while stack:
-                operation = stack[-1]
-                waiting = [of[each] for each in operation.reads if each in of and of[each].results[0] not in done]
-                if operation.results[0] in done:
+                place = stack[-1]
+                reads = map(of.get, self.sequence[place].reads)
+                waiting = [each for each in reads if each is not None and not is_done[each]]
+                if is_done[place]:
                     stack.pop()
                 elif waiting:
                     stack += reversed(waiting)
                 else:
-                    done.add(operation.results[0])
-                    found.append(stack.pop())
+                    is_done[place] = True
+                    found.append(self.sequence[stack.pop()])
         return found
 
     def _add(self, results: tuple[int, ...], key: Any, make: Any, reads: list[int], size: int) -> None:

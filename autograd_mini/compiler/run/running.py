@@ -160,7 +160,7 @@ class KernelStep:
         for _ in range(self.threads if n >= 2 * self.columns_a_thread else 1):
             table = Table(
                 memory.empty(len(self.slots), of=numpy.int64),
-                memory.block(self.kernel.n_scratch, self.columns),
+                memory.rows_of(self.kernel.n_scratch, self.columns),
                 memory.copied([n - n % self.width, n, self.columns, n_blocks, n_sums], numpy.int64),
             )
             state.tables.append(table)

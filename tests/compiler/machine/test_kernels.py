@@ -215,6 +215,17 @@ def test_sums_over_the_batch(drawn):
     numpy.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("lanes", [2, 12])
+def test_zeros_of_both_signs_among_constants(lanes):
+    signs = [(-1.0) ** i for i in range(lanes)]
+
+    def run(xs):
+        return [ag.copysign(x, 0.0 * sign) for x, sign in zip(xs, signs)]
+
+    found = compile(run, batch=True, backend="machine")(numpy.ones((9, lanes)))
+    assert [each.tolist() for each in found] == [[sign] * 9 for sign in signs]
+
+
 def test_what_all_examples_share():
     """Parts that do not depend on the batch, on either side of what does."""
 
