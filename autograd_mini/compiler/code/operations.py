@@ -175,7 +175,7 @@ class Operations:
                     factors.append(literal)
             terms.append((c, tuple(factors)))
         form = Sum(tuple(terms), from_zero and before is None)
-        written = tuple([(c, *[each and each.hex() for each in factors]) for c, factors in terms])
+        written = tuple([(c, *[None if each is None else each.hex() for each in factors]) for c, factors in terms])
         self._add(results, (written, form.from_zero), lambda: form, reads, len(terms))
 
 
