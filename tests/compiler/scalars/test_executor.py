@@ -204,6 +204,12 @@ def test_edges(x):
 
 
 @pytest.mark.usefixtures("as_scalars")
+def test_sums_of_zeros_of_both_signs():
+    compiled = compile(lambda x, y: [c * x + c * y + c * x + c * y for c in (0.0, -0.0)], backend="machine")
+    assert repr(compiled(1.5, 2.5)) == "[0.0, -0.0]"
+
+
+@pytest.mark.usefixtures("as_scalars")
 @pytest.mark.parametrize("reduce", [None, "sum", "mean"])
 @pytest.mark.parametrize("n", [0, 1, 5, 128, 700])
 def test_results_that_are_the_same_for_all_examples(n, reduce):
