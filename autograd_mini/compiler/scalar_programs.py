@@ -7,7 +7,7 @@ from functools import cache
 
 from autograd_mini.compiler.building import local_derivatives
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.registers import Assembly, Cell
+from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
 from autograd_mini.compiler.packing import REDUCTIONS
 from autograd_mini.compiler.program import Leaf, Pack

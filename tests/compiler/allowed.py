@@ -68,9 +68,9 @@ class Library:
                 run = self._reduction(primitive, len(args))
                 return float(run(numpy.array([float(arg) for arg in args])[:, None])[0])
             if self.backend == "machine":
-                from autograd_mini.compiler.code.rules import has_rule
+                from autograd_mini.compiler.code.cells import has_emission
 
-                if has_rule(primitive):
+                if has_emission(primitive):
                     run = _machine(primitive, len(args))
                     return float(run(*[numpy.array([float(arg)]) for arg in args])[0])
             arrays = [arg if type(arg) is float else numpy.array([float(arg)]) for arg in args]

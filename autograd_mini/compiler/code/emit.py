@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd_mini.compiler.code.cells import Assembly, Cell, emit, has_emission
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
 from autograd_mini.compiler.code.operations import Apply, Head, Literal, Sum
-from autograd_mini.compiler.code.registers import Assembly, Cell, emit
-from autograd_mini.compiler.code.rules import has_rule
 from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
 from autograd_mini.primitives import TABLE, Part, Primitive
 
@@ -20,11 +19,11 @@ FUSED = 4
 do it; those of fewer before, as they are written."""
 
 
-def require_rule(head: Head) -> None:
+def require_emission(head: Head) -> None:
     """Raise NotImplementedError if there is no machine code for it."""
     if isinstance(head, Apply):
         primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
-        is_known = primitive.base.name in VECTORS if head.is_vector else has_rule(primitive)
+        is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive)
         if not is_known and _reduction(primitive) is None:
             raise NotImplementedError(primitive.name)
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy
 
+from autograd_mini.compiler.code.cells import has_emission
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
-from autograd_mini.compiler.code.rules import has_rule
 from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
 from autograd_mini.compiler.program import (
@@ -38,7 +38,7 @@ def can_emit(pack: Pack) -> bool:
     """Whether a kernel may hold this pack."""
     operation = pack.operation
     if isinstance(operation, Apply):
-        return has_rule(operation.primitive)
+        return has_emission(operation.primitive)
     if isinstance(operation, Reduce):
         return operation.primitive.name in REDUCTIONS and 4 * len(operation.arg.index) <= LONGEST
     if isinstance(operation, Vector):

@@ -7,8 +7,7 @@ from functools import reduce
 from math import inf
 from typing import Any
 
-from autograd_mini.compiler.code.registers import Cell
-from autograd_mini.compiler.code.rules import ROWS, first_equal, largest, norm, smallest
+from autograd_mini.compiler.code.cells import ROWS, Cell, first_equal, largest, norm, smallest
 
 
 def _finite(x: Cell, then: Any, otherwise: Any) -> Cell:

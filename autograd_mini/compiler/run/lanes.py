@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from autograd_mini.compiler.code.cells import calls_library
 from autograd_mini.compiler.code.lower import can_emit, lower
-from autograd_mini.compiler.code.rules import calls_library
 from autograd_mini.compiler.numpy_executor import Gather, Values
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Reduce, Reference, Vector
 from autograd_mini.compiler.run.running import COLUMNS_A_THREAD, KernelStep, State

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.emit import require_rule
+from autograd_mini.compiler.code.emit import require_emission
 from autograd_mini.compiler.code.kernels import Place, kernel_of
 from autograd_mini.compiler.normalising import ONE, Input, Number, Terms
 from autograd_mini.compiler.numpy_executor import Gather
@@ -85,7 +85,7 @@ class ScalarExecutor(Runner):
                 places.update({number: (place, row) for row, number in enumerate(own)})
         kernel = kernel_of(tape.scalars, inputs[False], inputs[True], places, sums, largest=LARGEST, by_demand=False)
         for head in kernel.heads:
-            require_rule(head)
+            require_emission(head)
         step = KernelStep(
             kernel,
             [],

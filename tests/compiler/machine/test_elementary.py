@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.code import elementary, libraries, registers
+from autograd_mini.compiler.code import cells, elementary, libraries
 from tests.compiler.machine.kernels_of import WIDTHS, machine
 from tests.compiler.machine.test_cells import MANY, exact_values, units_in_the_last_place
 from tests.primitives.points import ROWS
@@ -39,7 +39,7 @@ def test_units_in_the_last_place(name, width):
         errors = [units_in_the_last_place(*each) for each in zip(exact, got)]
     worst = int(numpy.argmax(errors))
     assert errors[worst] <= MOST[name], f"{name}({args[worst]}): {got[worst]}, not {exact[worst]}"
-    assert registers.own_function(name, width) is not None
+    assert cells.own_function(name, width) is not None
 
 
 @pytest.mark.parametrize("name", MOST)

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh, where
-from autograd_mini.compiler.code import engine, libraries, registers
+from autograd_mini.compiler.code import cells, engine, libraries
 from autograd_mini.compiler.executing import INSTALL
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run import machine, running
@@ -84,10 +84,10 @@ def everything(x, y):
 @pytest.fixture
 def fresh():
     """Nothing known of the host from before, and nothing left of what a test feigns."""
-    for function in (libraries.vector_name, registers.own_function):
+    for function in (libraries.vector_name, cells.own_function):
         function.cache_clear()
     yield
-    for function in (libraries.vector_name, registers.own_function):
+    for function in (libraries.vector_name, cells.own_function):
         function.cache_clear()
 
 
