@@ -111,12 +111,6 @@ Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_
 Point = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)
 
 
-def drivers(cache: CodeCache | None = None) -> tuple[Any, Any]:
-    """What drives kernels and what points to their rows, callable."""
-    drive, point = addresses([DRIVE, POINT], keep=True, cache=cache)
-    return Drive(drive), Point(point)
-
-
 def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cache: CodeCache | None = None) -> Code:
     """The addresses of the functions `@BODY` of these texts.
 

@@ -15,7 +15,7 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import sum_columns, write
-from autograd_mini.compiler.code.engine import Code, addresses, drivers
+from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.numpy_executor import Gather, Values
@@ -72,7 +72,7 @@ class State:
 
 
 class KernelStep:
-    """A kernel ready to run; for one column it is compiled once more.
+    """A kernel, compiled when it is first run; for one column once more.
 
     Args:
         packs: those it computes; none if it is a whole program.
@@ -83,6 +83,9 @@ class KernelStep:
         effort: LLVM's; see `addresses`.
         columns_a_thread: fewer are not worth a thread.
     """
+
+    drive: Any
+    point: Any
 
     def __init__(
         self,
@@ -121,7 +124,6 @@ class KernelStep:
             (number, Gather(row + len(kernel.constants)).rows, Gather(lane).rows)
             for number, (row, lane) in _by_array(kernel.uniform).items()
         ]
-        self.drive, self.point = drivers(cache)
 
     def texts(self, width: int) -> list[str]:
         """The functions for so many columns at a time, one after the other."""
@@ -183,6 +185,7 @@ class KernelStep:
     def run(self, values: Values, state: State) -> None:
         n, tables = state.n, state.tables
         width = 1 if n == 1 else self.width
+        functions = self.functions(width)
         for number, rows, lanes in self.inputs:
             state.uniform[rows] = values[number][lanes, 0]
         for number, array in state.padded.items():
@@ -195,14 +198,14 @@ class KernelStep:
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
         if len(tables) == 1:
-            self._columns(width, tables[0], 0, whole, *rest)
+            self._columns(functions, tables[0], 0, whole, *rest)
         else:
             share = -(-whole // (len(tables) * self.columns)) * self.columns
             held = list(values), state  # what the pointers point to, if an interrupt ends the call before its threads
 
             def work(start: int, table: Table, held: object = held) -> None:
                 stop = min(start + share, whole)
-                self._columns(width, table, start, stop, *(rest if stop == whole else (0, 0)))
+                self._columns(functions, table, start, stop, *(rest if stop == whole else (0, 0)))
 
             list(workers().map(work, range(0, whole, share), tables))
         for number in self.outputs if state.padded else ():
@@ -229,8 +232,8 @@ class KernelStep:
         for table in state.tables if state.moving else ():
             self.point(table.at, rows_at, len(state.rows), arrays_at)
 
-    def _columns(self, width: int, table: Table, *bounds: int) -> None:
-        self.drive(*self.functions(width), table.at, self.columns, *bounds)
+    def _columns(self, functions: tuple[Any, Any, int], table: Table, *bounds: int) -> None:
+        self.drive(*functions, table.at, self.columns, *bounds)
 
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""
@@ -249,13 +252,15 @@ def _by_array(places: Any) -> dict[int, Index]:
 def link(steps: Sequence[KernelStep], width: int) -> None:
     """Compile for so many columns at a time all that they need, at once."""
     steps = [step for step in steps if width not in step.linked]
-    if steps:
-        texts = [step.texts(width) for step in steps]
-        code = addresses([text for each in texts for text in each], effort=steps[0].effort, cache=steps[0].cache)
-        start = 0
+    texts = [step.texts(width) for step in steps]
+    if texts:
+        every = [DRIVE, POINT, *chain.from_iterable(texts)]
+        functions = addresses(every, effort=steps[0].effort, cache=steps[0].cache).functions
+        drivers, start = functions[:2], 2
         for step, each in zip(steps, texts):
-            table = Code.of(code.functions[start : start + len(each)]).table()
-            step.linked[width] = table, step.starts, len(each)
+            step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
+            own = Code.of([*functions[start : start + len(each)], *drivers])
+            step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
             start += len(each)
 
 
