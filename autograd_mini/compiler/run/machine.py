@@ -22,6 +22,9 @@ CACHE = 2**24
 """Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
+FEW_LANES = 4
+"""Kernels of packs of so few lanes are straight lines; see `addresses`."""
+
 KEPT_FRAMES = 3
 """For so many lengths of the batch each thread keeps its memory."""
 
@@ -234,7 +237,7 @@ class MachineExecutor(Runner):
             outputs=[place[pack] for pack in outputs],
             writes=[place[pack] for pack in outputs if pack not in self.needed],
             is_batched=self.is_batched,
-            effort=1,
+            effort=int(max(pack.lanes for pack in run) > FEW_LANES),
             threads=self.threads,
             columns_a_thread=COLUMNS_A_THREAD,
             cache=self.cache,

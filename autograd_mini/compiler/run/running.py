@@ -211,7 +211,7 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            totals = state.sums.sum(axis=1, keepdims=True)
+            totals = state.sums.sum(axis=1, keepdims=True) if state.sums.shape[1] > 1 else state.sums.copy()
             for number, part in self.summed:
                 values[number] = totals[part]
 
@@ -255,7 +255,7 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
     texts = [step.texts(width) for step in steps]
     if texts:
         every = [DRIVE, POINT, *chain.from_iterable(texts)]
-        functions = addresses(every, effort=steps[0].effort, cache=steps[0].cache).functions
+        functions = addresses(every, effort=max(step.effort for step in steps), cache=steps[0].cache).functions
         drivers, start = functions[:2], 2
         for step, each in zip(steps, texts):
             step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
