@@ -211,7 +211,7 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            totals = state.sums.sum(axis=1, keepdims=True) if state.sums.shape[1] > 1 else state.sums.copy()
+            totals = state.sums.sum(axis=1, keepdims=True) if state.sums.shape[1] != 1 else state.sums.copy()
             for number, part in self.summed:
                 values[number] = totals[part]
 
