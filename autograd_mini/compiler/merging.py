@@ -48,7 +48,8 @@ def merged(plans: Sequence[Plan]) -> Trace | None:
         return None
     parameters = [*dict.fromkeys(chain.from_iterable(each.parameters for each in traces))]
     guards = [Guard(is_known, True, max(traces, key=lambda each: len(each.path)).guards[-1].line)]
-    return Trace(first.inputs, parameters, outputs, first.structure, guards, order)
+    counts = {place: number for each in traces for place, number in each.counts.items()}
+    return Trace(first.inputs, parameters, outputs, first.structure, guards, order, counts)
 
 
 def _has_sums(plan: Plan) -> bool:

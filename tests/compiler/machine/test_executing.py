@@ -11,6 +11,7 @@ from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh
 from autograd_mini.compiler.code import cells, engine, libraries
 from autograd_mini.compiler.executing import INSTALL
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.run import machine, running
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD
@@ -69,7 +70,7 @@ def test_without_llvmlite(how):
 def executor_kind(backend):
     compiled = compile(lambda x: sin(x) * x, backend=backend)
     compiled(1.0)
-    return type(compiled._latest.parts[0].plan.executor("value"))
+    return type(compiled._latest.parts[0].plan.executor(Request(Kind.VALUE)))
 
 
 def test_the_best_there_is():
@@ -204,7 +205,7 @@ def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
 
 def executors(compiled):
     """Of those that derivatives were run by, whether they are careful."""
-    return [is_careful for kind, _, is_careful in compiled._latest.parts[0].plan._executors if kind == "gradient"]
+    return [careful for request, careful in compiled._latest.parts[0].plan._executors if request.kind == Kind.GRADIENT]
 
 
 @pytest.mark.parametrize("place", [0, 700, -1])
@@ -218,6 +219,6 @@ def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
     found = compiled.grad(w, x)
     assert executors(compiled) == [False, True]
     assert numpy.isfinite(found).all()
-    assert compiled._latest.parts[0].plan.executor("gradient", (1,)).phases is not None
+    assert compiled._latest.parts[0].plan.executor(Request(Kind.GRADIENT, (1,))).phases is not None
     others = numpy.delete(numpy.arange(len(x)), place)
     numpy.testing.assert_allclose(found[others], finite[others], rtol=1e-12, atol=1e-14)
