@@ -29,7 +29,7 @@ from autograd_mini.compiler.program import (
 )
 from autograd_mini.compiler.request import Kind, Request, Results
 from autograd_mini.compiler.reversing import reverse
-from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 from autograd_mini.structures import Structure
@@ -128,7 +128,7 @@ class Plan:
             program = self._program(self.base, request, careful=request.kind == Kind.PRODUCT)
             return NumpyExecutor(expanded(program), careful=True)
         if is_machine(self.target) and self._suits_scalars:
-            from autograd_mini.compiler.scalars.deriving import scalar_executor
+            from autograd_mini.compiler.scalar_programs import scalar_executor
 
             try:
                 return scalar_executor(
