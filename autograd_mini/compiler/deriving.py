@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
+from autograd_mini.compiler.expanding import expanded
 from autograd_mini.compiler.normalising import Scalars, normalise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
@@ -125,7 +126,7 @@ class Plan:
     def _executor(self, request: Request, careful: bool) -> Executor:
         if careful:
             program = self._program(self.base, request, careful=request.kind == Kind.PRODUCT)
-            return NumpyExecutor(program, careful=True)
+            return NumpyExecutor(expanded(program), careful=True)
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalar_programs import scalar_executor
 
@@ -142,7 +143,7 @@ class Plan:
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass
-        return executor_of(self._program(self.base, request), self.target)
+        return executor_of(expanded(self._program(self.base, request)), self.target)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""

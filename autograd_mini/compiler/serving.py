@@ -16,7 +16,7 @@ from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Index, Program
 from autograd_mini.compiler.request import GUARDS, Kind, Request, Results
 from autograd_mini.compiler.slots import Arguments
-from autograd_mini.compiler.splitting import Agreements, Part, split
+from autograd_mini.compiler.splitting import Agreements, Part, in_parts, split
 from autograd_mini.compiler.tracing import place
 from autograd_mini.value import Value
 
@@ -76,10 +76,14 @@ class Serving:
         joins = stays and len(known) > 1 and self.parameters is None
         whole = self.plans.together(self.arguments, known) if joins else None
         if whole is not None:
-            of_all = self.run_plan(whole, request, self.arguments)
-            if _holds(whole, of_all):
-                self.note([Part(whole, numpy.arange(self.arguments.n_examples or 0))], request)
-                return whole, of_all
+            value = self.run_plan(whole, request, self.arguments).value
+            assert value is not None
+            taken = numpy.broadcast_to(value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
+            if taken.all():
+                parts = in_parts(known, taken)
+                self._require(parts, scalar)
+                self.note(parts, request)
+                return parts[0].plan, Results(value[:-1], None, {})
         results: Results | None = None
         if first.share >= (0.5 if stays else 1.0) and (not scalar or first.is_one_number):
             results = self.run_plan(first, request, self.arguments)

@@ -10,6 +10,7 @@ from operator import is_
 from traceback import walk_tb
 from typing import Any, TypeVar
 
+from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.counting import Place
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
@@ -257,7 +258,7 @@ class _Tracer(Observer):
             )
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        return Value.record_choice(primitive, args)
+        return record_choice(primitive, args)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         if type(adjoint) is float or operation in _PRODUCTS:

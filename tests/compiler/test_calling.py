@@ -806,17 +806,6 @@ def test_values_changed_inside():
     assert w.data == 2.0
 
 
-def test_rules_that_cannot_be_compiled():
-    register_primitive("bent", lambda x: abs(x), lambda out, x: (1.0 if x > 0 else -1.0,), policy="-1 at 0", doc="|x|.")
-    try:
-        compiled = compile(lambda x: TABLE["bent"](x))
-        assert compiled(-2.0) == 2.0
-        with pytest.raises(TypeError, match="the derivative of bent cannot be compiled, because it branches"):
-            compiled.grad(2.0)
-    finally:
-        del TABLE["bent"]
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_rules_that_differentiate_functions_themselves(backend):
     cube = register_primitive("cube_by_rule", lambda x: x**3, lambda out, x: (grad(lambda t: t * t * t)(x),))
