@@ -223,7 +223,7 @@ def test_zeros_of_both_signs_among_constants(lanes):
         return [ag.copysign(x, 0.0 * sign) for x, sign in zip(xs, signs)]
 
     found = compile(run, batch=True, backend="machine")(numpy.ones((9, lanes)))
-    assert [each.tolist() for each in found] == [[sign] * 9 for sign in signs]
+    assert numpy.array(found).tolist() == [signs] * 9
 
 
 def test_what_all_examples_share():
