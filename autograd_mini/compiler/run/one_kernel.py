@@ -62,10 +62,12 @@ class ScalarExecutor(Runner):
         self.leaves = {pack: place for place, pack in enumerate(arrays.values())}
         self.varies = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
         inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether they differ from column to column
+        n_found = dict.fromkeys(arrays, 0)  # of each array; its lanes come in order
         for number, scalar in enumerate(tape.scalars):
             if type(scalar) is Input:
                 pack = arrays[scalar.array]
-                inputs[pack.batched][number] = self.leaves[pack], number - scalar.first
+                inputs[pack.batched][number] = self.leaves[pack], n_found[scalar.array]
+                n_found[scalar.array] += 1
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
