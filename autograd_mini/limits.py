@@ -38,7 +38,7 @@ def ties(order: Sequence[Value]) -> list[Value]:
         for node in order
         if node.parents
         and node.operation.tied is not None  # type: ignore[union-attr]
-        and node.operation.tied(*[parent._data for parent in node.parents])  # type: ignore[union-attr]
+        and node.operation.tied(node._data, *[parent._data for parent in node.parents])  # type: ignore[union-attr]
         and _matters(node)
     ]
 

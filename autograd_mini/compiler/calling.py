@@ -21,12 +21,13 @@ from autograd_mini.compiler.binding import (
     nest_of_nests,
     outline,
 )
-from autograd_mini.compiler.deriving import Plan, Wanted, run
+from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.direct import Short, direct
 from autograd_mini.compiler.executing import Target
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Index, Program, is_adjoint
+from autograd_mini.compiler.settling import run
 from autograd_mini.compiler.splitting import Agreements, Part, split
 from autograd_mini.compiler.tracing import Trace, place
 from autograd_mini.primitives import brief

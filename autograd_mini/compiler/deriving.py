@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy
-from numpy.typing import NDArray
 
 from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
+from autograd_mini.compiler.careful import CarefulExecutor
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import Scalars, normalise
-from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
-from autograd_mini.compiler.program import (
-    Block,
-    Floats,
-    Leaf,
-    Pack,
-    Program,
-    Reference,
-    Segment,
-    is_adjoint,
-    lanes_of,
-)
+from autograd_mini.compiler.program import TIED, Block, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.ties import watched
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 
 Wanted = tuple[int, ...]
 """Slots of the arguments to differentiate towards; -1 for the parameters."""
+
+
+class Source:
+    """Scalars, and the packs of them, which are made when they are first wanted.
+
+    Args:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+    """
+
+    def __init__(self, scalars: Scalars, inputs: list[Pack]) -> None:
+        self.scalars = scalars
+        self._inputs = inputs
+
+    @cached_property
+    def forms(self) -> dict[Any, list[int]]:
+        return forms_of(self.scalars, [leaf.lanes for leaf in self._inputs])
+
+    @cached_property
+    def program(self) -> Program:
+        """Results, guards and what is watched, each by itself. The programs of all kinds go on from copies."""
+        builder = Builder(self._inputs)
+        packed = Packed(builder, self._inputs, self.scalars, self.forms)
+        return builder.so_far({"outputs": packed.outputs, "guards": packed.guards, TIED: packed.tied})
 
 
 class Plan:
@@ -61,29 +74,28 @@ class Plan:
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
+        self._careful: dict[object, CarefulExecutor] = {}
         self.inputs = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, slot.name)) for position, slot in enumerate(slots)
         ]
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
-        self.scalars = normalise(with_one_guard(trace)).verify()
-        self._forms = self._forms_of(self.scalars)
-
-    def _forms_of(self, scalars: Scalars) -> dict[Any, list[int]]:
-        return forms_of(scalars, [leaf.lanes for leaf in self.inputs])
-
-    @cached_property
-    def base(self) -> Program:
-        """The scalars in packs: results and guards, each by itself. The programs of all kinds go on from copies."""
-        return self._packed(self.scalars, self._forms)
-
-    def _packed(self, scalars: Scalars, forms: dict[Any, list[int]]) -> Program:
-        builder = Builder(self.inputs)
-        packed = Packed(builder, self.inputs, scalars, forms)
-        return builder.so_far({"outputs": packed.outputs, "guards": packed.guards})
+        self.source = Source(normalise(with_one_guard(trace)).verify(), self.inputs)
+        self._watched: dict[object, Source] = {}
 
     @cached_property
     def _suits_scalars(self) -> bool:
-        return suits_scalars(self.scalars, self._forms, self.has_batch)
+        return suits_scalars(self.source.scalars, self.source.forms, self.has_batch)
+
+    def _source(self, kind: str, wanted: Wanted) -> Source:
+        """What programs of that kind are made from: those of derivatives tell where something is tied."""
+        if kind in ("guards", "value"):
+            return self.source
+        key = wanted, kind == "product"
+        if key not in self._watched:
+            scalars = watched(self.source.scalars, [*wanted, -1], twice=kind == "product")
+            is_same = scalars is self.source.scalars
+            self._watched[key] = self.source if is_same else Source(scalars.verify(), self.inputs)
+        return self._watched[key]
 
     def shown(self, kind: str, wanted: Wanted = ()) -> Program:
         """The program of that kind to be read, with each guard by itself."""
@@ -94,18 +106,15 @@ class Plan:
             return self._shown[key]
 
     def _base_shown(self) -> Program:
-        if not self.trace.guards:
-            return self.base
-        scalars = normalise(self.trace)
-        return self._packed(scalars, self._forms_of(scalars))
+        return self.source.program if not self.trace.guards else Source(normalise(self.trace), self.inputs).program
 
     def runs_scalars(self, kind: str, wanted: Wanted = ()) -> bool:
         """Whether that kind is run scalar by scalar, not pack by pack."""
         return isinstance(self.executor(kind, wanted), ScalarExecutor)
 
-    def executor(self, kind: str, wanted: Wanted = (), *, careful: bool = False) -> Executor:
+    def executor(self, kind: str, wanted: Wanted = ()) -> Executor:
         """The program of that kind ready to run."""
-        key = kind, wanted, careful
+        key = kind, wanted
         found = self._executors.get(key)
         if found is None:
             with self._lock:
@@ -114,15 +123,14 @@ class Plan:
                     found = self._executors[key] = without_collector(lambda: self._executor(*key))
         return found
 
-    def _executor(self, kind: str, wanted: Wanted, careful: bool) -> Executor:
-        if careful:
-            return NumpyExecutor(self._program(self.base, kind, wanted, careful=kind == "product"), careful=True)
+    def _executor(self, kind: str, wanted: Wanted) -> Executor:
+        source = self._source(kind, wanted)
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
             try:
                 return scalar_executor(
-                    self.scalars,
+                    source.scalars,
                     self.inputs,
                     kind,
                     wanted,
@@ -133,17 +141,23 @@ class Plan:
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass
-        return executor_of(self._program(self.base, kind, wanted), self.target)
+        return executor_of(self._program(source.program, kind, wanted), self.target)
+
+    def careful(self, kind: str, wanted: Wanted) -> CarefulExecutor:
+        """What tells zeros apart in the program of that kind, of first derivatives."""
+        with self._lock:
+            key = kind, wanted
+            if key not in self._careful:
+                program = self._program(self.source.program, kind, wanted)
+                self._careful[key] = without_collector(lambda: CarefulExecutor(program))
+            return self._careful[key]
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
 
-    def _program(self, base: Program, kind: str, wanted: Wanted, *, careful: bool = False) -> Program:
-        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product".
-
-        If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
-        """
+    def _program(self, base: Program, kind: str, wanted: Wanted) -> Program:
+        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product"."""
         builder, found = Builder.of(base)
         outputs = self._outputs(builder, found["outputs"])
         results: dict[str, list[Reference]] = {} if kind == "guards" else {"value": [outputs]}
@@ -151,10 +165,11 @@ class Plan:
             guards = builder.gathered([[guard] for guard in found["guards"]])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
         if kind not in ("guards", "value"):
-            adjoints = self._derivatives(builder, outputs, kind, [self.leaf(slot) for slot in wanted], careful)
+            adjoints = self._derivatives(builder, outputs, kind, [self.leaf(slot) for slot in wanted])
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:
                     results[f"adjoint {slot}"] = [lanes_of(adjoint)]
+            results |= {TIED: found[TIED]} if found[TIED] else {}
         return builder.program(results)
 
     def _outputs(self, builder: Builder, found: Sequence[Reference]) -> Reference:
@@ -171,9 +186,7 @@ class Plan:
         total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
         return lanes_of(total)
 
-    def _derivatives(
-        self, builder: Builder, outputs: Reference, kind: str, wanted: list[Pack], careful: bool
-    ) -> list[Pack | None]:
+    def _derivatives(self, builder: Builder, outputs: Reference, kind: str, wanted: list[Pack]) -> list[Pack | None]:
         if kind == "jacobian":  # the seed picks an output; without a batch, all outputs are the batch
             seed = builder.leaf("seed", 0, "seed", outputs.index.size, not self.has_batch)
             return reverse(builder, [(outputs, lanes_of(seed))], wanted, per_example=not self.reduces or seed.batched)
@@ -196,62 +209,8 @@ class Plan:
             return [None] * len(wanted)
         each = self.per_example or not self.has_batch
         slope = builder.sum(1, each, segments)
-        return reverse(builder, [(lanes_of(slope), one)], wanted, per_example=each, careful=careful)
+        return reverse(builder, [(lanes_of(slope), one)], wanted, per_example=each)
 
 
 def _name(leaf: Pack) -> str:
     return getattr(leaf.operation, "name", "")
-
-
-def run(
-    plan: Plan, kind: str, wanted: Wanted, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int
-) -> dict[str, Floats]:
-    """The results of a program by name.
-
-    An adjoint of exactly 0 carries nothing further, even where it meets inf or nan. To heed that everywhere would
-    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so; of
-    a batch only the examples concerned.
-    """
-    results = _run(plan.executor(kind, wanted), leaves, seeds, n)
-    found = {name: rows for name, (rows,) in results.rows.items()}
-    if results.is_finite:
-        return found
-    slopes = {name: rows for name, rows in found.items() if is_adjoint(name)}
-    summed = [name for name, rows in slopes.items() if rows.shape[1] != n and not numpy.isfinite(rows).all()]
-    concerned = numpy.zeros(n, dtype=bool)
-    for rows in slopes.values():
-        if rows.shape[1] == n:
-            concerned |= ~numpy.isfinite(rows).all(axis=0)
-    chosen = concerned | bool(summed)
-    if chosen.any():
-        given = {leaf: _columns(rows, chosen) for leaf, rows in leaves.items()}
-        careful = plan.executor(kind, wanted, careful=True)
-        again = _run(careful, given, [_columns(rows, chosen) for rows in seeds], int(chosen.sum()))
-        for name, rows in slopes.items():
-            (fresh,) = again.rows[name]
-            if name in summed:
-                found[name] = fresh
-            elif rows.shape[1] == n:
-                found[name] = rows.copy()
-                found[name][:, concerned] = _columns(fresh, concerned[chosen])
-    return found
-
-
-def _columns(rows: Floats, chosen: NDArray[numpy.bool_]) -> Floats:
-    """Those of the chosen examples."""
-    return rows[:, chosen] if rows.shape[1] == chosen.size else rows
-
-
-def _run(executor: Executor, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
-    if not seeds:
-        return executor(leaves, n)
-    held = {seed: seeds[_position(seed)] for seed in executor.seeds}
-    for seed, numbers in held.items():
-        if seed.batched and numbers.shape[1] != n:  # the same for every example
-            held[seed] = numpy.repeat(numbers, n, axis=1)
-    return executor({**leaves, **held}, n)
-
-
-def _position(leaf: Pack) -> int:
-    assert isinstance(leaf.operation, Leaf)
-    return leaf.operation.position

@@ -17,19 +17,22 @@ from autograd_mini.compiler.machine.engine import addresses, each_body
 from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.machine.libraries import announce_from
 from autograd_mini.compiler.machine.running import KernelStep
-from autograd_mini.compiler.program import Pack
+from autograd_mini.compiler.program import TIED, Pack
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
 
 WORDS = (
-    "bodies", "count", "starts", "p", "ld", "inputs", "n_inputs", "numbers", "wanted", "n_slopes", "is_single", "pair",
-    "value_and_tuple", "float", "none",
+    "bodies", "count", "starts", "p", "ld", "inputs", "n_inputs", "numbers", "wanted", "n_slopes", "n_checked",
+    "is_single", "pair", "value_and_tuple", "float", "none",
 )  # fmt: skip
 """What stands in a frame: the tables of the bodies; where the numbers of the arguments begin and how many there are;
-all numbers, and which of them are the results; whether the gradient is one number; formats and objects of Python."""
+all numbers, and which of them are the results; of these, how many are derivatives and how many must be finite; whether
+the gradient is one number; formats and objects of Python."""
+
+COUNTS = ("count", "n_inputs", "n_slopes", "n_checked", "is_single")
 
 LOADS = "\n".join(
     f"  %{word}_at = getelementptr i64, ptr %frame, i64 {place}\n"
-    f"  %{word} = load {'i64' if word in ('count', 'n_inputs', 'n_slopes', 'is_single') else 'ptr'}, ptr %{word}_at"
+    f"  %{word} = load {'i64' if word in COUNTS else 'ptr'}, ptr %{word}_at"
     for place, word in enumerate(WORDS)
 )
 
@@ -83,7 +86,7 @@ check:
   %number_at = getelementptr double, ptr %numbers, i64 %place
   %number = load double, ptr %number_at
   %total1 = fadd double %total, %number
-  %checks_more = icmp slt i64 %j1, %n_slopes
+  %checks_more = icmp slt i64 %j1, %n_checked
   br i1 %checks_more, label %check, label %judge
 judge:
   %nothing = fsub double %total1, %total1
@@ -93,7 +96,11 @@ build:
   %has_one = icmp ne i64 %is_single, 0
   br i1 %has_one, label %single, label %several
 single:
-  %two = call ptr (ptr, ...) @Py_BuildValue(ptr %pair, double %y, double %number)
+  %only_place_at = getelementptr i64, ptr %wanted, i64 1
+  %only_place = load i64, ptr %only_place_at
+  %only_at = getelementptr double, ptr %numbers, i64 %only_place
+  %only = load double, ptr %only_at
+  %two = call ptr (ptr, ...) @Py_BuildValue(ptr %pair, double %y, double %only)
   ret ptr %two
 several:
   %tuple = call ptr @PyTuple_New(i64 %n_slopes)
@@ -144,7 +151,8 @@ class _Code:
         slots: the numbers to which all the pointers point.
         numbers: what they are before any call.
         first: the first of them that is an argument; the others follow.
-        wanted: those of the results.
+        wanted: those of the results: the value, the derivatives, and what else must be finite.
+        n_slopes: how many of them are derivatives.
     """
 
     table: tuple[Any, Any, int]
@@ -152,6 +160,7 @@ class _Code:
     numbers: list[float]
     first: int
     wanted: list[int]
+    n_slopes: int
 
 
 def _short(code: _Code, n_inputs: int, is_single: bool, cache: CodeCache | None) -> Short:
@@ -186,7 +195,8 @@ class _Memory:
         self.tables = {word: memory.copied(table, numpy.int64) for word, table in tables.items()}
         words |= {word: memory.address(table, table.shape) for word, table in self.tables.items()}
         words |= {"count": count, "inputs": base + 8 * code.first, "n_inputs": n_inputs, "numbers": base}
-        words |= {"n_slopes": len(code.wanted) - 1, "is_single": is_single, "float": id(float), "none": id(None)}
+        words |= {"n_slopes": code.n_slopes, "n_checked": len(code.wanted) - 1}
+        words |= {"is_single": is_single, "float": id(float), "none": id(None)}
         self.words = memory.copied([words[word] for word in WORDS], numpy.int64)
         self.frame = memory.address(self.words, (len(WORDS),))
 
@@ -207,7 +217,8 @@ def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_singl
 
 
 def _of_scalars(executor: ScalarExecutor, inputs: Sequence[Pack], names: Sequence[str]) -> _Code | None:
-    rows = [executor.rows[name].tolist() if name in executor.rows else [] for name in names]
+    checked = [name for name in (*names, TIED) if name in names or name in executor.rows]
+    rows = [executor.rows[name].tolist() if name in executor.rows else [] for name in checked]
     is_plain = not any(pack.batched for pack in inputs) and all(len(each) == 1 for each in rows)
     if not is_plain or not executor.chunks.chunks:
         return None
@@ -217,11 +228,14 @@ def _of_scalars(executor: ScalarExecutor, inputs: Sequence[Pack], names: Sequenc
     numbers[: len(executor.constants)] = executor.constants.tolist()
     n_slots = sum(len(chunk.rows) for chunk in executor.chunks.chunks)  # without those of results copied out
     table = functions, starts, len(executor.chunks.chunks)
-    return _Code(table, code.rows[:n_slots].tolist(), numbers, len(executor.constants), [row for (row,) in rows])
+    return _Code(
+        table, code.rows[:n_slots].tolist(), numbers, len(executor.constants), [row for (row,) in rows], len(names) - 1
+    )
 
 
 def _of_kernel(executor: MachineExecutor, inputs: Sequence[Pack], names: Sequence[str]) -> _Code | None:
-    results = [executor.inner.results.get(name, [None])[0] for name in names]
+    found = executor.inner.results
+    results = [found.get(name, [None])[0] for name in (*names, TIED) if name in names or name in found]
     if executor.is_batched or any(reference is None or reference.index.size != 1 for reference in results):
         return None
     if len(executor.steps) != 1 or not isinstance(executor.steps[0], KernelStep):
@@ -236,4 +250,5 @@ def _of_kernel(executor: MachineExecutor, inputs: Sequence[Pack], names: Sequenc
         place[number] = len(numbers)
         numbers += held.get(number, [0.0] * packs[number].lanes)
     slots = [place[number] + first for number, first, _ in step.slots]
-    return _Code(step.functions(1), slots, numbers, 0, [place[number] + lane for number, lane in wanted])
+    places = [place[number] + lane for number, lane in wanted]
+    return _Code(step.functions(1), slots, numbers, 0, places, len(names) - 1)

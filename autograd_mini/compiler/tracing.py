@@ -25,6 +25,12 @@ _COMPARISONS = {
 }
 """They give 0 or 1."""
 
+
+def is_decision(operation: Primitive) -> bool:
+    """Whether eager mode would have a plain number for it: a comparison, or what is cut off by `detach()`."""
+    return operation in _COMPARISONS or operation is TABLE.auxiliary["stopped"]
+
+
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import inf
+from math import inf, prod
 
 from autograd_mini.primitives.numbers import to_float
 
@@ -37,8 +37,9 @@ class Primitive:
         domain: an open interval (low, high) an argument, where the function is defined and tests
             sample; one interval that holds for all arguments if `arity` is `None`.
         kinks: arguments at which the function is continuous but not differentiable.
-        tied: `tied(*args)` says whether the arguments are at a kink, so that the local derivatives are a choice;
-            by default whether `kinks` lists them.
+        tied: `tied(out, *args)` says whether the arguments are at a kink, so that the local derivatives are a choice;
+            by default whether `kinks` lists them. Written in comparisons and arithmetic alone, so that it takes the
+            compiler's symbols, too.
         policy: what the derivative is at kinks and jumps, in words; empty for a smooth function.
         selects: an exactly zero local derivative means "does not depend on it", even when the incoming
             adjoint is infinite (`where`, `max`).
@@ -60,7 +61,7 @@ class Primitive:
         to_first: Callable[..., Any] | None = None,
         domain: tuple[Interval, ...] | None = None,
         kinks: tuple[tuple[float, ...], ...] = (),
-        tied: Callable[..., bool] | None = None,
+        tied: Callable[..., Any] | None = None,
         policy: str = "",
         selects: bool = False,
         symbol: str = "",
@@ -76,7 +77,7 @@ class Primitive:
         self.to_first = to_first
         self.domain = domain or (REAL,) * (1 if arity is None else arity)
         self.kinks = kinks
-        self.tied = tied or ((lambda *args: args in kinks) if kinks else None)
+        self.tied = tied or (_at(kinks) if kinks else None)
         self.policy = policy
         self.selects = selects
         self.symbol = symbol or name
@@ -103,7 +104,7 @@ class Primitive:
             found.__dict__.update(self.__dict__, options=options, _variants={})
             found.forward = lambda *args: forward(*args, **options)
             found.partials = lambda out, *args: partials(out, *args, **options)
-            found.tied = tied and (lambda *args: tied(*args, **options))
+            found.tied = tied and (lambda out, *args: tied(out, *args, **options))
             found = self._variants.setdefault(key, found)
         return found
 
@@ -123,6 +124,10 @@ class Primitive:
     def __repr__(self) -> str:
         options = "".join(f", {key}={value!r}" for key, value in self.options.items())
         return f"<primitive {self.name}{options}>"
+
+
+def _at(kinks: tuple[tuple[float, ...], ...]) -> Callable[..., Any]:
+    return lambda out, *args: sum([prod([x == at for x, at in zip(args, kink)]) for kink in kinks])
 
 
 class Part(Primitive):

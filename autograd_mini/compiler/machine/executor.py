@@ -16,7 +16,7 @@ from autograd_mini.compiler.machine.running import KernelStep
 from autograd_mini.compiler.machine.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
 from autograd_mini.compiler.machine.steps import GatherStep, ProductStep, Step, numpy_step
 from autograd_mini.compiler.numpy_executor import Gather, Results, Values, are_finite
-from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_adjoint, parents
+from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_checked, parents
 
 CACHE = 2**22
 """Bytes that should hold what a program computes for the columns that go through it at a time."""
@@ -54,7 +54,7 @@ class MachineExecutor:
         }
         needed = {reference.pack for references in inner.results.values() for reference in references}
         adjoints = {
-            reference.pack for name in inner.results if is_adjoint(name) for reference in inner.results[name]
+            reference.pack for name in inner.results if is_checked(name) for reference in inner.results[name]
         } & (self.varying if self.is_batched else set())
         self.steps: list[Step] = []
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
@@ -133,7 +133,7 @@ class MachineExecutor:
             for number, gather in references:
                 is_own = number in fresh and gather.is_whole(values[number])
                 results[name].append(fresh.pop(number) if is_own else numpy.array(gather(values[number])))
-                if is_adjoint(name) and number not in self.checked:
+                if is_checked(name) and number not in self.checked:
                     unchecked.append(results[name][-1])
         return Results(results, is_finite and are_finite(unchecked))
 

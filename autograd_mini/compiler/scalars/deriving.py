@@ -10,7 +10,7 @@ from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.cells import Assembly, Cell
 from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
 from autograd_mini.compiler.packing import REDUCTIONS
-from autograd_mini.compiler.program import Leaf, Pack
+from autograd_mini.compiler.program import TIED, Leaf, Pack
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.executor import Result, ScalarExecutor
 from autograd_mini.primitives import Primitive
@@ -71,6 +71,8 @@ def scalar_executor(
     results = {} if kind == "guards" else {"value": Result(scalars.outputs, is_summed)}
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
+    if scalars.tied is not None and adjoints:
+        results[TIED] = Result([scalars.tied], False)
     rest = iter(adjoints)
     for array, target in zip(wanted, targets) if adjoints else ():
         found = [next(rest) for _ in target]

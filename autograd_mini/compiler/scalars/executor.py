@@ -16,7 +16,7 @@ from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.machine.running import workers
 from autograd_mini.compiler.normalising import Input
 from autograd_mini.compiler.numpy_executor import Results, are_finite
-from autograd_mini.compiler.program import Floats, Pack, is_adjoint
+from autograd_mini.compiler.program import Floats, Pack, is_checked
 from autograd_mini.compiler.scalars.adjoints import Tape
 from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
 from autograd_mini.compiler.scalars.moving import COPY_IN, COPY_OUT, sum_over_columns
@@ -74,7 +74,7 @@ class ScalarExecutor:
         self.cache = cache
         self.threads = threads
         self.results = results
-        self.adjoints = [name for name in results if is_adjoint(name)]
+        self.checked = [name for name in results if is_checked(name)]
         wanted = [number for result in results.values() for number in result.numbers]
         self._lay_out(tape, arrays, wanted)
         fits = CACHE // (8 * max(self.chunks.n_rows - self.n_uniform, 1))
@@ -157,7 +157,7 @@ class ScalarExecutor:
                     uniform = numpy.concatenate([self.constants, *same])[self.rows[name][lanes], None]
                     found[name][lanes] = n_examples * uniform if self.results[name].is_summed else uniform
         rows = {name: [found[name]] for name in self.results}
-        return Results(rows, are_finite(found[name] for name in self.adjoints))
+        return Results(rows, are_finite(found[name] for name in self.checked))
 
     def copied(self, rows: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         """Of a result's rows those that differ from column to column: their lanes, and themselves."""

@@ -1,0 +1,181 @@
+"""Execute a program of first derivatives so that zeros are told apart, as `autograd_mini.adjoints` does.
+
+An adjoint that nobody gave, as that of a branch not taken, carries nothing further, even where it meets inf or nan;
+nor does a choice of 0. Where any other zero meets inf or nan, the example is doubtful. This takes several passes over
+memory, and is needed only for examples whose derivatives are not finite without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy
+from numpy.typing import NDArray
+
+from autograd_mini.compiler.numpy_executor import Gather, Step, step_of
+from autograd_mini.compiler.program import (
+    ABSENT,
+    Apply,
+    Block,
+    Floats,
+    Leaf,
+    Pack,
+    Program,
+    Reference,
+    Segment,
+    Sum,
+    Vector,
+    is_adjoint,
+)
+
+Mask = NDArray[Any]
+
+MOST_NUMBERS = 2**22
+"""So many products are held at a time."""
+
+
+class Careful(NamedTuple):
+    """What a program computed.
+
+    Attributes:
+        rows: the derivatives by name, [lanes, width].
+        doubtful: for each column, whether a zero of the data met inf or nan.
+    """
+
+    rows: dict[str, Floats]
+    doubtful: Mask
+
+
+class CarefulExecutor:
+    """A program ready to run on arrays. It keeps nothing between runs, so threads may share it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.seeds = program.leaves("seed")
+        place = {pack: number for number, pack in enumerate(program.packs)}
+        self._steps: dict[Pack, Step | list[_Products]] = {}
+        for pack in program.packs:
+            operation = pack.operation
+            if isinstance(operation, Sum) and any(segment.adjoint is not None for segment in operation.segments):
+                self._steps[pack] = [
+                    _Products(pack, each, block) for each in operation.segments for block in each.blocks
+                ]
+            elif not isinstance(operation, Leaf):
+                self._steps[pack] = step_of(pack, place)
+
+    def __call__(self, leaves: Mapping[Pack, Floats], n: int) -> Careful:
+        values: list[Any] = []
+        given: dict[Pack, Mask] = {}  # of what is made of adjoints, where anything was given to it
+        doubtful = numpy.zeros(n, dtype=bool)
+        number_of = {pack: number for number, pack in enumerate(self.program.packs)}
+        with numpy.errstate(all="ignore"):
+            for pack in self.program.packs:
+                step = self._steps.get(pack)
+                if step is None:
+                    constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
+                    values.append(leaves[pack] if constants is None else constants[:, None])
+                    if pack in self.seeds:
+                        given[pack] = values[-1] != 0.0
+                elif isinstance(step, list):
+                    total, given[pack] = _zeros(pack, n), _zeros(pack, n) != 0.0
+                    for products in step:
+                        held = [values[number_of[each]] for each in (products.segment.a, products.segment.b) if each]
+                        doubtful |= products.add(total, given[pack], held, given.get(products.own), n)
+                    values.append(total)
+                else:
+                    values.append(step(values, n))
+                    mask = _passed_on(pack, given)
+                    if mask is not None:
+                        given[pack] = mask
+        results = {name: references for name, references in self.program.results.items() if is_adjoint(name)}
+        rows = {name: Gather(each.index)(values[number_of[each.pack]]) for name, (each,) in results.items()}
+        return Careful({name: numpy.array(found) for name, found in rows.items()}, doubtful)
+
+
+def _zeros(pack: Pack, n: int) -> Floats:
+    return numpy.zeros((pack.lanes, n if pack.batched else 1))
+
+
+def _passed_on(pack: Pack, given: Mapping[Pack, Mask]) -> Mask | None:
+    """Where anything is given to what an operation makes of adjoints; None if it makes it of none."""
+    operation = pack.operation
+    if isinstance(operation, Vector) and operation.arg.pack in given:
+        whole: Any = Gather(operation.arg.index)(given[operation.arg.pack])
+        return numpy.repeat(whole.any(axis=0)[None], len(whole), axis=0).reshape(pack.lanes, -1)
+    if isinstance(operation, Apply):
+        masks = [
+            Gather(arg.index)(given[arg.pack])
+            for arg in operation.args
+            if isinstance(arg, Reference) and arg.pack in given
+        ]
+        return numpy.logical_or.reduce(numpy.broadcast_arrays(*masks)) if masks else None
+    return None
+
+
+class _Products:
+    """The products of a block in a sum, of which one factor may be an adjoint."""
+
+    def __init__(self, pack: Pack, segment: Segment, block: Block) -> None:
+        self.segment = segment
+        self.own = segment.b if segment.adjoint == 1 and segment.b is not None else segment.a
+        self.sums_batch = not pack.batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
+        self.sign = block.sign
+        self.shape = block.lane.shape
+        lanes = block.lane.ravel()
+        self.present = numpy.flatnonzero(lanes != ABSENT)
+        self.lanes = lanes[self.present]
+        self.gathers = [Gather(block.a)] + ([] if block.b is None else [Gather(block.b)])
+        is_there = (block.a != ABSENT)[:, :, None, :]
+        self.is_there = is_there if block.b is None else is_there & (block.b != ABSENT).swapaxes(1, 2)[:, None]
+
+    def add(self, total: Floats, given: Mask, held: Sequence[Floats], own: Mask | None, n: int) -> Mask:
+        """Add the products to `total` and note where they give anything; whether they are doubtful, by columns."""
+        doubtful = numpy.zeros(n, dtype=bool)
+        width = max(array.shape[1] for array in held)
+        width = n if self.sums_batch or width > 1 else 1
+        at_a_time = max(1, MOST_NUMBERS // max(1, self.lanes.size))
+        for start in range(0, width, at_a_time):
+            columns = slice(start, start + at_a_time)
+            found, carries, is_doubtful = self._products([_some(array, columns) for array in held], _some(own, columns))
+            count = min(at_a_time, width - start)
+            found = numpy.broadcast_to(found, (*self.shape, count)).reshape(-1, count)[self.present]
+            carries = numpy.broadcast_to(carries, (*self.shape, count)).reshape(-1, count)[self.present]
+            doubtful[columns if width > 1 else slice(None)] |= is_doubtful
+            if self.sums_batch:
+                numpy.add.at(total, self.lanes, self.sign * found.sum(axis=1, keepdims=True))
+                numpy.logical_or.at(given, self.lanes, carries.any(axis=1, keepdims=True))
+            else:
+                into = columns if width > 1 else slice(None)
+                numpy.add.at(total[:, into], self.lanes, self.sign * found)
+                numpy.logical_or.at(given[:, into], self.lanes, carries)
+        return doubtful
+
+    def _products(self, held: Sequence[Floats], own: Mask | None) -> tuple[Any, Any, Any]:
+        """[g, h, s, width]: the products, and which of them there are; by columns, whether one is doubtful."""
+        factors = [gather(array) for gather, array in zip(self.gathers, held)]
+        place = 1 if self.own is self.segment.b and self.segment.adjoint == 1 else 0
+        mask: Any = None if own is None or self.segment.adjoint is None else self.gathers[place](own)
+        result: Any = 0.0
+        found: Any = False
+        doubtful: Any = False
+        for k in range(factors[0].shape[2]):
+            x = factors[0][:, :, k, None]
+            y = factors[1][:, None, k] if len(factors) > 1 else 1.0
+            carries: Any = self.is_there[..., k, None]
+            if mask is not None:
+                carries = carries & (mask[:, :, k, None] if place == 0 else mask[:, None, k])
+            if len(factors) > 1:
+                adjoint, other = (x, y) if place == 0 else (y, x)
+                if self.segment.selects:
+                    carries = carries & (other != 0.0)
+                meets = ((adjoint == 0.0) & ~numpy.isfinite(other)) | ((other == 0.0) & ~numpy.isfinite(adjoint))
+                doubtful = doubtful | (carries & meets).any(axis=(0, 1, 2))
+            result = result + numpy.where(carries, x * y, 0.0)
+            found = found | carries
+        return result, found, doubtful
+
+
+def _some(array: Any, columns: slice) -> Any:
+    """Some columns; of what has only one, that."""
+    return array if array is None or array.shape[1] == 1 else array[:, columns]

@@ -1,0 +1,191 @@
+"""Compiled derivatives where something is tied, or a zero of the data meets inf: those of eager mode."""
+
+from math import isfinite
+
+import numpy
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import autograd_mini as am
+from autograd_mini import Value, compile, grad, hessian, hvp, jacobian
+from autograd_mini.compiler.ties import watched
+from tests.compiler.comparing import BACKENDS, disagreement, flat
+from tests.test_limits import BRANCHES, COMPOSITIONS, CONVENTIONS, ZEROS
+
+NUMBERS = st.sampled_from([0.0, 0.0, 0.0, 1.0, 1.0, -1.0, 2.0, 0.5])
+UNARY = {
+    "neg": lambda a: -a,
+    "relu": am.relu,
+    "abs": am.abs,
+    "clip": lambda a: am.clip(a, -1.0, 0.0),
+    "leaky": lambda a: am.leaky_relu(a, 0.25),
+    "sqrt": am.sqrt,
+    "log": am.log,
+    "exp": am.exp,
+    "square": lambda a: a * a,
+    "twice": lambda a: 2.0 * a,
+    "detach": lambda a: a - 0.5 * (a if isinstance(a, float) else a.detach()),
+}
+BINARY = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "maximum": am.maximum,
+    "minimum": am.minimum,
+    "max": lambda a, b: am.max([a, b, 0.5 * a, am.relu(b)]),
+    "norm": lambda a, b: am.norm([a, b]),
+    "where": lambda a, b: am.where(a > 0.0, am.log(a), b),
+    "root": lambda a, b: am.where(a > b, am.sqrt(a - b), 0.0),
+}
+
+
+class Program:
+    """A function of x, read from its text."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __call__(self, x):
+        return eval(self.text, {**UNARY, **BINARY, "x": x})
+
+    def __repr__(self):
+        return f"Program({self.text!r})"
+
+
+@st.composite
+def texts(draw, depth=3):
+    """Over x[0], x[1], x[2]."""
+    if depth == 0 or draw(st.integers(0, 4)) == 0:
+        return f"x[{draw(st.integers(0, 2))}]"
+    first = draw(texts(depth=depth - 1))
+    if draw(st.booleans()):
+        return f"{draw(st.sampled_from(sorted(UNARY)))}({first})"
+    return f"{draw(st.sampled_from(sorted(BINARY)))}({first}, {draw(texts(depth=depth - 1))})"
+
+
+def programs():
+    return texts().map(Program)
+
+
+POINTS = st.lists(NUMBERS, min_size=3, max_size=3)
+
+
+def agree(found, expected):
+    wrong = disagreement(found, expected, scale=4.0)  # second derivatives that cancel
+    assert not wrong, wrong
+
+
+def agree_where_finite(found, expected):
+    """Of a sum that is not finite, eager mode approaches all terms along one line."""
+    found, expected = flat(found), flat(expected)
+    assert (numpy.isfinite(found) == numpy.isfinite(expected)).all(), (found, expected)
+    agree(found[numpy.isfinite(found)], expected[numpy.isfinite(found)])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=80, deadline=None)
+@given(programs(), POINTS)
+def test_programs_at_one_point(backend, f, x):
+    compiled = compile(f, backend=backend)
+    agree(compiled.grad(x), grad(f)(x))
+    agree(compiled.jacobian(x), jacobian(f)(x))
+    agree(compiled.hessian(x), hessian(f)(x))
+    v = [1.0, -0.5, 2.0]
+    agree(compiled.hvp(x, v), hvp(f)(x, v))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=40, deadline=None)
+@given(programs(), st.lists(POINTS, min_size=2, max_size=5))
+def test_programs_over_batches(backend, f, points):
+    batch = numpy.array(points)
+    each = compile(f, batch=True, backend=backend)
+    agree(each.grad(batch), [grad(f)(x) for x in points])
+    agree(each.hessian(batch), [hessian(f)(x) for x in points])
+    summed = compile(f, batch=True, reduce="sum", backend=backend)
+    agree(summed.grad(batch), each.grad(batch))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=40, deadline=None)
+@given(programs(), st.lists(POINTS, min_size=2, max_size=4), POINTS)
+def test_programs_of_shared_weights(backend, f, points, w):
+    def g(w, x):
+        return f([a * b for a, b in zip(w, x)])
+
+    assume(all(isfinite(g(w, x)) for x in points))
+    batch = numpy.array(points)
+    mean = lambda w: am.mean([g(w, x) for x in points])
+    agree_where_finite(compile(g, wrt="w", batch="x", reduce="mean", backend=backend).grad(w, batch), grad(mean)(w))
+    weights = [Value(each) for each in w]
+    loss = compile(lambda x: g(weights, x), batch=True, reduce="mean", backend=backend)
+    loss.backward(batch)
+    agree_where_finite([each.grad for each in weights], grad(mean)(w))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_compositions_that_are_smooth(name, backend):
+    f, expected = COMPOSITIONS[name]
+    compiled = compile(f, backend=backend)
+    assert compiled.grad(0.0) == expected[0]
+    if len(expected) > 1:
+        assert compiled.hessian(0.0) == expected[1]
+    batch = compile(f, batch=True, backend=backend)
+    slopes = batch.grad(numpy.array([0.5, 0.0, -0.25, 0.0]))
+    assert [*slopes[1::2]] == [expected[0]] * 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("f", "at", "expected"), CONVENTIONS)
+def test_single_rows_keep_their_convention(f, at, expected, backend):
+    found = compile(f, backend=backend).grad(*at)
+    assert (list(found) if len(at) > 1 else [found]) == expected
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ZEROS)
+def test_zeros_of_the_data(name, backend):
+    f, at, expected = ZEROS[name]
+    found = compile(f, backend=backend).grad(at)
+    assert found == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+    found = compile(f, batch=True, backend=backend).grad(numpy.array([0.25, at, 0.5]))
+    assert found[1] == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", BRANCHES)
+def test_branches_not_taken_carry_nothing(f, backend):
+    compiled = compile(f, backend=backend)
+    assert compiled.grad(0.0) == 1.0
+    assert compiled.hessian(0.0) == 0.0
+
+
+def test_the_hessian_of_a_squared_norm():
+    assert compile(lambda v: am.norm(v) ** 2).hessian([0.0, 0.0]) == [[2.0, 0.0], [0.0, 2.0]]
+
+
+def test_ties_in_different_examples_are_settled_together():
+    """Each half is a kink in w, their sum is w itself."""
+    f = compile(lambda w, s: s * am.relu(s * w), wrt="w", batch="s", reduce="sum")
+    assert f.grad(0.0, numpy.array([1.0, -1.0])) == 1.0
+
+
+def test_numbers_in_place_of_parameters_are_those_that_count():
+    w = Value(3.0)
+    f = compile(lambda x: am.relu(w * x) - am.relu(-w * x), batch=True, reduce="sum")
+    _, slopes = f.value_and_parameter_grads(numpy.array([1.0, 2.0]), parameters=numpy.array([0.0]))
+    assert slopes.tolist() == [3.0]
+
+
+def test_what_cannot_be_tied_is_not_watched():
+    f = compile(lambda x, y: am.where(x > y, am.exp(x), y) * am.softplus(x) + am.floor(y))
+    f.value_and_grad(0.5, 0.25)
+    scalars = f._latest.parts[0].plan.source.scalars
+    assert watched(scalars, [0, 1]) is scalars
+    g = compile(lambda x, y: am.relu(x) * y)
+    g.value_and_grad(0.5, 0.25)
+    scalars = g._latest.parts[0].plan.source.scalars
+    assert watched(scalars, [1]) is scalars
+    assert watched(scalars, [0]).tied is not None
