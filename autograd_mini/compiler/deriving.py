@@ -13,6 +13,7 @@ from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.careful import CarefulExecutor
 from autograd_mini.compiler.direct import Short
+from autograd_mini.compiler.directions import differing, settled, steps_of
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
 from autograd_mini.compiler.normalising import Scalars, normalise
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
@@ -75,6 +76,7 @@ class Plan:
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
         self._careful: dict[object, CarefulExecutor] = {}
+        self._asides: dict[object, Executor | None] = {}
         self.inputs = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, slot.name)) for position, slot in enumerate(slots)
         ]
@@ -124,7 +126,9 @@ class Plan:
         return found
 
     def _executor(self, kind: str, wanted: Wanted) -> Executor:
-        source = self._source(kind, wanted)
+        return self._executor_of(self._source(kind, wanted), kind, wanted)
+
+    def _executor_of(self, source: Source, kind: str, wanted: Wanted) -> Executor:
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
@@ -151,6 +155,30 @@ class Plan:
                 program = self._program(self.source.program, kind, wanted)
                 self._careful[key] = without_collector(lambda: CarefulExecutor(program))
             return self._careful[key]
+
+    def differing(self, wanted: Wanted) -> Executor | None:
+        """What decides, example by example, whether anything tied changes in different ways along the line: 0 if not.
+        None if it is not known."""
+        return self._aside("differing", "guards", wanted, 1.0)
+
+    def along(self, kind: str, wanted: Wanted, sign: float) -> Executor | None:
+        """The program of that kind a little way off, along the line or against it; None where it is not known."""
+        return self._aside(kind, kind, wanted, sign)
+
+    def _aside(self, name: str, kind: str, wanted: Wanted, sign: float) -> Executor | None:
+        with self._lock:
+            key = name, wanted, sign
+            if key not in self._asides:
+                self._asides[key] = without_collector(lambda: self._made_aside(name, kind, wanted, sign))
+            return self._asides[key]
+
+    def _made_aside(self, name: str, kind: str, wanted: Wanted, sign: float) -> Executor | None:
+        steps = steps_of(self.trace, wanted, sign)
+        if steps is None:
+            return None
+        make = differing if name == "differing" else settled
+        scalars = make(self.source.scalars, [*wanted, -1], steps)
+        return None if scalars is None else self._executor_of(Source(scalars.verify(), self.inputs), kind, wanted)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""

@@ -19,9 +19,10 @@ from autograd_mini.compiler.deriving import Plan, Wanted
 from autograd_mini.compiler.executing import Executor
 from autograd_mini.compiler.numpy_executor import Results
 from autograd_mini.compiler.program import TIED, Floats, Index, Leaf, Pack, is_adjoint
-from autograd_mini.compiler.tracing import Trace, is_decision
+from autograd_mini.compiler.tracing import recorded_again
 from autograd_mini.functions import sum as total
 from autograd_mini.graph import topological_order
+from autograd_mini.limits import TOLERANCE
 from autograd_mini.observing import unheard
 from autograd_mini.value import Value, leaf
 
@@ -62,23 +63,26 @@ class _Settling:
         hard = numpy.zeros(self.n, dtype=bool)
         if tied is not None:
             hard |= ~numpy.isfinite(tied[0])
+        if hard.any() and self.kind != "product":
+            hard &= ~self._is_cleared(hard)
+        is_tied = hard.copy()
         broken = numpy.zeros(self.n, dtype=bool)
         for name in self._each_column(found):
             found[name] = numpy.repeat(found[name], self.n // found[name].shape[1], axis=1)
-            broken |= ~numpy.isfinite(found[name]).all(axis=0)
-        broken &= ~hard
+            broken |= ~hard & ~numpy.isfinite(found[name]).all(axis=0)
         sums = self._sums(found, hard)
-        is_broken = not all(numpy.isfinite(rows).all() for rows in sums.values())  # whose terms, is not known
-        if self.kind == "product":
-            hard |= ~hard if is_broken else broken
-        elif broken.any() or is_broken:
-            hard |= self._told_apart(found, sums, ~hard if is_broken else broken)
+        if not _are_finite(sums):
+            broken = ~hard  # whose terms they are is not known
+        if broken.any() and self.kind == "product":
+            hard |= broken
+            sums = self._sums(found, hard)
+        elif broken.any():
+            self._tell_apart(found, sums, broken, hard)
         if hard.any():
             columns = numpy.flatnonzero(hard)
-            settled = self._jointly(columns) if self._shares_variables else self._each(columns)
-            for name, rows in settled.items():
+            for name, rows in self._settled(columns, is_tied[columns]).items():
                 if name in sums:
-                    sums[name] = sums[name] + rows if not hard.all() else rows
+                    sums[name] = sums[name] + rows
                 elif name in found:
                     found[name][:, columns] = rows
         return found | sums
@@ -110,21 +114,30 @@ class _Settling:
         results = _run(self.plan.executor(self.kind, self.wanted), *self._some(~hard))
         return {name: results.rows[name][0] for name in names}
 
-    def _told_apart(self, found: dict[str, Floats], sums: dict[str, Floats], chosen: Mask) -> Mask:
-        """Put in what is found for some columns where zeros are told apart; which columns stay doubtful."""
-        names = [name for name in sums if not numpy.isfinite(sums[name]).all()]
-        doubtful, columns = numpy.zeros(self.n, dtype=bool), numpy.flatnonzero(chosen)
-        fresh = self._carefully(chosen)
-        doubtful[columns] = fresh.doubtful
+    def _tell_apart(self, found: dict[str, Floats], sums: dict[str, Floats], broken: Mask, hard: Mask) -> None:
+        """Put in what is found where zeros are told apart; what stays doubtful is hard, and in no sum."""
+        fresh = self._carefully(broken)
+        columns = numpy.flatnonzero(broken)
         for name in self._each_column(found):
             is_finite = numpy.isfinite(found[name][:, columns]).all(axis=0)
             found[name][:, columns] = numpy.where(is_finite, found[name][:, columns], fresh.rows[name])
-        rest = chosen & ~doubtful
-        if names and doubtful.any() and rest.any():
-            fresh = self._carefully(rest)
-        for name in names:
-            sums[name] = fresh.rows[name] if rest.any() else numpy.zeros_like(sums[name])
-        return doubtful
+        hard[columns[fresh.doubtful]] = True
+        if fresh.doubtful.any():
+            sums.update(self._sums(found, hard))
+        if not _are_finite(sums):
+            again = self._carefully(~hard) if fresh.doubtful.any() else fresh
+            sums.update((name, again.rows[name]) for name, rows in sums.items() if not numpy.isfinite(rows).all())
+
+    def _is_cleared(self, tied: Mask) -> Mask:
+        """For which columns, of those where something is tied, it changes in one way along the line, whatever is
+        chosen: there, the derivatives by the rules stand."""
+        cleared = numpy.zeros(self.n, dtype=bool)
+        executor = self.plan.differing(self.wanted)
+        if executor is not None:
+            leaves, _, n = self._some(tied)
+            (decisions,) = executor(leaves, n if self.plan.has_batch else 1).rows["guards"]
+            cleared[tied] = decisions[0] == 0.0
+        return cleared
 
     def _carefully(self, chosen: Mask) -> Careful:
         leaves, seeds, n = self._some(chosen)
@@ -135,6 +148,63 @@ class _Settling:
         """The numbers of some columns."""
         leaves = {pack: _columns(rows, chosen) if pack.batched else rows for pack, rows in self.leaves.items()}
         return leaves, [_columns(rows, chosen) for rows in self.seeds], int(chosen.sum())
+
+    def _settled(self, columns: Index, is_tied: Mask) -> dict[str, Floats]:
+        """The derivatives for hard columns, of which some are tied; sums over them."""
+        is_joint = self._shares_variables
+        if self.kind != "product" and (is_tied.all() if is_joint else is_tied.any()):
+            found, is_found = self._along(columns[is_tied], is_joint)
+            if is_joint and is_found.all():
+                return found
+            if not is_joint:
+                rest = numpy.ones(len(columns), dtype=bool)
+                rest[numpy.flatnonzero(is_tied)[is_found]] = False
+                settled = self._each(columns[rest]) if rest.any() else {}
+                joined = {}
+                for name, rows in found.items():
+                    joined[name] = numpy.empty((len(rows), len(columns)))
+                    joined[name][:, ~rest] = rows[:, is_found]
+                    if rest.any():
+                        joined[name][:, rest] = settled[name]
+                return joined
+        return self._jointly(columns) if is_joint else self._each(columns)
+
+    def _along(self, columns: Index, is_joint: bool) -> tuple[dict[str, Floats], Mask]:
+        """The derivatives where something is tied, from those a little way off, as `autograd_mini.limits` chooses
+        among them; and for which columns, or for all if they are taken jointly, this tells them."""
+        wanted = self.wanted
+        if -1 not in wanted and self.plan.leaf(-1).lanes:
+            wanted = (*wanted, -1)
+        chosen = numpy.zeros(self.n, dtype=bool)
+        chosen[columns] = True
+        given = self._some(chosen)
+        executors = [self.plan.along(self.kind, wanted, sign) for sign in (1.0, -1.0)]
+        sides = [_slopes(_run(executor, *given)) for executor in executors if executor is not None]
+        if len(sides) < 2:
+            return {}, numpy.zeros(1 if is_joint else len(columns), dtype=bool)
+        convention = _slopes(_run(self.plan.executor(self.kind, wanted), *given))
+        places, tables = {}, [[], [], []]  # type: ignore[var-annotated]
+        start, are_approached = 0, numpy.ones(len(columns), dtype=bool)
+        for slot in wanted:
+            name, lanes = f"adjoint {slot}", self.plan.leaf(slot).lanes
+            width = 1 if self._is_sum(name) else len(columns)
+            are_approached &= numpy.isfinite(given[0][self.plan.leaf(slot)]).all(axis=0)
+            places[name] = slice(start, start + (lanes * width if is_joint else lanes)), (lanes, width)
+            start = places[name][0].stop
+            for table, slopes in zip(tables, (*sides, convention)):
+                rows = numpy.broadcast_to(slopes.get(name, numpy.zeros((lanes, 1))), (lanes, width))
+                table.append(rows.reshape(-1, 1) if is_joint else rows)
+        above, below, by_rules = map(numpy.concatenate, tables)
+        with numpy.errstate(invalid="ignore"):
+            is_found = numpy.isfinite(above + below + by_rules).all(axis=0)
+            is_found &= are_approached.all() if is_joint else are_approached
+            slack = TOLERANCE * numpy.maximum(abs(above), abs(below)).max(axis=0, initial=0.0)
+            is_one = (abs(above - below) <= slack).all(axis=0)
+            least, most = numpy.minimum(above, below) - slack, numpy.maximum(above, below) + slack
+            is_between = ((least <= by_rules) & (by_rules <= most)).all(axis=0)
+        best = numpy.where(is_between & ~is_one, by_rules, above)
+        found = {name: best[place].reshape(shape) for name, (place, shape) in places.items()}
+        return {f"adjoint {slot}": found[f"adjoint {slot}"] for slot in self.wanted}, is_found
 
     def _each(self, columns: Index) -> dict[str, Floats]:
         """The derivatives by eager mode, column by column."""
@@ -187,7 +257,7 @@ class _Graph:
                         if is_wanted:
                             self.variables[f"adjoint {slot}"] += fresh
                             self._inner += inner
-                results.append(_recorded_again(trace, given))
+                results.append(recorded_again(trace, given))
             self.outputs = results[0] if len(rows) == 1 else [total(each) for each in zip(*results)]
 
     def derivatives(self, column: int) -> Mapping[Value, float]:
@@ -205,21 +275,12 @@ class _Graph:
             return adjoints(order, [(y, weight) for y, weight in roots if weight != 0.0])
 
 
-def _recorded_again(trace: Trace, given: Mapping[Value, Any]) -> list[Any]:
-    """The results of a trace on other numbers: as when its function runs on these in eager mode."""
-    found = dict(given)
-    for node in trace.order:
-        if node in found:
-            continue
-        operation = node.operation
-        if operation is None:
-            found[node] = node._data if node.is_constant else node
-            continue
-        args = [found[parent] for parent in node.parents]
-        if is_decision(operation):
-            args = [each._data if isinstance(each, Value) else each for each in args]
-        found[node] = operation(*args)
-    return [found[y] for y in trace.outputs]
+def _slopes(results: Results) -> dict[str, Floats]:
+    return {name: rows for name, (rows,) in results.rows.items() if is_adjoint(name)}
+
+
+def _are_finite(sums: Mapping[str, Floats]) -> bool:
+    return all(bool(numpy.isfinite(rows).all()) for rows in sums.values())
 
 
 def _at(rows: Floats, column: int) -> list[float]:

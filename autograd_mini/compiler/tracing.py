@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
@@ -26,10 +26,8 @@ _COMPARISONS = {
 """They give 0 or 1."""
 
 
-def is_decision(operation: Primitive) -> bool:
-    """Whether eager mode would have a plain number for it: a comparison, or what is cut off by `detach()`."""
-    return operation in _COMPARISONS or operation is TABLE.auxiliary["stopped"]
-
+_DECISIONS = _COMPARISONS | {TABLE.auxiliary["stopped"]}
+"""Eager mode has plain numbers for them: for what is cut off by `detach()`, too."""
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
@@ -111,6 +109,23 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
+
+
+def recorded_again(trace: Trace, given: Mapping[Value, Any]) -> list[Any]:
+    """The results of a trace on other numbers: as when its function runs on these in eager mode."""
+    found = dict(given)
+    for node in trace.order:
+        if node in found:
+            continue
+        operation = node.operation
+        if operation is None:
+            found[node] = node._data if node.is_constant else node
+            continue
+        args = [found[parent] for parent in node.parents]
+        if operation in _DECISIONS:
+            args = [each._data if isinstance(each, Value) else each for each in args]
+        found[node] = operation(*args)
+    return [found[y] for y in trace.outputs]
 
 
 def with_one_guard(traced: Trace) -> Trace:
