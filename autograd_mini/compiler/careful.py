@@ -7,13 +7,14 @@ memory, and is needed only for examples whose derivatives are not finite without
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy
 from numpy.typing import NDArray
 
-from autograd_mini.compiler.numpy_executor import Gather, Step, step_of
+from autograd_mini.compiler.numpy_executor import Gather, Scatter, Step, step_of
 from autograd_mini.compiler.program import (
     ABSENT,
     Apply,
@@ -78,11 +79,12 @@ class CarefulExecutor:
                     if pack in self.seeds:
                         given[pack] = values[-1] != 0.0
                 elif isinstance(step, list):
-                    total, given[pack] = _zeros(pack, n), _zeros(pack, n) != 0.0
+                    total, counts = _zeros(pack, n), _zeros(pack, n)
                     for products in step:
                         held = [values[number_of[each]] for each in (products.segment.a, products.segment.b) if each]
-                        doubtful |= products.add(total, given[pack], held, given.get(products.own), n)
+                        doubtful |= products.add(total, counts, held, given.get(products.own), n)
                     values.append(total)
+                    given[pack] = counts != 0.0
                 else:
                     values.append(step(values, n))
                     mask = _passed_on(pack, given)
@@ -114,48 +116,49 @@ def _passed_on(pack: Pack, given: Mapping[Pack, Mask]) -> Mask | None:
 
 
 class _Products:
-    """The products of a block in a sum, of which one factor may be an adjoint."""
+    """The products of a block in a sum, of which one factor may be an adjoint.
+
+    Attributes:
+        own: the pack of that factor; of the first, if none is.
+    """
 
     def __init__(self, pack: Pack, segment: Segment, block: Block) -> None:
         self.segment = segment
-        self.own = segment.b if segment.adjoint == 1 and segment.b is not None else segment.a
+        self.place = 1 if segment.adjoint == 1 and segment.b is not None else 0
+        self.own = segment.a if self.place == 0 or segment.b is None else segment.b
         self.sums_batch = not pack.batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
         self.sign = block.sign
         self.shape = block.lane.shape
-        lanes = block.lane.ravel()
-        self.present = numpy.flatnonzero(lanes != ABSENT)
-        self.lanes = lanes[self.present]
+        self.scatter = Scatter(block.lane, pack.lanes)
         self.gathers = [Gather(block.a)] + ([] if block.b is None else [Gather(block.b)])
         is_there = (block.a != ABSENT)[:, :, None, :]
         self.is_there = is_there if block.b is None else is_there & (block.b != ABSENT).swapaxes(1, 2)[:, None]
 
-    def add(self, total: Floats, given: Mask, held: Sequence[Floats], own: Mask | None, n: int) -> Mask:
-        """Add the products to `total` and note where they give anything; whether they are doubtful, by columns."""
+    def add(self, total: Floats, given: Floats, held: Sequence[Floats], own: Mask | None, n: int) -> Mask:
+        """Add the products to `total` and how many give anything to `given`; whether any is doubtful, by columns."""
         doubtful = numpy.zeros(n, dtype=bool)
-        width = max(array.shape[1] for array in held)
-        width = n if self.sums_batch or width > 1 else 1
-        at_a_time = max(1, MOST_NUMBERS // max(1, self.lanes.size))
+        width = n if self.sums_batch or max(array.shape[1] for array in held) > 1 else 1
+        size = math.prod(self.shape)
+        at_a_time = max(1, MOST_NUMBERS // max(1, size))
         for start in range(0, width, at_a_time):
-            columns = slice(start, start + at_a_time)
-            found, carries, is_doubtful = self._products([_some(array, columns) for array in held], _some(own, columns))
             count = min(at_a_time, width - start)
-            found = numpy.broadcast_to(found, (*self.shape, count)).reshape(-1, count)[self.present]
-            carries = numpy.broadcast_to(carries, (*self.shape, count)).reshape(-1, count)[self.present]
-            doubtful[columns if width > 1 else slice(None)] |= is_doubtful
+            columns = slice(start, start + count) if width > 1 else slice(None)
+            parts = self._products([_some(array, columns) for array in held], _some(own, columns))
+            found: Any
+            carries: Any
+            found, carries = [numpy.broadcast_to(part, (*self.shape, count)).reshape(size, -1) for part in parts[:2]]
+            doubtful[columns] |= parts[2]
+            into = slice(None) if self.sums_batch else columns
             if self.sums_batch:
-                numpy.add.at(total, self.lanes, self.sign * found.sum(axis=1, keepdims=True))
-                numpy.logical_or.at(given, self.lanes, carries.any(axis=1, keepdims=True))
-            else:
-                into = columns if width > 1 else slice(None)
-                numpy.add.at(total[:, into], self.lanes, self.sign * found)
-                numpy.logical_or.at(given[:, into], self.lanes, carries)
+                found, carries = found.sum(axis=1, keepdims=True), carries.any(axis=1, keepdims=True)
+            self.scatter.add(total[:, into], self.sign * found)
+            self.scatter.add(given[:, into], carries)
         return doubtful
 
     def _products(self, held: Sequence[Floats], own: Mask | None) -> tuple[Any, Any, Any]:
         """[g, h, s, width]: the products, and which of them there are; by columns, whether one is doubtful."""
         factors = [gather(array) for gather, array in zip(self.gathers, held)]
-        place = 1 if self.own is self.segment.b and self.segment.adjoint == 1 else 0
-        mask: Any = None if own is None or self.segment.adjoint is None else self.gathers[place](own)
+        mask: Any = None if own is None else self.gathers[self.place](own)
         result: Any = 0.0
         found: Any = False
         doubtful: Any = False
@@ -164,14 +167,18 @@ class _Products:
             y = factors[1][:, None, k] if len(factors) > 1 else 1.0
             carries: Any = self.is_there[..., k, None]
             if mask is not None:
-                carries = carries & (mask[:, :, k, None] if place == 0 else mask[:, None, k])
+                carries = carries & (mask[:, :, k, None] if self.place == 0 else mask[:, None, k])
             if len(factors) > 1:
-                adjoint, other = (x, y) if place == 0 else (y, x)
+                adjoint, other = (x, y) if self.place == 0 else (y, x)
                 if self.segment.selects:
                     carries = carries & (other != 0.0)
-                meets = ((adjoint == 0.0) & ~numpy.isfinite(other)) | ((other == 0.0) & ~numpy.isfinite(adjoint))
-                doubtful = doubtful | (carries & meets).any(axis=(0, 1, 2))
-            result = result + numpy.where(carries, x * y, 0.0)
+                product = x * y
+                is_nan = carries & (product != product)  # as of 0 and inf
+                if is_nan.any():
+                    doubtful = doubtful | (is_nan & ((adjoint == 0.0) | (other == 0.0))).any(axis=(0, 1, 2))
+                result = result + numpy.where(carries, product, 0.0)
+            else:
+                result = result + numpy.where(carries, x, 0.0)
             found = found | carries
         return result, found, doubtful
 

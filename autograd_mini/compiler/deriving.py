@@ -90,11 +90,13 @@ class Plan:
 
     def _source(self, kind: str, wanted: Wanted) -> Source:
         """What programs of that kind are made from: those of derivatives tell where something is tied."""
-        if kind in ("guards", "value"):
+        has_inner = bool(self.trace.inner)
+        if kind == "guards" or (kind == "value" and not has_inner):
             return self.source
         key = wanted, kind == "product"
         if key not in self._watched:
-            scalars = watched(self.source.scalars, [*wanted, -1], twice=kind == "product")
+            arrays = range(-1, len(self.slots)) if has_inner else [*wanted, -1]
+            scalars = watched(self.source.scalars, arrays, twice=kind == "product", inner=has_inner)
             is_same = scalars is self.source.scalars
             self._watched[key] = self.source if is_same else Source(scalars.verify(), self.inputs)
         return self._watched[key]
@@ -173,7 +175,7 @@ class Plan:
             return self._asides[key]
 
     def _made_aside(self, name: str, kind: str, wanted: Wanted, sign: float) -> Executor | None:
-        steps = steps_of(self.trace, wanted, sign)
+        steps = None if self.trace.inner else steps_of(self.trace, wanted, sign)
         if steps is None:
             return None
         make = differing if name == "differing" else settled
@@ -192,12 +194,13 @@ class Plan:
         if found["guards"]:
             guards = builder.gathered([[guard] for guard in found["guards"]])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
+        if found[TIED] and kind != "guards":
+            results[TIED] = found[TIED]
         if kind not in ("guards", "value"):
             adjoints = self._derivatives(builder, outputs, kind, [self.leaf(slot) for slot in wanted])
             for slot, adjoint in zip(wanted, adjoints):
                 if adjoint is not None:
                     results[f"adjoint {slot}"] = [lanes_of(adjoint)]
-            results |= {TIED: found[TIED]} if found[TIED] else {}
         return builder.program(results)
 
     def _outputs(self, builder: Builder, found: Sequence[Reference]) -> Reference:

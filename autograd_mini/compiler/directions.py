@@ -24,9 +24,10 @@ from autograd_mini.compiler.normalising import (
     Terms,
     alive,
 )
+from autograd_mini.compiler.replaying import recorded_again
 from autograd_mini.compiler.scalars.vectors import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.compiler.ties import Growing, Operand, number_of, variable
-from autograd_mini.compiler.tracing import Trace, recorded_again
+from autograd_mini.compiler.tracing import Trace
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import step
 from autograd_mini.observing import unheard

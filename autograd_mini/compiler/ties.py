@@ -26,8 +26,9 @@ from autograd_mini.compiler.normalising import (
 )
 from autograd_mini.primitives import FLAT, TABLE, Primitive, part_of, to_float
 
-_equal, _greater, _greater_equal = (TABLE.auxiliary[name] for name in ("equal", "greater", "greater_equal"))
-_stopped = TABLE.auxiliary["stopped"]
+_equal, _not_equal, _greater, _greater_equal, _stopped, _scale = (
+    TABLE.auxiliary[name] for name in ("equal", "not_equal", "greater", "greater_equal", "stopped", "scale")
+)
 
 
 class Growing:
@@ -114,12 +115,13 @@ def _is_flat(primitive: Primitive) -> bool:
     return primitive is _stopped or (primitive.policy == FLAT and primitive.tied is None)
 
 
-def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False) -> Scalars:
+def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inner: bool = False) -> Scalars:
     """The same with a scalar more: 0, or inf where something that varies with these arrays is at a kink. The scalars
     themselves if nothing can be.
 
     Args:
         twice: what derivatives are made of is watched as well, for second derivatives.
+        inner: there are derivatives among the scalars, in which zeros that meet inf are watched, too.
     """
     varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
     growing = Growing(scalars.scalars)
@@ -134,6 +136,9 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False) -> 
             flag = _flag(growing, number, scalar, varies)
             if flag is not None:
                 flags.append(flag)
+        elif inner and type(scalar) is Application and scalar.primitive is _scale:
+            zero, other = map(growing.operand, scalar.args)
+            flags.append(number_of(growing, _equal(zero, 0.0) * _not_equal(other - other, 0.0)))
     if not flags:
         return scalars
     tied = growing.apply(TABLE["where"], growing.sum(flags), growing.number(inf), growing.number(0.0))

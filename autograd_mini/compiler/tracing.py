@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
@@ -20,14 +20,11 @@ from autograd_mini.value import Constant, Value
 Line = tuple[str, int]
 Result = TypeVar("Result")
 
-_COMPARISONS = {
+COMPARISONS = {
     TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 }
 """They give 0 or 1."""
 
-
-_DECISIONS = _COMPARISONS | {TABLE.auxiliary["stopped"]}
-"""Eager mode has plain numbers for them: for what is cut off by `detach()`, too."""
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
@@ -43,6 +40,23 @@ class Guard:
 
 
 @dataclass(eq=False)
+class Inner:
+    """A derivative that the function itself takes.
+
+    Attributes:
+        roots: Values, and the seeds that their adjoints begin with.
+        sources: what it is taken towards.
+        adjoints: what was found for each node, if it was computed for that.
+        made: all nodes computed for it.
+    """
+
+    roots: list[tuple[Value, Any]]
+    sources: list[Value]
+    adjoints: dict[Value, Value]
+    made: set[Value]
+
+
+@dataclass(eq=False)
 class Trace:
     """The graph of one run.
 
@@ -54,6 +68,8 @@ class Trace:
         structure: the nest of the result.
         guards: the decisions taken on the way.
         order: all nodes that outputs and guards depend on, in topological order.
+        inner: the derivatives that the function itself takes, in order.
+        all: the nodes of `order` and of what these derivatives are taken of, in topological order.
     """
 
     inputs: list[list[Value]]
@@ -62,6 +78,8 @@ class Trace:
     structure: Structure
     guards: list[Guard]
     order: list[Value]
+    inner: list[Inner]
+    all: list[Value]
 
     @property
     def path(self) -> list[bool]:
@@ -108,24 +126,9 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
-    return Trace(inputs, parameters, outputs, structure, tracer.guards, order)
-
-
-def recorded_again(trace: Trace, given: Mapping[Value, Any]) -> list[Any]:
-    """The results of a trace on other numbers: as when its function runs on these in eager mode."""
-    found = dict(given)
-    for node in trace.order:
-        if node in found:
-            continue
-        operation = node.operation
-        if operation is None:
-            found[node] = node._data if node.is_constant else node
-            continue
-        args = [found[parent] for parent in node.parents]
-        if operation in _DECISIONS:
-            args = [each._data if isinstance(each, Value) else each for each in args]
-        found[node] = operation(*args)
-    return [found[y] for y in trace.outputs]
+    taken = [root for inner in tracer.inner for root, _ in inner.roots]
+    everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else order
+    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, tracer.inner, everything)
 
 
 def with_one_guard(traced: Trace) -> Trace:
@@ -135,7 +138,7 @@ def with_one_guard(traced: Trace) -> Trace:
     tests = TABLE.auxiliary
     agreeing: list[Value] = []
     for guard in traced.guards:
-        is_truth = guard.node.operation in _COMPARISONS
+        is_truth = guard.node.operation in COMPARISONS
         truth = guard.node if is_truth else tests["not_equal"](guard.node, 0.0)
         agrees = truth if guard.outcome else tests["equal"](truth, 0.0)
         agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
@@ -212,9 +215,23 @@ class _Tracer(Observer):
         self._comparisons: dict[Value, Line] = {}
         self._own = set(inputs)
         self._counted = 0  # so many of those recorded are among its own
+        self.inner: list[Inner] = []
+        self._starts: list[tuple[int, int]] = []
 
     def node_recorded(self, node: Value) -> None:
         self.recorded.append(node)
+
+    def differentiation_begins(self) -> None:
+        self._starts.append((len(self.recorded), len(self.inner)))
+
+    def differentiation_ends(
+        self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
+    ) -> None:
+        start, n_inner = self._starts.pop()
+        made = set(self.recorded[start:])
+        sources = [node for node in active if not any(parent in active for parent in node.parents)]
+        adjoints = {node: adjoint for node, adjoint in found.items() if adjoint in made}
+        self.inner[n_inner:] = [Inner([*seeds], sources, adjoints, made)]
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
         node = primitive(x, y)

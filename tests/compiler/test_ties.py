@@ -179,6 +179,36 @@ def test_numbers_in_place_of_parameters_are_those_that_count():
     assert slopes.tolist() == [3.0]
 
 
+INNER = {
+    "a slope": lambda x: grad(lambda t: am.relu(t) - am.relu(-t))(x),
+    "a slope times x": lambda x: x * grad(lambda t: am.abs(t) * t)(x),
+    "a zero of the data": lambda x: grad(lambda t: am.sqrt(t) ** 2 + t)(x),
+    "towards one of two": lambda x: grad(lambda s, t: am.maximum(s, t) + am.minimum(s, t) * t, 0)(x, 2.0 * x),
+    "a norm": lambda x: am.sum(grad(lambda v: am.norm(v) ** 2)([x, 3.0 * x])),
+    "twice": lambda x: grad(grad(lambda t: am.relu(t) ** 2 + am.relu(-t) ** 2))(x),
+    "a loss": lambda x: (grad(lambda t: am.relu(t * x) - am.relu(-t * x))(x) - x) ** 2,
+    "a mask": lambda x: grad(lambda t: am.where(t > 0.0, am.log(t), 3.0 * t))(x) * x,
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", INNER)
+def test_derivatives_that_the_function_takes_itself(name, backend):
+    f = INNER[name]
+    compiled = compile(f, backend=backend)
+    batch = numpy.array([0.5, 0.0, -0.25, 0.0])
+    each = compile(f, batch=True, backend=backend)
+    total = compile(f, batch=True, reduce="sum", backend=backend)
+    for x in batch[:2]:
+        agree(compiled(x), f(x))
+        agree(compiled.grad(x), grad(f)(x))
+        agree(compiled.hessian(x), hessian(f)(x))
+    agree(each(batch), [f(x) for x in batch])
+    agree(each.grad(batch), [grad(f)(x) for x in batch])
+    agree(total(batch), sum(f(x) for x in batch))
+    agree(total.value_and_grad(batch)[0], sum(f(x) for x in batch))
+
+
 def test_what_cannot_be_tied_is_not_watched():
     f = compile(lambda x, y: am.where(x > y, am.exp(x), y) * am.softplus(x) + am.floor(y))
     f.value_and_grad(0.5, 0.25)

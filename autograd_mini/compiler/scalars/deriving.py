@@ -71,7 +71,7 @@ def scalar_executor(
     results = {} if kind == "guards" else {"value": Result(scalars.outputs, is_summed)}
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
-    if scalars.tied is not None and adjoints:
+    if scalars.tied is not None and kind != "guards":
         results[TIED] = Result([scalars.tied], False)
     rest = iter(adjoints)
     for array, target in zip(wanted, targets) if adjoints else ():
