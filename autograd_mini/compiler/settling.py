@@ -71,7 +71,8 @@ class _Settling:
             columns = numpy.flatnonzero(self.hard)
             for name, rows in self._of_hard(columns, is_tied[columns]).items():
                 if name in self.sums:
-                    self.sums[name] = self.sums[name] + rows.sum(axis=1, keepdims=True)
+                    with numpy.errstate(all="ignore"):
+                        self.sums[name] = self.sums[name] + rows.sum(axis=1, keepdims=True)
                 elif name in self.each:
                     self.each[name][:, columns] = rows
         return self.found | self.each | self.sums

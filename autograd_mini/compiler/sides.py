@@ -20,8 +20,9 @@ def from_both_sides(request: Request) -> tuple[dict[str, Floats], Mask] | None:
     above, below = (plan.along(request.kind, request.wanted, sign) for sign in (1.0, -1.0))
     if above is None or below is None:
         return None
-    runs = [above, below, plan.executor(request.kind, request.wanted)]
-    tables = [_Table(request, rows_of(request.run(executor))) for executor in runs]
+    executors = [above, below, plan.executor(request.kind, request.wanted)]
+    runs = [rows_of(request.run(executor)) for executor in executors]
+    tables = [_Table(request, found) for found in runs]
     first, last, by_rules = (table.numbers for table in tables)
     with numpy.errstate(invalid="ignore"):
         slack = TOLERANCE * numpy.maximum(abs(first), abs(last)).max(axis=0, initial=0.0)
@@ -29,6 +30,7 @@ def from_both_sides(request: Request) -> tuple[dict[str, Floats], Mask] | None:
         least, most = numpy.minimum(first, last) - slack, numpy.maximum(first, last) + slack
         is_between = ((least <= by_rules) & (by_rules <= most)).all(axis=0)
         is_known = numpy.isfinite(first + last + by_rules).all(axis=0) & _are_approached(request)
+        is_known &= ~numpy.isnan(runs[2]["value"]).any(axis=0)
     best = tables[0].named(numpy.where(is_between & ~is_one, by_rules, first))
     return {name: best[name] for name in names}, is_known
 

@@ -1,5 +1,6 @@
 """Compiled derivatives where something is tied, or a zero of the data meets inf: those of eager mode."""
 
+from itertools import product
 from math import isfinite
 
 import numpy
@@ -8,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import Value, compile, grad, hessian, hvp, jacobian
+from autograd_mini import TABLE, Value, compile, grad, hessian, hvp, jacobian
+from autograd_mini.compiler import deriving, settling
 from autograd_mini.compiler.ties import watched
 from tests.compiler.comparing import BACKENDS, disagreement, flat
 from tests.test_limits import BRANCHES, COMPOSITIONS, CONVENTIONS, ZEROS
@@ -207,6 +209,91 @@ def test_derivatives_that_the_function_takes_itself(name, backend):
     agree(each.grad(batch), [grad(f)(x) for x in batch])
     agree(total(batch), sum(f(x) for x in batch))
     agree(total.value_and_grad(batch)[0], sum(f(x) for x in batch))
+
+
+SPECIAL = [0.0, -0.0, 5e-324, -5e-324, 1.0, -1.0, 2.5, 1e200]
+TIED = [row for row in TABLE.values() if row.tied is not None]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("row", [*TIED, TABLE["relu"].variant(at_zero=0.0)], ids=repr)
+def test_rows_are_watched_as_eager_mode_watches_them(row, backend):
+    points = [*product(SPECIAL, repeat=row.arity or 2)]
+    if row in (TABLE["dist"], TABLE["clip"]):
+        points = [*product([0.0, -0.0, 1.0, 2.5], repeat=4 if row is TABLE["dist"] else 3)]
+    columns = numpy.array(points).T
+    compiled = compile(row if row.arity else lambda *xs: row(*xs), batch=True, backend=backend)
+    compiled.value_and_grad(*columns)
+    plan = compiled._latest.parts[0].plan
+    executor = plan.executor("gradient", compiled._latest.wanted)
+    leaves = dict(zip(plan.inputs, [*columns[:, None], numpy.empty((0, 1))]))
+    expected = [bool(row.tied(row.forward(*point), *point)) for point in points]
+    if not any(expected):
+        assert "tied" not in executor(leaves, len(points)).rows
+        return
+    (found,) = executor(leaves, len(points)).rows["tied"]
+    assert (~numpy.isfinite(found[0])).tolist() == expected
+
+
+def pooled(w, x):
+    patches = [am.relu(w[0] * a + w[1] * b + w[2]) for a, b in zip(x, [*x[1:], x[0]])]
+    return am.max(patches[:4]) * am.max(patches[4:]) + am.maximum(patches[0], patches[1])
+
+
+SERVED = {
+    "blank patches": (pooled, [numpy.array([0.5, -1.0, 0.25])], numpy.zeros((3, 8))),
+    "dead units": (pooled, [numpy.array([0.5, -1.0, -9.0])], numpy.linspace(-1.0, 1.0, 24).reshape(3, 8)),
+    "both": (pooled, [numpy.array([0.5, -1.0, -9.0])], numpy.zeros((3, 8))),
+    "masks": (lambda x: am.where(x[0] > 0.0, am.log(x[0]) * x[1], x[1] * x[1]), [], numpy.eye(2)),
+    "masks of ties": (lambda x: am.where(x[0] > x[1], am.sqrt(x[0] - x[1]), 0.0) + x[1], [], numpy.zeros((2, 2))),
+    "limits from both sides": (
+        lambda x: am.relu(x[0]) - am.relu(-x[0]) + am.norm(x) + am.abs(x[1]),
+        [],
+        numpy.zeros((2, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reduce", [None, "sum"])
+@pytest.mark.parametrize("name", SERVED)
+def test_compiled_programs_serve(name, reduce, backend, monkeypatch):
+    """What is common in networks is not left to eager mode."""
+    f, given, batch = SERVED[name]
+    expected = [grad(f)(*given, x.tolist()) for x in batch]
+
+    def never(*args):
+        raise AssertionError("eager mode is asked")
+
+    for function in ("each_in_eager_mode", "jointly_in_eager_mode"):
+        monkeypatch.setattr(settling, function, never)
+    found = compile(f, batch=len(given), reduce=reduce, backend=backend).grad(*given, batch)
+    if given and reduce is None:
+        agree([*found[0]], [towards_w for towards_w, _ in expected])
+    elif given:
+        agree(found[0], numpy.sum([towards_w for towards_w, _ in expected], axis=0))
+    agree(found[-1] if given else found, [each[-1] if given else each for each in expected])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("size", [1, 40])
+def test_watching_changes_no_bits(size, backend, monkeypatch):
+    """Of one point and of batches, as scalars and in packs."""
+    numbers = numpy.random.default_rng(0)
+    W, X = numbers.normal(size=(size, 6)), numbers.normal(size=(9, 6))
+
+    def f(w, x):
+        h = [am.relu(am.dot(row, x)) for row in w]
+        return am.norm(h) + am.max([am.abs(each) for each in x]) * am.maximum(x[0], x[1]) + am.clip(x[2], -0.5, 0.5)
+
+    def results():
+        alone, each = compile(f, backend=backend), compile(f, batch="x", backend=backend)
+        return [*alone.value_and_grad(W, X[0])[1], *each.value_and_grad(W, X)[1], *each.hessian(W[:1], X[:2])[0]]
+
+    watched_results = results()
+    monkeypatch.setattr(deriving, "watched", lambda scalars, *args, **options: scalars)
+    for one, other in zip(watched_results, results(), strict=True):
+        assert numpy.asarray(one).tobytes() == numpy.asarray(other).tobytes()
 
 
 def test_what_cannot_be_tied_is_not_watched():
