@@ -28,6 +28,7 @@ class Run:
         self.variables: list[Value] = []
         self.structures: list[Structure] = []
         self.call = Differentiation(f)
+        self._calls = [self.call, *Differentiation.here()]
         self.keeps_graph = False
         inputs = list(args)
         for position in _positions(f, args, argnums):
@@ -47,7 +48,7 @@ class Run:
             connected: Value = +number
             return connected
         variable = leaf(number._data if isinstance(number, Value) else float(number), Value)
-        for call in (self.call, *Differentiation.here()):
+        for call in self._calls:
             call.own.add(variable)
         return variable
 

@@ -7,6 +7,7 @@ import operator
 from contextvars import ContextVar
 from copy import deepcopy as deepcopy_of_anything
 
+from autograd_mini import observing
 from autograd_mini.graph import topological_order
 from autograd_mini.observing import Scope
 from autograd_mini.primitives import TABLE, Primitive
@@ -28,22 +29,29 @@ class _ParentsComeFirst(Scope):
 
 
 def copy(node: Value) -> Value:
-    """The same function of the same leaves: another node with the same parents; of a variable, +variable."""
-    if not node.parents and not node.is_constant:
+    """The same function of the same variables: another node with the same parents; of a variable, +variable."""
+    if node in observing.differentiated() or not (node.parents or node.is_constant):
         return _with_attributes(+node, _attributes(node))
     return twin_of(node)
 
 
 def twin_of(node: Value) -> Value:
-    """Another node with the same parents; of a variable, another variable."""
+    """Another node with the same parents; of a variable, another variable, but of one that is being differentiated."""
+    if node in observing.differentiated():
+        return copy(node)
     return _with_attributes(restore(type(node), *_state(node)), _attributes(node))
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
     """A variable of its own for a leaf, as the parameters of a copied model are. What is computed is copied with all
-    in between, and stays the same function of the same leaves, unless `memo` holds copies of them."""
+    in between, and stays the same function of the same leaves, unless `memo` holds copies of them; and of all that is
+    being differentiated."""
+    variables = observing.differentiated()
     for original in topological_order(node):
         if id(original) not in memo:
+            if original in variables:
+                memo[id(original)] = copy(original) if original is node else original
+                continue
             parents = tuple(memo[id(parent)] for parent in original.parents)
             if not parents and original is not node:
                 memo[id(original)] = original
@@ -54,7 +62,13 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
 
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
-    """What pickle stores: the node itself if its parents are stored already, else all in order."""
+    """What pickle stores: the node itself if its parents are stored already, else all in order.
+
+    Raises:
+        TypeError: it depends on a variable while a derivative is being taken.
+    """
+    if observing.differentiations:
+        observing.refuse_conversion(node, "pickle")
     if not node.parents or _ParentsComeFirst.is_open_here():
         return restore, (type(node), *_state(node)), _attributes(node)
     return operator.itemgetter(-2), (_WithAncestors(node),)
@@ -87,6 +101,8 @@ def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value
     node = object.__new__(kind)
     node.parents = parents
     node._data, node._grad, node.local_grads, node.operation = state
+    if observing.differentiations and not parents:
+        observing.leaf_made(node)
     return node
 
 

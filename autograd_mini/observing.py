@@ -186,23 +186,31 @@ def leaf_made(leaf: Value) -> None:
         call.own.add(leaf)
 
 
-def refuse_conversion(node: Value) -> None:
-    """Refuse to make a plain float of what depends on a variable while a derivative is being taken.
+def differentiated() -> set[Value]:
+    """The variables of the calls that are being differentiated, in all threads."""
+    return set().union(*[call.variables for call in list(differentiations.values())])
 
-    That is a variable of a call being differentiated, in any thread, or, in this thread or task, any Value that was
-    not made within the call.
+
+def depends_on_variable(node: Value) -> bool:
+    """Whether it depends on one of them, or, in this thread or task, on any Value not made within the call."""
+    variables, here = differentiated(), Differentiation.here()
+    return any(
+        each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here))
+        for each in topological_order(node)
+    )
+
+
+def refuse_conversion(node: Value, how: str = "float()") -> None:
+    """Refuse to make plain numbers, by `how`, of what depends on a variable while a derivative is being taken.
 
     Raises:
         TypeError: with the line and what to use instead.
     """
-    variables: set[Value] = set().union(*[call.variables for call in list(differentiations.values())])
-    here = Differentiation.here()
-    for each in topological_order(node):
-        if each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here)):
-            from autograd_mini.leaving import refusal
+    if depends_on_variable(node):
+        from autograd_mini.leaving import refusal
 
-            call = next((call for call in reversed(here)), None) or next(iter(differentiations.values()))
-            raise TypeError(refusal(call.function, "float()", "its derivative would be lost there"))
+        call = next((call for call in reversed(Differentiation.here())), None) or next(iter(differentiations.values()))
+        raise TypeError(refusal(call.function, how, "its derivative would be lost there"))
 
 
 class silence(Observer):

@@ -1,6 +1,8 @@
 """What depends on a Value is a Value, and numbers in give numbers out."""
 
+import copy
 import math
+import pickle
 import threading
 
 import numpy as np
@@ -12,11 +14,13 @@ import autograd_mini as am
 from autograd_mini import (
     TABLE,
     Value,
+    compile,
     grad,
     gradients,
     hessian,
     hvp,
     jacobian,
+    jvp,
     register_primitive,
     tanh,
     value_and_grad,
@@ -45,6 +49,43 @@ class TestResults:
         assert grad(f)(2.0) == 12.0
         assert type(grad(f)(2.0)) is float
         assert type(grad(grad(f))(2.0)) is float
+
+    @pytest.mark.parametrize(
+        "copied",
+        [
+            copy.copy,
+            copy.deepcopy,
+            lambda x: x.copy(),
+            lambda x: copy.copy([x])[0],
+            lambda x: copy.deepcopy({"x": [x]})["x"][0],
+            lambda x: copy.deepcopy(np.array([x]))[0],
+            lambda x: copy.deepcopy(2.0 * x) / 2.0,
+            lambda x: copy.copy(x + 0.0),
+            lambda x: copy.deepcopy([x, x * x])[1] / x,
+        ],
+    )
+    def test_copies_are_the_same_functions_of_the_variables(self, copied):
+        f = lambda x: copied(x) * x
+        assert grad(f)(3.0) == compile(f).grad(3.0) == 6.0
+        assert hessian(f)(3.0) == grad(lambda x: grad(f)(x))(3.0) == compile(f).hessian(3.0) == 2.0
+        assert jvp(f)(3.0, 1.0) == 6.0
+
+    def test_copied_parameters_are_values_of_their_own(self):
+        w = Value(2.0)
+        assert grad(lambda x: x * copy.deepcopy(w))(3.0) == 2.0
+        assert type(grad(lambda x: x * copy.deepcopy(w))(3.0)) is float
+        assert type(grad(lambda x: x * w.copy())(3.0)) is float
+        assert type(grad(lambda x: x * w)(3.0)) is Value
+
+    @pytest.mark.parametrize(
+        "f", [lambda x: pickle.loads(pickle.dumps(x * x)), lambda x: pickle.loads(pickle.dumps(x))]
+    )
+    def test_pickles_are_refused(self, f):
+        for derivative in (grad(f), hessian(f), compile(f).grad):
+            with pytest.raises(TypeError, match=f"reads the number of a Value by pickle at {HERE}, line "):
+                derivative(3.0)
+        assert f(Value(3.0)).data in (3.0, 9.0)
+        assert grad(lambda x: x * pickle.loads(pickle.dumps(Value(2.0))))(3.0) == 2.0
 
     def test_a_value_among_the_other_arguments(self):
         s = Value(3.0)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from operator import is_
 from typing import Any, Literal
 
@@ -90,7 +91,7 @@ class Ran:
     parts: Sequence[Part]
     kind: str
     wanted: Wanted
-    parameters: list[Value]
+    parameters: Sequence[Value]
 
     @property
     def program(self) -> Program:
@@ -137,6 +138,12 @@ class Call:
         # The values of one example do not depend on the others; their derivatives may be computed with more care where
         # those of others are not finite.
         stays = kind == "value" and first.per_example
+        whole = self.plans.together(self.bound, known) if stays and len(known) > 1 and self.parameters is None else None
+        if whole is not None:
+            of_all = self._run_plan(whole, kind, wanted, self.bound)
+            if _holds(whole, of_all):
+                self._note([Part(whole, numpy.arange(self.bound.n_examples or 0))], kind, wanted)
+                return whole, of_all
         results: dict[str, Floats] | None = None
         if first.share >= (0.5 if stays else 1.0) and (not scalar or _is_one_number(first.trace)):
             results = self._run_plan(first, kind, wanted, self.bound)
@@ -255,8 +262,9 @@ class Call:
 
     def _note(self, parts: Sequence[Part], kind: str, wanted: Wanted) -> None:
         """Keep what ran."""
-        parameters = dict.fromkeys(parameter for plan, _ in parts for parameter in plan.trace.parameters)
-        self.ran = Ran(parts, kind, wanted, list(parameters))
+        all_of_them = [plan.trace.parameters for plan, _ in parts]
+        parameters = all_of_them[0] if len(parts) == 1 else [*dict.fromkeys(chain.from_iterable(all_of_them))]
+        self.ran = Ran(parts, kind, wanted, parameters)
 
     def _run_parts(
         self,
@@ -298,11 +306,13 @@ class Call:
                 joined[name] = numpy.sum([piece for _, piece in pieces], axis=0)
                 continue
             whole = next((piece for (_, rows), piece in pieces if piece.shape[1] == n and len(rows) < n), None)
-            total = numpy.zeros((lanes, n)) if whole is None else whole
-            for (_, rows), piece in pieces:
-                if piece is not whole:
-                    total[:, rows] = piece
-            joined[name] = total
+            joined[name] = total = numpy.zeros((lanes, n)) if whole is None else whole
+            others = [(part.rows, piece) for part, piece in pieces if piece is not whole]
+            if others and all(len(rows) == piece.shape[1] for rows, piece in others):
+                together = numpy.concatenate([rows for rows, _ in others])
+                others = [(together, numpy.concatenate([piece for _, piece in others], axis=1))]
+            for rows, piece in others:
+                total[:, rows] = piece
         return joined
 
     def _run_plan(
@@ -339,11 +349,7 @@ class Call:
         kind, wanted = self.ran.kind, self.ran.wanted
         names = ["value", *(f"adjoint {number}" for number in wanted)]
         short = direct(plan.executor(kind, wanted), inputs, names, self.is_single)
-        captured = self.plans.captured
-        if short is None or not captured.is_watching:
-            return short or False
-        state = captured.state()
-        return lambda args: short(args) if captured.state() == state else None
+        return False if short is None else self.plans.captured.guarded(short)
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)
@@ -549,7 +555,7 @@ def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value,
 
 def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
     """Whether they are the same Values."""
-    return len(ones) == len(others) and all(map(is_, ones, others))
+    return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))
 
 
 def _is_one_number(traced: Trace) -> bool:

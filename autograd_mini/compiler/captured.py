@@ -1,29 +1,37 @@
-"""What a function reads from outside its arguments: numbers in closure cells, defaults, globals and attributes.
+"""What a function reads from outside its arguments: in closure cells, defaults, globals and attributes.
 
-A trace keeps them as they were, so they belong to its key. Looked through are the function and the functions that it
-names, closes over or is made of, and objects, classes and modules for the attributes that the code names; the standard
-library, NumPy and this package only for what they close over. Watched are the places that hold numbers, texts, None,
-Values, or containers of them; the functions and objects themselves are taken to stay what they are.
+A trace keeps it as it was, so it belongs to its key. Looked through are the function and the functions that it names,
+closes over or is made of, and objects, classes and modules for the attributes that the code names, networks for all of
+theirs; the standard library, NumPy and this package only for what they close over. Watched is what stands in these
+places, and what containers there hold; the functions and classes of libraries are taken to stay what they are.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from copy import copy
+from dis import get_instructions
 from functools import partial
+from itertools import chain
 from operator import is_
-from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.keys import LARGEST, token
-from autograd_mini.primitives import Primitive, is_real
+from autograd_mini.observing import Observer, unheard
+from autograd_mini.primitives import Primitive
 from autograd_mini.value import Value
 
-MOST_OBJECTS = 1000
+CONTAINERS = (list, tuple, dict, set, numpy.ndarray)
+
+MOST_OBJECTS = 20_000
 """So many functions and objects are looked through."""
+
+PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
 
 LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
@@ -47,18 +55,14 @@ class Captured:
         self._count = 0
         self._lock = threading.Lock()
 
-    @property
-    def is_watching(self) -> bool:
-        """Whether there is anything that could change."""
-        return bool(self._watched)
-
     def look(self) -> bool:
         """Look what there is to watch, and whether there is more than before."""
         search = _Search()
         search.callable(self._function)
         with self._lock:
             known = self._exempt.union(self._watched)
-            new = {key: read for key, read in search.found.items() if key not in known and _is_data(read())}
+            fresh = {key: read for key, read in search.found.items() if key not in known}
+            new = {key: read for key, read in fresh.items() if _is_watched(_read([read])[0], key[1])}
             self._kept += search.kept if new else []
             self._watched = {**self._watched, **new}
         return bool(new)
@@ -68,7 +72,7 @@ class Captured:
         seen, watched = self._seen, self._watched
         if not watched:
             return seen.number
-        now = [read() for read in watched.values()]
+        now = _read(watched.values())
         if seen.is_still(now):
             return seen.number
         with self._lock:
@@ -79,15 +83,35 @@ class Captured:
             self._seen = _State(self._numbers[tokens], now)
             return self._seen.number
 
+    def guarded(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The function as long as the state is that of now; afterwards one that gives None."""
+        self.state()
+        seen = self._seen
+        places = tuple(zip(self._watched.values(), seen.held))
+
+        def call(args: Any) -> Any:
+            try:
+                for read, held in places:
+                    if read() is not held:
+                        return None
+            except ValueError:  # a cell is empty
+                return None
+            return function(args)
+
+        if not seen.holds_containers:
+            return call if places else function
+        return lambda args: call(args) if seen.are_containers_still() else None
+
     def exempt_changed(self, number: int) -> None:
         """Watch no longer what is different now: only the function itself was run since the state had this number,
         and what it writes is not what it reads."""
         with self._lock:
             seen, watched = self._seen, self._watched
-            now = {key: read() for key, read in watched.items()}
+            now = dict(zip(watched, _read(watched.values())))
             if seen.number != number or seen.is_still([*now.values()]):
                 return
-            same = [key for place, key in enumerate(now) if seen.is_still_at(place, now[key])]
+            changed = seen.changed([*now.values()])
+            same = [key for place, key in enumerate(now) if place not in changed]
             self._exempt |= now.keys() - same
             self._watched = {key: watched[key] for key in same}
             self._numbers = {token([now[key] for key in same]): number}
@@ -100,18 +124,43 @@ class _State:
     def __init__(self, number: int, held: list[Any]) -> None:
         self.number = number
         self.held = held
-        containers = [place for place, each in enumerate(held) if isinstance(each, (list, tuple, dict, numpy.ndarray))]
-        self.copies = {place: _copied(held[place]) for place in containers}
+        self._copies = [(place, each, _copied(each)) for place, thing in enumerate(held) for each in _containers(thing)]
+        pairs = [pair for _, *pair in self._copies]
+        self.holds_containers = bool(pairs)
+        self._of_values = [each for each, _ in pairs if _holds_values(each)]
+        self._of_values_then = [then for each, then in pairs if _holds_values(each)]
+        self._lists = [each for each, _ in pairs if _is_list(each) and not _holds_values(each)]
+        self._lengths = [*map(len, self._lists)]
+        self._items = [*chain.from_iterable(self._lists)]
+        self._others = [(each, then) for each, then in pairs if not _is_list(each)]
 
     def is_still(self, now: list[Any]) -> bool:
-        return (
-            len(now) == len(self.held)
-            and all(map(is_, now, self.held))
-            and all(_is_unchanged(now[place], copy) for place, copy in self.copies.items())
-        )
+        return len(now) == len(self.held) and all(map(is_, now, self.held)) and self.are_containers_still()
 
-    def is_still_at(self, place: int, thing: Any) -> bool:
-        return thing is self.held[place] and (place not in self.copies or _is_unchanged(thing, self.copies[place]))
+    def are_containers_still(self) -> bool:
+        if [*map(len, self._lists)] != self._lengths:
+            return False
+        if not all(map(is_, chain.from_iterable(self._lists), self._items)):
+            return False
+        for container, then in self._others:
+            if not _is_unchanged(container, then):
+                return False
+        if not self._of_values:
+            return True
+        with unheard(), _ByIdentity():  # Python's own comparison of lists asks only where identities differ
+            return bool(self._of_values == self._of_values_then)
+
+    def changed(self, now: list[Any]) -> set[int]:
+        """The places where something else stands now, or holds something else."""
+        replaced = {place for place, (thing, held) in enumerate(zip(now, self.held)) if thing is not held}
+        return replaced | {place for place, each, then in self._copies if not _is_unchanged(each, then)}
+
+
+class _ByIdentity(Observer):
+    """Different Values are unequal."""
+
+    def compared(self, primitive: Primitive, x: Value, y: Value) -> bool:
+        return False
 
 
 class _Search:
@@ -145,15 +194,21 @@ class _Search:
         if not isinstance(function, FunctionType) or not self._is_new(function, owner):
             return
         names = _names(function.__code__)
+        is_library = _is_library(function.__module__)
         for cell in function.__closure__ or ():
-            self._place(cell, "cell_contents", partial(_contents, cell), names)
+            read = partial(getattr, cell, "cell_contents")
+            (content,) = _read([read])
+            if is_library and _is_code_of_library(content):
+                self._content(content, names)
+            else:
+                self._place(cell, "cell_contents", read, names)
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
                 self._place(function, name, partial(getattr, function, name), names)
         if owner is not None:
             self._content(owner, names)
         if not _is_library(function.__globals__.get("__name__")):
-            for name in names:
+            for name in _globals(function.__code__):
                 if name in function.__globals__:
                     self._entry(function.__globals__, name, names)
 
@@ -164,18 +219,22 @@ class _Search:
         if (id(holder), name) not in self.found:
             self.kept.append(holder)
             self.found[id(holder), name] = read
-        self._content(read(), names)
+        self._content(_read([read])[0], names)
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
         if isinstance(content, (list, tuple)):
-            for part in content:
+            for part in () if _holds_values(content) else content:
                 self._content(part, names)
         elif isinstance(content, dict):
             self._content([*content.values()], names)
         elif isinstance(content, (FunctionType, MethodType, partial)):
             self.callable(content)
-        elif not (_is_data(content) or isinstance(content, Primitive)):
+        elif hasattr(type(content), "named_parameters") and self._is_new(content, "named_parameters"):
+            for name in [name for name in vars(content) if not name.startswith("_")]:
+                self._entry(vars(content), name, names)
+            self._content(content, names)
+        elif not isinstance(content, (*PLAIN, Primitive)):
             module = content.__name__ if isinstance(content, ModuleType) else getattr(content, "__module__", None)
             if not _is_library(module):
                 for name in names:
@@ -212,11 +271,12 @@ class _Search:
         return True
 
 
-def _contents(cell: Any) -> Any:
+def _read(places: Collection[Place]) -> list[Any]:
+    """What stands there; None in empty cells."""
     try:
-        return cell.cell_contents
-    except ValueError:  # it is empty
-        return None
+        return [read() for read in places]
+    except ValueError:
+        return [each for read in places for each in (_read([read]) if len(places) > 1 else [None])]
 
 
 def _names(code: CodeType) -> list[str]:
@@ -225,40 +285,71 @@ def _names(code: CodeType) -> list[str]:
     return [*dict.fromkeys([*code.co_names, *inner])]
 
 
+def _globals(code: CodeType) -> list[str]:
+    """Those names alone that code looks up as globals."""
+    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _globals(each)]
+    own = [each.argval for each in get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return [*dict.fromkeys([*own, *inner])]
+
+
 def _is_library(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in LIBRARIES
 
 
-def _is_data(thing: Any, depth: int = 0) -> bool:
-    """Whether it is a number, a text, None, a Value, or a container with any of the first three."""
-    if thing is None or isinstance(thing, (str, numpy.ndarray)) or is_real(type(thing)):
-        return depth == 0 or not isinstance(thing, Value)
-    if isinstance(thing, (list, tuple, dict)) and depth < 4:
-        parts = thing.values() if isinstance(thing, dict) else thing
-        return not parts or any(_is_data(part, depth + 1) for part in parts)
-    return False
+def _is_watched(thing: Any, name: str) -> bool:
+    """Whether another one could stand there the next time: what was imported stays what it is."""
+    is_imported = _is_code_of_library(thing) and name == getattr(thing, "__name__", None)
+    return not (is_imported or isinstance(thing, ModuleType))
 
 
-def _copied(thing: Any) -> Any:
-    """A copy of containers; what is none stays itself."""
-    if isinstance(thing, (list, tuple)):
-        return [*map(_copied, thing)]
+def _is_code_of_library(thing: Any) -> bool:
+    if isinstance(thing, (type, FunctionType, BuiltinFunctionType)):
+        return _is_library(thing.__module__ or "numpy")
+    return isinstance(thing, (Primitive, numpy.ufunc))
+
+
+def _containers(thing: Any) -> list[Any]:
+    """Those in a nest that can change, that itself included."""
+    found: list[Any] = []
+    known = set()
+    open_ones = [thing]
+    while open_ones:
+        each = open_ones.pop()
+        if id(each) in known or not isinstance(each, CONTAINERS):
+            continue
+        known.add(id(each))
+        if isinstance(each, numpy.ndarray):
+            found += [each] if each.size <= LARGEST else []
+            continue
+        found += [] if type(each) is tuple else [each]
+        if not _holds_values(each):
+            open_ones += each.values() if isinstance(each, dict) else each
+    return found
+
+
+def _holds_values(thing: Any) -> bool:
+    """Whether it is a list of Values and nothing else."""
+    return isinstance(thing, list) and bool(thing) and all(issubclass(kind, Value) for kind in set(map(type, thing)))
+
+
+def _copied(container: Any) -> Any:
+    return [*container] if isinstance(container, list) else copy(container)
+
+
+def _is_list(thing: Any) -> bool:
+    return isinstance(thing, (list, tuple))
+
+
+def _is_unchanged(thing: Any, then: Any) -> bool:
+    """Whether a container holds what its copy does."""
+    if _is_list(thing):
+        return len(thing) == len(then) and all(map(is_, thing, then))
     if isinstance(thing, dict):
-        return {key: _copied(part) for key, part in thing.items()}
-    return thing.copy() if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST else thing
-
-
-def _is_unchanged(thing: Any, copy: Any) -> bool:
-    """Whether a container holds what it held when it was copied."""
-    if thing is copy:
-        return True
-    if isinstance(thing, (list, tuple)):
-        return type(copy) is list and len(thing) == len(copy) and all(map(_is_unchanged, thing, copy))
-    if isinstance(thing, dict):
-        is_like = type(copy) is dict and len(thing) == len(copy) and all(map(is_, thing, copy))
-        return is_like and all(map(_is_unchanged, thing.values(), copy.values()))
-    if not isinstance(thing, numpy.ndarray) or type(copy) is not type(thing):
+        return len(thing) == len(then) and all(map(is_, thing, then)) and all(map(is_, thing.values(), then.values()))
+    if isinstance(thing, set):
+        return bool(thing == then)
+    if thing.shape != then.shape or thing.dtype != then.dtype:
         return False
     if thing.dtype.hasobject:
-        return thing.shape == copy.shape and all(map(is_, thing.ravel().tolist(), copy.ravel().tolist()))
-    return thing.shape == copy.shape and thing.dtype == copy.dtype and thing.tobytes() == copy.tobytes()
+        return all(map(is_, thing.ravel().tolist(), then.ravel().tolist()))
+    return bool(thing.tobytes() == then.tobytes())

@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import Any, overload
 
@@ -216,7 +216,7 @@ class Compiled:
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, list[Value]]:
+    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, Sequence[Value]]:
         """The value, its derivatives towards the parameters, and these."""
         plan, results = call.run("gradient", PARAMETERS, scalar=True)
         self._ran(call)
@@ -341,10 +341,10 @@ def compile(
         function: a function of numbers and arrays, nested in lists, tuples and dicts as you like, that computes
             with operators and functions of `autograd_mini`. It sees one example: Values, and arrays of Values.
             Texts and None among its arguments stay what they are, and it is compiled anew for each.
-            Values that it uses without being given them are parameters, read anew at each call. Where plain numbers,
-            texts, lists, dicts or arrays change that it reads from closures, defaults, globals or attributes, it is
-            compiled anew: numbers that change often are better arguments, or Values. Functions and objects that it
-            uses are taken to stay the same ones, and so are arrays of more than 2²⁰ numbers.
+            Values that it uses without being given them are parameters, read anew at each call. Where something
+            changes that it reads from closures, defaults, globals or attributes, or what lists, dicts, arrays and
+            networks there hold, it is compiled anew: numbers that change often are better arguments, or Values. What
+            is imported from a library is taken to stay, and so are arrays of more than 2²⁴ numbers.
         wrt: the arguments to differentiate towards, by position or name; all of them by default.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.

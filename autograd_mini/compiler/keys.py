@@ -3,17 +3,20 @@ text) need not compute the same."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from hashlib import blake2b
+from operator import is_
 from types import FunctionType
 from typing import Any
 
 import numpy
 
+from autograd_mini.value import Value
+
 DEEPEST = 16
 """What is nested deeper is compared by identity."""
 
-LARGEST = 2**20
+LARGEST = 2**24
 """Arrays of more numbers are compared by identity."""
 
 
@@ -55,6 +58,23 @@ class Itself:
         return id(self.thing)
 
 
+class Themselves:
+    """Several things that equal only themselves, in this order, and hash by identity."""
+
+    __slots__ = ("things",)
+
+    def __init__(self, things: Iterable[Any]) -> None:
+        self.things = tuple(things)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Themselves) or len(self.things) != len(other.things):
+            return False
+        return all(map(is_, self.things, other.things))
+
+    def __hash__(self) -> int:
+        return hash(self.things)
+
+
 def token(thing: Any, depth: int = 0) -> Hashable:
     """What is equal for two things only if they are of one type and hold the same.
 
@@ -79,6 +99,8 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)
         return kind, items, factory, _attributes(thing, depth)
+    if kind in (list, tuple) and all(issubclass(each, Value) for each in set(map(type, thing))):
+        return kind, Themselves(thing)
     if isinstance(thing, (list, tuple)):
         return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
     if isinstance(thing, (set, frozenset)):

@@ -198,7 +198,7 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
                 total, owned = (result, False) if total is None else (total + result, True)
                 continue
             if total is None:
-                total, owned = numpy.repeat(empty, result.shape[1], axis=1), True
+                total, owned = numpy.full((pack.lanes, result.shape[1]), empty), True
             if total.shape[1] == 1 != result.shape[1]:
                 total = numpy.repeat(total, result.shape[1], axis=1)
             elif not owned:

@@ -6,8 +6,8 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy
 
@@ -15,6 +15,7 @@ from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.captured import Captured
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.merging import merged
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
@@ -36,6 +37,7 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self._together: dict[Any, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
         self.captured = Captured(function)
         self._lock = threading.RLock()
         self._warned = False
@@ -52,6 +54,19 @@ class Plans:
                 return []
             self._by_layout.move_to_end(key)
             return [*plans]
+
+    def together(self, bound: Bound, plans: Sequence[Plan]) -> Plan | None:
+        """One plan in place of these, if they can be put together, and were the same at the call before."""
+        with self._lock:
+            before, whole = self._together.get(bound.key, ((), None))
+            if before != tuple(plans):
+                self._together[bound.key] = tuple(plans), None
+                return None
+            if whole is None:
+                joined = without_collector(lambda: merged(plans))
+                whole = joined is not None and Plan(joined, bound.slots, reduces=self.reduces, target=self.target)
+                self._together[bound.key] = before, whole
+            return whole or None
 
     def traced(self, bound: Bound, row: int) -> Plan:
         """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
@@ -83,7 +98,8 @@ class Plans:
     def _keep(self, plan: Plan, key: Any) -> None:
         if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
             self._warn()
-            self._by_layout.popitem(last=False)
+            (layout, _), _ = self._by_layout.popitem(last=False)
+            self._together.pop(layout, None)
         self._by_layout.setdefault(key, []).insert(0, plan)
 
     def _new(self, bound: Bound, row: int, first: Trace) -> Plan:

@@ -27,7 +27,7 @@ def recorded_again(trace: Trace, given: Mapping[Value, Any]) -> list[Any]:
     inner_of = {node: inner for inner in trace.inner for node in inner.made}
     sources = {source for inner in trace.inner for source in inner.sources}
     taken: set[Inner] = set()
-    for node in trace.all:
+    for node in trace.all or trace.order:
         inner = inner_of.get(node)
         if inner is not None:
             if inner not in taken:

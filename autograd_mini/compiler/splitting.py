@@ -20,10 +20,6 @@ Agreements = NDArray[numpy.unsignedinteger[Any]]
 """How many of a plan's decisions, from the first on, come out for each example as they did in its trace."""
 
 
-MANY = 64
-"""Of more decisions, it is counted first which numbers of them there are."""
-
-
 class Part(NamedTuple):
     """The examples that one plan serves."""
 
@@ -74,8 +70,8 @@ def split(
             served.setdefault(plan, []).append(rows)
             continue
         agreements = decide(plan, rows)
-        for stop, places in _by_number(agreements, len(expected)):
-            found = rows[places]
+        for stop, places in _by_number(agreements):
+            found = places if len(rows) == n else rows[places]
             if stop == len(expected):
                 served.setdefault(plan, []).append(found)
             elif stop < len(path):  # the plan decides otherwise what another decided before
@@ -89,10 +85,10 @@ def split(
     return sorted(parts, key=lambda part: int(part.rows[0]))
 
 
-def _by_number(agreements: Agreements, most: int) -> Iterator[tuple[int, Index]]:
-    """For each number that is among them, its places."""
-    stops = range(most + 1) if most < MANY else numpy.flatnonzero(numpy.bincount(agreements)).tolist()
-    for stop in stops:
-        places = numpy.flatnonzero(agreements == stop)
-        if places.size:
-            yield stop, places
+def _by_number(agreements: Agreements) -> Iterator[tuple[int, Index]]:
+    """For each number that is among them, its places, in ascending order."""
+    order = numpy.argsort(agreements, kind="stable")
+    counts = numpy.bincount(agreements)
+    ends = numpy.cumsum(counts)
+    for number in numpy.flatnonzero(counts).tolist():
+        yield number, order[ends[number] - counts[number] : ends[number]]

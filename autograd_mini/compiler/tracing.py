@@ -69,7 +69,7 @@ class Trace:
         guards: the decisions taken on the way.
         order: all nodes that outputs and guards depend on, in topological order.
         inner: the derivatives that the function itself takes, in order.
-        all: the nodes of `order` and of what these derivatives are taken of, in topological order.
+        all: if there are any, the nodes of results and of what these derivatives are taken of, in topological order.
     """
 
     inputs: list[list[Value]]
@@ -78,8 +78,8 @@ class Trace:
     structure: Structure
     guards: list[Guard]
     order: list[Value]
-    inner: list[Inner]
-    all: list[Value]
+    inner: Sequence[Inner] = ()
+    all: Sequence[Value] = ()
 
     @property
     def path(self) -> list[bool]:
@@ -127,20 +127,23 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
     taken = [root for inner in tracer.inner for root, _ in inner.roots]
-    everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else order
+    everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else []
     return Trace(inputs, parameters, outputs, structure, tracer.guards, order, tracer.inner, everything)
+
+
+def truth_of(node: Value) -> Value:
+    """1 where Python takes it for true, else 0."""
+    return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
 
 
 def with_one_guard(traced: Trace) -> Trace:
     """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
     if not traced.guards:
         return traced
-    tests = TABLE.auxiliary
     agreeing: list[Value] = []
     for guard in traced.guards:
-        is_truth = guard.node.operation in COMPARISONS
-        truth = guard.node if is_truth else tests["not_equal"](guard.node, 0.0)
-        agrees = truth if guard.outcome else tests["equal"](truth, 0.0)
+        truth = truth_of(guard.node)
+        agrees = truth if guard.outcome else TABLE.auxiliary["equal"](truth, 0.0)
         agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
     total = TABLE["sum"](*agreeing)
     known = set(traced.order)

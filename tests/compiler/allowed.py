@@ -24,7 +24,7 @@ ROWS = {**TABLE, **TABLE.auxiliary}
 MONOTONE = {
     ROWS[name]
     for name in (
-        "add sub neg pos mul scale fma floor ceil trunc rint sign maximum minimum max min clip relu leaky_relu sqrt "
+        "add sub neg pos mul scale fma floor ceil trunc rint sign maximum minimum max min clip relu sqrt "
         "degrees radians fsum stopped"
     ).split()
 }
@@ -32,7 +32,7 @@ MONOTONE = {
 bilinear, which does as well."""
 
 POLES = {ROWS[name] for name in ("div", "ratio", "reciprocal")}
-EVEN = {ROWS["abs"], ROWS["square"]}
+BENT_AT_ZERO = {ROWS["abs"], ROWS["square"], ROWS["leaky_relu"]}
 CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greater_equal".split()} | {
     getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")
 }
@@ -43,7 +43,7 @@ OTHERS = {ROWS[name] for name in "mod floordiv fmod remainder frac ldexp prod on
 INEXACT = {"gamma", "lgamma"}
 """Python's own, which are not monotone in their last digits."""
 
-WRITTEN = MONOTONE | POLES | EVEN | CHOICES | OTHERS
+WRITTEN = MONOTONE | POLES | BENT_AT_ZERO | CHOICES | OTHERS
 """Compiled as they are written, or exact by nature; all others are functions of the library."""
 
 
@@ -239,8 +239,9 @@ def _spread(primitive, args, library):
         if len(args) == 2 and isinstance(args[0], Allowed) and not args[0].is_exact and args[0].may_be_zero:
             corners += [(0.0, corner[1]) for corner in corners]  # 0/0 within is nan
         return hull([primitive.forward(*corner) for corner in corners], library)
-    if base in EVEN:
-        return hull([primitive.forward(*corner) for corner in corners] + [0.0] * args[0].may_be_zero, library)
+    if base in BENT_AT_ZERO:
+        holds_zero = isinstance(args[0], Allowed) and args[0].may_be_zero
+        return hull([primitive.forward(*corner) for corner in corners] + [0.0] * holds_zero, library)
     if base in OTHERS:
         return anything(library)
     if primitive.is_selector or base in CHOICES:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import Value, compile, grad
+from autograd_mini import Value, compile, grad, tanh
+from autograd_mini.compiler import captured, keys
 from autograd_mini.compiler.captured import Captured
+from autograd_mini.nn import MLP, Layer
 
 scale = 2.0
 table = {"a": [1.0, 2.0], "b": 3.0}
@@ -159,6 +161,79 @@ def test_values_in_other_places():
     assert compiled(2.0) == 42.0
 
 
+def test_values_in_containers():
+    """As many as there are now, and those that are there now: an equal one is another one."""
+    ws, table, array = [Value(1.0), Value(2.0)], {"w": Value(3.0)}, numpy.array([Value(1.0), Value(4.0)])
+    nested = ([Value(2.0)], {"inner": [[Value(5.0)]]})
+
+    def f(x):
+        return x * sum(ws) * table["w"] + (array * x).sum() - nested[0][0] * nested[1]["inner"][0][0]
+
+    compiled = compile(f)
+
+    def replace(holder, key):
+        holder[key] = Value(holder[key].data)
+
+    for change in (
+        lambda: ws.append(Value(5.0)),
+        lambda: ws.pop(0),
+        ws.reverse,
+        lambda: replace(ws, 0),
+        lambda: replace(table, "w"),
+        lambda: replace(array, 1),
+        lambda: replace(nested[0], 0),
+        lambda: replace(nested[1]["inner"][0], 0),
+    ):
+        assert compiled(2.0) == f(2.0).data
+        change()
+        for w in (ws[0], table["w"], array[1], nested[0][0], nested[1]["inner"][0][0]):
+            w.data += 1.0
+            assert compiled(2.0) == f(2.0).data
+
+
+def test_networks_are_watched_whole():
+    net = MLP(2, [3, 1], activation="tanh", random=0)
+    model = {"net": net}
+    compiled = compile(lambda x: model["net"](x))
+    x = [0.5, -1.0]
+
+    def check():
+        expected = model["net"]([Value(each) for each in x])
+        assert numpy.allclose(compiled(x), numpy.array(expected).astype(float), rtol=1e-12)
+
+    for change in (
+        lambda: None,
+        lambda: net.layers[0].neurons[0].weights.__setitem__(1, Value(9.0)),
+        lambda: net.layers.insert(1, Layer(3, 3, "relu")),
+        lambda: setattr(net.layers[0].neurons[1], "activation", abs),
+        lambda: model.update(net=MLP(2, [3, 1], activation="tanh", random=1)),
+        lambda: (
+            model["net"].layers[0].neurons.__setitem__(0, MLP(2, [1], activation="tanh", random=5).layers[0].neurons[0])
+        ),
+    ):
+        change()
+        check()
+
+
+def test_helpers_and_objects_that_are_replaced():
+    """As a cell of a notebook does that is run once more."""
+    names = {"__name__": "notebook", "tanh": tanh, "act": tanh}
+    cells = ["def helper(x): return 2.0 * x", "class Model:\n    k = 2.0\nmodel = Model()", "k = {1.0, 2.0}"]
+    for cell in cells:
+        exec(cell, names)
+    exec("def f(x): return helper(x) * model.k + act(x) * tanh(x) * len(k)", names)
+    compiled = compile(names["f"])
+    assert compiled(3.0) == names["f"](3.0)
+    plans = len(compiled._plans._by_layout)
+    for cell in cells[:1]:
+        exec(cell, names)
+    assert compiled(3.0) == names["f"](3.0)
+    assert len(compiled._plans._by_layout) == plans  # the same code again
+    for cell in ("def helper(x): return 5.0 * x", cells[1].replace("2.0", "7.0"), "k.add(5.0)", "act = abs"):
+        exec(cell, names)
+        assert compiled(3.0) == names["f"](3.0)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from([2.0, 2, True, 1.0, 0.0, -0.0, math.inf, 3.5]), min_size=1, max_size=8))
 def test_states_that_return_are_known(numbers):
@@ -196,9 +271,9 @@ def test_nothing_is_watched_where_nothing_can_change():
 
 
 def _watches(f):
-    captured = Captured(f)
-    captured.look()
-    return captured.is_watching
+    found = Captured(f)
+    found.look()
+    return found.guarded(len) is not len
 
 
 def test_names_that_are_not_there_yet():
@@ -228,9 +303,21 @@ def test_numbers_that_never_stop_changing():
     assert "make numbers that change arguments or Values" in str(warning.message)
 
 
-def test_large_arrays_count_by_identity():
-    large = numpy.zeros(2**20 + 1)
-    compiled = compile(lambda x: x * len(large))
-    assert compiled(1.0) == len(large)
-    large = numpy.zeros(2**20 + 2)
-    assert compiled(1.0) == len(large)
+def test_large_arrays_count_by_identity(monkeypatch):
+    for module in (keys, captured):
+        monkeypatch.setattr(module, "LARGEST", 10)
+    large = numpy.zeros(11)
+    compiled = compile(lambda x: x * len(large) + large[0])
+    assert compiled(1.0) == 11.0
+    large[0] = 1.0
+    assert compiled(1.0) == 11.0
+    large = numpy.zeros(12)
+    assert compiled(1.0) == 12.0
+
+
+def test_arrays_that_are_less_large_count_by_content():
+    weights = numpy.zeros(2**20 + 1)
+    compiled = compile(lambda x: x * weights[5])
+    assert compiled(1.0) == 0.0
+    weights[5] = 3.0
+    assert compiled(1.0) == 3.0

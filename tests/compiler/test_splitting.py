@@ -1,5 +1,6 @@
 """Branches: decisions are taken once, and the examples of a batch are split by the path that they take."""
 
+import contextlib
 import math
 from types import SimpleNamespace
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import Value, compile, grad, hessian, hvp, sqrt
+from autograd_mini import Value, compile, exp, grad, hessian, hvp, sin, sqrt
 from autograd_mini import sum as total
+from autograd_mini.compiler.merging import merged
 from autograd_mini.compiler.splitting import split
 from tests.compiler.comparing import BACKENDS
 
@@ -47,7 +49,15 @@ def nested(x):
     return -x if x < -1.0 else 2.0 * x * x * x
 
 
-FUNCTIONS = [newton, bisected, halved, nested]
+def relaxed(x):
+    """Towards y = exp(-y)."""
+    y = x
+    while abs(y - exp(-y)) > 0.1:
+        y = 0.5 * (y + exp(-y))
+    return sin(y) * x
+
+
+FUNCTIONS = [newton, bisected, halved, nested, relaxed]
 
 POINTS = {newton: numpy.linspace(0.3, 90.0, 37), bisected: numpy.linspace(0.1, 7.0, 37)}
 
@@ -83,7 +93,7 @@ def test_each_example_has_the_bits_of_its_own_call(f, backend):
                 assert found.tolist() == expected, name
             else:
                 numpy.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
-            many(xs)
+    many.grad(xs)
     assert len(many._latest.parts) > 1
     # the order and the neighbours do not matter
     order = numpy.random.default_rng(0).permutation(len(xs))
@@ -287,6 +297,43 @@ def test_no_first_call_fails_at_a_boundary(name, numbers):
     batched(*rows)
     batched.grad(*rows)
     assert len(next(iter(batched._plans._by_layout.values()))) <= 2
+
+
+# Paths put together
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_paths_put_together_give_the_bits_of_each_alone(f, backend):
+    xs = points(f)
+    one, many = compile(f, backend=backend), compile(f, batch=True, backend=backend)
+    expected = [one(x) for x in xs.tolist()]
+    for _ in range(4):
+        assert many(xs).tolist() == expected
+    assert [part.rows.tolist() for part in many._latest.parts] == [[*range(37)]]
+    fresh = numpy.concatenate([xs, 5.0 * xs, [0.0, 1e-9, math.inf, math.nan] if f in (halved, nested) else []])
+    for _ in range(3):  # paths that were not known when the others were put together
+        assert repr(many(fresh).tolist()) == repr([one(x) for x in fresh.tolist()])
+    assert many(xs[::-1]).tolist() == expected[::-1]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: total([x, x * x, 2.0 * x, 3.0]) if x > 0.0 else x,  # sums: the order could be another one
+        lambda x: [x, x] if x > 0.0 else [x],
+        lambda x: math.prod([x + (k if x > 0.0 else -k) / (2.0 if x > 2.0 else 3.0) for k in range(100)]),
+    ],
+)
+def test_paths_that_are_not_put_together(f):
+    compiled = compile(f, batch=True)
+    xs = numpy.array([1.0, -2.0, 3.0])
+    for _ in range(3):
+        with contextlib.suppress(ValueError):  # results of different structures
+            compiled(xs)
+    plans = compiled._plans.known(compiled._call((xs,), {}).bound)
+    assert len(plans) > 1
+    assert merged(plans) is None
 
 
 # The algorithm

@@ -336,7 +336,9 @@ def test_values_count_and_not_floats_where_they_differ():
         check_gradients(lambda x: x * x.detach() if isinstance(x, Value) else 2.0 * x, 2.0)
 
 
-@pytest.mark.parametrize("point", [(0.0, 0.0), (0.0, 5e-324), (5e-324, 2.0), (3e-293, 0.0), (1.0, 2.2e-308), (1e-20, 0.0)])
+@pytest.mark.parametrize(
+    "point", [(0.0, 0.0), (0.0, 5e-324), (5e-324, 2.0), (3e-293, 0.0), (1.0, 2.2e-308), (1e-20, 0.0)]
+)
 def test_products_with_zeros_and_denormals_are_decided(point):
     report = check_gradients(lambda x, y: x * y, *point)
     assert not report.undecided

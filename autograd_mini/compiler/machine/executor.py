@@ -18,8 +18,9 @@ from autograd_mini.compiler.machine.steps import GatherStep, ProductStep, Step, 
 from autograd_mini.compiler.numpy_executor import Gather, Results, Values, are_finite
 from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_checked, parents
 
-CACHE = 2**22
-"""Bytes that should hold what a program computes for the columns that go through it at a time."""
+CACHE = 2**24
+"""Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
+784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 KEPT_FRAMES = 3
 """For so many lengths of the batch each thread keeps its memory."""
