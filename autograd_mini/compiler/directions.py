@@ -26,7 +26,7 @@ from autograd_mini.compiler.normalising import (
 )
 from autograd_mini.compiler.replaying import recorded_again
 from autograd_mini.compiler.scalars.vectors import FIRST_MAX, FIRST_MIN, SHARES
-from autograd_mini.compiler.ties import Growing, Operand, number_of, variable
+from autograd_mini.compiler.ties import Growing, Operand, is_tied, number_of, variable
 from autograd_mini.compiler.tracing import Trace
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import step
@@ -91,9 +91,9 @@ class _Direction(Growing):
             if moved != scalar.args:
                 self._moved[number] = self.apply(scalar.primitive, *moved)
             out = Operand(self, self.moved(number))
-            tied = scalar.primitive.tied and scalar.primitive.tied(out, *[x for x, _ in args])
+            tied = is_tied(scalar.primitive, out, [x for x, _ in args])
             settle = _SETTLED.get(scalar.primitive.base)
-            if tied is None or tied is False:
+            if tied is False:
                 self._tangents[number] = self._by_rule(out, scalar.primitive, args)
             elif settle is not None:
                 there, self._tangents[number] = settle(self, *args)
@@ -154,13 +154,9 @@ class _Direction(Growing):
             return self._weighted(self._components(SHARES, [number_of(self, x) for x in numbers]), tangents)
         terms = Terms()
         for local, tangent in zip(local_derivatives(primitive, out, numbers), tangents):
-            is_zero = any(not isinstance(each, Operand) and each == 0.0 for each in (local, tangent))
-            if not is_zero:
-                terms.append(
-                    1.0,
-                    number_of(self, tangent),
-                    ONE if type(local) is float and local == 1.0 else number_of(self, local),
-                )
+            if not any(type(each) is float and each == 0.0 for each in (local, tangent)):
+                is_one = type(local) is float and local == 1.0
+                terms.append(1.0, number_of(self, tangent), ONE if is_one else number_of(self, local))
         return self._total(terms)
 
     def side(self, x: Any, t: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy
@@ -79,10 +80,16 @@ class _Graph:
         weights = seeds[0] if kind == "jacobian" else [1.0] * len(self._outputs)
         roots = [(y, weight) for y, weight in zip(self._outputs, weights) if isinstance(y, Value)]
         with unheard():
-            order = topological_order(*[y for y, _ in roots])
             if kind == "product":
-                slopes = differentiable_adjoints(order, roots, descendants_of(self._first, order))
                 change = [weight for rows in seeds for weight in rows]
-                roots = [(y, each) for x, each in zip(self._first, change) if isinstance(y := slopes.get(x), Value)]
-                order = topological_order(*[y for y, _ in roots])
+                roots = [(y, weight) for y, weight in zip(self._gradient, change) if isinstance(y, Value)]
+            order = topological_order(*[y for y, _ in roots])
             return adjoints(order, [(y, weight) for y, weight in roots if weight != 0.0])
+
+    @cached_property
+    def _gradient(self) -> list[Any]:
+        """The derivative towards each variable, as a graph; 0.0 where there is none."""
+        roots = [(y, 1.0) for y in self._outputs if isinstance(y, Value)]
+        order = topological_order(*[y for y, _ in roots])
+        slopes = differentiable_adjoints(order, roots, descendants_of(self._first, order))
+        return [slopes.get(x, 0.0) for x in self._first]

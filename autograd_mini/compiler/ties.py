@@ -132,11 +132,12 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
     flags = []
     for number in places:
         scalar = growing.scalars[number]
-        if type(scalar) is Application and scalar.primitive.tied is not None:
-            flag = _flag(growing, number, scalar, varies)
-            if flag is not None:
-                flags.append(flag)
-        elif inner and type(scalar) is Application and scalar.primitive is _scale:
+        if type(scalar) is not Application:
+            continue
+        flag = _flag(growing, number, scalar, varies)
+        if flag is not None:
+            flags.append(flag)
+        if inner and scalar.primitive is _scale:
             zero, other = map(growing.operand, scalar.args)
             flags.append(number_of(growing, _equal(zero, 0.0) * _not_equal(other - other, 0.0)))
     if not flags:
@@ -159,14 +160,20 @@ def _made_of(growing: Growing, places: Iterable[int]) -> list[int]:
     return [number for number, each in made if type(each) is Application and not each.primitive.is_selector]
 
 
+def is_tied(primitive: Primitive, out: Any, args: Sequence[Any]) -> Any:
+    """Whether an operation is at a kink: a number that tells it, or False if it never is. What cannot tell it of
+    symbols always is."""
+    try:
+        return primitive.tied is not None and primitive.tied(out, *args)
+    except TypeError:
+        return True
+
+
 def _flag(growing: Growing, number: int, scalar: Application, varies: bytearray) -> int | None:
     """A scalar that is not 0 where an operation is at a kink; None if it never is."""
     primitive, args = scalar.primitive, scalar.args
     out = Operand(growing, number)
-    try:
-        tied = primitive.tied(out, *map(growing.operand, args))  # type: ignore[misc]
-    except TypeError:  # it is no rule for symbols
-        tied = True
+    tied = is_tied(primitive, out, [*map(growing.operand, args)])
     if not isinstance(tied, Operand):
         return growing.number(1.0) if tied else None
     life = [_life(growing, arg) for arg in args if varies[arg]]

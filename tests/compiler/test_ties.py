@@ -85,45 +85,53 @@ def agree_where_finite(found, expected):
     agree(found[numpy.isfinite(found)], expected[numpy.isfinite(found)])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=80, deadline=None)
-@given(programs(), POINTS)
-def test_programs_at_one_point(backend, f, x):
-    compiled = compile(f, backend=backend)
-    agree(compiled.grad(x), grad(f)(x))
-    agree(compiled.jacobian(x), jacobian(f)(x))
-    agree(compiled.hessian(x), hessian(f)(x))
-    v = [1.0, -0.5, 2.0]
-    agree(compiled.hvp(x, v), hvp(f)(x, v))
+def run(backend, test, *strategies):
+    """A property for one back end; machine code takes long to make."""
+    settings(max_examples=100 if backend == "numpy" else 8, deadline=None)(given(*strategies)(test))()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=40, deadline=None)
-@given(programs(), st.lists(POINTS, min_size=2, max_size=5))
-def test_programs_over_batches(backend, f, points):
-    batch = numpy.array(points)
-    each = compile(f, batch=True, backend=backend)
-    agree(each.grad(batch), [grad(f)(x) for x in points])
-    agree(each.hessian(batch), [hessian(f)(x) for x in points])
-    summed = compile(f, batch=True, reduce="sum", backend=backend)
-    agree(summed.grad(batch), each.grad(batch))
+def test_programs_at_one_point(backend):
+    def test(f, x):
+        compiled = compile(f, backend=backend)
+        agree(compiled.grad(x), grad(f)(x))
+        agree(compiled.jacobian(x), jacobian(f)(x))
+        agree(compiled.hessian(x), hessian(f)(x))
+        v = [1.0, -0.5, 2.0]
+        agree(compiled.hvp(x, v), hvp(f)(x, v))
+
+    run(backend, test, programs(), POINTS)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=40, deadline=None)
-@given(programs(), st.lists(POINTS, min_size=2, max_size=4), POINTS)
-def test_programs_of_shared_weights(backend, f, points, w):
-    def g(w, x):
-        return f([a * b for a, b in zip(w, x)])
+def test_programs_over_batches(backend):
+    def test(f, points):
+        batch = numpy.array(points)
+        each = compile(f, batch=True, backend=backend)
+        agree(each.grad(batch), [grad(f)(x) for x in points])
+        agree(each.hessian(batch), [hessian(f)(x) for x in points])
+        summed = compile(f, batch=True, reduce="sum", backend=backend)
+        agree(summed.grad(batch), each.grad(batch))
 
-    assume(all(isfinite(g(w, x)) for x in points))
-    batch = numpy.array(points)
-    mean = lambda w: am.mean([g(w, x) for x in points])
-    agree_where_finite(compile(g, wrt="w", batch="x", reduce="mean", backend=backend).grad(w, batch), grad(mean)(w))
-    weights = [Value(each) for each in w]
-    loss = compile(lambda x: g(weights, x), batch=True, reduce="mean", backend=backend)
-    loss.backward(batch)
-    agree_where_finite([each.grad for each in weights], grad(mean)(w))
+    run(backend, test, programs(), st.lists(POINTS, min_size=2, max_size=5))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_programs_of_shared_weights(backend):
+    def test(f, points, w):
+        def g(w, x):
+            return f([a * b for a, b in zip(w, x)])
+
+        assume(all(isfinite(g(w, x)) for x in points))
+        batch = numpy.array(points)
+        mean = lambda w: am.mean([g(w, x) for x in points])
+        agree_where_finite(compile(g, wrt="w", batch="x", reduce="mean", backend=backend).grad(w, batch), grad(mean)(w))
+        weights = [Value(each) for each in w]
+        loss = compile(lambda x: g(weights, x), batch=True, reduce="mean", backend=backend)
+        loss.backward(batch)
+        agree_where_finite([each.grad for each in weights], grad(mean)(w))
+
+    run(backend, test, programs(), st.lists(POINTS, min_size=2, max_size=4), POINTS)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
