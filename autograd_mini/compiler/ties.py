@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import inf
+from functools import lru_cache
+from math import inf, nan
 from typing import Any
 
 from autograd_mini.compiler.building import Symbol, local_derivatives, parts_of
@@ -132,7 +133,7 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
     flags = []
     for number in places:
         scalar = growing.scalars[number]
-        if type(scalar) is not Application:
+        if type(scalar) is not Application or not varies[number]:
             continue
         flag = _flag(growing, number, scalar, varies)
         if flag is not None:
@@ -147,17 +148,28 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
 
 
 def _made_of(growing: Growing, places: Iterable[int]) -> list[int]:
-    """What the local derivatives of these scalars are made of, but for choices, which the scalars make themselves."""
+    """What the local derivatives of these scalars are made of, where kinks are among it; but for choices, which the
+    scalars make themselves."""
     first = len(growing.scalars)
     for number in places:
         scalar = growing.scalars[number]
-        if type(scalar) is Application and not (scalar.primitive.selects or scalar.primitive.is_selector):
-            try:
-                local_derivatives(scalar.primitive, Operand(growing, number), [*map(growing.operand, scalar.args)])
-            except TypeError:  # it is no rule for symbols
-                continue
-    made = [*enumerate(growing.scalars)][first:]
-    return [number for number, each in made if type(each) is Application and not each.primitive.is_selector]
+        if type(scalar) is Application and _has_kinks(scalar.primitive, len(scalar.args)):
+            local_derivatives(scalar.primitive, Operand(growing, number), [*map(growing.operand, scalar.args)])
+    return list(range(first, len(growing.scalars)))
+
+
+@lru_cache(maxsize=1024)
+def _has_kinks(primitive: Primitive, n_args: int) -> bool:
+    """Whether a rule is made of operations that may be at a kink, choices apart."""
+    if primitive.selects or primitive.is_selector:
+        return False
+    growing = Growing([Number(nan)] + [Input(0, 1)] * (1 + n_args))
+    try:
+        local_derivatives(primitive, Operand(growing, 1), [Operand(growing, 2 + place) for place in range(n_args)])
+    except TypeError:  # it is no rule for symbols
+        return False
+    made = [scalar.primitive for scalar in growing.scalars if type(scalar) is Application]
+    return any(each.tied is not None and not each.is_selector for each in made)
 
 
 def is_tied(primitive: Primitive, out: Any, args: Sequence[Any]) -> Any:
