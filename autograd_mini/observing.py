@@ -17,7 +17,7 @@ from autograd_mini.interrupts import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
@@ -135,6 +135,9 @@ class Observer(Scope):
         self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
     ) -> None:
         """It is recorded: towards `active` nodes, the adjoints that were `found` for Σ seed·root."""
+
+    def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
+        """It is recorded: the changes that were `found` for results, where variables change by their seeds."""
 
     def detached(self, node: Value) -> Any:
         """`node.detach()` is called. Gives its result in place of a constant, or None."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.compiler.tracing import COMPARISONS, Inner, Trace
+from autograd_mini.functions import sum as total
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE
 from autograd_mini.value import Value, leaf
@@ -52,16 +53,24 @@ def _recorded(node: Value, found: Mapping[Value, Any]) -> Any:
 
 
 def _differentiate(inner: Inner, found: dict[Value, Any]) -> None:
-    """Take a derivative again: numbers, if it depends on nothing but what it is taken towards."""
-    roots = [(found[root], found.get(seed, seed)) for root, seed in inner.roots if root in found]
+    """Take a derivative again."""
+    if not inner.is_forward:
+        roots = [(found[root], found.get(seed, seed)) for root, seed in inner.roots if root in found]
+        adjoints_of = _adjoints(roots, inner, found)
+        found.update((each, adjoints_of.get(found[node], 0.0)) for node, each in inner.found.items() if node in found)
+        return
+    for node, tangent in inner.found.items():  # by the gradients, which know their limits
+        adjoints_of = _adjoints([(found[node], 1.0)], inner, found)
+        terms = [found.get(seed, seed) * adjoints_of.get(found[x], 0.0) for x, seed in inner.sources.items()]
+        found[tangent] = total(terms)
+
+
+def _adjoints(roots: Iterable[tuple[Any, Any]], inner: Inner, found: Mapping[Value, Any]) -> Mapping[Any, Any]:
+    """Those of Σ seed·root: numbers, if they depend on nothing but what the derivative is taken towards."""
     roots = [(root, seed) for root, seed in roots if isinstance(root, Value)]
     order = topological_order(*[root for root, _ in roots])
     variables = {found[source] for source in inner.sources if source in found}
     leaves = [node for node in order if not node.parents and not node.is_constant]
     if variables.issuperset(leaves) and all(type(seed) is float for _, seed in roots):
-        results: Mapping[Value, Any] = adjoints(order, roots)
-    else:
-        results = differentiable_adjoints(order, roots, descendants_of(variables, order))
-    for node, adjoint in inner.adjoints.items():
-        if node in found:
-            found[adjoint] = results.get(found[node], 0.0)
+        return adjoints(order, roots)
+    return differentiable_adjoints(order, roots, descendants_of(variables, order))

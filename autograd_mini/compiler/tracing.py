@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
@@ -45,15 +45,17 @@ class Inner:
 
     Attributes:
         roots: Values, and the seeds that their adjoints begin with.
-        sources: what it is taken towards.
-        adjoints: what was found for each node, if it was computed for that.
+        sources: what it is taken towards, and the seeds of their tangents, in forward mode.
+        found: the adjoint of each node, or in forward mode the tangent, if it was computed for that.
         made: all nodes computed for it.
+        is_forward: it is taken in forward mode.
     """
 
     roots: list[tuple[Value, Any]]
-    sources: list[Value]
-    adjoints: dict[Value, Value]
+    sources: dict[Value, Any]
+    found: dict[Value, Value]
     made: set[Value]
+    is_forward: bool = False
 
 
 @dataclass(eq=False)
@@ -230,11 +232,25 @@ class _Tracer(Observer):
     def differentiation_ends(
         self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
     ) -> None:
+        sources = [node for node in active if not any(parent in active for parent in node.parents)]
+        self._differentiated([*seeds], dict.fromkeys(sources), found.items(), is_forward=False)
+
+    def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
+        pairs = [*found]
+        self._differentiated([(y, 1.0) for y, _ in pairs if isinstance(y, Value)], {**seeds}, pairs, is_forward=True)
+
+    def _differentiated(
+        self,
+        roots: list[tuple[Value, Any]],
+        sources: dict[Value, Any],
+        found: Iterable[tuple[Any, Any]],
+        *,
+        is_forward: bool,
+    ) -> None:
         start, n_inner = self._starts.pop()
         made = set(self.recorded[start:])
-        sources = [node for node in active if not any(parent in active for parent in node.parents)]
-        adjoints = {node: adjoint for node, adjoint in found.items() if adjoint in made}
-        self.inner[n_inner:] = [Inner([*seeds], sources, adjoints, made)]
+        kept = {node: each for node, each in found if isinstance(each, Value) and each in made}
+        self.inner[n_inner:] = [Inner(roots, sources, kept, made, is_forward)]
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
         node = primitive(x, y)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import TABLE, Value, compile, grad, hessian, hvp, jacobian
+from autograd_mini import TABLE, Value, compile, grad, hessian, hvp, jacobian, jvp
 from autograd_mini.compiler import deriving, settling
 from autograd_mini.compiler.ties import watched
 from tests.compiler.comparing import BACKENDS, disagreement, flat
@@ -197,6 +197,9 @@ INNER = {
     "a norm": lambda x: am.sum(grad(lambda v: am.norm(v) ** 2)([x, 3.0 * x])),
     "twice": lambda x: grad(grad(lambda t: am.relu(t) ** 2 + am.relu(-t) ** 2))(x),
     "a loss": lambda x: (grad(lambda t: am.relu(t * x) - am.relu(-t * x))(x) - x) ** 2,
+    "forward": lambda x: jvp(lambda t: am.relu(t) - am.relu(-t))(x, 1.0) * x,
+    "forward by a Value": lambda x: jvp(lambda t: am.abs(t) * t - am.relu(t))(x, x + 1.0),
+    "a Jacobian": lambda x: am.dot(jacobian(lambda t: [am.relu(t) - am.relu(-t), t * am.abs(t)])(x), [x, 1.0]),
     "a mask": lambda x: grad(lambda t: am.where(t > 0.0, am.log(t), 3.0 * t))(x) * x,
 }
 
