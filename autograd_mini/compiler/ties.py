@@ -32,6 +32,15 @@ _equal, _not_equal, _greater, _greater_equal, _stopped, _scale = (
 )
 
 
+_BOUNDED = {TABLE[name] for name in ("tanh", "sigmoid", "sin", "cos", "atan", "erf", "erfc", "sign")} | {
+    TABLE.auxiliary[name] for name in ("sech", "sigmoid_slope")
+}
+"""Functions that are never infinite."""
+
+_KEEPING = {TABLE["square"], TABLE["neg"], TABLE["mul"], TABLE["add"], TABLE["sub"]}
+"""What they make of bounded numbers is bounded."""
+
+
 class Growing:
     """A list of scalars that grows; the same operation on the same scalars is made once."""
 
@@ -138,13 +147,21 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
         flag = _flag(growing, number, scalar, varies)
         if flag is not None:
             flags.append(flag)
-        if inner and scalar.primitive is _scale:
+        if inner and scalar.primitive is _scale and not _is_bounded(growing.scalars, scalar.args[1]):
             zero, other = map(growing.operand, scalar.args)
             flags.append(number_of(growing, _equal(zero, 0.0) * _not_equal(other - other, 0.0)))
     if not flags:
         return scalars
     tied = growing.apply(TABLE["where"], growing.sum(flags), growing.number(inf), growing.number(0.0))
     return replace(scalars, scalars=growing.scalars, tied=tied)
+
+
+def _is_bounded(scalars: Sequence[Scalar], number: int, depth: int = 8) -> bool:
+    """Whether a scalar is finite wherever the variables are, by its form."""
+    scalar = scalars[number]
+    if type(scalar) is Application and scalar.primitive in _KEEPING and depth:
+        return all(_is_bounded(scalars, arg, depth - 1) for arg in scalar.args)
+    return isinstance(scalar, Input | Number) or (type(scalar) is Application and scalar.primitive in _BOUNDED)
 
 
 def _made_of(growing: Growing, places: Iterable[int]) -> list[int]:
