@@ -28,6 +28,7 @@ from autograd_mini.compiler.program import (
     Sum,
     Vector,
     is_adjoint,
+    parents,
 )
 
 Mask = NDArray[Any]
@@ -54,10 +55,16 @@ class CarefulExecutor:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.seeds = program.leaves("seed")
-        place = {pack: number for number, pack in enumerate(program.packs)}
+        self._results = {name: each for name, (each,) in program.results.items() if is_adjoint(name)}
+        self._place = place = {pack: number for number, pack in enumerate(program.packs)}
         self._steps: dict[Pack, Step | list[_Products]] = {}
+        last_use = {parent: pack for pack in program.packs for parent in parents(pack)}
+        kept = {reference.pack for reference in self._results.values()}
+        self._over: dict[Pack, list[int]] = {}  # which numbers are not needed after a pack
         for pack in program.packs:
             operation = pack.operation
+            over = [parent for parent in {*parents(pack)} if last_use[parent] is pack and parent not in kept]
+            self._over[pack] = [place[parent] for parent in over]
             if isinstance(operation, Sum) and any(segment.adjoint is not None for segment in operation.segments):
                 self._steps[pack] = [
                     _Products(pack, each, block) for each in operation.segments for block in each.blocks
@@ -69,7 +76,6 @@ class CarefulExecutor:
         values: list[Any] = []
         given: dict[Pack, Mask] = {}  # of what is made of adjoints, where anything was given to it
         doubtful = numpy.zeros(n, dtype=bool)
-        number_of = {pack: number for number, pack in enumerate(self.program.packs)}
         with numpy.errstate(all="ignore"):
             for pack in self.program.packs:
                 step = self._steps.get(pack)
@@ -81,7 +87,7 @@ class CarefulExecutor:
                 elif isinstance(step, list):
                     total, counts = _zeros(pack, n), _zeros(pack, n)
                     for products in step:
-                        held = [values[number_of[each]] for each in (products.segment.a, products.segment.b) if each]
+                        held = [values[self._place[each]] for each in products.factors]
                         doubtful |= products.add(total, counts, held, given.get(products.own), n)
                     values.append(total)
                     given[pack] = counts != 0.0
@@ -90,8 +96,9 @@ class CarefulExecutor:
                     mask = _passed_on(pack, given)
                     if mask is not None:
                         given[pack] = mask
-        results = {name: references for name, references in self.program.results.items() if is_adjoint(name)}
-        rows = {name: Gather(each.index)(values[number_of[each.pack]]) for name, (each,) in results.items()}
+                for number in self._over[pack]:
+                    values[number] = None
+        rows = {name: Gather(each.index)(values[self._place[each.pack]]) for name, each in self._results.items()}
         return Careful({name: numpy.array(found) for name, found in rows.items()}, doubtful)
 
 
@@ -119,13 +126,15 @@ class _Products:
     """The products of a block in a sum, of which one factor may be an adjoint.
 
     Attributes:
+        factors: the packs of its factors.
         own: the pack of that factor; of the first, if none is.
     """
 
     def __init__(self, pack: Pack, segment: Segment, block: Block) -> None:
         self.segment = segment
         self.place = 1 if segment.adjoint == 1 and segment.b is not None else 0
-        self.own = segment.a if self.place == 0 or segment.b is None else segment.b
+        self.factors = [segment.a] if segment.b is None else [segment.a, segment.b]
+        self.own = self.factors[self.place]
         self.sums_batch = not pack.batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
         self.sign = block.sign
         self.shape = block.lane.shape
