@@ -1,8 +1,9 @@
-"""Execute a program of first derivatives so that zeros are told apart, as `autograd_mini.adjoints` does.
+"""Execute a program of derivatives so that zeros are told apart, as `autograd_mini.adjoints` does.
 
 An adjoint that nobody gave, as that of a branch not taken, carries nothing further, even where it meets inf or nan;
-nor does a choice of 0. Where any other zero meets inf or nan, the example is doubtful. This takes several passes over
-memory, and is needed only for examples whose derivatives are not finite without it.
+nor does a choice of 0; and what was not carried has no derivative. Where any other zero meets inf or nan, the example
+is doubtful. This takes several passes over memory, and is needed only for examples whose derivatives are not finite
+without it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class CarefulExecutor:
                     total, counts = _zeros(pack, n), _zeros(pack, n)
                     for products in step:
                         held = [values[self._place[each]] for each in products.factors]
-                        doubtful |= products.add(total, counts, held, given.get(products.own), n)
+                        masks = [given.get(each) for each in products.factors]
+                        towards = None if pack.adjoint_of is None else given.get(pack.adjoint_of)
+                        doubtful |= products.add(total, counts, held, masks, towards, n)
                     values.append(total)
                     given[pack] = counts != 0.0
                 else:
@@ -127,24 +130,37 @@ class _Products:
 
     Attributes:
         factors: the packs of its factors.
-        own: the pack of that factor; of the first, if none is.
     """
 
     def __init__(self, pack: Pack, segment: Segment, block: Block) -> None:
         self.segment = segment
         self.place = 1 if segment.adjoint == 1 and segment.b is not None else 0
         self.factors = [segment.a] if segment.b is None else [segment.a, segment.b]
-        self.own = self.factors[self.place]
         self.sums_batch = not pack.batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
         self.sign = block.sign
         self.shape = block.lane.shape
         self.scatter = Scatter(block.lane, pack.lanes)
+        self.lanes: Any = Gather(block.lane)
         self.gathers = [Gather(block.a)] + ([] if block.b is None else [Gather(block.b)])
         is_there = (block.a != ABSENT)[:, :, None, :]
         self.is_there = is_there if block.b is None else is_there & (block.b != ABSENT).swapaxes(1, 2)[:, None]
 
-    def add(self, total: Floats, given: Floats, held: Sequence[Floats], own: Mask | None, n: int) -> Mask:
-        """Add the products to `total` and how many give anything to `given`; whether any is doubtful, by columns."""
+    def add(
+        self,
+        total: Floats,
+        given: Floats,
+        held: Sequence[Floats],
+        masks: Sequence[Mask | None],
+        towards: Mask | None,
+        n: int,
+    ) -> Mask:
+        """Add the products to `total` and how many give anything to `given`; whether any is doubtful, by columns.
+
+        Args:
+            held: the factors.
+            masks: of factors made of adjoints, where anything was given to them.
+            towards: the same of that adjoint whose own adjoint this is, if it is one.
+        """
         doubtful = numpy.zeros(n, dtype=bool)
         width = n if self.sums_batch or max(array.shape[1] for array in held) > 1 else 1
         size = math.prod(self.shape)
@@ -152,7 +168,7 @@ class _Products:
         for start in range(0, width, at_a_time):
             count = min(at_a_time, width - start)
             columns = slice(start, start + count) if width > 1 else slice(None)
-            parts = self._products([_some(array, columns) for array in held], _some(own, columns))
+            parts = self._products(*[[_some(each, columns) for each in all_] for all_ in (held, masks, [towards])])
             found: Any
             carries: Any
             found, carries = [numpy.broadcast_to(part, (*self.shape, count)).reshape(size, -1) for part in parts[:2]]
@@ -164,19 +180,22 @@ class _Products:
             self.scatter.add(given[:, into], carries)
         return doubtful
 
-    def _products(self, held: Sequence[Floats], own: Mask | None) -> tuple[Any, Any, Any]:
+    def _products(self, held: Sequence[Any], masks: Sequence[Any], towards: Sequence[Any]) -> tuple[Any, Any, Any]:
         """[g, h, s, width]: the products, and which of them there are; by columns, whether one is doubtful."""
         factors = [gather(array) for gather, array in zip(self.gathers, held)]
-        mask: Any = None if own is None else self.gathers[self.place](own)
+        there: list[Any] = [None if mask is None else gather(mask) for gather, mask in zip(self.gathers, masks)]
+        target: Any = self.lanes(towards[0]) if towards[0] is not None else True
         result: Any = 0.0
         found: Any = False
         doubtful: Any = False
         for k in range(factors[0].shape[2]):
             x = factors[0][:, :, k, None]
             y = factors[1][:, None, k] if len(factors) > 1 else 1.0
-            carries: Any = self.is_there[..., k, None]
-            if mask is not None:
-                carries = carries & (mask[:, :, k, None] if self.place == 0 else mask[:, None, k])
+            carries: Any = self.is_there[..., k, None] & target
+            if there[0] is not None:
+                carries = carries & there[0][:, :, k, None]
+            if len(there) > 1 and there[1] is not None:
+                carries = carries & there[1][:, None, k]
             if len(factors) > 1:
                 adjoint, other = (x, y) if self.place == 0 else (y, x)
                 if self.segment.selects:

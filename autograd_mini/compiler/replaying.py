@@ -12,8 +12,7 @@ from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE
 from autograd_mini.value import Value, leaf
 
-_DECISIONS = COMPARISONS | {TABLE.auxiliary["stopped"]}
-"""Eager mode has plain numbers for them: for what is cut off by `detach()`, too."""
+_stopped = TABLE.auxiliary["stopped"]
 
 
 def recorded_again(trace: Trace, given: Mapping[Value, Any]) -> list[Any]:
@@ -47,8 +46,10 @@ def _recorded(node: Value, found: Mapping[Value, Any]) -> Any:
     if operation is None:
         return node._data if node.is_constant else node
     args = [found[parent] for parent in node.parents]
-    if operation in _DECISIONS:
-        args = [each._data if isinstance(each, Value) else each for each in args]
+    if operation in COMPARISONS:  # in eager mode, they are plain truths
+        return operation(*[each._data if isinstance(each, Value) else each for each in args])
+    if operation is _stopped and isinstance(args[0], Value):
+        return args[0].detach()
     return operation(*args)
 
 

@@ -88,6 +88,8 @@ def _spread_segment(segment: Segment, adjoint: Pack, active: set[Pack]) -> list[
     if segment.b in active and segment.b is not None:
         blocks = [block.towards_b() for block in segment.blocks]
         found.append((segment.b, Segment(segment.a, adjoint, blocks, adjoint=1)))
+    for _, each in found:  # of a product of an adjoint and a choice, what goes to the adjoint
+        each.selects = segment.selects and each.adjoint == segment.adjoint
     return found
 
 

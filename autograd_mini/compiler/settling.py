@@ -62,10 +62,7 @@ class _Settling:
         is_tied = self.hard.copy()
         self._leave_out()
         broken = self._broken()
-        if broken.any() and self.request.kind == "product":
-            self.hard |= broken
-            self._leave_out()
-        elif broken.any():
+        if broken.any():
             self._tell_apart(broken)
         if self.hard.any():
             columns = numpy.flatnonzero(self.hard)
