@@ -64,7 +64,6 @@ from autograd_mini.functions import (
     prod,
     radians,
     reciprocal,
-    register_primitive,
     relu,
     remainder,
     rint,
@@ -99,6 +98,7 @@ from autograd_mini.functions import (
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
+from autograd_mini.registering import register_primitive
 from autograd_mini.roots import root
 from autograd_mini.value import Constant, Value
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from autograd_mini.expressions import Expression, ExpressionError
+from autograd_mini.formulas import formula
+from autograd_mini.mathematics import number_formatter
 from autograd_mini.primitives import TABLE, brief
 from autograd_mini.value import Value
 
@@ -75,8 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
-    from autograd_mini.draw import draw, formula
-    from autograd_mini.draw.numbers import number_formatter
+    from autograd_mini.draw import draw
     from autograd_mini.draw.rendering import format_of
 
     number = number_formatter(options.format)

@@ -10,7 +10,7 @@ from autograd_mini import observing
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import limit_of_adjoints, settle, ties
 from autograd_mini.observing import Observer, current_observers, silence
-from autograd_mini.primitives import TABLE
+from autograd_mini.primitives import TABLE, part_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,13 +142,21 @@ def _settled(
     return result
 
 
+def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
+    """Record what a selector chooses: a node, or one for each of its results."""
+    out, record, flat = primitive.forward(*[arg._data for arg in args]), args[0]._record, (0.0,) * len(args)
+    if isinstance(out, tuple):
+        return tuple([record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out)])
+    return record(out, args, flat, primitive)
+
+
 class _Choices(Observer):
     """Records what selectors choose, so that another derivative can settle it anew."""
 
     hears_rules = True
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        return args[0].record_choice(primitive, args)
+        return record_choice(primitive, args)
 
 
 def _spread_graph(

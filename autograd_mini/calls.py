@@ -34,7 +34,7 @@ class Run:
         for position in _positions(f, args, argnums):
             leaves, structure = flatten(args[position], f"argument {position} of {name_of(f)}", takes_others=True)
             variables = [self._variable(each) for each in leaves]
-            inputs[position] = structure.rebuild(variables)
+            inputs[position] = structure.rebuild(variables, initialises=True)
             self.variables += variables
             self.structures.append(structure)
         self._require_numbers(args)
@@ -57,7 +57,8 @@ class Run:
         if not self.variables and any(structure.has_others for structure in self.structures):
             raise TypeError(
                 f"{name_of(self.f)} was called with {brief(args[0] if self.is_single else args)}, which holds no "
-                "number to differentiate towards; it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+                "number to differentiate towards; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy "
+                "arrays"
             )
 
     def number(self) -> Any:

@@ -70,7 +70,7 @@ class Compatible:
     def _make_step(self) -> None:
         """Add this node's `grad` times each local derivative to the `grad` of its parents, constants among them."""
         if observing.active:
-            observing.number_written(self, "_backward()")  # type: ignore[arg-type]
+            observing.number_written(self, "_backward()")
         for parent, local in zip(self.parents, self.local_grads):
             parent._grad += self._grad * local
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograd_mini import functions
+from autograd_mini.mathematics import in_python
 from autograd_mini.primitives import TABLE, brief, to_float
 
 LONGEST = 2_000
@@ -40,7 +41,8 @@ class ExpressionError(ValueError):
 
 
 class Expression:
-    """A formula in Python's notation, such as `tanh(w*x + b)`, of numbers, variables and primitives.
+    """A formula of numbers, variables and primitives, in Python's notation, such as `tanh(w*x + b)`, or as pictures
+    write it, such as `tanh(w·x + b)²`.
 
     Args:
         text: the formula. It may call every primitive by its name, index its vector functions
@@ -64,7 +66,7 @@ class Expression:
         if len(text) > LONGEST:
             raise ExpressionError(f"an expression has at most {LONGEST} characters, got {len(text)}; shorten it")
         try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
+            self._tree = ast.parse(in_python(text.strip()), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "nested too deeply or not readable"
             raise ExpressionError(

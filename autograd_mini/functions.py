@@ -6,7 +6,6 @@ Numbers give floats, anything with a Value in it gives a Value. Functions of vec
 from __future__ import annotations
 
 import builtins
-from keyword import iskeyword
 from math import inf
 
 from autograd_mini.operators import unary
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __test__: dict[str, str] = {}
 
 
-def _documented(function: Callable[..., Any], name: str) -> Any:
+def documented(function: Callable[..., Any], name: str) -> Any:
     """Give `function` the name of a primitive and a docstring made from its row."""
     primitive = TABLE[name]
     lines = [primitive.doc]
@@ -47,17 +46,17 @@ def _documented(function: Callable[..., Any], name: str) -> Any:
 
 
 def _unary(name: str) -> UnaryFunction:
-    return _documented(unary(TABLE[name]), name)  # type: ignore[no-any-return]
+    return documented(unary(TABLE[name]), name)  # type: ignore[no-any-return]
 
 
 def _binary(name: str) -> BinaryFunction:
     primitive = TABLE[name]
-    return _documented(lambda x, y: primitive(x, y), name)  # type: ignore[no-any-return]
+    return documented(lambda x, y: primitive(x, y), name)  # type: ignore[no-any-return]
 
 
 def _reduction(name: str, may_be_empty: bool = True) -> Reduction:
     primitive = TABLE[name]
-    return _documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name)  # type: ignore[no-any-return]
+    return documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name)  # type: ignore[no-any-return]
 
 
 def _variadic(name: str, may_be_empty: bool = True) -> Variadic:
@@ -70,7 +69,7 @@ def _variadic(name: str, may_be_empty: bool = True) -> Variadic:
             _refuse_empty(name, xs)
         return primitive(*xs)
 
-    return _documented(function, name)  # type: ignore[no-any-return]
+    return documented(function, name)  # type: ignore[no-any-return]
 
 
 def _pairing(name: str) -> Pairing:
@@ -82,7 +81,7 @@ def _pairing(name: str) -> Pairing:
             raise ValueError(f"{name} takes two vectors of equal length, got lengths {len(xs)} and {len(ys)}")
         return primitive(*xs, *ys)
 
-    return _documented(function, name)  # type: ignore[no-any-return]
+    return documented(function, name)  # type: ignore[no-any-return]
 
 
 def _vector_function(name: str) -> VectorFunction:
@@ -92,7 +91,7 @@ def _vector_function(name: str) -> VectorFunction:
         xs = _vector(name, xs, may_be_empty=False)
         return [primitive.variant(index=index)(*xs) for index in range(len(xs))]
 
-    return _documented(function, name)  # type: ignore[no-any-return]
+    return documented(function, name)  # type: ignore[no-any-return]
 
 
 def _vector(name: str, xs: Any, may_be_empty: bool = True) -> tuple[Any, ...]:
@@ -282,114 +281,16 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return TABLE["gelu"](x) if approximate == "none" else TABLE["gelu"].variant(approximate=approximate)(x)
 
 
-def register_primitive(
-    name: str,
-    forward: Callable[..., float],
-    partials: Callable[..., tuple[Any, ...]],
-    *,
-    arity: int = 1,
-    **rest: Any,
-) -> Callable[..., Any]:
-    """Add a primitive of your own to the table: it works like a built-in one in eager and higher-order
-    mode, in pictures and in checks, and becomes a method of Value.
-
-    Args:
-        name: a new name, a Python identifier.
-        forward: `forward(*floats) -> float`.
-        partials: `partials(out, *args)`, a tuple with the derivative of `out` towards each argument,
-            written with operators and functions of `autograd_mini` (not of `math`).
-        arity: how many arguments, 1 or more.
-        rest: `domain`, `kinks`, `policy`, `selects`, `symbol`, `doc`, `example` as `Primitive` documents them.
-
-    Returns:
-        The function of numbers and Values.
-
-    Raises:
-        ValueError: the name is taken or no identifier; or the rule does not give one derivative an argument,
-            or hides its arguments from differentiation.
-
-    >>> import math
-    >>> cube = register_primitive("cube_", lambda x: x * x * x, lambda out, x: (3 * x * x,), doc="x³.")
-    >>> x = Value(2.0)
-    >>> cube(x).backward()
-    >>> x.grad, x.cube_().data
-    (12.0, 8.0)
-    """
-    for each in (name, *rest.get("aliases", ())):
-        if not isinstance(each, str) or not each.isidentifier() or iskeyword(each):
-            raise ValueError(f"a primitive's name must be an identifier, got {brief(each)}")
-        if hasattr(Value, each):
-            raise ValueError(f"Value has an attribute named {each!r} already; choose another name for the primitive")
-    for rule in (forward, partials):
-        if not callable(rule):
-            raise TypeError(f"forward and partials of {name} must be functions, got {brief(rule)}")
-    if not isinstance(arity, int) or arity < 1:
-        raise ValueError(f"a primitive's arity must be an integer ≥ 1, got {brief(arity)}")
-    primitive = Primitive(name, lambda *args: float(forward(*args)), partials, arity=arity, **rest)
-    _try_rule(primitive)
-    try:
-        TABLE.add(primitive)
-        function = _documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
-        function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
-        _attach(primitive, function)
-    except KeyboardInterrupt:
-        _remove(primitive)
-        raise
-    return function  # type: ignore[no-any-return]
-
-
-def _try_rule(primitive: Primitive) -> None:
-    """Run the rule once on floats and once on Values at two points of the domain."""
-    if len(primitive.domain) != primitive.arity:
-        raise ValueError(f"{primitive.name} has {primitive.arity} arguments but {len(primitive.domain)} domains")
-    seen = []
-    for place in (0.4, 0.7):
-        args = [_within(interval, place) for interval in primitive.domain]
-        out = primitive.forward(*args)
-        local_grads = primitive.partials(out, *args)
-        if not isinstance(local_grads, tuple) or len(local_grads) != primitive.arity:
-            raise ValueError(
-                f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one an "
-                f"argument, got {brief(local_grads)}"
-            )
-        symbolic = primitive.partials(Value(out), *map(Value, args))
-        seen.append([(float(x), isinstance(y, Value)) for x, y in zip(local_grads, symbolic)])
-    for index, ((x, is_graph), (y, _)) in enumerate(zip(*seen)):
-        if x != y and not is_graph:
-            raise ValueError(
-                f"the derivative of {primitive.name} towards argument {index} varies but gives a plain number on "
-                "Values, so that higher derivatives would be lost; write it with operators and functions of "
-                "autograd_mini instead of math"
-            )
-
-
-def _within(interval: tuple[float, float], place: float) -> float:
-    """A point of an open interval, `place` of the way through it."""
-    low, high = interval
-    if low == -inf:
-        return place if high == inf else high - 1.0 / place
-    return low + place if high == inf else low + place * (high - low)
-
-
-def _attach(primitive: Primitive, function: Callable[..., Any]) -> None:
+def attach(primitive: Primitive, function: Callable[..., Any]) -> None:
     for name in (primitive.name, *primitive.aliases):
         setattr(Value, name, function)
-
-
-def _remove(primitive: Primitive) -> None:
-    """Take back what there is of a row."""
-    for name in (primitive.name, *primitive.aliases):
-        if name in vars(Value):
-            delattr(Value, name)
-    if TABLE.get(primitive.name) is primitive:
-        del TABLE[primitive.name]
 
 
 def _attach_methods() -> None:
     """Make methods of all functions that take a Value first."""
     for name, primitive in TABLE.items():
         if (primitive.arity is not None or name == "hypot") and name not in ("where", "polygamma"):
-            _attach(primitive, globals()[name])
+            attach(primitive, globals()[name])
     setattr(Value, "modf", modf)  # noqa: B010  (a type checker knows no such attribute)
 
 

@@ -10,7 +10,7 @@ import math
 from functools import reduce
 from math import copysign, inf, isfinite, isnan, nan
 
-from autograd_mini.primitives import TABLE, ieee, to_float
+from autograd_mini.primitives import TABLE, ieee, symbols, to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _DEEPEST = 2
 """Rules within rules: at this level only limits are needed, so that rules that call each other come to an end."""
 
 
-class Germ:
+class Germ(symbols.Number):
     """The quantity limit + c·εᵖ + smaller terms, as ε > 0 goes to 0.
 
     Attributes:
@@ -78,32 +78,6 @@ class Germ:
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
         return apply(primitive, args)
-
-    def __add__(self, other: Any) -> Any:
-        return apply(TABLE["add"], (self, other))
-
-    def __sub__(self, other: Any) -> Any:
-        return apply(TABLE["sub"], (self, other))
-
-    def __mul__(self, other: Any) -> Any:
-        return apply(TABLE["mul"], (self, other))
-
-    def __truediv__(self, other: Any) -> Any:
-        return apply(TABLE["div"], (self, other))
-
-    def __pow__(self, exponent: Any) -> Any:
-        return apply(TABLE["pow"], (self, exponent))
-
-    def __rsub__(self, other: Any) -> Any:
-        return apply(TABLE["sub"], (other, self))
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return apply(TABLE["div"], (other, self))
-
-    def __rpow__(self, base: Any) -> Any:
-        return apply(TABLE["pow"], (base, self))
-
-    __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self) -> Germ:
         p = -self.p if self.is_log else self.p
@@ -299,11 +273,6 @@ def _length(*xs: Germ) -> Germ | None:
     return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
 
 
-def _distance(*pq: Germ) -> Germ | None:
-    half = len(pq) // 2
-    return _length(*[_sum(p, -q) for p, q in zip(pq[:half], pq[half:])])
-
-
 def _total(*xs: Germ) -> Germ:
     return reduce(_sum, xs, Germ(0.0))
 
@@ -335,7 +304,7 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "acosh": _arc("acosh", {1.0: 1.0}),
     "hypot": _length,
     "norm": _length,
-    "dist": _distance,
+    "dist": TABLE["dist"].formula,
 }
 """What the rules alone do not tell: arithmetic, and functions where their slope is infinite. None elsewhere."""
 

@@ -87,11 +87,6 @@ def linear_solve(n: int, index: int) -> LinearSolve:
 
 
 def solve_linear(matrix: Sequence[Any], right: Sequence[Any]) -> list[Any]:
-    """The x with A x = b, of numbers of any kind that primitives take.
-
-    Args:
-        matrix: the rows of A one after the other.
-        right: b.
-    """
+    """The x with A x = b, of numbers of any kind that primitives take; A by its rows one after the other."""
     n = len(right)
     return [linear_solve(n, index)(*matrix, *right) for index in range(n)]

@@ -266,14 +266,8 @@ def ask(question: str, *args: Any) -> Any:
     return None
 
 
-def number_read(node: Value, how: str) -> None:
-    """Tell the observers of this thread or task."""
-    ask("number_read", node, how)
-
-
-def number_written(node: Value, how: str) -> None:
-    """Tell the observers of this thread or task."""
-    ask("number_written", node, how)
+number_read, number_written = partial(ask, "number_read"), partial(ask, "number_written")
+"""Tell the observers of this thread or task."""
 
 
 def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -> None:

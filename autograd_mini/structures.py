@@ -1,9 +1,12 @@
-"""Numbers nested in lists, tuples, dicts and NumPy arrays: taken apart and put together again."""
+"""Numbers nested in lists, tuples, dicts, dataclasses and NumPy arrays: taken apart and put together again."""
 
 from __future__ import annotations
 
+import math
 import sys
 from copy import copy
+from functools import partial
+from itertools import islice
 
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.value import Constant, Value
@@ -11,37 +14,54 @@ from autograd_mini.value import Constant, Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Take: TypeAlias = Callable[[Any, list[Any]], "Structure"]
 
 
 class Structure:
     """A nest without its numbers: `kind` builds one from parts, `children` are those parts' structures.
 
-    A number has no kind; a thing that holds no numbers is of the kind "other". Two structures are equal if the
-    same numbers fit into both, whatever else they hold.
+    A number has no kind, and nothing builds it; a thing that holds no numbers is of the kind "other". `like` is what
+    else tells how it was: an empty dict of that sort, the fields of a dataclass, the labels of a column, the thing.
+    Two structures are equal if the same numbers fit into both, whatever else they hold.
     """
 
-    __slots__ = ("build", "children", "kind", "size")
+    __slots__ = ("build", "children", "is_flat", "kind", "like", "size")
 
-    def __init__(self, kind: Any, build: Callable[[list[Any]], Any] | None, children: Sequence[Structure]) -> None:
+    def __init__(
+        self, kind: Any, build: Callable[[list[Any]], Any] | None, children: Sequence[Structure], like: Any = None
+    ) -> None:
         self.kind = kind
         self.build = build
         self.children = children
-        self.size: int = sum(child.size for child in children) if build else 1
+        self.like = like
+        self.size: int = sum([child.size for child in children]) if build else 1
+        self.is_flat = build is not None and self.size == len(children) and all(not child.build for child in children)
 
-    def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True) -> Any:
+    def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True, initialises: bool = False) -> Any:
         """The nest with `leaves` in place of its numbers; each may be a nest itself.
 
-        Things that hold no numbers come back as they are, or as None unless they are kept.
-        """
-        return self._rebuild(iter(leaves), keeps_others)
+        Things that hold no numbers come back as they are, or as None unless they are kept; in a dataclass they are.
 
-    def _rebuild(self, leaves: Iterator[Any], keeps_others: bool) -> Any:
+        Args:
+            initialises: whether dataclasses compute anew what their `__post_init__` does from other fields.
+        """
+        return self._rebuild(iter(leaves), keeps_others, initialises)
+
+    def _rebuild(self, leaves: Iterator[Any], keeps_others: bool, initialises: bool) -> Any:
         if self.build is None:
             return next(leaves)
         if self.kind == OTHER and not keeps_others:
             return None
-        return self.build([child._rebuild(leaves, keeps_others) for child in self.children])
+        if self.is_flat and not self.is_record:
+            return self.build([*islice(leaves, self.size)])
+        keeps = [keeps_others or (self.is_record and not child.size) for child in self.children]
+        parts = [child._rebuild(leaves, keep, initialises) for child, keep in zip(self.children, keeps)]
+        made = self.build(parts)
+        if initialises and self.is_record and hasattr(made, "__post_init__"):
+            made.__post_init__()
+        return made
 
     def spread(self, rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> Any:
         """The nest with an array of this shape for each of its numbers; an array in it gets the axes of both.
@@ -56,31 +76,99 @@ class Structure:
         return self._spread(iter(range(self.size)), rows, shape)
 
     def _spread(self, columns: Iterator[int], rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> Any:
-        if self.build is None or self.is_array_of_numbers:
+        if self.shape is not None:
             chosen = [next(columns) for _ in range(self.size)]
-            own = () if self.build is None else self.kind[1]
-            return _array([row[column] for row in rows for column in chosen], shape + own)
-        return (
-            None if self.kind == OTHER else self.build([child._spread(columns, rows, shape) for child in self.children])
-        )
+            return _array([row[column] for row in rows for column in chosen], shape + self.shape)
+        if self.build is None or self.kind == OTHER:
+            return None
+        keeps = [self.is_record and not child.size for child in self.children]
+        parts = [
+            child.rebuild([]) if keep else child._spread(columns, rows, shape)
+            for child, keep in zip(self.children, keeps)
+        ]
+        return self.build(parts)
 
     def replaced(self, rows: Iterator[Any], one: Callable[[Any], Any], many: Callable[[list[Any], Any], Any]) -> Any:
         """The nest with `one(row)` in place of each number, and `many(rows, shape)` of each array of numbers."""
         if self.build is None:
             return one(next(rows))
-        if self.is_array_of_numbers:
-            return many([next(rows) for _ in range(self.size)], self.kind[1])
+        if self.shape is not None:
+            return many([next(rows) for _ in range(self.size)], self.shape)
         return self.build([child.replaced(rows, one, many) for child in self.children])
+
+    def stacked(self) -> Structure:
+        """The same with an array in place of each list of numbers, and of each list of lists or arrays of one shape.
+
+        >>> flatten([[1.0, 2.0], [3.0, 4.0]], "it")[1].stacked(), flatten([[1.0], (2.0, [3.0])], "it")[1].stacked()
+        (array(2, 2), [array(1,), (·, array(1,))])
+        """
+        if self.shape is not None:
+            return self
+        children = [child.stacked() for child in self.children]
+        (own, *others) = {child.shape for child in children} or {()}
+        if self.kind is not list or others or own is None:
+            return Structure(self.kind, self.build, children, self.like)
+        shape = (len(children), *own)
+        return Structure(("array", shape), partial(_array, shape=shape), [NUMBER] * math.prod(shape))
+
+    def leaves_of(self, nest: Any) -> Iterator[Any]:
+        """What stands in a nest like this one in place of its numbers; entries of dicts are found by their keys.
+
+        Raises:
+            TypeError, KeyError, ValueError, AttributeError: the nest is another one.
+        """
+        if self.build is None:
+            if self.kind is None and is_array(nest) and not nest.shape:
+                nest = nest.item()
+            elif self.kind == ("array", ()) and is_real(type(nest)):
+                nest = sys.modules["numpy"].asarray(nest)
+            yield nest
+            return
+        if self.kind_name == "dict":
+            parts = [nest[key] for key in self.kind[1]] + [nest] * (len(nest) - len(self.kind[1]))
+        elif self.kind_name == "column":
+            parts = [nest if is_array(nest) else nest.to_numpy()]
+        elif self.kind == OTHER:
+            parts = []
+        elif not isinstance(nest, self.kind):
+            raise TypeError
+        else:
+            parts = [getattr(nest, name) for name in self.like] if self.is_record else nest
+        for child, part in zip(self.children, parts, strict=True):
+            yield from child.leaves_of(part)
+
+    def paths(self, name: str) -> Iterator[tuple[str, Structure]]:
+        """What its numbers, and things that hold none, are called within what has that name, and these."""
+        if self.build is None or self.kind == OTHER:
+            yield name, self
+        labels = (
+            [f".{field}" for field in self.like] if self.is_record else [f"[{i}]" for i in range(len(self.children))]
+        )
+        if self.kind_name == "dict":
+            labels = [f"[{key!r}]" for key in self.kind[1]]
+        for label, child in zip(labels, self.children):
+            yield from child.paths(name if self.kind_name == "column" else name + label)
 
     @property
     def has_others(self) -> bool:
         """Whether it holds things that hold no numbers."""
-        return self.kind == OTHER or any(child.has_others for child in self.children)
+        return self.kind == OTHER or (not self.is_flat and any(child.has_others for child in self.children))
 
     @property
-    def is_array_of_numbers(self) -> bool:
-        is_array = isinstance(self.kind, tuple) and self.kind[0] == "array"
-        return is_array and all(child.build is None for child in self.children)
+    def is_record(self) -> bool:
+        """Whether it is an instance of a dataclass."""
+        return isinstance(self.kind, type) and hasattr(self.kind, "__dataclass_fields__")
+
+    @property
+    def kind_name(self) -> Any:
+        return self.kind[0] if isinstance(self.kind, tuple) else None
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """That of a number, or of an array of numbers; None for all else."""
+        if self.kind is None:
+            return ()
+        return self.kind[1] if self.is_flat and self.kind_name == "array" else None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Structure):
@@ -96,11 +184,9 @@ class Structure:
 
     def __repr__(self) -> str:
         """The nest with a dot for each number, e.g. `[·, (·, ·)]`."""
-        if self.build is None:
-            return "·"
-        if isinstance(self.kind, tuple) and self.kind[0] == "array":
+        if self.kind_name == "array":
             return f"array{self.kind[1]}"
-        return brief(self.build(list(self.children)))
+        return "·" if self.build is None else brief(self.build(list(self.children)))
 
 
 NUMBER = Structure(None, None, ())
@@ -111,7 +197,7 @@ def flatten(nest: Any, what: str, *, takes_others: bool = False) -> tuple[list[A
     """The numbers and Values of a nest, from left to right, and its structure.
 
     Args:
-        nest: numbers, in lists, tuples, dicts and arrays.
+        nest: numbers, in lists, tuples, dicts, dataclasses and arrays, those of pandas' columns included.
         what: what messages call it.
         takes_others: whether it may hold things that hold no numbers, such as texts, None, functions and
             members of an Enum.
@@ -126,48 +212,112 @@ def flatten(nest: Any, what: str, *, takes_others: bool = False) -> tuple[list[A
     {'w': [10, 20], 'b': 30}
     """
     leaves: list[Any] = []
-    return leaves, _flatten(nest, leaves, what, takes_others)
+    return leaves, walk(nest, leaves, partial(_taken, what=what, takes_others=takes_others))
 
 
-def _flatten(nest: Any, leaves: list[Any], what: str, takes_others: bool) -> Structure:
-    kind = type(nest)
-    if isinstance(nest, dict):
-        keys, empty = list(nest), copy(nest)
-        empty.clear()
-        children = [_flatten(part, leaves, what, takes_others) for part in nest.values()]
-        return Structure(("dict", tuple(keys)), lambda parts: _filled(empty, keys, parts), children)
-    if isinstance(nest, (list, tuple)):
-        children = [_flatten(part, leaves, what, takes_others) for part in nest]
-        if hasattr(kind, "_fields"):
-            return Structure(kind, lambda parts: kind(*parts), children)
-        return Structure(list if isinstance(nest, list) else tuple, list if isinstance(nest, list) else tuple, children)
-    if is_array(nest):
-        children = [_flatten(part, leaves, what, takes_others) for part in nest.ravel().tolist()]
-        return Structure(("array", nest.shape), lambda parts: _array(parts, nest.shape), children)
-    if isinstance(nest, Value) or is_real(kind):
-        leaves.append(nest)
+def _taken(thing: Any, leaves: list[Any], what: str, takes_others: bool) -> Structure:
+    if isinstance(thing, Value) or is_real(type(thing)):
+        leaves.append(thing)
         return NUMBER
-    if takes_others and not _may_hold_numbers(nest):
-        return Structure(OTHER, lambda parts: nest, ())
+    if is_array(thing):
+        take = partial(_taken, what=what, takes_others=takes_others)
+        children = [walk(part, leaves, take) for part in thing.ravel().tolist()]
+        return Structure(("array", thing.shape), partial(_array, shape=thing.shape), children)
+    if takes_others and not may_hold_numbers(thing):
+        return other(thing)
     raise TypeError(
-        f"{what} holds {brief(nest)} ({kind.__name__}); it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+        f"{what} holds {brief(thing)} ({type(thing).__name__}); it may hold numbers, in lists, tuples, dicts, "
+        "dataclasses and NumPy arrays"
     )
 
 
-def _may_hold_numbers(thing: Any) -> bool:
+def other(thing: Any) -> Structure:
+    """The structure of a thing that holds no numbers."""
+    return Structure(OTHER, lambda parts: thing, (), thing)
+
+
+def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
+    """The structure of a nest. Its floats are added to the leaves; `take(thing, leaves)` gives the structure of what
+    is neither a float nor a container, and adds the leaves in it."""
+    kind = type(nest)
+    if kind is float:
+        leaves.append(nest)
+        return NUMBER
+    if isinstance(nest, Value):
+        return take(nest, leaves)
+    if kind in (list, tuple) and set(map(type, nest)) == {float}:
+        leaves += nest
+        return Structure(kind, kind, [NUMBER] * len(nest))
+    if isinstance(nest, dict):
+        keys, empty = tuple(nest), None
+        if kind is not dict:
+            empty = copy(nest)
+            empty.clear()
+        children = [walk(part, leaves, take) for part in nest.values()]
+        return Structure(("dict", keys), partial(_filled, empty, keys), children, empty)
+    if isinstance(nest, (list, tuple)):
+        children = [walk(part, leaves, take) for part in nest]
+        if hasattr(kind, "_fields"):
+            return Structure(kind, lambda parts: kind(*parts), children)
+        kind = list if isinstance(nest, list) else tuple
+        return Structure(kind, kind, children)
+    if hasattr(kind, "__dataclass_fields__"):
+        return _record(nest, leaves, take)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(nest, pandas.Series):
+        build = partial(_column, index=nest.index, name=nest.name)
+        return Structure(("column",), build, [walk(nest.to_numpy(), leaves, take)], nest.index)
+    return take(nest, leaves)
+
+
+def _filled(empty: dict[Any, Any] | None, keys: Sequence[Any], parts: list[Any]) -> dict[Any, Any]:
+    """A dict of the same kind as `empty`: an OrderedDict, a defaultdict with its factory."""
+    if empty is None:
+        return dict(zip(keys, parts))
+    filled = copy(empty)
+    for key, part in zip(keys, parts):
+        filled[key] = part
+    return filled
+
+
+def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
+    """That of an instance of a dataclass: its fields, and nothing that it keeps besides."""
+    from dataclasses import fields
+
+    kind = type(nest)
+    if hasattr(kind, "__post_init__") and kind.__post_init__.__code__.co_argcount > 1:
+        raise TypeError(
+            f"{brief(nest)} cannot be made anew with other numbers: the __post_init__ of {kind.__name__} takes what no "
+            "field keeps; give its numbers in a dict"
+        )
+    names = [field.name for field in fields(nest)]
+    if isinstance(take, partial):  # that of flatten: fields may hold no numbers, whatever else may
+        take = partial(take, takes_others=True)
+    children = [walk(getattr(nest, name), leaves, take) for name in names]
+    return Structure(kind, partial(_instance, kind, names), children, names)
+
+
+def _instance(kind: type, names: Sequence[str], parts: list[Any]) -> Any:
+    made: Any = object.__new__(kind)
+    for name, part in zip(names, parts):
+        object.__setattr__(made, name, part)  # even if it is frozen
+    return made
+
+
+def _column(parts: list[Any], index: Any, name: Any) -> Any:
+    """A pandas Series, of an array that fits its labels."""
+    (array,) = parts
+    if not is_array(array) or array.shape != (len(index),):
+        return array
+    return sys.modules["pandas"].Series(array, index=index, name=name)
+
+
+def may_hold_numbers(thing: Any) -> bool:
     """Whether it is a container, an array, an object with fields or a complex number, which may hide numbers."""
     if thing is None or isinstance(thing, (str, bytes)) or callable(thing):
         return False
     marks = ("__iter__", "__len__", "__getitem__", "__array__", "__complex__", "__float__", "__dataclass_fields__")
     return any(mark in vars(kind) for kind in type(thing).__mro__ for mark in marks)
-
-
-def _filled(empty: dict[Any, Any], keys: list[Any], parts: list[Any]) -> dict[Any, Any]:
-    """A dict of the same kind as `empty`: an OrderedDict, a defaultdict with its factory."""
-    filled = copy(empty)
-    for key, part in zip(keys, parts):
-        filled[key] = part
-    return filled
 
 
 def is_array(thing: Any) -> bool:

@@ -20,20 +20,14 @@ class Tape:
     """Operations in order, on numbers that have places: first those given, then the constants, then each result.
 
     Two tapes are equal if they compute the same.
-
-    Args:
-        n_given: how many numbers are given: unknowns, and then what comes from outside.
-        constants: numbers that are always the same.
-        operations: what is computed, each with the places of its arguments.
-        outputs: the places of the results.
     """
 
     def __init__(
         self,
-        n_given: int,
+        n_given: int,  # unknowns, and then what comes from outside
         constants: tuple[float, ...],
-        operations: tuple[tuple[Primitive, tuple[int, ...]], ...],
-        outputs: tuple[int, ...],
+        operations: tuple[tuple[Primitive, tuple[int, ...]], ...],  # each with the places of its arguments
+        outputs: tuple[int, ...],  # the places of the results
     ) -> None:
         self.n_given = n_given
         self.constants = constants
@@ -67,12 +61,7 @@ class Tape:
         ]
 
     def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any]) -> list[Any]:
-        """The derivatives of Σ seed·number towards the numbers given; 0.0 where it does not depend on one.
-
-        Args:
-            locals_: the local derivatives.
-            seeds: the factor of each place in the sum.
-        """
+        """The derivatives of Σ seed·number over some places towards the numbers given; 0.0 where there is none."""
         result = dict(seeds)
         for number in reversed(range(len(self.operations))):
             adjoint = result.get(self._first + number)
@@ -99,10 +88,7 @@ def _product(adjoint: Any, local: Any, operation: Primitive) -> Any:
 def tape_of(unknowns: Sequence[Value], outputs: Sequence[Any], order: Sequence[Value]) -> tuple[Tape, list[Value]]:
     """What the outputs compute from the unknowns, and the Values from outside that they are made of besides.
 
-    Args:
-        unknowns: Values.
-        outputs: Values and floats.
-        order: the nodes of the outputs in topological order; at least those that depend on the unknowns.
+    `order` holds the nodes of the outputs in topological order; at least those that depend on the unknowns.
     """
     inside, is_unknown = descendants_of(unknowns, order), set(unknowns)
     results = [y if isinstance(y, Value) else Constant(y) for y in outputs]

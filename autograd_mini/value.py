@@ -7,7 +7,7 @@ from autograd_mini.adjoints import adjoints
 from autograd_mini.compatibility import Compatible
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import write
-from autograd_mini.primitives import part_of, to_float
+from autograd_mini.primitives import to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,14 +180,7 @@ class Value(Compatible, Operators):
         out = primitive.forward(*xs)
         return record(out, args, primitive.partials(out, *xs), primitive)
 
-    @staticmethod
-    def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        """Record what a selector chooses: a node, or one for each of its results."""
-        out = primitive.forward(*[arg._data for arg in args])
-        flat = (0.0,) * len(args)
-        if isinstance(out, tuple):
-            return tuple(record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out))
-        return record(out, args, flat, primitive)
+    _record = staticmethod(record)
 
     def __bool__(self) -> bool:
         if observing.active:

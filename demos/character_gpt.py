@@ -100,8 +100,8 @@ def sample(next_logits, random: Random) -> str:
     text = ""
     while len(text) < LONGEST and not text.endswith(END):
         letters, _ = one_hot([text + END])
-        z = next_logits(letters)[len(text)]
-        chances = np.exp([each[0] - max(row[0] for row in z) for each in z])
+        z = next_logits(letters)[0, len(text)]
+        chances = np.exp(z - z.max())
         text += random.choices(ALPHABET, chances.tolist())[0]
     return text
 

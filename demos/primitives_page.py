@@ -23,8 +23,8 @@ import numpy as np
 from common import BLUE, ORANGE, parse_arguments
 
 from autograd_mini import functions
-from autograd_mini.draw.notation import PRODUCT, SIGN, Text, applied
 from autograd_mini.files import write_whole
+from autograd_mini.mathematics import PRODUCT, SIGN, Text, applied
 from autograd_mini.primitives import (
     TABLE,
     Primitive,

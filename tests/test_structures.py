@@ -1,5 +1,5 @@
 from collections import OrderedDict, defaultdict
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Constant, Value, grad
+from autograd_mini import Constant, Value, grad, hessian, hvp, jacobian, jvp, vjp
 from autograd_mini.structures import flatten
 
 NESTS = st.recursive(
@@ -54,7 +54,7 @@ def test_arrays_keep_shape_and_become_float():
 @pytest.mark.parametrize("thing", ["text", None, 1j, {1.0}, np.array(["a"])])
 def test_other_things_are_named(thing):
     with pytest.raises(
-        TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts and NumPy arrays"
+        TypeError, match="the point holds .*it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy arrays"
     ):
         flatten([1.0, thing], "the point")
 
@@ -74,12 +74,7 @@ def test_things_without_numbers_are_left_alone_where_they_may_be(thing):
     assert not flatten([1.0], "it", takes_others=True)[1].has_others
 
 
-@dataclass
-class Point:
-    x: float
-
-
-@pytest.mark.parametrize("thing", [1j, {1.0}, range(3), iter([1.0]), Point(1.0), np.complex128(1j)])
+@pytest.mark.parametrize("thing", [1j, {1.0}, range(3), iter([1.0]), np.complex128(1j)])
 def test_things_that_may_hide_numbers_are_refused(thing):
     with pytest.raises(TypeError, match="it holds .*it may hold numbers, in lists"):
         flatten([1.0, thing], "it", takes_others=True)
@@ -111,3 +106,103 @@ def test_spread_over_an_array():
     assert found["pair"][1][0][2, 1] == 54.0
     empty = structure.spread([], (0,))
     assert (empty["w"].shape, empty["b"].shape) == ((0, 2), (0,))
+
+
+# Dataclasses
+
+
+@dataclass
+class Option:
+    spot: float
+    strikes: list
+    kind: str = "call"
+    weights: np.ndarray = field(default_factory=lambda: np.ones(2), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    x: object
+    y: object
+
+
+@dataclass(frozen=True)
+class Box:
+    """What it computes of its fields is computed of Values, too."""
+
+    width: float
+    height: float
+    area: float = field(init=False)
+
+    def __post_init__(self):
+        if not self.width > 0.0:
+            raise ValueError("a box has a width")
+        object.__setattr__(self, "area", self.width * self.height)
+
+
+def price(option):
+    assert option.kind == "call"
+    return option.spot**2 * option.strikes[0] + option.weights[1] * option.strikes[1]
+
+
+def test_gradients_towards_a_dataclass_are_such():
+    found = grad(price)(Option(2.0, [3.0, 5.0]))
+    assert (found.spot, found.strikes, found.kind, found.weights.tolist()) == (12.0, [4.0, 1.0], "call", [0.0, 5.0])
+    nested = {"pair": Pair(1.0, Pair(2.0, (3.0, None)))}
+    found = grad(lambda d: d["pair"].x * d["pair"].y.x * d["pair"].y.y[0])(nested)
+    assert found == {"pair": Pair(6.0, Pair(3.0, (2.0, None)))}
+
+
+@given(NESTS, NESTS)
+def test_dataclasses_hold_any_nest(x, y):
+    leaves, structure = flatten(Pair(x, y), "it")
+    assert leaves == [*flatten(x, "it")[0], *flatten(y, "it")[0]]
+    assert structure.rebuild(leaves) == Pair(x, y)
+    assert structure == flatten(Pair(x, y), "it")[1]
+    assert structure != flatten([x, y], "it")[1]
+
+
+def test_dataclasses_in_every_derivative():
+    f, point = lambda p: Pair(p.x * p.y, [p.x, p.y * p.y]), Pair(2.0, 3.0)
+    assert jacobian(f)(point) == Pair(Pair(3.0, 2.0), [Pair(1.0, 0.0), Pair(0.0, 6.0)])
+    assert jvp(f)(point, Pair(1.0, 0.5)) == Pair(4.0, [1.0, 3.0])
+    assert vjp(f)(point, Pair(1.0, [1.0, 1.0])) == Pair(4.0, 8.0)
+    g = lambda p: p.x * p.x * p.y
+    assert hessian(g)(point) == Pair(Pair(6.0, 4.0), Pair(4.0, 0.0))
+    assert hvp(g)(point, Pair(1.0, 0.0)) == Pair(6.0, 4.0)
+    with pytest.raises(TypeError, match="vector must have the structure"):
+        hvp(g)(point, (1.0, 0.0))
+    assert repr(flatten(point, "it")[1]) == "Pair(x=·, y=·)"
+
+
+def test_what_a_dataclass_computes_follows_its_fields():
+    found = grad(lambda box: box.area * box.width)(Box(2.0, 3.0))
+    assert (found.width, found.height, found.area) == (12.0, 4.0, 0.0)
+    assert grad(lambda box: -box.area)(Box(2.0, 3.0)).width == -3.0  # of which no box could be made
+
+
+def test_dataclasses_that_cannot_be_made_anew():
+    @dataclass
+    class Scaled:
+        x: float
+        scale: InitVar[float]
+
+        def __post_init__(self, scale):
+            self.x *= scale
+
+    with pytest.raises(TypeError, match=r"the __post_init__ of Scaled takes what no field keeps; give .* in a dict"):
+        grad(lambda scaled: scaled.x)(Scaled(1.0, 2.0))
+
+
+# Columns of pandas
+
+
+def test_columns():
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([1.0, 2.0, 3.0], index=list("abc"), name="w")
+    f = lambda s: s["a"] * s["b"] + (s * s).sum()
+    found = grad(f)(column)
+    assert isinstance(found, pandas.Series)
+    assert (found.to_dict(), found.name) == ({"a": 4.0, "b": 5.0, "c": 6.0}, "w")
+    assert hvp(f)(column, column).tolist() == [4.0, 5.0, 6.0]
+    assert hessian(f)(column).tolist() == [[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 2.0]]
+    assert jvp(lambda s: s * 2.0)(column, column).to_dict() == {"a": 2.0, "b": 4.0, "c": 6.0}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy
 
+from autograd_mini.compiler.opaque import opaque_derivatives
 from autograd_mini.compiler.program import (
     Apply,
     Argument,
@@ -26,7 +27,7 @@ from autograd_mini.compiler.program import (
     moved,
 )
 from autograd_mini.compiler.tracing import trace
-from autograd_mini.primitives import TABLE, Part, Primitive, to_float
+from autograd_mini.primitives import Part, Primitive, parts_of, symbols, to_float
 from autograd_mini.value import Value, leaf
 
 
@@ -87,13 +88,13 @@ class Builder:
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int, part: int | None = None) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
-        return self._shared(Pack(lanes, batched, Apply(primitive, tuple(args), part)))
+        return self.shared(Pack(lanes, batched, Apply(primitive, tuple(args), part)))
 
     def reduce(self, primitive: Primitive, arg: Reference) -> Pack:
-        return self._shared(Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
+        return self.shared(Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
 
     def vector(self, function: str, arg: Reference, empty: float = float("nan")) -> Pack:
-        return self._shared(Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
+        return self.shared(Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
 
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
         return self._new(Pack(lanes, batched, Sum(segments, from_zero)))
@@ -123,7 +124,7 @@ class Builder:
         """The program with these results, without what they do not need."""
         return self.so_far(results).without_dead().verify()
 
-    def _shared(self, pack: Pack) -> Pack:
+    def shared(self, pack: Pack) -> Pack:
         """The pack that was made before for the same operation, or this one."""
         key = _memo_key(pack)
         found = self._memo.get(key)
@@ -162,30 +163,16 @@ def _key(arg: Argument) -> Any:
     return (arg.pack, arg.index.shape, arg.index.tobytes()) if isinstance(arg, Reference) else float(arg).hex()
 
 
-def parts_of(primitive: Primitive, n_args: int) -> range | None:
-    """The results of a selector that has several, by number; None for what has one."""
-    if not primitive.is_selector:
-        return None
-    results = primitive.forward(*(0.0,) * n_args)
-    return range(len(results)) if isinstance(results, tuple) else None
-
-
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """The rule of the table, run on symbols; one that differentiates functions itself is recorded first, on Values.
-
-    Raises:
-        TypeError: it cannot be, because it branches on a number, say.
-    """
+    """The rule of the table, run on symbols; one that differentiates functions itself is recorded first, on Values, and
+    one that branches on numbers is left to run on numbers."""
     try:
         return primitive.partials(out, *operands)
-    except (TypeError, AttributeError) as refused:
+    except (TypeError, AttributeError):
         try:
             return _recorded_derivatives(primitive, out, operands)
         except (TypeError, ValueError, AttributeError):
-            raise TypeError(
-                f"the derivative of {primitive.name} cannot be compiled, because {refused}; write it with operators "
-                "and functions of autograd_mini, and with where() in place of a branch"
-            ) from refused
+            return opaque_derivatives(primitive, out, operands)
 
 
 def _recorded_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
@@ -207,7 +194,7 @@ def _recorded_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any
     return tuple([found.get(output, output._data) for output in recorded.outputs])
 
 
-class Symbol:
+class Symbol(symbols.Symbol):
     """Lanes of a pack as a number of a rule: what the rule calculates with it becomes packs.
 
     So the one rule of the table differentiates programs too.
@@ -229,21 +216,3 @@ class Symbol:
             packs = [builder.apply(primitive, operands, lanes, part) for part in parts]
             return tuple(Symbol(builder, lanes_of(pack)) for pack in packs)
         return Symbol(builder, lanes_of(builder.apply(primitive, operands, lanes)))
-
-    def _undecided(self, other: Any = None) -> Any:
-        raise TypeError("it branches on a number, which differs from lane to lane")
-
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _undecided
-    __hash__ = object.__hash__
-
-
-def _operator(primitive: Primitive) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    return lambda self, other: primitive(self, other), lambda self, other: primitive(other, self)
-
-
-for _name, _symbol in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("div", "truediv"), ("pow", "pow")):
-    _plain, _reflected = _operator(TABLE[_name])
-    setattr(Symbol, f"__{_symbol}__", _plain)
-    setattr(Symbol, f"__r{_symbol}__", _reflected)
-for _name in ("neg", "pos", "abs"):
-    setattr(Symbol, f"__{_name}__", lambda self, primitive=TABLE[_name]: primitive(self))

@@ -23,7 +23,8 @@ import numpy
 
 from autograd_mini.compiler.keys import LARGEST, token
 from autograd_mini.observing import Observer, unheard
-from autograd_mini.primitives import Primitive
+from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
 
 CONTAINERS = (list, tuple, dict, set, numpy.ndarray)
@@ -211,6 +212,15 @@ class _Search:
             for name in _globals(function.__code__):
                 if name in function.__globals__:
                     self._entry(function.__globals__, name, names)
+            for name in names:
+                if name in TABLE:  # as a method
+                    self._row(TABLE[name])
+
+    def _row(self, row: Primitive) -> None:
+        """A row of the user's, which is compiled by running it."""
+        if is_own(row):
+            self.callable(row.base.formula)
+            self.callable(row.base.partials)
 
     def _entry(self, entries: dict[str, Any], name: str, names: Iterable[str]) -> None:
         self._place(entries, name, partial(entries.get, name), names)
@@ -230,11 +240,13 @@ class _Search:
             self._content([*content.values()], names)
         elif isinstance(content, (FunctionType, MethodType, partial)):
             self.callable(content)
+        elif isinstance(content, Primitive):
+            self._row(content)
         elif hasattr(type(content), "named_parameters") and self._is_new(content, "named_parameters"):
             for name in [name for name in vars(content) if not name.startswith("_")]:
                 self._entry(vars(content), name, names)
             self._content(content, names)
-        elif not isinstance(content, (*PLAIN, Primitive)):
+        elif not isinstance(content, PLAIN):
             module = content.__name__ if isinstance(content, ModuleType) else getattr(content, "__module__", None)
             if not _is_library(module):
                 for name in names:

@@ -9,22 +9,22 @@ from typing import Any, Literal
 
 import numpy
 
-from autograd_mini.compiler.binding import Slot
 from autograd_mini.compiler.building import Builder, elementwise
 from autograd_mini.compiler.careful import CarefulExecutor
 from autograd_mini.compiler.direct import Short
 from autograd_mini.compiler.directions import differing, settled, steps_of
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
+from autograd_mini.compiler.expanding import expanded
 from autograd_mini.compiler.normalising import Scalars, normalise
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import TIED, Block, Leaf, Pack, Program, Reference, Segment, lanes_of
+from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.ties import watched
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
-
-Wanted = tuple[int, ...]
-"""Slots of the arguments to differentiate towards; -1 for the parameters."""
+from autograd_mini.structures import Structure
 
 
 class Source:
@@ -54,21 +54,22 @@ class Plan:
     """A trace, and the programs made from it when they are first wanted.
 
     Args:
-        slots: what the arrays among the arguments are.
+        arguments: those of the call that it was made for; others have the same layout.
         reduces: whether the results are summed over the batch.
         target: what runs the programs.
 
     Attributes:
+        is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
         short: the way past all this for plain floats; False if there is none, None if that is not known yet.
     """
 
-    def __init__(self, trace: Trace, slots: Sequence[Slot], *, reduces: bool, target: Target) -> None:
+    def __init__(self, trace: Trace, arguments: Arguments, *, reduces: bool, target: Target) -> None:
         self.target = target
         self.trace = trace
-        self.slots = slots
         self.reduces = reduces
-        self.has_batch = any(slot.batched for slot in slots)
+        self.is_one_number = trace.structure.shape == ()
+        self.has_batch = any(slot.batched for slot in arguments.slots)
         self.per_example = self.has_batch and not reduces
         self.share = 1.0
         self.short: Short | Literal[False] | None = None
@@ -78,59 +79,65 @@ class Plan:
         self._careful: dict[object, CarefulExecutor] = {}
         self._asides: dict[object, Executor | None] = {}
         self.inputs = [
-            Pack(slot.lanes, slot.batched, Leaf("input", position, slot.name)) for position, slot in enumerate(slots)
+            Pack(slot.lanes, slot.batched, Leaf("input", position, name))
+            for position, (slot, name) in enumerate(zip(arguments.slots, arguments.slot_names()))
         ]
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
         self.source = Source(normalise(with_one_guard(trace)).verify(), self.inputs)
         self._watched: dict[object, Source] = {}
 
+    def suits(self, arguments: Arguments) -> bool:
+        """Whether what Python counted with is the same among these."""
+        return all(arguments.integer(*place) == number for place, number in self.trace.counts.items())
+
+    @cached_property
+    def stacked(self) -> Structure:
+        """The structure of the result with arrays for the lists that they can hold."""
+        return self.trace.structure.stacked()
+
     @cached_property
     def _suits_scalars(self) -> bool:
         return suits_scalars(self.source.scalars, self.source.forms, self.has_batch)
 
-    def _source(self, kind: str, wanted: Wanted) -> Source:
-        """What programs of that kind are made from: those of derivatives tell where something is tied."""
-        has_inner = bool(self.trace.inner)
-        if kind == "guards" or (kind == "value" and not has_inner):
+    def _source(self, request: Request) -> Source:
+        """What programs for a request are made from: those of derivatives tell where something is tied."""
+        has_inner, is_second = bool(self.trace.inner), request.kind == Kind.PRODUCT
+        if request.kind == Kind.GUARDS or (request.kind == Kind.VALUE and not has_inner):
             return self.source
-        key = wanted, kind == "product"
+        key = request.wrt, is_second
         if key not in self._watched:
-            arrays = range(-1, len(self.slots)) if has_inner else [*wanted, -1]
-            scalars = watched(self.source.scalars, arrays, twice=kind == "product", inner=has_inner)
+            arrays = range(-1, len(self.inputs) - 1) if has_inner else [*request.wrt, -1]
+            scalars = watched(self.source.scalars, arrays, twice=is_second, inner=has_inner)
             is_same = scalars is self.source.scalars
             self._watched[key] = self.source if is_same else Source(scalars.verify(), self.inputs)
         return self._watched[key]
 
-    def shown(self, kind: str, wanted: Wanted = ()) -> Program:
+    def shown(self, request: Request) -> Program:
         """The program of that kind to be read, with each guard by itself."""
         with self._lock:
-            key = kind, wanted
-            if key not in self._shown:
-                self._shown[key] = without_collector(lambda: self._program(self._base_shown(), kind, wanted))
-            return self._shown[key]
+            if request not in self._shown:
+                self._shown[request] = without_collector(lambda: self._program(self._base_shown(), request))
+            return self._shown[request]
 
     def _base_shown(self) -> Program:
         return self.source.program if not self.trace.guards else Source(normalise(self.trace), self.inputs).program
 
-    def runs_scalars(self, kind: str, wanted: Wanted = ()) -> bool:
+    def runs_scalars(self, request: Request) -> bool:
         """Whether that kind is run scalar by scalar, not pack by pack."""
-        return isinstance(self.executor(kind, wanted), ScalarExecutor)
+        return isinstance(self.executor(request), ScalarExecutor)
 
-    def executor(self, kind: str, wanted: Wanted = ()) -> Executor:
-        """The program of that kind ready to run."""
-        key = kind, wanted
-        found = self._executors.get(key)
+    def executor(self, request: Request) -> Executor:
+        """The program for a request ready to run."""
+        found = self._executors.get(request)
         if found is None:
             with self._lock:
-                found = self._executors.get(key)
+                found = self._executors.get(request)
                 if found is None:
-                    found = self._executors[key] = without_collector(lambda: self._executor(*key))
+                    made = without_collector(lambda: self._executor_of(self._source(request), request))
+                    found = self._executors[request] = made
         return found
 
-    def _executor(self, kind: str, wanted: Wanted) -> Executor:
-        return self._executor_of(self._source(kind, wanted), kind, wanted)
-
-    def _executor_of(self, source: Source, kind: str, wanted: Wanted) -> Executor:
+    def _executor_of(self, source: Source, request: Request) -> Executor:
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalars.deriving import scalar_executor
 
@@ -138,8 +145,8 @@ class Plan:
                 return scalar_executor(
                     source.scalars,
                     self.inputs,
-                    kind,
-                    wanted,
+                    request.kind,
+                    request.wrt,
                     has_batch=self.has_batch,
                     reduces=self.reduces,
                     threads=threads_of(self.target),
@@ -147,60 +154,60 @@ class Plan:
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass
-        return executor_of(self._program(source.program, kind, wanted), self.target)
+        return executor_of(expanded(self._program(source.program, request)), self.target)
 
-    def careful(self, kind: str, wanted: Wanted) -> CarefulExecutor:
-        """What tells zeros apart in the program of that kind, of first derivatives."""
+    def careful(self, request: Request) -> CarefulExecutor:
+        """What tells zeros apart in the program for a request."""
         with self._lock:
-            key = kind, wanted
-            if key not in self._careful:
-                program = self._program(self.source.program, kind, wanted)
-                self._careful[key] = without_collector(lambda: CarefulExecutor(program))
-            return self._careful[key]
+            if request not in self._careful:
+                program = expanded(self._program(self.source.program, request))
+                self._careful[request] = without_collector(lambda: CarefulExecutor(program))
+            return self._careful[request]
 
-    def differing(self, wanted: Wanted) -> Executor | None:
+    def differing(self, wrt: tuple[int, ...]) -> Executor | None:
         """What decides, example by example, whether anything tied changes in different ways along the line: 0 if not.
         None if it is not known."""
-        return self._aside("differing", "guards", wanted, 1.0)
+        return self._aside(Request(Kind.GUARDS, wrt), 1.0)
 
-    def along(self, kind: str, wanted: Wanted, sign: float) -> Executor | None:
-        """The program of that kind a little way off, along the line or against it; None where it is not known."""
-        return self._aside(kind, kind, wanted, sign)
+    def along(self, request: Request, sign: float) -> Executor | None:
+        """The program for a request a little way off, along the line or against it; None where it is not known."""
+        return self._aside(request, sign)
 
-    def _aside(self, name: str, kind: str, wanted: Wanted, sign: float) -> Executor | None:
+    def _aside(self, request: Request, sign: float) -> Executor | None:
         with self._lock:
-            key = name, wanted, sign
+            key = request, sign
             if key not in self._asides:
-                self._asides[key] = without_collector(lambda: self._made_aside(name, kind, wanted, sign))
+                self._asides[key] = without_collector(lambda: self._made_aside(request, sign))
             return self._asides[key]
 
-    def _made_aside(self, name: str, kind: str, wanted: Wanted, sign: float) -> Executor | None:
-        steps = None if self.trace.inner else steps_of(self.trace, wanted, sign)
+    def _made_aside(self, request: Request, sign: float) -> Executor | None:
+        steps = None if self.trace.inner else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
-        make = differing if name == "differing" else settled
-        scalars = make(self.source.scalars, [*wanted, -1], steps)
-        return None if scalars is None else self._executor_of(Source(scalars.verify(), self.inputs), kind, wanted)
+        make = differing if request.kind == Kind.GUARDS else settled
+        scalars = make(self.source.scalars, [*request.wrt, -1], steps)
+        return None if scalars is None else self._executor_of(Source(scalars.verify(), self.inputs), request)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
 
-    def _program(self, base: Program, kind: str, wanted: Wanted) -> Program:
-        """The program of that kind: "guards" alone, "value", "gradient", "jacobian" or "product"."""
+    def _program(self, base: Program, request: Request) -> Program:
+        """The program for a request."""
         builder, found = Builder.of(base)
         outputs = self._outputs(builder, found["outputs"])
-        results: dict[str, list[Reference]] = {} if kind == "guards" else {"value": [outputs]}
+        results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
         if found["guards"]:
             guards = builder.gathered([[guard] for guard in found["guards"]])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
-        if found[TIED] and kind != "guards":
+        if found[TIED] and request.kind != Kind.GUARDS:
             results[TIED] = found[TIED]
-        if kind not in ("guards", "value"):
-            adjoints = self._derivatives(builder, outputs, kind, [self.leaf(slot) for slot in wanted])
-            for slot, adjoint in zip(wanted, adjoints):
+        if request.kind not in (Kind.GUARDS, Kind.VALUE):
+            wrt = [self.leaf(slot) for slot in request.wrt]
+            adjoints = self._derivatives(builder, outputs, request.kind, wrt)
+            for (_, name), adjoint in zip(request.names, adjoints):
                 if adjoint is not None:
-                    results[f"adjoint {slot}"] = [lanes_of(adjoint)]
+                    results[name] = [lanes_of(adjoint)]
         return builder.program(results)
 
     def _outputs(self, builder: Builder, found: Sequence[Reference]) -> Reference:
@@ -217,18 +224,18 @@ class Plan:
         total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
         return lanes_of(total)
 
-    def _derivatives(self, builder: Builder, outputs: Reference, kind: str, wanted: list[Pack]) -> list[Pack | None]:
-        if kind == "jacobian":  # the seed picks an output; without a batch, all outputs are the batch
+    def _derivatives(self, builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack]) -> list[Pack | None]:
+        if kind == Kind.JACOBIAN:  # the seed picks an output; without a batch, all outputs are the batch
             seed = builder.leaf("seed", 0, "seed", outputs.index.size, not self.has_batch)
-            return reverse(builder, [(outputs, lanes_of(seed))], wanted, per_example=not self.reduces or seed.batched)
+            return reverse(builder, [(outputs, lanes_of(seed))], wrt, per_example=not self.reduces or seed.batched)
         one = Reference(builder.constants, builder.constant(numpy.ones(1)))
-        gradient = reverse(builder, [(outputs, one)], wanted, per_example=self.per_example)
-        if kind == "gradient":
+        gradient = reverse(builder, [(outputs, one)], wrt, per_example=self.per_example)
+        if kind == Kind.GRADIENT:
             return gradient
         # The product of the Hessian with a direction is the gradient of the gradient's product with it; without a
         # batch, several directions are the batch.
         segments = []
-        for position, (leaf, adjoint) in enumerate(zip(wanted, gradient)):
+        for position, (leaf, adjoint) in enumerate(zip(wrt, gradient)):
             direction = builder.leaf(
                 "seed", position, f"d{_name(leaf)}", leaf.lanes, leaf.batched or not self.has_batch
             )
@@ -237,10 +244,10 @@ class Plan:
                 block = Block(numpy.zeros((1, 1, 1), dtype=numpy.int64), index, index.swapaxes(1, 2))
                 segments.append(Segment(adjoint, direction, [block], adjoint=0))
         if not segments:
-            return [None] * len(wanted)
+            return [None] * len(wrt)
         each = self.per_example or not self.has_batch
         slope = builder.sum(1, each, segments)
-        return reverse(builder, [(lanes_of(slope), one)], wanted, per_example=each)
+        return reverse(builder, [(lanes_of(slope), one)], wrt, per_example=each)
 
 
 def _name(leaf: Pack) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.binding import Bound, bind, fill
+from autograd_mini.compiler.binding import bind
+from autograd_mini.compiler.options import Roles
+from autograd_mini.compiler.slots import Arguments
 from autograd_mini.derivatives import hvp
 from autograd_mini.functions import sum as total
 from autograd_mini.structures import Structure, flatten
@@ -21,41 +23,29 @@ class Eager:
     Args:
         function: what was compiled.
         name: what messages call it.
+        roles: what the arguments are for.
         args: all arguments in order.
-        names: what messages call them.
-        batched: which of them carry a batch.
-        reduce: what becomes of the batch: None, "sum" or "mean".
-        argnums: the arguments to differentiate towards.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        name: str,
-        args: tuple[Any, ...],
-        names: Sequence[str],
-        batched: Sequence[bool],
-        reduce: str | None,
-        argnums: int | tuple[int, ...],
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, roles: Roles, args: tuple[Any, ...]) -> None:
         self.function = function
         self.name = name
         self.args = args
-        self.names = [*names]
-        self.batched = [*batched]
-        self.reduce = reduce
-        self.argnums = argnums
+        self.names, self.batched, self.static = [*roles.names], [*roles.batched], roles.static
+        self.reduce, self.as_lists = roles.options.reduce, roles.options.as_lists
+        positions, is_single = roles.wrt
+        self.argnums = positions[0] if is_single and positions else positions
 
     def result(self) -> Any:
         """The result of the function."""
-        return self._over_batch(self.function, self.reduce)(*self.args)
+        return self._over_batch(self._of_example, self.reduce)(*self.args)
 
     def derivative(self, operator: Callable[..., Callable[..., Any]]) -> Any:
         """What `value_and_grad`, `jacobian` or the like makes of the function: over a batch that is not reduced, for
         each example."""
         if self.reduce is None:
-            return self._over_batch(operator(self.function, self.argnums), None)(*self.args)
-        return operator(self._over_batch(self.function, self.reduce), self.argnums)(*self.args)
+            return self._over_batch(operator(self._of_example, self.argnums), None)(*self.args)
+        return operator(self._over_batch(self._of_example, self.reduce), self.argnums)(*self.args)
 
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
@@ -76,6 +66,19 @@ class Eager:
             return self._over_batch(of_parts, None)(*self.args, *parts)
         return product(*self.args, vector)  # which says what is wrong with it
 
+    @property
+    def _of_example(self) -> Callable[..., Any]:
+        """The function; over a batch that is not reduced it gives arrays for lists that an array can hold."""
+        if not any(self.batched) or self.reduce is not None or self.as_lists:
+            return self.function
+
+        @wraps(self.function)
+        def stacked(*args: Any) -> Any:
+            leaves, structure = flatten(self.function(*args), f"the result of {self.name}", takes_others=True)
+            return structure.stacked().rebuild(leaves)
+
+        return stacked
+
     def _over_batch(self, function: Callable[..., Any], reduce: str | None) -> Callable[..., Any]:
         """The function applied to each example, and the results put together."""
         if not any(self.batched):
@@ -83,12 +86,12 @@ class Eager:
 
         @wraps(self.function)
         def over_batch(*args: Any) -> Any:
-            leaves, bound = self._bound(args)
-            n = bound.n_examples or 0
+            arguments = bind(args, self.names, self.batched, self.name, static=self.static, takes_values=True)
+            n = arguments.n_examples or 0
             results: list[list[Any]] = []
             structure: Structure | None = None
             for row in range(max(n, 1)):  # of no example, one of ones tells the structure
-                found, structure = self._flattened(function(*_example(bound, leaves, row)), structure)
+                found, structure = self._flattened(function(*_example(arguments, row)), structure)
                 results.append(found)
             assert structure is not None
             if reduce is None:
@@ -100,16 +103,6 @@ class Eager:
 
         return over_batch
 
-    def _bound(self, args: Sequence[Any]) -> tuple[list[Any], Bound]:
-        """The numbers and Values of the arguments, and arguments with the places of these in place of them."""
-        leaves: list[Any] = []
-        places = []
-        for arg, name in zip(args, self.names):
-            found, structure = flatten(arg, f"{name} of {self.name}", takes_others=True)
-            places.append(structure.rebuild([float(len(leaves) + place) for place in range(len(found))]))
-            leaves += [each if isinstance(each, Value) else float(each) for each in found]
-        return leaves, bind(places, self.names, self.batched, self.name)
-
     def _flattened(self, result: Any, known: Structure | None) -> tuple[list[Any], Structure]:
         leaves, structure = flatten(result, f"the result of {self.name}", takes_others=True)
         if known is not None and structure != known:
@@ -120,17 +113,11 @@ class Eager:
         return [each if isinstance(each, Value) else float(each) for each in leaves], structure
 
 
-def _example(bound: Bound, leaves: Sequence[Any], row: int) -> list[Any]:
-    """The arguments for one example; ones if there is none."""
-    numbers = [
-        [leaves[int(place)] for place in places.tolist()] if bound.n_examples else [1.0] * len(places)
-        for places in bound.example(row)
-    ]
-
-    def array(slot: int, shape: tuple[int, ...]) -> Any:
-        _, structure = flatten(numpy.empty(shape), "an array")
-        return structure.rebuild(numbers[slot]) if shape else numbers[slot][0]
-
-    return [
-        fill(template, array, lambda slot, lane: numbers[slot][lane], keeps_fixed=True) for template in bound.templates
-    ]
+def _example(arguments: Arguments, row: int) -> list[Any]:
+    """The arguments for one example, with integers for those that came as such."""
+    numbers: list[list[Any]] = [array.tolist() for array in arguments.example(row)]
+    for slot, given in arguments.integers.items():
+        if isinstance(given, dict):
+            for lane, number in given.items():
+                numbers[slot][lane] = number
+    return arguments.for_function(numbers)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.normalising import Terms, alive
-from autograd_mini.compiler.tracing import Guard, Trace, truth_of
+from autograd_mini.compiler.tracing import Trace, truth_of
 from autograd_mini.copying import restore
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE
@@ -26,15 +26,15 @@ to split a batch."""
 
 
 class _Ending(NamedTuple):
-    """The results of some paths from a decision on, and whether an example takes one of them: 1 or 0."""
+    """The results of some paths from a decision on, and the number of the path that an example takes; 0 if none."""
 
     outputs: list[Value]
-    is_known: Value
+    number: Value
 
 
 def merged(plans: Sequence[Plan]) -> Trace | None:
-    """One trace in place of several, with one guard: that an example takes one of these paths. None if that would not
-    give the bits of each alone, or not pay."""
+    """One trace in place of several, with one result more: which of these paths an example takes, the first of them
+    being 1; 0 if none. None if that would not give the bits of each alone, or not pay."""
     traces = [plan.trace for plan in plans]
     first = traces[0]
     if any(each.structure != first.structure or each.inner for each in traces) or any(map(_has_sums, plans)):
@@ -42,13 +42,12 @@ def merged(plans: Sequence[Plan]) -> Trace | None:
     together = _Together(first)
     for each in traces:
         together.take_in(each)
-    outputs, is_known = together.ending(traces, 0)
-    order = topological_order(*outputs, is_known)
+    outputs, number = together.ending([*enumerate(traces, 1)], 0)
+    order = topological_order(*outputs, number)
     if len(order) > MOST_WORK * max(len(each.order) for each in traces) + FREE:
         return None
     parameters = [*dict.fromkeys(chain.from_iterable(each.parameters for each in traces))]
-    guards = [Guard(is_known, True, max(traces, key=lambda each: len(each.path)).guards[-1].line)]
-    return Trace(first.inputs, parameters, outputs, first.structure, guards, order)
+    return Trace(first.inputs, parameters, [*outputs, number], first.structure, [], order, {})
 
 
 def _has_sums(plan: Plan) -> bool:
@@ -81,18 +80,19 @@ class _Together:
             self._like[key] = restore(Value, parents, node._data, 0.0, node.local_grads, node.operation)
         return self._like[key]
 
-    def ending(self, traces: Sequence[Trace], depth: int) -> _Ending:
-        """That of traces whose first decisions, so many of them, are the same."""
+    def ending(self, traces: Sequence[tuple[int, Trace]], depth: int) -> _Ending:
+        """That of traces, with their numbers, whose first decisions, so many of them, are the same."""
         agreements: list[Value] = []
-        for place in range(depth, max(len(each.path) for each in traces)):
-            taken = [[each for each in traces if each.path[place] is outcome] for outcome in (True, False)]
-            truth = truth_of(self._of[traces[0].guards[place].node])
+        number, trace = traces[0]
+        for place in range(depth, max(len(each.path) for _, each in traces)):
+            taken = [[each for each in traces if each[1].path[place] is outcome] for outcome in (True, False)]
+            truth = truth_of(self._of[trace.guards[place].node])
             if all(taken):
                 yes, no = (self.ending(each, place + 1) for each in taken)
                 outputs = [_where(truth, x, y) for x, y in zip(yes.outputs, no.outputs)]
-                return _Ending(outputs, _all([*agreements, _where(truth, yes.is_known, no.is_known)]))
+                return _Ending(outputs, _product(agreements, _where(truth, yes.number, no.number)))
             agreements.append(truth if taken[0] else TABLE.auxiliary["equal"](truth, 0.0))
-        return _Ending([self._output(each) for each in traces[0].outputs], _all(agreements or [Constant(1.0)]))
+        return _Ending([self._output(each) for each in trace.outputs], _product(agreements, Constant(float(number))))
 
     def _output(self, output: Value) -> Value:
         return self._of.get(output, output)
@@ -102,5 +102,5 @@ def _where(truth: Value, x: Value, y: Value) -> Value:
     return x if x is y else TABLE["where"](truth, x, y)
 
 
-def _all(truths: Sequence[Value]) -> Value:
-    return reduce(TABLE["mul"], truths)
+def _product(truths: Sequence[Value], number: Value) -> Value:
+    return reduce(TABLE["mul"], [*truths, number])

@@ -90,15 +90,30 @@ class NumpyExecutor:
         for pack, number in self.leaves.items():
             constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
             values[number] = leaves[pack] if constants is None else constants[:, None]
+        held = {id(_owner(values[number])) for number in self.leaves.values()}
         with numpy.errstate(all="ignore"):
             for number, step, free in self.steps:
                 values[number] = step(values, n_examples)
                 for dead in free:
                     values[dead] = None
         rows = {
-            name: [gather(values[number]) for number, gather in references] for name, references in self.results.items()
+            name: [_own(gather(values[number]), held) for number, gather in references]
+            for name, references in self.results.items()
         }
         return Results(rows, are_finite(array for name in rows if is_checked(name) for array in rows[name]))
+
+
+def _own(array: Floats, held: set[int]) -> Floats:
+    """The array, or a copy of it where a leaf or another result, or another of its own rows, holds its memory."""
+    if id(_owner(array)) in held or not array.flags.writeable:
+        return array.copy()
+    held.add(id(_owner(array)))
+    return array
+
+
+def _owner(array: Floats) -> Any:
+    """What the memory of an array belongs to."""
+    return array if array.base is None else array.base
 
 
 class Gather:

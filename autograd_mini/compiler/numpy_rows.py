@@ -2,7 +2,8 @@
 
 `elementwise` gives the form over arrays that broadcast, `reduction` the one over the first axis of one array. They
 agree with `primitive.forward` element by element, up to the last digits of library functions. NumPy may warn within:
-callers say `numpy.errstate(all="ignore")`. A primitive without a form here runs its own `forward` in a loop.
+callers say `numpy.errstate(all="ignore")`. A primitive without a form here is computed by its formula, or by its own
+`forward` in a loop.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives import piecewise as selectors
+from autograd_mini.primitives.symbols import lasting_formula
 
 Array: TypeAlias = NDArray[numpy.float64]
 Form: TypeAlias = Callable[..., Any]
@@ -33,17 +35,20 @@ def errors_kept(work: Callable[[], Result]) -> Result:
         raise
 
 
+def has_form(primitive: Primitive) -> bool:
+    """Whether there is a form of its own."""
+    return primitive.base in FORMS or primitive.base in REDUCTIONS
+
+
 def elementwise(primitive: Primitive) -> Form:
     """A function of as many arrays (or floats) as `primitive` has arguments: its forward on every element."""
     base, options = primitive.base, primitive.options
-    if base in COMPOSED:
-        return functools.partial(_composed, primitive.forward)
     if base in FORMS:
         return functools.partial(FORMS[base], **options) if options else FORMS[base]
     if base in REDUCTIONS:
         reduce = reduction(primitive)
         return lambda *xs: reduce(_stack(*xs))
-    return functools.partial(_looped, primitive.forward)
+    return functools.partial(_written_out, primitive)
 
 
 def reduction(primitive: Primitive) -> Callable[[Array], Array]:
@@ -54,22 +59,11 @@ def reduction(primitive: Primitive) -> Callable[[Array], Array]:
     return lambda X: form(*X)
 
 
-class _Lanes(numpy.ndarray[Any, Any]):
-    """An array that takes part in forwards written with primitives and operators."""
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        # elementwise forms mix classes, numpy.where drops them
-        return numpy.asarray(elementwise(primitive)(*map(_plain, args))).view(_Lanes)
-
-
-def _plain(x: Any) -> Any:
-    return x.view(numpy.ndarray) if isinstance(x, numpy.ndarray) else x
-
-
-def _composed(forward: Form, *args: Any) -> Any:
-    # floats stay: a constant exponent has fast forms
-    return _plain(forward(*(x if type(x) is float else numpy.asarray(x).view(_Lanes) for x in args)))
+def _written_out(primitive: Primitive, *args: Any) -> Any:
+    formula = lasting_formula(primitive, len(args))
+    if formula is None:
+        return _looped(primitive.forward, *args)
+    return formula.run(args, lambda operation, *numbers: elementwise(operation)(*numbers))
 
 
 def _looped(forward: Form, *args: Any) -> Any:
@@ -164,11 +158,6 @@ def _softplus(x: Any) -> Any:
     return out
 
 
-def _sigmoid_slope(x: Any) -> Any:
-    e = numpy.exp(-abs(x))
-    return e / ((1.0 + e) * (1.0 + e))
-
-
 def _sech(x: Any) -> Any:
     out = _decay(x)
     below = out * out
@@ -218,6 +207,7 @@ def total(X: Array) -> Array:
 def norm(X: Array) -> Array:
     out: Array = numpy.sqrt(total(X * X))
     safe = (out > 1e-140) & (out < 1e150)  # beyond, squares are lost
+    safe |= numpy.isnan(out) & ~numpy.isinf(X).any(axis=0)  # in steps it may come to overflow before a nan
     return out if safe.all() else numpy.where(safe, out, numpy.hypot.reduce(X, axis=0, initial=0.0))
 
 
@@ -286,33 +276,27 @@ UFUNCS = (
     "add sub:subtract mul:multiply div:divide reciprocal neg:negative pos:positive square abs:absolute "
     "exp exp2 expm1 log log2 log10 log1p sqrt cbrt floor ceil trunc rint sign "
     "floordiv:floor_divide mod:remainder fmod sin cos tan asin:arcsin acos:arccos atan:arctan atan2:arctan2 "
-    "sinh cosh tanh asinh:arcsinh acosh:arccosh atanh:arctanh degrees radians stopped:positive"
+    "sinh cosh tanh asinh:arcsinh acosh:arccosh atanh:arctanh"
 )
 
 _FORMS: dict[str, Form] = {
     **{row: getattr(numpy, ufunc or row) for row, _, ufunc in (entry.partition(":") for entry in UFUNCS.split())},
     **{name: functools.partial(_compare, getattr(numpy, name)) for name in COMPARISONS.split()},
-    **{name: ROWS[name].forward for name in ("dot", "one_minus_square")},  # operators alone
+    "dot": ROWS["dot"].forward,  # operators alone
     "scale": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y)),
     "ratio": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y)),
     "pow": _pow,
     "copysign": lambda x, y: numpy.copysign(x, numpy.where(numpy.isnan(y), 0.0, y)),
-    "frac": lambda x: numpy.modf(x)[0],
     "remainder": _remainder,
     "ldexp": _ldexp,
     "maximum": _maximum,
     "minimum": _minimum,
-    "clip": lambda x, low, high: _minimum(_maximum(x, low), high),
     "where": lambda condition, x, y: _choose(numpy.not_equal(condition, 0.0), x, y),
     "relu": lambda x, at_zero=1.0: _maximum(x, 0.0),
     "leaky_relu": lambda x, slope: _choose(numpy.greater_equal(x, 0.0), x, numpy.multiply(slope, x)),
-    "elu": lambda x, alpha: _choose(numpy.greater_equal(x, 0.0), x, numpy.multiply(alpha, numpy.expm1(x))),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
-    "log_sigmoid": lambda x: -_softplus(numpy.negative(x)),
     "sech": _sech,
-    "sigmoid_slope": _sigmoid_slope,
-    "dist": lambda *pq: norm(numpy.subtract(*numpy.split(_stack(*pq), 2))),
     "erf": _erf,
 }
 # By the primitive itself: a user's own of the same name is another.
@@ -337,4 +321,3 @@ _REDUCTIONS: dict[str, Form] = {
     "log_softmax": lambda X, index=0: log_softmax(X)[index],
 }
 REDUCTIONS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _REDUCTIONS.items()}
-COMPOSED = {ROWS[name] for name in ("silu", "gelu", "pow_slope")}

@@ -6,19 +6,23 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy
 
-from autograd_mini.compiler.binding import Bound, nest_of_values
 from autograd_mini.compiler.captured import Captured
+from autograd_mini.compiler.counting import Place, whole
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.executing import Target
+from autograd_mini.compiler.keys import Exact
 from autograd_mini.compiler.merging import merged
 from autograd_mini.compiler.numpy_rows import errors_kept
+from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.tracing import Trace, difference, place, trace, without_collector
 from autograd_mini.observing import user_line
+from autograd_mini.primitives import brief
 from autograd_mini.value import Value, leaf
 
 MOST_LAYOUTS = 64
@@ -26,6 +30,8 @@ MOST_LAYOUTS = 64
 
 MOST_PATHS = 64
 """So many ways through the branches of a function are kept for one layout of its arguments."""
+
+Layout = tuple[Any, ...]
 
 
 class Plans:
@@ -37,80 +43,109 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
-        self._together: dict[Any, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
+        self._together: dict[Layout, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
         self.captured = Captured(function)
+        self._given: OrderedDict[Exact, Captured] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False
 
-    def known(self, bound: Bound) -> list[Plan]:
+    def known(self, arguments: Arguments) -> list[Plan]:
         """The plans for such arguments, the latest first."""
         with self._lock:
-            key = bound.key, self.captured.state()
-            plans = self._by_layout.get(key)
+            layout = self._layout(arguments)
+            plans = self._by_layout.get(layout)
             if plans is None and self.captured.look():
-                key = bound.key, self.captured.state()
-                plans = self._by_layout.get(key)
+                layout = self._layout(arguments)
+                plans = self._by_layout.get(layout)
             if plans is None:
                 return []
-            self._by_layout.move_to_end(key)
-            return [*plans]
+            self._by_layout.move_to_end(layout)
+            return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
 
-    def together(self, bound: Bound, plans: Sequence[Plan]) -> Plan | None:
+    def together(self, arguments: Arguments, plans: Sequence[Plan]) -> Plan | None:
         """One plan in place of these, if they can be put together, and were the same at the call before."""
         with self._lock:
-            before, whole = self._together.get(bound.key, ((), None))
+            layout = self._layout(arguments)
+            before, whole = self._together.get(layout, ((), None))
             if before != tuple(plans):
-                self._together[bound.key] = tuple(plans), None
+                self._together[layout] = tuple(plans), None
                 return None
             if whole is None:
                 joined = without_collector(lambda: merged(plans))
-                whole = joined is not None and Plan(joined, bound.slots, reduces=self.reduces, target=self.target)
-                self._together[bound.key] = before, whole
+                whole = joined is not None and Plan(joined, arguments, reduces=self.reduces, target=self.target)
+                self._together[layout] = before, whole
             return whole or None
 
-    def traced(self, bound: Bound, row: int) -> Plan:
+    def _layout(self, arguments: Arguments) -> Layout:
+        """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
+        no numbers, and what the function and functions among them read from outside."""
+        layout = arguments.key(), self.captured.state()
+        if not arguments.has_others:
+            return layout
+        given = [self._watch(thing) for _, thing in arguments.others() if callable(thing)]
+        return *layout, *[(captured, captured.state()) for captured in given]
+
+    def _watch(self, function: Callable[..., Any]) -> Captured:
+        """What a function among the arguments reads."""
+        key = Exact(function)
+        if key not in self._given:
+            self._given[key] = Captured(function)
+            self._given[key].look()
+            if len(self._given) > MOST_LAYOUTS:
+                self._given.popitem(last=False)
+        return self._given[key]
+
+    def traced(self, arguments: Arguments, row: int) -> Plan:
         """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
 
         Raises:
             ValueError: there are too many paths.
         """
         with self._lock:
-            return without_collector(lambda: errors_kept(lambda: self._traced(bound, row)))
+            return without_collector(lambda: errors_kept(lambda: self._traced(arguments, row)))
 
-    def _traced(self, bound: Bound, row: int) -> Plan:
+    def _traced(self, arguments: Arguments, row: int) -> Plan:
         self.captured.look()
-        state = self.captured.state()
-        first = self._trace(bound, row, 0.0)
-        plans = self._by_layout.get((bound.key, state), [])
+        layout = self._layout(arguments)
+        first = self._trace(arguments, row, 0.0)
+        plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
         for plan in plans:
-            if plan.trace.path == first.path:
+            if plan.trace.path == first.path and plan.trace.counts == first.counts:
                 return plan
         if len(plans) >= MOST_PATHS:
             raise ValueError(
                 f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
                 f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
             )
-        plan = self._new(bound, row, first)
-        self._keep(plan, (bound.key, state))
-        self.captured.exempt_changed(state)
+        plan = self._new(arguments, row, first)
+        self._keep(plan, layout)
+        _, number, *given = layout
+        self.captured.exempt_changed(number)
+        for captured, state in given:
+            captured.exempt_changed(state)
         return plan
 
-    def _keep(self, plan: Plan, key: Any) -> None:
-        if key not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
+    def _keep(self, plan: Plan, layout: Layout) -> None:
+        if layout not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
             self._warn()
-            (layout, _), _ = self._by_layout.popitem(last=False)
-            self._together.pop(layout, None)
-        self._by_layout.setdefault(key, []).insert(0, plan)
+            evicted, _ = self._by_layout.popitem(last=False)
+            self._together.pop(evicted, None)
+        plans = self._by_layout.setdefault(layout, [])
+        plans.insert(0, plan)
+        counts = [each.trace.counts for each in plans]
+        if plan.trace.counts and len({tuple(each.items()) for each in counts}) > MOST_LAYOUTS:
+            self._warn()
+            plans[:] = [each for each in plans if each.trace.counts != counts[-1]]
 
-    def _new(self, bound: Bound, row: int, first: Trace) -> Plan:
+    def _new(self, arguments: Arguments, row: int, first: Trace) -> Plan:
         """A plan from a trace.
 
         The function is run once more elsewhere, to find out what it computes by other means than Values; at the
         same point if other branches are taken there.
         """
-        second = self._elsewhere(bound, row, first)
+        second = self._elsewhere(arguments, row, first)
         if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
-            first = self._trace(bound, row, 0.0)
+            first = self._trace(arguments, row, 0.0)
         what = difference(first, second)
         if what:
             raise ValueError(
@@ -118,31 +153,39 @@ class Plans:
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
         with numpy.errstate(all="ignore"):
-            return Plan(first, bound.slots, reduces=self.reduces, target=self.target)
+            return Plan(first, arguments, reduces=self.reduces, target=self.target)
 
-    def _elsewhere(self, bound: Bound, row: int, first: Trace) -> Trace:
+    def _elsewhere(self, arguments: Arguments, row: int, first: Trace) -> Trace:
         """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
-        middle = (bound.n_examples or 1) // 2
+        middle = (arguments.n_examples or 1) // 2
         for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
             try:
-                second = self._trace(bound, other, shift)
+                second = self._trace(arguments, other, shift)
             except Exception:
                 continue
             if second.path == first.path:
                 return second
-        return self._trace(bound, row, 0.0)
+        return self._trace(arguments, row, 0.0)
 
-    def _trace(self, bound: Bound, row: int, shift: float) -> Trace:
+    def _trace(self, arguments: Arguments, row: int, shift: float) -> Trace:
         """A trace at an example of the batch, with its numbers shifted."""
         with numpy.errstate(all="ignore"):
-            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in bound.example(row)]
+            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in arguments.example(row)]
         values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
+        counts: dict[Place, int] = {}
+        for slot, given in arguments.integers.items():
+            for lane, number in given.items() if isinstance(given, dict) else enumerate(given.tolist()):
+                counted = partial(_count, arguments, counts)
+                values[slot][lane] = whole(values[slot][lane]._data, number, (slot, lane), counted)
         try:
-            return trace(self.function, self.name, values, nest_of_values(bound.templates, values))
+            return trace(self.function, self.name, values, arguments.for_function(values), counts)
         except TypeError as error:
-            if not bound.fixed or _is_own(error):
+            others = [
+                f"{path} of {self.name} is {brief(each)} ({type(each).__name__})" for path, each in arguments.others()
+            ]
+            if not others or _is_own(error):
                 raise
-            raise TypeError(f"{' and '.join(bound.fixed)}, and it fails with that: {error}") from error
+            raise TypeError(f"{' and '.join(others)}, and it fails with that: {error}") from error
 
     def _warn(self) -> None:
         if not self._warned:
@@ -154,6 +197,11 @@ class Plans:
                 RuntimeWarning,
                 *user_line(),
             )
+
+
+def _count(arguments: Arguments, counts: dict[Place, int], places: Iterable[Place]) -> None:
+    """Note that Python counts with the whole numbers at these places."""
+    counts |= {each: number for each in places if (number := arguments.integer(*each)) is not None}
 
 
 def _is_own(error: Exception) -> bool:

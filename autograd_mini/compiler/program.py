@@ -223,10 +223,25 @@ class Program:
         return text_of(self)
 
     def draw(self, *, direction: str = "TB", max_boxes: int = 200) -> Drawing:
-        """The vector formulation as a picture; see `autograd_mini.compiler.notation.picture`."""
-        from autograd_mini.compiler.notation.picture import draw_program
+        """The vector formulation as a picture: a box for every name, arrows from what each is made of.
 
-        return draw_program(self, direction=direction, max_boxes=max_boxes)
+        Args:
+            direction: `"TB"` from top to bottom, `"LR"` from left to right.
+            max_boxes: how many boxes the picture may have.
+
+        Raises:
+            ValueError: an option has no such setting.
+            GraphTooLargeError: a ValueError; the picture would have more than `max_boxes` boxes.
+
+        >>> from autograd_mini import compile, dot, relu
+        >>> f = compile(lambda W, x: [relu(dot(row, x)) for row in W])
+        >>> y = f([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+        >>> "relu(z₁)" in f.program.draw().source
+        True
+        """
+        from autograd_mini.compiler.notation.boxes import draw_program
+
+        return draw_program(self, direction, max_boxes)
 
     def leaves(self, role: str) -> list[Pack]:
         return [pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role == role]

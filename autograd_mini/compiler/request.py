@@ -1,92 +1,62 @@
-"""What is asked of a plan: the results of one program for some columns of numbers."""
+"""What a call asks of a program, and what it gets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
-import numpy
-from numpy.typing import NDArray
-
-from autograd_mini.compiler.deriving import Plan, Wanted
-from autograd_mini.compiler.executing import Executor
-from autograd_mini.compiler.numpy_executor import Results
-from autograd_mini.compiler.program import Floats, Leaf, Pack, is_adjoint
-
-Mask = NDArray[numpy.bool_]
+from autograd_mini.compiler.program import Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Request:
-    """Results of one kind of program.
+class Kind(StrEnum):
+    """What is computed besides the decisions."""
+
+    GUARDS = "guards"
+    VALUE = "value"
+    GRADIENT = "gradient"
+    JACOBIAN = "jacobian"
+    PRODUCT = "product"
+
+    @property
+    def in_words(self) -> str:
+        words = {"value": "the value", "gradient": "value and gradient", "jacobian": "the Jacobian"}
+        return words.get(self, "products with the Hessian")
+
+
+class Request(NamedTuple):
+    """What is computed, and towards what it is differentiated.
 
     Attributes:
-        wanted: the slots of the arguments to differentiate towards.
-        leaves: the numbers of the plan's inputs, [lanes, width].
-        seeds: those of its seeds, likewise.
-        n: how many columns there are: examples of a batch; without one, columns of the seeds.
+        wrt: slots of the arguments; -1 for the parameters.
     """
 
-    plan: Plan
-    kind: str
-    wanted: Wanted
-    leaves: Mapping[Pack, Floats]
-    seeds: Sequence[Floats]
-    n: int
+    kind: Kind
+    wrt: tuple[int, ...] = ()
 
     @property
-    def names(self) -> list[str]:
-        """What its derivatives are called."""
-        return [f"adjoint {slot}" for slot in self.wanted]
-
-    @property
-    def sums(self) -> bool:
-        """Whether results are sums over a batch."""
-        return self.plan.has_batch and self.plan.reduces
-
-    @property
-    def shares_variables(self) -> bool:
-        """Whether examples of which the sum is wanted have variables in common: then one may settle what is tied in
-        another."""
-        leaves = [self.plan.leaf(slot) for slot in (*self.wanted, -1)]
-        return self.sums and any(leaf.lanes for leaf in leaves if not leaf.batched)
-
-    def is_sum(self, name: str) -> bool:
-        """Whether a result is a sum over the columns, and not one for each."""
-        return self.sums and not (is_adjoint(name) and self.plan.leaf(int(name.split()[1])).batched)
-
-    def is_concerned(self, name: str) -> bool:
-        """Whether ties may decide about a result: a value is made of no derivatives, unless the function takes some."""
-        return is_adjoint(name) or (name == "value" and bool(self.plan.trace.inner))
-
-    def some(self, chosen: Mask) -> Request:
-        """The same for some columns."""
-        leaves = {pack: rows[:, chosen] if pack.batched else rows for pack, rows in self.leaves.items()}
-        seeds = [rows[:, chosen] if rows.shape[1] == self.n else rows for rows in self.seeds]
-        return replace(self, leaves=leaves, seeds=seeds, n=int(chosen.sum()))
-
-    def numbers(self, seeds: Sequence[Pack]) -> Mapping[Pack, Floats]:
-        """Those of all leaves, seeds included."""
-        if not self.seeds:
-            return self.leaves
-        held = {seed: self.seeds[_position(seed)] for seed in seeds}
-        for seed, rows in held.items():
-            if seed.batched and rows.shape[1] != self.n:  # the same for every example
-                held[seed] = numpy.repeat(rows, self.n, axis=1)
-        return {**self.leaves, **held}
-
-    def run(self, executor: Executor) -> Results:
-        """What a program gives for it."""
-        return executor(self.numbers(executor.seeds), self.n)
+    def names(self) -> list[tuple[int, str]]:
+        """The slots, and what programs call the derivatives towards them."""
+        return _names(self.wrt)
 
 
-def rows_of(results: Results) -> dict[str, Floats]:
-    """The results by name."""
-    return {name: rows for name, (rows,) in results.rows.items()}
+@lru_cache(maxsize=256)
+def _names(wrt: tuple[int, ...]) -> list[tuple[int, str]]:
+    return [(slot, f"adjoint {slot}") for slot in wrt]
 
 
-def _position(seed: Pack) -> int:
-    operation: Any = seed.operation
-    assert isinstance(operation, Leaf)
-    return operation.position
+GUARDS = Request(Kind.GUARDS)
+
+
+class Results(NamedTuple):
+    """What was computed, each [lanes, width] and the caller's to keep.
+
+    Attributes:
+        value: the numbers of the result.
+        agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
+        adjoints: derivatives by slot; those missing are 0.
+    """
+
+    value: Floats | None
+    agreements: Floats | None
+    adjoints: dict[int, Floats]

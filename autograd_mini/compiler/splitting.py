@@ -85,6 +85,12 @@ def split(
     return sorted(parts, key=lambda part: int(part.rows[0]))
 
 
+def in_parts(plans: Sequence[Plan], taken: Agreements) -> list[Part]:
+    """The parts of a batch whose examples take these of the plans, counted from 1, in the order of their first ones."""
+    parts = [Part(plans[number - 1], rows) for number, rows in _by_number(taken)]
+    return sorted(parts, key=lambda part: int(part.rows[0]))
+
+
 def _by_number(agreements: Agreements) -> Iterator[tuple[int, Index]]:
     """For each number that is among them, its places, in ascending order."""
     order = numpy.argsort(agreements, kind="stable")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import inf, nan
 from typing import Any
 
-from autograd_mini.compiler.building import Symbol, local_derivatives, parts_of
+from autograd_mini.compiler.building import local_derivatives
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
@@ -25,7 +25,8 @@ from autograd_mini.compiler.normalising import (
     alive,
     operands,
 )
-from autograd_mini.primitives import FLAT, TABLE, Primitive, part_of, to_float
+from autograd_mini.primitives import FLAT, TABLE, Primitive, part_of, parts_of, to_float
+from autograd_mini.primitives.symbols import Symbol
 
 _equal, _not_equal, _greater, _greater_equal, _stopped, _scale = (
     TABLE.auxiliary[name] for name in ("equal", "not_equal", "greater", "greater_equal", "stopped", "scale")
@@ -80,7 +81,7 @@ class Operand(Symbol):
     """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
 
     __slots__ = ("growing", "number")
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __init__(self, growing: Growing, number: int) -> None:
         self.growing = growing

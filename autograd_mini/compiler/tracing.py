@@ -7,14 +7,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
+from traceback import walk_tb
 from typing import Any, TypeVar
 
+from autograd_mini.adjoints import record_choice
+from autograd_mini.compiler.counting import Place
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
-from autograd_mini.primitives import TABLE, Primitive, brief, is_real
-from autograd_mini.structures import Structure, flatten, is_array
+from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.structures import Structure, flatten, may_hold_numbers
 from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
@@ -69,6 +72,7 @@ class Trace:
         outputs: the result's numbers; floats where they depend on no Value.
         structure: the nest of the result.
         guards: the decisions taken on the way.
+        counts: the whole numbers among the arguments that Python counted with, by their places.
         order: all nodes that outputs and guards depend on, in topological order.
         inner: the derivatives that the function itself takes, in order.
         all: if there are any, the nodes of results and of what these derivatives are taken of, in topological order.
@@ -80,6 +84,7 @@ class Trace:
     structure: Structure
     guards: list[Guard]
     order: list[Value]
+    counts: dict[Place, int]
     inner: Sequence[Inner] = ()
     all: Sequence[Value] = ()
 
@@ -96,11 +101,21 @@ class Trace:
         )
 
 
-def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Sequence[Any]) -> Trace:
+def trace(
+    f: Callable[..., Any],
+    name: str,
+    inputs: list[list[Value]],
+    nest: Sequence[Any],
+    counts: dict[Place, int] | None = None,
+) -> Trace:
     """Run `f(*nest)`, where the nest holds the Values of `inputs`, and keep what it recorded.
 
+    Args:
+        counts: where whole numbers among the inputs note that Python counts with them.
+
     Raises:
-        TypeError: it reads the number of a Value, which would be frozen in, or its result holds no numbers.
+        TypeError: it reads the number of a Value, which would be frozen in, or counts with one that is no whole
+            number, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
     known = {value for values in inputs for value in values}
@@ -110,14 +125,30 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
     with tracer, call:
         try:
             result = f(*nest)
-        except TypeError as error:
-            if "cannot be interpreted as an integer" not in str(error):
+        except KeyError as error:
+            if not isinstance(error.args[0], Value):
                 raise
             raise TypeError(
-                f"{name} takes a Value for a whole number ({error}); a count or an index is no number to differentiate "
-                "towards: fix it by functools.partial, and compile that"
+                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are no Values; "
+                "name its argument in static=…"
             ) from error
-    leaves, structure = flatten(_as_nest(result, name), f"the result of {name}")
+        except (TypeError, IndexError) as error:
+            if not any(
+                word in str(error)
+                for word in ("as an integer", "be integers", "only integers", "non-int of type 'Value'")
+            ):
+                raise
+            raise TypeError(
+                f"{name} takes a Value for a whole number at {_raised_at(error)} ({error}); a count or an index is no "
+                "number to differentiate towards: give it as an int that neither wrt nor batch names, or name its "
+                "argument in static=…"
+            ) from error
+    if not may_hold_numbers(result):
+        raise TypeError(
+            f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
+            "tuples, dicts, dataclasses and NumPy arrays"
+        )
+    leaves, structure = flatten(result, f"the result of {name}")
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
     tracer.require_use(outputs)
     order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
@@ -130,7 +161,13 @@ def trace(f: Callable[..., Any], name: str, inputs: list[list[Value]], nest: Seq
         )
     taken = [root for inner in tracer.inner for root, _ in inner.roots]
     everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else []
-    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, tracer.inner, everything)
+    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {}, tracer.inner, everything)
+
+
+def _raised_at(error: Exception) -> str:
+    """The line of an error."""
+    *_, (frame, number) = walk_tb(error.__traceback__)
+    return place((frame.f_code.co_filename, number))
 
 
 def truth_of(node: Value) -> Value:
@@ -194,19 +231,6 @@ def without_collector(work: Callable[[], Result]) -> Result:
         return work()
 
     return ensure(gc.enable, suspended)
-
-
-def _as_nest(result: Any, name: str) -> Any:
-    if result is None or isinstance(result, (str, bytes)) or not _may_hold_numbers(result):
-        raise TypeError(
-            f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
-            "tuples, dicts and NumPy arrays"
-        )
-    return result
-
-
-def _may_hold_numbers(result: Any) -> bool:
-    return isinstance(result, (Value, list, tuple, dict)) or is_array(result) or is_real(type(result))
 
 
 class _Tracer(Observer):
@@ -288,7 +312,7 @@ class _Tracer(Observer):
             )
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        return Value.record_choice(primitive, args)
+        return record_choice(primitive, args)
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         if type(adjoint) is float or operation in _PRODUCTS:

@@ -11,11 +11,7 @@ DIRECTIONS = ("LR", "TB")
 
 
 def values_of(things: Iterable[Value | Iterable[Value]], taker: str) -> list[Value]:
-    """The Values among `things` and in the iterables among them, each once.
-
-    Raises:
-        TypeError: there is something else.
-    """
+    """The Values among `things` and in the iterables among them, each once; a TypeError if there is something else."""
     if isinstance(things, Value) or not hasattr(things, "__iter__"):
         things = [things]  # type: ignore[list-item]
     values: dict[Value, None] = {}
@@ -39,9 +35,10 @@ def results_of(things: Iterable[Value | Iterable[Value]], taker: str) -> list[Va
     return results
 
 
-def check_options(direction: str, max_nodes: int) -> None:
+def check_options(direction: str, **limits: int) -> None:
     """Raise ValueError for an option that has no such setting."""
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be 'LR' (left to right) or 'TB' (top to bottom), got {brief(direction)}")
-    if not isinstance(max_nodes, int) or max_nodes < 1:
-        raise ValueError(f"max_nodes must be an integer ≥ 1, got {brief(max_nodes)}")
+    for name, limit in limits.items():
+        if not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"{name} must be an integer ≥ 1, got {brief(limit)}")

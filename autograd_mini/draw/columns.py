@@ -16,7 +16,6 @@ POSITIVE, NEGATIVE, ZERO, NOT_FINITE = ACCENT, "#e66100", "#c8c8c8", "#000000"
 SIZE = 14
 ROW, RADIUS = 0.62, 0.23  # inches
 THINNEST, THICKEST = 0.6, 6.0  # points
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 GRAPH = {"layout": "neato", "splines": "line", "outputorder": "edgesfirst", "pad": "0.2", "fontname": FONT}
 NODE = {"fontname": FONT, "fontsize": str(SIZE), "shape": "circle", "fixedsize": "true", "style": "filled"}
@@ -43,15 +42,6 @@ def check_limit(max_units: int) -> None:
     """Raise ValueError unless so many units can be shown."""
     if not isinstance(max_units, int) or max_units < 3:
         raise ValueError(f"max_units must be an integer ≥ 3, got {brief(max_units)}")
-
-
-def subscripted(letter: str, index: int) -> str:
-    """The name of a unit, counted from 1.
-
-    >>> subscripted("x", 11)
-    'x₁₂'
-    """
-    return letter + str(index + 1).translate(SUBSCRIPTS)
 
 
 def shown_indices(count: int, limit: int) -> list[int | None]:

@@ -1,18 +1,18 @@
-"""Pictures in the DOT language of Graphviz."""
+"""Pictures in the DOT language of Graphviz, with what their shapes and colours mean in a table below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
+from math import isfinite
 
-from autograd_mini.draw.colours import ACCENT, MODULE, heat
+from autograd_mini.draw.colours import ACCENT, MODULE, NOT_FINITE, heat
 from autograd_mini.draw.escaping import markup, quoted, width_in_points
-from autograd_mini.draw.legend import LEGEND_SIZE, caption_and_legend
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
 
 POLISHED = 100  # boxes; the layout of more is only nearly as compact as can be, in a fraction of the time
 FONT = "Helvetica"  # the one whose widths every renderer knows
-SIZE = 14
+SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 13
 
 GRAPH = {"fontname": FONT, "fontsize": str(LEGEND_SIZE), "nodesep": "0.2", "ranksep": "0.35", "pad": "0.15"}
 NODE = {"fontname": FONT, "fontsize": str(SIZE), "shape": "box", "style": "filled", "fillcolor": "#ffffff"}
@@ -26,6 +26,16 @@ STYLES = {
     Kind.INTERMEDIATE: "",
     Kind.RESULT: "peripheries=2",
     Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{ACCENT}" fillcolor="{MODULE}" margin="0.16,0.1"',
+}
+SCALE_STEPS = 9
+SAMPLES = {
+    Kind.INPUT: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="#ececec"',
+    Kind.PARAMETER: 'BORDER="3" CELLBORDER="0" CELLSPACING="0" BGCOLOR="#d4d4d4"',
+    Kind.CONSTANT: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="DASHED"',
+    Kind.INTERMEDIATE: 'BORDER="1" CELLBORDER="0" CELLSPACING="0"',
+    Kind.RESULT: 'BORDER="1" CELLBORDER="1" CELLSPACING="3"',
+    Kind.MODULE: f'BORDER="2" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" COLOR="{ACCENT}" BGCOLOR="{MODULE}"',
+    Kind.OPERATION: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="#444444"',
 }
 # Operands arrive in their order: x - y has x first.
 OPERATION = 'ordering=in fillcolor="#444444" fontcolor="#ffffff"'
@@ -57,7 +67,7 @@ def graph_attributes(picture: Picture) -> dict[str, str]:
     attributes = {**GRAPH, "rankdir": picture.direction}
     if len(picture.boxes) > POLISHED:
         attributes["nslimit"] = "1"
-    label = caption_and_legend(picture)
+    label = _caption_and_legend(picture)
     return {**attributes, "label": f"<{label}>", "labelloc": "b"} if label else attributes
 
 
@@ -127,3 +137,61 @@ def _edge(edge: Edge, number: int) -> tuple[str, str]:
         f"{middle} [label={quoted(edge.label)} tooltip={quoted(edge.tooltip)} {LABEL}]\n",
         f"{edge.tail} -> {middle} [{attributes} arrowhead=none]\n{middle} -> {edge.head} [{attributes}]\n",
     )
+
+
+def _caption_and_legend(picture: Picture) -> str:
+    """The table in HTML-like markup; empty if there is nothing to tell."""
+    rows = [_caption(picture.caption, picture.caption_width)] if picture.caption else []
+    if picture.legend:
+        rows += [_side_by_side(_samples(picture)), _side_by_side(_scale(picture))]
+    if not any(rows):
+        return ""
+    lines = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows if row)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4">{lines}</TABLE>'
+
+
+def _caption(lines: tuple[str, ...], width: int) -> str:
+    def text(line: str) -> str:
+        return f'<FONT POINT-SIZE="{CAPTION_SIZE}">{markup(line) or "&#160;"}</FONT>'
+
+    width = max(width, *(width_in_points(line, CAPTION_SIZE) for line in lines))
+    cells = "".join(f'<TR><TD ALIGN="LEFT" WIDTH="{width}">{text(line)}</TD></TR>' for line in lines)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0">{cells}</TABLE>'
+
+
+def _side_by_side(cells: list[str]) -> str:
+    sides = ["RIGHT"] + ["LEFT"] * len(cells)  # where there is room to spare, together rather than spread
+    row = "".join(f'<TD ALIGN="{side}">{cell}</TD>' for side, cell in zip(sides, cells))
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3"><TR>{row}</TR></TABLE>' if cells else ""
+
+
+def _samples(picture: Picture) -> list[str]:
+    """A small box of every kind in the picture."""
+    present = {box.kind for box in picture.boxes}
+    samples = []
+    for kind, style in SAMPLES.items():
+        if kind in present:
+            text = f'<FONT COLOR="#ffffff">{kind.value}</FONT>' if kind is Kind.OPERATION else kind.value
+            samples.append(f'<TABLE CELLPADDING="3" {style}><TR><TD>{text}</TD></TR></TABLE>')
+    if Kind.OPERATION in present:
+        samples.append(f'<FONT COLOR="{ACCENT}">local derivative</FONT>')
+    return samples
+
+
+def _scale(picture: Picture) -> list[str]:
+    """The colours of gradients from 0 to the largest, and of those that are not finite."""
+    gradients = [row.gradient for box in picture.boxes for row in box.rows if row.gradient is not None]
+    largest, cells = picture.largest_gradient, []
+    if largest > 0.0:
+        bar = "".join(
+            f'<TD WIDTH="16" HEIGHT="12" BGCOLOR="{heat(step * largest / (SCALE_STEPS - 1), largest)[0]}"></TD>'
+            for step in range(SCALE_STEPS)
+        )
+        cells = ["|grad| 0", f'<TABLE CELLBORDER="0" CELLSPACING="0"><TR>{bar}</TR></TABLE>', f"{largest:.3g}"]
+    if not all(map(isfinite, gradients)):
+        fill, colour = NOT_FINITE
+        cells.append(
+            f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="3"><TR><TD BGCOLOR="{fill}"><FONT COLOR="{colour}">'
+            "inf or nan</FONT></TD></TR></TABLE>"
+        )
+    return cells

@@ -10,15 +10,14 @@ import graphviz
 
 from autograd_mini.draw.arguments import check_options, results_of, values_of
 from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
-from autograd_mini.draw.folding import NOT_FOLDED, fold_modules
-from autograd_mini.draw.folds import Fold, check_scopes
+from autograd_mini.draw.folding import NOT_FOLDED, Fold, check_scopes, fold_modules
 from autograd_mini.draw.from_graph import ordered, picture_of, require_room
-from autograd_mini.draw.naming import naming
-from autograd_mini.draw.numbers import number_formatter
 from autograd_mini.draw.picture import Picture
 from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, RenderingError, format_of, render
 from autograd_mini.draw.scopes import Scopes
 from autograd_mini.files import write_whole
+from autograd_mini.formulas import naming
+from autograd_mini.mathematics import number_formatter
 from autograd_mini.value import Value
 
 
@@ -151,7 +150,7 @@ def draw(
     True
     """
     roots = results_of(results, "draw")
-    check_options(direction, max_nodes)
+    check_options(direction, max_nodes=max_nodes)
     check_scopes(scopes, fold)
     number = number_formatter(number_format)
     order = ordered(roots, max_nodes if fold is None else None)

@@ -7,33 +7,30 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
-from autograd_mini.draw.folds import Fold, fold_by_path
 from autograd_mini.draw.picture import Box, Kind, Row
 from autograd_mini.draw.scopes import Scopes
 from autograd_mini.nn.layers import ONE
+from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
+
+OUTERMOST = "modules"
+NAMES_SHOWN = 12
+
+Fold = str | int | Collection[str]
+"""`"modules"` for the outermost modules within the model, a depth (0 is the model itself), or paths of modules."""
 
 ALONE = 5  # so many inputs or results of a folded module stay boxes of their own
 
 
 class Folding(NamedTuple):
-    """How the nodes of a graph share boxes; by default they do not.
+    """How the nodes of a graph share boxes; by default they do not."""
 
-    Attributes:
-        scopes: the modules of the graph; `None` if they are not known.
-        homes: the path of the module within which a Value is drawn.
-        values: the key of the box that holds a Value, of those that have none of their own.
-        operations: the same for the operations that computed them.
-        inner: constants that folded modules keep to themselves: no arrow leads from them.
-        boxes: folded modules, and inputs or results held together.
-    """
-
-    scopes: Scopes | None = None
-    homes: Mapping[Value, str] = {}
-    values: Mapping[Value, str] = {}
-    operations: Mapping[Value, str] = {}
-    inner: Collection[Value] = ()
-    boxes: Sequence[Box] = ()
+    scopes: Scopes | None = None  # the modules of the graph
+    homes: Mapping[Value, str] = {}  # the path of the module within which a Value is drawn
+    values: Mapping[Value, str] = {}  # the key of the box that holds a Value, of those that have none of their own
+    operations: Mapping[Value, str] = {}  # the same for the operations that computed them
+    inner: Collection[Value] = ()  # constants that folded modules keep to themselves: no arrow leads from them
+    boxes: Sequence[Box] = ()  # folded modules, and inputs or results held together
 
     def scope_of(self, node: Value) -> tuple[str, ...]:
         """The titles of the modules around a Value, outermost first."""
@@ -52,6 +49,18 @@ class Folding(NamedTuple):
 NOT_FOLDED = Folding()
 
 
+def check_scopes(scopes: Scopes | None, fold: Fold | None) -> None:
+    """Raise the fitting error unless `scopes` are some, or none and nothing is to be folded."""
+    if scopes is None:
+        if fold is not None:
+            raise ValueError(
+                "to fold modules, draw needs scopes; compute the graph within `with record_scopes(model) as scopes` "
+                "and pass scopes=scopes"
+            )
+    elif not isinstance(scopes, Scopes):
+        raise TypeError(f"scopes must be what record_scopes(model) gave, got {brief(scopes)} ({type(scopes).__name__})")
+
+
 def fold_modules(
     order: Sequence[Value],
     results: Iterable[Value],
@@ -60,13 +69,8 @@ def fold_modules(
     fold: Fold | None,
     number: Callable[[float], str],
 ) -> Folding:
-    """How the nodes of a topological `order` share boxes if modules are folded.
-
-    Raises:
-        ValueError: there is no such way to fold, or no module of that name, or nothing that could be folded.
-        TypeError: `fold` is of another type.
-    """
-    paths, ends = fold_by_path(scopes, fold), dict.fromkeys(results)
+    """How the nodes of a topological `order` share boxes if modules are folded; errors are those of `draw`."""
+    paths, ends = _fold_by_path(scopes, fold), dict.fromkeys(results)
     users = _users(order, {*parameters, *scopes.parameters})
     homes = {node: scopes.paths[node] for node in order if node in scopes.paths}
     if fold is not None and not any(node.parents for node in homes):
@@ -171,3 +175,38 @@ def _largest_gradient(members: Sequence[Value], number: Callable[[float], str]) 
     gradients = [abs(member._grad) for member in members]
     largest = max(gradients, key=lambda gradient: (isnan(gradient), gradient))
     return Row("max |grad|", number(largest), largest)
+
+
+def _fold_by_path(scopes: Scopes, fold: Fold | None) -> dict[str, str | None]:
+    """For the path of every module, that of the module into which it is folded, if into any.
+
+    >>> from autograd_mini.nn import MLP
+    >>> _fold_by_path(Scopes(MLP(2, [1])), "modules")
+    {'': None, 'layers.0': 'layers.0', 'layers.0.neurons.0': 'layers.0'}
+    """
+    folded = _folded(scopes, fold)
+    return {path: next((outer for outer in scopes.around(path) if outer in folded), None) for path in scopes.modules}
+
+
+def _folded(scopes: Scopes, fold: Fold | None) -> Collection[str]:
+    """The paths of the modules to fold; others within them go along."""
+    if fold is None:
+        return ()
+    if isinstance(fold, int) and not isinstance(fold, bool):
+        if fold < 0:
+            raise ValueError(f"a depth to fold at is 0 (the model itself) or more, got {fold}")
+        return [path for path in scopes.modules if len(scopes.around(path)) == fold + 1]
+    if fold == OUTERMOST and fold not in scopes.modules:
+        return [path for path in scopes.modules if len(scopes.around(path)) == 2] or [""]
+    names = [fold] if isinstance(fold, str) else fold
+    if isinstance(fold, bool) or not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"fold takes {OUTERMOST!r}, a depth such as 1, or a list of names of modules, got {brief(fold)} "
+            f"({type(fold).__name__})"
+        )
+    for name in names:
+        if name not in scopes.modules:
+            known = [repr(path) for path in scopes.modules]
+            listed = ", ".join(known[:NAMES_SHOWN]) + (" …" if len(known) > NAMES_SHOWN else "")
+            raise ValueError(f"no module is named {brief(name)}; fold {OUTERMOST!r}, a depth, or some of {listed}")
+    return names

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import isfinite
 
-from autograd_mini.draw.exchange import folded_edges
 from autograd_mini.draw.folding import NOT_FOLDED, Folding
-from autograd_mini.draw.formulas import cut, short_formulas
-from autograd_mini.draw.notation import operation_name
-from autograd_mini.draw.numbers import local_derivatives
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.formulas import short_formulas
 from autograd_mini.graph import topological_order
+from autograd_mini.mathematics import cut, operation_name
 from autograd_mini.value import Constant, Value
 
 TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80
+
+Passing = dict[Value, float | None]
+"""Values on their way, each with the local derivative towards it if one operation takes it once."""
 
 
 class GraphTooLargeError(ValueError):
@@ -80,11 +82,11 @@ def picture_of(
     """The picture of the nodes of a topological `order`."""
     keys = {node: str(index) for index, node in enumerate(order) if folding.shows(node)}
     shown = list(keys)
-    kinds = _kinds(set(results), shown, parameters)
+    ends = set(results)
     formula = short_formulas(shown, TOOLTIP, name_of, number)
     boxes, edges = [], []
     for node in shown:
-        key, kind, scope = keys[node], kinds[node], folding.scope_of(node)
+        key, kind, scope = keys[node], _kind(node, ends, parameters), folding.scope_of(node)
         name, data = name_of(node), number(node._data)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
@@ -105,22 +107,18 @@ def picture_of(
             tooltip = " = ".join(filter(None, (cut(name, TOOLTIP), written, data)))
             boxes.append(Box(f"v{key}", kind, title, rows, tooltip, own_scope))
     boxes += folding.boxes
-    edges += folded_edges(order, keys, folding, number)
+    edges += _folded_edges(order, keys, folding, number)
     gradients = [abs(row.gradient) for box in boxes for row in box.rows if row.gradient is not None]
     largest = max(filter(isfinite, gradients), default=0.0)
     return Picture(tuple(boxes), tuple(edges), direction, largest, legend=legend)
 
 
-def _kinds(results: Collection[Value], order: Sequence[Value], parameters: Collection[Value]) -> dict[Value, Kind]:
-    kinds: dict[Value, Kind] = {}
-    for node in order:
-        if isinstance(node, Constant):
-            kinds[node] = Kind.CONSTANT
-        elif not node.parents:
-            kinds[node] = Kind.PARAMETER if node in parameters else Kind.INPUT
-        else:
-            kinds[node] = Kind.RESULT if node in results else Kind.INTERMEDIATE
-    return kinds
+def _kind(node: Value, results: Collection[Value], parameters: Collection[Value]) -> Kind:
+    if isinstance(node, Constant):
+        return Kind.CONSTANT
+    if not node.parents:
+        return Kind.PARAMETER if node in parameters else Kind.INPUT
+    return Kind.RESULT if node in results else Kind.INTERMEDIATE
 
 
 def _title(name: str, written: str) -> str:
@@ -132,3 +130,51 @@ def _title(name: str, written: str) -> str:
         return "\n".join(lines)
     whole = " = ".join([*lines, written])
     return whole if len(whole) <= TITLE else "\n".join(lines)
+
+
+def _folded_edges(
+    order: Sequence[Value], keys: Mapping[Value, str], folding: Folding, number: Callable[[float], str]
+) -> Iterator[Edge]:
+    """One arrow for all that passes from one box to another, where either holds several nodes."""
+    for (tail, head), passing in _passing(order, keys, folding).items():
+        label, tooltip, local = "", "1 value", next(iter(passing.values()))
+        if len(passing) > 1:
+            label = tooltip = f"{len(passing):,} values"
+        elif local is not None and head.startswith("o"):
+            label = number(local)
+            tooltip = f"local derivative {label}"
+        yield Edge(tail, head, label, tooltip)
+
+
+def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding) -> Mapping[tuple[str, str], Passing]:
+    """What passes between two boxes, for every pair of which one holds several nodes."""
+    places, operations, inner = folding.values, folding.operations, folding.inner
+    found: defaultdict[tuple[str, str], Passing] = defaultdict(dict)
+    for node in order if folding.boxes else ():
+        if not node.parents:
+            continue
+        within = operations.get(node)
+        head = within or f"o{keys[node]}"
+        for parent, local in zip(node.parents, local_derivatives(node)):
+            tail = places.get(parent)
+            if tail != head and (tail or within) and parent not in inner:
+                passing = found[tail or f"v{keys[parent]}", head]
+                passing[parent] = None if parent in passing else local
+        if within and places.get(node) != within:
+            found[within, places.get(node) or f"v{keys[node]}"][node] = None
+    return found
+
+
+def local_derivatives(node: Value) -> tuple[float, ...]:
+    """`node.local_grads`, completed by the one towards a plain number in second place that recording left out.
+
+    >>> x = Value(3.0)
+    >>> y = x**2
+    >>> y.local_grads, local_derivatives(y)
+    ((6.0, 0.0), (6.0, 9.887510598012987))
+    """
+    operation = node.operation
+    if operation is None or operation.to_first is None or not node.parents[1].is_constant:
+        return node.local_grads
+    partials: tuple[float, ...] = operation.partials(node._data, *[parent._data for parent in node.parents])
+    return node.local_grads[:1] + partials[1:]

@@ -19,13 +19,12 @@ from autograd_mini.draw.columns import (
     key_of_lines,
     line,
     shown_indices,
-    subscripted,
     text,
     unit,
 )
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.escaping import width_in_points
-from autograd_mini.draw.numbers import number_formatter
+from autograd_mini.mathematics import number_formatter, subscripted
 from autograd_mini.nn.activations import SCALAR, find_activation, is_vector, name_of
 from autograd_mini.nn.layers import Layer
 from autograd_mini.nn.module import Module
@@ -145,7 +144,7 @@ def _units(
             continue
         written = number(numbers[index])
         distance = RADIUS + width_in_points(written, SIZE) / 144  # half its width
-        yield unit(place, subscripted(letter, index), tooltip=written)
+        yield unit(place, subscripted(letter, index + 1), tooltip=written)
         yield unit(Place(f"{place.key}n", place.x + side * distance, place.y), written, NUMBER)
 
 
@@ -165,7 +164,7 @@ def _lines(
                 continue
             derivative = rows[output][index]
             written = number(derivative)
-            tooltip = f"∂{subscripted('y', output)}/∂{subscripted(letter, index)} = {written}"
+            tooltip = f"∂{subscripted('y', output + 1)}/∂{subscripted(letter, index + 1)} = {written}"
             yield line(start, end, derivative, largest, tooltip)
             if sparse:
                 middle = Place(f"d{index}_{output}", (start.x + end.x) / 2, (start.y + end.y) / 2)

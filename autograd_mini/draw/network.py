@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -19,16 +20,17 @@ from autograd_mini.draw.columns import (
     key_of_lines,
     line,
     shown_indices,
-    subscripted,
     text,
     unit,
 )
-from autograd_mini.draw.dense import BIAS, layers_of, weights_of
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.numbers import number_formatter
+from autograd_mini.mathematics import number_formatter, subscripted
 from autograd_mini.nn.activations import is_vector, name_of
-from autograd_mini.nn.layers import Layer
+from autograd_mini.nn.layers import MLP, Layer
+from autograd_mini.nn.sequential import Sequential
+from autograd_mini.primitives import brief
 
+BIAS = -1  # the index of the input 1 whose weights are the biases
 GAP = 2.2  # inches between columns
 ONE = 'shape=square style="filled,dashed" fillcolor="#ececec"'
 INPUT, OUTPUT = 'fillcolor="#ececec"', "penwidth=2.5"
@@ -72,7 +74,7 @@ def draw_network(
     layers = layers_of(model)
     check_limit(max_units)
     number = number_formatter(number_format)
-    weights = [weights_of(layer, biases) for layer in layers]
+    weights = [_weights_of(layer, biases) for layer in layers]
     sizes = [layers[0].n_inputs, *(layer.n_outputs for layer in layers)]
     columns = [column(f"c{at}_", at * GAP, shown_indices(size, max_units)) for at, size in enumerate(sizes)]
     for places, layer in zip(columns, weights):
@@ -96,18 +98,14 @@ def _name_of(divergence: Any) -> str:
 def _units(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
     """The neurons, and a frame around those whose activation acts on all of them."""
     for number, places in enumerate(columns):
-        letter, style = "", ""
-        if number == 0:
-            letter, style = "x", INPUT
-        elif number == len(layers):
-            letter, style = "y", OUTPUT
+        letter, style = {0: ("x", INPUT), len(layers): ("y", OUTPUT)}.get(number, ("", ""))
         for index, place in places.items():
             if index is None:
                 yield ellipsis(place)
             elif index == BIAS:
                 yield unit(place, "1", ONE, "the input whose weights are the biases")
             else:
-                yield unit(place, subscripted(letter, index) if letter else "", style, f"unit {index + 1}")
+                yield unit(place, subscripted(letter, index + 1) if letter else "", style, f"unit {index + 1}")
         if number and is_vector(layers[number - 1].activation):
             neurons = [place for index, place in places.items() if index != BIAS]
             yield frame(f"f{number}", neurons, f"{name_of(layers[number - 1].activation)} acts on all neurons at once")
@@ -152,3 +150,39 @@ def _divergence(outputs: Column, name: str) -> Iterator[str]:
     yield text(desired, ["d", "desired"])
     yield from (arrow(output, place) for index, output in outputs.items() if index is not None and index != BIAS)
     yield arrow(desired, place)
+
+
+def layers_of(model: Any) -> list[Layer]:
+    """The layers that a model consists of; errors are those of `draw_network`.
+
+    >>> layers_of(Sequential(Layer(2, 3), MLP(3, [4, 1])))
+    [Layer(2, 3, 'relu'), Layer(3, 4, 'relu'), Layer(4, 1, 'identity')]
+    """
+    layers = _layers_of(model, "the model")
+    if not layers:
+        raise ValueError(f"draw_network needs one layer or more, and the {type(model).__name__} has none")
+    for number, (layer, following) in enumerate(pairwise(layers), 1):
+        if layer.n_outputs != following.n_inputs:
+            raise ValueError(
+                f"layer {number} has {layer.n_outputs} outputs where layer {number + 1} takes {following.n_inputs} "
+                "inputs; draw a model whose layers fit together"
+            )
+    return layers
+
+
+def _layers_of(part: Any, path: str) -> list[Layer]:
+    if isinstance(part, Layer):
+        return [part]
+    if isinstance(part, (MLP, Sequential)):
+        name, parts = ("layers", part.layers) if isinstance(part, MLP) else ("steps", part.steps)
+        return [layer for index, inner in enumerate(parts) for layer in _layers_of(inner, f"{name}.{index} of {path}")]
+    raise TypeError(
+        f"draw_network draws layers of neurons (an MLP, a Layer, or a Sequential of those), but {path} is "
+        f"{brief(part)} ({type(part).__name__})"
+    )
+
+
+def _weights_of(layer: Layer, biases: bool) -> list[dict[int, float]]:
+    """For each neuron its weights by the index of their input, with or without the bias."""
+    indexed = [enumerate(neuron.weights, BIAS if neuron.has_bias else 0) for neuron in layer.neurons]
+    return [{index: weight._data for index, weight in each if biases or index != BIAS} for each in indexed]

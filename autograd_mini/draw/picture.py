@@ -22,41 +22,24 @@ class Kind(Enum):
 
 
 class Row(NamedTuple):
-    """A line within a box: a name and what it is.
-
-    Attributes:
-        name: such as `"data"`.
-        text: the number as it is shown.
-        gradient: the number itself if the row is to be coloured by its magnitude.
-        width: room for so many characters at least, so that frames of one animation keep their layout.
-    """
+    """A line within a box: a name such as `"data"`, and what it is."""
 
     name: str
     text: str
-    gradient: float | None = None
-    width: int = 0
+    gradient: float | None = None  # the number itself if the row is to be coloured by its magnitude
+    width: int = 0  # room for so many characters at least, so that frames of one animation keep their layout
 
 
 class Box(NamedTuple):
-    """A node of the picture.
+    """A node of the picture; its heading may have several lines."""
 
-    Attributes:
-        key: identifies it within the picture; letters and digits.
-        kind: what it stands for.
-        title: a heading, possibly of several lines; empty for none.
-        rows: the lines below.
-        tooltip: what shows on hovering.
-        scope: names of the modules around it, outermost first; boxes of one scope share a cluster.
-        emphasised: stands out, as the step that an animation explains.
-    """
-
-    key: str
+    key: str  # letters and digits, that no other box has
     kind: Kind
     title: str = ""
     rows: tuple[Row, ...] = ()
-    tooltip: str = ""
-    scope: tuple[str, ...] = ()
-    emphasised: bool = False
+    tooltip: str = ""  # what shows on hovering
+    scope: tuple[str, ...] = ()  # names of the modules around it, outermost first; boxes of one share a cluster
+    emphasised: bool = False  # stands out, as the step that an animation explains
 
 
 class Edge(NamedTuple):
@@ -70,21 +53,12 @@ class Edge(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """Boxes and edges, each once, in the order in which they are written.
-
-    Attributes:
-        boxes, edges: the contents.
-        direction: `"LR"` from left to right, `"TB"` from top to bottom.
-        largest_gradient: where the colour scale of magnitudes ends; 0 for no scale.
-        caption: lines of text below.
-        caption_width: room for a caption so wide, in points, so that frames of one animation keep their layout.
-        legend: whether to explain shapes and colours below.
-    """
+    """Boxes and edges, each once, in the order in which they are written."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
-    direction: str = "LR"
-    largest_gradient: float = 0.0
-    caption: tuple[str, ...] = ()
-    caption_width: int = 0
-    legend: bool = True
+    direction: str = "LR"  # from left to right, or "TB" from top to bottom
+    largest_gradient: float = 0.0  # where the colour scale of magnitudes ends; 0 for no scale
+    caption: tuple[str, ...] = ()  # lines of text below
+    caption_width: int = 0  # room for one so wide, in points, so that frames of one animation keep their layout
+    legend: bool = True  # whether to explain shapes and colours below

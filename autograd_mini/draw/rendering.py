@@ -30,11 +30,7 @@ class NoRendererError(RenderingError):
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format that the ending of a path names.
-
-    Raises:
-        UnknownFormatError: it names none.
-    """
+    """The format that the ending of a path names, else an UnknownFormatError."""
     ending = os.path.splitext(os.fspath(path))[1].removeprefix(".").lower()
     if ending not in FORMATS + SOURCES:
         raise UnknownFormatError(f"cannot save a picture as {os.fspath(path)!r}; choose a name that ends in {ENDINGS}")
@@ -42,12 +38,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> bytes:
-    """The image of DOT source: the same bytes for the same source and renderer.
-
-    Args:
-        source: text in the DOT language.
-        image_format: `"svg"`, `"png"` or `"pdf"`.
-        timeout: after how many seconds to give up; `None` for never.
+    """The image of DOT source: the same bytes for the same source and renderer; after `timeout` seconds none.
 
     Raises:
         NoRendererError: no program on this machine makes that format.

@@ -10,14 +10,13 @@ from typing import NamedTuple
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.arguments import check_options, values_of
+from autograd_mini.draw.dot import CAPTION_SIZE
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.escaping import width_in_points
-from autograd_mini.draw.formulas import cut
 from autograd_mini.draw.from_graph import ordered, picture_of
-from autograd_mini.draw.legend import CAPTION_SIZE
-from autograd_mini.draw.naming import naming
-from autograd_mini.draw.numbers import number_formatter
 from autograd_mini.draw.picture import Box, Picture, Row
+from autograd_mini.formulas import naming
+from autograd_mini.mathematics import cut, number_formatter
 from autograd_mini.observing import Observer
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
@@ -26,11 +25,12 @@ NAME, LINES = 20, 8
 
 
 class Contribution(NamedTuple):
-    """What one operand of one operation receives: adjoint · local derivative."""
+    """What one operand of one operation receives: adjoint · local derivative, and the total with what it had before."""
 
     parent: Value
     local: float
     contribution: float
+    total: float | None
 
 
 class Step(NamedTuple):
@@ -55,8 +55,9 @@ class _Recorder(Observer):
         parent = node.parents[index]
         step = self.steps[-1]
         if not isinstance(parent, Constant):
-            self.known[parent] = self.known.get(parent, 0.0) + contribution
-            step.contributions.append(Contribution(parent, node.local_grads[index], contribution))
+            total = self.known[parent] + contribution if parent in self.known else None
+            self.known[parent] = 0.0 + contribution if total is None else total
+            step.contributions.append(Contribution(parent, node.local_grads[index], contribution, total))
         self.steps[-1] = step._replace(known=dict(self.known))
 
 
@@ -72,7 +73,8 @@ def draw_steps(
     r"""The backward pass from `y` as numbered frames: at each node the chain rule, spelled out in numbers.
 
     The first frame shows the graph with ∂y/∂y = 1; each one after it, one operation handing its adjoint on to its
-    operands. The gradients that the Values hold are neither used nor changed.
+    operands; where ties, or zeros that meet inf or nan, leave a gradient to limits, one more frame shows it. The
+    gradients that the Values hold are neither used nor changed.
 
     Args:
         y: the result to differentiate.
@@ -100,13 +102,13 @@ def draw_steps(
     ∂y/∂x = ∂y/∂z1 · ∂z1/∂x = 44.36 · 2 = 88.72
     """
     (y,) = roots = values_of([y] if isinstance(y, Value) else [f"{brief(y)} in place of one"], "draw_steps")
-    check_options(direction, max_nodes)
+    check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)
     name_of = _complete_naming(order, naming(names))
     recorder = _Recorder(y)
     with recorder:
-        adjoints(order, [(y, 1.0)])
+        gradients = adjoints(order, [(y, 1.0)])
     picture = picture_of(
         roots,
         order,
@@ -117,8 +119,18 @@ def draw_steps(
         legend=False,
     )
     start = Step(y, 1.0, [], {y: 1.0})
-    captions = _captions(recorder.steps, name_of, name_of(y), number)
-    return _animation(picture, order, [start, *recorder.steps], captions, number)
+    steps, captions = [start, *recorder.steps], _captions(recorder.steps, name_of, name_of(y), number)
+    summed = {node: recorder.known.get(node, 0.0) for node in order if not isinstance(node, Constant)}
+    limits = {node: gradients[node] for node in summed if _differ(gradients[node], summed[node])}
+    if limits:
+        steps.append(Step(y, 1.0, [], recorder.known | limits))
+        lines = [f"∂{name_of(y)}/∂{name_of(node)} = {number(each)}" for node, each in limits.items()]
+        captions.append(("Limits decide, where ties meet or 0 meets inf or nan:", *lines[: LINES - 1]))
+    return _animation(picture, order, steps, captions, number)
+
+
+def _differ(x: float, y: float) -> bool:
+    return x != y and (x == x or y == y)
 
 
 def _complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
@@ -144,24 +156,20 @@ def _captions(
     steps: Sequence[Step], name_of: Callable[[Value], str], y: str, number: Callable[[float], str]
 ) -> list[tuple[str, ...]]:
     captions: list[tuple[str, ...]] = [(f"Start: ∂{y}/∂{y} = 1",)]
-    known: dict[Value, float] = {}
     for index, step in enumerate(steps, 1):
         symbol = step.node.operation.symbol if step.node.operation else "?"
         lines = [f"Step {index} of {len(steps)}, through {symbol}:"]
-        above, total = name_of(step.node), dict(known)
-        for parent, local, contribution in step.contributions:
+        above = name_of(step.node)
+        for parent, local, contribution, total in step.contributions:
             below = name_of(parent)
-            earlier = parent in total
-            total[parent] = total.get(parent, 0.0) + contribution
-            line = (
-                f"∂{y}/∂{below} {'+=' if earlier else '='} ∂{y}/∂{above} · ∂{above}/∂{below} = "
+            lines.append(
+                f"∂{y}/∂{below} {'=' if total is None else '+='} ∂{y}/∂{above} · ∂{above}/∂{below} = "
                 f"{number(step.adjoint)} · {number(local)} = {number(contribution)}"
+                + ("" if total is None else f", in all {number(total)}")
             )
-            lines.append(f"{line}, in all {number(total[parent])}" if earlier else line)
         if len(lines) > LINES:
             lines[LINES - 1 :] = [f"… and {len(lines) - LINES + 1} more"]
         captions.append(tuple(lines))
-        known = step.known
     return captions
 
 

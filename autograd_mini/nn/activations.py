@@ -21,18 +21,9 @@ def identity(z: Any) -> Any:
     return z
 
 
-SCALAR: dict[str, Activation] = {
-    "identity": identity,
-    "relu": functions.relu,
-    "leaky_relu": functions.leaky_relu,
-    "elu": functions.elu,
-    "gelu": functions.gelu,
-    "silu": functions.silu,
-    "sigmoid": functions.sigmoid,
-    "tanh": functions.tanh,
-    "softplus": functions.softplus,
-    "sin": functions.sin,
-    "exp": functions.exp,
+SCALAR: dict[str, Activation] = {"identity": identity} | {
+    name: getattr(functions, name)
+    for name in ("relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh", "softplus", "sin", "exp")
 }
 VECTOR: dict[str, Activation] = {"softmax": functions.softmax, "log_softmax": functions.log_softmax}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from math import sqrt
 from random import Random
 from typing import Any
@@ -36,9 +37,7 @@ class SelfAttention(Module):
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: a count below 1, features that the heads cannot share equally, or (when called) no token or
-            one with another number of features.
-        TypeError: an argument or input of the wrong type.
+        ValueError: features that the heads cannot share equally, or (when called) no token.
 
     >>> attention = SelfAttention(4, n_heads=2, causal=True, random=7)
     >>> tokens = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.5], [0.0, 0.0, 1.0, 0.5]]
@@ -63,11 +62,8 @@ class SelfAttention(Module):
         if n_features % n_heads:
             raise ValueError(f"n_heads must divide n_features, {n_features}, got {n_heads}")
         self.causal = causal
-        generator = as_generator(random)
-
-        def projection() -> Layer:
-            return Layer(n_features, n_features, "identity", bias=bias, initialise=initialise, random=generator)
-
+        layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
+        projection = partial(layer, n_features, n_features, "identity")
         self.query, self.key, self.value, self.output = projection(), projection(), projection(), projection()
 
     def __call__(self, tokens: Iterable[Iterable[Any]]) -> list[list[Value]]:
@@ -114,5 +110,4 @@ class SelfAttention(Module):
     def details(self) -> str:
         return f"{self.n_features}, n_heads={self.n_heads}, causal={self.causal}"
 
-    def __repr__(self) -> str:
-        return f"SelfAttention({self.details()})"
+    __repr__ = Module._in_a_line

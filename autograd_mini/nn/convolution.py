@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -36,9 +37,7 @@ class Conv2d(Module):
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: a count out of range, a kernel larger than the padded grid, or (when called) another
-            number of inputs.
-        TypeError: an argument or input of the wrong type.
+        ValueError: a kernel larger than the padded grid.
 
     >>> edges = Conv2d(2, 3, kernel=(1, 2), activation="identity", bias=False)
     >>> for weight, number in zip(edges.filters[0].weights, (-1.0, 1.0)):
@@ -80,19 +79,10 @@ class Conv2d(Module):
             [self.n_inputs if cell is None else channel * area + cell for channel in channels for cell in window]
             for window in windows
         ]
-        kernel_area = self.kernel[0] * self.kernel[1]
-        generator = as_generator(random)
-        self.filters = [
-            Neuron(
-                in_channels * kernel_area,
-                "identity",
-                bias=bias,
-                initialise=find_initialiser(initialise, name_of(self.activation)),
-                random=generator,
-                _n_outputs=out_channels * kernel_area,
-            )
-            for _ in range(out_channels)
-        ]
+        cells, generator = self.kernel[0] * self.kernel[1], as_generator(random)
+        initialise = find_initialiser(initialise, name_of(self.activation))
+        neuron = partial(Neuron, in_channels * cells, "identity", bias=bias, initialise=initialise, random=generator)
+        self.filters = [neuron(_n_outputs=out_channels * cells) for _ in range(out_channels)]
 
     def __call__(self, inputs: Iterable[Any]) -> list[Any]:
         zs = self.affine(inputs)
@@ -111,5 +101,4 @@ class Conv2d(Module):
             f"activation={name_of(self.activation)!r}, stride={self.stride}, padding={self.padding}"
         )
 
-    def __repr__(self) -> str:
-        return f"Conv2d({self.details()})"
+    __repr__ = Module._in_a_line

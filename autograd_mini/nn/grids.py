@@ -62,12 +62,8 @@ def unflatten_grid(numbers: Sequence[Any], shape: Shape) -> list[list[list[Any]]
 
 
 def as_pair(size: int | Sequence[int], name: str, at_least: int = 1) -> Pair:
-    """`size` as (vertical, horizontal): two numbers, or one for both.
-
-    Raises:
-        TypeError: it is neither an int nor two of them.
-        ValueError: it is below `at_least`.
-    """
+    """`size` as (vertical, horizontal): two numbers, or one for both, each `at_least` so large; else a TypeError or
+    ValueError."""
     pair = tuple(size) if isinstance(size, Sequence) else (size, size)
     if len(pair) != 2 or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in pair):
         raise TypeError(f"{name} must be an int or two of them, (vertical, horizontal), got {brief(size)}")

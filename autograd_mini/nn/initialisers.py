@@ -44,11 +44,7 @@ RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "PReLU",
 
 
 def find_initialiser(initialise: Initialiser | None, activation_name: str) -> Initialiser:
-    """The initialiser itself; by default what fits the activation.
-
-    Raises:
-        TypeError: it cannot be called.
-    """
+    """The initialiser itself, which must be a function; by default what fits the activation."""
     if initialise is None:
         return fitting(activation_name)
     if not callable(initialise):

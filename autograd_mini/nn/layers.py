@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from random import Random
 from typing import Any
@@ -29,8 +30,7 @@ class Neuron(Module):
         random: where the weights come from: a seed or a `random.Random`.
 
     Raises:
-        ValueError: no inputs, an unknown activation, or (when called) another number of inputs.
-        TypeError: an argument or input of the wrong type.
+        ValueError: an unknown activation.
 
     >>> neuron = Neuron(2, "tanh")
     >>> for weight, number in zip(neuron.weights, (0.5, 1.0, -1.0)):
@@ -94,18 +94,10 @@ class Layer(Module):
         self.n_inputs = require_count(n_inputs, "n_inputs")
         self.n_outputs = require_count(n_outputs, "n_outputs")
         self.activation = find_activation(activation)
-        generator = as_generator(random)
-        self.neurons = [
-            Neuron(
-                n_inputs,
-                "identity" if is_vector(self.activation) else self.activation,
-                bias=bias,
-                initialise=find_initialiser(initialise, name_of(self.activation)),
-                random=generator,
-                _n_outputs=n_outputs,
-            )
-            for _ in range(n_outputs)
-        ]
+        f = "identity" if is_vector(self.activation) else self.activation
+        initialise = find_initialiser(initialise, name_of(self.activation))
+        neuron = partial(Neuron, n_inputs, f, bias=bias, initialise=initialise, random=as_generator(random))
+        self.neurons = [neuron(_n_outputs=n_outputs) for _ in range(n_outputs)]
 
     def __call__(self, inputs: Iterable[Any]) -> list[Any]:
         zs = self.affine(inputs)
@@ -119,8 +111,7 @@ class Layer(Module):
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_outputs}, {name_of(self.activation)!r}"
 
-    def __repr__(self) -> str:
-        return f"Layer({self.details()})"
+    __repr__ = Module._in_a_line
 
 
 class MLP(Module):
@@ -185,12 +176,8 @@ class MLP(Module):
 
 
 def as_inputs(inputs: Iterable[Any], n_inputs: int, module: Module) -> tuple[Value, ...]:
-    """Inputs as Values, once for all neurons that share them.
-
-    Raises:
-        ValueError: another number of inputs than `n_inputs`.
-        TypeError: not an iterable of numbers and Values.
-    """
+    """Inputs as Values, once for all neurons that share them; a ValueError if they are of another number, a TypeError
+    if they are no numbers."""
     try:
         numbers = tuple(inputs)
     except TypeError:

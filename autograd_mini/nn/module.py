@@ -15,6 +15,9 @@ class Module:
     """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts,
     NumPy object arrays and other modules. Attributes whose names begin with an underscore are left out.
 
+    The modules of this package raise a ValueError for a count below 1 or, when called, for another number of inputs
+    than theirs, and a TypeError for an argument or input of the wrong type.
+
     >>> from autograd_mini import Value
     >>> class Line(Module):
     ...     def __init__(self):
@@ -101,12 +104,15 @@ class Module:
         """What `repr` shows of this module beside the modules within it."""
         return ""
 
+    def _in_a_line(self) -> str:
+        """A `repr` without the modules within."""
+        return f"{type(self).__name__}({self.details()})"
+
     def __repr__(self) -> str:
-        name = type(self).__name__
         parts = [(key, part) for key, part in vars(self).items() if not key.startswith("_") and _holds_module(part)]
         if not parts:
-            return f"{name}({self.details()})"
-        lines = [f"{name}({self.details()}"]
+            return self._in_a_line()
+        lines = [self._in_a_line().removesuffix(")")]
         for key, part in parts:
             inner = part if isinstance(part, Module) else list(part.values() if isinstance(part, dict) else part)
             for index, module in enumerate(inner if isinstance(inner, list) else [inner]):

@@ -28,10 +28,8 @@ class PairProducts(Module, VectorActivation):
         pairs: the two indices of each product, from 0; (j, j) squares. By default (0, 1), (2, 3), ….
 
     Raises:
-        ValueError: no pair, one that has not two indices, an odd number of inputs without pairs, or (when
-            called) another number of inputs.
+        ValueError: no pair, one that has not two indices, or an odd number of inputs without pairs.
         IndexError: a pair names an input that is not there.
-        TypeError: an argument or input of the wrong type.
 
     >>> [o.data for o in PairProducts(3, [(0, 1), (0, 2)])([2.0, 5.0, 7.0])]
     [10.0, 14.0]
@@ -67,9 +65,8 @@ class ProductUnits(Module, VectorActivation):
         subsets: δ_1 … δ_M, each the indices of some inputs, from 0; one named twice is squared.
 
     Raises:
-        ValueError: no subset, an empty one, or (when called) another number of inputs.
+        ValueError: no subset, or an empty one.
         IndexError: a subset names an input that is not there.
-        TypeError: an argument or input of the wrong type.
 
     >>> [o.data for o in ProductUnits(3, [[0, 1, 2], [2]])([2.0, 5.0, 7.0])]
     [70.0, 7.0]
@@ -99,8 +96,7 @@ class Gate(Module):
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: a count below 1, or (when called) another number of inputs or controls.
-        TypeError: an argument or input of the wrong type; controls are missing or were not asked for.
+        TypeError: controls are missing or were not asked for.
 
     >>> gate = Gate(2, 1, initialise=lambda n_inputs, n_outputs, random: 1000.0)
     >>> [y.data for y in gate([3.0, 4.0], [1.0])], [y.data for y in gate([3.0, 4.0], [-1.0])]
@@ -133,8 +129,7 @@ class Gate(Module):
         controls = "" if self.gates_itself else f", {self.n_controls}"
         return f"{self.n_inputs}{controls}, activation={name_of(self.control.activation)!r}"
 
-    def __repr__(self) -> str:
-        return f"Gate({self.details()})"
+    __repr__ = Module._in_a_line
 
 
 def multiply(xs: Iterable[Any], gates: Iterable[Any]) -> list[Any]:

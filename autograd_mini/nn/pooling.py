@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from random import Random
 from typing import Any
@@ -28,9 +29,8 @@ class MaxOver(Module, VectorActivation):
         subsets: δ_1 … δ_M, each the indices of some inputs, from 0; they may overlap and leave inputs out.
 
     Raises:
-        ValueError: there is no subset, one is empty, or (when called) another number of inputs.
+        ValueError: there is no subset, or one is empty.
         IndexError: a subset names an input that is not there.
-        TypeError: an argument or input of the wrong type.
 
     >>> pool = MaxOver(4, [[0, 1], [1, 2, 3]])
     >>> [y.data for y in pool([5.0, 1.0, 2.0, 3.0])]
@@ -63,8 +63,7 @@ class MaxPool2d(MaxOver):
         channels: how many grids there are, one behind the other.
 
     Raises:
-        ValueError: a count below 1, a window larger than the grid, or (when called) another number of inputs.
-        TypeError: an argument or input of the wrong type.
+        ValueError: a window is larger than the grid.
 
     >>> pool = MaxPool2d(2, 4, window=2)
     >>> [y.data for y in pool([1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0])], pool.output_shape
@@ -111,10 +110,6 @@ class Maxout(Module):
         n_pieces: how many affine maps a unit chooses from.
         bias, initialise, random: as for `Neuron`.
 
-    Raises:
-        ValueError: a count below 1 or (when called) another number of inputs.
-        TypeError: an argument or input of the wrong type.
-
     >>> maxout = Maxout(1, 1, 2, bias=False)
     >>> for neuron, slope in zip(maxout.units[0], (-1.0, 1.0)):
     ...     neuron.weights[0].data = slope
@@ -135,14 +130,8 @@ class Maxout(Module):
         self.n_inputs = require_count(n_inputs, "n_inputs")
         self.n_outputs = require_count(n_outputs, "n_outputs")
         self.n_pieces = require_count(n_pieces, "n_pieces")
-        generator = as_generator(random)
-
-        def piece() -> Neuron:
-            return Neuron(
-                n_inputs, "identity", bias=bias, initialise=initialise, random=generator, _n_outputs=n_outputs
-            )
-
-        self.units = [[piece() for _ in range(n_pieces)] for _ in range(n_outputs)]
+        piece = partial(Neuron, n_inputs, "identity", bias=bias, initialise=initialise, random=as_generator(random))
+        self.units = [[piece(_n_outputs=n_outputs) for _ in range(n_pieces)] for _ in range(n_outputs)]
 
     def __call__(self, inputs: Iterable[Any]) -> list[Value]:
         values = as_inputs(inputs, self.n_inputs, self)
@@ -155,13 +144,8 @@ class Maxout(Module):
 def require_subsets(
     subsets: Iterable[Iterable[int]], n_inputs: int, name: str = "subset"
 ) -> tuple[tuple[int, ...], ...]:
-    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty; messages call one `name`.
-
-    Raises:
-        ValueError: there is none, or one is empty.
-        IndexError: an index is out of range.
-        TypeError: they are not lists of ints.
-    """
+    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty, else the errors of `MaxOver`; messages
+    call one `name`."""
     try:
         chosen = tuple(tuple(subset) for subset in subsets)
     except TypeError:

@@ -27,7 +27,6 @@ class RandomisedLeakyReLU(Module):
 
     Raises:
         ValueError: the range is not finite or upside down.
-        TypeError: an argument of the wrong type.
 
     >>> activation = RandomisedLeakyReLU(0.1, 0.3, random=7)
     >>> 0.1 <= activation(-1.0) / -1.0 <= 0.3
@@ -58,9 +57,6 @@ class PReLU(Module):
 
     Args:
         slope: where a starts.
-
-    Raises:
-        TypeError: the slope is not a number.
 
     >>> activation = PReLU(0.5)
     >>> y = activation(-3.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
@@ -78,8 +79,7 @@ class RecurrentCell(Module):
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_hidden}"
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.details()})"
+    __repr__ = Module._in_a_line
 
     def _zeros(self) -> tuple[Value, ...]:
         return (Constant(0.0),) * self.n_hidden
@@ -108,10 +108,6 @@ class LSTMCell(RecurrentCell):
         bias, initialise, random: as for `Neuron`.
         forget_bias: where the bias of the forget gate starts; 1 or so keeps the memory at first (Gers et al. 2000).
 
-    Raises:
-        ValueError: a count below 1, or (when called) an input or state of another size.
-        TypeError: an argument, input or state of the wrong type.
-
     >>> cell = LSTMCell(2, 3, random=7)
     >>> state = cell([1.0, -1.0])
     >>> state = cell([0.5, 2.0], state)
@@ -131,11 +127,8 @@ class LSTMCell(RecurrentCell):
     ) -> None:
         self.n_inputs = require_count(n_inputs, "n_inputs")
         self.n_hidden = require_count(n_hidden, "n_hidden")
-        generator = as_generator(random)
-
-        def gate(activation: str) -> Layer:
-            return Layer(n_inputs + n_hidden, n_hidden, activation, bias=bias, initialise=initialise, random=generator)
-
+        layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
+        gate = partial(layer, n_inputs + n_hidden, n_hidden)
         self.input_gate, self.forget_gate = gate("sigmoid"), gate("sigmoid")
         self.candidate, self.output_gate = gate("tanh"), gate("sigmoid")
         start = to_float(forget_bias, "forget_bias")
@@ -176,10 +169,6 @@ class GRUCell(RecurrentCell):
         n_hidden: how many numbers h has.
         bias, initialise, random: as for `Neuron`.
 
-    Raises:
-        ValueError: a count below 1, or (when called) an input or state of another size.
-        TypeError: an argument, input or state of the wrong type.
-
     >>> cell = GRUCell(2, 3, random=7)
     >>> outputs, last = cell.run([[1.0, -1.0], [0.5, 2.0]])
     >>> len(outputs), outputs[-1] == last, len(cell.parameters())
@@ -197,15 +186,11 @@ class GRUCell(RecurrentCell):
     ) -> None:
         self.n_inputs = require_count(n_inputs, "n_inputs")
         self.n_hidden = require_count(n_hidden, "n_hidden")
-        generator = as_generator(random)
-
-        def layer(width: int, activation: str) -> Layer:
-            return Layer(width, n_hidden, activation, bias=bias, initialise=initialise, random=generator)
-
-        self.reset_gate = layer(n_inputs + n_hidden, "sigmoid")
-        self.update_gate = layer(n_inputs + n_hidden, "sigmoid")
-        self.candidate_of_input = layer(n_inputs, "identity")
-        self.candidate_of_hidden = layer(n_hidden, "identity")
+        layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
+        self.reset_gate = layer(n_inputs + n_hidden, n_hidden, "sigmoid")
+        self.update_gate = layer(n_inputs + n_hidden, n_hidden, "sigmoid")
+        self.candidate_of_input = layer(n_inputs, n_hidden, "identity")
+        self.candidate_of_hidden = layer(n_hidden, n_hidden, "identity")
 
     def __call__(self, inputs: Iterable[Any], state: Vector | None = None) -> list[Value]:
         hidden = self._as_state(self.initial_state() if state is None else state, "hidden state")

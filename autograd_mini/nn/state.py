@@ -15,11 +15,7 @@ class StateError(ValueError):
 
 
 def numbers_of(tensors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The numbers of named parameters, each alone or nested in lists.
-
-    Raises:
-        ValueError: two of them have the same name.
-    """
+    """The numbers of named parameters, each alone or nested in lists; a ValueError if two have the same name."""
     state: dict[str, Any] = {}
     for name, tensor in tensors:
         if name in state:

@@ -19,13 +19,10 @@ class SGD(Optimizer):
     variant steps by g + momentum·v instead (Sutskever et al. 2013, in PyTorch's formulation).
 
     Args:
-        parameters, learning_rate: as `Optimizer` documents them.
+        parameters, learning_rate: as `Optimizer` documents them, with the errors raised.
         momentum: in [0, 1); 0 for plain gradient descent.
         nesterov: look ahead; needs momentum.
         weight_decay: ≥ 0, the factor of ½ Σ w² added to the loss.
-
-    Raises:
-        ValueError, TypeError: as `Optimizer`.
 
     >>> w = Value(1.0)
     >>> w.grad = 0.5
@@ -71,13 +68,10 @@ class Adam(Optimizer):
     w ← w - η·m̂/(√v̂ + ε) with m̂ = m/(1 - β₁ᵗ), v̂ = v/(1 - β₂ᵗ).
 
     Args:
-        parameters, learning_rate: as `Optimizer` documents them.
+        parameters, learning_rate: as `Optimizer` documents them, with the errors raised.
         betas: β₁ and β₂, each in [0, 1).
         epsilon: ε > 0.
         weight_decay: ≥ 0, the factor of ½ Σ w² added to the loss.
-
-    Raises:
-        ValueError, TypeError: as `Optimizer`.
 
     >>> w = Value(1.0)
     >>> w.grad = 250.0

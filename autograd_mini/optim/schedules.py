@@ -1,6 +1,7 @@
 """Learning-rate schedules: functions of the number of steps taken so far.
 
-Any function will do as a schedule; these can be printed, compared and pickled as well.
+Any function will do as a schedule; these can be printed, compared and pickled as well. A number out of its range is
+refused with a ValueError.
 """
 
 from __future__ import annotations
@@ -41,9 +42,6 @@ class StepDecay:
         every: how many steps each rate lasts, 1 or more.
         factor: in (0, 1].
 
-    Raises:
-        ValueError: a number is out of its range.
-
     >>> schedule = StepDecay(0.8, every=100, factor=0.5)
     >>> [schedule(step) for step in (0, 99, 100, 250)]
     [0.8, 0.8, 0.4, 0.2]
@@ -73,9 +71,6 @@ class Cosine:
         steps: the length, 1 or more.
         final: ≥ 0.
 
-    Raises:
-        ValueError: a number is out of its range.
-
     >>> schedule = Cosine(0.5, steps=100)
     >>> [round(schedule(step), 9) for step in (0, 50, 100, 200)]
     [0.5, 0.25, 0.0, 0.0]
@@ -104,9 +99,6 @@ class WarmUp:
     Args:
         schedule: what follows: a schedule or a constant rate.
         steps: how many steps the rise takes, 1 or more.
-
-    Raises:
-        ValueError: a number is out of its range.
 
     >>> schedule = WarmUp(Cosine(1.0, steps=10), steps=3)
     >>> [schedule(step) for step in range(4)]
@@ -146,7 +138,7 @@ def require_between(number: Any, low: float, below: float | None, name: str) -> 
 
 
 def require_steps(count: Any, name: str) -> int:
-    """`count` if it is an int of 1 or more."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    """`count` as an int if it is a whole number of 1 or more."""
+    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
         raise ValueError(f"{name} must be an int of 1 or more, got {brief(count)}")
-    return count
+    return int(count)

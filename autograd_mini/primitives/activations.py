@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from autograd_mini.primitives.arithmetic import scale
+from autograd_mini.primitives.comparisons import less
 from autograd_mini.primitives.exponential import exp, expm1, sigmoid, sigmoid_slope
 from autograd_mini.primitives.piecewise import at_least, clip, step, where
 from autograd_mini.primitives.primitive import POSITIVE, REAL, row
@@ -22,6 +23,7 @@ relu = row(
     "relu",
     lambda x, at_zero=1.0: 0.0 if x < 0.0 else x,
     lambda out, x, at_zero=1.0: (step(x, at_zero),),
+    formula=lambda x, at_zero=1.0: where(less(x, 0.0), 0.0, x),
     kinks=((0.0,),),
     tied=lambda out, x, at_zero=None: at_zero is None and x == 0.0,
     policy="1 at 0, or the subgradient at_zero in [0, 1] asked for",
@@ -33,6 +35,7 @@ leaky_relu = row(
     "leaky_relu",
     lambda x, slope: x if x >= 0.0 else slope * x,
     lambda out, x, slope: (where(at_least(x, 0.0), 1.0, slope), where(at_least(x, 0.0), 0.0, x)),
+    formula=lambda x, slope: where(at_least(x, 0.0), x, slope * x),
     arity=2,
     domain=(REAL, (0.0, 1.0)),
     kinks=((0.0, 0.25),),
@@ -45,6 +48,7 @@ elu = row(
     "elu",
     lambda x, alpha: x if x >= 0.0 else alpha * math.expm1(x),
     lambda out, x, alpha: (where(at_least(x, 0.0), 1.0, alpha * exp(x)), where(at_least(x, 0.0), 0.0, expm1(x))),
+    formula=lambda x, alpha: where(at_least(x, 0.0), x, alpha * expm1(x)),
     arity=2,
     domain=(REAL, POSITIVE),
     kinks=((0.0, 0.25),),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 
-from autograd_mini.primitives.piecewise import FLAT
 from autograd_mini.primitives.primitive import auxiliary_row
 
 TYPE_CHECKING = False
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autograd_mini.primitives.primitive import Primitive
+
+FLAT = "0 everywhere, at jumps too"
 
 
 def _comparison(name: str, symbol: str, holds: Callable[[float, float], bool]) -> Primitive:

@@ -7,7 +7,7 @@ from math import inf
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import div, reciprocal, scale, square
-from autograd_mini.primitives.primitive import POSITIVE, REAL, Primitive, auxiliary_row, row
+from autograd_mini.primitives.primitive import POSITIVE, REAL, TABLE, Primitive, auxiliary_row, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +143,10 @@ def _sigmoid_slope(x: float) -> float:
     return e / ((1.0 + e) * (1.0 + e))
 
 
+def _decay(x: Any) -> Any:
+    return exp(-abs(x))
+
+
 def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
@@ -158,12 +162,14 @@ sech: Primitive = auxiliary_row(
     "sech",
     lambda x: 2.0 * math.exp(-abs(x)) / (1.0 + math.exp(-2.0 * abs(x))),
     lambda out, x: (-(out * tanh(x)),),
+    formula=lambda x: 2.0 * _decay(x) / (1.0 + _decay(x) * _decay(x)),
     doc="1/cosh x within rules.",
 )
 sigmoid = row(
     "sigmoid",
     _sigmoid,
     lambda out, x: (sigmoid_slope(x),),  # not out·(1 - out), which cancels for large x, and its derivative at 0
+    formula=lambda x: TABLE["where"](TABLE.auxiliary["less"](x, 0.0), _decay(x), 1.0) / (1.0 + _decay(x)),
     doc="The logistic function 1/(1 + e⁻ˣ).",
     example="sigmoid(0.0) == 0.5",
 )
@@ -171,12 +177,14 @@ sigmoid_slope: Primitive = auxiliary_row(
     "sigmoid_slope",
     _sigmoid_slope,
     lambda out, x: (-(out * tanh(0.5 * x)),),
+    formula=lambda x: _decay(x) / ((1.0 + _decay(x)) * (1.0 + _decay(x))),
     doc="e⁻ˣ/(1 + e⁻ˣ)² within rules.",
 )
 softplus = row(
     "softplus",
     _softplus,
     lambda out, x: (sigmoid(x),),
+    formula=lambda x: TABLE["maximum"](x, 0.0) + log1p(_decay(x)),
     doc="log(1 + eˣ), without a threshold.",
     example="softplus(0.0) == 0.6931471805599453",
 )
@@ -184,6 +192,7 @@ log_sigmoid = row(
     "log_sigmoid",
     lambda x: -_softplus(-x),
     lambda out, x: (sigmoid(-x),),
+    formula=lambda x: -softplus(-x),
     doc="log(1/(1 + e⁻ˣ)), finite where the sigmoid underflows.",
     example="log_sigmoid(-1000.0) == -1000.0",
 )

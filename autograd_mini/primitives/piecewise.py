@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from math import copysign, isnan
+from functools import lru_cache
+from math import copysign, inf, isnan
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import NONZERO, div
+from autograd_mini.primitives.comparisons import FLAT, equal, greater, less, not_equal
 from autograd_mini.primitives.primitive import REAL, TABLE, Primitive, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-FLAT = "0 everywhere, at jumps too"
 
 
 def _at_zero(out: Any, x: Any, *others: Any) -> Any:
@@ -40,25 +40,59 @@ def several_equal(out: Any, *xs: Any) -> Any:
     return xs.count(out) > 1 if type(out) is float else TABLE["sum"](*[x == out for x in xs]) > 1.0
 
 
-def selector(tied: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Primitive]:
+def selector(
+    tied: Callable[..., Any] | None, formula: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Any]], Primitive]:
     """Make of a function a choice from data alone, whose own derivative is zero."""
-    flat = lambda out, *args: (0.0,) * len(args)
-    return lambda forward: Primitive(forward.__name__.strip("_"), forward, flat, tied=tied, is_selector=True)
+
+    def made(forward: Callable[..., Any]) -> Primitive:
+        name = forward.__name__.strip("_")
+        flat = lambda out, *args: (0.0,) * len(args)
+        return Primitive(name, forward, flat, formula=formula, tied=tied, is_selector=True)
+
+    return made
 
 
-@selector(lambda out, x, y: x == y)
+class Part(Primitive):
+    """One of the results of a selector that has several, as an operation of its own."""
+
+    def __init__(self, whole: Primitive, part: int) -> None:
+        super().__init__(
+            whole.name,
+            lambda *xs: whole.forward(*xs)[part],
+            whole.partials,
+            arity=None,
+            tied=whole.tied,
+            is_selector=True,
+        )
+        self.whole = whole
+        self.part = part
+
+
+part_of = lru_cache(maxsize=None)(Part)
+
+
+def parts_of(primitive: Primitive, n_args: int) -> range | None:
+    """The results of a selector that has several, by number; None for what has one."""
+    if not primitive.is_selector:
+        return None
+    results = primitive.forward(*(0.0,) * n_args)
+    return range(len(results)) if isinstance(results, tuple) else None
+
+
+@selector(lambda out, x, y: x == y, lambda x, y: where(less(x, y), 0.0, 1.0))
 def at_least(x: float, y: float) -> float:
     """1 if x ≥ y, or if x is nan."""
     return 0.0 if x < y else 1.0
 
 
-@selector(_at_zero)
+@selector(_at_zero, lambda x, at_zero: where(equal(x, 0.0), at_zero, at_least(x, 0.0)))
 def step(x: float, at_zero: float) -> float:
     """The slope of relu: 0 below 0, at_zero at 0, else 1."""
     return at_zero if x == 0.0 else 0.0 if x < 0.0 else 1.0
 
 
-@selector(None)
+@selector(None, lambda x: not_equal(x, 0.0))
 def _is_true(x: float) -> float:
     """1 if x is not 0, else 0."""
     return 1.0 if x else 0.0
@@ -77,6 +111,28 @@ def _clip_branch(x: float, low: float, high: float) -> tuple[float, float, float
     if not (x < low or x > high):
         return 1.0, 0.0, 0.0
     return (0.0, 0.0, 1.0) if x > high or low > high else (0.0, 1.0, 0.0)
+
+
+def _like_divisor(rest: Any, y: Any, same: Any, other: Any) -> Any:
+    """`other` where the rest of a division has the sign that the divisor has not."""
+    return where(less(y, 0.0), where(greater(rest, 0.0), other, same), where(less(rest, 0.0), other, same))
+
+
+def _modulo(x: Any, y: Any) -> Any:
+    """As Python's float.__mod__."""
+    rest = fmod(x, y)
+    return where(equal(rest, 0.0), copysign_(rest, y), _like_divisor(rest, y, rest, rest + y))
+
+
+def _floor_divide(x: Any, y: Any) -> Any:
+    """As Python's float.__floordiv__; x/y for y = 0."""
+    rest = fmod(x, y)
+    quotient = div(x - rest, y)
+    quotient = _like_divisor(rest, y, quotient, quotient - 1.0)
+    nearest = floor(quotient)
+    nearest = where(greater(quotient - nearest, 0.5), nearest + 1.0, nearest)
+    nearest = where(equal(quotient, 0.0), copysign_(0.0 * quotient, div(x, y)), nearest)
+    return where(equal(y, 0.0), div(x, y), nearest)
 
 
 def _at_bound(out: Any, x: Any, low: Any, high: Any) -> Any:
@@ -102,6 +158,7 @@ sign = _step_row(
     lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else abs(x),
     "-1, 0 or 1 by the sign of x.",
     "sign(-3.0) == -1.0",
+    formula=lambda x: where(less(x, 0.0), -1.0, where(greater(x, 0.0), 1.0, abs_(x))),
     tied=_at_zero,
 )
 floordiv = _step_row(
@@ -109,6 +166,7 @@ floordiv = _step_row(
     ieee.floor_divide,
     "The floor of x/y.",
     "floordiv(7.0, 2.0) == 3.0",
+    formula=_floor_divide,
     arity=2,
     domain=(REAL, NONZERO),
     symbol="//",
@@ -117,6 +175,7 @@ frac = row(
     "frac",
     lambda x: math.modf(x)[0],
     lambda out, x: (1.0,),
+    formula=lambda x: copysign_(where(equal(abs_(x), inf), 0.0, x - trunc(x)), x),
     policy="1 everywhere, at jumps too",
     doc="The fraction of x with the sign of x: the first part of modf.",
     example="frac(-1.5) == -0.5",
@@ -125,6 +184,7 @@ mod = row(
     "mod",
     ieee.modulo,
     lambda out, x, y: (1.0, -floordiv(x, y)),
+    formula=_modulo,
     arity=2,
     domain=(REAL, NONZERO),
     policy="that of x - y·⌊x/y⌋ with the floor constant",
@@ -152,7 +212,7 @@ remainder = row(
     doc="IEEE 754's remainder x - n·y, n the integer nearest to x/y; nan for y = 0.",
     example="remainder(7.0, 4.0) == -1.0",
 )
-abs_ = row(
+abs_: Primitive = row(
     "abs",
     abs,
     lambda out, x: (sign(x),),
@@ -212,6 +272,7 @@ clip = row(
     "clip",
     lambda x, low, high: min(max(x, low), high) if x == x and low == low and high == high else math.nan,
     lambda out, x, low, high: _clip_branch(x, low, high),
+    formula=lambda x, low, high: minimum(maximum(x, low), high),
     arity=3,
     domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),
     kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)),
@@ -221,7 +282,7 @@ clip = row(
     doc="x limited to [low, high].",
     example="clip(3.0, -1.0, 1.0) == 1.0",
 )
-where = row(
+where: Primitive = row(
     "where",
     lambda condition, x, y: x if condition else y,
     lambda out, condition, x, y: (0.0, _is_true(condition), 1.0 - _is_true(condition)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 from math import inf, prod
 
 from autograd_mini.primitives.numbers import to_float
@@ -41,6 +41,8 @@ class Primitive:
             by default whether `kinks` lists them. Written in comparisons and arithmetic alone, so that it takes the
             compiler's symbols, too.
         policy: what the derivative is at kinks and jumps, in words; empty for a smooth function.
+        formula: the same function, written in operators and primitives; `forward` itself by default, which not every
+            row has in these: `symbols.formula_of` tells.
         selects: an exactly zero local derivative means "does not depend on it", even when the incoming
             adjoint is infinite (`where`, `max`).
         symbol: how it prints: an infix operator such as `"+"`, or the name.
@@ -59,6 +61,7 @@ class Primitive:
         *,
         arity: int | None = 1,
         to_first: Callable[..., Any] | None = None,
+        formula: Callable[..., Any] | None = None,
         domain: tuple[Interval, ...] | None = None,
         kinks: tuple[tuple[float, ...], ...] = (),
         tied: Callable[..., Any] | None = None,
@@ -75,6 +78,7 @@ class Primitive:
         self.partials = partials
         self.arity = arity
         self.to_first = to_first
+        self.formula = formula or forward
         self.domain = domain or (REAL,) * (1 if arity is None else arity)
         self.kinks = kinks
         self.tied = tied or (_at(kinks) if kinks else None)
@@ -89,22 +93,16 @@ class Primitive:
         self.base = self
         self._variants: dict[tuple[tuple[str, Any], ...], Primitive] = {}
 
-    @property
-    def is_smooth(self) -> bool:
-        """Whether it has derivatives of every order all over its domain."""
-        return not self.policy
-
     def variant(self, **options: Any) -> Primitive:
         """The same primitive with options fixed, e.g. `relu.variant(at_zero=0.0)`; made once."""
         key = tuple(sorted(options.items()))
         found = self._variants.get(key)
         if found is None:
-            forward, partials, tied = self.forward, self.partials, self.tied
             found = object.__new__(Primitive)
             found.__dict__.update(self.__dict__, options=options, _variants={})
-            found.forward = lambda *args: forward(*args, **options)
-            found.partials = lambda out, *args: partials(out, *args, **options)
-            found.tied = tied and (lambda out, *args: tied(out, *args, **options))
+            for name in ("forward", "partials", "formula", "tied"):
+                function = getattr(self, name)
+                setattr(found, name, function and partial(function, **options))
             found = self._variants.setdefault(key, found)
         return found
 
@@ -128,25 +126,6 @@ class Primitive:
 
 def _at(kinks: tuple[tuple[float, ...], ...]) -> Callable[..., Any]:
     return lambda out, *args: sum([prod([x == at for x, at in zip(args, kink)]) for kink in kinks])
-
-
-class Part(Primitive):
-    """One of the results of a selector that has several, as an operation of its own."""
-
-    def __init__(self, whole: Primitive, part: int) -> None:
-        super().__init__(
-            whole.name,
-            lambda *xs: whole.forward(*xs)[part],
-            whole.partials,
-            arity=None,
-            tied=whole.tied,
-            is_selector=True,
-        )
-        self.whole = whole
-        self.part = part
-
-
-part_of = lru_cache(maxsize=None)(Part)
 
 
 class Table(dict[str, Primitive]):
@@ -177,5 +156,4 @@ def row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **
 
 def auxiliary_row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
     """Declare a primitive that users do not call by name."""
-    TABLE.auxiliary[name] = Primitive(name, forward, partials, **rest)
-    return TABLE.auxiliary[name]
+    return TABLE.auxiliary.setdefault(name, Primitive(name, forward, partials, **rest))

@@ -8,6 +8,7 @@ from typing import Any
 from warnings import warn
 
 from autograd_mini.derivatives import gradients
+from autograd_mini.formulas import formula
 from autograd_mini.primitives import brief
 from autograd_mini.structures import flatten
 from autograd_mini.testing.differences import GOLDEN, Line
@@ -297,8 +298,6 @@ def _component(component: str, name: str) -> str:
 
 
 def _expression(results: Sequence[Any]) -> str:
-    from autograd_mini.draw.formulas import formula
-
     recorded = [y for y in results if isinstance(y, Value)]
     return formula(recorded[0], limit=100) if len(recorded) == len(results) == 1 else ""
 

@@ -6,14 +6,14 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.primitives import TABLE, Primitive, brief, symbols
 from autograd_mini.structures import flatten
 from autograd_mini.testing.naming import name_of
 from autograd_mini.testing.pairing import paired_numbers, plain_numbers
 from autograd_mini.testing.reference import evaluate, mpmath_module, slope
 
 
-class Dual:
+class Dual(symbols.Number):
     """value + slope·ε with ε² = 0: what f gives at x + ε is f(x) + f'(x)·ε.
 
     Both parts are mpmath numbers. Operators and all functions of `autograd_mini` work; each operation takes its
@@ -93,14 +93,7 @@ def forward_derivative(f: Callable[..., Any], *inputs: Any, direction: Any = Non
         return +derivative
 
 
-def _attach_operators() -> None:
-    for name in ("add", "sub", "mul", "div", "floordiv", "mod", "pow"):
-        method = name.replace("div", "truediv") if name == "div" else name
-        primitive = TABLE[name]
-        setattr(Dual, f"__{method}__", lambda self, other, primitive=primitive: primitive(self, other))
-        setattr(Dual, f"__r{method}__", lambda self, other, primitive=primitive: primitive(other, self))
-    for name in ("neg", "pos", "abs"):
-        setattr(Dual, f"__{name}__", lambda self, primitive=TABLE[name]: primitive(self))
+def _attach_comparisons() -> None:
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         compare = getattr(operator, name)
         setattr(
@@ -110,4 +103,4 @@ def _attach_operators() -> None:
         )
 
 
-_attach_operators()
+_attach_comparisons()

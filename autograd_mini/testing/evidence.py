@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite, isinf, isnan, ldexp, nan
 from typing import NamedTuple
 
 from autograd_mini.testing.differences import (
+    EPSILON,
     SMALLEST,
     Estimate,
     Line,
@@ -64,26 +66,17 @@ class Verdict(NamedTuple):
         return max(_apart(self.low, other.low), _apart(self.high, other.high)) > times * (self.error + other.error)
 
 
+@dataclass(eq=False)
 class Case:
-    """One claimed derivative and the evidence on it.
+    """One claimed derivative and the evidence on it."""
 
-    Attributes:
-        line: the function along one input.
-        index: the number of its result.
-        claimed: the derivative in question.
-        own_noise: how uncertain rounding makes that; it counts as part of the error.
-        scale: the size of the numbers that the function was derived from.
-        limit: how many times the estimated error the claimed derivative may be off.
-    """
-
-    def __init__(self, line: Line, index: int, claimed: float, *, own_noise: float, scale: float, limit: float) -> None:
-        self.line = line
-        self.index = index
-        self.claimed = claimed
-        self.own_noise = own_noise
-        self.scale = scale
-        self.limit = limit
-        self.estimates: list[Estimate] = []
+    line: Line  # the function along one input
+    index: int  # the number of its result
+    claimed: float
+    own_noise: float  # how uncertain rounding makes the claim; it counts as part of the error
+    scale: float  # the size of the numbers that the function was derived from
+    limit: float  # how many times the estimated error the claimed derivative may be off
+    estimates: list[Estimate] = field(default_factory=list)
 
     def centrals(self, factor: float = 1.0) -> Iterator[Estimate]:
         """Estimates by central differences, from large steps to small ones."""
@@ -126,10 +119,11 @@ class Case:
         line, index = self.line, self.index
         visible = 10.0 * DECISIVE * max(abs(best.value), line.slope(index))
         matters = min(abs(self.claimed - best.value), visible)
+        rounding = 4.0 * EPSILON * abs(line(line.x, index))
         for each in self.estimates:
             h = ldexp(each.step, -line.halvings(each.step))
             bend = abs(line(line.x + h, index) - 2.0 * line(line.x, index) + line(line.x - h, index))
-            if bend < matters * h and 8.0 * self.noise(each.step) <= matters * h:
+            if bend < matters * h and rounding + 8.0 * self.noise(each.step) <= matters * h:
                 return False
         return True
 

@@ -102,7 +102,12 @@ def _pow_slope(x: Any, y: Any, x_order: int = 0, y_order: int = 0) -> Any:
     )
 
 
-TWINS: dict[str, Callable[..., Any]] = {
+OF_THE_SAME_NAME = """
+exp expm1 log log1p sqrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh gamma
+floor ceil sign sech
+"""
+
+TWINS: dict[str, Callable[..., Any]] = {name: getattr(mpmath, name) for name in OF_THE_SAME_NAME.split()} | {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
@@ -112,32 +117,14 @@ TWINS: dict[str, Callable[..., Any]] = {
     "pos": lambda x: +x,
     "square": lambda x: x * x,
     "fma": lambda x, y, z: x * y + z,
-    "exp": mpmath.exp,
     "exp2": lambda x: mpmath.exp(x * mpmath.log(2)),
-    "expm1": mpmath.expm1,
-    "log": mpmath.log,
     "log2": lambda x: mpmath.log(x) / mpmath.log(2),
     "log10": lambda x: mpmath.log(x) / mpmath.log(10),
-    "log1p": mpmath.log1p,
-    "sqrt": mpmath.sqrt,
     "cbrt": lambda x: mpmath.cbrt(x) if x >= 0 else -mpmath.cbrt(-x),
     "pow": _pow,
     "sigmoid": _sigmoid,
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
-    "sin": mpmath.sin,
-    "cos": mpmath.cos,
-    "tan": mpmath.tan,
-    "asin": mpmath.asin,
-    "acos": mpmath.acos,
-    "atan": mpmath.atan,
-    "atan2": mpmath.atan2,
-    "sinh": mpmath.sinh,
-    "cosh": mpmath.cosh,
-    "tanh": mpmath.tanh,
-    "asinh": mpmath.asinh,
-    "acosh": mpmath.acosh,
-    "atanh": mpmath.atanh,
     "degrees": lambda x: x * 180 / mp.pi,
     "radians": lambda x: x * mp.pi / 180,
     "hypot": _norm,
@@ -146,18 +133,14 @@ TWINS: dict[str, Callable[..., Any]] = {
     "erfc": _erfc,
     "polygamma": _polygamma,
     "digamma": lambda x: mpmath.psi(0, x),
-    "gamma": mpmath.gamma,
     "lgamma": lambda x: mpmath.log(abs(mpmath.gamma(x))) if x < 0 else mpmath.loggamma(x),
     "relu": lambda x: max(x, mpf(0)),
     "leaky_relu": lambda x, slope: x if x >= 0 else slope * x,
     "elu": lambda x, alpha: x if x >= 0 else alpha * mpmath.expm1(x),
     "silu": lambda x: x * _sigmoid(x),
     "gelu": _gelu,
-    "floor": mpmath.floor,
-    "ceil": mpmath.ceil,
     "trunc": _truncated,
     "rint": _round_to_even,
-    "sign": mpmath.sign,
     "floordiv": _exactly(lambda x, y: mpmath.floor(x / y)),
     "frac": lambda x: x - _truncated(x),
     "mod": _exactly(lambda x, y: x - y * mpmath.floor(x / y)),
@@ -187,7 +170,6 @@ TWINS: dict[str, Callable[..., Any]] = {
     "ratio": lambda x, y: x / y,
     "one_minus_square": lambda x: 1 - x * x,
     "pow_slope": _pow_slope,
-    "sech": mpmath.sech,
     "sigmoid_slope": lambda x: mpmath.sech(x / 2) ** 2 / 4,
     "softmax_rest": _softmax_rest,
     # What compiled programs use; the number that `stopped` gives is not differentiated:

@@ -11,11 +11,8 @@ from autograd_mini.value import Value
 
 
 def plain_numbers(nest: Any, what: str) -> list[Any]:
-    """The numbers of a nest, which may hold the tensors of PyTorch or the arrays of JAX.
-
-    Raises:
-        TypeError: it holds something else; the message calls the nest `what`.
-    """
+    """The numbers of a nest, which may hold the tensors of PyTorch or the arrays of JAX; else comes a TypeError, in
+    which the nest is called `what`."""
     if isinstance(nest, (list, tuple)):
         return [number for part in nest for number in plain_numbers(part, what)]
     if isinstance(nest, dict):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autograd_mini import functions
-from autograd_mini.primitives import Primitive
+from autograd_mini.primitives import TABLE, Primitive
 
-INFIX = {"add", "sub", "mul", "div", "floordiv", "mod", "pow"}
-OF_ONE_LIST = {"sum", "fsum", "mean", "prod", "max", "min", "norm", "hypot", "logsumexp", "softmax", "log_softmax"}
-OF_TWO_LISTS = {"dot", "sumprod", "dist"}
+INFIX = {name for name, row in TABLE.items() if row.arity == 2 and not row.symbol.isidentifier()}
+OF_TWO_LISTS = {
+    name
+    for name, row in TABLE.items()
+    if row.arity is None and len(inspect.signature(getattr(functions, name)).parameters) == 2
+}
 INLINED = 50
 
 
@@ -51,11 +55,7 @@ class Program:
         return self.run(inputs)[-1]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """The results of all steps, after the inputs.
-
-        Raises:
-            TypeError: there are more or fewer inputs than it takes.
-        """
+        """The results of all steps, after the inputs; a TypeError if there are more or fewer inputs than it takes."""
         if len(inputs) != self.n_inputs:
             raise TypeError(f"the program takes {self.n_inputs} number(s), got {len(inputs)}")
         results = list(inputs)
@@ -102,12 +102,12 @@ def _written(step: Step, operands: Sequence[str]) -> str:
     if name in ("neg", "pos"):
         return f"{step.primitive.symbol}{operands[0]}"
     function = f"ag.{name}" if hasattr(functions, name) else f"ag.TABLE[{name!r}]"
-    if name in OF_ONE_LIST:
-        index = f"[{options['index']}]" if "index" in options else ""
-        return f"{function}([{', '.join(operands)}]){index}"
     if name in OF_TWO_LISTS:
         half = len(operands) // 2
         return f"{function}([{', '.join(operands[:half])}], [{', '.join(operands[half:])}])"
+    if step.primitive.arity is None and hasattr(functions, name):
+        index = f"[{options['index']}]" if "index" in options else ""
+        return f"{function}([{', '.join(operands)}]){index}"
     if name == "polygamma":
         return f"{function}({options.get('order', 1)}, {operands[0]})"
     if name == "ldexp":

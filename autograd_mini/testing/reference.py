@@ -105,11 +105,7 @@ def chain_rule(y: Value, xs: Sequence[Value], rounded: Callable[[Any], Any]) -> 
 
 
 def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
-    """The primitive's twin applied to mpmath numbers; nan outside its domain.
-
-    Raises:
-        LookupError: it has no twin.
-    """
+    """The primitive's twin applied to mpmath numbers; nan outside its domain; a LookupError if it has none."""
     mpmath = mpmath_module()
     try:
         result = _twin(primitive)(*args)
@@ -140,11 +136,7 @@ def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
 
 @cache
 def mpmath_module() -> Any:
-    """mpmath, imported when first needed.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-    """
+    """mpmath, imported when first needed; a ModuleNotFoundError if it is not installed."""
     try:
         import mpmath
     except ModuleNotFoundError:

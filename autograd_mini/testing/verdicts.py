@@ -13,14 +13,8 @@ from autograd_mini.testing.evidence import DECISIVE, EVERYDAY, PRECISE, UNDERFLO
 def judge(
     line: Line, index: int, claimed: float, *, limit: float, own_noise: float = 0.0, scale: float = 0.0
 ) -> Verdict:
-    """The verdict on a claimed derivative of result number `index`.
-
-    Args:
-        limit: how many times the estimated error the claimed derivative may be off.
-        own_noise: how uncertain rounding makes the claimed derivative itself; it counts as part of the error.
-        scale: the size of the numbers that the function was derived from.
-    """
-    case = Case(line, index, claimed, own_noise=own_noise, scale=scale, limit=limit)
+    """The verdict on a claimed derivative of result number `index`; for the arguments see `Case`."""
+    case = Case(line, index, claimed, own_noise, scale, limit)
     verdict = _first_verdict(case)
     if isnan(claimed):
         return verdict if verdict.decided else verdict._replace(place="smooth")

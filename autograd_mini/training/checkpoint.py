@@ -37,11 +37,8 @@ def save_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
 
 
 def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
-    """Bring `run` into the state that `save_checkpoint` wrote.
-
-    Raises:
-        StateError: the file is damaged, or of another model or training; nothing is changed.
-    """
+    """Bring `run` into the state that `save_checkpoint` wrote; from a damaged file, or one of another model or
+    training, comes a StateError, and nothing is changed."""
 
     def refuse(reason: str) -> StateError:
         return StateError(f"cannot resume from {os.fspath(path)}: {reason}")

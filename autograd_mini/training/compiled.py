@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import fsum
 from random import Random
@@ -18,7 +18,7 @@ from autograd_mini.optim.arrays import ParameterArrays
 from autograd_mini.primitives import to_float
 from autograd_mini.structures import Structure, flatten
 from autograd_mini.training.examples import Example
-from autograd_mini.training.objective import Metric, Objective, Scores, blaming
+from autograd_mini.training.objective import Objective, Scores, blaming
 from autograd_mini.training.steps import Steps, keeping_modes
 from autograd_mini.value import Value
 
@@ -38,19 +38,12 @@ class CompiledSteps(Steps):
         Exception: whatever the compiler refuses.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        optimizer: Optimizer,
-        examples: Sequence[Example],
-        measured: Sequence[Example],
-        metrics: Mapping[str, Metric],
-    ) -> None:
-        super().__init__(objective, optimizer, examples, measured, metrics)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._arrays: ParameterArrays | None = None
         place = {parameter: index for index, parameter in enumerate(self.parameters)}
-        self._held = _places([place[parameter] for parameter in optimizer.parameters])
-        keeping_modes(objective.model, self._compile)
+        self._held = _places([place[parameter] for parameter in self.optimizer.parameters])
+        keeping_modes(self.objective.model, self._compile)
 
     def _compile(self) -> None:
         objective, optimizer, model = self.objective, self.optimizer, self.objective.model

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from math import isfinite
 from typing import Any
 
 from autograd_mini.interrupts import ensure
 from autograd_mini.nn.divergences import Divergence
 from autograd_mini.nn.module import Module
 from autograd_mini.optim import SGD, Optimizer
-from autograd_mini.primitives import brief, to_float
+from autograd_mini.optim.schedules import require_between, require_steps
+from autograd_mini.primitives import brief
 from autograd_mini.training.checkpoint import load_checkpoint, save_checkpoint
 from autograd_mini.training.examples import Example, as_examples
 from autograd_mini.training.history import History
@@ -94,13 +94,13 @@ def fit(
         examples,
         held_out,
         _require_metrics(metrics or {}),
-        batch_size=len(examples) if batch_size is None else _require_count(batch_size, "batch_size"),
+        batch_size=len(examples) if batch_size is None else require_steps(batch_size, "batch_size"),
         shuffle=shuffle,
         seed=_require_seed(seed),
-        tolerance=_require_tolerance(tolerance),
-        patience=_require_count(patience, "patience"),
+        tolerance=require_between(tolerance, 0.0, None, "tolerance"),
+        patience=require_steps(patience, "patience"),
     )
-    _require_count(epochs, "epochs")
+    require_steps(epochs, "epochs")
     objective.try_out(examples, "data")
     if held_out:
         objective.try_out(held_out, "validation")
@@ -178,23 +178,10 @@ def _figures(history: History) -> str:
     return ", ".join([f"epoch {len(history)}", *shown])
 
 
-def _require_count(count: Any, name: str) -> int:
-    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
-        raise ValueError(f"{name} must be an int of 1 or more, got {brief(count)}")
-    return int(count)
-
-
 def _require_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise TypeError(f"seed must be an int, got {brief(seed)} ({type(seed).__name__})")
     return int(seed)
-
-
-def _require_tolerance(tolerance: Any) -> float:
-    number = to_float(tolerance, "tolerance")
-    if not (isfinite(number) and number >= 0.0):
-        raise ValueError(f"tolerance must be a finite number ≥ 0, got {brief(tolerance)}")
-    return number
 
 
 def _require_metrics(metrics: Any) -> Mapping[str, Metric]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass
 from math import inf, isfinite
 from random import Random
+from typing import Any
 
 from autograd_mini.functions import fsum
 from autograd_mini.nn.module import Module
@@ -51,37 +53,29 @@ class Plateau:
         return self.waited >= self.patience
 
 
+@dataclass(eq=False)
 class Run:
     """The state of one training: everything that a checkpoint keeps."""
 
-    def __init__(
-        self,
-        model: Module,
-        objective: Objective,
-        optimizer: Optimizer,
-        examples: Sequence[Example],
-        validation: Sequence[Example],
-        metrics: Mapping[str, Metric],
-        *,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-        tolerance: float,
-        patience: int,
-    ) -> None:
-        self.model = model
-        self.objective = objective
-        self.optimizer = optimizer
-        self.examples = examples
-        self.validation = validation
-        self.metrics = metrics
-        self.batch_size = batch_size
-        self.shuffle = shuffle
+    model: Module
+    objective: Objective
+    optimizer: Optimizer
+    examples: Sequence[Example]
+    validation: Sequence[Example]
+    metrics: Mapping[str, Metric]
+    _: KW_ONLY
+    batch_size: int
+    shuffle: bool
+    seed: InitVar[int]
+    tolerance: InitVar[float]
+    patience: InitVar[int]
+
+    def __post_init__(self, seed: int, tolerance: float, patience: int) -> None:
         self.random = Random(seed)
         self.training_loss = Plateau(tolerance, patience)
         self.validation_loss = Plateau(tolerance, patience)
         self.history = History()
-        self.steps = Steps(objective, optimizer, examples, validation or examples, metrics)
+        self.steps = Steps(*self._made_of())
         self.good = self.best = self.steps.numbers()
         self.best_loss = inf
 
@@ -97,9 +91,11 @@ class Run:
         """Make all steps by compiled functions."""
         from autograd_mini.training.compiled import CompiledSteps  # with NumPy and the compiler
 
-        self.steps = CompiledSteps(
-            self.objective, self.optimizer, self.examples, self.validation or self.examples, self.metrics
-        )
+        self.steps = CompiledSteps(*self._made_of())
+
+    def _made_of(self) -> tuple[Any, ...]:
+        """What the steps take."""
+        return self.objective, self.optimizer, self.examples, self.validation or self.examples, self.metrics
 
     def train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
         """Train until `epochs` are spent or the loss has converged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 
 from autograd_mini.interrupts import ensure
@@ -24,33 +25,21 @@ def keeping_modes(model: Module, work: Callable[[], None]) -> None:
     ensure(give_back, work)
 
 
+@dataclass(eq=False)
 class Steps:
     """Steps on the Values of a model themselves.
 
     A context during training, within which a subclass may keep the numbers of the model elsewhere.
-
-    Args:
-        objective: what to minimise.
-        optimizer: what to make the steps.
-        examples: the training set.
-        measured: the examples to evaluate on.
-        metrics: what else to evaluate.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        optimizer: Optimizer,
-        examples: Sequence[Example],
-        measured: Sequence[Example],
-        metrics: Mapping[str, Metric],
-    ) -> None:
-        self.objective = objective
-        self.optimizer = optimizer
-        self.examples = examples
-        self.measured = measured
-        self.metrics = metrics
-        self.parameters = objective.model.parameters()
+    objective: Objective  # what to minimise
+    optimizer: Optimizer
+    examples: Sequence[Example]  # the training set
+    measured: Sequence[Example]  # the examples to evaluate on
+    metrics: Mapping[str, Metric]  # what else to evaluate
+
+    def __post_init__(self) -> None:
+        self.parameters = self.objective.model.parameters()
 
     def __enter__(self) -> None:
         pass

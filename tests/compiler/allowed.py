@@ -70,7 +70,7 @@ class Library:
             if self.backend == "machine":
                 from autograd_mini.compiler.machine.cells import has_emission
 
-                if has_emission(primitive):
+                if has_emission(primitive, len(args)):
                     run = _machine(primitive, len(args))
                     return float(run(*[numpy.array([float(arg)]) for arg in args])[0])
             arrays = [arg if type(arg) is float else numpy.array([float(arg)]) for arg in args]

@@ -35,3 +35,12 @@ def disagreement(found, expected, *, scale=0.0):
         is_close = numpy.abs(found - expected) <= numpy.maximum(TOLERANCE * scale, 8 * TINIEST)
         right = (found == expected) | (numpy.isnan(found) & numpy.isnan(expected)) | is_close
     return "" if right.all() else f"found {found}, eagerly {expected}"
+
+
+def arrays_of(nest):
+    """The arrays in lists, tuples and dicts."""
+    if isinstance(nest, numpy.ndarray):
+        yield nest
+    elif isinstance(nest, dict | list | tuple):
+        for part in nest.values() if isinstance(nest, dict) else nest:
+            yield from arrays_of(part)

@@ -176,7 +176,7 @@ def test_arguments_are_checked_as_ever():
         compile(lambda x: x * w)(Value(1.0), parameters=numpy.ones(1))
     with pytest.raises(TypeError, match="value_and_parameter_grads of <lambda> takes plain numbers"):
         compile(lambda x: x * w).value_and_parameter_grads(Value(1.0))
-    with pytest.raises(ValueError, match=r"gives \[·\] for example 0 of the batch and · for another"):
+    with pytest.raises(ValueError, match=r"gives array\(1,\) for example 0 of the batch and · for another"):
         compile(lambda x: [x] if x > 1.0 else x, batch=True)([Value(2.0), 1.0])
     with pytest.raises(TypeError, match="needs one number"):
         compile(lambda x: x * x, batch=True).backward([Value(1.0), 2.0])

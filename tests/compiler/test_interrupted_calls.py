@@ -9,6 +9,7 @@ from autograd_mini import Value, compile, exp, tanh
 from autograd_mini import sum as total
 from autograd_mini.compiler import deriving
 from autograd_mini.compiler.machine import running
+from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.scalars import executor
 from tests.interrupting import interrupt_everywhere
 
@@ -28,7 +29,7 @@ def results(compiled):
 
 ROOMS = {
     "all": ([""], 60),
-    "plans": (["compiler/planning.py", "compiler/deriving.py", "compiler/calling.py", "compiler/tracing.py"], 60),
+    "plans": (["compiler/planning.py", "compiler/deriving.py", "compiler/serving.py", "compiler/tracing.py"], 60),
     "builder": (["compiler/building.py", "compiler/reversing.py", "compiler/packing.py"], 60),
 }
 
@@ -64,8 +65,8 @@ def test_what_was_compiled_before_stays_after_an_interrupt():
     text = str(make().program)
 
     def check(compiled):
-        (plan,) = compiled._plans.known(compiled._call((point,), {}).bound)
-        assert str(plan.shown("gradient", (0,))) == text
+        (plan,) = compiled._plans.known(compiled._call((point,), {}).arguments)
+        assert str(plan.shown(Request(Kind.GRADIENT, (0,)))) == text
         assert results(compiled) == expected
 
     places = ["compiler/building.py", "compiler/deriving.py"]

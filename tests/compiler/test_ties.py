@@ -236,7 +236,7 @@ def test_rows_are_watched_as_eager_mode_watches_them(row, backend):
     compiled = compile(row if row.arity else lambda *xs: row(*xs), batch=True, backend=backend)
     compiled.value_and_grad(*columns)
     plan = compiled._latest.parts[0].plan
-    executor = plan.executor("gradient", compiled._latest.wanted)
+    executor = plan.executor(compiled._latest.request)
     leaves = dict(zip(plan.inputs, [*columns[:, None], numpy.empty((0, 1))]))
     expected = [bool(row.tied(row.forward(*point), *point)) for point in points]
     if not any(expected):

@@ -58,6 +58,14 @@ def test_the_chain_rule_is_spelled_out():
     assert captions[4][2] == "∂y/∂x += ∂y/∂z1 · ∂z1/∂x = 1.423 · 0.5 = 0.7116, in all 0.9251"
 
 
+def test_limits_have_a_frame_of_their_own():
+    u = Value(1.0, label="u")
+    steps = draw_steps(u / (u - u) ** 2)
+    assert steps.captions[-1][:2] == ("Limits decide, where ties meet or 0 meets inf or nan:", "∂y/∂u = inf")
+    assert ">inf<" in re.search(r"^\s*v0 .*$", steps[-1].source, re.M).group()
+    assert draw_steps(u * 2.0 + 1.0).captions[-1][0] == "Step 2 of 2, through *:"
+
+
 def test_names_do_not_clash():
     y = (Value(1.0, label="y") * Value(2.0) + Value(3.0, label="z1")).exp()
     assert draw_steps(y).captions[-1][1:] == (

@@ -3,11 +3,11 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from autograd_mini import Value
 from autograd_mini.primitives import TABLE
-from autograd_mini.testing import GradientError, check_gradients, strategies
+from autograd_mini.testing import GradientError, Program, Step, check_gradients, strategies
 from tests.testing.planting import FAULTS, planted_cases, sample
 
 LONG = settings.default.max_examples > 1000
@@ -46,6 +46,7 @@ def test_right_rules_pass_at_every_scale(scale):
 
 
 @given(strategies.kinks())
+@example(Program(2, [Step(TABLE["sub"], (0, -4.0 + 2.0**-51)), Step(TABLE["max"], (2, 1))], (2.0**-51, 4.0)))
 def test_right_rules_pass_at_kinks(program):
     check_gradients(program, *program.point)
 

@@ -42,7 +42,7 @@ def can_emit(pack: Pack) -> bool:
     """Whether a kernel may hold this pack."""
     operation = pack.operation
     if isinstance(operation, Apply):
-        return has_emission(operation.primitive)
+        return has_emission(operation.primitive, len(operation.args))
     if isinstance(operation, Reduce):
         return operation.primitive.name in REDUCTIONS and size(pack) <= LONGEST * pack.lanes
     if isinstance(operation, Vector):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from autograd_mini.compiler.machine import elementary
 from autograd_mini.compiler.machine.engine import addresses
 from autograd_mini.compiler.machine.libraries import announce, announce_libm, host_width, vector_name
 from autograd_mini.primitives import TABLE, Primitive, piecewise
+from autograd_mini.primitives.symbols import lasting_formula
 
 PURE = " nounwind willreturn memory(none)"
 """What LLVM is told of functions, so that it calls them once for the same numbers."""
@@ -31,6 +32,7 @@ class Assembly:
         self.type = "double" if width == 1 else f"<{width} x double>"
         self.truth = "i1" if width == 1 else f"<{width} x i1>"
         self._count = 0
+        self._known: dict[str, Cell] = {}
 
     def name(self) -> str:
         self._count += 1
@@ -39,11 +41,18 @@ class Assembly:
     def line(self, text: str) -> None:
         self.lines.append("  " + text)
 
+    def label(self, name: str) -> None:
+        """Begin a block, in which registers of other blocks may be unknown."""
+        self.lines.append(f"{name}:")
+        self._known.clear()
+
     def define(self, text: str) -> Cell:
-        """A new register that holds what `text` computes."""
-        name = self.name()
-        self.line(f"{name} = {text}")
-        return Cell(self, name)
+        """The register that holds what `text` computes, which is computed once, unless it is read from memory."""
+        if text not in self._known or text.startswith("load"):
+            name = self.name()
+            self.line(f"{name} = {text}")
+            self._known[text] = Cell(self, name)
+        return self._known[text]
 
     def number(self, number: float) -> Cell:
         """A constant."""
@@ -130,12 +139,14 @@ class Assembly:
 class Cell:
     """A register, or a constant."""
 
-    __slots__ = ("assembly", "constant", "name")
+    __slots__ = ("assembly", "condition", "constant", "name", "negative_of")
 
     def __init__(self, assembly: Assembly, name: str, constant: float | None = None) -> None:
         self.assembly = assembly
         self.name = name
         self.constant = constant
+        self.condition: str | None = None  # of which this is 1 or 0
+        self.negative_of: Cell | None = None
 
     def _binary(self, operation: str, x: Any, y: Any) -> Cell:
         x, y = self.assembly.cell(x), self.assembly.cell(y)
@@ -170,10 +181,12 @@ class Cell:
         return self._binary("fdiv", other, self)
 
     def __neg__(self) -> Cell:
-        return self.assembly.define(f"fneg {self.assembly.type} {self.name}")
+        negative = self.assembly.define(f"fneg {self.assembly.type} {self.name}")
+        negative.negative_of = self
+        return negative
 
     def __abs__(self) -> Cell:
-        return self.assembly.intrinsic("fabs", self)
+        return self.assembly.intrinsic("fabs", self.negative_of or self)
 
     def compare(self, how: str, other: Any) -> str:
         """The register of the truth of a comparison: olt, oeq, uno, une …"""
@@ -217,14 +230,14 @@ def _leave_large_angles(assembly: Assembly, name: str, x: Cell) -> None:
         assembly.declarations.add(f"declare i1 {reduce}({assembly.truth})")
         assembly.line(f"{every} = call i1 {reduce}({assembly.truth} {is_small})")
     assembly.line(f"br i1 {every}, label %small, label %large")
-    assembly.lines.append("large:")
+    assembly.label("large")
     announce_libm(name)
     own, theirs = elementary.FUNCTIONS[name](x), assembly._in_parts(name, 1, [x])
     assembly.line(f"ret {assembly.type} {assembly.select(is_small, own, theirs).name}")
-    assembly.lines.append("small:")
+    assembly.label("small")
 
 
-def emit(primitive: Primitive, args: Iterable[Any]) -> Any:
+def emit(primitive: Primitive, args: Sequence[Any]) -> Any:
     """What computes a primitive on cells; a tuple for a selector of several results.
 
     Raises:
@@ -234,9 +247,14 @@ def emit(primitive: Primitive, args: Iterable[Any]) -> Any:
     if row is not None:
         assembly = next(arg.assembly for arg in args if isinstance(arg, Cell))
         return row(*[assembly.cell(arg) for arg in args], **primitive.options)
-    if primitive.base in WRITTEN_IN_PRIMITIVES:
-        return primitive.forward(*args)
-    raise NotImplementedError(primitive.name)
+    formula = lasting_formula(primitive, len(args))
+    if formula is None:
+        raise NotImplementedError(primitive.name)
+    return formula.run(args, lambda operation, *xs: emit(operation, xs) if any(map(_is_cell, xs)) else operation(*xs))
+
+
+def _is_cell(thing: Any) -> bool:
+    return type(thing) is Cell
 
 
 def is_arithmetic(primitive: Primitive) -> bool:
@@ -252,8 +270,12 @@ def calls_library(primitive: Primitive, n_args: int) -> bool:
     return any("@llvm." not in declaration for declaration in assembly.declarations)
 
 
-def has_emission(primitive: Primitive) -> bool:
-    return primitive.base in EMISSIONS or primitive.base in WRITTEN_IN_PRIMITIVES
+def has_emission(primitive: Primitive, n_args: int) -> bool:
+    """Whether there is machine code for it."""
+    formula = None if primitive.base in EMISSIONS else lasting_formula(primitive, n_args)
+    if formula is None:
+        return primitive.base in EMISSIONS
+    return all(has_emission(operation, len(places)) for _, operation, places in formula.operations)
 
 
 LIBM = (
@@ -272,45 +294,32 @@ def _intrinsic(name: str) -> Callable[..., Any]:
 
 
 def _comparison(how: str) -> Callable[..., Any]:
-    return lambda x, y: x.where(how, y, 1.0, 0.0)
+    def compared(x: Cell, y: Cell) -> Cell:
+        condition = x.compare(how, y)
+        truth = x.assembly.select(condition, 1.0, 0.0)
+        truth.condition = condition
+        return truth
+
+    return compared
 
 
-def _sigmoid(x: Cell) -> Cell:
-    e: Cell = ROWS["exp"](-abs(x))
-    return x.where("oge", 0.0, 1.0, e) / (1.0 + e)
-
-
-def _softplus(x: Cell) -> Cell:
-    rest: Cell = ROWS["log1p"](ROWS["exp"](-abs(x)))
-    return x.where("olt", 0.0, 0.0, x) + rest
-
-
-def _sigmoid_slope(x: Cell) -> Cell:
-    e: Cell = ROWS["exp"](-abs(x))
-    return e / ((1.0 + e) * (1.0 + e))
-
-
-def _sech(x: Cell) -> Cell:
-    e: Cell = ROWS["exp"](-abs(x))
-    return 2.0 * e / (1.0 + e * e)
+def _where(condition: Cell, x: Cell, y: Cell) -> Cell:
+    return x.assembly.select(condition.condition or condition.compare("une", 0.0), x, y)
 
 
 def largest(x: Cell, y: Cell) -> Cell:
     """The first that is larger; nan if any is."""
-    return x.assembly.select(x.compare("uno", y), x + y, x.where("olt", y, y, x))
+    return _or_nan(x, y, x.where("olt", y, y, x))
 
 
 def smallest(x: Cell, y: Cell) -> Cell:
-    return x.assembly.select(x.compare("uno", y), x + y, x.where("ogt", y, y, x))
+    return _or_nan(x, y, x.where("ogt", y, y, x))
 
 
-def _clip(x: Cell, low: Cell, high: Cell) -> Cell:
-    limited = x.where("olt", low, low, x)
-    limited = limited.where("ogt", high, high, limited)
-    for bound in (x, low, high):
-        if bound.constant is None or math.isnan(bound.constant):
-            limited = bound.where("uno", bound, bound, limited)
-    return limited
+def _or_nan(x: Cell, y: Cell, chosen: Cell) -> Cell:
+    """What was chosen by a comparison that gives x where there is a nan."""
+    is_number = y.constant is not None and not math.isnan(y.constant)
+    return chosen if is_number else x.assembly.select(x.compare("uno", y), x + y, chosen)
 
 
 def _clip_branch(x: Cell, low: Cell, high: Cell) -> tuple[Cell, Cell, Cell]:
@@ -331,32 +340,6 @@ def first_equal(out: Cell, *xs: Cell) -> tuple[Cell, ...]:
         found.append(assembly.cell(taken).where("oeq", 0.0, same, 0.0))
         taken = found[-1] + taken
     return tuple(found)
-
-
-def _frac(x: Cell) -> Cell:
-    return ROWS["copysign"](abs(x).where("oeq", math.inf, 0.0, x - ROWS["trunc"](x)), x)  # type: ignore[no-any-return]
-
-
-def _like_divisor(rest: Cell, y: Cell, same: Any, other: Any) -> Cell:
-    """`other` where the rest of a division has the sign that the divisor has not."""
-    return y.where("olt", 0.0, rest.where("ogt", 0.0, other, same), rest.where("olt", 0.0, other, same))
-
-
-def _mod(x: Cell, y: Cell) -> Cell:
-    """As Python's float.__mod__."""
-    rest: Cell = ROWS["fmod"](x, y)
-    return rest.where("oeq", 0.0, ROWS["copysign"](rest, y), _like_divisor(rest, y, rest, rest + y))
-
-
-def _floordiv(x: Cell, y: Cell) -> Cell:
-    """As Python's float.__floordiv__; x/y for y = 0."""
-    rest = ROWS["fmod"](x, y)
-    quotient = (x - rest) / y
-    quotient = _like_divisor(rest, y, quotient, quotient - 1.0)
-    floor = ROWS["floor"](quotient)
-    floor = (quotient - floor).where("ogt", 0.5, floor + 1.0, floor)
-    floor = quotient.where("oeq", 0.0, ROWS["copysign"](0.0 * quotient, x / y), floor)
-    return y.where("oeq", 0.0, x / y, floor)
 
 
 def _ldexp(x: Cell, exponent: Cell) -> Cell:
@@ -390,11 +373,6 @@ def norm(*xs: Cell) -> Cell:
     return root.assembly.cell(top).where("oeq", math.inf, math.inf, root)
 
 
-def _dist(*pq: Cell) -> Cell:
-    half = len(pq) // 2
-    return norm(*[p - q for p, q in zip(pq[:half], pq[half:])])
-
-
 ROWS: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
@@ -402,56 +380,33 @@ ROWS: dict[str, Callable[..., Any]] = {
     "div": lambda x, y: x / y,
     "neg": lambda x: -x,
     "pos": lambda x: x,
-    "stopped": lambda x: x,
-    "square": lambda x: x * x,
-    "reciprocal": lambda x: 1.0 / x,
     "fma": _intrinsic("fma"),
     "scale": lambda x, y: x.where("oeq", 0.0, 0.0, x * y),
     "ratio": lambda x, y: x.where("oeq", 0.0, 0.0, x / y),
     "sqrt": _intrinsic("sqrt"),
     "abs": abs,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "log_sigmoid": lambda x: -_softplus(-x),
-    "sech": _sech,
-    "sigmoid_slope": _sigmoid_slope,
-    "one_minus_square": lambda x: (1.0 - x) * (1.0 + x),
-    "degrees": lambda x: x * (180.0 / math.pi),
-    "radians": lambda x: x * (math.pi / 180.0),
     "floor": _intrinsic("floor"),
     "ceil": _intrinsic("ceil"),
     "trunc": _intrinsic("trunc"),
     "rint": _intrinsic("rint"),
-    "frac": _frac,
-    "mod": _mod,
-    "floordiv": _floordiv,
     "ldexp": _ldexp,
-    "sign": lambda x: x.where("olt", 0.0, -1.0, x.where("ogt", 0.0, 1.0, abs(x))),
     "copysign": lambda x, y: x.assembly.intrinsic("copysign", x, y.where("uno", y, 0.0, y)),
     "maximum": largest,
     "minimum": smallest,
-    "clip": _clip,
-    "where": lambda condition, x, y: condition.where("une", 0.0, x, y),
-    "relu": lambda x, at_zero=1.0: x.where("olt", 0.0, 0.0, x),
-    "leaky_relu": lambda x, slope: x.where("oge", 0.0, x, slope * x),
-    "elu": lambda x, alpha: x.where("oge", 0.0, x, alpha * ROWS["expm1"](x)),
+    "where": _where,
     "less": _comparison("olt"),
     "less_equal": _comparison("ole"),
     "equal": _comparison("oeq"),
     "not_equal": _comparison("une"),
     "greater": _comparison("ogt"),
     "greater_equal": _comparison("oge"),
-    "at_least": lambda x, y: x.where("olt", y, 0.0, 1.0),
-    "step": lambda x, at_zero: x.where("oeq", 0.0, at_zero, x.where("olt", 0.0, 0.0, 1.0)),
-    "is_true": lambda x: x.where("une", 0.0, 1.0, 0.0),
     "first_equal": first_equal,
     "clip_branch": _clip_branch,
     "gamma": _libm("tgamma"),
     "hypot": norm,
-    "dist": _dist,
     **{name: _libm(name) for name in LIBM},
 }
-"""Every row with machine code by its name; others run in NumPy."""
+"""Rows with machine code of their own by their names; others are written in these, or run in NumPy."""
 
 _SELECTORS = (piecewise.at_least, piecewise.step, piecewise._is_true, piecewise._clip_branch, piecewise.first_equal)
 _KNOWN = {**TABLE, **TABLE.auxiliary, **{selector.name: selector for selector in _SELECTORS}}
@@ -459,5 +414,3 @@ _KNOWN = {**TABLE, **TABLE.auxiliary, **{selector.name: selector for selector in
 # By the primitive itself: a user's own of the same name is another.
 EMISSIONS = {_KNOWN[name]: row for name, row in ROWS.items()}
 ARITHMETIC = {_KNOWN[name] for name in ("add", "sub", "mul", "neg", "pos", "square", "scale", "stopped")}
-WRITTEN_IN_PRIMITIVES = {_KNOWN[name] for name in ("silu", "gelu", "pow_slope", "sum", "mean")}
-"""Rows whose forward function takes cells as it is."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from math import inf
+from math import inf, nan
 from typing import Any
 
-from autograd_mini.compiler.machine.cells import ROWS, Cell, first_equal, largest, norm, smallest
+from autograd_mini.compiler.machine.cells import EMISSIONS, ROWS, Cell, first_equal, largest, norm, smallest
+from autograd_mini.primitives import TABLE
 
 
 def _finite(x: Cell, then: Any, otherwise: Any) -> Cell:
@@ -43,7 +44,7 @@ def softmax(xs: Sequence[Cell], empty: float) -> list[Cell]:
 def log_softmax(xs: Sequence[Cell], empty: float) -> list[Cell]:
     top, powers = _powers(xs)
     log_total = _log_total(xs, top, powers)
-    return [_finite(top, x - top - log_total, float("nan")) for x in xs]
+    return [_finite(top, x - top - log_total, nan) for x in xs]
 
 
 def sum_of_others(xs: Sequence[Cell], empty: float) -> list[Cell]:
@@ -72,3 +73,7 @@ REDUCTIONS: dict[str, Callable[..., Cell]] = {
     "hypot": norm,
     "logsumexp": _logsumexp,
 }
+
+EMISSIONS.update({TABLE[name]: reduction for name, reduction in REDUCTIONS.items()})
+EMISSIONS[TABLE["softmax"]] = lambda *xs, index=0, empty=nan: softmax(xs, empty)[index]
+EMISSIONS[TABLE["log_softmax"]] = lambda *xs, index=0: log_softmax(xs, nan)[index]

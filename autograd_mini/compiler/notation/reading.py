@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.notation.formulas import in_order, operation_text, slope_of
-from autograd_mini.compiler.notation.naming import Naming, joined
-from autograd_mini.compiler.notation.plain import Plain, Term
-from autograd_mini.compiler.notation.sums import is_layer, is_matrix_product, sum_text
-from autograd_mini.compiler.program import (
-    Apply,
-    Leaf,
-    Pack,
-    Program,
-    Reference,
-    Sum,
-    Vector,
-    is_adjoint,
-    lanes_of,
-    parents,
-)
-from autograd_mini.draw.notation import Text
+from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
+from autograd_mini.compiler.notation.naming import Naming
+from autograd_mini.compiler.notation.plain import Plain, Term, role_of
+from autograd_mini.compiler.program import Apply, Index, Pack, Program, Reference, Vector, is_adjoint, lanes_of
+from autograd_mini.mathematics import Text, joined, operation_name, subscripted
 from autograd_mini.primitives import Primitive
 
 LONGEST_INLINED = 40
-MOST_PARTS = 4
-
-MARGIN = 4
-"""Lines of the gradient may move up; those beyond so many times the most would not come among them."""
 
 
 @dataclass
@@ -43,23 +27,22 @@ class Line:
         uses: the names in the formula.
         is_product: whether there is a matrix product in it.
         is_backward: whether the value does not need it.
+        is_last: whether only the caller needs it.
     """
 
     names: list[str]
     target: str
+    sign: str
     formula: str
-    shape: str = ""
-    uses: list[str] = field(default_factory=list)
-    sign: str = "="
-    is_product: bool = False
-    is_backward: bool = False
+    shape: str
+    uses: list[str]
+    is_product: bool
+    is_backward: bool
+    is_last: bool
 
 
 class Reading:
-    """A program as lines, every name defined before it is used.
-
-    Args:
-        most_lines: reading ends when there are more of the value, or many times more in all.
+    """A program, or its first so many packs, as lines, every name defined before it is used.
 
     Attributes:
         lines: those of the value first.
@@ -67,186 +50,140 @@ class Reading:
         is_whole: whether reading came to the end.
     """
 
-    def __init__(self, program: Program, most_lines: int | None = None) -> None:
+    def __init__(self, program: Program, most: int | None = None) -> None:
         self.plain = Plain(program)
         self.lines: list[Line] = []
-        self._program = program
         self._results = {name: references[0] for name, references in program.results.items() if references}
-        self._forward = _ancestors(ref.pack for name, ref in self._results.items() if not is_adjoint(name))
+        values = [reference.pack for name, reference in self._results.items() if not is_adjoint(name)]
+        self._forward = _reached(values, lambda pack: pack.parents)
         self._finals = {ref.pack for name, ref in self._results.items() if is_adjoint(name)} - self._forward
-        self._slopes = dict(self._found_slopes())
-        place = {pack: number for number, pack in enumerate(program.packs)}
-        # Only packs that come later are read like others: sine and cosine are each other's derivative.
-        alike = {pack: made for pack, (_, _, made) in self._slopes.items() if place.get(made, len(place)) < place[pack]}
-        self.names = Naming(program, self.plain, self._forward, alike)
-        self._uses = self._counted()
-        self._activated = self._found_activations()
+        self._slopes = dict(self._found_slopes(program))
+        self.names = Naming(program, self.plain, self._forward)
+        starts = [self.plain.resolved(reference).pack for reference in self._results.values()] + list(self._finals)
+        needed = _reached(starts, lambda pack: [operand.pack for operand in self._operands(pack)])
+        self._uses = Counter(operand.pack for pack in needed for operand in self._operands(pack))
         self._layers: dict[Pack, str] = {}
-        self._last: list[Line] = []
-        packs = [pack for pack in program.packs if pack in self._uses and not isinstance(pack.operation, Leaf)]
-        self.is_whole = self._read_all([pack for pack in packs if pack in self._forward], most_lines)
-        if self.is_whole:
-            self._read_value()
-            backward = [pack for pack in packs if pack not in self._forward]
-            self.is_whole = self._read_all(backward, None if most_lines is None else MARGIN * most_lines)
-            self._place_last()
-
-    def _read_all(self, packs: Sequence[Pack], most_lines: int | None) -> bool:
-        """Read packs as long as there are not too many lines; whether it came to the end."""
-        for pack in packs:
-            if most_lines is not None and len(self.lines) > most_lines:
-                return False
+        packs = [pack for pack in program.packs if pack in needed and not role_of(pack)]
+        packs.sort(key=lambda pack: pack not in self._forward)
+        self.is_whole = len(packs[:most]) == len(packs)
+        for pack in packs[:most]:
             self._read(pack)
-        return True
+        self._read_value()
 
-    def _found_slopes(self) -> Iterator[tuple[Pack, tuple[Primitive, Reference, Pack]]]:
+    def _operands(self, pack: Pack) -> list[Reference]:
+        """What the formula of a pack is written with."""
+        return [self._slopes[pack][1]] if pack in self._slopes else self.plain.operands(pack)
+
+    def _found_slopes(self, program: Program) -> Iterator[tuple[Pack, tuple[Primitive, Reference]]]:
         """The packs of local derivatives f′(z) of functions of one argument."""
-        for _, segment in self._program.segments():
-            made = segment.a.adjoint_of
-            if made is None or segment.b is None or segment.b in self._forward or segment.b.adjoint_of is not None:
-                continue
-            if isinstance(made.operation, Apply) and len(made.operation.args) == 1 and made.lanes == segment.b.lanes:
-                primitive, (arg,) = made.operation.primitive, made.operation.args
+        for _, segment in program.segments():
+            made, slope = segment.a.adjoint_of, segment.b
+            if made and slope and isinstance(made.operation, Apply) and made.lanes == slope.lanes:
+                primitive, (arg, *others) = made.operation.primitive, made.operation.args
                 is_named = primitive.symbol.isidentifier() and primitive.name != "square"
-                if is_named and isinstance(arg, Reference) and not isinstance(segment.b.operation, Leaf):
-                    yield segment.b, (primitive, self.plain.resolved(arg), made)
-
-    def _counted(self) -> Counter[Pack]:
-        """How often each pack is used by what is to be read; those absent are not needed at all."""
-        stack = [self.plain.resolved(reference).pack for reference in self._results.values()] + list(self._finals)
-        uses = Counter(dict.fromkeys(stack, 0))
-        seen: set[Pack] = set()
-        while stack:
-            pack = stack.pop()
-            if pack not in seen:
-                seen.add(pack)
-                used = [self._slopes[pack][1]] if pack in self._slopes else self.plain.operands(pack)
-                uses.update(reference.pack for reference in used)
-                stack += [reference.pack for reference in used]
-        return uses
-
-    def _found_activations(self) -> dict[Pack, Pack]:
-        """The packs that are the one activation of another, and which."""
-        found: dict[Pack, list[Pack]] = {}
-        for pack in self._program.packs:
-            args = self.plain.operands(pack)
-            if pack not in self._forward or not isinstance(pack.operation, (Apply, Vector)) or len(args) != 1:
-                continue
-            if numpy.unique(args[0].index).size == args[0].index.size == args[0].pack.lanes:
-                found.setdefault(args[0].pack, []).append(pack)
-        return {packs[0]: pack for pack, packs in found.items() if len(packs) == 1}
+                is_local = slope not in self._forward and slope.adjoint_of is None and not role_of(slope)
+                if is_named and is_local and isinstance(arg, Reference) and not others:
+                    yield slope, (primitive, self.plain.resolved(arg))
 
     def _read(self, pack: Pack) -> None:
         """Make the lines of a pack, or note what it is written as where it is used."""
         names, plain = self.names, self.plain
         names.used = []
         if pack in self._slopes:
-            primitive, arg, _ = self._slopes[pack]
-            names.inlined[pack] = slope_of(primitive, names.written(in_order(names, pack, arg))), names.used
+            primitive, arg = self._slopes[pack]
+            argument = names.written(in_order(names, pack, arg)).text
+            names.inlined[pack] = Text(f"{operation_name(primitive, '′')}({argument})"), names.used
         elif pack in plain.origins and pack not in self._finals:
-            parts = plain.parts(pack, names.order(pack))
-            formula = joined([names.written(part) for part in parts])
-            if len(parts) <= MOST_PARTS:
-                names.inlined[pack] = formula, names.used
-            else:
-                names.name(pack)
-                self._add(lanes_of(pack), formula)
-        elif isinstance(pack.operation, Sum):
-            self._read_sum(pack)
-        else:
-            formula = operation_text(names, plain, pack)
-            if not self._is_inlined(pack, formula):
-                self._name(pack)
-                for arg in plain.operands(pack):
-                    names.lay_out_like(pack, arg)
-                self._add(lanes_of(pack), formula)
+            parts = plain.parts(pack, names.view(lanes_of(pack)).natural)
+            names.inlined[pack] = joined([names.written(part) for part in parts]), names.used
+        elif not self._is_inlined(pack):
+            self._name(pack)
+            given: set[int] = set()
+            for lanes, formula, is_product in self._formulas(pack):
+                sign = "=" if given.isdisjoint(lanes.tolist()) else "+="
+                self._add(Reference(pack, lanes), sign, formula, is_product)
+                given.update(lanes.tolist())
 
-    def _read_sum(self, pack: Pack) -> None:
-        groups: dict[bytes, list[Term]] = {}
-        for term in self.plain.terms[pack]:
-            if term.lanes.size:
-                groups.setdefault(term.lanes.tobytes(), []).append(term)
-        terms = [term for group in groups.values() for term in group]
-        is_whole = len(groups) == 1 and terms[0].lanes.size == pack.lanes
-        if is_whole and self._is_local(pack) and self._is_inlined(pack, sum_text(self.names, pack, terms)):
-            return
-        self._name(pack)
-        given: set[int] = set()
-        for group in groups.values():
-            self.names.used = []
-            lanes = group[0].lanes
-            formula = sum_text(self.names, pack, group)
-            sign = "=" if given.isdisjoint(lanes.tolist()) else "+="
-            given.update(lanes.tolist())
-            self._add(Reference(pack, lanes), formula, sign, any(is_matrix_product(self.names, term) for term in group))
-        if not groups:
-            self._add(lanes_of(pack), Text("0"))
-
-    def _is_local(self, pack: Pack) -> bool:
-        """Whether it may be a local derivative, or part of one, that is used in one place."""
-        is_backward = pack not in self._forward and pack not in self._finals
-        return is_backward and pack.adjoint_of is None and self._uses[pack] == 1
-
-    def _is_inlined(self, pack: Pack, formula: Text) -> bool:
-        """Whether a formula stands where it is used; if so it is noted."""
-        if not self._is_local(pack) or len(formula.text) > LONGEST_INLINED:
+    def _is_inlined(self, pack: Pack) -> bool:
+        """Whether it is a short local derivative, or part of one, written in the one place that uses it."""
+        if pack in self._forward or pack in self._finals or pack.adjoint_of is not None or self._uses[pack] != 1:
+            return False
+        (lanes, formula, _), *others = self._formulas(pack)
+        if others or lanes.size < pack.lanes or len(formula.text) > LONGEST_INLINED:
             return False
         self.names.inlined[pack] = formula, self.names.used
         return True
 
+    def _formulas(self, pack: Pack) -> Iterator[tuple[Index, Text, bool]]:
+        """What adds to which lanes, and whether there is a matrix product in it."""
+        groups: dict[bytes, list[Term]] = {}
+        for term in self.plain.terms.get(pack, []):
+            if term.lanes.size:
+                groups.setdefault(term.lanes.tobytes(), []).append(term)
+        for group in groups.values():
+            self.names.used = []
+            yield group[0].lanes, sum_text(self.names, pack, group), any(term.is_product for term in group)
+        if not groups:
+            self.names.used = []
+            formula = Text("0") if pack in self.plain.terms else operation_text(self.names, self.plain, pack)
+            yield numpy.arange(pack.lanes), formula, False
+
     def _name(self, pack: Pack) -> None:
-        wanted = ""
+        wanted, operands = "", self.plain.operands(pack)
         if pack in self._forward:
-            value = self._results.get("value")
-            layer = self._layers.get(self._activated.get(pack, pack))
-            if is_layer(self.names, self.plain.terms.get(pack, [])):
-                wanted = self._layers[pack] = self.names.name_layer(self.plain.terms[pack])
-            elif layer is not None:
-                wanted = layer.replace("z", "y")
+            value, first = self._results.get("value"), operands[0] if operands else lanes_of(pack)
+            is_activation = isinstance(pack.operation, Apply | Vector) and len(operands) == 1
+            is_whole = numpy.unique(first.index).size == first.index.size == first.pack.lanes
+            if is_layer(self.plain.terms.get(pack, [])):
+                self.names.n_layers += 1
+                wanted = self._layers[pack] = subscripted("z", self.names.n_layers)
+            elif is_activation and is_whole and first.pack in self._layers:
+                wanted = self._layers.pop(first.pack).replace("z", "y")
             elif value is not None and self.plain.resolved(value).pack is pack and value.index.size == pack.lanes:
                 wanted = self.names.value
-        self.names.name(pack, wanted)
+        self.names.name(pack, wanted, pack in self._layers)
+        for operand in operands if pack not in self.plain.terms else ():
+            self.names.lay_out_like(lanes_of(pack), operand)
 
     def _read_value(self) -> None:
         """A line for the value, if it is not what a line before has defined."""
-        value = self._results.get("value")
-        if value is not None and value.index.size and self.names.value not in self.names.names.values():
-            self.names.used = []
-            reference = self.plain.resolved(value)
-            text, shape = self.names.written(reference).text, self.names.shape(reference)
-            self.lines.append(Line([self.names.value], self.names.value, text, shape, self.names.used))
+        value, name = self._results.get("value"), self.names.value
+        if self.is_whole and value is not None and value.index.size and name not in self.names.names.values():
+            self.names.used, value = [], self.plain.resolved(value)
+            self._add(value, "=", self.names.written(value), False, name)
 
-    def _add(self, target: Reference, formula: Text, sign: str = "=", is_product: bool = False) -> None:
+    def _add(self, target: Reference, sign: str, formula: Text, is_product: bool, name: str = "") -> None:
         names, pack = self.names, target.pack
-        used, names.used = list(dict.fromkeys(names.used)), []
-        lanes = target.index[numpy.argsort(names.places(pack, target.index))]
-        written = names.written(Reference(pack, lanes)).text
-        line = Line(names.used, written, formula.text, names.shape(target), used, sign, is_product)
-        line.is_backward = pack not in self._forward
-        is_last = pack in self._finals and not self._uses[pack]
-        (self._last if is_last else self.lines).append(line)
+        used, names.used = list(dict.fromkeys(names.used)), [name] if name else []
+        lanes = target.index[numpy.argsort(names.view(target).ranks)]
+        written = name or names.written(Reference(pack, lanes)).text
+        is_backward, is_last = pack not in self._forward, pack in self._finals and not self._uses[pack]
+        line = Line(
+            names.used, written, sign, formula.text, names.shape(target), used, is_product, is_backward, is_last
+        )
+        self.lines.insert(self._place_of(line), line)
 
-    def _place_last(self) -> None:
-        """Move what only the caller wants to where it can first be computed, matrices before offsets."""
-        place = {name: number for number, line in enumerate(self.lines) for name in line.names}
-        first = next((n for n, line in enumerate(self.lines) if line.is_backward), len(self.lines)) - 1
-        found: dict[int, list[Line]] = {}
-        for line in sorted(self._last, key=lambda line: (line.sign != "=", not line.is_product)):
-            number = max([first, *(place.get(name, -1) for name in [*line.names, *line.uses])])
-            place.update({name: max(number, place.get(name, -1)) for name in line.names})
-            found.setdefault(number, []).append(line)
-        lines = found.get(-1, [])
-        for number, line in enumerate(self.lines):
-            lines += [line, *found.get(number, [])]
-        self.lines = lines
+    def _place_of(self, line: Line) -> int:
+        """Behind all that are like it; what only the caller wants, where it can first be computed, products first."""
+        if line.is_backward and not line.is_last:
+            return len(self.lines)
+        needed = {*line.names, *line.uses}
+        place = max(
+            [n for n, each in enumerate(self.lines, 1) if not each.is_backward or needed & {*each.names}] or [0]
+        )
+        for each in self.lines[place:] if line.is_last else ():
+            if not each.is_last or (line.is_product and not each.is_product):
+                break
+            place += 1
+        return place
 
 
-def _ancestors(packs: Iterable[Pack]) -> set[Pack]:
-    """The packs and all that they are made of."""
-    stack, found = list(packs), set()
+def _reached(stack: list[Pack], following: Callable[[Pack], Iterable[Pack]]) -> set[Pack]:
+    """The packs and all that follow from them."""
+    found: set[Pack] = set()
     while stack:
         pack = stack.pop()
         if pack not in found:
             found.add(pack)
-            stack += parents(pack)
+            stack += following(pack)
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from autograd_mini.compiler.notation.formulas import OTHERS
+from autograd_mini.compiler.notation.equations import OTHERS
 from autograd_mini.compiler.notation.reading import Reading
-from autograd_mini.compiler.program import Pack, Program, Reduce, Vector
+from autograd_mini.compiler.program import Program, Reduce, Vector
+from autograd_mini.mathematics import cut
 
 MOST_LINES = 200
+MARGIN = 4  # lines of the gradient may move up; of packs beyond so many times the most, none come among them
 LONGEST, WIDEST = 100, 64
 
 COLUMNS = "of columns"
@@ -32,32 +34,23 @@ def text_of(program: Program, most_lines: int = MOST_LINES) -> str:
     z₁ = W x         2 × N
     y₁ = relu(z₁)    2 × N
     value = y₁       2 × N
-    6 packs, 1 matrix product, 3 lines
+    vector formulation of the value: 6 packs, 1 matrix product, 3 lines
     """
-    reading = Reading(program, most_lines)
-    lines = reading.lines
-    shown = lines[:most_lines]
-    texts = [(f"{line.target} {line.sign} {_cut(line.formula)}", line.shape) for line in shown]
-    width = max((len(text) for text, _ in texts if len(text) <= WIDEST), default=0) + 4
-    written = [f"{text:{width - 4}}    {shape}" for text, shape in texts]
+    reading = Reading(program, MARGIN * most_lines)
+    lines, shown = reading.lines, reading.lines[:most_lines]
+    texts = [f"{line.target} {line.sign} {cut(line.formula, LONGEST)}" for line in shown]
+    width = max((len(text) for text in texts if len(text) <= WIDEST), default=0)
+    written = [f"{text:{width}}    {line.shape}" for text, line in zip(texts, shown)]
     forward = sum(not line.is_backward for line in shown)
     if 0 < forward < len(shown):
         written.insert(forward, "")
-    if not reading.is_whole:
-        written.append("… and more")
-    elif len(lines) > most_lines:
-        written.append(f"… {len(lines) - most_lines} more lines")
+    if not reading.is_whole or len(lines) > most_lines:
+        written.append(f"… {len(lines) - most_lines} more lines" if reading.is_whole else "… and more")
     counts = [(len(program.packs), "pack"), (len(program.products), "matrix product")]
     counts += [(len(lines), "line")] * reading.is_whole
-    written.append(", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts))
-    written += program.remarks
-    body = "\n".join(text for text, _ in texts) + COLUMNS * any(map(_has_columns, program.packs))
-    return "\n".join(written + [meaning for sign, meaning in LEGEND.items() if sign in body])
-
-
-def _has_columns(pack: Pack) -> bool:
-    return isinstance(pack.operation, (Reduce, Vector)) and 1 not in pack.operation.arg.index.shape
-
-
-def _cut(formula: str) -> str:
-    return formula if len(formula) <= LONGEST else formula[: LONGEST - 2] + " …"
+    run = f"vector formulation of {program.run}: " if program.run else ""
+    written.append(run + ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts))
+    operations = [pack.operation for pack in program.packs if isinstance(pack.operation, Reduce | Vector)]
+    has_columns = any(1 not in operation.arg.index.shape for operation in operations)
+    body = "\n".join(texts) + COLUMNS * has_columns
+    return "\n".join([*written, *program.remarks, *(meaning for sign, meaning in LEGEND.items() if sign in body)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.building import Symbol, local_derivatives, parts_of
+from autograd_mini.compiler.building import Symbol, local_derivatives
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
@@ -18,7 +18,7 @@ from autograd_mini.compiler.normalising import (
     operands,
 )
 from autograd_mini.compiler.scalars.vectors import give_reduction, give_vector
-from autograd_mini.primitives import Primitive, part_of, to_float
+from autograd_mini.primitives import Primitive, part_of, parts_of, to_float
 
 MOST_TERMS = 8
 """Contributions to an adjoint are summed so many at a time, near to what gives them."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.expanding import expanded_scalars
 from autograd_mini.compiler.machine.caching import CodeCache
 from autograd_mini.compiler.machine.cells import Assembly, Cell
 from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
@@ -79,6 +80,12 @@ def scalar_executor(
         if any(each is not None for each in found):
             numbers = [tape.number(0.0) if each is None else each for each in found]
             results[f"adjoint {array}"] = Result(numbers, is_summed and not arrays[array].batched)
+    written = expanded_scalars(tape.scalars)
+    if written is not None:
+        tape.scalars, place = written
+        results = {
+            name: Result([place[number] for number in each.numbers], each.is_summed) for name, each in results.items()
+        }
     return ScalarExecutor(tape, arrays, seeds, results, threads, cache)
 
 

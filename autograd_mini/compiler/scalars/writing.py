@@ -17,7 +17,7 @@ def require_emission(head: Head) -> None:
     """Raise NotImplementedError if there is no machine code for it."""
     if isinstance(head, Apply):
         primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
-        is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive)
+        is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive, len(head.args))
         if not is_known and _reduction(primitive) is None:
             raise NotImplementedError(primitive.name)
 

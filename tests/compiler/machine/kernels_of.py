@@ -4,11 +4,11 @@ from unittest import mock
 
 import numpy
 
-from autograd_mini.compiler.building import parts_of
 from autograd_mini.compiler.machine import executor, running
 from autograd_mini.compiler.machine.libraries import host_width
 from autograd_mini.compiler.machine.running import columns_at_a_time
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
+from autograd_mini.primitives import parts_of
 
 WIDTHS = sorted({1, host_width(), columns_at_a_time()})
 

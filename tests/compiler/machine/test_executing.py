@@ -14,6 +14,7 @@ from autograd_mini.compiler.machine.bodies import COLUMNS
 from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.machine.running import COLUMNS_A_THREAD
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.nn import LSTMCell
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +70,7 @@ def test_without_llvmlite(how):
 def executor_kind(backend):
     compiled = compile(lambda x: sin(x) * x, backend=backend)
     compiled(1.0)
-    return type(compiled._latest.parts[0].plan.executor("value"))
+    return type(compiled._latest.parts[0].plan.executor(Request(Kind.VALUE)))
 
 
 def test_the_best_there_is():
@@ -196,12 +197,8 @@ def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
 def executors(compiled):
     """Of those that derivatives were run by, whether they are careful."""
     plan = compiled._latest.parts[0].plan
-    return [
-        is_careful
-        for is_careful, made in ((False, plan._executors), (True, plan._careful))
-        for kind, _ in made
-        if kind == "gradient"
-    ]
+    made = [(False, request) for request in plan._executors] + [(True, request) for request in plan._careful]
+    return [is_careful for is_careful, request in made if request.kind == Kind.GRADIENT]
 
 
 @pytest.mark.parametrize("place", [0, 700, -1])
@@ -215,6 +212,6 @@ def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
     found = compiled.grad(w, x)
     assert executors(compiled) == [False, True]
     assert numpy.isfinite(found).all()
-    assert compiled._latest.parts[0].plan.executor("gradient", (1,)).phases is not None
+    assert compiled._latest.parts[0].plan.executor(Request(Kind.GRADIENT, (1,))).phases is not None
     others = numpy.delete(numpy.arange(len(x)), place)
     numpy.testing.assert_allclose(found[others], finite[others], rtol=1e-12, atol=1e-14)

@@ -9,8 +9,8 @@ import numpy
 
 from autograd_mini.primitives import TABLE
 
-NAME = r"∇?²?(?!ᵀ)[^\W\d](?:(?!ᵀ)[\w′])*(?:\[[\d:]+\])*"
-TOKEN = re.compile(rf"\s*(Σₙ|Σ≠|Σ|\d[\d.]*(?:e-?\d+)?|{NAME}|[-+∘·(),ᵀ²/<>])")
+NAME = r"∇?²?(?![ᵀ²])[^\W\d](?:(?![ᵀ²])[\w′])*(?:\[[\d:]+\])*"
+TOKEN = re.compile(rf"\s*(Σₙ|Σ≠|Σ|\d[\d.]*(?:e-?\d+)?|{NAME}|[-+∘·(),ᵀ²/√<>])")
 
 
 class Evaluator:
@@ -66,10 +66,9 @@ class Evaluator:
             self.take()
         found = self.factor()
         while self.tokens[0] not in ("", ")", ",", "+", "-", "<", ">"):
-            if self.tokens[0] in "∘·":
-                self.take()
-                a, b = self.alike(found, self.factor())
-                found = a * b
+            if self.tokens[0] in "∘·/":
+                operation = numpy.divide if self.take() == "/" else numpy.multiply
+                found = operation(*self.alike(found, self.factor()))
             else:
                 found = self.matrix_product(found, self.factor())
         return sign * found
@@ -82,6 +81,8 @@ class Evaluator:
         if token == "Σ":
             inside = self.product()
             return inside.sum(tuple(range(inside.ndim - 1))).reshape(1, -1)
+        if token == "√":
+            return numpy.sqrt(self.factor())
         if token == "Σ≠":
             inside = self.factor()
             return inside.sum(0, keepdims=True) - inside

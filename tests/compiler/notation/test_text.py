@@ -1,14 +1,16 @@
 """Printed programs: what they say, that it is what they compute, and that any program can be read."""
 
 import re
+import subprocess
+import sys
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import autograd_mini
-from autograd_mini import cos, dot, grad, log_softmax, relu, sin, sum, tanh
+from autograd_mini import cos, dot, grad, log_softmax, relu, sin, sqrt, square, sum, tanh
 from autograd_mini.compiler.notation.reading import Reading
 from autograd_mini.compiler.notation.text import text_of
 from autograd_mini.nn import MLP, GRUCell, LSTMCell, kl_softmax, squared_error
@@ -39,7 +41,7 @@ def digits_by_arguments():
 def formulation(program):
     """The lines without their shapes, the summary and the legend."""
     lines = str(program).split("\n")
-    end = next(number for number, line in enumerate(lines) if re.match(r"\d+ packs?, ", line))
+    end = next(number for number, line in enumerate(lines) if re.search(r"\d+ packs?, ", line))
     return [re.sub(r" {4,}.*", "", line) for line in lines[:end]]
 
 
@@ -84,6 +86,13 @@ def test_captured_parameters_are_named_by_their_role():
     shown = [shapes[name] for name in ("z₁", "∇W₁", "∇b₂", "value")]
     assert shown == ["32 × N", "32 × 64", "10", "1"]
     assert "33 packs, 5 matrix products, 24 lines" in str(loss.program)
+
+
+def test_a_layer_of_one_neuron_is_a_layer():
+    model = MLP(3, [4, 1], activation="tanh")
+    loss = compile(lambda x, d: squared_error([model(x)], d))
+    loss.value_and_parameter_grads(random.normal(size=3), random.normal(size=1))
+    assert formulation(loss.program)[:3] == ["z₁ = W₁ x + b₁", "y₁ = tanh(z₁)", "z₂ = W₂ y₁ + b₂"]
 
 
 def test_steps_of_an_lstm_share_their_weights():
@@ -189,6 +198,65 @@ def test_the_formulas_of_a_gru_hold():
     cell = GRUCell(3, 4)
     loss = compile(lambda x, h: sum([tanh(each) for each in cell(x, h)]), batch=True, reduce="sum")
     check_gradient(loss, random.normal(size=(N, 3)), random.normal(size=(N, 4)))
+
+
+ARITHMETIC = [
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: a * b,
+    lambda a, b: a / (2.0 + b * b),
+    lambda a, b: -a / (2.0 + b * b),
+    lambda a, b: 0.5 - a * (-b),
+    lambda a, b: sqrt(2.0 + a * a) * b,
+    lambda a, b: tanh(a) / 2.0 - square(b),
+]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(ARITHMETIC), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=5))
+def test_the_formulas_of_arithmetic_hold(steps):
+    """Signs, brackets and divisions are printed as they are meant, forward and backward."""
+
+    def loss(x, y):
+        def each(*known):
+            for step, i, j in steps:
+                known = (*known, step(known[i % len(known)], known[j % len(known)]))
+            return known[-1]
+
+        return sum([each(a, b) for a, b in zip(x, y)])
+
+    compiled, args = compile(loss, batch=True, reduce="sum"), random.normal(size=(2, N, 4))
+    value, slopes = compiled.value_and_grad(*args)
+    program = compiled.program
+    assume(not re.search(r"⟨|\([\d.]+, ", str(program)))  # the evaluator knows neither arrangements nor lists
+    known, _ = evaluate(program, {leaf: arg.T for leaf, arg in zip(program.leaves("input"), args)})
+    assert close(known["value"], numpy.array(value))
+    for name, slope in zip("xy", slopes):
+        found = known.get(f"∇{name}", numpy.zeros((1, 1)))
+        assert close(numpy.broadcast_to(found, (4, N)), slope.T)
+
+
+def test_it_says_of_which_run_it_is():
+    compiled = autograd_mini.compile(lambda x: tanh(x[0] * x[1]) + x[2])
+    compiled.grad([1.0, 2.0, 3.0])
+    text = str(compiled.program)
+    assert re.search(r"^vector formulation of value and gradient: \d+ packs, 0 matrix products, 6 lines$", text, re.M)
+
+
+def test_printing_a_program_imports_neither_networks_nor_graphviz():
+    program = (
+        "import sys\n"
+        "from autograd_mini import compile, dot, tanh\n"
+        "f = compile(lambda w, x: tanh(dot(w, x)))\n"
+        "f.grad([1.0, 2.0], [3.0, 4.0])\n"
+        "text = str(f.program)\n"
+        "print(text, *sorted(sys.modules), sep='\\n')"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", program], text=True, encoding="utf-8").splitlines()
+    assert printed[0].startswith("v₁ = Σ w ∘ x")
+    modules = {name.removeprefix("autograd_mini.").split(".")[0] for name in printed}
+    assert modules.isdisjoint({"graphviz", "draw", "nn"})
+    assert "compiler" in modules
 
 
 def check_gradient(loss, *args):

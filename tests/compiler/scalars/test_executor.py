@@ -31,8 +31,7 @@ random = numpy.random.default_rng(5)
 def executor(compiled):
     """What ran the last call."""
     ran = compiled._latest
-    plan, kind, wanted = ran.parts[0].plan, ran.kind, ran.wanted
-    return plan.executor(kind, wanted)
+    return ran.parts[0].plan.executor(ran.request)
 
 
 def chain(x):
@@ -224,7 +223,7 @@ def test_results_that_are_the_same_for_all_examples(n, reduce):
         assert value == pytest.approx(rows.sum() / count)
         assert towards_w == [n / count, 2.0 * n / count]
         assert towards_x.tolist() == [1.0 / count] * n
-    constant = compile(lambda w, x: [w, 3.0, x], batch="x", backend="machine", threads=2)
+    constant = compile(lambda w, x: (w, 3.0, x), batch="x", backend="machine", threads=2)
     if n:
         found = constant(0.5, numpy.arange(float(n)))
         assert [numpy.broadcast_to(each, n).tolist() for each in found] == [[0.5] * n, [3.0] * n, list(range(n))]

@@ -1,14 +1,28 @@
-"""Formulas of whole graphs, at most so long: `tanh(w·x + b)`."""
+"""Formulas of whole graphs, at most so long: `tanh(w·x + b)`; and the names of the Values in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from autograd_mini.draw.naming import naming
-from autograd_mini.draw.notation import ATOM, OMITTED, PLAIN_NAME, SIGN, Text, combine, shown_parents
-from autograd_mini.draw.numbers import number_formatter
+from autograd_mini.mathematics import (
+    ATOM,
+    COMPARISON,
+    OMITTED,
+    PLAIN_NAME,
+    Text,
+    applied,
+    cut,
+    listed,
+    number_formatter,
+    shown,
+    signed,
+)
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
+
+NESTING = 3
+NOT_THE_USERS = ("In", "Out")  # a notebook's own records
 
 
 def formula(
@@ -78,18 +92,12 @@ def short_formulas(
     return formulas
 
 
-def cut(text: str, limit: int) -> str:
-    """`text` with at most `limit` characters, the last of them … if some are missing."""
-    return text if len(text) <= limit else text[: limit - 1] + OMITTED.text
-
-
 def _atom(node: Value, name_of: Callable[[Value], str], number: Callable[[float], str]) -> Text:
     """A Value that is not written out: its name, else its number."""
     name = " ".join(name_of(node).split())
     if name:
-        return Text(name, ATOM if PLAIN_NAME.fullmatch(name) else 0)
-    text = number(node._data)
-    return Text(text, SIGN if text.startswith("-") else ATOM)
+        return Text(name, ATOM if PLAIN_NAME.fullmatch(name) else COMPARISON)
+    return signed(number(node._data))
 
 
 def _to_depth(
@@ -102,12 +110,12 @@ def _to_depth(
     """The formula with so many nested operations, and … for what is nested deeper."""
     levels = [[y]]
     for _ in range(depth):
-        below = (parent for node in levels[-1] if is_open(node) for parent in shown_parents(node))
+        below = (parent for node in levels[-1] if is_open(node) for parent in _shown_parents(node))
         levels.append(list(dict.fromkeys(below)))
     texts = {node: OMITTED if is_open(node) else _atom(node, name_of, number) for node in levels.pop()}
     for level in reversed(levels):
         texts = {
-            node: combine(node, [texts.get(parent, OMITTED) for parent in node.parents])
+            node: _combined(node, [texts.get(parent, OMITTED) for parent in node.parents])
             if is_open(node)
             else _atom(node, name_of, number)
             for node in level
@@ -117,11 +125,81 @@ def _to_depth(
 
 def _fitting(node: Value, operands: list[Text], limit: int) -> Text:
     """The node's formula, with its longest operands replaced by … until it fits."""
-    text = combine(node, operands)
+    text = _combined(node, operands)
     while len(text.text) > limit:
         longest = max(operands, key=lambda operand: len(operand.text))
         if longest == OMITTED:
             return Text(cut(text.text, limit))
         operands = [OMITTED if operand == longest else operand for operand in operands]
-        text = combine(node, operands)
+        text = _combined(node, operands)
     return text
+
+
+def _combined(node: Value, operands: Sequence[Text]) -> Text:
+    """The formula of what computed a node, of `operands`."""
+    if node.operation is None:  # parents assigned by hand
+        return Text(f"({listed(operands)})")
+    return applied(node.operation, operands)
+
+
+def _shown_parents(node: Value) -> list[Value]:
+    """The parents that its formula mentions."""
+    if node.operation is not None and node.operation.name == "dot":
+        half = len(node.parents) // 2
+        return shown(node.parents[:half]) + shown(node.parents[half:])
+    return shown(node.parents)
+
+
+def label_locals() -> None:
+    """Label the Values in the caller's local variables by the variables' names.
+
+    Lists, tuples, dicts and NumPy arrays are looked into: `w[0]`. Labels that are there stay; of several
+    variables the first gives the name; those that begin with an underscore give none.
+
+    >>> from autograd_mini import Value
+    >>> def neuron():
+    ...     w, x = [Value(2.0), Value(3.0)], Value(4.0)
+    ...     label_locals()
+    ...     return w[1] * x
+    >>> neuron().parents[0].label
+    'w[1]'
+    """
+    for value, name in _names(sys._getframe(1).f_locals).items():
+        if not value.label:
+            value.label = name
+
+
+def naming(names: Mapping[str, object] | None) -> Callable[[Value], str]:
+    """The function that gives a Value's name: its label, else that of the variable among `names` that holds it."""
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"names must map names to Values, as locals() does, got {brief(names)}")
+    known = _names({str(name): thing for name, thing in (names or {}).items()})
+    return lambda value: str(value.label) or known.get(value, "")
+
+
+def _names(variables: Mapping[str, object]) -> dict[Value, str]:
+    names: dict[Value, str] = {}
+    visible = {name: thing for name, thing in variables.items() if name[:1] not in "_@" and name not in NOT_THE_USERS}
+    plain = ((thing, name) for name, thing in visible.items() if isinstance(thing, Value))
+    nested = (found for name, thing in visible.items() for found in _within(thing, name, NESTING))
+    for generator in (plain, nested):
+        for value, name in generator:
+            names.setdefault(value, name)
+    return names
+
+
+def _within(thing: object, name: str, nesting: int) -> Iterator[tuple[Value, str]]:
+    """The Values in a container, with their places."""
+    if isinstance(thing, Value):
+        yield thing, name
+        return
+    if hasattr(thing, "tolist") and getattr(thing, "dtype", None) == "O":
+        thing = thing.tolist()  # a NumPy array of objects
+    if nesting == 0:
+        return
+    if isinstance(thing, (list, tuple)):
+        for index, item in enumerate(thing):
+            yield from _within(item, f"{name}[{index}]", nesting - 1)
+    elif isinstance(thing, dict):
+        for key, item in thing.items():
+            yield from _within(item, f"{name}[{key!r}]", nesting - 1)

@@ -1,0 +1,216 @@
+"""Symbols: numbers that stand for any. A function that is run on them once is known for all numbers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import inf
+
+from autograd_mini.primitives.numbers import to_float
+from autograd_mini.primitives.piecewise import parts_of
+from autograd_mini.primitives.primitive import TABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from autograd_mini.primitives.primitive import Interval, Primitive
+
+
+class Number:
+    """What takes part in primitives, and so in the operators that stand for them."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+    if TYPE_CHECKING:
+
+        def _operator(self, other: Any) -> Any:
+            raise NotImplementedError
+
+        def _sign(self) -> Any:
+            raise NotImplementedError
+
+        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _operator
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _operator
+        __neg__ = __pos__ = __abs__ = _sign
+
+
+def _attach_operators() -> None:
+    for name in ("add", "sub", "mul", "div", "floordiv", "mod", "pow"):
+        method = "truediv" if name == "div" else name
+        primitive = TABLE[name]
+        setattr(Number, f"__{method}__", lambda self, other, primitive=primitive: primitive(self, other))
+        setattr(Number, f"__r{method}__", lambda self, other, primitive=primitive: primitive(other, self))
+    for name in ("neg", "pos", "abs"):
+        setattr(Number, f"__{name}__", lambda self, primitive=TABLE[name]: primitive(self))
+
+
+_attach_operators()
+
+
+class Symbol(Number):
+    """A number that operators and primitives take, and that nothing can be decided or looked up by: it has no data."""
+
+    __slots__ = ()
+
+    def _undecided(self, other: Any = None) -> Any:
+        raise TypeError("it branches on a number, which differs from lane to lane")
+
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
+
+
+class Formula:
+    """What a function computes: operations of the table on numbers that have places.
+
+    Equal ones compute the same.
+
+    Args:
+        constants: numbers by their place; the arguments have the first places, the others follow as they come.
+        operations: each with its place and those of its arguments.
+        output: the place of the result.
+    """
+
+    def __init__(
+        self,
+        constants: dict[int, float],
+        operations: list[tuple[int, Primitive, tuple[int, ...]]],
+        output: int,
+    ) -> None:
+        self.constants = constants
+        self.operations = operations
+        self.output = output
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self._key() == other._key()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _key(self) -> Any:
+        return {place: number.hex() for place, number in self.constants.items()}, self.operations, self.output
+
+    def __call__(self, *args: Any) -> Any:
+        """The result for numbers of any kind."""
+        return self.run(args, lambda operation, *numbers: operation(*numbers))
+
+    def run(self, args: Sequence[Any], apply: Callable[..., Any]) -> Any:
+        """The result, where `apply(primitive, *numbers)` carries out an operation."""
+        numbers: list[Any] = [*args, *[None] * (len(self.constants) + len(self.operations))]
+        for place, constant in self.constants.items():
+            numbers[place] = constant
+        for place, operation, places in self.operations:
+            numbers[place] = apply(operation, *[numbers[each] for each in places])
+        return numbers[self.output]
+
+
+class _Unknown(Symbol):
+    """A number of a function that is being recorded."""
+
+    __slots__ = ("place", "recorder")
+
+    def __init__(self, recorder: _Recorder, place: int) -> None:
+        self.recorder = recorder
+        self.place = place
+
+    @staticmethod
+    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        recorder = next(arg.recorder for arg in args if isinstance(arg, _Unknown))
+        return recorder.applied(primitive, args)
+
+    def _undecided(self, other: Any = None) -> Any:
+        self.recorder.is_decided = True
+        return super()._undecided()
+
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
+
+
+class _Recorder:
+    def __init__(self, n_args: int) -> None:
+        self.args = [_Unknown(self, place) for place in range(n_args)]
+        self.constants: dict[int, float] = {}
+        self.operations: list[tuple[int, Primitive, tuple[int, ...]]] = []
+        self.known: dict[Any, int] = {}
+        self.count = n_args
+        self.is_decided = False  # even where the function hides it
+
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> _Unknown:
+        if parts_of(primitive, len(args)):
+            raise TypeError(f"{primitive.name} has several results")
+        places = tuple([self.place(arg, primitive.name) for arg in args])
+        place = self.known.setdefault((primitive, places), self.count)
+        if place == self.count:
+            self.operations.append((place, primitive, places))
+            self.count += 1
+        return _Unknown(self, place)
+
+    def place(self, number: Any, taker: str) -> int:
+        if isinstance(number, _Unknown) and number.recorder is self:
+            return number.place
+        constant = to_float(number, taker)
+        place = self.known.setdefault(constant.hex(), self.count)
+        if place == self.count:
+            self.constants[place] = constant
+            self.count += 1
+        return place
+
+
+def is_own(primitive: Primitive) -> bool:
+    """Whether it is a row of the user's, and none of this package."""
+    module = getattr(primitive.base.partials, "__module__", None) or ""
+    return module.partition(".")[0] != "autograd_mini"
+
+
+def formula_of(primitive: Primitive, n_args: int) -> Formula | None:
+    """What a row computes of so many arguments, if it can be run on symbols: if it is written in operators and
+    primitives, takes no decisions, and computes the same twice and as it does of plain numbers."""
+    first = _recorded(primitive, n_args)
+    if first is None or first != _recorded(primitive, n_args) or not _agrees(first, primitive, n_args):
+        return None
+    return first
+
+
+lasting_formula = lru_cache(maxsize=None)(formula_of)
+"""The same, found once: for rows whose functions read nothing that changes."""
+
+
+def _recorded(primitive: Primitive, n_args: int) -> Formula | None:
+    recorder = _Recorder(n_args)
+    try:
+        output = recorder.place(primitive.formula(*recorder.args), primitive.name)
+    except Exception:  # whatever a function makes of what is no float
+        return None
+    if recorder.is_decided or any(operation is primitive for _, operation, _ in recorder.operations):
+        return None
+    return Formula(recorder.constants, recorder.operations, output)
+
+
+def _agrees(formula: Formula, primitive: Primitive, n_args: int) -> bool:
+    """Whether it gives what the function gives, at some points of the domain."""
+    domain = primitive.domain if len(primitive.domain) == n_args else primitive.domain[:1] * n_args
+    results = []
+    for numbers in zip(*[_points(interval, place) for place, interval in enumerate(domain)]):
+        try:
+            results.append((float(primitive.formula(*numbers)).hex(), float(formula(*numbers)).hex()))
+        except (ArithmeticError, ValueError, TypeError):  # a pole, or a complex number
+            continue
+    return bool(results) and all(own == recorded for own, recorded in results)
+
+
+def _points(interval: Interval, turn: int) -> Iterator[float]:
+    """Some numbers of an interval, in another order for each argument."""
+    low, high = interval
+    found = [within(interval, place) for place in (0.4, 0.7, 0.1, 0.9)]
+    found += [x for x in (-0.4, -0.7, 0.0, -3.0, 3.0, 30.0, -30.0) if low < x < high]
+    for number in range(11):
+        yield found[(number + turn * (1 + number // 4)) % len(found)]
+
+
+def within(interval: Interval, place: float) -> float:
+    """A point of an open interval, `place` of the way through it."""
+    low, high = interval
+    if low == -inf:
+        return place if high == inf else high - 1.0 / place
+    return low + place if high == inf else low + place * (high - low)

@@ -1,0 +1,330 @@
+"""Whole numbers that count or index, and arguments that are part of the key."""
+
+import copy
+import enum
+import operator
+import warnings
+from dataclasses import dataclass
+from functools import partial
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_mini import Value, compile, grad, hessian, jacobian, sin
+from autograd_mini import sum as total
+from autograd_mini.compiler import planning
+from tests.compiler.comparing import BACKENDS, disagreement
+
+
+def refused(error, *parts):
+    """One line with all the parts."""
+    text = str(error.value)
+    assert "\n" not in text
+    for part in parts:
+        assert part in text, text
+
+
+# Counts and indices
+
+XS = [0.5, -1.25, 2.0, 3.5, -0.75]
+
+USES = {
+    "a slice": lambda xs, n: total(xs[:n]) * xs[0],
+    "an index": lambda xs, n: xs[n] * xs[0] + xs[n - 1],
+    "an index from the end": lambda xs, n: xs[-n] * sin(xs[0]),
+    "a range": lambda xs, n: sum(xs[0] * k * xs[k] for k in range(n)),
+    "a range of products": lambda xs, n: sum((xs[k] for k in range(2 * n % 5)), xs[0] * n),
+    "half": lambda xs, n: xs[n // 2] * xs[1],
+    "a repetition": lambda xs, n: total([xs[0] * xs[1]] * n) + xs[2],
+    "two, one of the other": lambda xs, n: xs[min(n, 3)] * xs[max(n - 2, 0)],
+    "a copy": lambda xs, n: xs[copy.deepcopy([n])[0]] * xs[0] * copy.copy(n),
+    "int": lambda xs, n: xs[int(n)] * 2.0 + xs[operator.index(n)] * xs[round(n)],
+    "a branch before": lambda xs, n: xs[n] * xs[0] if xs[0] > 0.0 and n > 1 else xs[0] * xs[1] * xs[2],
+    "a constant table": lambda xs, n: xs[0] * [2.0, 3.0, 5.0, 7.0, 11.0][n] * xs[1],
+    "a loop": lambda xs, n: partial_products(xs, n),
+}
+
+
+def partial_products(xs, n):
+    result, i = xs[0], 0
+    while i < n:
+        result = result * xs[i] + 1.0
+        i += 1
+    return result
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("use", USES)
+def test_integers_count_and_index(use, backend):
+    f = USES[use]
+    compiled = compile(f, backend=backend)
+    for n in (1, 3, 2, 4, 1, 3):
+        assert not disagreement(compiled(XS, n), f(XS, n))
+        fixed = partial(f, n=n)
+        gradient, of_n = compiled.grad(XS, n)
+        assert not disagreement(gradient, grad(fixed)(XS))
+        assert of_n is None or isinstance(of_n, float)
+        assert not disagreement(compile(f, wrt=0, backend=backend).hessian(XS, n), hessian(fixed)(XS))
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.sampled_from(sorted(USES)))
+def test_results_do_not_depend_on_the_integers_before(before, use):
+    f = USES[use]
+    compiled = compile(f, backend="numpy")
+    for n in before:
+        for xs in (XS, [-x for x in XS]):
+            fresh = compile(f, backend="numpy")
+            assert repr(compiled.value_and_grad(xs, n)) == repr(fresh.value_and_grad(xs, n))
+
+
+def test_there_is_no_derivative_towards_a_count():
+    compiled = compile(lambda xs, n: total(xs[:n]) * n)
+    assert compiled.grad(XS, 2) == ([2.0, 2.0, 0.0, 0.0, 0.0], None)
+    assert compiled.jacobian(XS, 2)[1] is None
+    assert compiled.hessian([0.5, 2.0], 1) == ([([0.0, 0.0], None), ([0.0, 0.0], None)], None)
+    for no_change in (None, 0.0):
+        assert compiled.hvp(XS[:2], 1, ([1.0, 1.0], no_change)) == ([0.0, 0.0], None)
+    assert compile(lambda c: c["x"] ** 2 * c["ns"][1], wrt=None).grad({"x": 3.0, "ns": [1, 2]}) == {
+        "x": 12.0,
+        "ns": [0.0, 9.0],
+    }
+    found = compile(lambda c: sum(c["x"] * k for k in range(c["ns"][1]))).grad({"x": 3.0, "ns": [1, 3]})
+    assert found == {"x": 3.0, "ns": [0.0, None]}
+
+
+def test_where_it_does_not_count_it_is_a_number():
+    """On each path for itself, whatever came before."""
+
+    def f(x, n):
+        return x * [1.0, 2.0, 4.0][n] if x > 0.0 else x * n
+
+    for order in ([1.0, -1.0], [-1.0, 1.0]):
+        compiled = compile(f)
+        found = {x: (compiled(x, 2), compiled.grad(x, 2)) for x in order}
+        assert found == {1.0: (4.0, (4.0, None)), -1.0: (-2.0, (2.0, -1.0))}
+        assert compiled(-1.0, 1.5) == -1.5
+        with pytest.raises(TypeError, match="takes a Value for a whole number"):
+            compiled(1.0, 1.5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_counts_next_to_a_batch(backend):
+    def f(xs, n):
+        return total(xs[:n]) if xs[0] > 0.0 else xs[n] * 3.0
+
+    rows = numpy.array([XS, [-x for x in XS], XS[::-1]])
+    compiled = compile(f, batch="xs", backend=backend)
+    for n in (2, 3, 1, 2):
+        expected = [f(row, n) for row in rows.tolist()]
+        value, (gradient, of_n) = compiled.value_and_grad(rows, n)
+        assert value.tolist() == expected
+        assert gradient.tolist() == [grad(partial(f, n=n))(row) for row in rows.tolist()]
+        assert of_n is None
+
+
+def test_arrays_of_integers():
+    indices = numpy.array([3, 0, 1])
+    compiled = compile(lambda xs, indices: [xs[i] * xs[i] for i in indices])
+    assert compiled(XS, indices) == [3.5**2, 0.25, 1.25**2]
+    assert compiled(XS, indices[:2]) == [3.5**2, 0.25]
+    assert compiled(XS, numpy.array([0, 0, 1])) == [0.25, 0.25, 1.25**2]
+    assert compiled.jacobian(XS, indices[:1]) == [([0.0, 0.0, 0.0, 7.0, 0.0], None)]
+    with pytest.raises(TypeError, match="neither wrt nor batch names"):
+        compile(lambda xs, i: xs[i], batch="i")(XS, indices)
+
+
+def test_numpy_integers_and_truths():
+    compiled = compile(lambda xs, n: xs[n])
+    assert compiled(XS, numpy.int64(2)) == compiled(XS, 2) == 2.0
+    assert compiled(XS, True) == XS[1]
+    assert compile(lambda x, n: x * n).grad(2.0, 3) == (3.0, 2.0)
+
+
+def test_values_beside_them():
+    """It is the function itself then."""
+    xs = [Value(x) for x in XS]
+    assert compile(lambda xs, n: total(xs[:n]))(xs, 2).data == sum(XS[:2])
+    batch = numpy.array([xs, xs[::-1]])
+    assert [y.data for y in compile(lambda xs, n: xs[n], batch="xs")(batch, 1)] == [XS[1], XS[3]]
+
+
+def test_integers_towards_which_is_differentiated_are_numbers():
+    assert compile(lambda x, n: x**n, wrt=["x", "n"]).grad(2.0, 3) == grad(lambda x, n: x**n)(2.0, 3)
+    for wrt in ("n", ["x", "n"]):
+        with pytest.raises(TypeError) as error:
+            compile(lambda x, n: sum(x for _ in range(n)), wrt=wrt)(2.0, 3)
+        refused(
+            error, "<lambda> takes a Value for a whole number at", __file__, "neither wrt nor batch names", "static=…"
+        )
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: [x, x][n],
+        lambda x, n: sum(x for _ in range(n)),
+        lambda x, n: [x, x][:n],
+        lambda x, n: [x] * n,
+        lambda x, n: numpy.array([x, x])[n],
+    ],
+)
+def test_other_numbers_do_not_count(f):
+    with pytest.raises(TypeError) as error:
+        compile(f)(2.0, 1.0)
+    refused(error, "takes a Value for a whole number")
+
+
+def test_counts_within_a_derivative_that_is_taken_inside():
+    """There, too, no derivative goes towards a count."""
+    inner = lambda xs, n: total(xs[:n])
+    assert compile(lambda xs, n: grad(inner, 0)(xs, n))(XS, 2) == [1.0, 1.0, 0.0, 0.0, 0.0]
+    with pytest.raises(TypeError, match="takes a Value for a whole number"):
+        compile(lambda xs, n: grad(inner)(xs, n)[0])(XS, 2)
+
+
+def test_keys_of_dicts():
+    with pytest.raises(TypeError) as error:
+        compile(lambda x, n: {1: x, 2: x * x}[n])(3.0, 2)
+    refused(error, "<lambda> looks for a Value among the keys of a dict at", __file__, "static=…")
+    assert compile(lambda x, n: {1: x, 2: x * x}[n], static="n")(3.0, 2) == 9.0
+
+
+def test_many_counts(monkeypatch):
+    monkeypatch.setattr(planning, "MOST_LAYOUTS", 4)
+    compiled = compile(lambda x, n: sum(x for _ in range(n)), backend="numpy")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert [compiled(2.0, n) for n in range(1, 9)] == [2.0 * n for n in range(1, 9)]
+    (warning,) = caught
+    assert "is compiled anew for each" in str(warning.message)
+    ((plans),) = compiled._plans._by_layout.values()
+    assert len(plans) == 4
+    assert [compiled(3.0, n) for n in range(1, 9)] == [3.0 * n for n in range(1, 9)]
+
+
+# Static arguments
+
+
+class Mode(enum.Enum):
+    SQUARE = 1
+    LINEAR = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    power: int
+    scale: float
+
+
+class Box:
+    def __init__(self, k):
+        self.k = k
+
+
+def by_mode(x, mode):
+    return x * x if mode is Mode.SQUARE else x
+
+
+def by_settings(x, settings):
+    return x**settings.power * settings.scale
+
+
+def by_type(x, thing):
+    return x * (2.0 if type(thing) is int else 3.0 if type(thing) is bool else 5.0)
+
+
+def by_function(x, f):
+    return f(x) * x
+
+
+def by_box(x, box):
+    return x * box.k
+
+
+def test_static_arguments_belong_to_the_key():
+    compiled = compile(by_mode, static="mode")
+    assert [compiled(3.0, mode) for mode in (Mode.SQUARE, Mode.LINEAR, Mode.SQUARE)] == [9.0, 3.0, 9.0]
+    compiled = compile(by_settings, static=1)
+    assert compiled.value_and_grad(3.0, Settings(2, 10.0)) == (90.0, 60.0)
+    assert compiled.value_and_grad(3.0, Settings(2, 20.0)) == (180.0, 120.0)
+    compiled = compile(by_type, static=["thing"])
+    assert [compiled(1.0, thing) for thing in (1, True, 1.0, "1", (1,))] == [2.0, 3.0, 5.0, 5.0, 5.0]
+    compiled = compile(by_function, static=-1)
+    assert [compiled.grad(0.0, f) for f in (sin, lambda x: x + 1.0, lambda x: x + 2.0)] == [0.0, 1.0, 2.0]
+
+
+def test_static_objects_that_change():
+    compiled, box = compile(by_box, static="box"), Box(2.0)
+    assert compiled(3.0, box) == 6.0
+    box.k = 5.0
+    assert compiled(3.0, box) == 15.0
+    assert compiled(3.0, Box(7.0)) == 21.0
+    outer = Box([Box(2.0)])
+    compiled = compile(lambda x, box: x * box.k[0].k, static="box")
+    assert compiled(3.0, outer) == 6.0
+    outer.k[0].k = 4.0
+    assert compiled(3.0, outer) == 12.0
+    with pytest.raises(
+        TypeError, match=r"box of <lambda> is .* \(Box\); it may hold numbers, .* or be named in static="
+    ):
+        compile(lambda x, box: x * box.k)(3.0, box)
+
+
+scale = 2.0
+
+
+def scaled(x):
+    return x * scale
+
+
+def test_what_static_functions_read_is_watched(monkeypatch):
+    compiled = compile(by_function, static="f")
+    assert compiled(3.0, scaled) == 18.0
+    monkeypatch.setitem(scaled.__globals__, "scale", 5.0)
+    assert compiled(3.0, scaled) == 45.0
+    numbers = [1.0]
+    compiled = compile(lambda x, f: f(x))
+    assert compiled(3.0, lambda x: x * numbers[0]) == 3.0
+    numbers[0] = 4.0
+    assert compiled(3.0, lambda x: x * numbers[0]) == 12.0
+
+
+def test_static_arguments_are_not_differentiated_towards():
+    compiled = compile(lambda x, n, y: x * y * n, static="n")
+    assert compiled.grad(2.0, 3, 5.0) == (15.0, 6.0)
+    assert compile(lambda x, n: x * x * n, static="n").grad(2.0, 3) == 12.0
+    assert compile(lambda x, n: x * x * n, static="n").hvp(2.0, 3, 1.0) == 6.0
+    assert compile(lambda x, n: x * n, static="n", batch=True)(numpy.ones(2), 3).tolist() == [3.0, 3.0]
+    assert compile(lambda x, n: x * n, static="n", batch=True).grad([Value(1.0), Value(2.0)], 3)[1].data == 3.0
+    assert compile(by_mode, static="mode")(Value(3.0), Mode.SQUARE).data == 9.0
+    assert jacobian(lambda x: compile(by_mode, static="mode")(x, Mode.SQUARE))(3.0) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"static": "z"}, ValueError, "static names argument 'z' of product, which has x, n"),
+        ({"static": 2}, ValueError, "static names argument 2 of product, which has x, n"),
+        ({"static": ["n", 1]}, ValueError, "static names argument n of product twice"),
+        ({"static": "n", "wrt": ["x", "n"]}, ValueError, "wrt names argument n of product, which static names, too"),
+        ({"static": "n", "batch": 1}, ValueError, "batch names argument n of product, which static names, too"),
+        ({"static": 1.5}, TypeError, "static takes positions or names of arguments, got 1.5"),
+        ({"static": None}, TypeError, "static takes positions or names of arguments, got None"),
+    ],
+)
+def test_options_that_are_wrong(options, kind, words):
+    def product(x, n):
+        return x * n
+
+    with pytest.raises(kind) as error:
+        compile(product, **options)(numpy.ones(1) if "batch" in options else 2.0, 3)
+    refused(error, words)
+
+
+@pytest.mark.parametrize("thing", [[1.0], {"a": 1}, {1}, numpy.ones(2)])
+def test_static_arguments_are_hashable(thing):
+    with pytest.raises(TypeError) as error:
+        compile(by_box, static="box")(2.0, thing)
+    refused(error, "box of by_box is static and must be hashable", type(thing).__name__)
