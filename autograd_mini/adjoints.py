@@ -118,7 +118,12 @@ def differentiable_adjoints(
     observers = current_observers()
     with silence():  # rules calculate derivatives that nobody asked for, too
         if any(observer.hears_rules for observer in observers):  # what is recorded is to hold for other data, too
-            return _spread_graph(order, seeds, active, observers, ())[0]
+            for observer in observers:
+                observer.differentiation_begins()
+            found, _ = _spread_graph(order, seeds, active, observers, ())
+            for observer in observers:
+                observer.differentiation_ends(seeds, active, found)
+            return found
         return _settled(order, seeds, active, observers)
 
 

@@ -38,7 +38,7 @@ def ties(order: Sequence[Value]) -> list[Value]:
         for node in order
         if node.parents
         and node.operation.tied is not None  # type: ignore[union-attr]
-        and node.operation.tied(*[parent._data for parent in node.parents])  # type: ignore[union-attr]
+        and node.operation.tied(node._data, *[parent._data for parent in node.parents])  # type: ignore[union-attr]
         and _matters(node)
     ]
 
@@ -72,7 +72,7 @@ def limit_of_adjoints(
         return convention, None
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):
-            direction = {leaf: sign * _step(number, line) for number, leaf in enumerate(leaves)}
+            direction = {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
             found = _along(order, seeds, tied, direction)
             if not any(isnan(found[leaf]) for leaf in leaves):
                 sides.append((found, direction))
@@ -92,7 +92,7 @@ def limit_of_adjoints(
     return first, direction
 
 
-def _step(number: int, line: int) -> float:
+def step(number: int, line: int) -> float:
     """Positive, decreasing, and in no simple ratio to each other."""
     return float((number + 1) ** (-1.0 / (e if line == 0 else pi)))
 

@@ -17,7 +17,7 @@ from autograd_mini.interrupts import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
@@ -127,6 +127,17 @@ class Observer(Scope):
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         """A rule of `operation` multiplies an adjoint by a local derivative, and whether the product carries anything
         may depend on data. Gives the product in place of one for this data, or None."""
+
+    def differentiation_begins(self) -> None:
+        """A derivative is about to be recorded by rules that it hears."""
+
+    def differentiation_ends(
+        self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
+    ) -> None:
+        """It is recorded: towards `active` nodes, the adjoints that were `found` for Σ seed·root."""
+
+    def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
+        """It is recorded: the changes that were `found` for results, where variables change by their seeds."""
 
     def detached(self, node: Value) -> Any:
         """`node.detach()` is called. Gives its result in place of a constant, or None."""

@@ -11,6 +11,7 @@ from autograd_mini.calls import Run, name_of, require_callable, split_vector, va
 from autograd_mini.functions import dot
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import ties
+from autograd_mini.observing import current_observers
 from autograd_mini.structures import flatten
 from autograd_mini.tangents import differentiable_tangents, tangents
 from autograd_mini.value import Value
@@ -41,6 +42,14 @@ class Differential:
     def push(self, seeds: dict[Value, Any]) -> list[Any]:
         """The change of each result, for changes of variables; where ties, or zeros that meet inf, decide, by the
         gradients, which know their limits."""
+        observers = [each for each in current_observers() if each.hears_rules] if observing.active else ()
+        if observers:  # what is recorded is to hold for other data, too
+            for observer in observers:
+                observer.differentiation_begins()
+            changes = self._push(seeds)
+            for observer in observers:
+                observer.tangents_end(seeds, zip(self.results, changes))
+            return changes
         changes = self._push(seeds) if not ties(self.order) else [nan]
         if all(change == change for change in changes):
             return changes

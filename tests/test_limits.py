@@ -35,7 +35,7 @@ from autograd_mini import (
     topological_order,
     where,
 )
-from autograd_mini.limits import _step, ties
+from autograd_mini.limits import step, ties
 
 
 @st.composite
@@ -90,7 +90,7 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
     xs = [Value(0.0, label="x") for _ in range(3)]
     y = f(xs)
     numbers = {id(x): number for number, x in enumerate(x for x in topological_order(y) if x.label)}
-    steps = [_step(numbers.get(id(x), 3), 0) for x in xs]
+    steps = [step(numbers.get(id(x), 3), 0) for x in xs]
     above = gradient_along(program, steps)
     below = gradient_along(program, [-step for step in steps])
     others = [gradient_along(program, [random.gauss(0.0, 1.0) for _ in range(3)]) for _ in range(6)]
@@ -109,7 +109,7 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
 def test_second_derivatives_of_products_at_the_origin(first, second):
     """Where the product of two such programs is twice differentiable, its Hessian is that of the product of the two
     linear pieces, whichever they are."""
-    lines = [[_step(number, 0) for number in order] for order in permutations(range(3))]
+    lines = [[step(number, 0) for number in order] for order in permutations(range(3))]
     directions = [*lines, *[[-step for step in line] for line in lines], [1.0, -2.0, 0.3], [-1.0, 0.4, 2.0]]
     pieces = [(gradient_along(first, d), gradient_along(second, d)) for d in directions]
     hessians = [[[a * d + b * c for b, d in zip(p, q)] for a, c in zip(p, q)] for p, q in pieces]

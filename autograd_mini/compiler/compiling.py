@@ -60,7 +60,8 @@ def compile(
     Arithmetic is carried out as it is written, to the bit. Only sums (`sum`, `mean`, `dot`, `sumprod`, chains of + of
     four terms or more whose partial sums nothing else uses, and the adding up of adjoints) may be added in another
     order, and fused with their products: n terms are off by at most n·ε·Σ|terms|. Functions such as `exp` are off by up
-    to 4 units in the last place, the same for one point and for an example of any batch.
+    to 4 units in the last place, the same for one point and for an example of any batch. Where something is tied, or a
+    zero meets inf, derivatives are those of eager mode, at more cost.
 
     Args:
         function: a function of numbers and arrays, nested in lists, tuples, dicts and dataclasses as you like, columns

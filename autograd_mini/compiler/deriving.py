@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy
-from numpy.typing import NDArray
 
 from autograd_mini.compiler.building import Builder, elementwise
+from autograd_mini.compiler.careful import CarefulExecutor
 from autograd_mini.compiler.direct import Short
+from autograd_mini.compiler.directions import differing, settled, steps_of
 from autograd_mini.compiler.executing import Executor, Target, cache_of, executor_of, is_machine, threads_of
 from autograd_mini.compiler.expanding import expanded
 from autograd_mini.compiler.normalising import Scalars, normalise
-from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
-from autograd_mini.compiler.program import (
-    Block,
-    Floats,
-    Leaf,
-    Pack,
-    Program,
-    Reference,
-    Segment,
-    lanes_of,
-)
-from autograd_mini.compiler.request import Kind, Request, Results
+from autograd_mini.compiler.program import TIED, Block, Leaf, Pack, Program, Reference, Segment, lanes_of
+from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.reversing import reverse
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.slots import Arguments
+from autograd_mini.compiler.ties import watched
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
 from autograd_mini.structures import Structure
+
+
+class Source:
+    """Scalars, and the packs of them, which are made when they are first wanted.
+
+    Args:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+    """
+
+    def __init__(self, scalars: Scalars, inputs: list[Pack]) -> None:
+        self.scalars = scalars
+        self._inputs = inputs
+
+    @cached_property
+    def forms(self) -> dict[Any, list[int]]:
+        return forms_of(self.scalars, [leaf.lanes for leaf in self._inputs])
+
+    @cached_property
+    def program(self) -> Program:
+        """Results, guards and what is watched, each by itself. The programs of all kinds go on from copies."""
+        builder = Builder(self._inputs)
+        packed = Packed(builder, self._inputs, self.scalars, self.forms)
+        return builder.so_far({"outputs": packed.outputs, "guards": packed.guards, TIED: packed.tied})
 
 
 class Plan:
@@ -61,30 +76,19 @@ class Plan:
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
+        self._careful: dict[object, CarefulExecutor] = {}
+        self._asides: dict[object, Executor | None] = {}
         self.inputs = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, name))
             for position, (slot, name) in enumerate(zip(arguments.slots, arguments.slot_names()))
         ]
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
-        self.scalars = normalise(with_one_guard(trace)).verify()
-        self._forms = self._forms_of(self.scalars)
+        self.source = Source(normalise(with_one_guard(trace)).verify(), self.inputs)
+        self._watched: dict[object, Source] = {}
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""
         return all(arguments.integer(*place) == number for place, number in self.trace.counts.items())
-
-    def _forms_of(self, scalars: Scalars) -> dict[Any, list[int]]:
-        return forms_of(scalars, [leaf.lanes for leaf in self.inputs])
-
-    @cached_property
-    def base(self) -> Program:
-        """The scalars in packs: results and guards, each by itself. The programs of all kinds go on from copies."""
-        return self._packed(self.scalars, self._forms)
-
-    def _packed(self, scalars: Scalars, forms: dict[Any, list[int]]) -> Program:
-        builder = Builder(self.inputs)
-        packed = Packed(builder, self.inputs, scalars, forms)
-        return builder.so_far({"outputs": packed.outputs, "guards": packed.guards})
 
     @cached_property
     def stacked(self) -> Structure:
@@ -93,7 +97,20 @@ class Plan:
 
     @cached_property
     def _suits_scalars(self) -> bool:
-        return suits_scalars(self.scalars, self._forms, self.has_batch)
+        return suits_scalars(self.source.scalars, self.source.forms, self.has_batch)
+
+    def _source(self, request: Request) -> Source:
+        """What programs for a request are made from: those of derivatives tell where something is tied."""
+        has_inner, is_second = bool(self.trace.inner), request.kind == Kind.PRODUCT
+        if request.kind == Kind.GUARDS or (request.kind == Kind.VALUE and not has_inner):
+            return self.source
+        key = request.wrt, is_second
+        if key not in self._watched:
+            arrays = range(-1, len(self.inputs) - 1) if has_inner else [*request.wrt, -1]
+            scalars = watched(self.source.scalars, arrays, twice=is_second, inner=has_inner)
+            is_same = scalars is self.source.scalars
+            self._watched[key] = self.source if is_same else Source(scalars.verify(), self.inputs)
+        return self._watched[key]
 
     def shown(self, request: Request) -> Program:
         """The program of that kind to be read, with each guard by itself."""
@@ -103,36 +120,30 @@ class Plan:
             return self._shown[request]
 
     def _base_shown(self) -> Program:
-        if not self.trace.guards:
-            return self.base
-        scalars = normalise(self.trace)
-        return self._packed(scalars, self._forms_of(scalars))
+        return self.source.program if not self.trace.guards else Source(normalise(self.trace), self.inputs).program
 
     def runs_scalars(self, request: Request) -> bool:
         """Whether that kind is run scalar by scalar, not pack by pack."""
         return isinstance(self.executor(request), ScalarExecutor)
 
-    def executor(self, request: Request, *, careful: bool = False) -> Executor:
-        """The program of that kind ready to run."""
-        key = request, careful
-        found = self._executors.get(key)
+    def executor(self, request: Request) -> Executor:
+        """The program for a request ready to run."""
+        found = self._executors.get(request)
         if found is None:
             with self._lock:
-                found = self._executors.get(key)
+                found = self._executors.get(request)
                 if found is None:
-                    found = self._executors[key] = without_collector(lambda: self._executor(*key))
+                    made = without_collector(lambda: self._executor_of(self._source(request), request))
+                    found = self._executors[request] = made
         return found
 
-    def _executor(self, request: Request, careful: bool) -> Executor:
-        if careful:
-            program = self._program(self.base, request, careful=request.kind == Kind.PRODUCT)
-            return NumpyExecutor(expanded(program), careful=True)
+    def _executor_of(self, source: Source, request: Request) -> Executor:
         if is_machine(self.target) and self._suits_scalars:
             from autograd_mini.compiler.scalar_programs import scalar_executor
 
             try:
                 return scalar_executor(
-                    self.scalars,
+                    source.scalars,
                     self.inputs,
                     request.kind,
                     request.wrt,
@@ -143,26 +154,57 @@ class Plan:
                 )
             except NotImplementedError:  # a row without machine code: the packs of others have it
                 pass
-        return executor_of(expanded(self._program(self.base, request)), self.target)
+        return executor_of(expanded(self._program(source.program, request)), self.target)
+
+    def careful(self, request: Request) -> CarefulExecutor:
+        """What tells zeros apart in the program for a request."""
+        with self._lock:
+            if request not in self._careful:
+                program = expanded(self._program(self.source.program, request))
+                self._careful[request] = without_collector(lambda: CarefulExecutor(program))
+            return self._careful[request]
+
+    def differing(self, wrt: tuple[int, ...]) -> Executor | None:
+        """What decides, example by example, whether anything tied changes in different ways along the line: 0 if not.
+        None if it is not known."""
+        return self._aside(Request(Kind.GUARDS, wrt), 1.0)
+
+    def along(self, request: Request, sign: float) -> Executor | None:
+        """The program for a request a little way off, along the line or against it; None where it is not known."""
+        return self._aside(request, sign)
+
+    def _aside(self, request: Request, sign: float) -> Executor | None:
+        with self._lock:
+            key = request, sign
+            if key not in self._asides:
+                self._asides[key] = without_collector(lambda: self._made_aside(request, sign))
+            return self._asides[key]
+
+    def _made_aside(self, request: Request, sign: float) -> Executor | None:
+        steps = None if self.trace.inner else steps_of(self.trace, request.wrt, sign)
+        if steps is None:
+            return None
+        make = differing if request.kind == Kind.GUARDS else settled
+        scalars = make(self.source.scalars, [*request.wrt, -1], steps)
+        return None if scalars is None else self._executor_of(Source(scalars.verify(), self.inputs), request)
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
 
-    def _program(self, base: Program, request: Request, *, careful: bool = False) -> Program:
-        """The program for a request.
-
-        If it is careful, derivatives of adjoints, too, heed that one of exactly 0 carries nothing.
-        """
+    def _program(self, base: Program, request: Request) -> Program:
+        """The program for a request."""
         builder, found = Builder.of(base)
         outputs = self._outputs(builder, found["outputs"])
         results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
         if found["guards"]:
             guards = builder.gathered([[guard] for guard in found["guards"]])
             results["guards"] = [Reference(guards.pack, guards.index.ravel())]
+        if found[TIED] and request.kind != Kind.GUARDS:
+            results[TIED] = found[TIED]
         if request.kind not in (Kind.GUARDS, Kind.VALUE):
             wrt = [self.leaf(slot) for slot in request.wrt]
-            adjoints = self._derivatives(builder, outputs, request.kind, wrt, careful)
+            adjoints = self._derivatives(builder, outputs, request.kind, wrt)
             for (_, name), adjoint in zip(request.names, adjoints):
                 if adjoint is not None:
                     results[name] = [lanes_of(adjoint)]
@@ -182,9 +224,7 @@ class Plan:
         total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
         return lanes_of(total)
 
-    def _derivatives(
-        self, builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack], careful: bool
-    ) -> list[Pack | None]:
+    def _derivatives(self, builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack]) -> list[Pack | None]:
         if kind == Kind.JACOBIAN:  # the seed picks an output; without a batch, all outputs are the batch
             seed = builder.leaf("seed", 0, "seed", outputs.index.size, not self.has_batch)
             return reverse(builder, [(outputs, lanes_of(seed))], wrt, per_example=not self.reduces or seed.batched)
@@ -207,68 +247,8 @@ class Plan:
             return [None] * len(wrt)
         each = self.per_example or not self.has_batch
         slope = builder.sum(1, each, segments)
-        return reverse(builder, [(lanes_of(slope), one)], wrt, per_example=each, careful=careful)
+        return reverse(builder, [(lanes_of(slope), one)], wrt, per_example=each)
 
 
 def _name(leaf: Pack) -> str:
     return getattr(leaf.operation, "name", "")
-
-
-def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
-    """The results of the program for a request.
-
-    An adjoint of exactly 0 carries nothing further, even where it meets inf or nan. To heed that everywhere would
-    cost time that is seldom needed: where it matters, a result is not finite, and only then it is run again so; of
-    a batch only the examples concerned.
-    """
-    results, is_finite = _run(plan.executor(request), request, leaves, seeds, n)
-    if is_finite:
-        return results
-    slopes = results.adjoints
-    summed = [slot for slot, rows in slopes.items() if rows.shape[1] != n and not numpy.isfinite(rows).all()]
-    concerned = numpy.zeros(n, dtype=bool)
-    for rows in slopes.values():
-        if rows.shape[1] == n:
-            concerned |= ~numpy.isfinite(rows).all(axis=0)
-    chosen = concerned | bool(summed)
-    if chosen.any():
-        given = {leaf: _columns(rows, chosen) for leaf, rows in leaves.items()}
-        careful = plan.executor(request, careful=True)
-        seeds = [_columns(rows, chosen) for rows in seeds]
-        again, _ = _run(careful, request, given, seeds, int(chosen.sum()))
-        for slot, rows in slopes.items():
-            fresh = again.adjoints[slot]
-            if slot in summed:
-                slopes[slot] = fresh
-            elif rows.shape[1] == n:
-                slopes[slot] = rows.copy()
-                slopes[slot][:, concerned] = _columns(fresh, concerned[chosen])
-    return results
-
-
-def _columns(rows: Floats, chosen: NDArray[numpy.bool_]) -> Floats:
-    """Those of the chosen examples."""
-    return rows[:, chosen] if rows.shape[1] == chosen.size else rows
-
-
-def _run(
-    executor: Executor, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int
-) -> tuple[Results, bool]:
-    """The results, and whether all derivatives among them are finite."""
-    if seeds:
-        held = {seed: seeds[_position(seed)] for seed in executor.seeds}
-        for seed, numbers in held.items():
-            if seed.batched and numbers.shape[1] != n:  # the same for every example
-                held[seed] = numpy.repeat(numbers, n, axis=1)
-        leaves = {**leaves, **held}
-    rows, is_finite = executor(leaves, n)
-    (value,), (agreements,) = rows.get("value", NOTHING), rows.get("guards", NOTHING)
-    return Results(value, agreements, {slot: rows[name][0] for slot, name in request.names if name in rows}), is_finite
-
-
-NOTHING = [None]
-
-
-def _position(leaf: Pack) -> int:
-    assert isinstance(leaf.operation, Leaf)
-    return leaf.operation.position

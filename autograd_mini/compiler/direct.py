@@ -16,19 +16,20 @@ from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM
 from autograd_mini.compiler.code.libraries import announce_from
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.numpy_executor import Gather
-from autograd_mini.compiler.program import Pack
+from autograd_mini.compiler.program import TIED, Pack
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.running import KernelStep
 
 WORDS = (
-    "bodies", "count", "starts", "p", "inputs", "n_inputs", "numbers", "wanted", "n_results", "is_single", "pair",
-    "value_and_tuple", "float", "none",
+    "bodies", "count", "starts", "p", "inputs", "n_inputs", "numbers", "wanted", "n_results", "n_checked", "is_single",
+    "pair", "value_and_tuple", "float", "none",
 )  # fmt: skip
 """What stands in a frame: the tables of the bodies; where the numbers of the arguments begin and how many there are;
-all numbers, and which of them are the results; whether the gradient is one number; formats and objects of Python."""
+all numbers, and which of them are the results, how many of these are value and gradient, and how many must be finite;
+whether the gradient is one number; formats and objects of Python."""
 
-COUNTS = ("count", "n_inputs", "n_results", "is_single")
+COUNTS = ("count", "n_inputs", "n_results", "n_checked", "is_single")
 
 SIGNATURES = {
     "PyTuple_Size": "i64 (ptr)",
@@ -84,7 +85,7 @@ def _text() -> str:
         return [function.let(f"fadd double {total}, {result(i)}")]
 
     value = result(0)
-    (total,) = function.loop(1, "%n_results", check, [("double", value)])
+    (total,) = function.loop(1, "%n_checked", check, [("double", value)])
     nothing = function.let(f"fsub double {total}, {total}")
     function.unless(function.let(f"fcmp oeq double {nothing}, 0.0"), "long")
     function.unless(function.let("icmp ne i64 %is_single, 0"), "several")
@@ -129,13 +130,15 @@ class _Code:
         table: functions, where the pointers of each start, and how many functions there are.
         slots: the numbers to which all the pointers point.
         numbers: what they are before any call; the arguments come first.
-        wanted: those of the results.
+        wanted: those of the results, and after them those that must be finite, too.
+        n_results: how many are results.
     """
 
     table: tuple[Any, Any, int]
     slots: list[int]
     numbers: list[float]
     wanted: list[int]
+    n_results: int
 
 
 def _short(code: _Code, n_inputs: int, is_single: bool, cache: CodeCache | None) -> Short:
@@ -170,7 +173,13 @@ class _Memory:
         self.tables = {word: memory.copied(table, numpy.int64) for word, table in tables.items()}
         words |= {word: memory.address(table, table.shape) for word, table in self.tables.items()}
         words |= {"count": count, "inputs": base, "n_inputs": n_inputs, "numbers": base}
-        words |= {"n_results": len(code.wanted), "is_single": is_single, "float": id(float), "none": id(None)}
+        words |= {
+            "n_results": code.n_results,
+            "n_checked": len(code.wanted),
+            "is_single": is_single,
+            "float": id(float),
+            "none": id(None),
+        }
         self.words = memory.copied([words[word] for word in WORDS], numpy.int64)
         self.frame = memory.address(self.words, (len(WORDS),))
 
@@ -184,11 +193,14 @@ def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_singl
         return None
     if not isinstance(executor, Runner) or executor.is_batched or any(name not in executor.results for name in names):
         return None
-    code = _code(executor, inputs, [executor.results[name][0] for name in names])
+    checked = [TIED] if TIED in executor.results else []
+    code = _code(executor, inputs, [executor.results[name][0] for name in [*names, *checked]], len(names))
     return None if code is None else _short(code, len(inputs), is_single, executor.cache)
 
 
-def _code(executor: Runner, inputs: Sequence[Pack], results: Sequence[tuple[int, Gather]]) -> _Code | None:
+def _code(
+    executor: Runner, inputs: Sequence[Pack], results: Sequence[tuple[int, Gather]], n_results: int
+) -> _Code | None:
     if len(executor.steps) != 1 or not isinstance(executor.steps[0], KernelStep):
         return None
     if any(gather.shape != (1,) for _, gather in results):
@@ -209,4 +221,4 @@ def _code(executor: Runner, inputs: Sequence[Pack], results: Sequence[tuple[int,
         first[place] = len(numbers)
         numbers += held[place] if place in held else [0.0] * executor.lanes[place]
     at = [[first[place] + row for place, row in each] for each in (slots, wanted)]
-    return _Code(step.functions(1), at[0], numbers, at[1])
+    return _Code(step.functions(1), at[0], numbers, at[1], n_results)

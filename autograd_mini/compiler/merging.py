@@ -37,7 +37,7 @@ def merged(plans: Sequence[Plan]) -> Trace | None:
     being 1; 0 if none. None if that would not give the bits of each alone, or not pay."""
     traces = [plan.trace for plan in plans]
     first = traces[0]
-    if any(each.structure != first.structure for each in traces) or any(map(_has_sums, plans)):
+    if any(each.structure != first.structure or each.inner for each in traces) or any(map(_has_sums, plans)):
         return None
     together = _Together(first)
     for each in traces:
@@ -51,7 +51,7 @@ def merged(plans: Sequence[Plan]) -> Trace | None:
 
 
 def _has_sums(plan: Plan) -> bool:
-    scalars = plan.scalars
+    scalars = plan.source.scalars
     used = alive(scalars.scalars, scalars.outputs)
     return any(isinstance(scalar, Terms) for scalar, is_used in zip(scalars.scalars, used) if is_used)
 

@@ -88,11 +88,21 @@ Scalar = Input | Number | Application | Component | Terms
 
 @dataclass(eq=False)
 class Scalars:
-    """The normalised graph: scalars by number, each after those it is made of, and which of them are wanted."""
+    """The normalised graph: scalars by number, each after those it is made of, and which of them are wanted.
+
+    Attributes:
+        tied: one that is not finite where something is at a kink, if anything is watched (`compiler.ties`).
+    """
 
     scalars: list[Scalar]
     outputs: list[int]
     guards: list[int]
+    tied: int | None = None
+
+    @property
+    def roots(self) -> list[int]:
+        """All that are wanted."""
+        return [*self.outputs, *self.guards, *([] if self.tied is None else [self.tied])]
 
     def __repr__(self) -> str:
         kinds = [type(scalar).__name__ for scalar in self.scalars]

@@ -28,7 +28,7 @@ from autograd_mini.compiler.program import (
     Segment,
     Sum,
     Vector,
-    is_adjoint,
+    is_checked,
     parents,
 )
 
@@ -68,15 +68,9 @@ def sums_are_finite(arrays: Iterable[Floats]) -> bool:
 
 
 class NumpyExecutor:
-    """A program ready to run on arrays. It keeps nothing between runs, so threads may share it.
+    """A program ready to run on arrays. It keeps nothing between runs, so threads may share it."""
 
-    Args:
-        program: what to run.
-        careful: let an adjoint of exactly 0 carry nothing, even where it meets inf or nan. That costs several
-            passes over memory, and is needed only if a result is not finite without it.
-    """
-
-    def __init__(self, program: Program, *, careful: bool = False) -> None:
+    def __init__(self, program: Program) -> None:
         self.program = program
         self.seeds = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
@@ -90,7 +84,7 @@ class NumpyExecutor:
             else:
                 over = [place[parent] for parent in set(parents(pack)) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
-                self.steps.append((place[pack], step_of(pack, place, careful), free))
+                self.steps.append((place[pack], step_of(pack, place), free))
         self.results = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
@@ -111,7 +105,7 @@ class NumpyExecutor:
             name: [_own(gather(values[number]), held) for number, gather in references]
             for name, references in self.results.items()
         }
-        return Results(rows, are_finite(array for name in rows if is_adjoint(name) for array in rows[name]))
+        return Results(rows, are_finite(array for name in rows if is_checked(name) for array in rows[name]))
 
 
 def _own(array: Floats, held: set[int]) -> Floats:
@@ -162,10 +156,10 @@ class Gather:
         return gathered
 
 
-def step_of(pack: Pack, place: Mapping[Pack, int], careful: bool) -> Step:
+def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
     operation = pack.operation
     if isinstance(operation, Sum):
-        return _sum(pack, operation, place, careful)
+        return _sum(pack, operation, place)
     if isinstance(operation, Apply):
         return _apply(operation, place)
     assert isinstance(operation, Reduce | Vector)
@@ -199,14 +193,14 @@ def _taker(arg: Argument, place: Mapping[Pack, int]) -> Callable[[Values], Any]:
     return lambda values: gather(values[number])
 
 
-def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int], careful: bool) -> Step:
+def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
     by_lanes: dict[tuple[Any, bytes], tuple[Scatter, list[Step]]] = {}
     for segment in operation.segments:
         for block in segment.blocks:
             key = block.lane.shape, block.lane.tobytes()
             if key not in by_lanes:
                 by_lanes[key] = Scatter(block.lane, pack.lanes), []
-            by_lanes[key][1].append(_block(segment, block, pack.batched, place, careful))
+            by_lanes[key][1].append(_block(segment, block, pack.batched, place))
     parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
     from_zero = operation.from_zero
     empty = numpy.full((pack.lanes, 1), 0.0)
@@ -264,10 +258,10 @@ class Scatter:
             total[self.lanes] += numpy.add.reduceat(result[self.order], self.starts, axis=0)
 
 
-def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int], careful: bool) -> Step:
+def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int]) -> Step:
     """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
     sums_batch = not batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
-    compute = _one_factor(segment, block, place) if segment.b is None else _two_factors(segment, block, place, careful)
+    compute = _one_factor(segment, block, place) if segment.b is None else _two_factors(segment, block, place)
     size, is_negative = block.lane.size, block.sign < 0.0
 
     def step(values: Values, n: int) -> Floats:
@@ -295,7 +289,7 @@ def _one_factor(segment: Segment, block: Block, place: Mapping[Pack, int]) -> Bl
     return step
 
 
-def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int], careful: bool) -> BlockStep:
+def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int]) -> BlockStep:
     assert segment.b is not None
     assert block.b is not None
     first, second = place[segment.a], place[segment.b]
@@ -307,24 +301,14 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int], care
         product = _inner_product
     elif block.a.shape[2] == 1:
         product = _outer_product
-    careful = careful and segment.adjoint is not None
-    if not careful and (gather_a.absent is not None or gather_b.absent is not None):
-        product = _with_absent(product, _term_by_term(block, None, False))
-    elif careful and segment.towards is None:
-        product = _term_by_term(block, segment.adjoint, segment.selects)
-    towards = place[segment.towards] if careful and segment.towards is not None else None
-    gather_lane = Gather(block.lane)
+    if gather_a.absent is not None or gather_b.absent is not None:
+        product = _with_absent(product, _term_by_term(block))
 
     def step(values: Values, sums_batch: bool, n: int) -> Floats:
         a, b = values[first], values[second]
-        if towards is not None:
-            of = _nothing(gather_lane(values[towards]), segment.towards_adjoint)
-            whole = _term_by_term(block, segment.adjoint, segment.selects, of)(gather_a(a), gather_b(b), sums_batch)
-            is_same_for_all = sums_batch and a.shape[1] == 1 and b.shape[1] == 1 and values[towards].shape[1] == 1
-            return n * whole if is_same_for_all else whole
         if sums_batch and a.shape[1] == 1 and b.shape[1] == 1:
             return n * product(gather_a(a), gather_b(b), False)
-        if sums_batch and not careful and (a.shape[1] == 1) != (b.shape[1] == 1):  # one factor is the same for all
+        if sums_batch and (a.shape[1] == 1) != (b.shape[1] == 1):  # one factor is the same for all
             return product(gather_a(_over_batch(a, 1)), gather_b(_over_batch(b, 1)), False)
         return product(gather_a(a), gather_b(b), sums_batch)
 
@@ -377,17 +361,6 @@ def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
     return result
 
 
-Nothing = Callable[[Floats], Any]
-
-
-def _nothing(held: Floats, is_adjoint: bool) -> Nothing:
-    """For the other factor of a term, where the product of an adjoint and a factor, one of which is `held`, was
-    nothing: the adjoint is exactly 0, and the factor not finite."""
-    if is_adjoint:
-        return lambda other: (held == 0.0) & ~numpy.isfinite(other)
-    return lambda other: (other == 0.0) & ~numpy.isfinite(held)
-
-
 def _with_absent(
     product: Callable[[Floats, Floats, bool], Floats], slow: Callable[[Floats, Floats, bool], Floats]
 ) -> Callable[[Floats, Floats, bool], Floats]:
@@ -400,27 +373,15 @@ def _with_absent(
     return careful_product
 
 
-def _term_by_term(
-    block: Block, adjoint: int | None, selects: bool, nothing: Nothing | None = None
-) -> Callable[[Floats, Floats, bool], Floats]:
-    """The product in which an absent factor wins over inf and nan, and so do an adjoint of exactly 0 and, if the
-    other factor selects, a choice of 0."""
+def _term_by_term(block: Block) -> Callable[[Floats, Floats, bool], Floats]:
+    """The product in which an absent factor wins over inf and nan."""
     assert block.b is not None
     is_there = (block.a != ABSENT)[:, :, None, :] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
 
     def product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
         result: Any = 0.0
         for step in range(a.shape[2]):
-            x, y = a[:, :, step, None], b[:, None, step]
-            carries: Any = is_there[..., step, None]
-            if adjoint is not None:
-                own, other = (x, y) if adjoint == 0 else (y, x)
-                carries = carries & (own != 0.0)
-                if selects:
-                    carries = carries & (other != 0.0)
-                if nothing is not None:
-                    carries = carries & ~nothing(other)
-            result = result + numpy.where(carries, x * y, 0.0)
+            result = result + numpy.where(is_there[..., step, None], a[:, :, step, None] * b[:, None, step], 0.0)
         return result.sum(axis=-1) if sums_batch else result  # type: ignore[no-any-return]
 
     return product

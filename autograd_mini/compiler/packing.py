@@ -41,7 +41,7 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
         lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
     """
     found = scalars.scalars
-    is_alive = alive(found, [ONE, *scalars.outputs, *scalars.guards])
+    is_alive = alive(found, [ONE, *scalars.roots])
     form_of = [0] * len(found)
     numbers: dict[Any, int] = {}
     members: dict[Any, list[int]] = {}
@@ -106,6 +106,7 @@ class Packed:
             self._add(members)
         self.outputs = [self.reference([number]) for number in scalars.outputs]
         self.guards = [self.reference([number]) for number in scalars.guards]
+        self.tied = [] if scalars.tied is None else [self.reference([scalars.tied])]
 
     def reference(self, numbers: list[int]) -> Reference:
         """Scalars of one pack."""

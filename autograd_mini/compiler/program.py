@@ -162,12 +162,8 @@ class Segment:
     """The products of lanes of two packs in a sum; `b` is None for a factor 1.
 
     Attributes:
-        adjoint: which factor is an adjoint, 0 or 1: one of exactly 0 carries nothing, whatever the other is.
+        adjoint: which factor is an adjoint, 0 or 1: one that nobody gave carries nothing, whatever the other is.
         selects: the other factor is a choice, and where it is 0 nothing passes, whatever the adjoint is.
-        towards: the pack whose `lane`s the segment gives to, where the segment is the derivative of a product of an
-            adjoint and a factor. Where that adjoint is exactly 0 and that factor not finite, the product was nothing,
-            and so is its derivative.
-        towards_adjoint: `towards` is that adjoint; else it is the factor, and the adjoint is the other factor here.
     """
 
     a: Pack
@@ -175,8 +171,6 @@ class Segment:
     blocks: list[Block]
     adjoint: int | None = None
     selects: bool = False
-    towards: Pack | None = None
-    towards_adjoint: bool = False
 
 
 @dataclass(eq=False)
@@ -194,8 +188,7 @@ class Sum:
         return ()
 
     def parents(self) -> tuple[Pack, ...]:
-        packs = [(segment.a, segment.b, segment.towards) for segment in self.segments]
-        return tuple([pack for group in packs for pack in group if pack is not None])
+        return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
 
 
 Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
@@ -321,9 +314,18 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
     return [h > 1, s > 1, k > 1 or runs_over_batch].count(True) > 1
 
 
+TIED = "tied"
+"""The result that is 0 for an example, or inf where something was at a kink."""
+
+
 def is_adjoint(name: str) -> bool:
     """Whether a result of this name is a derivative."""
     return name.startswith("adjoint")
+
+
+def is_checked(name: str) -> bool:
+    """Whether it matters if a result of this name is finite."""
+    return is_adjoint(name) or name == TIED
 
 
 def moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
@@ -342,8 +344,7 @@ def moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
 
 
 def _segment_moved(segment: Segment, copies: Mapping[Pack, Pack]) -> Segment:
-    b, towards = (None if pack is None else copies[pack] for pack in (segment.b, segment.towards))
-    return replace(segment, a=copies[segment.a], b=b, towards=towards)
+    return replace(segment, a=copies[segment.a], b=None if segment.b is None else copies[segment.b])
 
 
 def lanes_of(pack: Pack) -> Reference:

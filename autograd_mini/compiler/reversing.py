@@ -32,7 +32,6 @@ def reverse(
     wanted: Sequence[Pack],
     *,
     per_example: bool,
-    careful: bool = False,
 ) -> list[Pack | None]:
     """Append the adjoints Σ seed · ∂root/∂pack of the wanted packs to the program.
 
@@ -40,8 +39,6 @@ def reverse(
         seeds: pairs (root, seed) of references with equally many lanes.
         wanted: leaves to differentiate towards.
         per_example: give unbatched leaves an adjoint for each example, instead of the sum over the batch.
-        careful: of adjoints that are in the program already, let those of exactly 0 carry nothing in their
-            derivatives either.
 
     Returns:
         The adjoint of each wanted pack; None where no root depends on it.
@@ -60,18 +57,16 @@ def reverse(
         adjoint = builder.sum(pack.lanes, pack.batched or per_example, segments)
         adjoint.adjoint_of = pack
         adjoints[pack] = adjoint
-        for parent, segment in _spread(builder, pack, adjoint, active, careful):
+        for parent, segment in _spread(builder, pack, adjoint, active):
             contributions.setdefault(parent, []).append(segment)
     return [adjoints.get(pack) for pack in wanted]
 
 
-def _spread(
-    builder: Builder, pack: Pack, adjoint: Pack, active: set[Pack], careful: bool
-) -> list[tuple[Pack, Segment]]:
+def _spread(builder: Builder, pack: Pack, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
     """What the adjoint of a pack gives to the packs it is made of."""
     operation = pack.operation
     if isinstance(operation, Sum):
-        return [found for segment in operation.segments for found in _spread_segment(segment, adjoint, active, careful)]
+        return [found for segment in operation.segments for found in _spread_segment(segment, adjoint, active)]
     if isinstance(operation, Vector):
         return [(operation.arg.pack, segment) for segment in vector_segments(builder, pack, adjoint, operation)]
     if isinstance(operation, Reduce):
@@ -85,20 +80,16 @@ def _spread(
     return []
 
 
-def _spread_segment(segment: Segment, adjoint: Pack, active: set[Pack], careful: bool) -> list[tuple[Pack, Segment]]:
+def _spread_segment(segment: Segment, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
     found = []
-    is_derivative = careful and segment.adjoint is not None and segment.b is not None
     if segment.a in active:
         blocks = [block.towards_a() for block in segment.blocks]
         found.append((segment.a, Segment(adjoint, segment.b, blocks, adjoint=0)))
     if segment.b in active and segment.b is not None:
         blocks = [block.towards_b() for block in segment.blocks]
         found.append((segment.b, Segment(segment.a, adjoint, blocks, adjoint=1)))
-    for parent, each in found:
-        each.selects = segment.selects
-        if is_derivative:
-            each.towards = parent
-            each.towards_adjoint = each.adjoint == segment.adjoint
+    for _, each in found:  # of a product of an adjoint and a choice, what goes to the adjoint
+        each.selects = segment.selects and each.adjoint == segment.adjoint
     return found
 
 

@@ -11,7 +11,7 @@ from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.expanding import expanded_scalars
 from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
 from autograd_mini.compiler.packing import REDUCTIONS
-from autograd_mini.compiler.program import Leaf, Pack
+from autograd_mini.compiler.program import TIED, Leaf, Pack
 from autograd_mini.compiler.run.one_kernel import Result, ScalarExecutor
 from autograd_mini.compiler.scalar_adjoints import Tape
 from autograd_mini.primitives import Primitive
@@ -72,6 +72,8 @@ def scalar_executor(
     results = {} if kind == "guards" else {"value": Result(scalars.outputs, is_summed)}
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
+    if scalars.tied is not None and kind != "guards":
+        results[TIED] = Result([scalars.tied], False)
     rest = iter(adjoints)
     for array, target in zip(wanted, targets) if adjoints else ():
         found = [next(rest) for _ in target]

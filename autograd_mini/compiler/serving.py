@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.deriving import Plan, run
+from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.numpy_rows import errors_kept
 from autograd_mini.compiler.planning import Plans
 from autograd_mini.compiler.program import Floats, Index, Program
 from autograd_mini.compiler.request import GUARDS, Kind, Request, Results
+from autograd_mini.compiler.settling import run
 from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.splitting import Agreements, Part, in_parts, split
 from autograd_mini.compiler.tracing import place

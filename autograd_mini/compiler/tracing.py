@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
@@ -23,10 +23,11 @@ from autograd_mini.value import Constant, Value
 Line = tuple[str, int]
 Result = TypeVar("Result")
 
-_COMPARISONS = {
+COMPARISONS = {
     TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 }
 """They give 0 or 1."""
+
 
 _PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
 """Their derivatives stay matrix products; there, inf and nan are left to become nan."""
@@ -42,6 +43,25 @@ class Guard:
 
 
 @dataclass(eq=False)
+class Inner:
+    """A derivative that the function itself takes.
+
+    Attributes:
+        roots: Values, and the seeds that their adjoints begin with.
+        sources: what it is taken towards, and the seeds of their tangents, in forward mode.
+        found: the adjoint of each node, or in forward mode the tangent, if it was computed for that.
+        made: all nodes computed for it.
+        is_forward: it is taken in forward mode.
+    """
+
+    roots: list[tuple[Value, Any]]
+    sources: dict[Value, Any]
+    found: dict[Value, Value]
+    made: set[Value]
+    is_forward: bool = False
+
+
+@dataclass(eq=False)
 class Trace:
     """The graph of one run.
 
@@ -54,6 +74,8 @@ class Trace:
         guards: the decisions taken on the way.
         counts: the whole numbers among the arguments that Python counted with, by their places.
         order: all nodes that outputs and guards depend on, in topological order.
+        inner: the derivatives that the function itself takes, in order.
+        all: if there are any, the nodes of results and of what these derivatives are taken of, in topological order.
     """
 
     inputs: list[list[Value]]
@@ -63,6 +85,8 @@ class Trace:
     guards: list[Guard]
     order: list[Value]
     counts: dict[Place, int]
+    inner: Sequence[Inner] = ()
+    all: Sequence[Value] = ()
 
     @property
     def path(self) -> list[bool]:
@@ -135,7 +159,9 @@ def trace(
             f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
-    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {})
+    taken = [root for inner in tracer.inner for root, _ in inner.roots]
+    everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else []
+    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {}, tracer.inner, everything)
 
 
 def _raised_at(error: Exception) -> str:
@@ -146,7 +172,7 @@ def _raised_at(error: Exception) -> str:
 
 def truth_of(node: Value) -> Value:
     """1 where Python takes it for true, else 0."""
-    return node if node.operation in _COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
+    return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
 
 
 def with_one_guard(traced: Trace) -> Trace:
@@ -218,9 +244,37 @@ class _Tracer(Observer):
         self._comparisons: dict[Value, Line] = {}
         self._own = set(inputs)
         self._counted = 0  # so many of those recorded are among its own
+        self.inner: list[Inner] = []
+        self._starts: list[tuple[int, int]] = []
 
     def node_recorded(self, node: Value) -> None:
         self.recorded.append(node)
+
+    def differentiation_begins(self) -> None:
+        self._starts.append((len(self.recorded), len(self.inner)))
+
+    def differentiation_ends(
+        self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
+    ) -> None:
+        sources = [node for node in active if not any(parent in active for parent in node.parents)]
+        self._differentiated([*seeds], dict.fromkeys(sources), found.items(), is_forward=False)
+
+    def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
+        pairs = [*found]
+        self._differentiated([(y, 1.0) for y, _ in pairs if isinstance(y, Value)], {**seeds}, pairs, is_forward=True)
+
+    def _differentiated(
+        self,
+        roots: list[tuple[Value, Any]],
+        sources: dict[Value, Any],
+        found: Iterable[tuple[Any, Any]],
+        *,
+        is_forward: bool,
+    ) -> None:
+        start, n_inner = self._starts.pop()
+        made = set(self.recorded[start:])
+        kept = {node: each for node, each in found if isinstance(each, Value) and each in made}
+        self.inner[n_inner:] = [Inner(roots, sources, kept, made, is_forward)]
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
         node = primitive(x, y)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
 from functools import lru_cache
 from math import copysign, inf, isnan
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.arithmetic import NONZERO, div
 from autograd_mini.primitives.comparisons import FLAT, equal, greater, less, not_equal
-from autograd_mini.primitives.primitive import REAL, Primitive, row
+from autograd_mini.primitives.primitive import REAL, TABLE, Primitive, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def _is_zero(x: float, *others: float) -> bool:
+def _at_zero(out: Any, x: Any, *others: Any) -> Any:
     return x == 0.0
 
 
@@ -36,13 +35,20 @@ def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> P
     )
 
 
-def selector(formula: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Primitive]:
+def several_equal(out: Any, *xs: Any) -> Any:
+    """Whether several of `xs` are `out`."""
+    return xs.count(out) > 1 if type(out) is float else TABLE["sum"](*[x == out for x in xs]) > 1.0
+
+
+def selector(
+    tied: Callable[..., Any] | None, formula: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Any]], Primitive]:
     """Make of a function a choice from data alone, whose own derivative is zero."""
 
     def made(forward: Callable[..., Any]) -> Primitive:
         name = forward.__name__.strip("_")
         flat = lambda out, *args: (0.0,) * len(args)
-        return Primitive(name, forward, flat, formula=formula, tied=lambda *args: True, is_selector=True)
+        return Primitive(name, forward, flat, formula=formula, tied=tied, is_selector=True)
 
     return made
 
@@ -74,32 +80,32 @@ def parts_of(primitive: Primitive, n_args: int) -> range | None:
     return range(len(results)) if isinstance(results, tuple) else None
 
 
-@selector(lambda x, y: where(less(x, y), 0.0, 1.0))
+@selector(lambda out, x, y: x == y, lambda x, y: where(less(x, y), 0.0, 1.0))
 def at_least(x: float, y: float) -> float:
     """1 if x ≥ y, or if x is nan."""
     return 0.0 if x < y else 1.0
 
 
-@selector(lambda x, at_zero: where(equal(x, 0.0), at_zero, at_least(x, 0.0)))
+@selector(_at_zero, lambda x, at_zero: where(equal(x, 0.0), at_zero, at_least(x, 0.0)))
 def step(x: float, at_zero: float) -> float:
     """The slope of relu: 0 below 0, at_zero at 0, else 1."""
     return at_zero if x == 0.0 else 0.0 if x < 0.0 else 1.0
 
 
-@selector(lambda x: not_equal(x, 0.0))
+@selector(None, lambda x: not_equal(x, 0.0))
 def _is_true(x: float) -> float:
     """1 if x is not 0, else 0."""
     return 1.0 if x else 0.0
 
 
-@selector()
+@selector(lambda chosen, out, *xs: several_equal(out, *xs))
 def first_equal(out: float, *xs: float) -> tuple[float, ...]:
     """1 for the first of `xs` that is `out` (nan is nan), 0 for the others."""
     first = next(i for i, x in enumerate(xs) if x == out or (isnan(x) and isnan(out)))
     return *(0.0,) * first, 1.0, *(0.0,) * (len(xs) - first - 1)
 
 
-@selector()
+@selector(lambda out, *args: _at_bound(out, *args))
 def _clip_branch(x: float, low: float, high: float) -> tuple[float, float, float]:
     """1 for the argument that clip gives, 0 for the two others."""
     if not (x < low or x > high):
@@ -129,6 +135,10 @@ def _floor_divide(x: Any, y: Any) -> Any:
     return where(equal(y, 0.0), div(x, y), nearest)
 
 
+def _at_bound(out: Any, x: Any, low: Any, high: Any) -> Any:
+    return (x == low) + (x == high)
+
+
 def largest(*xs: float) -> float:
     """The maximum; nan if any is nan."""
     return math.nan if any(map(isnan, xs)) else max(xs)
@@ -149,7 +159,7 @@ sign = _step_row(
     "-1, 0 or 1 by the sign of x.",
     "sign(-3.0) == -1.0",
     formula=lambda x: where(less(x, 0.0), -1.0, where(greater(x, 0.0), 1.0, abs_(x))),
-    tied=_is_zero,
+    tied=_at_zero,
 )
 floordiv = _step_row(
     "floordiv",
@@ -207,7 +217,7 @@ abs_: Primitive = row(
     abs,
     lambda out, x: (sign(x),),
     kinks=((0.0,),),
-    tied=_is_zero,
+    tied=_at_zero,
     policy="0 at 0",
     aliases=("fabs",),
     doc="|x|.",
@@ -219,7 +229,7 @@ copysign_: Primitive = row(
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
     arity=2,
     kinks=((0.0, 1.0), (0.0, -1.0)),
-    tied=_is_zero,
+    tied=_at_zero,
     policy="0 towards x at x = 0; 0 towards y",
     doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
     example="copysign(2.0, -0.0) == -2.0",
@@ -240,7 +250,7 @@ maximum = row(
     first_equal,
     arity=2,
     kinks=((1.0, 1.0),),
-    tied=operator.eq,
+    tied=lambda out, x, y: x == y,
     policy="1 towards the first maximal argument, 0 towards the other",
     selects=True,
     doc="The larger of x and y; nan if any is.",
@@ -252,7 +262,7 @@ minimum = row(
     first_equal,
     arity=2,
     kinks=((1.0, 1.0),),
-    tied=operator.eq,
+    tied=lambda out, x, y: x == y,
     policy="1 towards the first minimal argument, 0 towards the other",
     selects=True,
     doc="The smaller of x and y; nan if any is.",
@@ -266,7 +276,7 @@ clip = row(
     arity=3,
     domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),
     kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)),
-    tied=lambda x, low, high: x in (low, high),
+    tied=_at_bound,
     policy="1 towards x at a bound, 0 towards the bound",
     selects=True,
     doc="x limited to [low, high].",

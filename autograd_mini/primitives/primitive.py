@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from math import inf
+from math import inf, prod
 
 from autograd_mini.primitives.numbers import to_float
 
@@ -37,8 +37,9 @@ class Primitive:
         domain: an open interval (low, high) an argument, where the function is defined and tests
             sample; one interval that holds for all arguments if `arity` is `None`.
         kinks: arguments at which the function is continuous but not differentiable.
-        tied: `tied(*args)` says whether the arguments are at a kink, so that the local derivatives are a choice;
-            by default whether `kinks` lists them.
+        tied: `tied(out, *args)` says whether the arguments are at a kink, so that the local derivatives are a choice;
+            by default whether `kinks` lists them. Written in comparisons and arithmetic alone, so that it takes the
+            compiler's symbols, too.
         policy: what the derivative is at kinks and jumps, in words; empty for a smooth function.
         formula: the same function, written in operators and primitives; `forward` itself by default, which not every
             row has in these: `symbols.formula_of` tells.
@@ -63,7 +64,7 @@ class Primitive:
         formula: Callable[..., Any] | None = None,
         domain: tuple[Interval, ...] | None = None,
         kinks: tuple[tuple[float, ...], ...] = (),
-        tied: Callable[..., bool] | None = None,
+        tied: Callable[..., Any] | None = None,
         policy: str = "",
         selects: bool = False,
         symbol: str = "",
@@ -80,7 +81,7 @@ class Primitive:
         self.formula = formula or forward
         self.domain = domain or (REAL,) * (1 if arity is None else arity)
         self.kinks = kinks
-        self.tied = tied or ((lambda *args: args in kinks) if kinks else None)
+        self.tied = tied or (_at(kinks) if kinks else None)
         self.policy = policy
         self.selects = selects
         self.symbol = symbol or name
@@ -121,6 +122,10 @@ class Primitive:
     def __repr__(self) -> str:
         options = "".join(f", {key}={value!r}" for key, value in self.options.items())
         return f"<primitive {self.name}{options}>"
+
+
+def _at(kinks: tuple[tuple[float, ...], ...]) -> Callable[..., Any]:
+    return lambda out, *args: sum([prod([x == at for x, at in zip(args, kink)]) for kink in kinks])
 
 
 class Table(dict[str, Primitive]):

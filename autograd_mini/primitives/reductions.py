@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import exp, fsum, inf, nan
 
 from autograd_mini.primitives import ieee
-from autograd_mini.primitives.piecewise import first_equal, largest, smallest
+from autograd_mini.primitives.piecewise import first_equal, largest, several_equal, smallest
 from autograd_mini.primitives.primitive import auxiliary_row, row
 from autograd_mini.primitives.trigonometric import hypot
 
@@ -150,7 +150,7 @@ max_ = row(
     largest,
     first_equal,
     arity=None,
-    tied=lambda *xs: xs.count(largest(*xs)) > 1,
+    tied=several_equal,
     policy=FIRST.format("maximal"),
     selects=True,
     doc="The largest of xs; nan if any is.",
@@ -161,7 +161,7 @@ min_ = row(
     smallest,
     first_equal,
     arity=None,
-    tied=lambda *xs: xs.count(smallest(*xs)) > 1,
+    tied=several_equal,
     policy=FIRST.format("minimal"),
     selects=True,
     doc="The smallest of xs; nan if any is.",

@@ -23,7 +23,7 @@ def results(compiled):
     """Bits, of programs that go on from the same packs, and how many those are."""
     point = [0.3, -0.2]
     found = repr((compiled.value_and_grad(point), compiled.hessian(point)))
-    return found, len(compiled._latest.parts[0].plan.base.packs)
+    return found, len(compiled._latest.parts[0].plan.source.program.packs)
 
 
 ROOMS = {

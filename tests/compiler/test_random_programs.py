@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import TABLE, Value, compile, dot, grad, gradients, register_primitive
+from autograd_mini import TABLE, Value, compile, dot, grad, gradients, hvp, register_primitive
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
 from tests.compiler.allowed import ROWS, applied, total
-from tests.compiler.comparing import BACKENDS
+from tests.compiler.comparing import BACKENDS, disagreement
 from tests.compiler.contract import (
     Contract,
     faults,
@@ -110,8 +110,6 @@ def anywhere(max_size):
 def test_at_the_ends_of_the_doubles(mode, backend, own):
     def test(drawn):
         program, point = drawn
-        if "softmax" in str(program) and not all(map(isfinite, point)):  # nan; compiled, its slopes may be 0 there
-            return
         check(program, point, mode, backend)
 
     run(anywhere(3), 100, backend, test)
@@ -176,6 +174,8 @@ def test_batches(reduce, backend):
         for libraries in [backend, "numpy"]:
             contracts = [Contract(function, point, libraries) for point in points]
             slopes = [contract.gradient() for contract in contracts]
+            if reduce is not None and any(contract.is_settled for contract in contracts):
+                return  # examples are settled together
             wrong = wrong_of_batch(found, [contract.values[0] for contract in contracts], slopes, batched, reduce)
             if not wrong or not any(contract.is_careful for contract in contracts):
                 break
@@ -296,7 +296,9 @@ def test_products_with_the_hessian(backend):
         compiled = compile(program, backend=backend)
         compiled.jacobian(*program.point)  # has seeds of its own
         found = compiled.hvp(*program.point, tuple(vector))
-        if is_tied(gradient_of(program), program.point):
+        if is_tied(program, gradient_of(program), program.point):
+            expected = hvp(program)(*program.point, tuple(vector))
+            assert not disagreement(found, expected), f"{program} at {program.point}"
             return
         slope = Contract(lambda *xs: dot(gradient_of(program)(*xs), vector), program.point, backend, slack=4)
         wrong = "" if slope.outputs[0] is None else wrong_slopes(slope, found)

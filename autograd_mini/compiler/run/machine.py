@@ -11,7 +11,7 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
 from autograd_mini.compiler.numpy_executor import Gather, Results, Values, sums_are_finite
-from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_adjoint, parents
+from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_checked, parents
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.isolating import isolate
 from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, numpy_step
@@ -97,7 +97,7 @@ class Runner:
                     is_own = number in own and gather.is_whole(array)
                     own.discard(number)
                     results[name].append(array if is_own else numpy.array(gather(array)))
-                    if is_adjoint(name) and number not in self.checked:
+                    if is_checked(name) and number not in self.checked:
                         unchecked.append(results[name][-1])
             return Results(results, is_finite and sums_are_finite(unchecked))
 
@@ -203,7 +203,7 @@ class MachineExecutor(Runner):
             if isinstance(pack.operation, Leaf) and pack not in self.numbers
         }
         self.needed = {reference.pack for references in inner.results.values() for reference in references}
-        adjoints = {reference.pack for name in inner.results if is_adjoint(name) for reference in inner.results[name]}
+        adjoints = {reference.pack for name in inner.results if is_checked(name) for reference in inner.results[name]}
         self.adjoints = adjoints & self.varying if self.is_batched else set()
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
         for run in schedule(self, inner):

@@ -55,7 +55,7 @@ class NumpyStep:
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         self.packs = [pack]
         self.number = executor.place[pack]
-        self.compute = step_of(pack, executor.place, careful=False)
+        self.compute = step_of(pack, executor.place)
 
     def prepare(self, values: Values, n: int) -> int:
         return n

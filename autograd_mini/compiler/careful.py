@@ -1,0 +1,216 @@
+"""Execute a program of derivatives so that zeros are told apart, as `autograd_mini.adjoints` does.
+
+An adjoint that nobody gave, as that of a branch not taken, carries nothing further, even where it meets inf or nan;
+nor does a choice of 0; and what was not carried has no derivative. Where any other zero meets inf or nan, the example
+is doubtful. This takes several passes over memory, and is needed only for examples whose derivatives are not finite
+without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy
+from numpy.typing import NDArray
+
+from autograd_mini.compiler.numpy_executor import Gather, Scatter, Step, step_of
+from autograd_mini.compiler.program import (
+    ABSENT,
+    Apply,
+    Block,
+    Floats,
+    Leaf,
+    Pack,
+    Program,
+    Reference,
+    Segment,
+    Sum,
+    Vector,
+    is_adjoint,
+    parents,
+)
+
+Mask = NDArray[Any]
+
+MOST_NUMBERS = 2**22
+"""So many products are held at a time."""
+
+
+class Careful(NamedTuple):
+    """What a program computed.
+
+    Attributes:
+        rows: the derivatives by name, [lanes, width].
+        doubtful: for each column, whether a zero of the data met inf or nan.
+    """
+
+    rows: dict[str, Floats]
+    doubtful: Mask
+
+
+class CarefulExecutor:
+    """A program ready to run on arrays. It keeps nothing between runs, so threads may share it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.seeds = program.leaves("seed")
+        self._results = {name: each for name, (each,) in program.results.items() if is_adjoint(name)}
+        self._place = place = {pack: number for number, pack in enumerate(program.packs)}
+        self._steps: dict[Pack, Step | list[_Products]] = {}
+        last_use = {parent: pack for pack in program.packs for parent in parents(pack)}
+        kept = {reference.pack for reference in self._results.values()}
+        self._over: dict[Pack, list[int]] = {}  # which numbers are not needed after a pack
+        for pack in program.packs:
+            operation = pack.operation
+            over = [parent for parent in {*parents(pack)} if last_use[parent] is pack and parent not in kept]
+            self._over[pack] = [place[parent] for parent in over]
+            if isinstance(operation, Sum) and any(segment.adjoint is not None for segment in operation.segments):
+                self._steps[pack] = [
+                    _Products(pack, each, block) for each in operation.segments for block in each.blocks
+                ]
+            elif not isinstance(operation, Leaf):
+                self._steps[pack] = step_of(pack, place)
+
+    def __call__(self, leaves: Mapping[Pack, Floats], n: int) -> Careful:
+        values: list[Any] = []
+        given: dict[Pack, Mask] = {}  # of what is made of adjoints, where anything was given to it
+        doubtful = numpy.zeros(n, dtype=bool)
+        with numpy.errstate(all="ignore"):
+            for pack in self.program.packs:
+                step = self._steps.get(pack)
+                if step is None:
+                    constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
+                    values.append(leaves[pack] if constants is None else constants[:, None])
+                    if pack in self.seeds:
+                        given[pack] = values[-1] != 0.0
+                elif isinstance(step, list):
+                    total, counts = _zeros(pack, n), _zeros(pack, n)
+                    for products in step:
+                        held = [values[self._place[each]] for each in products.factors]
+                        masks = [given.get(each) for each in products.factors]
+                        towards = None if pack.adjoint_of is None else given.get(pack.adjoint_of)
+                        doubtful |= products.add(total, counts, held, masks, towards, n)
+                    values.append(total)
+                    given[pack] = counts != 0.0
+                else:
+                    values.append(step(values, n))
+                    mask = _passed_on(pack, given)
+                    if mask is not None:
+                        given[pack] = mask
+                for number in self._over[pack]:
+                    values[number] = None
+        rows = {name: Gather(each.index)(values[self._place[each.pack]]) for name, each in self._results.items()}
+        return Careful({name: numpy.array(found) for name, found in rows.items()}, doubtful)
+
+
+def _zeros(pack: Pack, n: int) -> Floats:
+    return numpy.zeros((pack.lanes, n if pack.batched else 1))
+
+
+def _passed_on(pack: Pack, given: Mapping[Pack, Mask]) -> Mask | None:
+    """Where anything is given to what an operation makes of adjoints; None if it makes it of none."""
+    operation = pack.operation
+    if isinstance(operation, Vector) and operation.arg.pack in given:
+        whole: Any = Gather(operation.arg.index)(given[operation.arg.pack])
+        return numpy.repeat(whole.any(axis=0)[None], len(whole), axis=0).reshape(pack.lanes, -1)
+    if isinstance(operation, Apply):
+        masks = [
+            Gather(arg.index)(given[arg.pack])
+            for arg in operation.args
+            if isinstance(arg, Reference) and arg.pack in given
+        ]
+        return numpy.logical_or.reduce(numpy.broadcast_arrays(*masks)) if masks else None
+    return None
+
+
+class _Products:
+    """The products of a block in a sum, of which one factor may be an adjoint.
+
+    Attributes:
+        factors: the packs of its factors.
+    """
+
+    def __init__(self, pack: Pack, segment: Segment, block: Block) -> None:
+        self.segment = segment
+        self.place = 1 if segment.adjoint == 1 and segment.b is not None else 0
+        self.factors = [segment.a] if segment.b is None else [segment.a, segment.b]
+        self.sums_batch = not pack.batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
+        self.sign = block.sign
+        self.shape = block.lane.shape
+        self.scatter = Scatter(block.lane, pack.lanes)
+        self.lanes: Any = Gather(block.lane)
+        self.gathers = [Gather(block.a)] + ([] if block.b is None else [Gather(block.b)])
+        is_there = (block.a != ABSENT)[:, :, None, :]
+        self.is_there = is_there if block.b is None else is_there & (block.b != ABSENT).swapaxes(1, 2)[:, None]
+
+    def add(
+        self,
+        total: Floats,
+        given: Floats,
+        held: Sequence[Floats],
+        masks: Sequence[Mask | None],
+        towards: Mask | None,
+        n: int,
+    ) -> Mask:
+        """Add the products to `total` and how many give anything to `given`; whether any is doubtful, by columns.
+
+        Args:
+            held: the factors.
+            masks: of factors made of adjoints, where anything was given to them.
+            towards: the same of that adjoint whose own adjoint this is, if it is one.
+        """
+        doubtful = numpy.zeros(n, dtype=bool)
+        width = n if self.sums_batch or max(array.shape[1] for array in held) > 1 else 1
+        size = math.prod(self.shape)
+        at_a_time = max(1, MOST_NUMBERS // max(1, size))
+        for start in range(0, width, at_a_time):
+            count = min(at_a_time, width - start)
+            columns = slice(start, start + count) if width > 1 else slice(None)
+            parts = self._products(*[[_some(each, columns) for each in all_] for all_ in (held, masks, [towards])])
+            found: Any
+            carries: Any
+            found, carries = [numpy.broadcast_to(part, (*self.shape, count)).reshape(size, -1) for part in parts[:2]]
+            doubtful[columns] |= parts[2]
+            into = slice(None) if self.sums_batch else columns
+            if self.sums_batch:
+                found, carries = found.sum(axis=1, keepdims=True), carries.any(axis=1, keepdims=True)
+            self.scatter.add(total[:, into], self.sign * found)
+            self.scatter.add(given[:, into], carries)
+        return doubtful
+
+    def _products(self, held: Sequence[Any], masks: Sequence[Any], towards: Sequence[Any]) -> tuple[Any, Any, Any]:
+        """[g, h, s, width]: the products, and which of them there are; by columns, whether one is doubtful."""
+        factors = [gather(array) for gather, array in zip(self.gathers, held)]
+        there: list[Any] = [None if mask is None else gather(mask) for gather, mask in zip(self.gathers, masks)]
+        target: Any = self.lanes(towards[0]) if towards[0] is not None else True
+        result: Any = 0.0
+        found: Any = False
+        doubtful: Any = False
+        for k in range(factors[0].shape[2]):
+            x = factors[0][:, :, k, None]
+            y = factors[1][:, None, k] if len(factors) > 1 else 1.0
+            carries: Any = self.is_there[..., k, None] & target
+            if there[0] is not None:
+                carries = carries & there[0][:, :, k, None]
+            if len(there) > 1 and there[1] is not None:
+                carries = carries & there[1][:, None, k]
+            if len(factors) > 1:
+                adjoint, other = (x, y) if self.place == 0 else (y, x)
+                if self.segment.selects:
+                    carries = carries & (other != 0.0)
+                product = x * y
+                is_nan = carries & (product != product)  # as of 0 and inf
+                if is_nan.any():
+                    doubtful = doubtful | (is_nan & ((adjoint == 0.0) | (other == 0.0))).any(axis=(0, 1, 2))
+                result = result + numpy.where(carries, product, 0.0)
+            else:
+                result = result + numpy.where(carries, x, 0.0)
+            found = found | carries
+        return result, found, doubtful
+
+
+def _some(array: Any, columns: slice) -> Any:
+    """Some columns; of what has only one, that."""
+    return array if array is None or array.shape[1] == 1 else array[:, columns]

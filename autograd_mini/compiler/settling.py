@@ -1,0 +1,163 @@
+"""Running programs of derivatives, and settling what they leave open: where something is tied, or a zero meets inf.
+
+Ties whose candidates all change in one way decide nothing. Where they do not, derivatives are limits from both sides.
+Zeros that nobody gave are told from those of the data. What is still open is left to eager mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy
+
+from autograd_mini.compiler.careful import Careful
+from autograd_mini.compiler.columns import Columns, Mask, rows_of
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.fallback import each_in_eager_mode, jointly_in_eager_mode
+from autograd_mini.compiler.program import TIED, Floats, Index, Pack, is_adjoint
+from autograd_mini.compiler.request import Kind, Request, Results
+from autograd_mini.compiler.sides import from_both_sides
+
+FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
+"""Of first derivatives."""
+
+
+def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
+    """The results of the program for a request; arguments as for `Columns`."""
+    asked = Columns(plan, request, leaves, seeds, n)
+    results = asked.run(plan.executor(request))
+    found = rows_of(results)
+    tied = found.pop(TIED, None)
+    if not results.is_finite:
+        found = _Settling(asked, found).settled(tied)
+    return Results(
+        found.get("value"),
+        found.get("guards"),
+        {slot: found[name] for slot, name in request.names if name in found},
+    )
+
+
+class _Settling:
+    """Results of which some are not finite, or something was tied.
+
+    Attributes:
+        each: those concerned of each column.
+        sums: those that are summed over the columns, without the hard ones.
+        hard: the columns that are not settled yet.
+    """
+
+    def __init__(self, asked: Columns, found: dict[str, Floats]) -> None:
+        self.asked = asked
+        self.found = found
+        concerned = [name for name in found if asked.is_concerned(name)]
+        self.each = {
+            name: numpy.repeat(found[name], asked.n // found[name].shape[1], axis=1)
+            for name in concerned
+            if not asked.is_sum(name)
+        }
+        self.sums = {name: found[name] for name in concerned if asked.is_sum(name)}
+        self.hard: Mask = numpy.zeros(asked.n, dtype=bool)
+
+    def settled(self, tied: Floats | None) -> dict[str, Floats]:
+        """All results.
+
+        Args:
+            tied: by columns, 0 or inf where something is.
+        """
+        if tied is not None:
+            self.hard |= ~numpy.isfinite(tied[0])
+            self.hard &= ~self._is_cleared()
+        is_tied = self.hard.copy()
+        self._leave_out()
+        broken = self._broken()
+        if broken.any():
+            self._tell_apart(broken)
+        if self.hard.any():
+            columns = numpy.flatnonzero(self.hard)
+            for name, rows in self._of_hard(columns, is_tied[columns]).items():
+                if name in self.sums:
+                    with numpy.errstate(all="ignore"):
+                        self.sums[name] = self.sums[name] + rows.sum(axis=1, keepdims=True)
+                elif name in self.each:
+                    self.each[name][:, columns] = rows
+        return self.found | self.each | self.sums
+
+    def _is_cleared(self) -> Mask:
+        """For which columns, of those where something is tied, it changes in one way along a line, whatever is
+        chosen: there, the derivatives by the rules stand."""
+        plan, cleared = self.asked.plan, numpy.zeros(self.asked.n, dtype=bool)
+        is_first = self.asked.request.kind in FIRST
+        executor = plan.differing(self.asked.request.wrt) if self.hard.any() and is_first else None
+        if executor is not None:
+            some = self.asked.some(self.hard)
+            (decisions,) = executor(some.leaves, some.n if plan.has_batch else 1).rows["guards"]
+            cleared[self.hard] = decisions[0] == 0.0
+        return cleared
+
+    def _leave_out(self) -> None:
+        """Leave the hard columns out of the sums."""
+        if self.sums and self.hard.any():
+            executor = self.asked.plan.executor(self.asked.request)
+            rows = rows_of(self.asked.some(~self.hard).run(executor))
+            self.sums = {name: rows[name] for name in self.sums}
+
+    def _broken(self) -> Mask:
+        """The columns, without the hard ones, of which a derivative may not be finite."""
+        if not all(numpy.isfinite(rows).all() for name, rows in self.sums.items() if is_adjoint(name)):
+            return ~self.hard  # whose terms they are is not known
+        broken = numpy.zeros(self.asked.n, dtype=bool)
+        for name, rows in self.each.items():
+            if is_adjoint(name):
+                broken |= ~numpy.isfinite(rows).all(axis=0)
+        return broken & ~self.hard
+
+    def _tell_apart(self, broken: Mask) -> None:
+        """Put in what is found where zeros are told apart; what stays doubtful is hard."""
+        fresh = self._carefully(broken)
+        columns = numpy.flatnonzero(broken)
+        for name in [name for name in self.each if is_adjoint(name)]:
+            rows = self.each[name][:, columns]
+            self.each[name][:, columns] = numpy.where(numpy.isfinite(rows).all(axis=0), rows, fresh.rows[name])
+        if fresh.doubtful.any():
+            self.hard[columns[fresh.doubtful]] = True
+            self._leave_out()
+        open_ = [name for name, rows in self.sums.items() if is_adjoint(name) and not numpy.isfinite(rows).all()]
+        if open_ and fresh.doubtful.any():
+            fresh = self._carefully(~self.hard)
+        self.sums.update((name, fresh.rows[name]) for name in open_)
+
+    def _carefully(self, chosen: Mask) -> Careful:
+        some = self.asked.some(chosen)
+        executor = self.asked.plan.careful(some.request)
+        return executor(some.numbers(executor.seeds), some.n)
+
+    def _of_hard(self, columns: Index, is_tied: Mask) -> dict[str, Floats]:
+        """The results for the hard columns, of which some are tied; their sums, if they share variables."""
+        asked, is_joint = self.asked, self.asked.shares_variables
+        if asked.request.kind in FIRST and (is_tied.all() if is_joint else is_tied.any()):
+            some = asked.some(_mask(columns[is_tied], asked.n))
+            sides = from_both_sides(some)
+            if sides is not None and is_joint and sides[1].all():
+                return sides[0]
+            if sides is not None and not is_joint:
+                places = numpy.flatnonzero(is_tied)[sides[1]]
+                return self._put_together(columns, places, {n: rows[:, sides[1]] for n, rows in sides[0].items()})
+        return jointly_in_eager_mode(asked, columns) if is_joint else each_in_eager_mode(asked, columns)
+
+    def _put_together(self, columns: Index, places: Index, found: Mapping[str, Floats]) -> dict[str, Floats]:
+        """What was found for some of the columns, and what eager mode gives for the others."""
+        is_found = _mask(places, len(columns))
+        rest = {} if is_found.all() else each_in_eager_mode(self.asked, columns[~is_found])
+        joined = {}
+        for name, rows in found.items():
+            joined[name] = numpy.empty((len(rows), len(columns)))
+            joined[name][:, is_found] = rows
+            if rest:
+                joined[name][:, ~is_found] = rest[name]
+        return joined
+
+
+def _mask(places: Index, n: int) -> Mask:
+    chosen: Mask = numpy.zeros(n, dtype=bool)
+    chosen[places] = True
+    return chosen

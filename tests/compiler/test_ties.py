@@ -1,0 +1,319 @@
+"""Compiled derivatives where something is tied, or a zero of the data meets inf: those of eager mode."""
+
+from itertools import product
+from math import isfinite
+
+import numpy
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import autograd_mini as am
+from autograd_mini import TABLE, Value, compile, grad, hessian, hvp, jacobian, jvp
+from autograd_mini.compiler import deriving, settling
+from autograd_mini.compiler.ties import watched
+from tests.compiler.comparing import BACKENDS, disagreement, flat
+from tests.test_limits import BRANCHES, COMPOSITIONS, CONVENTIONS, ZEROS
+
+NUMBERS = st.sampled_from([0.0, 0.0, 0.0, 1.0, 1.0, -1.0, 2.0, 0.5])
+UNARY = {
+    "neg": lambda a: -a,
+    "relu": am.relu,
+    "abs": am.abs,
+    "clip": lambda a: am.clip(a, -1.0, 0.0),
+    "leaky": lambda a: am.leaky_relu(a, 0.25),
+    "sqrt": am.sqrt,
+    "log": am.log,
+    "exp": am.exp,
+    "square": lambda a: a * a,
+    "twice": lambda a: 2.0 * a,
+    "detach": lambda a: a - 0.5 * (a if isinstance(a, float) else a.detach()),
+}
+BINARY = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "maximum": am.maximum,
+    "minimum": am.minimum,
+    "max": lambda a, b: am.max([a, b, 0.5 * a, am.relu(b)]),
+    "norm": lambda a, b: am.norm([a, b]),
+    "where": lambda a, b: am.where(a > 0.0, am.log(a), b),
+    "root": lambda a, b: am.where(a > b, am.sqrt(a - b), 0.0),
+}
+
+
+class Program:
+    """A function of x, read from its text."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __call__(self, x):
+        return eval(self.text, {**UNARY, **BINARY, "x": x})
+
+    def __repr__(self):
+        return f"Program({self.text!r})"
+
+
+@st.composite
+def texts(draw, depth=3):
+    """Over x[0], x[1], x[2]."""
+    if depth == 0 or draw(st.integers(0, 4)) == 0:
+        return f"x[{draw(st.integers(0, 2))}]"
+    first = draw(texts(depth=depth - 1))
+    if draw(st.booleans()):
+        return f"{draw(st.sampled_from(sorted(UNARY)))}({first})"
+    return f"{draw(st.sampled_from(sorted(BINARY)))}({first}, {draw(texts(depth=depth - 1))})"
+
+
+def programs():
+    return texts().map(Program)
+
+
+POINTS = st.lists(NUMBERS, min_size=3, max_size=3)
+
+
+def agree(found, expected):
+    wrong = disagreement(found, expected, scale=4.0)  # second derivatives that cancel
+    assert not wrong, wrong
+
+
+def agree_where_finite(found, expected):
+    """Of a sum that is not finite, eager mode approaches all terms along one line."""
+    found, expected = flat(found), flat(expected)
+    assert (numpy.isfinite(found) == numpy.isfinite(expected)).all(), (found, expected)
+    agree(found[numpy.isfinite(found)], expected[numpy.isfinite(found)])
+
+
+def run(backend, test, *strategies):
+    """A property for one back end; machine code takes long to make."""
+    settings(max_examples=100 if backend == "numpy" else 8, deadline=None)(given(*strategies)(test))()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_programs_at_one_point(backend):
+    def test(f, x):
+        compiled = compile(f, backend=backend)
+        agree(compiled.grad(x), grad(f)(x))
+        agree(compiled.jacobian(x), jacobian(f)(x))
+        agree(compiled.hessian(x), hessian(f)(x))
+        v = [1.0, -0.5, 2.0]
+        agree(compiled.hvp(x, v), hvp(f)(x, v))
+
+    run(backend, test, programs(), POINTS)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_programs_over_batches(backend):
+    def test(f, points):
+        batch = numpy.array(points)
+        each = compile(f, batch=True, backend=backend)
+        agree(each.grad(batch), [grad(f)(x) for x in points])
+        agree(each.hessian(batch), [hessian(f)(x) for x in points])
+        summed = compile(f, batch=True, reduce="sum", backend=backend)
+        agree(summed.grad(batch), each.grad(batch))
+
+    run(backend, test, programs(), st.lists(POINTS, min_size=2, max_size=5))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_programs_of_shared_weights(backend):
+    def test(f, points, w):
+        def g(w, x):
+            return f([a * b for a, b in zip(w, x)])
+
+        assume(all(isfinite(g(w, x)) for x in points))
+        batch = numpy.array(points)
+        mean = lambda w: am.mean([g(w, x) for x in points])
+        agree_where_finite(compile(g, wrt="w", batch="x", reduce="mean", backend=backend).grad(w, batch), grad(mean)(w))
+        weights = [Value(each) for each in w]
+        loss = compile(lambda x: g(weights, x), batch=True, reduce="mean", backend=backend)
+        loss.backward(batch)
+        agree_where_finite([each.grad for each in weights], grad(mean)(w))
+
+    run(backend, test, programs(), st.lists(POINTS, min_size=2, max_size=4), POINTS)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_compositions_that_are_smooth(name, backend):
+    f, expected = COMPOSITIONS[name]
+    compiled = compile(f, backend=backend)
+    assert compiled.grad(0.0) == expected[0]
+    if len(expected) > 1:
+        assert compiled.hessian(0.0) == expected[1]
+    batch = compile(f, batch=True, backend=backend)
+    slopes = batch.grad(numpy.array([0.5, 0.0, -0.25, 0.0]))
+    assert [*slopes[1::2]] == [expected[0]] * 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("f", "at", "expected"), CONVENTIONS)
+def test_single_rows_keep_their_convention(f, at, expected, backend):
+    found = compile(f, backend=backend).grad(*at)
+    assert (list(found) if len(at) > 1 else [found]) == expected
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ZEROS)
+def test_zeros_of_the_data(name, backend):
+    f, at, expected = ZEROS[name]
+    found = compile(f, backend=backend).grad(at)
+    assert found == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+    found = compile(f, batch=True, backend=backend).grad(numpy.array([0.25, at, 0.5]))
+    assert found[1] == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", BRANCHES)
+def test_branches_not_taken_carry_nothing(f, backend):
+    compiled = compile(f, backend=backend)
+    assert compiled.grad(0.0) == 1.0
+    assert compiled.hessian(0.0) == 0.0
+
+
+def test_the_hessian_of_a_squared_norm():
+    assert compile(lambda v: am.norm(v) ** 2).hessian([0.0, 0.0]) == [[2.0, 0.0], [0.0, 2.0]]
+
+
+def test_ties_in_different_examples_are_settled_together():
+    """Each half is a kink in w, their sum is w itself."""
+    f = compile(lambda w, s: s * am.relu(s * w), wrt="w", batch="s", reduce="sum")
+    assert f.grad(0.0, numpy.array([1.0, -1.0])) == 1.0
+
+
+def test_numbers_in_place_of_parameters_are_those_that_count():
+    w = Value(3.0)
+    f = compile(lambda x: am.relu(w * x) - am.relu(-w * x), batch=True, reduce="sum")
+    _, slopes = f.value_and_parameter_grads(numpy.array([1.0, 2.0]), parameters=numpy.array([0.0]))
+    assert slopes.tolist() == [3.0]
+
+
+INNER = {
+    "a slope": lambda x: grad(lambda t: am.relu(t) - am.relu(-t))(x),
+    "a slope times x": lambda x: x * grad(lambda t: am.abs(t) * t)(x),
+    "a zero of the data": lambda x: grad(lambda t: am.sqrt(t) ** 2 + t)(x),
+    "towards one of two": lambda x: grad(lambda s, t: am.maximum(s, t) + am.minimum(s, t) * t, 0)(x, 2.0 * x),
+    "a norm": lambda x: am.sum(grad(lambda v: am.norm(v) ** 2)([x, 3.0 * x])),
+    "twice": lambda x: grad(grad(lambda t: am.relu(t) ** 2 + am.relu(-t) ** 2))(x),
+    "a loss": lambda x: (grad(lambda t: am.relu(t * x) - am.relu(-t * x))(x) - x) ** 2,
+    "forward": lambda x: jvp(lambda t: am.relu(t) - am.relu(-t))(x, 1.0) * x,
+    "forward by a Value": lambda x: jvp(lambda t: am.abs(t) * t - am.relu(t))(x, x + 1.0),
+    "a Jacobian": lambda x: am.dot(jacobian(lambda t: [am.relu(t) - am.relu(-t), t * am.abs(t)])(x), [x, 1.0]),
+    "a mask": lambda x: grad(lambda t: am.where(t > 0.0, am.log(t), 3.0 * t))(x) * x,
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", INNER)
+def test_derivatives_that_the_function_takes_itself(name, backend):
+    f = INNER[name]
+    compiled = compile(f, backend=backend)
+    batch = numpy.array([0.5, 0.0, -0.25, 0.0])
+    each = compile(f, batch=True, backend=backend)
+    total = compile(f, batch=True, reduce="sum", backend=backend)
+    for x in batch[:2]:
+        agree(compiled(x), f(x))
+        agree(compiled.grad(x), grad(f)(x))
+        agree(compiled.hessian(x), hessian(f)(x))
+    agree(each(batch), [f(x) for x in batch])
+    agree(each.grad(batch), [grad(f)(x) for x in batch])
+    agree(total(batch), sum(f(x) for x in batch))
+    agree(total.value_and_grad(batch)[0], sum(f(x) for x in batch))
+
+
+SPECIAL = [0.0, -0.0, 5e-324, -5e-324, 1.0, -1.0, 2.5, 1e200]
+TIED = [row for row in TABLE.values() if row.tied is not None]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("row", [*TIED, TABLE["relu"].variant(at_zero=0.0)], ids=repr)
+def test_rows_are_watched_as_eager_mode_watches_them(row, backend):
+    points = [*product(SPECIAL, repeat=row.arity or 2)]
+    if row in (TABLE["dist"], TABLE["clip"]):
+        points = [*product([0.0, -0.0, 1.0, 2.5], repeat=4 if row is TABLE["dist"] else 3)]
+    columns = numpy.array(points).T
+    compiled = compile(row if row.arity else lambda *xs: row(*xs), batch=True, backend=backend)
+    compiled.value_and_grad(*columns)
+    plan = compiled._latest.parts[0].plan
+    executor = plan.executor(compiled._latest.request)
+    leaves = dict(zip(plan.inputs, [*columns[:, None], numpy.empty((0, 1))]))
+    expected = [bool(row.tied(row.forward(*point), *point)) for point in points]
+    if not any(expected):
+        assert "tied" not in executor(leaves, len(points)).rows
+        return
+    (found,) = executor(leaves, len(points)).rows["tied"]
+    assert (~numpy.isfinite(found[0])).tolist() == expected
+
+
+def pooled(w, x):
+    patches = [am.relu(w[0] * a + w[1] * b + w[2]) for a, b in zip(x, [*x[1:], x[0]])]
+    return am.max(patches[:4]) * am.max(patches[4:]) + am.maximum(patches[0], patches[1])
+
+
+SERVED = {
+    "blank patches": (pooled, [numpy.array([0.5, -1.0, 0.25])], numpy.zeros((3, 8))),
+    "dead units": (pooled, [numpy.array([0.5, -1.0, -9.0])], numpy.linspace(-1.0, 1.0, 24).reshape(3, 8)),
+    "both": (pooled, [numpy.array([0.5, -1.0, -9.0])], numpy.zeros((3, 8))),
+    "masks": (lambda x: am.where(x[0] > 0.0, am.log(x[0]) * x[1], x[1] * x[1]), [], numpy.eye(2)),
+    "masks of ties": (lambda x: am.where(x[0] > x[1], am.sqrt(x[0] - x[1]), 0.0) + x[1], [], numpy.zeros((2, 2))),
+    "limits from both sides": (
+        lambda x: am.relu(x[0]) - am.relu(-x[0]) + am.norm(x) + am.abs(x[1]),
+        [],
+        numpy.zeros((2, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reduce", [None, "sum"])
+@pytest.mark.parametrize("name", SERVED)
+def test_compiled_programs_serve(name, reduce, backend, monkeypatch):
+    """What is common in networks is not left to eager mode."""
+    f, given, batch = SERVED[name]
+    expected = [grad(f)(*given, x.tolist()) for x in batch]
+
+    def never(*args):
+        raise AssertionError("eager mode is asked")
+
+    for function in ("each_in_eager_mode", "jointly_in_eager_mode"):
+        monkeypatch.setattr(settling, function, never)
+    found = compile(f, batch=len(given), reduce=reduce, backend=backend).grad(*given, batch)
+    if given and reduce is None:
+        agree([*found[0]], [towards_w for towards_w, _ in expected])
+    elif given:
+        agree(found[0], numpy.sum([towards_w for towards_w, _ in expected], axis=0))
+    agree(found[-1] if given else found, [each[-1] if given else each for each in expected])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("size", [1, 40])
+def test_watching_changes_no_bits(size, backend, monkeypatch):
+    """Of one point and of batches, as scalars and in packs."""
+    numbers = numpy.random.default_rng(0)
+    W, X = numbers.normal(size=(size, 6)), numbers.normal(size=(9, 6))
+
+    def f(w, x):
+        h = [am.relu(am.dot(row, x)) for row in w]
+        return am.norm(h) + am.max([am.abs(each) for each in x]) * am.maximum(x[0], x[1]) + am.clip(x[2], -0.5, 0.5)
+
+    def results():
+        alone, each = compile(f, backend=backend), compile(f, batch="x", backend=backend)
+        return [*alone.value_and_grad(W, X[0])[1], *each.value_and_grad(W, X)[1], *each.hessian(W[:1], X[:2])[0]]
+
+    watched_results = results()
+    monkeypatch.setattr(deriving, "watched", lambda scalars, *args, **options: scalars)
+    for one, other in zip(watched_results, results(), strict=True):
+        assert numpy.asarray(one).tobytes() == numpy.asarray(other).tobytes()
+
+
+def test_what_cannot_be_tied_is_not_watched():
+    f = compile(lambda x, y: am.where(x > y, am.exp(x), y) * am.softplus(x) + am.floor(y))
+    f.value_and_grad(0.5, 0.25)
+    scalars = f._latest.parts[0].plan.source.scalars
+    assert watched(scalars, [0, 1]) is scalars
+    g = compile(lambda x, y: am.relu(x) * y)
+    g.value_and_grad(0.5, 0.25)
+    scalars = g._latest.parts[0].plan.source.scalars
+    assert watched(scalars, [1]) is scalars
+    assert watched(scalars, [0]).tied is not None
