@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
-from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import binding
-from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
-from autograd_mini.compiler.program import Floats, Pack, Program
+from autograd_mini.compiler.numpy_executor import Results
+from autograd_mini.compiler.program import Floats, Pack
 from autograd_mini.primitives import brief
 
 
@@ -67,34 +66,12 @@ def is_machine(target: Target) -> bool:
     return target.backend != "numpy" and binding() is not None
 
 
-def executor_of(program: Program, target: Target) -> Executor:
-    """The program ready to run."""
-    if not is_machine(target):
-        return NumpyExecutor(program)
-    from autograd_mini.compiler.run.machine import MachineExecutor
-
-    return MachineExecutor(program, threads_of(target), cache_of(target))
-
-
-def cache_of(target: Target) -> CodeCache | None:
-    """Where machine code is kept.
-
-    Raises:
-        OSError: the folder cannot be made.
-    """
-    return None if target.cache is None else CodeCache(target.cache)
-
-
 def threads_of(target: Target) -> int:
-    """How many threads may work on one call."""
-    return target.threads or _processors()
-
-
-def _processors() -> int:
-    """How many this process may use; OMP_NUM_THREADS limits them, as it limits those of BLAS."""
+    """How many threads may work on one call; OMP_NUM_THREADS limits them as it limits those of BLAS, if none are
+    asked for."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    return min(found, int(limit)) if limit.isdigit() and int(limit) else found
+    return target.threads or (min(found, int(limit)) if limit.isdigit() and int(limit) else found)
 
 
 INSTALL = "install it with: pip install 'autograd_mini[jit]'"

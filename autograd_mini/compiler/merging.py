@@ -14,15 +14,12 @@ from typing import Any, NamedTuple
 
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.normalising import Terms, alive
+from autograd_mini.compiler.partition import FREE, MOST_WORK
 from autograd_mini.compiler.tracing import Trace, truth_of
 from autograd_mini.copying import restore
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE
 from autograd_mini.value import Constant, Value
-
-MOST_WORK, FREE = 2.0, 64
-"""So many times the operations of the longest path the program may have, and so many more, which take less time than
-to split a batch."""
 
 
 class _Ending(NamedTuple):

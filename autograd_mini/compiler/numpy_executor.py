@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler import numpy_rows
+from autograd_mini.compiler.partition import MOST_TURNS
 from autograd_mini.compiler.program import (
     ABSENT,
     Apply,
@@ -228,10 +229,6 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
         return total + 0.0 if from_zero else total  # type: ignore[no-any-return]
 
     return step
-
-
-MOST_TURNS = 8
-"""Where a lane comes more often, its rows are sorted and summed at once."""
 
 
 class Scatter:

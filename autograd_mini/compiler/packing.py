@@ -14,24 +14,11 @@ import numpy
 
 from autograd_mini.compiler.building import Builder
 from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
-from autograd_mini.compiler.program import Pack, Reference, Segment
+from autograd_mini.compiler.program import TIED, Pack, Program, Reference, Segment
 from autograd_mini.compiler.recognising import recognise
 from autograd_mini.primitives import TABLE, Part
 
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
-
-
-FEW_LANES = 16
-"""Packs of fewer lanes, on average, cost more than they give, if there are many."""
-
-MANY_FORMS = 512
-
-LARGE_SUM = {True: 1024, False: 32768}
-"""Sums of one form with so many terms in all are worth a matrix product, if they are one; with a batch and without."""
-
-SCALARS = {True: range(128, 4096), False: range(128, 16384)}
-"""So many scalars without a large sum: of fewer, copying them in and out counts; more take long to compile one by
-one."""
 
 
 def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
@@ -74,27 +61,31 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
-def suits_scalars(scalars: Scalars, forms: dict[Any, list[int]], has_batch: bool) -> bool:
-    """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
-    matrix products that matter."""
+def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
+    """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
     groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
     computed = [group for group in groups if not isinstance(group[0], Input | Number)]
-    size = sum(map(len, computed))
-    if len(forms) >= MANY_FORMS and size < FEW_LANES * len(forms):
-        return True
     terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
-    return size in SCALARS[has_batch] and max(terms) < LARGE_SUM[has_batch]
+    return len(forms), sum(map(len, computed)), max(terms, default=0)
 
 
-class Packed:
-    """The packs of the scalars, in a builder that can go on.
+def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
+    """The packs of the scalars; results, guards and what is watched, each by itself.
 
     Args:
         inputs: the leaf of each array among the arguments; the last one is that of the parameters.
         forms: those of `forms_of`.
     """
+    packed = _Packed(Builder(inputs), inputs, scalars, forms)
+    tied = [] if scalars.tied is None else [scalars.tied]
+    numbers = {"outputs": scalars.outputs, "guards": scalars.guards, TIED: tied}
+    return packed.builder.so_far({name: [packed.reference([each]) for each in numbers[name]] for name in numbers})
 
-    def __init__(self, builder: Builder, inputs: list[Pack], scalars: Scalars, forms: dict[Any, list[int]]) -> None:
+
+class _Packed:
+    """The packs of the scalars, in a builder."""
+
+    def __init__(self, builder: Builder, inputs: Sequence[Pack], scalars: Scalars, forms: dict[Any, list[int]]) -> None:
         self.builder = builder
         self._inputs = inputs
         self._scalars = scalars.scalars
@@ -104,9 +95,6 @@ class Packed:
         self._rank = numpy.zeros(len(forms), dtype=numpy.int64)
         for members in forms.values():
             self._add(members)
-        self.outputs = [self.reference([number]) for number in scalars.outputs]
-        self.guards = [self.reference([number]) for number in scalars.guards]
-        self.tied = [] if scalars.tied is None else [self.reference([scalars.tied])]
 
     def reference(self, numbers: list[int]) -> Reference:
         """Scalars of one pack."""

@@ -13,13 +13,8 @@ from collections.abc import Iterator
 import numpy
 
 from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.partition import DENSE, MOST_LENGTHS
 from autograd_mini.compiler.program import ABSENT, Block, Index
-
-DENSE = 0.5
-"""Rows of unequal columns become one matrix with zeros if more than this share of it is there."""
-
-MOST_LENGTHS = 8
-"""Rows of more different lengths are filled up to fewer."""
 
 
 def recognise(lane: Index, ia: Index, ib: Index | None, sign: float = 1.0) -> list[Block]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from autograd_mini.compiler.program import Floats
+from autograd_mini.compiler.program import Floats, Pack
 
 
 class Kind(StrEnum):
@@ -43,6 +44,26 @@ class Request(NamedTuple):
 @lru_cache(maxsize=256)
 def _names(wrt: tuple[int, ...]) -> list[tuple[int, str]]:
     return [(slot, f"adjoint {slot}") for slot in wrt]
+
+
+class Frame(NamedTuple):
+    """What all programs of a trace share.
+
+    Attributes:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+        reduces: whether the results are summed over the batch.
+    """
+
+    inputs: Sequence[Pack]
+    reduces: bool
+
+    @property
+    def has_batch(self) -> bool:
+        return any(leaf.batched for leaf in self.inputs)
+
+    @property
+    def per_example(self) -> bool:
+        return self.has_batch and not self.reduces
 
 
 GUARDS = Request(Kind.GUARDS)

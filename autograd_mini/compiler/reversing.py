@@ -11,9 +11,12 @@ import numpy
 
 from autograd_mini.compiler.building import Builder, Symbol, elementwise, local_derivatives
 from autograd_mini.compiler.program import (
+    TIED,
     Apply,
+    Block,
     Index,
     Pack,
+    Program,
     Reduce,
     Reference,
     Segment,
@@ -22,8 +25,67 @@ from autograd_mini.compiler.program import (
     depends_on,
     lanes_of,
 )
+from autograd_mini.compiler.request import Frame, Kind, Request
 from autograd_mini.compiler.vector_rules import reduction_segment, vector_segments
 from autograd_mini.primitives import Primitive
+
+
+def differentiate(base: Program, request: Request, frame: Frame) -> Program:
+    """The program for a request, from that of the results, guards and what is watched."""
+    builder, found = Builder.of(base)
+    outputs = _outputs(builder, found["outputs"], frame)
+    results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
+    if found["guards"]:
+        guards = builder.gathered([[guard] for guard in found["guards"]])
+        results["guards"] = [Reference(guards.pack, guards.index.ravel())]
+    if found[TIED] and request.kind != Kind.GUARDS:
+        results[TIED] = found[TIED]
+    if request.kind not in (Kind.GUARDS, Kind.VALUE):
+        adjoints = _derivatives(builder, outputs, request.kind, [frame.inputs[slot] for slot in request.wrt], frame)
+        for (_, name), adjoint in zip(request.names, adjoints):
+            if adjoint is not None:
+                results[name] = [lanes_of(adjoint)]
+    return builder.program(results)
+
+
+def _outputs(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
+    """All results in order; over the batch they are summed if it is reduced."""
+    outputs = builder.gathered([[output] for output in found]) if found else None
+    if outputs is None:
+        outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
+    flat = Reference(outputs.pack, outputs.index.ravel())
+    if not (frame.reduces and frame.has_batch):
+        return flat
+    lanes = numpy.arange(flat.index.size)
+    # A result that does not depend on the example counts for each of them all the same.
+    each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
+    total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
+    return lanes_of(total)
+
+
+def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack], frame: Frame) -> list[Pack | None]:
+    if kind == Kind.JACOBIAN:  # the seed picks an output; without a batch, all outputs are the batch
+        seed = builder.leaf("seed", 0, "seed", outputs.index.size, not frame.has_batch)
+        return reverse(builder, [(outputs, lanes_of(seed))], wrt, per_example=not frame.reduces or seed.batched)
+    one = Reference(builder.constants, builder.constant(numpy.ones(1)))
+    gradient = reverse(builder, [(outputs, one)], wrt, per_example=frame.per_example)
+    if kind == Kind.GRADIENT:
+        return gradient
+    # The product of the Hessian with a direction is the gradient of the gradient's product with it; without a batch,
+    # several directions are the batch.
+    segments = []
+    for position, (leaf, adjoint) in enumerate(zip(wrt, gradient)):
+        name = f"d{getattr(leaf.operation, 'name', '')}"
+        direction = builder.leaf("seed", position, name, leaf.lanes, leaf.batched or not frame.has_batch)
+        if adjoint is not None and leaf.lanes:
+            index = numpy.arange(leaf.lanes).reshape(1, 1, -1)
+            block = Block(numpy.zeros((1, 1, 1), dtype=numpy.int64), index, index.swapaxes(1, 2))
+            segments.append(Segment(adjoint, direction, [block], adjoint=0))
+    if not segments:
+        return [None] * len(wrt)
+    each = frame.per_example or not frame.has_batch
+    slope = builder.sum(1, each, segments)
+    return reverse(builder, [(lanes_of(slope), one)], wrt, per_example=each)
 
 
 def reverse(

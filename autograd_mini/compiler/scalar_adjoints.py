@@ -17,11 +17,9 @@ from autograd_mini.compiler.normalising import (
     Terms,
     operands,
 )
+from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
 from autograd_mini.compiler.vector_adjoints import give_reduction, give_vector
 from autograd_mini.primitives import Primitive, part_of, parts_of, to_float
-
-MOST_TERMS = 8
-"""Contributions to an adjoint are summed so many at a time, near to what gives them."""
 
 Rule = tuple[list[tuple[Primitive, tuple[int, ...]]], list[tuple[int, float, int | None]]]
 """Operations, and for arguments by place a sign and a local derivative. Operands count `out`, the arguments and what
@@ -97,7 +95,7 @@ class Tape:
         if terms is None:
             self._sums[number] = Terms([c], [x], [y])
             return
-        if len(terms.cs) >= MOST_TERMS:
+        if len(terms.cs) >= MOST_CONTRIBUTIONS:
             terms = self._sums[number] = Terms([1.0], [self.add(terms)], [ONE])
         terms.append(c, x, y)
 

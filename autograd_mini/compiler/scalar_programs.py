@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from autograd_mini.compiler.building import local_derivatives
-from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.expanding import expanded_scalars
-from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
+from autograd_mini.compiler.normalising import ONE, Application, Input, Scalar, Scalars
 from autograd_mini.compiler.packing import REDUCTIONS
 from autograd_mini.compiler.program import TIED, Leaf, Pack
-from autograd_mini.compiler.run.one_kernel import Result, ScalarExecutor
+from autograd_mini.compiler.request import Frame, Kind, Request
 from autograd_mini.compiler.scalar_adjoints import Tape
 from autograd_mini.primitives import Primitive
 
 
-def scalar_executor(
-    scalars: Scalars,
-    inputs: Sequence[Pack],
-    kind: str,
-    wanted: Sequence[int],
-    *,
-    has_batch: bool,
-    reduces: bool,
-    threads: int,
-    cache: CodeCache | None,
-) -> ScalarExecutor:
-    """What runs the program of that kind: "guards" alone, "value", "gradient", "jacobian" or
-    "product".
+class Result(NamedTuple):
+    """What is wanted: scalars, each for every column, or their sums over the columns."""
 
-    Args:
-        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
-        wanted: the arrays to differentiate towards; -1 for the parameters.
-        has_batch: some of them carry a batch.
-        reduces: the results are summed over it.
+    numbers: list[int]
+    is_summed: bool
+
+
+class ScalarProgram(NamedTuple):
+    """Scalars, and which of them are wanted.
+
+    Attributes:
+        arrays: the leaf that stands for each array, by its number among the arrays of the scalars.
+        seeds: those of them that are seeds.
+        results: what is wanted, by name.
+    """
+
+    scalars: Sequence[Scalar]
+    arrays: Mapping[int, Pack]
+    seeds: list[Pack]
+    results: Mapping[str, Result]
+
+
+def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> ScalarProgram:
+    """The program for a request.
 
     Raises:
         NotImplementedError: there is no machine code for a primitive, or for its derivative: programs of all kinds are
             scalars, or none, so that all have the same values.
     """
+    kind = request.kind
     for scalar in scalars.scalars:
         if type(scalar) is Application:
             _require_derivative(scalar.primitive, len(scalar.args))
     tape = Tape(scalars)
-    arrays = dict(enumerate(inputs[:-1])) | {-1: inputs[-1]}
+    arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members: dict[int, list[int]] = {number: [] for number in arrays}
     for number, scalar in enumerate(tape.scalars):
         if type(scalar) is Input:
@@ -58,35 +64,35 @@ def scalar_executor(
         arrays[len(arrays)] = seeds[-1]
         return tape.inputs(len(arrays) - 1, lanes)
 
-    targets = [members[array] for array in wanted]
+    targets = [members[array] for array in request.wrt]
     flat = [number for target in targets for number in target]
     adjoints: list[int | None] = []
-    if kind == "jacobian":
+    if kind == Kind.JACOBIAN:
         adjoints = tape.reverse(list(zip(scalars.outputs, seed(len(scalars.outputs)))), flat)
-    elif kind not in ("guards", "value"):
+    elif kind not in (Kind.GUARDS, Kind.VALUE):
         adjoints = tape.reverse([(output, ONE) for output in scalars.outputs], flat)
-    if kind == "product":  # the gradient of the gradient's product with a direction
+    if kind == Kind.PRODUCT:  # the gradient of the gradient's product with a direction
         directions = [number for target in targets for number in seed(len(target))]
         adjoints = tape.reverse([(a, d) for a, d in zip(adjoints, directions) if a is not None], flat)
-    is_summed = has_batch and reduces
-    results = {} if kind == "guards" else {"value": Result(scalars.outputs, is_summed)}
+    is_summed = frame.has_batch and frame.reduces
+    results = {} if kind == Kind.GUARDS else {"value": Result(scalars.outputs, is_summed)}
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
-    if scalars.tied is not None and kind != "guards":
+    if scalars.tied is not None and kind != Kind.GUARDS:
         results[TIED] = Result([scalars.tied], False)
     rest = iter(adjoints)
-    for array, target in zip(wanted, targets) if adjoints else ():
+    for (array, name), target in zip(request.names, targets) if adjoints else ():
         found = [next(rest) for _ in target]
         if any(each is not None for each in found):
             numbers = [tape.number(0.0) if each is None else each for each in found]
-            results[f"adjoint {array}"] = Result(numbers, is_summed and not arrays[array].batched)
+            results[name] = Result(numbers, is_summed and not arrays[array].batched)
     written = expanded_scalars(tape.scalars)
     if written is not None:
         tape.scalars, place = written
         results = {
             name: Result([place[number] for number in each.numbers], each.is_summed) for name, each in results.items()
         }
-    return ScalarExecutor(tape, arrays, seeds, results, threads, cache)
+    return ScalarProgram(tape.scalars, arrays, seeds, results)
 
 
 @cache

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import numpy
 
 import autograd_mini as am
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import pipeline
 from autograd_mini.structures import flatten
 from tests.compiler.machine.fences import Margined, fenced
 
@@ -155,7 +155,7 @@ def check_batches(backend):
 
 def main(backend, form, around):
     if form != "either":
-        deriving.suits_scalars = lambda *args: form == "scalars"
+        pipeline.suits_scalars = lambda *args: form == "scalars"
     with fenced(Margined) if around == "margins" else nullcontext():
         check_flat(backend)
         check_several(backend)

@@ -14,7 +14,7 @@ from unittest import mock
 import numpy
 
 from autograd_mini import TABLE, compile
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import pipeline
 from autograd_mini.testing.building import Builder
 from tests.compiler.contract import Contract, faults, same_in_batches
 from tests.compiler.tricky import tricky
@@ -45,11 +45,11 @@ def check(program, backend, lengths):
 def check_some(kind, count, seed, lengths):
     """What is wrong with some programs, how many values are fixed to the bit, and how many left open."""
     chance, backend = random.Random(seed), "machine" if kind == "scalars" else kind
-    suits = (lambda *args: True) if kind == "scalars" else deriving.suits_scalars
+    suits = (lambda *args: True) if kind == "scalars" else pipeline.suits_scalars
     found, n_exact, n_open = [], 0, 0
     for number in range(count):
         program = ordinary(chance) if number % 2 else tricky(chance.randint)
-        with numpy.errstate(all="ignore"), mock.patch.object(deriving, "suits_scalars", suits):
+        with numpy.errstate(all="ignore"), mock.patch.object(pipeline, "suits_scalars", suits):
             wrong = check(program, backend, lengths if number % 4 < 2 else [])
             (allowed,) = Contract(program, program.point, backend).values
         n_exact += allowed is None or allowed.is_exact

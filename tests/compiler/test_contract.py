@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import autograd_mini as ag
 from autograd_mini import compile, dot, grad
-from autograd_mini.compiler import deriving, executing
+from autograd_mini.compiler import numpy_executor, pipeline
 from tests.compiler.allowed import WRITTEN, Allowed, Library, total
 from tests.compiler.comparing import BACKENDS
 from tests.compiler.contract import Contract, faults, same_in_batches
@@ -24,7 +24,7 @@ WRITTEN_ROWS = sorted((row for row in WRITTEN if row.name not in ("first_equal",
 @pytest.fixture(params=[*BACKENDS, pytest.param("scalars", marks=BACKENDS[1].marks)])
 def backend(request, monkeypatch):
     if request.param == "scalars":
-        monkeypatch.setattr(deriving, "suits_scalars", lambda *args: True)
+        monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)
         return "machine"
     return request.param
 
@@ -288,7 +288,7 @@ def test_intervals_hold_what_lies_within(middles, widths):
 
 def test_batches_that_differ_are_found_out(monkeypatch):
     """As if one more example changed the bits of the others."""
-    run = executing.NumpyExecutor.__call__
+    run = numpy_executor.NumpyExecutor.__call__
 
     def spoilt(self, leaves, n):
         results = run(self, leaves, n)
@@ -298,5 +298,5 @@ def test_batches_that_differ_are_found_out(monkeypatch):
         return results
 
     assert not same_in_batches(lambda x: x * 0.3, [0.7], "numpy", [3])
-    monkeypatch.setattr(executing.NumpyExecutor, "__call__", spoilt)
+    monkeypatch.setattr(numpy_executor.NumpyExecutor, "__call__", spoilt)
     assert same_in_batches(lambda x: (x * 0.3) * 3.0, [1.7], "numpy", [3])

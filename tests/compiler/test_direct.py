@@ -11,13 +11,13 @@ import pytest
 
 import autograd_mini as ag
 from autograd_mini import compile, cos, exp, log, sin, sqrt, tanh, value_and_grad
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import pipeline
 
 
 @pytest.fixture(autouse=True, params=["packs", "scalars"])
 def kind(request, monkeypatch):
     """Both kinds of programs have a short way."""
-    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: request.param == "scalars")
+    monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: request.param == "scalars")
 
 
 def price(s, k, t, r, v):

@@ -7,7 +7,7 @@ import pytest
 
 from autograd_mini import Value, compile, exp, tanh
 from autograd_mini import sum as total
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import partition, pipeline
 from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.run import running
 from tests.interrupting import interrupt_everywhere
@@ -37,7 +37,7 @@ ROOMS = {
 @pytest.mark.parametrize("backend", ["numpy", "machine"])
 def test_the_next_call_is_that_of_a_fresh_function(room, backend, monkeypatch):
     if backend == "machine" and room == "builder":
-        monkeypatch.setattr(deriving, "suits_scalars", lambda *args: False)
+        monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: False)
 
     def fresh():
         return compile(function, backend=backend)
@@ -122,9 +122,9 @@ class Late:
 @pytest.mark.parametrize("suits_scalars", [False, True])
 def test_threads_of_an_interrupted_call_do_no_harm(suits_scalars, monkeypatch):
     """They write to memory that is still there, and to none that later calls use."""
-    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: suits_scalars)
+    monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: suits_scalars)
     compiled = compile(lambda x: exp(x) * tanh(x), batch=True, backend="machine", threads=2)
-    n = 2 * running.COLUMNS_A_THREAD
+    n = 2 * partition.COLUMNS_A_THREAD[True]
     x = numpy.linspace(-1.0, 1.0, n)
     expected = compiled.value_and_grad(x)
     late = Late()

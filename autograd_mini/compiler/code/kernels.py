@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
-from autograd_mini.compiler.code.operations import MOST_LITERALS, Head, Operations
+from autograd_mini.compiler.code.operations import Head, Operations
 from autograd_mini.compiler.normalising import Scalar
-
-MOST_CODE = 8192
-"""If chunks that differ hold more operations than this, each operation becomes a chunk of its own."""
+from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
 UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
 """In place of an array: what is the same for all columns, the memory of a block of columns, the sums over its columns,
@@ -62,7 +60,6 @@ def kernel_of(
     results: Mapping[int, Place],
     sums: Sequence[int],
     *,
-    largest: int,
     by_demand: bool,
 ) -> Kernel:
     """The kernel that computes scalars, none of which is an input or a number.
@@ -72,11 +69,10 @@ def kernel_of(
         arrays: those that are not.
         results: scalars with a number for each column, and where these go.
         sums: scalars that are summed over the columns.
-        largest: the size of a chunk, in additions and multiplications.
         by_demand: compute each scalar when another first needs it, not in the order of the scalars.
     """
     wanted = [*sums, *results]
-    for size, most_literals in ((largest, MOST_LITERALS), (1, 0)):
+    for size, most_literals in ((CHUNK[by_demand], MOST_LITERALS), (1, 0)):
         operations = Operations(scalars, wanted, most_literals=most_literals)
         rows = [*operations.constants, *uniform, *arrays, *results]
         row_of = {number: row for row, number in enumerate(rows)}

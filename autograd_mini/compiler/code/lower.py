@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 
 import numpy
@@ -11,6 +11,7 @@ from autograd_mini.compiler.code.cells import has_emission
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
 from autograd_mini.compiler.program import (
     ABSENT,
     Apply,
@@ -26,13 +27,6 @@ from autograd_mini.compiler.program import (
 from autograd_mini.compiler.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
 from autograd_mini.primitives import TABLE, Primitive, part_of
 
-LARGEST = 32
-"""The size of a chunk, in additions and multiplications."""
-
-LONGEST = 512
-"""Sums of so many terms in all, or of so many for each lane, and vectors of a quarter as many numbers, are left to
-NumPy if they are longer."""
-
 
 def can_emit(pack: Pack) -> bool:
     """Whether a kernel may hold this pack."""
@@ -40,20 +34,20 @@ def can_emit(pack: Pack) -> bool:
     if isinstance(operation, Apply):
         return has_emission(operation.primitive, len(operation.args))
     if isinstance(operation, Reduce):
-        return operation.primitive.name in REDUCTIONS and 4 * len(operation.arg.index) <= LONGEST
+        return operation.primitive.name in REDUCTIONS and len(operation.arg.index) <= LONGEST_VECTOR
     if isinstance(operation, Vector):
-        return operation.function in VECTORS and 4 * len(operation.arg.index) <= LONGEST
+        return operation.function in VECTORS and len(operation.arg.index) <= LONGEST_VECTOR
     if not isinstance(operation, Sum):
         return False
     n_terms = sum(block.n_terms for segment in operation.segments for block in segment.blocks)
-    return n_terms <= max(LONGEST, 64 * pack.lanes)
+    return sum_fits_kernel(n_terms, pack.lanes)
 
 
 def lower(
     packs: Sequence[Pack],
     outputs: Sequence[Pack],
     checked: Sequence[Pack],
-    varying: set[Pack],
+    varying: Set[Pack],
     numbers: Mapping[Pack, Floats],
     place: Mapping[Pack, int],
 ) -> Kernel:
@@ -79,7 +73,7 @@ def lower(
     same = [(place[pack], lane, number) for (pack, lane), number in lanes.inputs.items() if pack not in varying]
     uniform = {number: (array, lane) for array, lane, number in sorted(same)}
     arrays = {number: (place[pack], lane) for (pack, lane), number in lanes.inputs.items() if pack in varying}
-    return kernel_of(lanes.scalars, uniform, arrays, results, check, largest=LARGEST, by_demand=True)
+    return kernel_of(lanes.scalars, uniform, arrays, results, check, by_demand=True)
 
 
 class _Lanes:

@@ -10,13 +10,8 @@ from typing import Any, NamedTuple
 
 from autograd_mini.compiler.code.cells import is_arithmetic
 from autograd_mini.compiler.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
+from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Primitive
-
-LONGEST_SUM = 16
-"""A sum of more terms is computed by several operations."""
-
-MOST_LITERALS = 64
-"""If a program has more different constants, the code reads them from memory, so that it repeats itself more."""
 
 PLAIN = {1.0, -1.0}
 """Constants that are always written into the code."""

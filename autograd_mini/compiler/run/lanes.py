@@ -11,7 +11,7 @@ from autograd_mini.compiler.code.cells import calls_library
 from autograd_mini.compiler.code.lower import can_emit, lower
 from autograd_mini.compiler.numpy_executor import Gather, Values
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Reduce, Reference, Vector
-from autograd_mini.compiler.run.running import COLUMNS_A_THREAD, KernelStep, State
+from autograd_mini.compiler.run.running import KernelStep, State
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor
@@ -36,13 +36,10 @@ class LanesStep:
             lower([alone], [alone], [], set(packs), {}, place),
             [alone],
             [each.lanes for each in packs],
-            fixed=set(),
             outputs=[len(leaves)],
             writes=[len(leaves)],
             is_batched=True,
             effort=1,
-            threads=1,
-            columns_a_thread=COLUMNS_A_THREAD,
             cache=executor.cache,
         )
 

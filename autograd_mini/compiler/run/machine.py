@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy
 
@@ -11,22 +12,34 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
 from autograd_mini.compiler.numpy_executor import Gather, Results, Values, sums_are_finite
-from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_checked, parents
+from autograd_mini.compiler.partition import STRAIGHT_LANES, columns_of_a_tile
+from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, is_checked, parents
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.isolating import isolate
 from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, numpy_step
-from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD, KernelStep, link
-from autograd_mini.compiler.run.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
-
-CACHE = 2**24
-"""Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
-784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
-
-FEW_LANES = 4
-"""Kernels of packs of so few lanes are straight lines; see `addresses`."""
+from autograd_mini.compiler.run.running import KernelStep, link
+from autograd_mini.compiler.scheduling import Schedule, phases_of
 
 KEPT_FRAMES = 3
 """For so many lengths of the batch each thread keeps its memory."""
+
+
+class Tiles(NamedTuple):
+    """How a program goes through a batch some columns at a time.
+
+    Attributes:
+        before, columns, after: indices of steps: those of what is the same for all examples, those that are run on
+            every tile, those of what is made of sums over the batch.
+        same: places of the packs of `before`.
+        sums: places of the packs that are sums over the batch.
+        loose: places of results for each example that are not written to memory made for the call.
+    """
+
+    before: list[int]
+    columns: list[int]
+    after: list[int]
+    same: list[int]
+    sums: list[int]
+    loose: list[int]
 
 
 class Runner:
@@ -45,7 +58,7 @@ class Runner:
         own: places of results in memory that is made anew in each call.
         checked: places of derivatives of which kernels tell whether they are finite.
         results: for each name the places of arrays, and which of their rows.
-        phases: which steps can go tile by tile, of so many columns; None if none can.
+        tiles: which steps can go tile by tile, of `tile` columns; None if none can.
     """
 
     def __init__(self, *, is_batched: bool, threads: int, cache: CodeCache | None) -> None:
@@ -60,7 +73,7 @@ class Runner:
         self.own: set[int] = set()
         self.checked: set[int] = set()
         self.results: dict[str, list[tuple[int, Gather]]] = {}
-        self.phases: Phases | None = None
+        self.tiles: Tiles | None = None
         self.tile = 0
         self._memory = threading.local()
 
@@ -75,8 +88,8 @@ class Runner:
         n = n_examples if self.is_batched else 1  # what is the same for all examples has one column
         fresh = dict(zip(self.fresh, memory.room([self.lanes[number] for number in self.fresh], n)))
         with numpy.errstate(all="ignore"):
-            if self.phases is not None and n >= 2 * self.tile:
-                values, is_finite = self._tiled(self.phases, leaves, fresh, n)
+            if self.tiles is not None and n >= 2 * self.tile:
+                values, is_finite = self._tiled(self.tiles, leaves, fresh, n)
             else:
                 frame = self._frame(n)
                 values = frame.values
@@ -120,16 +133,16 @@ class Runner:
         return frame
 
     def _tiled(
-        self, phases: Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int
+        self, tiles: Tiles, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int
     ) -> tuple[Values, bool]:
         """The whole program on some columns after the others; what is summed over the batch adds up."""
         frame = self._frame(self.tile)
         for pack, number in self.leaves.items():
             frame.values[number] = leaves[pack]
-        for step in [self.steps[index] for index in phases.before]:
+        for step in [self.steps[index] for index in tiles.before]:
             step.run(frame.values, step.prepare(frame.values, n))
-        same = [(number, frame.values[number]) for number in phases.same]
-        loose = {number: memory.empty(self.lanes[number], n) for number in phases.loose}
+        same = [(number, frame.values[number]) for number in tiles.same]
+        loose = {number: memory.empty(self.lanes[number], n) for number in tiles.loose}
         totals: dict[int, Floats] = {}
         is_finite = True
         for start in range(0, n, self.tile):
@@ -142,19 +155,19 @@ class Runner:
                 values[number] = leaves[pack][:, start : start + width] if number in self.varies else leaves[pack]
             for number, array in fresh.items():
                 values[number] = array[:, start : start + width]
-            for index in phases.columns:
+            for index in tiles.columns:
                 self.steps[index].run(values, frame.states[index])
             is_finite &= self._is_finite(frame)
             for number, array in loose.items():
                 array[:, start : start + width] = values[number]
-            for number in phases.sums:
+            for number in tiles.sums:
                 totals[number] = totals[number] + values[number] if start else values[number].copy()
         values = list(frame.values)  # those of the frame stay where its steps write
         for pack, number in self.leaves.items():
             values[number] = leaves[pack]
         for number, array in (*fresh.items(), *loose.items(), *totals.items()):
             values[number] = array
-        for step in [self.steps[index] for index in phases.after]:
+        for step in [self.steps[index] for index in tiles.after]:
             step.run(values, step.prepare(values, n))
         return values, is_finite
 
@@ -181,44 +194,50 @@ class MachineExecutor(Runner):
         cache: where kernels are kept on disk.
     """
 
-    def __init__(self, program: Program, threads: int = 1, cache: CodeCache | None = None) -> None:
-        self.program = program
-        self.inner = inner = isolate(program)
-        super().__init__(
-            is_batched=any(pack.batched for pack in inner.packs),
-            threads=threads,
-            cache=cache,
-        )
-        self.seeds = program.leaves("seed")
-        self.packs = inner.packs
-        self.lanes = [pack.lanes for pack in inner.packs]
-        self.place = place = {pack: number for number, pack in enumerate(inner.packs)}
-        self.varying = varying_packs(inner) if self.is_batched else set(inner.packs)
+    def __init__(self, divided: Schedule, threads: int = 1, cache: CodeCache | None = None) -> None:
+        super().__init__(is_batched=divided.is_batched, threads=threads, cache=cache)
+        self.varying, self.numbers, program = divided.varying, divided.constants, divided.program
+        self.seeds, self.packs = program.leaves("seed"), program.packs
+        self.lanes = [pack.lanes for pack in program.packs]
+        self.place = place = {pack: number for number, pack in enumerate(program.packs)}
         self.varies = {place[pack] for pack in self.varying}
-        self.numbers = constants_of(inner)
         self.constants = {place[pack]: held for pack, held in self.numbers.items()}
         self.leaves = {
             pack: number
             for pack, number in place.items()
             if isinstance(pack.operation, Leaf) and pack not in self.numbers
         }
-        self.needed = {reference.pack for references in inner.results.values() for reference in references}
-        adjoints = {reference.pack for name in inner.results if is_checked(name) for reference in inner.results[name]}
+        results = [(name, each) for name, references in program.results.items() for each in references]
+        self.needed = {reference.pack for _, reference in results}
+        adjoints = {reference.pack for name, reference in results if is_checked(name)}
         self.adjoints = adjoints & self.varying if self.is_batched else set()
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
-        for run in schedule(self, inner):
-            self.steps.append(numpy_step(self, run) if isinstance(run, Pack) else self._kernel(run))
+        for part in divided.parts:
+            self.steps.append(numpy_step(self, part) if isinstance(part, Pack) else self._kernel(part))
         self.results = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
-            for name, references in inner.results.items()
+            for name, references in program.results.items()
         }
-        has_products = any(isinstance(step, ProductStep) for step in self.steps)
-        if has_products:
-            self.phases = phases_of(self)
+        if any(isinstance(step, ProductStep) for step in self.steps):
+            phases = phases_of(divided)
+            self.tiles = None if phases is None else self._tiles(*phases)
             for kernel in self.kernels:
                 kernel.threads = 1
-        n_lanes = sum(pack.lanes for pack in self.varying)
-        self.tile = max(2, CACHE // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
+        self.tile = columns_of_a_tile(sum(pack.lanes for pack in self.varying))
+
+    def _tiles(self, sums: set[Pack], after: set[Pack]) -> Tiles:
+        firsts = [step.packs[0] for step in self.steps]
+        columns = self.varying | sums
+        before = [index for index, pack in enumerate(firsts) if pack not in columns and pack not in after]
+        results = {number for references in self.results.values() for number, _ in references}
+        return Tiles(
+            before,
+            [index for index, pack in enumerate(firsts) if pack in columns],
+            [index for index, pack in enumerate(firsts) if pack in after],
+            [self.place[firsts[index]] for index in before],
+            [self.place[pack] for pack in sums],
+            [*(results & self.varies - {*self.fresh, *self.leaves.values()})],
+        )
 
     def _kernel(self, run: list[Pack]) -> KernelStep:
         """The step of packs that are in one kernel."""
@@ -230,16 +249,15 @@ class MachineExecutor(Runner):
         self.own |= {*self.fresh}
         self.checked |= {place[pack] for pack in checked}
         return KernelStep(
-            lower(run, outputs, checked, self.varying if self.is_batched else set(), self.numbers, place),
+            lower(run, outputs, checked, self.varying if self.is_batched else frozenset(), self.numbers, place),
             run,
             self.lanes,
             fixed={number for step in self.steps for number in step.writes},
             outputs=[place[pack] for pack in outputs],
             writes=[place[pack] for pack in outputs if pack not in self.needed],
             is_batched=self.is_batched,
-            effort=int(max(pack.lanes for pack in run) > FEW_LANES),
+            effort=int(max(pack.lanes for pack in run) > STRAIGHT_LANES),
             threads=self.threads,
-            columns_a_thread=COLUMNS_A_THREAD,
             cache=self.cache,
         )
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
+from autograd_mini.compiler.isolating import is_large
 from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
+from autograd_mini.compiler.partition import MOST_UNUSED
 from autograd_mini.compiler.program import Floats, Pack, Sum
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.isolating import is_large
 from autograd_mini.compiler.run.lanes import lanes_step
 from autograd_mini.compiler.run.terms import terms_step
 
@@ -150,9 +151,6 @@ class BatchSumStep:
         lanes = numpy.arange(self.lanes)
         self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
 
-    def is_worth_it(self) -> bool:
-        return self.rows * len(self.right) <= 16 * self.lane.size
-
     def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
         return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))
 
@@ -183,7 +181,7 @@ def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> BatchSumStep | Non
         if any((block.lane < 0).any() or (block.a < 0).any() for block in segment.blocks):
             return None
     step = BatchSumStep(executor, pack)
-    return step if step.is_worth_it() else None
+    return step if step.rows * len(step.right) <= MOST_UNUSED * step.lane.size else None
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:

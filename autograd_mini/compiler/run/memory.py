@@ -9,14 +9,11 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
+from autograd_mini.compiler.partition import COLUMNS_OF_A_ROOM
 from autograd_mini.compiler.program import Floats
 
 LINE = 8
 """Numbers in a line of the cache."""
-
-MANY = 4096
-"""Rows of fewer columns are given memory of their own."""
-
 
 _Nothing = ctypes.c_char * 0
 
@@ -40,9 +37,8 @@ def without_gaps(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def room(lanes: Sequence[int], n: int) -> list[Floats]:
-    """Memory for results, [lanes, n] each. If it is much, it is one block: the system takes and gives back a block more
-    readily than its parts."""
-    if n < MANY:
+    """Memory for results, [lanes, n] each; if it is much, one block."""
+    if n < COLUMNS_OF_A_ROOM:
         return [empty(count, n) for count in lanes]
     return numpy.split(empty(sum(lanes), n), numpy.cumsum(lanes)[:-1]) if lanes else []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -19,17 +19,9 @@ from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point,
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.numpy_executor import Gather, Values
+from autograd_mini.compiler.partition import columns_of_a_block, threads_for
 from autograd_mini.compiler.program import Floats, Index, Pack
 from autograd_mini.compiler.run import memory
-
-COLUMNS = 128
-"""Columns in a block, at most."""
-
-CACHE = 2**19
-"""Bytes that should hold the numbers of a block."""
-
-COLUMNS_A_THREAD = 4096
-"""Fewer are not worth a thread."""
 
 
 @dataclass
@@ -81,7 +73,6 @@ class KernelStep:
         outputs: places of arrays that it writes; `writes` are those of them whose memory is its own.
         summed: places of results that are sums of the kernel, and which of them.
         effort: LLVM's; see `addresses`.
-        columns_a_thread: fewer are not worth a thread.
     """
 
     drive: Any
@@ -92,25 +83,23 @@ class KernelStep:
         kernel: Kernel,
         packs: list[Pack],
         lanes: Sequence[int],
-        fixed: set[int],
-        outputs: Sequence[int],
-        writes: Sequence[int],
-        summed: Sequence[tuple[int, slice]] = (),
         *,
+        outputs: Sequence[int],
+        writes: Sequence[int] = (),
+        fixed: Set[int] = frozenset(),
+        summed: Sequence[tuple[int, slice]] = (),
         is_batched: bool,
         effort: int,
-        threads: int,
-        columns_a_thread: int,
+        threads: int = 1,
         cache: CodeCache | None,
     ) -> None:
         self.kernel, self.packs, self.lanes = kernel, packs, lanes
         self.outputs, self.writes, self.summed = outputs, writes, summed
         self.fixed = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
         self.effort, self.cache = effort, cache
-        self.threads, self.columns_a_thread = threads, columns_a_thread
+        self.threads = threads
         self.width = host_width() if is_batched else 1
-        fits = CACHE // (8 * max(kernel.n_scratch, 1)) // self.width * self.width
-        self.columns = max(self.width, min(COLUMNS, fits)) if is_batched else 1
+        self.columns = columns_of_a_block(kernel.n_scratch, self.width) if is_batched else 1
         calls = [chunk.rows for chunk in kernel.chunks]
         if kernel.sums:
             calls.append([kernel.n_rows, kernel.n_rows + 1, *kernel.sums])
@@ -159,7 +148,7 @@ class KernelStep:
             {},
         )
         columns = self.width if padded else n
-        for _ in range(self.threads if n >= 2 * self.columns_a_thread else 1):
+        for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
             table = Table(
                 memory.empty(len(self.slots), of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),

@@ -13,8 +13,7 @@ import numpy
 
 from autograd_mini import compile, dot, exp, maximum, relu, sin, softmax, sum, tanh
 from autograd_mini import max as largest
-from autograd_mini.compiler import deriving
-from autograd_mini.compiler.run import machine, one_kernel
+from autograd_mini.compiler import partition, pipeline
 from tests.compiler.machine.faults import columns_of_the_caller
 from tests.compiler.machine.fences import Guarded, fenced
 
@@ -151,9 +150,9 @@ SWEEPS = {"lengths": by_length, "lanes": by_lanes, "beyond": beyond, "planted": 
 
 
 def main(sweep, form="packs"):
-    deriving.suits_scalars = lambda *args: form == "scalars"
-    machine.CACHE = 0  # batches of a few hundred examples go tile by tile already
-    machine.COLUMNS_A_THREAD = one_kernel.COLUMNS_A_THREAD = 128
+    pipeline.suits_scalars = lambda *args: form == "scalars"
+    partition.TILE_BYTES = 0  # batches of a few hundred examples go tile by tile already
+    partition.COLUMNS_A_THREAD = {True: 128, False: 128}
     SWEEPS[sweep]()
     print("untouched")
 

@@ -8,6 +8,7 @@ from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
 from autograd_mini.compiler.run import machine as machine_code
 from autograd_mini.compiler.run import running
+from autograd_mini.compiler.scheduling import schedule
 from autograd_mini.primitives import parts_of
 
 WIDTHS = sorted({1, host_width(), 2 * host_width()})
@@ -51,7 +52,7 @@ def runner(leaves, packs, width):
     """What runs these packs as one kernel on arrays for the leaves."""
     program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
     with mock.patch.object(running, "host_width", return_value=width):
-        compiled = machine_code.MachineExecutor(program)
+        compiled = machine_code.MachineExecutor(schedule(program))
     assert [type(step) for step in compiled.steps] == [running.KernelStep]
 
     def run(arrays):

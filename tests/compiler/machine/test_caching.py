@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile, exp, tanh
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.code import caching, engine
 from autograd_mini.compiler.code.caching import HEADER, CodeCache
 from autograd_mini.compiler.code.engine import addresses
@@ -55,7 +55,7 @@ def expected():
 @pytest.fixture(autouse=True, params=["packs", "scalars"])
 def kind(request, monkeypatch):
     """Both kinds of programs are kept."""
-    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: request.param == "scalars")
+    monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: request.param == "scalars")
 
 
 def test_a_second_process_compiles_nothing(kernels, runs, monkeypatch):

@@ -8,13 +8,14 @@ import numpy
 import pytest
 
 from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh, where
+from autograd_mini.compiler import partition
 from autograd_mini.compiler.code import cells, engine, libraries
 from autograd_mini.compiler.executing import INSTALL
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
 from autograd_mini.compiler.request import Kind, Request
-from autograd_mini.compiler.run import machine, running
+from autograd_mini.compiler.run import running
 from autograd_mini.compiler.run.machine import MachineExecutor
-from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD
 from autograd_mini.nn import LSTMCell
 
 ROOT = Path(__file__).parents[3]
@@ -184,10 +185,10 @@ def with_pole_and_product(w, x):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("place", [0, 1, COLUMNS, COLUMNS_A_THREAD + 7, -2, -1])
+@pytest.mark.parametrize("place", [0, 1, COLUMNS, COLUMNS_A_THREAD[True] + 7, -2, -1])
 def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
     """In the whole registers of any thread and in those of the tail; and nothing of it is left for the next call."""
-    x, y = random.uniform(0.5, 1.5, size=(2, 2 * COLUMNS_A_THREAD + 3))
+    x, y = random.uniform(0.5, 1.5, size=(2, 2 * COLUMNS_A_THREAD[True] + 3))
     compiled = compile(with_pole, batch=True, backend="machine", threads=threads)
     compiled.value_and_grad(x, y)
     assert executors(compiled) == [False]
@@ -212,7 +213,7 @@ def executors(compiled):
 
 @pytest.mark.parametrize("place", [0, 700, -1])
 def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
-    monkeypatch.setattr(machine, "CACHE", 1)
+    monkeypatch.setattr(partition, "TILE_BYTES", 1)
     w, x = random.normal(size=(20, 20)), random.uniform(0.5, 1.5, size=(3 * COLUMNS * 2 + 5, 20))
     compiled = compile(with_pole_and_product, batch="x", wrt="x", backend="machine")
     finite = compiled.grad(w, x)
@@ -221,6 +222,6 @@ def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
     found = compiled.grad(w, x)
     assert executors(compiled) == [False, True]
     assert numpy.isfinite(found).all()
-    assert compiled._latest.parts[0].plan.executor(Request(Kind.GRADIENT, (1,))).phases is not None
+    assert compiled._latest.parts[0].plan.executor(Request(Kind.GRADIENT, (1,))).tiles is not None
     others = numpy.delete(numpy.arange(len(x)), place)
     numpy.testing.assert_allclose(found[others], finite[others], rtol=1e-12, atol=1e-14)

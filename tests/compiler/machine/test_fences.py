@@ -6,9 +6,10 @@ import numpy
 import pytest
 
 from autograd_mini import compile, sin, sum, tanh
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import pipeline
+from autograd_mini.compiler.partition import COLUMNS
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.running import COLUMNS, KernelStep
+from autograd_mini.compiler.run.running import KernelStep
 from tests.compiler.machine.faults import columns_of_the_caller, too_small
 from tests.compiler.machine.fences import MARGIN, Margined, fenced
 
@@ -98,7 +99,7 @@ def shapes(monkeypatch):
     """Those of all memory that a call made, found in a call that is in order."""
 
     def found(n, as_scalars):
-        monkeypatch.setattr(deriving, "suits_scalars", lambda *args: as_scalars)
+        monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: as_scalars)
         made = []
         with fenced(lambda *args: made.append(args[0]) or Margined(*args)):
             compile(long, batch=True, backend="machine").value_and_grad(numpy.ones((n, 3)))
@@ -121,7 +122,7 @@ def test_one_number_too_little_is_found(shapes, as_scalars):
 @pytest.mark.parametrize("as_scalars", [False, True])
 def test_the_short_way_runs_between_margins(monkeypatch, as_scalars):
     """The third call needs no arrays any more."""
-    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: as_scalars)
+    monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: as_scalars)
     with fenced(Margined) as fences:
         compiled = compile(lambda x, y: x * y + sin(x), backend="machine")
         counts = [compiled.value_and_grad(x, 2.0) and fences.n_made for x in (1.0, 1.5, 3.25)]

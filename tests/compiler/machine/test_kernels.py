@@ -11,6 +11,7 @@ from autograd_mini.compiler.building import elementwise
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.program import Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.scheduling import schedule
 from autograd_mini.nn import MLP, LSTMCell, SelfAttention, kl_softmax
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
@@ -210,7 +211,7 @@ def test_sums_over_the_batch(drawn):
     sources, pack, n = drawn
     program = Program([*sources, pack], {"all": [lanes_of(pack)]}).verify()
     given = {source: random.normal(size=(source.lanes, n)) for source in sources}
-    (found,) = MachineExecutor(program)(given, n).rows["all"]
+    (found,) = MachineExecutor(schedule(program))(given, n).rows["all"]
     (expected,) = NumpyExecutor(program)(given, n).rows["all"]
     numpy.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 

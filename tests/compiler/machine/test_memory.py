@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograd_mini.compiler.partition import COLUMNS_OF_A_ROOM
 from autograd_mini.compiler.run import memory
 
 pytest.importorskip("llvmlite")
@@ -46,7 +47,7 @@ def test_rows_are_lines_apart(lanes, n):
     assert array.base.size * 8 >= start + 8 * stride * lanes - memory.address(array.base, array.base.shape)
 
 
-@pytest.mark.parametrize("n", [0, 3, memory.MANY])
+@pytest.mark.parametrize("n", [0, 3, COLUMNS_OF_A_ROOM])
 def test_room_is_for_each_result(n):
     arrays = memory.room([2, 0, 3], n)
     for number, array in enumerate(arrays):

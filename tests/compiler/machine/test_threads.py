@@ -9,9 +9,10 @@ import numpy
 import pytest
 
 from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
+from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
 from autograd_mini.compiler.program import Leaf
 from autograd_mini.compiler.run.machine import MachineExecutor
-from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD
+from autograd_mini.compiler.scheduling import schedule
 
 random = numpy.random.default_rng(2)
 TILE = 2 * COLUMNS
@@ -91,7 +92,7 @@ def ready(threads):
     compiled = compile(elementwise, batch=True, backend="machine")
     compiled.value_and_grad(numpy.ones(3), numpy.ones(3))
     program = compiled.program
-    x = numpy.random.default_rng(1).normal(size=(2, 3 * COLUMNS_A_THREAD + 5))
+    x = numpy.random.default_rng(1).normal(size=(2, 3 * COLUMNS_A_THREAD[True] + 5))
 
     def run(n):
         leaves = {}
@@ -101,11 +102,11 @@ def ready(threads):
                 leaves[pack] = batched if pack.batched else numpy.zeros((pack.lanes, 1))
         return executor(leaves, n).rows
 
-    executor = MachineExecutor(program, threads=threads)
+    executor = MachineExecutor(schedule(program), threads=threads)
     return run
 
 
-LENGTHS = [5, 2 * COLUMNS_A_THREAD, 2 * COLUMNS_A_THREAD + 1, 3 * COLUMNS_A_THREAD + 3]
+LENGTHS = [5, *(turns * COLUMNS_A_THREAD[True] + rest for turns, rest in ((2, 0), (2, 1), (3, 3)))]
 
 
 @pytest.mark.parametrize("n", LENGTHS)

@@ -4,11 +4,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from autograd_mini.compiler import deriving
+from autograd_mini.compiler import pipeline
 
 collect_ignore_glob = [] if find_spec("llvmlite") else ["test_*.py"]
 
 
 @pytest.fixture
 def as_scalars(monkeypatch):
-    monkeypatch.setattr(deriving, "suits_scalars", lambda *args: True)
+    monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)

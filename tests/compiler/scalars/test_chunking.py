@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from autograd_mini.compiler.code.chunks import Chunks
 from autograd_mini.compiler.code.operations import Operation, Operations
 from autograd_mini.compiler.normalising import ONE, Input, Number, Terms
-from autograd_mini.compiler.run.one_kernel import LARGEST
+from autograd_mini.compiler.partition import CHUNK
 
-INPUTS = 3
+INPUTS, LARGEST = 3, CHUNK[False]
 
 
 def sequence(draw, n):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 
 from autograd_mini.compiler.building import elementwise
+from autograd_mini.compiler.partition import MOST_SEGMENTS, suits_blas
 from autograd_mini.compiler.program import (
     ABSENT,
     Block,
@@ -19,25 +20,14 @@ from autograd_mini.compiler.program import (
     moved,
 )
 
-SMALL_PRODUCT = 256
-"""A product of fewer multiplications an example is not worth a call of BLAS."""
-
-
-SMALL_OF_MANY = 4096
-"""Of many products of single numbers, those with fewer multiplications take less time term by term."""
-
-MOST_SEGMENTS = 32
-"""A sum of more segments is taken in several steps, each of which fits a kernel."""
-
 
 def is_large(pack: Pack, segment: Segment, block: Block) -> bool:
     """Whether a block is for BLAS: a matrix product that is large, or runs over the batch."""
     if not is_product(pack, segment, block):
         return False
     g, h, s = block.lane.shape
-    if g > 1 and h * s * block.a.shape[2] < SMALL_OF_MANY and not (pack.batched or segment.a.batched):
-        return False
-    return block.n_terms > SMALL_PRODUCT or not (pack.batched or not segment.a.batched)
+    varies, sums_batch = pack.batched or segment.a.batched, segment.a.batched and not pack.batched
+    return suits_blas(g, h * s * block.a.shape[2], varies=varies, sums_batch=sums_batch)
 
 
 def isolate(program: Program) -> Program:
@@ -48,7 +38,6 @@ def isolate(program: Program) -> Program:
         return program
     copies: dict[Pack, Pack] = {}
     packs: list[Pack] = []
-
     for pack in program.packs:
         operation = pack.operation
         if isinstance(operation, Leaf):

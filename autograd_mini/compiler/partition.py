@@ -1,0 +1,85 @@
+"""Partition: every threshold by which work is divided or a way is chosen, and the choices that numbers alone make.
+
+Where no measurement stands beside a threshold, none was written down. `SHORTEST_CHAIN` and `FUSED` decide bits, not
+work, and stand where sums are written; limits on what is kept stand with what is kept.
+"""
+
+from __future__ import annotations
+
+# Scalars or packs; some of them with a batch (True) and without.
+MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
+LARGE_SUM = {True: 1024, False: 32768}  # sums of one form with so many terms in all are worth a matrix product
+SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
+MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them
+
+# Paths: put together they may have so many times the operations of the longest, and so many more, which take less time
+# than to split a batch.
+MOST_WORK, FREE = 2.0, 64
+
+# Sums and products.
+DENSE = 0.5  # rows of unequal columns become one matrix with zeros if more than this share of it is there
+MOST_LENGTHS = 8  # rows of more different lengths are filled up to fewer
+SMALL_PRODUCT = 256  # a product of fewer multiplications an example is not worth a call of BLAS
+SMALL_OF_MANY = 4096  # of many products of single numbers, smaller ones take less time term by term
+MOST_TERMS = 2**18  # the table of more terms would not fit the cache
+MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so many times the numbers
+MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once
+MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel
+
+# Kernels; some of them of packs (True), and of programs of scalars.
+MOST_LANES_OF_ONE_COLUMN = 256  # what does not vary over a batch, and has more lanes, is left to NumPy
+LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and for each lane, and vectors, likewise
+LONGEST_SUM = 16  # a sum of more terms is computed by several operations
+MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more
+CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications
+MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own
+STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
+
+# Columns and memory.
+COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
+COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
+COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system takes and gives back more readily
+TILE_BYTES = 2**24
+"""Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
+784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
+
+
+def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
+    """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
+    matrix products that matter.
+
+    Args:
+        n_scalars: those that are computed.
+        largest_sum: the most terms of sums of one form, in all.
+    """
+    is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
+    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+
+
+def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:
+    """Whether a stack of matrix products of so many multiplications each is for BLAS: it is large, or runs over the
+    batch."""
+    if n_products > 1 and size < SMALL_OF_MANY and not varies:
+        return False
+    return n_products * size > SMALL_PRODUCT or sums_batch
+
+
+def sum_fits_kernel(n_terms: int, lanes: int) -> bool:
+    """Whether a sum of so many terms is not left to NumPy."""
+    return n_terms <= max(LONGEST, LONGEST_LANE * lanes)
+
+
+def columns_of_a_block(n_scratch: int, width: int) -> int:
+    """How many columns a kernel takes at a time that keeps so many numbers of each; they fill registers of `width`."""
+    fits = BLOCK_BYTES // (8 * max(n_scratch, 1)) // width * width
+    return max(width, min(COLUMNS, fits))
+
+
+def columns_of_a_tile(n_lanes: int) -> int:
+    """How many columns go through a program at a time that computes so many numbers of each."""
+    return max(2, TILE_BYTES // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
+
+
+def threads_for(n: int, threads: int, *, of_packs: bool) -> int:
+    """How many of the threads work on so many columns."""
+    return threads if n >= 2 * COLUMNS_A_THREAD[of_packs] else 1
