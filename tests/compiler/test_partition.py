@@ -1,0 +1,57 @@
+"""How work is divided, whatever the numbers."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_mini.compiler import partition
+from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
+
+counts = st.integers(0, 10**7)
+widths = st.sampled_from([1, 2, 4, 8, 16])
+
+
+@given(counts, widths)
+def test_blocks_fill_registers_and_the_memory_they_are_given(n_scratch, width):
+    columns = partition.columns_of_a_block(n_scratch, width)
+    assert width <= columns <= COLUMNS
+    assert columns % width == 0
+    assert columns == width or 8 * n_scratch * columns <= partition.BLOCK_BYTES
+    assert columns == COLUMNS or 8 * n_scratch * (columns + width) > partition.BLOCK_BYTES
+
+
+@given(counts)
+def test_tiles_are_whole_blocks(n_lanes):
+    columns = partition.columns_of_a_tile(n_lanes)
+    assert columns >= 2 * COLUMNS
+    assert columns % COLUMNS == 0
+    assert columns == 2 * COLUMNS or 8 * n_lanes * columns <= partition.TILE_BYTES
+
+
+@given(counts, st.integers(1, 64), st.booleans())
+def test_threads_have_enough_to_do(n, threads, of_packs):
+    found = partition.threads_for(n, threads, of_packs=of_packs)
+    assert found == (1 if n < 2 * COLUMNS_A_THREAD[of_packs] else threads)
+
+
+@given(counts, counts, st.booleans())
+def test_a_program_without_sums_is_scalars_by_its_size_alone(n_forms, n_scalars, has_batch):
+    is_ragged = n_forms >= partition.MANY_FORMS and n_scalars < partition.FEW_LANES * n_forms
+    fits = n_scalars in partition.SCALARS[has_batch]
+    assert partition.suits_scalars(n_forms, n_scalars, 0, has_batch) is (is_ragged or fits)
+    assert partition.suits_scalars(n_forms, n_scalars, partition.LARGE_SUM[has_batch], has_batch) is is_ragged
+
+
+@given(st.integers(1, 10**4), st.integers(1, 10**5), st.booleans())
+def test_products_for_blas(n_products, size, sums_batch):
+    found = partition.suits_blas(n_products, size, varies=True, sums_batch=sums_batch)
+    assert found is (sums_batch or n_products * size > partition.SMALL_PRODUCT)
+    of_one_column = partition.suits_blas(n_products, size, varies=False, sums_batch=False)
+    is_small = size < partition.SMALL_OF_MANY if n_products > 1 else size <= partition.SMALL_PRODUCT
+    assert of_one_column is not is_small
+
+
+@given(counts, counts)
+def test_more_terms_never_fit_where_fewer_do_not(n_terms, lanes):
+    fits = partition.sum_fits_kernel(n_terms, lanes)
+    assert fits is (n_terms <= partition.LONGEST or n_terms <= partition.LONGEST_LANE * lanes)
+    assert fits or not partition.sum_fits_kernel(n_terms + 1, lanes)

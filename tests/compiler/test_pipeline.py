@@ -1,0 +1,109 @@
+"""The stages of the pipeline are pure: the same input gives the same result twice, and is left as it was."""
+
+import random
+from collections.abc import Mapping
+from collections.abc import Set as AnySet
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_mini import Value, compile
+from autograd_mini.compiler.expanding import expanded
+from autograd_mini.compiler.normalising import normalise
+from autograd_mini.compiler.packing import forms_of, pack, sizes_of
+from autograd_mini.compiler.program import Leaf
+from autograd_mini.compiler.request import Kind, Request
+from autograd_mini.compiler.reversing import differentiate
+from autograd_mini.compiler.scalar_programs import differentiate_scalars
+from autograd_mini.compiler.scheduling import phases_of, schedule
+from tests.compiler.many_programs import ordinary
+from tests.compiler.test_networks import NETWORKS
+
+
+class Content:
+    """What things hold, so that it can be compared: objects by where they are first met, but for leaves and Values,
+    which must stay the same ones."""
+
+    def __init__(self):
+        self.met = {}
+
+    def of(self, thing):
+        if isinstance(thing, numpy.ndarray):
+            return thing.dtype.str, thing.shape, thing.tobytes()
+        if isinstance(thing, float):
+            return thing.hex()
+        if isinstance(thing, Value):
+            return id(thing), float(thing.data).hex(), float(thing.grad).hex(), [*map(id, thing.parents)]
+        if isinstance(thing, Mapping):
+            return [(self.of(key), self.of(held)) for key, held in thing.items()]
+        if isinstance(thing, AnySet):
+            return sorted(repr(self.of(each)) for each in thing)
+        if isinstance(thing, list | tuple):
+            return [type(thing).__name__, *map(self.of, thing)]
+        if not is_dataclass(thing):
+            return thing
+        if id(thing) in self.met:
+            return self.met[id(thing)]
+        self.met[id(thing)] = f"{type(thing).__name__} {len(self.met)}"
+        is_given = isinstance(thing, Leaf) and thing.role in ("input", "parameter")
+        held = [(field.name, self.of(getattr(thing, field.name))) for field in fields(thing)]
+        return [self.met[id(thing)], id(thing) if is_given else None, *held]
+
+
+def content(*things):
+    return Content().of(things)
+
+
+def pure(stage, *given):
+    """The result of a stage, which has to be pure."""
+    before = content(*given)
+    result = stage(*given)
+    found = content(result)
+    again = stage(*given)
+    assert content(again) == found
+    assert content(result) == found
+    assert content(*given) == before
+    return result
+
+
+@pytest.mark.parametrize("stage", [lambda given: given.append(1.0), lambda given: random.random()])
+def test_a_stage_that_is_not_pure_is_found(stage):
+    with pytest.raises(AssertionError):
+        pure(stage, [0.5])
+
+
+def run_stages(plan, kinds):
+    """All stages of the programs of some kinds, one after the other."""
+    frame = plan.frame
+    scalars = pure(normalise, plan.trace)
+    forms = pure(forms_of, scalars, [leaf.lanes for leaf in frame.inputs])
+    pure(sizes_of, scalars, forms)
+    packed = pure(pack, scalars, forms, frame.inputs)
+    wrt = tuple(slot for slot, leaf in enumerate(frame.inputs[:-1]) if leaf.lanes)
+    for request in [Request(kind, wrt) for kind in kinds]:
+        with suppress(NotImplementedError):  # a row without machine code
+            pure(differentiate_scalars, scalars, request, frame)
+        program = pure(expanded, pure(differentiate, packed, request, frame))
+        pure(phases_of, pure(schedule, program))
+
+
+@pytest.mark.parametrize("batch", [{}, {"batch": [1, "d"]}, {"batch": [1, "d"], "reduce": "sum"}])
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.__name__)
+def test_stages_are_pure(network, batch):
+    weights, x, d = NETWORKS[network]
+    compiled = compile(network, backend="numpy", **batch)
+    compiled(weights, *(numpy.ones((3, *numpy.atleast_1d(size)) if batch else size) for size in (x, d)))
+    run_stages(compiled._latest.parts[0].plan, Kind)
+
+
+@given(st.integers(0, 2**32))
+def test_stages_are_pure_whatever_the_rows(seed):
+    program = ordinary(random.Random(seed))
+    compiled = compile(program, backend="numpy")
+    with numpy.errstate(all="ignore"):
+        compiled(*program.point)
+        run_stages(compiled._latest.parts[0].plan, [Kind.GRADIENT])
