@@ -22,7 +22,7 @@ from numpy._core import _ufunc_config as numpy_errors
 
 import autograd_mini
 from autograd_mini.compiler import compiled
-from autograd_mini.compiler.machine import engine
+from autograd_mini.compiler.code import engine
 from autograd_mini.observing import Scope
 
 PATIENCE = 60.0

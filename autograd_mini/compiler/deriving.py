@@ -20,7 +20,7 @@ from autograd_mini.compiler.packing import Packed, forms_of, suits_scalars
 from autograd_mini.compiler.program import TIED, Block, Leaf, Pack, Program, Reference, Segment, lanes_of
 from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.reversing import reverse
-from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.slots import Arguments
 from autograd_mini.compiler.ties import watched
 from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
@@ -139,7 +139,7 @@ class Plan:
 
     def _executor_of(self, source: Source, request: Request) -> Executor:
         if is_machine(self.target) and self._suits_scalars:
-            from autograd_mini.compiler.scalars.deriving import scalar_executor
+            from autograd_mini.compiler.scalar_programs import scalar_executor
 
             try:
                 return scalar_executor(

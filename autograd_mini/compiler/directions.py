@@ -25,9 +25,9 @@ from autograd_mini.compiler.normalising import (
     alive,
 )
 from autograd_mini.compiler.replaying import recorded_again
-from autograd_mini.compiler.scalars.vectors import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.compiler.ties import Growing, Operand, is_tied, number_of, variable
 from autograd_mini.compiler.tracing import Trace
+from autograd_mini.compiler.vector_adjoints import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import step
 from autograd_mini.observing import unheard

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
-from autograd_mini.compiler.machine.caching import CodeCache
-from autograd_mini.compiler.machine.libraries import binding
+from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.numpy_executor import NumpyExecutor, Results
 from autograd_mini.compiler.program import Floats, Pack, Program
 from autograd_mini.primitives import brief
@@ -71,7 +71,7 @@ def executor_of(program: Program, target: Target) -> Executor:
     """The program ready to run."""
     if not is_machine(target):
         return NumpyExecutor(program)
-    from autograd_mini.compiler.machine.executor import MachineExecutor
+    from autograd_mini.compiler.run.machine import MachineExecutor
 
     return MachineExecutor(program, threads_of(target), cache_of(target))
 

@@ -59,7 +59,12 @@ class Results(NamedTuple):
 def are_finite(arrays: Iterable[Floats]) -> bool:
     """Whether all numbers are, and their sums as well."""
     with numpy.errstate(all="ignore"):
-        return all(isfinite(numpy.add.reduce(array, axis=None)) for array in arrays)
+        return sums_are_finite(arrays)
+
+
+def sums_are_finite(arrays: Iterable[Floats]) -> bool:
+    """Whether the sums of all arrays are, and so their numbers, too."""
+    return all(isfinite(numpy.add.reduce(array, axis=None)) for array in arrays)
 
 
 class NumpyExecutor:

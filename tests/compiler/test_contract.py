@@ -83,6 +83,7 @@ WRITTEN = {
     "a difference of equals": (lambda x: ag.reciprocal(x - x), [0.3], inf),
     "a sum of zeros": (lambda x, y: ag.reciprocal(ag.sum([x, y])), [-0.0, -0.0], inf),
     "a chain of zeros": (lambda x: ag.reciprocal(x + x + x + x), [-0.0], -inf),
+    "zeros of both signs": (lambda x: [ag.copysign(x, c) for c in (0.0, -0.0)] * 6, [1.5], [1.5, -1.5] * 6),
     "a list of zeros": (lambda x: [ag.reciprocal(x), x], [-0.0], [-inf, -0.0]),
     "the sign of a nan": (lambda x: ag.copysign(x, ag.log(x)), [-2.0], 2.0),
     "a quotient": (lambda x: x / 49.0 * 49.0, [1.0], 0.9999999999999999),

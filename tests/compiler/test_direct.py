@@ -34,7 +34,7 @@ def long(x, y):
 
 
 TRIVIAL = {(lambda x: x): (1.5,), (lambda x, y: x): (1.5, 2.5)}
-"""Without anything to compute there is no short way."""
+"""Without anything to compute there may be no short way."""
 
 FUNCTIONS = {
     price: (100.0, 95.0, 0.5, 0.02, 0.2),
@@ -53,7 +53,7 @@ def both_ways(function, points, **options):
     """The results of the short way and of the long one."""
     short, long_way = compile(function, backend="machine", **options), compile(function, backend="machine", **options)
     short.value_and_grad(*points[0])
-    assert taken(short) == (function not in TRIVIAL)
+    assert taken(short) or function in TRIVIAL
     found = [short.value_and_grad(*point) for point in points]
     expected = []
     for point in points:

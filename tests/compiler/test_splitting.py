@@ -311,7 +311,8 @@ def test_paths_put_together_give_the_bits_of_each_alone(f, backend):
     for _ in range(4):
         assert many(xs).tolist() == expected
     ((_, whole),) = many._plans._together.values()
-    assert whole and len(many._latest.parts) > 1
+    assert whole
+    assert len(many._latest.parts) > 1
     fresh = numpy.concatenate([xs, 5.0 * xs, [0.0, 1e-9, math.inf, math.nan] if f in (halved, nested) else []])
     for _ in range(3):  # paths that were not known when the others were put together
         assert repr(many(fresh).tolist()) == repr([one(x) for x in fresh.tolist()])

@@ -1,7 +1,7 @@
 import pytest
 
 from autograd_mini.compiler import deriving
-from autograd_mini.compiler.machine import executor
+from autograd_mini.compiler.run import machine
 
 
 @pytest.fixture(autouse=True)
@@ -13,4 +13,4 @@ def as_packs(monkeypatch):
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
     """Batches of a few hundred examples go tile by tile already."""
-    monkeypatch.setattr(executor, "CACHE", 0)
+    monkeypatch.setattr(machine, "CACHE", 0)

@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy
 
-from autograd_mini.compiler.machine.running import KernelStep
+from autograd_mini.compiler.run.running import KernelStep
 from tests.compiler.machine.fences import MARGIN, Margined
 
 
@@ -14,8 +14,8 @@ def columns_of_the_caller(n=20):
     """Kernels run on n columns, however many there is room for."""
     columns = KernelStep._columns
 
-    def more(step, width, table, start, stop):
-        columns(step, width, table, start, n)
+    def more(step, functions, table, start, stop, *rest):
+        columns(step, functions, table, start, n, *rest)
 
     with mock.patch.object(KernelStep, "_columns", more):
         yield

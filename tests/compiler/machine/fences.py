@@ -14,9 +14,8 @@ from unittest import mock
 import numpy
 
 from autograd_mini.compiler import direct
-from autograd_mini.compiler.machine import memory
-from autograd_mini.compiler.machine.executor import MachineExecutor
-from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.machine import Runner
 
 PAGE = mmap.PAGESIZE
 CANARY = 0xAB
@@ -158,7 +157,7 @@ def fenced(make):
             stack.enter_context(mock.patch.object(memory, "lines_of", fences.empty))
         for name in ("empty", "address", "rows"):
             stack.enter_context(mock.patch.object(memory, name, getattr(fences, name)))
-        for executor in (MachineExecutor, ScalarExecutor):
+        for executor in (Runner,):
             stack.enter_context(mock.patch.object(executor, "__call__", fences.checked(executor.__call__)))
         checked = mock.patch.object(direct, "_short", lambda *args: fences.checked(short(*args)))
         stack.enter_context(checked)

@@ -14,8 +14,7 @@ import numpy
 from autograd_mini import compile, dot, exp, maximum, relu, sin, softmax, sum, tanh
 from autograd_mini import max as largest
 from autograd_mini.compiler import deriving
-from autograd_mini.compiler.machine import executor, running
-from autograd_mini.compiler.scalars import executor as scalars_executor
+from autograd_mini.compiler.run import machine, one_kernel
 from tests.compiler.machine.faults import columns_of_the_caller
 from tests.compiler.machine.fences import Guarded, fenced
 
@@ -153,8 +152,8 @@ SWEEPS = {"lengths": by_length, "lanes": by_lanes, "beyond": beyond, "planted": 
 
 def main(sweep, form="packs"):
     deriving.suits_scalars = lambda *args: form == "scalars"
-    executor.CACHE = 0  # batches of a few hundred examples go tile by tile already
-    running.COLUMNS_A_THREAD = scalars_executor.COLUMNS_A_THREAD = 128
+    machine.CACHE = 0  # batches of a few hundred examples go tile by tile already
+    machine.COLUMNS_A_THREAD = one_kernel.COLUMNS_A_THREAD = 128
     SWEEPS[sweep]()
     print("untouched")
 

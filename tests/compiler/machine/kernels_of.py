@@ -4,13 +4,13 @@ from unittest import mock
 
 import numpy
 
-from autograd_mini.compiler.machine import executor, running
-from autograd_mini.compiler.machine.libraries import host_width
-from autograd_mini.compiler.machine.running import columns_at_a_time
+from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
+from autograd_mini.compiler.run import machine as machine_code
+from autograd_mini.compiler.run import running
 from autograd_mini.primitives import parts_of
 
-WIDTHS = sorted({1, host_width(), columns_at_a_time()})
+WIDTHS = sorted({1, host_width(), 2 * host_width()})
 
 
 def machine(primitive, arity, width, constants=None):
@@ -50,8 +50,8 @@ def leaf(position, lanes):
 def runner(leaves, packs, width):
     """What runs these packs as one kernel on arrays for the leaves."""
     program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
-    with mock.patch.object(running, "columns_at_a_time", return_value=width):
-        compiled = executor.MachineExecutor(program)
+    with mock.patch.object(running, "host_width", return_value=width):
+        compiled = machine_code.MachineExecutor(program)
     assert [type(step) for step in compiled.steps] == [running.KernelStep]
 
     def run(arrays):

@@ -10,9 +10,9 @@ import pytest
 
 from autograd_mini import compile, exp, tanh
 from autograd_mini.compiler import deriving
-from autograd_mini.compiler.machine import caching, engine
-from autograd_mini.compiler.machine.caching import HEADER, CodeCache
-from autograd_mini.compiler.machine.engine import addresses
+from autograd_mini.compiler.code import caching, engine
+from autograd_mini.compiler.code.caching import HEADER, CodeCache
+from autograd_mini.compiler.code.engine import addresses
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="keeps the code of x86-64 only")
 

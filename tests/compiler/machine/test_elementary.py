@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.machine import cells, elementary, libraries
+from autograd_mini.compiler.code import cells, elementary, libraries
 from tests.compiler.machine.kernels_of import WIDTHS, machine
 from tests.compiler.machine.test_cells import MANY, exact_values, units_in_the_last_place
 from tests.primitives.points import ROWS

@@ -8,8 +8,8 @@ import pytest
 
 from autograd_mini import compile, exp, sin
 from autograd_mini import sum as total
-from autograd_mini.compiler.machine import engine
-from autograd_mini.compiler.machine.engine import addresses
+from autograd_mini.compiler.code import engine
+from autograd_mini.compiler.code.engine import addresses
 
 
 def few(k):

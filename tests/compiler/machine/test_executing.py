@@ -8,13 +8,13 @@ import numpy
 import pytest
 
 from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh, where
+from autograd_mini.compiler.code import cells, engine, libraries
 from autograd_mini.compiler.executing import INSTALL
-from autograd_mini.compiler.machine import cells, engine, executor, libraries, running
-from autograd_mini.compiler.machine.bodies import COLUMNS
-from autograd_mini.compiler.machine.executor import MachineExecutor
-from autograd_mini.compiler.machine.running import COLUMNS_A_THREAD
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.request import Kind, Request
+from autograd_mini.compiler.run import machine, running
+from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD
 from autograd_mini.nn import LSTMCell
 
 ROOT = Path(__file__).parents[3]
@@ -92,17 +92,24 @@ def fresh():
         function.cache_clear()
 
 
+def noting(texts):
+    """What compiles as ever, and keeps the texts."""
+    return lambda given, **how: texts.extend(given) or engine.addresses(given, **how)
+
+
 @pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("width", [1, 2, None])
 @pytest.mark.parametrize("has_libmvec", [True, False])
 def test_other_hosts(monkeypatch, width, has_libmvec):
     """Registers of two doubles; no vector functions, as with another C library."""
     texts = []
-    monkeypatch.setattr(running, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
+    monkeypatch.setattr(
+        running, "addresses", lambda given, **how: texts.extend(given) or engine.addresses(given, **how)
+    )
     if not has_libmvec:
         monkeypatch.setattr(libraries, "_libmvec", lambda: None)
     if width is not None:
-        monkeypatch.setattr(running, "columns_at_a_time", lambda: width)
+        monkeypatch.setattr(running, "host_width", lambda: width)
     x, y = random.normal(size=(2, 37))
     found = compile(everything, batch=True, backend="machine").value_and_grad(x, y)
     expected = compile(everything, batch=True, backend="numpy").value_and_grad(x, y)
@@ -133,7 +140,9 @@ def bodies(monkeypatch, length):
     """The kernels of the gradient of a recurrent network of so many steps: how many bodies, how many texts."""
     texts = []
     with monkeypatch.context() as patched:
-        patched.setattr(running, "addresses", lambda given, cache: texts.extend(given) or engine.addresses(given))
+        patched.setattr(
+            running, "addresses", lambda given, **how: texts.extend(given) or engine.addresses(given, **how)
+        )
         cell = LSTMCell(2, 8, random=1)
 
         def run(xs):
@@ -203,7 +212,7 @@ def executors(compiled):
 
 @pytest.mark.parametrize("place", [0, 700, -1])
 def test_what_is_not_finite_is_found_in_every_tile(monkeypatch, place):
-    monkeypatch.setattr(executor, "CACHE", 1)
+    monkeypatch.setattr(machine, "CACHE", 1)
     w, x = random.normal(size=(20, 20)), random.uniform(0.5, 1.5, size=(3 * COLUMNS * 2 + 5, 20))
     compiled = compile(with_pole_and_product, batch="x", wrt="x", backend="machine")
     finite = compiled.grad(w, x)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import autograd_mini as ag
 from autograd_mini import compile, dot, sum, tanh
 from autograd_mini.compiler.building import elementwise
-from autograd_mini.compiler.machine.executor import MachineExecutor
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.program import Pack, Program, Segment, Sum, lanes_of
+from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.nn import MLP, LSTMCell, SelfAttention, kl_softmax
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
@@ -213,6 +213,17 @@ def test_sums_over_the_batch(drawn):
     (found,) = MachineExecutor(program)(given, n).rows["all"]
     (expected,) = NumpyExecutor(program)(given, n).rows["all"]
     numpy.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("lanes", [2, 12])
+def test_zeros_of_both_signs_among_constants(lanes):
+    signs = [(-1.0) ** i for i in range(lanes)]
+
+    def run(xs):
+        return [ag.copysign(x, 0.0 * sign) for x, sign in zip(xs, signs)]
+
+    found = compile(run, batch=True, backend="machine")(numpy.ones((9, lanes)))
+    assert found.tolist() == [signs] * 9
 
 
 def test_what_all_examples_share():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.machine import memory
+from autograd_mini.compiler.run import memory
 
 pytest.importorskip("llvmlite")
 ROOT = Path(__file__).parents[3]

@@ -9,10 +9,9 @@ import numpy
 import pytest
 
 from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
-from autograd_mini.compiler.machine.bodies import COLUMNS
-from autograd_mini.compiler.machine.executor import MachineExecutor
-from autograd_mini.compiler.machine.running import COLUMNS_A_THREAD
 from autograd_mini.compiler.program import Leaf
+from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD
 
 random = numpy.random.default_rng(2)
 TILE = 2 * COLUMNS

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.scalars.chunking import LARGEST, Chunks
-from autograd_mini.compiler.scalars.operations import Operation
+from autograd_mini.compiler.code.chunks import Chunks
+from autograd_mini.compiler.code.operations import Operation, Operations
+from autograd_mini.compiler.normalising import ONE, Input, Number, Terms
+from autograd_mini.compiler.run.one_kernel import LARGEST
 
 INPUTS = 3
 
@@ -34,7 +36,10 @@ def test_chunks_compute_what_the_operations_do(operations, largest, data):
     for operation in operations:
         expected[operation.results[0]] = value(operation.head, [expected[number] for number in operation.reads])
     kept = data.draw(st.lists(st.sampled_from(sorted(expected)), min_size=1, max_size=4))
-    chunks = Chunks(operations, {number: number for number in range(INPUTS)}, kept, largest)
+    homes = data.draw(st.lists(st.sampled_from([each for each in kept if each >= INPUTS] or [INPUTS]), unique=True))
+    row_of = {number: row for row, number in enumerate([*range(INPUTS), *homes])}
+    where_few_cross = data.draw(st.booleans())
+    chunks = Chunks(operations, row_of, kept, largest, where_few_cross=where_few_cross, n_uniform=1, n_arrays=4)
     memory = {number: ("input", number) for number in range(INPUTS)}
     for chunk in chunks.chunks:
         form = chunks.forms[chunk.form]
@@ -45,7 +50,8 @@ def test_chunks_compute_what_the_operations_do(operations, largest, data):
             results.append(value(head, args))
         for row, result in zip(chunk.rows[form.n_reads :], form.writes):
             memory[row] = results[result]
-    assert [memory[chunks.row_of[number]] for number in kept] == [expected[number] for number in kept]
+        assert [*form.kinds] == [0 if row < 1 else 1 if row < 4 else 2 for row in chunk.rows]
+    assert [memory[chunks.row_of[number]] for number in [*kept, *homes]] == [expected[n] for n in [*kept, *homes]]
     assert max(memory) < chunks.n_rows
 
 
@@ -55,7 +61,7 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
     heads = [100 + i for i in range(ahead)] + period * 200
     operations = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads)]
     longer = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads + period * 200)]
-    few, many = (Chunks(each, {0: 0}, [len(each)]) for each in (operations, longer))
+    few, many = (Chunks(each, {0: 0}, [len(each)], LARGEST) for each in (operations, longer))
     assert len(many.chunks) > len(few.chunks)
     assert len(many.forms) <= len(few.forms) + 2  # but for the end, cut elsewhere
 
@@ -63,5 +69,26 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
 def test_memory_is_used_again():
     """A chain needs no more than what a chunk passes on."""
     chain = [Operation((n + 1,), 0, (n,), 1) for n in range(5000)]
-    chunks = Chunks(chain, {0: 0}, [5000])
+    chunks = Chunks(chain, {0: 0}, [5000], LARGEST)
     assert chunks.n_rows <= 4
+
+
+@given(st.integers(1, 60), st.data())
+def test_by_demand_operands_come_first(n, data):
+    """Each operation once, and those of one wanted scalar before those that only later ones need."""
+    scalars = [Number(1.0), *[Input(0, 1)] * INPUTS]
+    for number in range(len(scalars), len(scalars) + n):
+        reads = data.draw(st.lists(st.integers(1, number - 1), min_size=1, max_size=20))
+        scalars.append(Terms([1.0] * len(reads), reads, [ONE] * len(reads)))
+    wanted = data.draw(st.lists(st.integers(1 + INPUTS, len(scalars) - 1), min_size=1, max_size=4, unique=True))
+    operations = Operations(scalars, wanted)
+    ordered = operations.by_demand(wanted)
+    assert sorted(ordered) == sorted(operations.sequence)
+    made = set(range(1, 1 + INPUTS))
+    for operation in ordered:
+        assert made.issuperset(operation.reads)
+        made.update(operation.results)
+    alone = Operations(scalars, wanted[:1]).sequence
+    assert {each.results[0] for each in ordered[: len(alone)] if each.results[0] < len(scalars)} == {
+        each.results[0] for each in alone if each.results[0] < len(scalars)
+    }

@@ -22,7 +22,7 @@ from autograd_mini import (
     value_and_grad,
     where,
 )
-from autograd_mini.compiler.scalars.executor import ScalarExecutor
+from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from tests.compiler.comparing import disagreement
 
 random = numpy.random.default_rng(5)
@@ -139,7 +139,7 @@ def test_constants_that_all_differ_are_read_from_memory():
 
     compiled = compile(f, backend="machine")
     assert not disagreement(compiled.value_and_grad(0.3), value_and_grad(f)(0.3))
-    assert len(executor(compiled).chunks.forms) < 40
+    assert len(executor(compiled).steps[0].kernel.forms) < 40
 
 
 @pytest.mark.parametrize("steps", [600, 2400])
@@ -151,7 +151,7 @@ def test_steps_of_a_recurrence_share_their_code(steps):
 
     compiled = compile(f, backend="machine")
     assert not disagreement(compiled.value_and_grad(1.0, 0.0), value_and_grad(f)(1.0, 0.0))
-    assert len(executor(compiled).chunks.forms) < 20
+    assert len(executor(compiled).steps[0].kernel.forms) < 20
 
 
 def test_rows_without_machine_code_go_as_packs():
@@ -200,6 +200,12 @@ def test_an_adjoint_of_0_carries_nothing(x):
 @pytest.mark.parametrize("x", [inf, -inf, nan, 0.0, -0.0, 5e-324, 1e308])
 def test_edges(x):
     assert not disagreement(compile(chain, backend="machine").value_and_grad(x), value_and_grad(chain)(x))
+
+
+@pytest.mark.usefixtures("as_scalars")
+def test_sums_of_zeros_of_both_signs():
+    compiled = compile(lambda x, y: [c * x + c * y + c * x + c * y for c in (0.0, -0.0)], backend="machine")
+    assert repr(compiled(1.5, 2.5)) == "[0.0, -0.0]"
 
 
 @pytest.mark.usefixtures("as_scalars")

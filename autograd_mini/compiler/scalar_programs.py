@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import cache
 
 from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.expanding import expanded_scalars
-from autograd_mini.compiler.machine.caching import CodeCache
-from autograd_mini.compiler.machine.cells import Assembly, Cell
 from autograd_mini.compiler.normalising import ONE, Application, Input, Scalars
 from autograd_mini.compiler.packing import REDUCTIONS
 from autograd_mini.compiler.program import TIED, Leaf, Pack
-from autograd_mini.compiler.scalars.adjoints import Tape
-from autograd_mini.compiler.scalars.executor import Result, ScalarExecutor
+from autograd_mini.compiler.run.one_kernel import Result, ScalarExecutor
+from autograd_mini.compiler.scalar_adjoints import Tape
 from autograd_mini.primitives import Primitive
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
-from autograd_mini.compiler.machine import memory
-from autograd_mini.compiler.machine.isolating import is_large
-from autograd_mini.compiler.machine.lanes import lanes_step
-from autograd_mini.compiler.machine.terms import terms_step
 from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
 from autograd_mini.compiler.program import Floats, Pack, Sum
+from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.isolating import is_large
+from autograd_mini.compiler.run.lanes import lanes_step
+from autograd_mini.compiler.run.terms import terms_step
 
 if TYPE_CHECKING:
-    from autograd_mini.compiler.machine.executor import MachineExecutor
+    from autograd_mini.compiler.run.machine import MachineExecutor
 
 
 class Step(Protocol):

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import add
 from typing import Any, NamedTuple
 
-from autograd_mini.compiler.machine.cells import is_arithmetic
+from autograd_mini.compiler.code.cells import is_arithmetic
 from autograd_mini.compiler.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.primitives import Primitive
 
@@ -99,10 +99,27 @@ class Operations:
             elif type(scalar) is Number and number not in self._literal_of:
                 self.constants[number] = scalar.number
 
-    def constants_among(self, wanted: Sequence[int]) -> dict[int, float]:
-        """The constants to be put into memory: those that the code reads there, and those of the wanted scalars."""
-        chosen = [(number, self._scalars[number]) for number in wanted]
-        return {**self.constants, **{number: each.number for number, each in chosen if isinstance(each, Number)}}
+    def by_demand(self, wanted: Sequence[int]) -> list[Operation]:
+        """The operations in such an order that each is done when another first needs it: what is computed lane by
+        lane stays in registers."""
+        of = {number: place for place, operation in enumerate(self.sequence) for number in operation.results}
+        is_done = bytearray(len(self.sequence))
+        found: list[Operation] = []
+        stack: list[int] = []
+        for number in wanted:
+            stack.append(of[number])
+            while stack:
+                place = stack[-1]
+                reads = map(of.get, self.sequence[place].reads)
+                waiting = [each for each in reads if each is not None and not is_done[each]]
+                if is_done[place]:
+                    stack.pop()
+                elif waiting:
+                    stack += reversed(waiting)
+                else:
+                    is_done[place] = True
+                    found.append(self.sequence[stack.pop()])
+        return found
 
     def _add(self, results: tuple[int, ...], key: Any, make: Any, reads: list[int], size: int) -> None:
         head = self._head_of.get(key)
@@ -158,7 +175,7 @@ class Operations:
                     factors.append(literal)
             terms.append((c, tuple(factors)))
         form = Sum(tuple(terms), from_zero and before is None)
-        written = tuple([(c, *[each and each.hex() for each in factors]) for c, factors in terms])
+        written = tuple([(c, *[None if each is None else each.hex() for each in factors]) for c, factors in terms])
         self._add(results, (written, form.from_zero), lambda: form, reads, len(terms))
 
 

@@ -9,7 +9,7 @@ from autograd_mini.compiler.normalising import ONE, Application, Terms
 from autograd_mini.primitives import TABLE, Primitive
 
 if TYPE_CHECKING:
-    from autograd_mini.compiler.scalars.adjoints import Tape
+    from autograd_mini.compiler.scalar_adjoints import Tape
 
 _ratio = TABLE.auxiliary["ratio"]
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autograd_mini.compiler.machine.bodies import can_emit
-from autograd_mini.compiler.machine.isolating import is_large
-from autograd_mini.compiler.machine.memory import copied
+from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.program import Floats, Leaf, Pack, Program, Sum, lanes_of, parents
+from autograd_mini.compiler.run.isolating import is_large
+from autograd_mini.compiler.run.memory import copied
 
 if TYPE_CHECKING:
-    from autograd_mini.compiler.machine.executor import MachineExecutor
+    from autograd_mini.compiler.run.machine import MachineExecutor
 
 MOST_LANES_OF_ONE_COLUMN = 256
 """What does not vary over a batch, and has more lanes, is left to NumPy."""

@@ -7,7 +7,7 @@ from functools import reduce
 from math import inf, nan
 from typing import Any
 
-from autograd_mini.compiler.machine.cells import EMISSIONS, ROWS, Cell, first_equal, largest, norm, smallest
+from autograd_mini.compiler.code.cells import EMISSIONS, ROWS, Cell, first_equal, largest, norm, smallest
 from autograd_mini.primitives import TABLE
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from autograd_mini.compiler.machine import elementary
-from autograd_mini.compiler.machine.engine import addresses
-from autograd_mini.compiler.machine.libraries import announce, announce_libm, host_width, vector_name
+from autograd_mini.compiler.code import elementary
+from autograd_mini.compiler.code.engine import addresses
+from autograd_mini.compiler.code.libraries import announce, announce_libm, host_width, vector_name
+from autograd_mini.compiler.code.loops import Function
 from autograd_mini.primitives import TABLE, Primitive, piecewise
 from autograd_mini.primitives.symbols import lasting_formula
 
@@ -22,36 +23,25 @@ PURE = " nounwind willreturn memory(none)"
 """What LLVM is told of functions, so that it calls them once for the same numbers."""
 
 
-class Assembly:
-    """Lines of one function body for numbers `width` at a time; it gives LLVM no licence to change a result."""
+class Assembly(Function):
+    """The text of a function of numbers `width` at a time; it gives LLVM no licence to change a result."""
 
     def __init__(self, width: int) -> None:
+        super().__init__()
         self.width = width
-        self.lines: list[str] = []
-        self.declarations: set[str] = set()
         self.type = "double" if width == 1 else f"<{width} x double>"
         self.truth = "i1" if width == 1 else f"<{width} x i1>"
-        self._count = 0
         self._known: dict[str, Cell] = {}
 
-    def name(self) -> str:
-        self._count += 1
-        return f"%v{self._count}"
-
-    def line(self, text: str) -> None:
-        self.lines.append("  " + text)
-
-    def label(self, name: str) -> None:
-        """Begin a block, in which registers of other blocks may be unknown."""
-        self.lines.append(f"{name}:")
+    def begin(self, block: str) -> None:
+        """The block that the next lines belong to, in which registers of other blocks may be unknown."""
+        super().begin(block)
         self._known.clear()
 
     def define(self, text: str) -> Cell:
         """The register that holds what `text` computes, which is computed once, unless it is read from memory."""
         if text not in self._known or text.startswith("load"):
-            name = self.name()
-            self.line(f"{name} = {text}")
-            self._known[text] = Cell(self, name)
+            self._known[text] = Cell(self, self.let(text))
         return self._known[text]
 
     def number(self, number: float) -> Cell:
@@ -59,15 +49,15 @@ class Assembly:
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
         return Cell(self, bits if self.width == 1 else f"<{', '.join([f'double {bits}'] * self.width)}>", number)
 
-    def spread(self, number: Cell) -> Cell:
+    def spread(self, number: str) -> Cell:
         """A register full of one double."""
-        one = self.define(f"insertelement {self.type} poison, double {number.name}, i32 0")
-        return self.define(
-            f"shufflevector {self.type} {one.name}, {self.type} poison, <{self.width} x i32> zeroinitializer"
-        )
+        if self.width == 1:
+            return Cell(self, number)
+        one = self.let(f"insertelement {self.type} poison, double {number}, i32 0")
+        return self.define(f"shufflevector {self.type} {one}, {self.type} poison, <{self.width} x i32> zeroinitializer")
 
-    def call(self, function: str, *args: Cell) -> Cell:
-        """A call of a function of doubles, known by the name that the caller gives it for this width."""
+    def apply(self, function: str, *args: Cell) -> Cell:
+        """A function of doubles, known by the name that the caller gives it for this width."""
         types = ", ".join([self.type] * len(args))
         self.declarations.add(f"declare {self.type} @{function}({types}){PURE}")
         return self.define(f"call {self.type} @{function}({', '.join(f'{self.type} {arg.name}' for arg in args)})")
@@ -83,7 +73,7 @@ class Assembly:
             announce_libm(function)
             width, symbol = 1, function
         if width == self.width:
-            return self.call(symbol, *args)
+            return self.apply(symbol, *args)
         return self._in_parts(symbol, width, args)
 
     def _in_parts(self, function: str, width: int, args: Sequence[Cell]) -> Cell:
@@ -117,7 +107,7 @@ class Assembly:
         return self.define(f"extractelement <{width} x double> {register}, i32 {lane}").name
 
     def intrinsic(self, function: str, *args: Cell) -> Cell:
-        return self.call(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
+        return self.apply(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
 
     def select(self, condition: str, x: Any, y: Any) -> Cell:
         x, y = self.cell(x), self.cell(y)
@@ -190,9 +180,8 @@ class Cell:
 
     def compare(self, how: str, other: Any) -> str:
         """The register of the truth of a comparison: olt, oeq, uno, une …"""
-        other, name = self.assembly.cell(other), self.assembly.name()
-        self.assembly.line(f"{name} = fcmp {how} {self.assembly.type} {self.name}, {other.name}")
-        return name
+        other = self.assembly.cell(other)
+        return self.assembly.let(f"fcmp {how} {self.assembly.type} {self.name}, {other.name}")
 
     def where(self, how: str, other: Any, x: Any, y: Any) -> Cell:
         """x where the comparison holds, else y."""
@@ -213,9 +202,8 @@ def own_function(name: str, width: int) -> str | None:
     x = Cell(assembly, "%x")
     if name in elementary.OF_ANGLES:
         _leave_large_angles(assembly, name, x)
-    assembly.line(f"ret {assembly.type} {elementary.FUNCTIONS[name](x).name}")
-    head = f"define {assembly.type} @BODY({assembly.type} %x) {{"
-    (address,) = addresses(["\n".join([head, *assembly.lines, "}", *sorted(assembly.declarations)])], keep=True)
+    result = f"ret {assembly.type} {elementary.FUNCTIONS[name](x).name}"
+    (address,) = addresses([assembly.text(f"{assembly.type} @BODY({assembly.type} %x)", result)], keep=True)
     symbol = f"autograd_mini.{name}.{width}"
     announce(symbol, address)
     return symbol
@@ -225,16 +213,13 @@ def _leave_large_angles(assembly: Assembly, name: str, x: Cell) -> None:
     """Where any number is too large, or inf or nan, take those from libm; the others are as they are without it."""
     is_small = every = abs(x).compare("olt", elementary.LARGEST_ANGLE)
     if assembly.width > 1:
-        every = assembly.name()
-        reduce = f"@llvm.vector.reduce.and.v{assembly.width}i1"
-        assembly.declarations.add(f"declare i1 {reduce}({assembly.truth})")
-        assembly.line(f"{every} = call i1 {reduce}({assembly.truth} {is_small})")
+        every = assembly.call("i1", f"llvm.vector.reduce.and.v{assembly.width}i1", f"{assembly.truth} {is_small}")
     assembly.line(f"br i1 {every}, label %small, label %large")
-    assembly.label("large")
+    assembly.begin("large")
     announce_libm(name)
     own, theirs = elementary.FUNCTIONS[name](x), assembly._in_parts(name, 1, [x])
     assembly.line(f"ret {assembly.type} {assembly.select(is_small, own, theirs).name}")
-    assembly.label("small")
+    assembly.begin("small")
 
 
 def emit(primitive: Primitive, args: Sequence[Any]) -> Any:

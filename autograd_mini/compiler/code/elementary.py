@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autograd_mini.compiler.machine.cells import Cell
+    from autograd_mini.compiler.code.cells import Cell
 
 LOG_2 = 0.6931471803691238, 1.9082149292705877e-10
 """In two parts: n times the first is exact for the whole numbers n that occur."""

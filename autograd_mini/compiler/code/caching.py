@@ -13,7 +13,7 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
-from autograd_mini.compiler.machine.libraries import host
+from autograd_mini.compiler.code.libraries import host
 from autograd_mini.files import write_whole
 
 HEADER = "# autograd_mini machine code"

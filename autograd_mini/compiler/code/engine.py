@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-from autograd_mini.compiler.machine.caching import CodeCache, is_harmless
-from autograd_mini.compiler.machine.libraries import binding, host
+from autograd_mini.compiler.code.caching import CodeCache, is_harmless
+from autograd_mini.compiler.code.libraries import binding, host
+from autograd_mini.compiler.code.loops import Function
 
 KEEPS = ("x86_64",)
 """The processors whose assembly `caching` knows."""
@@ -54,54 +55,60 @@ _recent: deque[list[_Function]] = deque(maxlen=RECENT)
 _lock = threading.Lock()
 
 
-def each_body(before: str, lo: str, hi: str, after: str) -> str:
-    """The loop that calls %count functions of %bodies, each with its part of the tables %p and %ld.
+def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
+    """Write the calls of the %count functions of %bodies, each given its part of the pointers and the columns."""
 
-    Args:
-        before, after: the blocks from which it is entered and where it goes on.
-        lo, hi: the first column and the one behind the last.
+    def one(k: str) -> Sequence[str]:
+        body, start = function.load("ptr", "%bodies", k), function.load("i64", "%starts", k)
+        function.line(f"call void {body}(ptr {function.at('ptr', pointers, start)}, i64 {lo}, i64 {hi})")
+        return ()
+
+    function.loop(0, "%count", one)
+
+
+def _drive() -> str:
+    """The text of what runs the bodies of a kernel, one after the other, on each block of `step` of the columns from
+    lo to hi, and then on those from `more` to `end`, if that is more than hi."""
+    function = Function()
+
+    def block(start: str) -> Sequence[str]:
+        full = function.let(f"add i64 {start}, %step")
+        is_short = function.let(f"icmp slt i64 %hi, {full}")
+        call_all(function, "%p", start, function.let(f"select i1 {is_short}, i64 %hi, i64 {full}"))
+        return ()
+
+    function.loop("%lo", "%hi", block, step="%step")
+    function.unless(function.let("icmp slt i64 %hi, %end"), "done")
+    call_all(function, "%p", "%more", "%end")
+    function.line("br label %done")
+    function.begin("done")
+    head = "void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, i64 %step, i64 %lo, i64 %hi, i64 %more, i64 %end)"
+    return function.text(head, "ret void")
+
+
+def _point() -> str:
+    """The text of what writes pointers to rows of arrays into a table: for each of `count` rows its place in the
+    table, its array and its number, and for each array where it begins and how many bytes there are from row to row.
     """
-    return f"""each:
-  %k = phi i64 [ 0, %{before} ], [ %k1, %each ]
-  %body_at = getelementptr ptr, ptr %bodies, i64 %k
-  %body = load ptr, ptr %body_at
-  %start_at = getelementptr i64, ptr %starts, i64 %k
-  %offset = load i64, ptr %start_at
-  %pk = getelementptr ptr, ptr %p, i64 %offset
-  %ldk = getelementptr i64, ptr %ld, i64 %offset
-  call void %body(ptr %pk, ptr %ldk, i64 {lo}, i64 {hi})
-  %k1 = add i64 %k, 1
-  %on = icmp slt i64 %k1, %count
-  br i1 %on, label %each, label %{after}"""
+    function = Function()
+
+    def one(k: str) -> Sequence[str]:
+        row = function.at("i64", "%rows", function.let(f"mul i64 {k}, 3"))
+        place, array, number = (function.load("i64", row, part) for part in range(3))
+        start_and_stride = function.at("i64", "%arrays", function.let(f"mul i64 {array}, 2"))
+        start, stride = (function.load("i64", start_and_stride, part) for part in range(2))
+        offset = function.let(f"mul i64 {stride}, {number}")
+        function.store("i64", function.let(f"add i64 {start}, {offset}"), "%table", place)
+        return ()
+
+    function.loop(0, "%count", one)
+    return function.text("void @BODY(ptr %table, ptr %rows, i64 %count, ptr %arrays)", "ret void")
 
 
-DRIVE = f"""
-define void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, ptr %ld, i64 %lo, i64 %hi, i64 %step) {{
-entry:
-  br label %block
-block:
-  %b = phi i64 [ %lo, %entry ], [ %full, %end ]
-  %more = icmp slt i64 %b, %hi
-  br i1 %more, label %start, label %done
-start:
-  %full = add i64 %b, %step
-  %short = icmp slt i64 %hi, %full
-  %e = select i1 %short, i64 %hi, i64 %full
-  br label %each
-{each_body("start", "%b", "%e", "end")}
-end:
-  br label %block
-done:
-  ret void
-}}"""
-"""Runs the bodies of a kernel, one after the other, on each block of `step` of the columns from lo to hi."""
+DRIVE, POINT = _drive(), _point()
 
-Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
-
-
-def drive(cache: CodeCache | None = None) -> Any:
-    """The driver, callable."""
-    return Drive(addresses([DRIVE], keep=True, cache=cache)[0])
+Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 5)
+Point = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)
 
 
 def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cache: CodeCache | None = None) -> Code:

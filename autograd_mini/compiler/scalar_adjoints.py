@@ -17,7 +17,7 @@ from autograd_mini.compiler.normalising import (
     Terms,
     operands,
 )
-from autograd_mini.compiler.scalars.vectors import give_reduction, give_vector
+from autograd_mini.compiler.vector_adjoints import give_reduction, give_vector
 from autograd_mini.primitives import Primitive, part_of, parts_of, to_float
 
 MOST_TERMS = 8

@@ -48,8 +48,8 @@ def room(lanes: Sequence[int], n: int) -> list[Floats]:
 
 
 def rows_of(lanes: int, n: int) -> Floats:
-    """Memory for a pack; of few columns, without gaps."""
-    return empty(lanes, n) if n < 64 else lines_of(lanes, n)
+    """Memory for a pack, or for a block of columns; of single numbers, without gaps."""
+    return empty(lanes, 1) if n == 1 else lines_of(lanes, n)
 
 
 def lines_of(lanes: int, n: int) -> Floats:

@@ -7,14 +7,16 @@ operations is so cut in the same way wherever it occurs (content-defined chunkin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from autograd_mini.compiler.scalars.operations import Operation
+from autograd_mini.compiler.code.operations import Operation
 
-LARGEST = 64
-"""The size of a chunk, in additions and multiplications."""
+UNIFORM, ARRAY, SCRATCH = range(3)
+"""Where the numbers of a row are: one for all columns, those of the whole batch, those of one block of columns."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,14 @@ class Form:
         steps: for each operation its head and its operands: i ≥ 0 is the i-th result within the chunk, ~k the k-th
             number that the chunk reads from memory.
         n_reads: how many numbers it reads.
-        uniform: which of them are the same for all columns.
         writes: which results within the chunk are written to memory.
+        kinds: for each number read, and then for each written, where it is.
     """
 
     steps: tuple[tuple[int, ...], ...]
     n_reads: int
-    uniform: tuple[int, ...]
     writes: tuple[int, ...]
+    kinds: bytes
 
 
 @dataclass
@@ -48,10 +50,12 @@ class Chunks:
 
     Args:
         sequence: the operations.
-        row_of: the rows of scalars that stand in memory before.
+        row_of: the rows of scalars that stand in memory before, or have to be put there.
         kept: scalars that must stay in memory, or be put there.
         largest: the size of a chunk.
+        where_few_cross: cut where few results are still needed, not where the digest alone says.
         n_uniform: the first so many rows hold one number for all columns.
+        n_arrays: so many rows, those included, are not within the block of columns.
 
     Attributes:
         forms: the different forms.
@@ -64,24 +68,28 @@ class Chunks:
         sequence: Sequence[Operation],
         row_of: dict[int, int],
         kept: Sequence[int],
-        largest: int = LARGEST,
+        largest: int,
+        *,
+        where_few_cross: bool = False,
         n_uniform: int = 0,
+        n_arrays: int = 0,
     ) -> None:
         self.forms: list[Form] = []
         self.chunks: list[Chunk] = []
         self.row_of = row_of
-        self.n_uniform = n_uniform
+        self._bounds = n_uniform, max(n_arrays, n_uniform)
         self.n_rows = max(row_of.values(), default=-1) + 1
-        bounds = list(_bounds(sequence, largest))
-        last = _last_uses(sequence, bounds)
-        last.update(dict.fromkeys(kept, len(bounds)))
-        last.update(dict.fromkeys(row_of, len(bounds)))
+        last: dict[int, int] = {}
+        for place, operation in enumerate(sequence):
+            last.update(dict.fromkeys(operation.reads, place))
+        last.update(dict.fromkeys([*kept, *row_of], len(sequence)))
         self._form_of: dict[Any, int] = {}
         free: list[int] = []
-        for place, (start, stop) in enumerate(bounds):
-            self._add(sequence[start:stop], place, last, free)
+        crossing = _crossing(sequence, last) if where_few_cross else [0] * len(sequence)
+        for start, stop in _bounds(sequence, largest, crossing):
+            self._add(sequence[start:stop], stop, last, free)
 
-    def _add(self, operations: Sequence[Operation], place: int, last: dict[int, int], free: list[int]) -> None:
+    def _add(self, operations: Sequence[Operation], stop: int, last: dict[int, int], free: list[int]) -> None:
         inside: dict[int, int] = {}
         reads: dict[int, int] = {}
         steps = []
@@ -95,36 +103,44 @@ class Chunks:
             steps.append(tuple(step))
             for number in operation.results:
                 inside[number] = len(inside)
-        written = [number for number in inside if last.get(number, -1) > place]
-        uniform = [read for number, read in reads.items() if self.row_of[number] < self.n_uniform]
-        key = tuple(steps), tuple(uniform), tuple([inside[number] for number in written])
+        written = [number for number in inside if last.get(number, -1) >= stop]
+        for number in written:
+            if number not in self.row_of:
+                self.row_of[number] = free.pop() if free else self.n_rows
+                self.n_rows = max(self.n_rows, self.row_of[number] + 1)
+        rows = [self.row_of[number] for number in (*reads, *written)]
+        kinds = bytes([bisect_right(self._bounds, row) for row in rows])
+        key = tuple(steps), tuple([inside[number] for number in written]), kinds
         form = self._form_of.get(key)
         if form is None:
             form = self._form_of[key] = len(self.forms)
             self.forms.append(Form(key[0], len(reads), *key[1:]))
-        for number in written:
-            self.row_of[number] = free.pop() if free else self.n_rows
-            self.n_rows = max(self.n_rows, self.row_of[number] + 1)
-        self.chunks.append(Chunk(form, [self.row_of[number] for number in (*reads, *written)]))
-        free += [self.row_of[number] for number in reads if last[number] == place]
+        self.chunks.append(Chunk(form, rows))
+        free += [self.row_of[number] for number in reads if last[number] < stop]
 
 
-def _last_uses(sequence: Sequence[Operation], bounds: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """The last chunk in which a scalar is read."""
-    last: dict[int, int] = {}
-    for place, (start, stop) in enumerate(bounds):
-        for operation in sequence[start:stop]:
-            last.update(dict.fromkeys(operation.reads, place))
-    return last
+def _crossing(sequence: Sequence[Operation], last: Mapping[int, int]) -> list[int]:
+    """How many results of operations before each are read by it or later ones, without those that are kept anyway."""
+    changes = [0] * (len(sequence) + 1)
+    for place, operation in enumerate(sequence):
+        for number in operation.results:
+            end = last.get(number, place)
+            if place < end < len(sequence):
+                changes[place + 1] += 1
+                changes[end + 1] -= 1
+    return [*accumulate(changes)]
 
 
-def _bounds(sequence: Sequence[Operation], largest: int) -> Iterator[tuple[int, int]]:
-    """The bounds of the chunks."""
-    digests = [hash((operation.head, operation.size)) for operation in sequence]
+def _bounds(sequence: Sequence[Operation], largest: int, crossing: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest."""
+    digests = [(crossing[n], hash((each.head, each.size))) for n, each in enumerate(sequence)]
     start, size, place = 0, 0, 0
     while place < len(sequence):
         size += sequence[place].size
-        if size > largest and place > start:
+        if sequence[place].size > largest and place > start:
+            yield start, place
+            start, size = place, 0
+        elif size > largest and place > start:
             half = digests[start + (place - start + 1) // 2 : place + 1]
             cut = place - half[::-1].index(min(half))
             yield start, cut

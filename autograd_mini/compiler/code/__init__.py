@@ -1,0 +1,1 @@
+"""From operations on scalars to machine code."""

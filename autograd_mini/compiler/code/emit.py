@@ -1,0 +1,146 @@
+"""A chunk of operations as a function in LLVM's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd_mini.compiler.code.cells import Assembly, Cell, emit, has_emission
+from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
+from autograd_mini.compiler.code.operations import Apply, Head, Literal, Sum
+from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
+from autograd_mini.primitives import TABLE, Part, Primitive
+
+Product = tuple[float, Sequence[Any]]
+"""A sign and one or two factors."""
+
+FUSED = 4
+"""The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
+do it; those of fewer before, as they are written."""
+
+
+def require_emission(head: Head) -> None:
+    """Raise NotImplementedError if there is no machine code for it."""
+    if isinstance(head, Apply):
+        primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
+        is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive, len(head.args))
+        if not is_known and _reduction(primitive) is None:
+            raise NotImplementedError(primitive.name)
+
+
+def _reduction(primitive: Primitive) -> Callable[..., Cell] | None:
+    """What computes a reduction of the table; a user's own of the same name is another."""
+    return REDUCTIONS.get(primitive.name) if TABLE.get(primitive.name) is primitive else None
+
+
+def write(form: Form, heads: Sequence[Head], width: int) -> str:
+    """The function of a chunk: `p` points to the rows it reads and then to those it writes. It works on the columns
+    from `b` to `e`, which are the first of a block.
+    """
+    asm = Assembly(width)
+
+    def columns(i: str) -> Sequence[str]:
+        offset = asm.let(f"sub i64 {i}, %b")
+        reads: dict[int, Cell] = {}
+        results: list[Cell] = []
+
+        def place(row: int) -> tuple[str, str | int]:
+            kind = form.kinds[row]
+            return asm.load("ptr", "%p", row), 0 if kind == UNIFORM else i if kind == ARRAY else offset
+
+        def read(row: int) -> Cell:
+            if row not in reads:  # not sooner, so that few are alive at a time
+                pointer, index = place(row)
+                if form.kinds[row] == UNIFORM:
+                    reads[row] = asm.spread(asm.load("double", pointer))
+                else:
+                    reads[row] = asm.define(f"load {asm.type}, ptr {asm.at('double', pointer, index)}, align 8")
+            return reads[row]
+
+        for head, *operands in form.steps:
+            cells = [results[operand] if operand >= 0 else read(~operand) for operand in operands]
+            results.extend(_computed(asm, heads[head], cells))
+        for row, result in enumerate(form.writes, form.n_reads):
+            asm.line(f"store {asm.type} {results[result].name}, ptr {asm.at('double', *place(row))}, align 8")
+        return ()
+
+    asm.loop("%b", "%e", columns, step=width)
+    return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
+
+
+def sum_columns(width: int) -> str:
+    """The text of what adds up rows of a block of columns, each into its row of an array of a column for each block.
+
+    Its pointers are to the array, to five sizes (the columns that fill registers, all columns, the columns of a block,
+    the blocks, the rows), and to the rows. Of columns that do not begin where a register does, the last ones with some
+    before them, only those count that fill none.
+    """
+    asm = Assembly(width)
+    sums, sizes = asm.load("ptr", "%p", 0), asm.load("ptr", "%p", 1)
+    full, stop, columns, n_blocks, n_rows = (asm.load("i64", sizes, place) for place in range(5))
+    is_full = asm.let(f"icmp eq i64 {asm.let(f'urem i64 %b, {width}')}, 0")
+    start = asm.let(f"select i1 {is_full}, i64 %b, i64 {full}")
+    stop = asm.call("i64", "llvm.smin.i64", f"i64 {stop}", "i64 %e")
+    start, stop = asm.let(f"sub i64 {start}, %b"), asm.let(f"sub i64 {stop}, %b")
+    rest = asm.let(f"srem i64 {asm.let(f'sub i64 {stop}, {start}')}, {width}")
+    whole = asm.let(f"sub i64 {stop}, {rest}")
+    block = asm.let(f"udiv i64 %b, {columns}")
+
+    def one(row: str) -> Sequence[str]:
+        numbers = asm.load("ptr", "%p", asm.let(f"add i64 {row}, 2"))
+
+        def add(kind: str) -> Callable[[str, str], Sequence[str]]:
+            def turn(i: str, total: str) -> Sequence[str]:
+                number = asm.let(f"load {kind}, ptr {asm.at('double', numbers, i)}, align 8")
+                return [asm.let(f"fadd {kind} {total}, {number}")]
+
+            return turn
+
+        (total,) = asm.loop(start, whole, add(asm.type), [(asm.type, "zeroinitializer" if width > 1 else "0.0")], width)
+        if width > 1:
+            types, function = f"double, {asm.type}", f"llvm.vector.reduce.fadd.v{width}f64"
+            total = asm.call("double", function, "double 0.0", f"{asm.type} {total}", declared=types)
+        (total,) = asm.loop(whole, stop, add("double"), [("double", total)])
+        place = asm.let(f"add i64 {asm.let(f'mul i64 {row}, {n_blocks}')}, {block}")
+        before = asm.load("double", sums, place)
+        asm.store("double", asm.let(f"fadd double {before}, {total}"), sums, place)
+        return ()
+
+    asm.loop(0, n_rows, one)
+    return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
+
+
+def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
+    rest = iter(cells)
+    if isinstance(head, Sum):
+        products = [(sign, [_operand(each, rest) for each in factors] or [1.0]) for sign, factors in head.terms]
+        return [total(asm, products, head.from_zero)]
+    args = [_operand(literal, rest) for literal in head.args]
+    primitive = head.primitive
+    if head.is_vector:
+        function = VECTORS[primitive.base.name]
+        return function([asm.cell(arg) for arg in args], primitive.options.get("empty", float("nan")))
+    if isinstance(primitive, Part):
+        return [asm.cell(emit(primitive.whole, args)[primitive.part])]
+    reduction = _reduction(primitive)
+    return [reduction(*map(asm.cell, args)) if reduction else asm.cell(emit(primitive, args))]
+
+
+def _operand(literal: Literal, cells: Any) -> Any:
+    return next(cells) if literal is None else literal
+
+
+def total(assembly: Assembly, products: Sequence[Product], from_zero: bool) -> Cell:
+    """Their sum, one after the other."""
+    out: Any = assembly.number(0.0) if from_zero or not products else None
+    for sign, factors in products:
+        x = assembly.cell(factors[0])
+        if len(factors) == 2 and out is not None and len(products) >= FUSED:
+            out = assembly.intrinsic("fmuladd", -x if sign < 0.0 else x, assembly.cell(factors[1]), out)
+            continue
+        term = x * factors[1] if len(factors) == 2 else x
+        if out is None:
+            out = -term if sign < 0.0 else term
+        else:
+            out = out - term if sign < 0.0 else out + term
+    return assembly.cell(out)

@@ -1,0 +1,103 @@
+"""The text of functions in LLVM's language: names, memory, loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+Carried = Sequence[tuple[str, str]]
+"""Types and first values of what a loop hands from turn to turn."""
+
+
+class Function:
+    """The text of one function, line by line."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.declarations: set[str] = set()
+        self.block = "entry"
+        self._count = 0
+
+    def name(self) -> str:
+        self._count += 1
+        return f"%v{self._count}"
+
+    def line(self, text: str) -> None:
+        self.lines.append("  " + text)
+
+    def let(self, text: str) -> str:
+        """A new name for what `text` computes."""
+        name = self.name()
+        self.line(f"{name} = {text}")
+        return name
+
+    def begin(self, block: str) -> None:
+        """The block that the next lines belong to."""
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def at(self, kind: str, base: str, index: str | int) -> str:
+        """The address of an element of an array."""
+        return base if index == 0 else self.let(f"getelementptr {kind}, ptr {base}, i64 {index}")
+
+    def load(self, kind: str, base: str, index: str | int = 0) -> str:
+        """An element of an array."""
+        return self.let(f"load {kind}, ptr {self.at(kind, base, index)}, align 8")
+
+    def store(self, kind: str, number: str, base: str, index: str | int = 0) -> None:
+        self.line(f"store {kind} {number}, ptr {self.at(kind, base, index)}, align 8")
+
+    def call(self, kind: str, function: str, *args: str, declared: str | None = None) -> str:
+        """The result of a function; `args` are given with their types."""
+        types = declared or ", ".join(arg.split(" %")[0] for arg in args)
+        self.declarations.add(f"declare {kind} @{function}({types})")
+        return self.let(f"call {kind} @{function}({', '.join(args)})")
+
+    def unless(self, truth: str, block: str) -> None:
+        """Go on elsewhere unless it is true."""
+        self._count += 1
+        onward = f"on{self._count}"
+        self.line(f"br i1 {truth}, label %{onward}, label %{block}")
+        self.begin(onward)
+
+    def loop(
+        self,
+        start: str | int,
+        stop: str | int,
+        body: Callable[..., Sequence[str]],
+        carried: Carried = (),
+        step: str | int = 1,
+    ) -> list[str]:
+        """A loop over the numbers from `start` up to `stop`, maybe none.
+
+        Args:
+            body: writes one turn, given the number and what is carried; gives what the next turn is handed.
+
+        Returns:
+            What is carried, after the last turn.
+        """
+        self._count += 1
+        number = self._count
+        before, turn, after, index = self.block, f"turn{number}", f"after{number}", f"%i{number}"
+        self.line(f"%any{number} = icmp slt i64 {start}, {stop}")
+        self.line(f"br i1 %any{number}, label %{turn}, label %{after}")
+        self.begin(turn)
+        place, names = len(self.lines), [self.name() for _ in carried]
+        later = body(index, *names)
+        self.line(f"%next{number} = add i64 {index}, {step}")
+        self.line(f"%more{number} = icmp slt i64 %next{number}, {stop}")
+        last = self.block
+        self.line(f"br i1 %more{number}, label %{turn}, label %{after}")
+        phis = [f"  {index} = phi i64 [ {start}, %{before} ], [ %next{number}, %{last} ]"]
+        for name, (kind, first), next_one in zip(names, carried, later):
+            phis.append(f"  {name} = phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
+        self.lines[place:place] = phis
+        self.begin(after)
+        return [
+            self.let(f"phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
+            for (kind, first), next_one in zip(carried, later)
+        ]
+
+    def text(self, head: str, *last: str) -> str:
+        """All of it, with the head of its definition."""
+        lines = [f"define {head} {{", "entry:", *self.lines, *[f"  {line}" for line in last], "}"]
+        return "\n".join([*lines, *sorted(self.declarations)])

@@ -1,1 +1,0 @@
-"""Machine code: kernels for everything between the matrix products."""

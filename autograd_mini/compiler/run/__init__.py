@@ -1,0 +1,1 @@
+"""Programs in machine code: what runs, on which memory, in which order and by how many threads."""

@@ -1,0 +1,257 @@
+"""Execute a program in machine code: kernels between the matrix products, which NumPy gives to BLAS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+import numpy
+
+from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.lower import lower
+from autograd_mini.compiler.numpy_executor import Gather, Results, Values, sums_are_finite
+from autograd_mini.compiler.program import Floats, Index, Leaf, Pack, Program, is_checked, parents
+from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.isolating import isolate
+from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, numpy_step
+from autograd_mini.compiler.run.running import COLUMNS, COLUMNS_A_THREAD, KernelStep, link
+from autograd_mini.compiler.run.scheduling import Phases, constants_of, phases_of, schedule, varying_packs
+
+CACHE = 2**24
+"""Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
+784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
+
+FEW_LANES = 4
+"""Kernels of packs of so few lanes are straight lines; see `addresses`."""
+
+KEPT_FRAMES = 3
+"""For so many lengths of the batch each thread keeps its memory."""
+
+
+class Runner:
+    """Steps ready to run on arrays; as `NumpyExecutor`, but for the machine code.
+
+    Each thread has memory of its own for what is computed on the way, kept from call to call. A large batch with
+    matrix products goes through all steps some columns at a time, so that it stays in the cache.
+
+    Attributes:
+        seeds: leaves that are seeds.
+        lanes: of all arrays, by place.
+        varies: the places of arrays with a column for each example; others have one.
+        leaves: the places of the leaves that are given.
+        constants: what constant arrays hold, by place.
+        fresh: places of results that kernels write to memory made for the call.
+        own: places of results in memory that is made anew in each call.
+        checked: places of derivatives of which kernels tell whether they are finite.
+        results: for each name the places of arrays, and which of their rows.
+        phases: which steps can go tile by tile, of so many columns; None if none can.
+    """
+
+    def __init__(self, *, is_batched: bool, threads: int, cache: CodeCache | None) -> None:
+        self.is_batched, self.threads, self.cache = is_batched, threads, cache
+        self.seeds: list[Pack] = []
+        self.lanes: list[int] = []
+        self.varies: set[int] = set()
+        self.leaves: dict[Pack, int] = {}
+        self.constants: dict[int, Floats] = {}
+        self.steps: list[Step] = []
+        self.fresh: list[int] = []
+        self.own: set[int] = set()
+        self.checked: set[int] = set()
+        self.results: dict[str, list[tuple[int, Gather]]] = {}
+        self.phases: Phases | None = None
+        self.tile = 0
+        self._memory = threading.local()
+
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+        try:
+            return self._run(leaves, n_examples)
+        except BaseException:
+            self._memory.__dict__.clear()  # other threads may be at work in it
+            raise
+
+    def _run(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+        n = n_examples if self.is_batched else 1  # what is the same for all examples has one column
+        fresh = dict(zip(self.fresh, memory.room([self.lanes[number] for number in self.fresh], n)))
+        with numpy.errstate(all="ignore"):
+            if self.phases is not None and n >= 2 * self.tile:
+                values, is_finite = self._tiled(self.phases, leaves, fresh, n)
+            else:
+                frame = self._frame(n)
+                values = frame.values
+                for pack, number in self.leaves.items():
+                    values[number] = leaves[pack]
+                for number, array in fresh.items():
+                    values[number] = array
+                for step, state in zip(self.steps, frame.states):
+                    step.run(values, state)
+                is_finite = self._is_finite(frame)
+            own = {*self.own}
+            unchecked: list[Floats] = []
+            results: dict[str, list[Floats]] = {}
+            for name, references in self.results.items():
+                results[name] = []
+                for number, gather in references:
+                    array = values[number]
+                    is_own = number in own and gather.is_whole(array)
+                    own.discard(number)
+                    results[name].append(array if is_own else numpy.array(gather(array)))
+                    if is_checked(name) and number not in self.checked:
+                        unchecked.append(results[name][-1])
+            return Results(results, is_finite and sums_are_finite(unchecked))
+
+    @property
+    def kernels(self) -> list[KernelStep]:
+        """The steps that are kernels."""
+        return [step for step in self.steps if isinstance(step, KernelStep)]
+
+    def _is_finite(self, frame: _Frame) -> bool:
+        """Whether all that kernels check was finite in their last run."""
+        return all(step.is_finite(state) for step, state in frame.checking)
+
+    def _frame(self, n: int) -> _Frame:
+        """This thread's memory for n columns; that of the last few lengths is kept."""
+        frames: dict[int, _Frame] = self._memory.__dict__.setdefault("frames", {})
+        frame = frames.pop(n, None) or _Frame(self, n)
+        frames[n] = frame
+        if len(frames) > KEPT_FRAMES:
+            del frames[next(iter(frames))]
+        return frame
+
+    def _tiled(
+        self, phases: Phases, leaves: Mapping[Pack, Floats], fresh: Mapping[int, Floats], n: int
+    ) -> tuple[Values, bool]:
+        """The whole program on some columns after the others; what is summed over the batch adds up."""
+        frame = self._frame(self.tile)
+        for pack, number in self.leaves.items():
+            frame.values[number] = leaves[pack]
+        for step in [self.steps[index] for index in phases.before]:
+            step.run(frame.values, step.prepare(frame.values, n))
+        same = [(number, frame.values[number]) for number in phases.same]
+        loose = {number: memory.empty(self.lanes[number], n) for number in phases.loose}
+        totals: dict[int, Floats] = {}
+        is_finite = True
+        for start in range(0, n, self.tile):
+            width = min(self.tile, n - start)
+            frame = self._frame(width)
+            values = frame.values
+            for number, array in same:
+                values[number] = array
+            for pack, number in self.leaves.items():
+                values[number] = leaves[pack][:, start : start + width] if number in self.varies else leaves[pack]
+            for number, array in fresh.items():
+                values[number] = array[:, start : start + width]
+            for index in phases.columns:
+                self.steps[index].run(values, frame.states[index])
+            is_finite &= self._is_finite(frame)
+            for number, array in loose.items():
+                array[:, start : start + width] = values[number]
+            for number in phases.sums:
+                totals[number] = totals[number] + values[number] if start else values[number].copy()
+        values = list(frame.values)  # those of the frame stay where its steps write
+        for pack, number in self.leaves.items():
+            values[number] = leaves[pack]
+        for number, array in (*fresh.items(), *loose.items(), *totals.items()):
+            values[number] = array
+        for step in [self.steps[index] for index in phases.after]:
+            step.run(values, step.prepare(values, n))
+        return values, is_finite
+
+
+class _Frame:
+    """The arrays of one thread for batches of one length."""
+
+    def __init__(self, executor: Runner, n: int) -> None:
+        self.n = n
+        self.values: Values = [None] * len(executor.lanes)
+        for number, held in executor.constants.items():
+            self.values[number] = held[:, None]
+        link(executor.kernels, 1 if n == 1 or not executor.is_batched else host_width())
+        self.states = [step.prepare(self.values, n) for step in executor.steps]
+        kernels = [(step, state) for step, state in zip(executor.steps, self.states) if isinstance(step, KernelStep)]
+        self.checking = [(step, state) for step, state in kernels if step.kernel.sums and not step.summed]
+
+
+class MachineExecutor(Runner):
+    """A program ready to run: kernels between the matrix products, which NumPy gives to BLAS.
+
+    Args:
+        threads: how many work on a large batch of a program without matrix products; the results do not depend on it.
+        cache: where kernels are kept on disk.
+    """
+
+    def __init__(self, program: Program, threads: int = 1, cache: CodeCache | None = None) -> None:
+        self.program = program
+        self.inner = inner = isolate(program)
+        super().__init__(
+            is_batched=any(pack.batched for pack in inner.packs),
+            threads=threads,
+            cache=cache,
+        )
+        self.seeds = program.leaves("seed")
+        self.packs = inner.packs
+        self.lanes = [pack.lanes for pack in inner.packs]
+        self.place = place = {pack: number for number, pack in enumerate(inner.packs)}
+        self.varying = varying_packs(inner) if self.is_batched else set(inner.packs)
+        self.varies = {place[pack] for pack in self.varying}
+        self.numbers = constants_of(inner)
+        self.constants = {place[pack]: held for pack, held in self.numbers.items()}
+        self.leaves = {
+            pack: number
+            for pack, number in place.items()
+            if isinstance(pack.operation, Leaf) and pack not in self.numbers
+        }
+        self.needed = {reference.pack for references in inner.results.values() for reference in references}
+        adjoints = {reference.pack for name in inner.results if is_checked(name) for reference in inner.results[name]}
+        self.adjoints = adjoints & self.varying if self.is_batched else set()
+        self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
+        for run in schedule(self, inner):
+            self.steps.append(numpy_step(self, run) if isinstance(run, Pack) else self._kernel(run))
+        self.results = {
+            name: [(place[reference.pack], Gather(reference.index)) for reference in references]
+            for name, references in inner.results.items()
+        }
+        has_products = any(isinstance(step, ProductStep) for step in self.steps)
+        if has_products:
+            self.phases = phases_of(self)
+            for kernel in self.kernels:
+                kernel.threads = 1
+        n_lanes = sum(pack.lanes for pack in self.varying)
+        self.tile = max(2, CACHE // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
+
+    def _kernel(self, run: list[Pack]) -> KernelStep:
+        """The step of packs that are in one kernel."""
+        inside, place = set(run), self.place
+        used = {parent for pack in self.packs if pack not in inside for parent in parents(pack)}
+        outputs = [pack for pack in run if pack in used or pack in self.needed]
+        checked = [pack for pack in outputs if pack in self.adjoints]
+        self.fresh += [place[pack] for pack in outputs if pack in self.needed]
+        self.own |= {*self.fresh}
+        self.checked |= {place[pack] for pack in checked}
+        return KernelStep(
+            lower(run, outputs, checked, self.varying if self.is_batched else set(), self.numbers, place),
+            run,
+            self.lanes,
+            fixed={number for step in self.steps for number in step.writes},
+            outputs=[place[pack] for pack in outputs],
+            writes=[place[pack] for pack in outputs if pack not in self.needed],
+            is_batched=self.is_batched,
+            effort=int(max(pack.lanes for pack in run) > FEW_LANES),
+            threads=self.threads,
+            columns_a_thread=COLUMNS_A_THREAD,
+            cache=self.cache,
+        )
+
+    def rows(self, pack: Pack, index: Index) -> Callable[[Values], Floats]:
+        """What gives these rows of a pack to a matrix product; a step before it does the copying, if that is needed."""
+        gather, place = Gather(index), self.place[pack]
+        if not gather.copies or gather.absent is not None or not self.is_batched or pack not in self.varying:
+            return lambda values: gather(values[place])
+        key = pack, index.tobytes(), index.shape
+        if key not in self._gathered:
+            self._gathered[key] = len(self.lanes)
+            self.lanes.append(index.size)
+            self.steps.append(GatherStep(pack, place, self._gathered[key], gather))
+        number = self._gathered[key]
+        return lambda values: values[number].reshape(*index.shape, -1)

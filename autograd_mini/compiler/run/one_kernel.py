@@ -1,0 +1,113 @@
+"""A program of scalars ready to run: one kernel computes all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy
+
+from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.emit import require_emission
+from autograd_mini.compiler.code.kernels import Place, kernel_of
+from autograd_mini.compiler.normalising import ONE, Input, Number, Terms
+from autograd_mini.compiler.numpy_executor import Gather
+from autograd_mini.compiler.program import Pack
+from autograd_mini.compiler.run.machine import Runner
+from autograd_mini.compiler.run.running import KernelStep
+from autograd_mini.compiler.scalar_adjoints import Tape
+
+LARGEST = 64
+"""The size of a chunk, in additions and multiplications."""
+
+COLUMNS_A_THREAD = 256
+"""Fewer are not worth a thread; there is more to do for each column than in other programs."""
+
+
+@dataclass
+class Result:
+    """What is wanted: scalars, each for every column, or their sums over the columns."""
+
+    numbers: list[int]
+    is_summed: bool
+
+
+class ScalarExecutor(Runner):
+    """A program of scalars ready to run.
+
+    Args:
+        tape: the scalars; it grows.
+        arrays: the leaf that stands for each array, by its number among the arrays of the scalars.
+        seeds: those of them that are seeds.
+        results: what is wanted, by name.
+        threads: how many work on a large batch; the results do not depend on it.
+        cache: where machine code is kept.
+
+    Raises:
+        NotImplementedError: there is no machine code for a primitive.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        arrays: Mapping[int, Pack],
+        seeds: list[Pack],
+        results: Mapping[str, Result],
+        threads: int,
+        cache: CodeCache | None = None,
+    ) -> None:
+        super().__init__(is_batched=any(pack.batched for pack in arrays.values()), threads=threads, cache=cache)
+        self.seeds = seeds
+        self.lanes = [pack.lanes for pack in arrays.values()]
+        self.leaves = {pack: place for place, pack in enumerate(arrays.values())}
+        self.varies = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
+        inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether they differ from column to column
+        n_found = dict.fromkeys(arrays, 0)  # of each array; its lanes come in order
+        for number, scalar in enumerate(tape.scalars):
+            if type(scalar) is Input:
+                pack = arrays[scalar.array]
+                inputs[pack.batched][number] = self.leaves[pack], n_found[scalar.array]
+                n_found[scalar.array] += 1
+        places: dict[int, Place] = {}
+        sums: list[int] = []
+        summed: list[tuple[int, slice]] = []
+        taken: set[int] = set()
+        for name, result in results.items():
+            place = len(self.lanes)
+            self.lanes.append(len(result.numbers))
+            self.own.add(place)
+            self.results[name] = [(place, Gather(numpy.arange(len(result.numbers))))]
+            own = [_own(tape, number, taken) for number in result.numbers]
+            if result.is_summed:
+                summed.append((place, slice(len(sums), len(sums) + len(own))))
+                sums += own
+            else:
+                self.fresh.append(place)
+                self.varies.add(place)
+                places.update({number: (place, row) for row, number in enumerate(own)})
+        kernel = kernel_of(tape.scalars, inputs[False], inputs[True], places, sums, largest=LARGEST, by_demand=False)
+        for head in kernel.heads:
+            require_emission(head)
+        step = KernelStep(
+            kernel,
+            [],
+            self.lanes,
+            fixed=set(),
+            outputs=self.fresh,
+            writes=[],
+            summed=summed,
+            is_batched=self.is_batched,
+            effort=0,
+            threads=threads,
+            columns_a_thread=COLUMNS_A_THREAD,
+            cache=cache,
+        )
+        self.steps = [step]
+
+
+def _own(tape: Tape, number: int, taken: set[int]) -> int:
+    """The scalar itself, or a copy if it is not computed or has a place in the results already."""
+    if type(tape.scalars[number]) in (Input, Number) or number in taken:
+        number = tape.add(Terms([1.0], [number], [ONE]))
+    taken.add(number)
+    return number

@@ -1,0 +1,274 @@
+"""Running kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.emit import sum_columns, write
+from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
+from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
+from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.numpy_executor import Gather, Values
+from autograd_mini.compiler.program import Floats, Index, Pack
+from autograd_mini.compiler.run import memory
+
+COLUMNS = 128
+"""Columns in a block, at most."""
+
+CACHE = 2**19
+"""Bytes that should hold the numbers of a block."""
+
+COLUMNS_A_THREAD = 4096
+"""Fewer are not worth a thread."""
+
+
+@dataclass
+class Table:
+    """What one thread is given: pointers, the memory of a block, and what the sums need to know."""
+
+    pointers: Index
+    scratch: Floats
+    sizes: Index
+
+    def __post_init__(self) -> None:
+        self.at = memory.address(self.pointers, self.pointers.shape)
+
+
+@dataclass
+class State:
+    """What a kernel is given for a batch of n columns, by all its threads.
+
+    Attributes:
+        uniform: numbers that are the same for all columns.
+        padded: stands in for the arrays of a batch that does not fill a register, by their places.
+        moving: places of arrays that are others in every call; `arrays` says where they are in this one, and `rows`
+            which pointers point to which of their rows.
+        copies: of arrays that lie in memory in another way than machine code reads them.
+        sums: those of each block.
+    """
+
+    n: int
+    tables: list[Table]
+    uniform: Floats
+    padded: dict[int, Floats]
+    moving: list[int]
+    arrays: Index
+    rows: Index
+    sums: Floats
+    copies: dict[int, Floats]
+
+    def __post_init__(self) -> None:
+        self.at = [memory.address(each, each.shape) for each in (self.rows, self.arrays)]
+
+
+class KernelStep:
+    """A kernel, compiled when it is first run; for one column once more.
+
+    Args:
+        packs: those it computes; none if it is a whole program.
+        lanes: of all arrays, by place.
+        fixed: places of arrays that stay the same from call to call.
+        outputs: places of arrays that it writes; `writes` are those of them whose memory is its own.
+        summed: places of results that are sums of the kernel, and which of them.
+        effort: LLVM's; see `addresses`.
+        columns_a_thread: fewer are not worth a thread.
+    """
+
+    drive: Any
+    point: Any
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        packs: list[Pack],
+        lanes: Sequence[int],
+        fixed: set[int],
+        outputs: Sequence[int],
+        writes: Sequence[int],
+        summed: Sequence[tuple[int, slice]] = (),
+        *,
+        is_batched: bool,
+        effort: int,
+        threads: int,
+        columns_a_thread: int,
+        cache: CodeCache | None,
+    ) -> None:
+        self.kernel, self.packs, self.lanes = kernel, packs, lanes
+        self.outputs, self.writes, self.summed = outputs, writes, summed
+        self.fixed = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
+        self.effort, self.cache = effort, cache
+        self.threads, self.columns_a_thread = threads, columns_a_thread
+        self.width = host_width() if is_batched else 1
+        fits = CACHE // (8 * max(kernel.n_scratch, 1)) // self.width * self.width
+        self.columns = max(self.width, min(COLUMNS, fits)) if is_batched else 1
+        calls = [chunk.rows for chunk in kernel.chunks]
+        if kernel.sums:
+            calls.append([kernel.n_rows, kernel.n_rows + 1, *kernel.sums])
+        starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
+        self.starts = (ctypes.c_int64 * len(starts))(*starts)
+        self.linked: dict[int, tuple[Any, Any, int]] = {}
+        places = numpy.array([*kernel.places(), (SUMS, 0), (SIZES, 0)], dtype=numpy.int64)
+        self.slots = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
+        self.rows = _by_array(self.slots)
+        self.inputs = [
+            (number, Gather(row + len(kernel.constants)).rows, Gather(lane).rows)
+            for number, (row, lane) in _by_array(kernel.uniform).items()
+        ]
+
+    def texts(self, width: int) -> list[str]:
+        """The functions for so many columns at a time, one after the other."""
+        forms = [write(form, self.kernel.heads, width) for form in self.kernel.forms]
+        texts = [forms[chunk.form] for chunk in self.kernel.chunks]
+        return [*texts, sum_columns(host_width())] if self.kernel.sums else texts
+
+    def functions(self, width: int) -> tuple[Any, Any, int]:
+        """The functions for so many columns at a time, where the pointers of each start, and how many there are."""
+        if width not in self.linked:
+            link([self], width)
+        return self.linked[width]
+
+    def prepare(self, values: Values, n: int) -> State:
+        """Memory for n columns, and pointers to all that stays where it is."""
+        for number in self.writes:
+            values[number] = memory.rows_of(self.lanes[number], n)
+        arrays = [number for number in self.rows if number >= 0]
+        padded = {each: memory.empty(self.lanes[each], self.width) for each in arrays} if 1 < n < self.width else {}
+        moving = [each for each in arrays if not (each in self.fixed or each in padded)]
+        rows = [numpy.insert(self.rows[each], 1, k, axis=0) for k, each in enumerate(moving)]
+        uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
+        n_sums, n_blocks = len(self.kernel.sums), -(-n // self.columns)
+        state = State(
+            n,
+            [],
+            uniform,
+            padded,
+            moving,
+            memory.empty(len(moving), 2, of=numpy.int64),
+            memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
+            memory.empty(n_sums, n_blocks),
+            {},
+        )
+        columns = self.width if padded else n
+        for _ in range(self.threads if n >= 2 * self.columns_a_thread else 1):
+            table = Table(
+                memory.empty(len(self.slots), of=numpy.int64),
+                memory.rows_of(self.kernel.n_scratch, self.columns),
+                memory.copied([n - n % self.width, n, self.columns, n_blocks, n_sums], numpy.int64),
+            )
+            state.tables.append(table)
+            for number in self.rows.keys() - moving:
+                if number == UNIFORM:
+                    start, stride = memory.address(uniform, uniform.shape), 1
+                elif number == SCRATCH:
+                    start, stride = memory.rows(table.scratch, self.kernel.n_scratch, self.columns)
+                elif number == SIZES:
+                    start, stride = memory.address(table.sizes, table.sizes.shape), 0
+                elif number == SUMS:
+                    start, stride = memory.address(state.sums, (n_sums, n_blocks)), 0
+                else:
+                    array = padded[number] if padded else values[number]
+                    start, stride = memory.rows(array, self.lanes[number], columns)
+                slots, lanes = self.rows[number]
+                table.pointers[slots] = start + 8 * stride * lanes
+        return state
+
+    def run(self, values: Values, state: State) -> None:
+        n, tables = state.n, state.tables
+        width = 1 if n == 1 else self.width
+        functions = self.functions(width)
+        for number, rows, lanes in self.inputs:
+            state.uniform[rows] = values[number][lanes, 0]
+        for number, array in state.padded.items():
+            if number not in self.outputs:  # the last column stands in for those that are not there
+                array[:, :n] = values[number]
+                array[:, n:] = values[number][:, -1:]
+        state.sums[...] = 0.0
+        self._point(values, state)
+        whole = max(n, width) // width * width if n else 0
+        # Where columns are left, they are done with those before them that fill a register with them.
+        rest = max(n - width, 0), n if whole < n else whole
+        if len(tables) == 1:
+            self._columns(functions, tables[0], 0, whole, *rest)
+        else:
+            share = -(-whole // (len(tables) * self.columns)) * self.columns
+            held = list(values), state  # what the pointers point to, if an interrupt ends the call before its threads
+
+            def work(start: int, table: Table, held: object = held) -> None:
+                stop = min(start + share, whole)
+                self._columns(functions, table, start, stop, *(rest if stop == whole else (0, 0)))
+
+            list(workers().map(work, range(0, whole, share), tables))
+        for number in self.outputs if state.padded else ():
+            values[number][...] = state.padded[number][:, :n]
+        if self.summed:
+            totals = state.sums.sum(axis=1, keepdims=True) if state.sums.shape[1] != 1 else state.sums.copy()
+            for number, part in self.summed:
+                values[number] = totals[part]
+
+    def _point(self, values: Values, state: State) -> None:
+        """Write the pointers to arrays that are others in every call."""
+        for k, number in enumerate(state.moving):
+            array = values[number]
+            rows, columns = array.strides
+            if rows % 8 or (state.n > 1 and columns != 8):
+                copy = state.copies.get(number)
+                if copy is None:
+                    copy = state.copies[number] = memory.rows_of(*array.shape)
+                copy[...] = array
+                array = values[number] = copy
+            start, stride = memory.rows(array, self.lanes[number], state.n)
+            state.arrays[k] = start, 8 * stride
+        rows_at, arrays_at = state.at
+        for table in state.tables if state.moving else ():
+            self.point(table.at, rows_at, len(state.rows), arrays_at)
+
+    def _columns(self, functions: tuple[Any, Any, int], table: Table, *bounds: int) -> None:
+        self.drive(*functions, table.at, self.columns, *bounds)
+
+    def is_finite(self, state: State) -> bool:
+        """Whether all that is checked was finite in the last run."""
+        return not state.sums.any()
+
+
+def _by_array(places: Any) -> dict[int, Index]:
+    """For each array which of these are places in it, and in which of its rows: [2, …]."""
+    arrays, rows = numpy.asarray(places, dtype=numpy.int64).reshape(-1, 2).T
+    order = numpy.argsort(arrays, kind="stable")
+    found, firsts = numpy.unique(arrays[order], return_index=True)
+    parts = numpy.split(order, firsts[1:])
+    return {array: numpy.stack([part, rows[part]]) for array, part in zip(found.tolist(), parts)}
+
+
+def link(steps: Sequence[KernelStep], width: int) -> None:
+    """Compile for so many columns at a time all that they need, at once."""
+    steps = [step for step in steps if width not in step.linked]
+    texts = [step.texts(width) for step in steps]
+    if texts:
+        every = [DRIVE, POINT, *chain.from_iterable(texts)]
+        functions = addresses(every, effort=max(step.effort for step in steps), cache=steps[0].cache).functions
+        drivers, start = functions[:2], 2
+        for step, each in zip(steps, texts):
+            step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
+            own = Code.of([*functions[start : start + len(each)], *drivers])
+            step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
+            start += len(each)
+
+
+def workers() -> ThreadPoolExecutor:
+    """The threads that work on large batches; a forked process has none of its parent's."""
+    return _workers_of(os.getpid())
+
+
+@cache
+def _workers_of(process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd_mini")
