@@ -26,8 +26,8 @@ WORDS = (
     "pair", "value_and_tuple", "float", "none",
 )  # fmt: skip
 """What stands in a frame: the tables of the bodies; where the numbers of the arguments begin and how many there are;
-all numbers, and which of them are the results, how many there are, and how many numbers from the first on must be
-finite; whether the gradient is one number; formats and objects of Python."""
+all numbers, and which of them are the results, how many of these are value and gradient, and how many must be finite;
+whether the gradient is one number; formats and objects of Python."""
 
 COUNTS = ("count", "n_inputs", "n_results", "n_checked", "is_single")
 
@@ -130,8 +130,8 @@ class _Code:
         table: functions, where the pointers of each start, and how many functions there are.
         slots: the numbers to which all the pointers point.
         numbers: what they are before any call; the arguments come first.
-        wanted: those of the results, and what else must be finite.
-        n_results: how many of them are results.
+        wanted: those of the results, and after them those that must be finite, too.
+        n_results: how many are results.
     """
 
     table: tuple[Any, Any, int]
@@ -173,8 +173,13 @@ class _Memory:
         self.tables = {word: memory.copied(table, numpy.int64) for word, table in tables.items()}
         words |= {word: memory.address(table, table.shape) for word, table in self.tables.items()}
         words |= {"count": count, "inputs": base, "n_inputs": n_inputs, "numbers": base}
-        words |= {"n_results": code.n_results, "n_checked": len(code.wanted)}
-        words |= {"is_single": is_single, "float": id(float), "none": id(None)}
+        words |= {
+            "n_results": code.n_results,
+            "n_checked": len(code.wanted),
+            "is_single": is_single,
+            "float": id(float),
+            "none": id(None),
+        }
         self.words = memory.copied([words[word] for word in WORDS], numpy.int64)
         self.frame = memory.address(self.words, (len(WORDS),))
 
@@ -188,8 +193,8 @@ def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_singl
         return None
     if not isinstance(executor, Runner) or executor.is_batched or any(name not in executor.results for name in names):
         return None
-    checked = [*names, TIED] if TIED in executor.results else names
-    code = _code(executor, inputs, [executor.results[name][0] for name in checked], len(names))
+    checked = [TIED] if TIED in executor.results else []
+    code = _code(executor, inputs, [executor.results[name][0] for name in [*names, *checked]], len(names))
     return None if code is None else _short(code, len(inputs), is_single, executor.cache)
 
 
