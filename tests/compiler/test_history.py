@@ -144,18 +144,18 @@ def test_a_builder_goes_on_from_copies():
     compiled = compile(network)
     compiled([0.3, 0.7])
     plan: Plan = compiled._latest.parts[0].plan
-    builder, found = Builder.of(plan.source.program)
-    before = len(plan.source.program.packs)
+    builder, found = Builder.of(plan.source.packed)
+    before = len(plan.source.packed.packs)
     assert [type(pack.operation) for pack in builder.packs] == [
-        type(pack.operation) for pack in plan.source.program.packs
+        type(pack.operation) for pack in plan.source.packed.packs
     ]
-    assert {pack for pack in builder.packs if pack in plan.source.program.packs} == {*plan.inputs}
-    for pack in plan.source.program.packs:  # the same again is not made anew
+    assert {pack for pack in builder.packs if pack in plan.source.packed.packs} == {*plan.inputs}
+    for pack in plan.source.packed.packs:  # the same again is not made anew
         operation = pack.operation
         if operation.kind == "vector":
             arg = found["outputs"][0]
             first, second = builder.vector(operation.function, arg), builder.vector(operation.function, arg)
             assert first is second
     builder.constant(numpy.array([17.5, 18.5]))
-    assert len(plan.source.program.packs) == before
-    assert 17.5 not in plan.source.program.packs[0].operation.constants
+    assert len(plan.source.packed.packs) == before
+    assert 17.5 not in plan.source.packed.packs[0].operation.constants
