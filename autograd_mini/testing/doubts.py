@@ -42,7 +42,8 @@ def doubt(case: Case, verdict: Verdict) -> str:
         return "torn"
     if verdict.place != "smooth":
         return "" if is_confirmed(case, verdict) else "rough"
-    return "" if any(_accuses(case, each) for each in case.estimates) else "rough"
+    accused = any(_accuses(case, each) for each in case.estimates)
+    return "" if accused and not _smallest_step_supports(case, verdict) else "rough"
 
 
 def is_confirmed(case: Case, verdict: Verdict) -> bool:
@@ -120,6 +121,19 @@ def _leap(case: Case, verdict: Verdict) -> tuple[float, float]:
         if leap > 0.25 * abs(whole):
             return leap, abs(outer - line.x)
     return 0.0, 1.0
+
+
+def _smallest_step_supports(case: Case, verdict: Verdict) -> bool:
+    """Whether the smallest step that can tell the claim from the verdict sides with the claim."""
+    line, index, apart = case.line, case.index, verdict.distance(case.claimed)
+    finest = min(each.step for each in case.estimates)
+    noise = max(line.noise(index, finest), line.noise(index, -finest), EPSILON / 4.0 * abs(line(line.x, index)))
+    for distance in line.distances():
+        if noise <= distance * apart / 16.0:
+            left, right = line.x - distance, line.x + distance
+            quotient = (line(right, index) - line(left, index)) / (right - left)
+            return abs(quotient - case.claimed) < min(apart, verdict.distance(quotient))
+    return False
 
 
 def _accuses(case: Case, estimate: Estimate) -> bool:
