@@ -6,7 +6,7 @@ Zeros that nobody gave are told from those of the data. What is still open is le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy
 
@@ -72,9 +72,8 @@ class _Settling:
         broken = self._broken()
         if broken.any():
             self._tell_apart(broken)
-        if self.hard.any():
-            columns = numpy.flatnonzero(self.hard)
-            for name, rows in self._of_hard(columns, is_tied[columns]).items():
+        for columns, results in self._of_hard(is_tied) if self.hard.any() else ():
+            for name, rows in results.items():
                 if name in self.sums:
                     with numpy.errstate(all="ignore"):
                         self.sums[name] = self.sums[name] + rows.sum(axis=1, keepdims=True)
@@ -131,33 +130,19 @@ class _Settling:
         executor = self.asked.plan.careful(some.request)
         return executor(some.numbers(executor.seeds), some.n)
 
-    def _of_hard(self, columns: Index, is_tied: Mask) -> dict[str, Floats]:
-        """The results for the hard columns, of which some are tied; their sums, if they share variables."""
-        asked, is_joint = self.asked, self.asked.shares_variables
-        if asked.request.kind in FIRST and (is_tied.all() if is_joint else is_tied.any()):
-            some = asked.some(_mask(columns[is_tied], asked.n))
-            sides = from_both_sides(some)
-            if sides is not None and is_joint and sides[1].all():
-                return sides[0]
-            if sides is not None and not is_joint:
-                places = numpy.flatnonzero(is_tied)[sides[1]]
-                return self._put_together(columns, places, {n: rows[:, sides[1]] for n, rows in sides[0].items()})
-        return jointly_in_eager_mode(asked, columns) if is_joint else each_in_eager_mode(asked, columns)
-
-    def _put_together(self, columns: Index, places: Index, found: Mapping[str, Floats]) -> dict[str, Floats]:
-        """What was found for some of the columns, and what eager mode gives for the others."""
-        is_found = _mask(places, len(columns))
-        rest = {} if is_found.all() else each_in_eager_mode(self.asked, columns[~is_found])
-        joined = {}
-        for name, rows in found.items():
-            joined[name] = numpy.empty((len(rows), len(columns)))
-            joined[name][:, is_found] = rows
-            if rest:
-                joined[name][:, ~is_found] = rest[name]
-        return joined
-
-
-def _mask(places: Index, n: int) -> Mask:
-    chosen: Mask = numpy.zeros(n, dtype=bool)
-    chosen[places] = True
-    return chosen
+    def _of_hard(self, is_tied: Mask) -> Iterator[tuple[Index, dict[str, Floats]]]:
+        """The results for the hard columns, of which some are tied, a part at a time; their sums, if they share
+        variables."""
+        asked, is_joint, rest = self.asked, self.asked.shares_variables, self.hard
+        if asked.request.kind in FIRST and is_tied.any() and (not is_joint or (is_tied == self.hard).all()):
+            sides = from_both_sides(asked.some(is_tied))
+            if sides is not None and (sides[1].all() or not is_joint):
+                found, is_known = sides
+                rest = self.hard.copy()
+                rest[is_tied] = ~is_known
+                places = numpy.flatnonzero(self.hard & ~rest)
+                yield places, found if is_joint else {name: rows[:, is_known] for name, rows in found.items()}
+        if rest.any():
+            in_eager_mode = jointly_in_eager_mode if is_joint else each_in_eager_mode
+            places = numpy.flatnonzero(rest)
+            yield places, in_eager_mode(asked, places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy
@@ -22,8 +23,11 @@ def from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
         return None
     executors = [above, below, plan.executor(asked.request)]
     runs = [rows_of(asked.run(executor)) for executor in executors]
-    tables = [_Table(asked, found) for found in runs]
-    first, last, by_rules = (table.numbers for table in tables)
+    derivatives = [_derivatives(asked, found) for found in runs]
+    first, last, by_rules = (
+        numpy.concatenate([rows.reshape(-1, 1) if asked.shares_variables else rows for rows in found.values()])
+        for found in derivatives
+    )  # a row for each variable and a column for each decision
     with numpy.errstate(invalid="ignore"):
         slack = TOLERANCE * numpy.maximum(abs(first), abs(last)).max(axis=0, initial=0.0)
         is_one = (abs(first - last) <= slack).all(axis=0)
@@ -31,8 +35,8 @@ def from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
         is_between = ((least <= by_rules) & (by_rules <= most)).all(axis=0)
         is_known = numpy.isfinite(first + last + by_rules).all(axis=0) & _are_approached(asked)
         is_known &= ~numpy.isnan(runs[2]["value"]).any(axis=0)
-    best = tables[0].named(numpy.where(is_between & ~is_one, by_rules, first))
-    return {name: best[name] for name in names}, is_known
+    stands = is_between & ~is_one
+    return {name: numpy.where(stands, derivatives[2][name], derivatives[0][name]) for name in names}, is_known
 
 
 def _are_approached(asked: Columns) -> Mask:
@@ -44,25 +48,9 @@ def _are_approached(asked: Columns) -> Mask:
     return numpy.array([found.all()]) if asked.shares_variables else found
 
 
-class _Table:
-    """The derivatives of a run as one array, with a row for each variable and a column for each decision."""
-
-    def __init__(self, asked: Columns, found: dict[str, Floats]) -> None:
-        self._is_joint = asked.shares_variables
-        lanes = [asked.plan.leaf(slot).lanes for slot in asked.request.wrt]
-        widths = [1 if asked.is_sum(name) else asked.n for name in asked.names]
-        self._shapes = dict(zip(asked.names, zip(lanes, widths)))
-        rows = [
-            numpy.broadcast_to(found.get(name, numpy.zeros((shape[0], 1))), shape)
-            for name, shape in self._shapes.items()
-        ]
-        self.numbers: Floats = numpy.concatenate([each.reshape(-1, 1) if self._is_joint else each for each in rows])
-
-    def named(self, numbers: Floats) -> dict[str, Floats]:
-        """Such an array taken apart again."""
-        found, start = {}, 0
-        for name, (lanes, width) in self._shapes.items():
-            stop = start + (lanes * width if self._is_joint else lanes)
-            found[name] = numbers[start:stop].reshape(lanes, width)
-            start = stop
-        return found
+def _derivatives(asked: Columns, found: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Those of a run; 0 for what nothing depends on."""
+    shapes = {
+        name: (asked.plan.leaf(slot).lanes, 1 if asked.is_sum(name) else asked.n) for slot, name in asked.request.names
+    }
+    return {name: numpy.broadcast_to(found.get(name, 0.0), shape) for name, shape in shapes.items()}
