@@ -14,6 +14,7 @@ from math import inf
 from typing import Any
 
 from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.growing import Growing, Operand
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
@@ -25,7 +26,7 @@ from autograd_mini.compiler.normalising import (
     alive,
 )
 from autograd_mini.compiler.replaying import recorded_again
-from autograd_mini.compiler.ties import Growing, Operand, is_tied, number_of, variable
+from autograd_mini.compiler.ties import is_tied, variable
 from autograd_mini.compiler.tracing import Trace
 from autograd_mini.compiler.vector_adjoints import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.graph import topological_order
@@ -97,7 +98,7 @@ class _Direction(Growing):
                 self._tangents[number] = self._by_rule(out, scalar.primitive, args)
             elif settle is not None:
                 there, self._tangents[number] = settle(self, *args)
-                self._moved[number] = number_of(self, there)
+                self._moved[number] = self.number_of(there)
             else:
                 self.jumps = True
                 self.differing += [tied * _not_equal(t, 0.0) for _, t in args]
@@ -110,7 +111,7 @@ class _Direction(Growing):
             for one, other in ((x, y), (y, x)):
                 tangent = self._tangents.get(one, 0.0)
                 if isinstance(tangent, Operand) or tangent != 0.0:
-                    terms.append(c, number_of(self, tangent), self.moved(other))
+                    terms.append(c, self.number_of(tangent), self.moved(other))
         return self._total(terms)
 
     def _total(self, terms: Terms) -> Any:
@@ -123,26 +124,22 @@ class _Direction(Growing):
             if moved == vector.args:
                 self._vectors[vector] = vector, list(range(first, first + len(moved)))
             else:
-                components = self._components(vector.primitive, moved)
+                components = self.vector(vector.primitive, moved)
                 self._vectors[vector] = self.scalars[components[0]].vector, components  # type: ignore[union-attr]
         return self._vectors[vector]
-
-    def _components(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        vector = Application(function, tuple(args))
-        return [self.add(Component(vector, index)) for index in range(len(args))]
 
     def _of_component(self, scalar: Component, vector: Application) -> Any:
         """With the softmax y: yⱼ·(tⱼ - Σ y·t), and of its logarithm the factor in brackets."""
         is_softmax = vector.primitive.base is TABLE["softmax"]
         tangents = [self._tangents.get(arg, 0.0) for arg in scalar.vector.args]
-        shares = self._components(SHARES, vector.args)
+        shares = self.vector(SHARES, vector.args)
         change = tangents[scalar.index] - self._weighted(shares, tangents)
         return Operand(self, shares[scalar.index]) * change if is_softmax else change
 
     def _weighted(self, shares: Sequence[int], tangents: Sequence[Any]) -> Any:
         """Σ share·tangent."""
         chosen = [(share, t) for share, t in zip(shares, tangents) if isinstance(t, Operand) or t != 0.0]
-        numbers = [number_of(self, t) for _, t in chosen]
+        numbers = [self.number_of(t) for _, t in chosen]
         return self._total(Terms([1.0] * len(chosen), [share for share, _ in chosen], numbers))
 
     def _by_rule(self, out: Operand, primitive: Primitive, args: Sequence[Pair]) -> Any:
@@ -151,12 +148,12 @@ class _Direction(Growing):
         if primitive is where:
             return where(numbers[0], *tangents[1:])
         if primitive is TABLE["logsumexp"]:
-            return self._weighted(self._components(SHARES, [number_of(self, x) for x in numbers]), tangents)
+            return self._weighted(self.vector(SHARES, [self.number_of(x) for x in numbers]), tangents)
         terms = Terms()
         for local, tangent in zip(local_derivatives(primitive, out, numbers), tangents):
             if not any(type(each) is float and each == 0.0 for each in (local, tangent)):
                 is_one = type(local) is float and local == 1.0
-                terms.append(1.0, number_of(self, tangent), ONE if is_one else number_of(self, local))
+                terms.append(1.0, self.number_of(tangent), ONE if is_one else self.number_of(local))
         return self._total(terms)
 
     def side(self, x: Any, t: Any) -> Any:
@@ -224,7 +221,7 @@ def _extreme(extreme: Primitive, first: Primitive, never: float) -> Callable[...
         tangents = [where(tie, t, never) for tie, (_, t) in zip(ties, xs)]
         change = extreme(*tangents)
         growing.differing += [tie * _not_equal(t, change) for tie, (_, t) in zip(ties, xs)]
-        chosen = growing._components(first, [number_of(growing, t) for t in tangents])
+        chosen = growing.vector(first, [growing.number_of(t) for t in tangents])
         parts = [where(Operand(growing, choice), x, 0.0) for choice, (x, _) in zip(chosen, xs)]
         return TABLE["sum"](*parts), change
 
@@ -298,7 +295,7 @@ def differing(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float
     """
     direction = _Direction(scalars, arrays, steps)
     found = [each for each in direction.differing if isinstance(each, Operand) or each != 0.0]
-    flag = direction.sum([number_of(direction, each) for each in found]) if found else direction.number(0.0)
+    flag = direction.sum([direction.number_of(each) for each in found]) if found else direction.number(0.0)
     return Scalars(direction.scalars, [], [flag])
 
 

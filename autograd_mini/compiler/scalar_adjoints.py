@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.building import Symbol, local_derivatives
+from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.growing import Growing
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
     Component,
     Input,
     Number,
-    Scalar,
     Scalars,
     Terms,
     operands,
 )
 from autograd_mini.compiler.vector_adjoints import give_reduction, give_vector
 from autograd_mini.primitives import Primitive, part_of, parts_of, to_float
+from autograd_mini.primitives.symbols import Place
 
 MOST_TERMS = 8
 """Contributions to an adjoint are summed so many at a time, near to what gives them."""
@@ -28,36 +29,19 @@ Rule = tuple[list[tuple[Primitive, tuple[int, ...]]], list[tuple[int, float, int
 the operations give, in this order; what is negative is ~number of a scalar."""
 
 
-class Tape:
+class Tape(Growing):
     """Scalars that grow."""
 
     def __init__(self, scalars: Scalars) -> None:
-        self.scalars: list[Scalar] = list(scalars.scalars)
-        self._numbers: dict[str, int] = {}
+        super().__init__(scalars.scalars)
         self._rules: dict[Any, Rule] = {}
         self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
-
-    def add(self, scalar: Scalar) -> int:
-        self.scalars.append(scalar)
-        return len(self.scalars) - 1
-
-    def number(self, number: float) -> int:
-        """The scalar of a constant."""
-        found = self._numbers.get(number.hex())
-        if found is None:
-            found = self._numbers[number.hex()] = self.add(Number(number))
-        return found
 
     def inputs(self, array: int, lanes: int) -> list[int]:
         """The scalars of a new array among the arguments."""
         first = len(self.scalars)
         self.scalars += [Input(array, first)] * lanes
         return list(range(first, first + lanes))
-
-    def vector(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        """The components of a function of vectors to vectors."""
-        vector = Application(function, tuple(args))
-        return [self.add(Component(vector, index)) for index in range(len(args))]
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -154,13 +138,13 @@ class _Recorder:
 
     def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> Rule:
         self.n_known = 1 + len(constants)
-        operands = [_Operand(self, 1 + i) if constant is None else constant for i, constant in enumerate(constants)]
-        derivatives = local_derivatives(primitive, _Operand(self, 0), operands)
+        operands = [Place(self, 1 + i) if constant is None else constant for i, constant in enumerate(constants)]
+        derivatives = local_derivatives(primitive, Place(self, 0), operands)
         locals_: list[tuple[int, float, int | None]] = []
         for place, (local, is_wanted) in enumerate(zip(derivatives, wanted)):
-            if not is_wanted or (not isinstance(local, _Operand) and local == 0.0 and primitive.selects):
+            if not is_wanted or (not isinstance(local, Place) and local == 0.0 and primitive.selects):
                 continue
-            if isinstance(local, _Operand):
+            if isinstance(local, Place):
                 locals_.append((place, 1.0, local.place))
             elif abs(local) == 1.0:
                 locals_.append((place, float(local), None))
@@ -171,31 +155,14 @@ class _Recorder:
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         operands = tuple(
-            [
-                arg.place if isinstance(arg, _Operand) else ~self.tape.number(to_float(arg, primitive.name))
-                for arg in args
-            ]
+            [arg.place if isinstance(arg, Place) else ~self.tape.number(to_float(arg, primitive.name)) for arg in args]
         )
         parts = parts_of(primitive, len(args))
         if parts is not None:
             return tuple(self._new(part_of(primitive, part), operands) for part in parts)
         return self._new(primitive, operands)
 
-    def _new(self, primitive: Primitive, operands: tuple[int, ...]) -> _Operand:
+    def _new(self, primitive: Primitive, operands: tuple[int, ...]) -> Place:
         self.operations.append((primitive, operands))
         self.n_known += 1
-        return _Operand(self, self.n_known - 1)
-
-
-class _Operand(Symbol):
-    """A number of a rule, by its place."""
-
-    __slots__ = ("place", "recorder")
-
-    def __init__(self, recorder: _Recorder, place: int) -> None:
-        self.recorder = recorder
-        self.place = place
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        return next(arg for arg in args if isinstance(arg, _Operand)).recorder.applied(primitive, args)
+        return Place(self, self.n_known - 1)

@@ -106,19 +106,24 @@ class Formula:
         return numbers[self.output]
 
 
-class _Unknown(Symbol):
-    """A number of a function that is being recorded."""
+class Place(Symbol):
+    """A number by its place among those of a recorder, whose `applied(primitive, args)` says what becomes of it."""
 
     __slots__ = ("place", "recorder")
 
-    def __init__(self, recorder: _Recorder, place: int) -> None:
+    def __init__(self, recorder: Any, place: int) -> None:
         self.recorder = recorder
         self.place = place
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        recorder = next(arg.recorder for arg in args if isinstance(arg, _Unknown))
-        return recorder.applied(primitive, args)
+        return next(arg.recorder for arg in args if isinstance(arg, Place)).applied(primitive, args)
+
+
+class _Unknown(Place):
+    """A number of a function that is being recorded."""
+
+    __slots__ = ()
 
     def _undecided(self, other: Any = None) -> Any:
         self.recorder.is_decided = True
