@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
+from autograd_mini.adjoints import adjoints
 from autograd_mini.compiler.columns import Columns
 from autograd_mini.compiler.program import Floats, Index
 from autograd_mini.compiler.replaying import recorded_again
+from autograd_mini.derivatives import gradients
 from autograd_mini.functions import sum as total
 from autograd_mini.graph import topological_order
 from autograd_mini.observing import unheard
@@ -88,8 +89,6 @@ class _Graph:
 
     @cached_property
     def _gradient(self) -> list[Any]:
-        """The derivative towards each variable, as a graph; 0.0 where there is none."""
-        roots = [(y, 1.0) for y in self._outputs if isinstance(y, Value)]
-        order = topological_order(*[y for y, _ in roots])
-        slopes = differentiable_adjoints(order, roots, descendants_of(self._first, order))
-        return [slopes.get(x, 0.0) for x in self._first]
+        """The derivative of the one result towards each variable, as a graph."""
+        (y,) = self._outputs
+        return gradients(y, self._first, create_graph=True) if isinstance(y, Value) else []
