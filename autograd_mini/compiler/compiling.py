@@ -125,18 +125,10 @@ def compile(
     ([1.0, 1.0, 0.0], None)
     """
     options = Options(wrt, batch, static, reduce, as_lists, Target(backend, threads, cache))
-    if function is None:
-        return partial(
-            compile,
-            wrt=wrt,
-            batch=batch,
-            static=static,
-            reduce=reduce,
-            backend=backend,
-            threads=threads,
-            cache=cache,
-            as_lists=as_lists,
-        )
+    return partial(_compiled, options) if function is None else _compiled(options, function)
+
+
+def _compiled(options: Options, function: Callable[..., Any]) -> Compiled:
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
     if isinstance(function, Compiled):
