@@ -132,7 +132,9 @@ class _Unknown(Place):
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
 
 
-class _Recorder:
+class Recorder:
+    """Records what a function computes of `args`: the arguments have the first places, what follows the next."""
+
     def __init__(self, n_args: int) -> None:
         self.args = [_Unknown(self, place) for place in range(n_args)]
         self.constants: dict[int, float] = {}
@@ -141,7 +143,7 @@ class _Recorder:
         self.count = n_args
         self.is_decided = False  # even where the function hides it
 
-    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> _Unknown:
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts_of(primitive, len(args)):
             raise TypeError(f"{primitive.name} has several results")
         places = tuple([self.place(arg, primitive.name) for arg in args])
@@ -182,7 +184,7 @@ lasting_formula = lru_cache(maxsize=None)(formula_of)
 
 
 def _recorded(primitive: Primitive, n_args: int) -> Formula | None:
-    recorder = _Recorder(n_args)
+    recorder = Recorder(n_args)
     try:
         output = recorder.place(primitive.formula(*recorder.args), primitive.name)
     except Exception:  # whatever a function makes of what is no float
