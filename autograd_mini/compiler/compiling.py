@@ -76,9 +76,9 @@ def compile(
         threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
             of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
             on it.
-        cache: a folder in which machine code is kept from one run of Python to the next, as assembly text that is
-            checked before it is used, on processors of the kind x86-64; None to keep none. Files that others may
-            write to are ignored.
+        cache: a folder in which machine code is kept from one run of Python to the next, as assembly text, on
+            processors of the kind x86-64; None to keep none. What is in it is run: it has to be yours, and nobody
+            else may write to it.
         as_lists: over a batch, lists in the result stay lists, with an array for each of their numbers; see below.
 
     Results have the structure that the function gives. Over a batch of N that is not reduced, each of their numbers is
@@ -97,7 +97,7 @@ def compile(
             function reads the number of a Value (`.data`, `float()`, `math.exp(x)`), which would be frozen in, or
             counts with one.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
-        OSError: when called: the folder for the cache cannot be made.
+        OSError: when called: the folder for the cache cannot be made, or others may write to it.
         ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: an
             option names an argument that is not there, or static one that wrt or batch names, too; a function takes
             more than 64 paths through its branches, batches are of unequal length, or the function computes something

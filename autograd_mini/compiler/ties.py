@@ -83,7 +83,10 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
             flags.append(growing.number_of(_equal(zero, 0.0) * _not_equal(other - other, 0.0)))
     if not flags:
         return scalars
-    tied = growing.apply(TABLE["where"], growing.sum(flags), growing.number(inf), growing.number(0.0))
+    if any(type(growing.scalars[flag]) is Number for flag in flags):  # tied whatever the variables are
+        tied = growing.number(inf)
+    else:
+        tied = growing.apply(TABLE["where"], growing.sum(flags), growing.number(inf), growing.number(0.0))
     return replace(scalars, scalars=growing.scalars, tied=tied)
 
 

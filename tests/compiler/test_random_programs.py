@@ -14,6 +14,7 @@ from tests.compiler.allowed import ROWS, applied, total
 from tests.compiler.comparing import BACKENDS, disagreement
 from tests.compiler.contract import (
     Contract,
+    about,
     faults,
     is_tied,
     same_in_batches,
@@ -236,7 +237,10 @@ def test_compiled_derivatives(backend):
     def test(program):
         slope = compile(grad(program), backend=backend)
         function, point = gradient_of(program), program.point
-        wrong = wrong_among(slope(*point), Contract(function, point, backend).values, "gradient", signs=False)
+        values = Contract(function, point, backend).values
+        if is_tied(program, function, point):  # told by eager mode
+            values = about(flatten(grad(program)(*point), "a gradient")[0], None)
+        wrong = wrong_among(slope(*point), values, "gradient", signs=False)
         wrong = wrong or wrong_second(program, point, backend, function, slope.jacobian(*point))
         assert not wrong, f"{program} at {point}: {wrong}"
 

@@ -255,6 +255,7 @@ SERVED = {
     "blank patches": (pooled, [numpy.array([0.5, -1.0, 0.25])], numpy.zeros((3, 8))),
     "dead units": (pooled, [numpy.array([0.5, -1.0, -9.0])], numpy.linspace(-1.0, 1.0, 24).reshape(3, 8)),
     "both": (pooled, [numpy.array([0.5, -1.0, -9.0])], numpy.zeros((3, 8))),
+    "a constant at a kink": (lambda x: am.copysign(0.0, x[0]) + x[1], [], numpy.eye(2)),
     "masks": (lambda x: am.where(x[0] > 0.0, am.log(x[0]) * x[1], x[1] * x[1]), [], numpy.eye(2)),
     "masks of ties": (lambda x: am.where(x[0] > x[1], am.sqrt(x[0] - x[1]), 0.0) + x[1], [], numpy.zeros((2, 2))),
     "limits from both sides": (

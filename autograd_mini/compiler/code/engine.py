@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-from autograd_mini.compiler.code.caching import CodeCache, is_harmless
+from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import binding, host
 from autograd_mini.compiler.code.loops import Function
 
@@ -153,13 +153,11 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_F
 def _assembled(text: str, names: list[str], machine: Any, cache: CodeCache) -> Any:
     """A module that is assembly, from the cache or for it."""
     llvm = binding()
-    assembly = cache.get(text, names)
+    assembly = cache.get(text)
     if assembly is None:
         module = llvm.parse_assembly(text)
         module.verify()
         assembly = machine.emit_assembly(module)
-        if not is_harmless(assembly, text, names):  # nor would it be when it is read
-            return llvm.parse_assembly(text)
         cache.put(text, assembly)
     quoted = assembly.replace("\\", "\\5C").replace('"', "\\22").splitlines()
     return llvm.parse_assembly(
