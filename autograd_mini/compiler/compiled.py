@@ -114,8 +114,7 @@ class Compiled:
                 f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
                 "differentiated or compiled"
             )
-        value, slopes, _ = self._value_and_slopes(call)
-        return value, slopes
+        return self._value_and_slopes(call)[:2]
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.

@@ -14,7 +14,7 @@ import numpy
 from autograd_mini.compiler.careful import Careful
 from autograd_mini.compiler.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.fallback import each_in_eager_mode, jointly_in_eager_mode
+from autograd_mini.compiler.fallback import in_eager_mode
 from autograd_mini.compiler.program import TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.request import Kind, Request, Results
 from autograd_mini.limits import TOLERANCE
@@ -144,7 +144,6 @@ class _Settling:
                 places = numpy.flatnonzero(self.hard & ~rest)
                 yield places, found if is_joint else {name: rows[:, is_known] for name, rows in found.items()}
         if rest.any():
-            in_eager_mode = jointly_in_eager_mode if is_joint else each_in_eager_mode
             places = numpy.flatnonzero(rest)
             yield places, in_eager_mode(asked, places)
 
