@@ -8,19 +8,18 @@ without it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy
 from numpy.typing import NDArray
 
+from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.numpy_executor import Gather, Scatter, Step, step_of
 from autograd_mini.compiler.program import (
-    ABSENT,
     Apply,
-    Block,
     Floats,
+    Index,
     Leaf,
     Pack,
     Program,
@@ -67,9 +66,7 @@ class CarefulExecutor:
             over = [parent for parent in {*parents(pack)} if last_use[parent] is pack and parent not in kept]
             self._over[pack] = [place[parent] for parent in over]
             if isinstance(operation, Sum) and any(segment.adjoint is not None for segment in operation.segments):
-                self._steps[pack] = [
-                    _Products(pack, each, block) for each in operation.segments for block in each.blocks
-                ]
+                self._steps[pack] = [_Products(pack, *terms) for terms in terms_of(operation)]
             elif not isinstance(operation, Leaf):
                 self._steps[pack] = step_of(pack, place)
 
@@ -126,24 +123,21 @@ def _passed_on(pack: Pack, given: Mapping[Pack, Mask]) -> Mask | None:
 
 
 class _Products:
-    """The products of a block in a sum, of which one factor may be an adjoint.
+    """The products of a block in a sum, term by term, of which one factor may be an adjoint.
 
     Attributes:
         factors: the packs of its factors.
     """
 
-    def __init__(self, pack: Pack, segment: Segment, block: Block) -> None:
+    def __init__(self, pack: Pack, segment: Segment, sign: float, lane: Index, a: Index, b: Index) -> None:
         self.segment = segment
-        self.place = 1 if segment.adjoint == 1 and segment.b is not None else 0
+        self.sign = sign
+        self.size = lane.size
         self.factors = [segment.a] if segment.b is None else [segment.a, segment.b]
-        self.sums_batch = not pack.batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
-        self.sign = block.sign
-        self.shape = block.lane.shape
-        self.scatter = Scatter(block.lane, pack.lanes)
-        self.lanes: Any = Gather(block.lane)
-        self.gathers = [Gather(block.a)] + ([] if block.b is None else [Gather(block.b)])
-        is_there = (block.a != ABSENT)[:, :, None, :]
-        self.is_there = is_there if block.b is None else is_there & (block.b != ABSENT).swapaxes(1, 2)[:, None]
+        self.sums_batch = not pack.batched and any(factor.batched for factor in self.factors)
+        self.scatter = Scatter(lane, pack.lanes)
+        self.lanes = Gather(lane)
+        self.gathers = [Gather(index) for index, _ in zip((a, b), self.factors)]
 
     def add(
         self,
@@ -163,15 +157,14 @@ class _Products:
         """
         doubtful = numpy.zeros(n, dtype=bool)
         width = n if self.sums_batch or max(array.shape[1] for array in held) > 1 else 1
-        size = math.prod(self.shape)
-        at_a_time = max(1, MOST_NUMBERS // max(1, size))
+        at_a_time = max(1, MOST_NUMBERS // max(1, self.size))
         for start in range(0, width, at_a_time):
             count = min(at_a_time, width - start)
             columns = slice(start, start + count) if width > 1 else slice(None)
             parts = self._products(*[[_some(each, columns) for each in all_] for all_ in (held, masks, [towards])])
             found: Any
             carries: Any
-            found, carries = [numpy.broadcast_to(part, (*self.shape, count)).reshape(size, -1) for part in parts[:2]]
+            found, carries = [numpy.broadcast_to(part, (self.size, count)) for part in parts[:2]]
             doubtful[columns] |= parts[2]
             into = slice(None) if self.sums_batch else columns
             if self.sums_batch:
@@ -181,34 +174,21 @@ class _Products:
         return doubtful
 
     def _products(self, held: Sequence[Any], masks: Sequence[Any], towards: Sequence[Any]) -> tuple[Any, Any, Any]:
-        """[g, h, s, width]: the products, and which of them there are; by columns, whether one is doubtful."""
+        """[size, width]: the products, and which of them there are; by columns, whether one is doubtful."""
         factors = [gather(array) for gather, array in zip(self.gathers, held)]
-        there: list[Any] = [None if mask is None else gather(mask) for gather, mask in zip(self.gathers, masks)]
-        target: Any = self.lanes(towards[0]) if towards[0] is not None else True
-        result: Any = 0.0
-        found: Any = False
-        doubtful: Any = False
-        for k in range(factors[0].shape[2]):
-            x = factors[0][:, :, k, None]
-            y = factors[1][:, None, k] if len(factors) > 1 else 1.0
-            carries: Any = self.is_there[..., k, None] & target
-            if there[0] is not None:
-                carries = carries & there[0][:, :, k, None]
-            if len(there) > 1 and there[1] is not None:
-                carries = carries & there[1][:, None, k]
-            if len(factors) > 1:
-                adjoint, other = (x, y) if self.place == 0 else (y, x)
-                if self.segment.selects:
-                    carries = carries & (other != 0.0)
-                product = x * y
-                is_nan = carries & (product != product)  # as of 0 and inf
-                if is_nan.any():
-                    doubtful = doubtful | (is_nan & ((adjoint == 0.0) | (other == 0.0))).any(axis=(0, 1, 2))
-                result = result + numpy.where(carries, product, 0.0)
-            else:
-                result = result + numpy.where(carries, x, 0.0)
-            found = found | carries
-        return result, found, doubtful
+        carries: Any = True
+        for gather, mask in zip([*self.gathers, self.lanes], [*masks, *towards]):
+            if mask is not None:
+                carries = carries & gather(mask)
+        if len(factors) == 1:
+            return numpy.where(carries, factors[0], 0.0), carries, False
+        adjoint, other = factors if self.segment.adjoint != 1 else factors[::-1]
+        if self.segment.selects:
+            carries = carries & (other != 0.0)
+        product = adjoint * other
+        is_nan = carries & (product != product)  # as of 0 and inf
+        doubtful = is_nan.any() and (is_nan & ((adjoint == 0.0) | (other == 0.0))).any(axis=0)
+        return numpy.where(carries, product, 0.0), carries, doubtful
 
 
 def _some(array: Any, columns: slice) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -70,7 +69,7 @@ class Columns:
         """Those of all leaves, seeds included."""
         if not self.seeds:
             return self.leaves
-        held = {seed: self.seeds[_position(seed)] for seed in seeds}
+        held = {seed: self.seeds[seed.operation.position] for seed in seeds if isinstance(seed.operation, Leaf)}
         for seed, rows in held.items():
             if seed.batched and rows.shape[1] != self.n:  # the same for every example
                 held[seed] = numpy.repeat(rows, self.n, axis=1)
@@ -84,9 +83,3 @@ class Columns:
 def rows_of(results: Results) -> dict[str, Floats]:
     """The results by name."""
     return {name: rows for name, (rows,) in results.rows.items()}
-
-
-def _position(seed: Pack) -> int:
-    operation: Any = seed.operation
-    assert isinstance(operation, Leaf)
-    return operation.position

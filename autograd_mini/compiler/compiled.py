@@ -68,9 +68,7 @@ class Compiled:
         call = self._call(args, keywords, parameters)
         if isinstance(call, Eager):
             return call.result()
-        plan, results = call.run(Kind.VALUE)
-        self._ran(call)
-        return call.value(plan, results)
+        return self._ran(call, call.value(*call.run(Kind.VALUE)))
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """The value, and the gradient towards the arguments in their structure.
@@ -116,8 +114,7 @@ class Compiled:
                 f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
                 "differentiated or compiled"
             )
-        value, slopes, _ = self._value_and_slopes(call)
-        return value, slopes
+        return self._value_and_slopes(call)[:2]
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.
@@ -156,11 +153,7 @@ class Compiled:
         [[5.0, 2.0], [1.0, 1.0]]
         """
         call = self._call(args, keywords)
-        if isinstance(call, Eager):
-            return call.derivative(jacobian)
-        result = call.jacobian()
-        self._ran(call)
-        return result
+        return call.derivative(jacobian) if isinstance(call, Eager) else self._ran(call, call.jacobian())
 
     def hessian(self, *args: Any, **keywords: Any) -> Any:
         """The second derivatives towards the arguments, as `autograd_mini.hessian`; over a batch that is not reduced,
@@ -175,11 +168,7 @@ class Compiled:
             ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
         """
         call = self._call(args, keywords)
-        if isinstance(call, Eager):
-            return call.derivative(hessian)
-        result = call.hessian()
-        self._ran(call)
-        return result
+        return call.derivative(hessian) if isinstance(call, Eager) else self._ran(call, call.hessian())
 
     def hvp(self, *args: Any, **keywords: Any) -> Any:
         """The product of the Hessian with a vector, the last argument, in the structure of the gradient: that of the
@@ -201,11 +190,9 @@ class Compiled:
         if isinstance(call, Eager):
             return call.product(args[-1])
         try:
-            result = call.product(args[-1])
+            return self._ran(call, call.product(args[-1]))
         except HoldsValues:
             return self._as_function(args[:-1], keywords).product(args[-1])
-        self._ran(call)
-        return result
 
     @property
     def parameters(self) -> list[Value]:
@@ -262,10 +249,11 @@ class Compiled:
             found = self._roles[len(args)] = roles(self._options, self._name, self._names, len(args))
         return found, args
 
-    def _ran(self, call: Call) -> None:
+    def _ran(self, call: Call, result: Any = None) -> Any:
         """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
         self._short = None
         self._latest = call.ran
+        return result
 
     def _latest_run(self) -> Ran:
         if self._latest is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 from autograd_mini.compiler.compiled import Compiled
 from autograd_mini.compiler.executing import Target
@@ -13,32 +13,21 @@ from autograd_mini.compiler.options import Chosen, Options
 from autograd_mini.primitives import brief
 
 
+class _Keywords(TypedDict, total=False):
+    wrt: Chosen
+    batch: Chosen
+    static: Chosen
+    reduce: str | None
+    backend: str | None
+    threads: int | None
+    cache: str | os.PathLike[str] | None
+    as_lists: bool
+
+
 @overload
-def compile(
-    function: Callable[..., Any],
-    *,
-    wrt: Chosen = None,
-    batch: Chosen = False,
-    static: Chosen = (),
-    reduce: str | None = None,
-    backend: str | None = None,
-    threads: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
-    as_lists: bool = False,
-) -> Compiled: ...
+def compile(function: Callable[..., Any], **options: Unpack[_Keywords]) -> Compiled: ...
 @overload
-def compile(
-    function: None = None,
-    *,
-    wrt: Chosen = None,
-    batch: Chosen = False,
-    static: Chosen = (),
-    reduce: str | None = None,
-    backend: str | None = None,
-    threads: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
-    as_lists: bool = False,
-) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(function: None = None, **options: Unpack[_Keywords]) -> Callable[[Callable[..., Any]], Compiled]: ...
 def compile(
     function: Callable[..., Any] | None = None,
     *,
@@ -125,18 +114,10 @@ def compile(
     ([1.0, 1.0, 0.0], None)
     """
     options = Options(wrt, batch, static, reduce, as_lists, Target(backend, threads, cache))
-    if function is None:
-        return partial(
-            compile,
-            wrt=wrt,
-            batch=batch,
-            static=static,
-            reduce=reduce,
-            backend=backend,
-            threads=threads,
-            cache=cache,
-            as_lists=as_lists,
-        )
+    return partial(_compiled, options) if function is None else _compiled(options, function)
+
+
+def _compiled(options: Options, function: Callable[..., Any]) -> Compiled:
     if not callable(function):
         raise TypeError(f"compile takes a function, got {brief(function)} ({type(function).__name__})")
     if isinstance(function, Compiled):

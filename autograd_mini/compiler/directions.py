@@ -8,12 +8,14 @@ derivatives by the rules alone stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from math import inf
 from typing import Any
 
 from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.growing import Growing, Operand
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
@@ -25,7 +27,7 @@ from autograd_mini.compiler.normalising import (
     alive,
 )
 from autograd_mini.compiler.replaying import recorded_again
-from autograd_mini.compiler.ties import Growing, Operand, is_tied, number_of, variable
+from autograd_mini.compiler.ties import is_tied, variable
 from autograd_mini.compiler.tracing import Trace
 from autograd_mini.compiler.vector_adjoints import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.graph import topological_order
@@ -80,7 +82,11 @@ class _Direction(Growing):
             xs, ys = ([*map(self.moved, each)] for each in (scalar.xs, scalar.ys))
             if xs != scalar.xs or ys != scalar.ys:
                 self._moved[number] = self.add(replace(scalar, xs=xs, ys=ys))
-            self._tangents[number] = self._sum_of_products(scalar)
+            self._tangents[number] = self._combined(
+                (c, self._tangents.get(one, 0.0), self.moved(other))
+                for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys)
+                for one, other in ((x, y), (y, x))
+            )
         elif type(scalar) is Component:
             vector, components = self._vector(scalar.vector, number - scalar.index)
             self._moved[number] = components[scalar.index]
@@ -97,24 +103,19 @@ class _Direction(Growing):
                 self._tangents[number] = self._by_rule(out, scalar.primitive, args)
             elif settle is not None:
                 there, self._tangents[number] = settle(self, *args)
-                self._moved[number] = number_of(self, there)
+                self._moved[number] = self.number_of(there)
             else:
                 self.jumps = True
                 self.differing += [tied * _not_equal(t, 0.0) for _, t in args]
                 self._tangents[number] = self._by_rule(out, scalar.primitive, args)
 
-    def _sum_of_products(self, scalar: Terms) -> Any:
-        """The tangent of Σ c·x·y."""
-        terms = Terms()
-        for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
-            for one, other in ((x, y), (y, x)):
-                tangent = self._tangents.get(one, 0.0)
-                if isinstance(tangent, Operand) or tangent != 0.0:
-                    terms.append(c, number_of(self, tangent), self.moved(other))
-        return self._total(terms)
-
-    def _total(self, terms: Terms) -> Any:
-        return Operand(self, self.add(terms)) if len(terms) else 0.0
+    def _combined(self, terms: Iterable[tuple[float, Any, int]]) -> Any:
+        """The tangent Σ c·tangent·scalar."""
+        found = Terms()
+        for c, tangent, scalar in terms:
+            if isinstance(tangent, Operand) or tangent != 0.0:
+                found.append(c, self.number_of(tangent), scalar)
+        return Operand(self, self.add(found)) if len(found) else 0.0
 
     def _vector(self, vector: Application, first: int) -> tuple[Application, list[int]]:
         """A function of vectors a little way off, and its components."""
@@ -123,27 +124,21 @@ class _Direction(Growing):
             if moved == vector.args:
                 self._vectors[vector] = vector, list(range(first, first + len(moved)))
             else:
-                components = self._components(vector.primitive, moved)
+                components = self.vector(vector.primitive, moved)
                 self._vectors[vector] = self.scalars[components[0]].vector, components  # type: ignore[union-attr]
         return self._vectors[vector]
-
-    def _components(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        vector = Application(function, tuple(args))
-        return [self.add(Component(vector, index)) for index in range(len(args))]
 
     def _of_component(self, scalar: Component, vector: Application) -> Any:
         """With the softmax y: yⱼ·(tⱼ - Σ y·t), and of its logarithm the factor in brackets."""
         is_softmax = vector.primitive.base is TABLE["softmax"]
         tangents = [self._tangents.get(arg, 0.0) for arg in scalar.vector.args]
-        shares = self._components(SHARES, vector.args)
+        shares = self.vector(SHARES, vector.args)
         change = tangents[scalar.index] - self._weighted(shares, tangents)
         return Operand(self, shares[scalar.index]) * change if is_softmax else change
 
     def _weighted(self, shares: Sequence[int], tangents: Sequence[Any]) -> Any:
         """Σ share·tangent."""
-        chosen = [(share, t) for share, t in zip(shares, tangents) if isinstance(t, Operand) or t != 0.0]
-        numbers = [number_of(self, t) for _, t in chosen]
-        return self._total(Terms([1.0] * len(chosen), [share for share, _ in chosen], numbers))
+        return self._combined((1.0, tangent, share) for share, tangent in zip(shares, tangents))
 
     def _by_rule(self, out: Operand, primitive: Primitive, args: Sequence[Pair]) -> Any:
         """The tangent Σ local derivative · tangent."""
@@ -151,13 +146,12 @@ class _Direction(Growing):
         if primitive is where:
             return where(numbers[0], *tangents[1:])
         if primitive is TABLE["logsumexp"]:
-            return self._weighted(self._components(SHARES, [number_of(self, x) for x in numbers]), tangents)
-        terms = Terms()
-        for local, tangent in zip(local_derivatives(primitive, out, numbers), tangents):
-            if not any(type(each) is float and each == 0.0 for each in (local, tangent)):
-                is_one = type(local) is float and local == 1.0
-                terms.append(1.0, number_of(self, tangent), ONE if is_one else number_of(self, local))
-        return self._total(terms)
+            return self._weighted(self.vector(SHARES, [self.number_of(x) for x in numbers]), tangents)
+        return self._combined(
+            (1.0, tangent, ONE if type(local) is float and local == 1.0 else self.number_of(local))
+            for local, tangent in zip(local_derivatives(primitive, out, numbers), tangents)
+            if isinstance(local, Operand) or local != 0.0
+        )
 
     def side(self, x: Any, t: Any) -> Any:
         """What has the sign of x a little way off; 0 only if it is neither."""
@@ -166,21 +160,23 @@ class _Direction(Growing):
         return where(is_zero, t, x)
 
 
+def _other_below(growing: _Direction, x: Pair, other: Pair) -> Pair:
+    """x, but below 0 another."""
+    is_below = _less(growing.side(*x), 0.0)
+    return where(is_below, other[0], x[0]), where(is_below, other[1], x[1])
+
+
 def _relu(growing: _Direction, x: Pair) -> Pair:
-    below = _less(growing.side(*x), 0.0)
-    return where(below, 0.0, x[0]), where(below, 0.0, x[1])
+    return _other_below(growing, x, (0.0, 0.0))
 
 
 def _leaky_relu(growing: _Direction, x: Pair, slope: Pair) -> Pair:
-    below = _less(growing.side(*x), 0.0)
-    change = slope[0] * x[1] + x[0] * slope[1]
-    return where(below, slope[0] * x[0], x[0]), where(below, change, x[1])
+    return _other_below(growing, x, (slope[0] * x[0], slope[0] * x[1] + x[0] * slope[1]))
 
 
 def _elu(growing: _Direction, x: Pair, alpha: Pair) -> Pair:
-    below = _less(growing.side(*x), 0.0)
-    change = alpha[0] * TABLE["exp"](x[0]) * x[1] + TABLE["expm1"](x[0]) * alpha[1]
-    return where(below, alpha[0] * TABLE["expm1"](x[0]), x[0]), where(below, change, x[1])
+    exp, expm1 = TABLE["exp"](x[0]), TABLE["expm1"](x[0])
+    return _other_below(growing, x, (alpha[0] * expm1, alpha[0] * exp * x[1] + expm1 * alpha[1]))
 
 
 def _abs(growing: _Direction, x: Pair) -> Pair:
@@ -224,7 +220,7 @@ def _extreme(extreme: Primitive, first: Primitive, never: float) -> Callable[...
         tangents = [where(tie, t, never) for tie, (_, t) in zip(ties, xs)]
         change = extreme(*tangents)
         growing.differing += [tie * _not_equal(t, change) for tie, (_, t) in zip(ties, xs)]
-        chosen = growing._components(first, [number_of(growing, t) for t in tangents])
+        chosen = growing.vector(first, [growing.number_of(t) for t in tangents])
         parts = [where(Operand(growing, choice), x, 0.0) for choice, (x, _) in zip(chosen, xs)]
         return TABLE["sum"](*parts), change
 
@@ -273,14 +269,10 @@ def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, floa
         wanted: the arrays that vary, besides parameters.
         sign: 1 or -1.
     """
-    given: dict[Value, Any] = {}
-    scalar_of: dict[Value, int] = {}
-    number = 1
-    for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
-        for value in values:
-            given[value] = leaf(value._data, Value) if array in wanted or array == -1 else value._data
-            scalar_of[given[value]] = number
-            number += 1
+    fixed = {value for array, values in enumerate(trace.inputs) if array not in wanted for value in values}
+    values = [*chain(*trace.inputs, trace.parameters)]
+    given = {value: value._data if value in fixed else leaf(value._data, Value) for value in values}
+    scalar_of = {given[value]: number for number, value in enumerate(values, 1)}
     with unheard():
         outputs = [y for y in recorded_again(trace, given) if isinstance(y, Value)]
     leaves = [node for node in topological_order(*outputs) if not node.parents and not node.is_constant]
@@ -298,7 +290,7 @@ def differing(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float
     """
     direction = _Direction(scalars, arrays, steps)
     found = [each for each in direction.differing if isinstance(each, Operand) or each != 0.0]
-    flag = direction.sum([number_of(direction, each) for each in found]) if found else direction.number(0.0)
+    flag = direction.sum([direction.number_of(each) for each in found]) if found else direction.number(0.0)
     return Scalars(direction.scalars, [], [flag])
 
 

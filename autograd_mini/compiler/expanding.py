@@ -6,15 +6,16 @@ Other rows without a form of their own are written out with them, so that all sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from autograd_mini.compiler.building import Builder, Symbol
-from autograd_mini.compiler.normalising import Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.growing import Growing, Operand
+from autograd_mini.compiler.normalising import Application, Component, Input, Scalar, Terms
 from autograd_mini.compiler.numpy_rows import has_form
 from autograd_mini.compiler.program import Apply, Leaf, Pack, Program, Reference, moved
-from autograd_mini.primitives import TABLE, Part, Primitive, symbols, to_float
+from autograd_mini.primitives import TABLE, Part, Primitive
 from autograd_mini.primitives.symbols import Formula, formula_of, is_own
 
 
@@ -111,25 +112,28 @@ def expanded_scalars(scalars: Sequence[Scalar]) -> tuple[list[Scalar], list[int]
         return None
     found = _Expanded(formulas)
     for scalar in scalars:
-        found.add(scalar)
+        found.take(scalar)
     return found.scalars, found.place
 
 
-class _Expanded:
-    """A list of scalars that grows."""
+class _Expanded(Growing):
+    """A list of scalars, written out.
+
+    Attributes:
+        place: where those taken so far are in it.
+    """
 
     def __init__(self, formulas: Formulas) -> None:
-        self.scalars: list[Scalar] = []
+        super().__init__()
         self.place: list[int] = []
         self._formulas = formulas
-        self._known: dict[Any, int] = {}
         self._vectors: dict[Application, Application] = {}
 
-    def add(self, scalar: Scalar) -> None:
+    def take(self, scalar: Scalar) -> None:
         place = self.place.__getitem__
         if isinstance(scalar, Application):
-            result = self.applied(scalar.primitive, [_Place(self, place(arg)) for arg in scalar.args])
-            self.place.append(self._number(result, scalar.primitive))
+            result = self.applied(scalar.primitive, [Operand(self, place(arg)) for arg in scalar.args])
+            self.place.append(self.number_of(result))
             return
         if isinstance(scalar, Terms):
             scalar = replace(scalar, xs=[*map(place, scalar.xs)], ys=[*map(place, scalar.ys)])
@@ -142,40 +146,10 @@ class _Expanded:
             scalar = replace(
                 scalar, first=len(self.scalars) if scalar.first == len(self.place) else place(scalar.first)
             )
-        self.place.append(self._new(scalar))
+        self.place.append(self.add(scalar))
 
     def applied(self, primitive: Primitive, args: Sequence[Any]) -> Any:
         formula = self._formulas(primitive, len(args))
         if formula is not None:
             return formula(*args)
-        numbers = tuple([self._number(arg, primitive) for arg in args])
-        return _Place(self, self._shared((primitive, numbers), lambda: Application(primitive, numbers)))
-
-    def _number(self, number: Any, taker: Primitive) -> int:
-        if isinstance(number, _Place):
-            return number.number
-        constant = to_float(number, taker.name)
-        return self._shared(constant.hex(), lambda: Number(constant))
-
-    def _shared(self, key: Any, make: Callable[[], Scalar]) -> int:
-        if key not in self._known:
-            self._known[key] = self._new(make())
-        return self._known[key]
-
-    def _new(self, scalar: Scalar) -> int:
-        self.scalars.append(scalar)
-        return len(self.scalars) - 1
-
-
-class _Place(symbols.Symbol):
-    """A scalar of a list that grows, as a number of formulas."""
-
-    __slots__ = ("expanded", "number")
-
-    def __init__(self, expanded: _Expanded, number: int) -> None:
-        self.expanded = expanded
-        self.number = number
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        return next(arg.expanded for arg in args if isinstance(arg, _Place)).applied(primitive, args)
+        return Operand(self, self.apply(primitive, *map(self.number_of, args)))

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy
 
-from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
+from autograd_mini.adjoints import adjoints
 from autograd_mini.compiler.columns import Columns
 from autograd_mini.compiler.program import Floats, Index
 from autograd_mini.compiler.replaying import recorded_again
+from autograd_mini.derivatives import gradients
 from autograd_mini.functions import sum as total
 from autograd_mini.graph import topological_order
 from autograd_mini.observing import unheard
 from autograd_mini.value import Value, leaf
 
 
-def each_in_eager_mode(asked: Columns, columns: Index) -> dict[str, Floats]:
-    """The results for some columns, [lanes, columns]."""
+def in_eager_mode(asked: Columns, columns: Index) -> dict[str, Floats]:
+    """The results for some columns, [lanes, columns]; where these share variables, sums are those over all of them."""
+    is_joint, graph = asked.shares_variables, None
     found: dict[str, list[list[float]]] = {name: [] for name in ("value", *asked.names)}
-    graph = None
-    for column in columns.tolist():
+    for rows in [columns.tolist()] if is_joint else columns[:, None].tolist():
         if graph is None or asked.plan.has_batch:
-            graph = _Graph(asked, [column])
-        for name, numbers in graph.results(column).items():
+            graph = _Graph(asked, rows)
+        for name, numbers in graph.results(rows[0]).items():
             found[name].append(numbers)
-    return {name: numpy.array(rows, dtype=float).reshape(len(columns), -1).T for name, rows in found.items()}
-
-
-def jointly_in_eager_mode(asked: Columns, rows: Index) -> dict[str, Floats]:
-    """The results for the sum over some examples."""
-    found = {}
-    for name, numbers in _Graph(asked, rows.tolist()).results(0).items():
-        array = numpy.array(numbers, dtype=float)
-        found[name] = array[:, None] if asked.is_sum(name) else array.reshape(len(rows), -1).T
-    return found
+    widths = {name: 1 if is_joint and asked.is_sum(name) else len(columns) for name in found}
+    return {name: numpy.array(each, dtype=float).reshape(widths[name], -1).T for name, each in found.items()}
 
 
 class _Graph:
@@ -47,6 +41,7 @@ class _Graph:
         plan, trace = asked.plan, asked.plan.trace
         self._variables: dict[str, list[Value]] = {name: [] for name in asked.names}
         self._first: list[Any] = []  # those of the first derivative, where that is differentiated again
+        self._directions: list[tuple[int, int]] = []  # of which seeds, and in which row, theirs are
         given: dict[Value, Any] = {}
         results = []
         with unheard():
@@ -64,32 +59,38 @@ class _Graph:
                     given.update(zip(values, first))
                     self._variables[f"adjoint {slot}"] += variables
                     self._first += first
+                    self._directions.append((asked.request.wrt.index(slot), row))
                 results.append(recorded_again(trace, given))
             self._outputs = results[0] if len(rows) == 1 else [total(each) for each in zip(*results)]
 
     def results(self, column: int) -> dict[str, list[float]]:
         """The value and the derivatives, for a column of the seeds."""
-        slopes = self._slopes([rows[:, column if rows.shape[1] > 1 else 0].tolist() for rows in self.asked.seeds])
+        slopes = self._slopes(column)
         found = {"value": [y._data if isinstance(y, Value) else y for y in self._outputs]}
         return found | {name: [slopes.get(x, 0.0) for x in xs] for name, xs in self._variables.items()}
 
-    def _slopes(self, seeds: Sequence[Sequence[float]]) -> Mapping[Value, float]:
+    def _seed(self, position: int, column: int) -> list[float]:
+        rows = self.asked.seeds[position]
+        return rows[:, column if rows.shape[1] > 1 else 0].tolist()  # type: ignore[no-any-return]
+
+    def _slopes(self, column: int) -> Mapping[Value, float]:
         kind = self.asked.request.kind
         if kind == "value":
             return {}
-        weights = seeds[0] if kind == "jacobian" else [1.0] * len(self._outputs)
+        weights = self._seed(0, column) if kind == "jacobian" else [1.0] * len(self._outputs)
         roots = [(y, weight) for y, weight in zip(self._outputs, weights) if isinstance(y, Value)]
         with unheard():
             if kind == "product":
-                change = [weight for rows in seeds for weight in rows]
+                places = [
+                    (position, row if self.asked.plan.has_batch else column) for position, row in self._directions
+                ]
+                change = chain.from_iterable([self._seed(*place) for place in places])
                 roots = [(y, weight) for y, weight in zip(self._gradient, change) if isinstance(y, Value)]
             order = topological_order(*[y for y, _ in roots])
             return adjoints(order, [(y, weight) for y, weight in roots if weight != 0.0])
 
     @cached_property
     def _gradient(self) -> list[Any]:
-        """The derivative towards each variable, as a graph; 0.0 where there is none."""
-        roots = [(y, 1.0) for y in self._outputs if isinstance(y, Value)]
-        order = topological_order(*[y for y, _ in roots])
-        slopes = differentiable_adjoints(order, roots, descendants_of(self._first, order))
-        return [slopes.get(x, 0.0) for x in self._first]
+        """The derivative of the one result towards each variable, as a graph."""
+        (y,) = self._outputs
+        return gradients(y, self._first, create_graph=True) if isinstance(y, Value) else []

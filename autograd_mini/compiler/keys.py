@@ -3,7 +3,7 @@ text) need not compute the same."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from hashlib import blake2b
 from operator import is_
 from types import FunctionType
@@ -43,28 +43,13 @@ class Exact:
         return f"Exact({self.thing!r})"
 
 
-class Itself:
-    """A thing that equals only itself; held, so that no other takes its address."""
-
-    __slots__ = ("thing",)
-
-    def __init__(self, thing: Any) -> None:
-        self.thing = thing
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Itself) and self.thing is other.thing
-
-    def __hash__(self) -> int:
-        return id(self.thing)
-
-
 class Themselves:
-    """Several things that equal only themselves, in this order, and hash by identity."""
+    """Things that equal only themselves, in this order; held, so that no others take their addresses."""
 
     __slots__ = ("things",)
 
-    def __init__(self, things: Iterable[Any]) -> None:
-        self.things = tuple(things)
+    def __init__(self, *things: Any) -> None:
+        self.things = things
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Themselves) or len(self.things) != len(other.things):
@@ -72,7 +57,7 @@ class Themselves:
         return all(map(is_, self.things, other.things))
 
     def __hash__(self) -> int:
-        return hash(self.things)
+        return hash(tuple(map(id, self.things)))
 
 
 def token(thing: Any, depth: int = 0) -> Hashable:
@@ -90,7 +75,7 @@ def token(thing: Any, depth: int = 0) -> Hashable:
     if kind in (int, bool, complex, float):
         return kind, repr(thing)
     if depth >= DEEPEST:
-        return Itself(thing)
+        return Themselves(thing)
     if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST:
         if thing.dtype.hasobject:
             return kind, thing.shape, token(thing.ravel().tolist(), depth + 1)
@@ -100,18 +85,18 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         factory = token(getattr(thing, "default_factory", None), depth + 1)
         return kind, items, factory, _attributes(thing, depth)
     if kind in (list, tuple) and all(issubclass(each, Value) for each in set(map(type, thing))):
-        return kind, Themselves(thing)
+        return kind, Themselves(*thing)
     if isinstance(thing, (list, tuple)):
         return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
     if isinstance(thing, (set, frozenset)):
         return kind, frozenset([token(each, depth + 1) for each in thing])
     if kind is FunctionType:
-        cells = tuple([Itself(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
+        cells = tuple([Themselves(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
         defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
-        return thing.__code__, Itself(thing.__globals__), defaults, cells
+        return thing.__code__, Themselves(thing.__globals__), defaults, cells
     own: dict[str, Any] = {name: getattr(kind, name) for name in ("__eq__", "__repr__", "__hash__")}
     if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
-        return Itself(thing)
+        return Themselves(thing)
     return kind, thing, repr(thing)
 
 

@@ -60,8 +60,20 @@ class Reference:
 Argument: TypeAlias = "Reference | float"
 
 
+class _Operation:
+    """What a pack is."""
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """Lanes and numbers that it takes, but for the factors of sums."""
+        return ()
+
+    def parents(self) -> tuple[Pack, ...]:
+        """The packs that it is made of."""
+        return tuple([each.pack for each in self.arguments() if isinstance(each, Reference)])
+
+
 @dataclass(eq=False)
-class Leaf:
+class Leaf(_Operation):
     """Numbers that come from outside: of an argument, of captured Values, constants of the function.
 
     `role` is "input", "parameter", "constant" or "seed"; `position` counts the leaves of that role.
@@ -73,15 +85,9 @@ class Leaf:
     constants: Floats | None = None
     kind = "leaf"
 
-    def arguments(self) -> tuple[Argument, ...]:
-        return ()
-
-    def parents(self) -> tuple[Pack, ...]:
-        return ()
-
 
 @dataclass(eq=False)
-class Apply:
+class Apply(_Operation):
     """A primitive, lane by lane; `part` picks one of the results of a selector that has several."""
 
     primitive: Primitive
@@ -92,12 +98,9 @@ class Apply:
     def arguments(self) -> tuple[Argument, ...]:
         return self.args
 
-    def parents(self) -> tuple[Pack, ...]:
-        return tuple([arg.pack for arg in self.args if isinstance(arg, Reference)])
-
 
 @dataclass(eq=False)
-class Reduce:
+class Reduce(_Operation):
     """A primitive of n arguments, each lane from a column of an [n, lanes] reference."""
 
     primitive: Primitive
@@ -107,12 +110,9 @@ class Reduce:
     def arguments(self) -> tuple[Argument, ...]:
         return (self.arg,)
 
-    def parents(self) -> tuple[Pack, ...]:
-        return (self.arg.pack,)
-
 
 @dataclass(eq=False)
-class Vector:
+class Vector(_Operation):
     """A function of vectors to vectors, such as softmax, on every column of an [n, groups] reference."""
 
     function: str
@@ -122,9 +122,6 @@ class Vector:
 
     def arguments(self) -> tuple[Argument, ...]:
         return (self.arg,)
-
-    def parents(self) -> tuple[Pack, ...]:
-        return (self.arg.pack,)
 
 
 @dataclass(eq=False)
@@ -174,7 +171,7 @@ class Segment:
 
 
 @dataclass(eq=False)
-class Sum:
+class Sum(_Operation):
     """A sum of products, in any order. If the pack is unbatched and a factor is batched, it runs over the batch too.
 
     If it is `from_zero`, it begins with 0.0, and so is never -0.0.
@@ -183,9 +180,6 @@ class Sum:
     segments: list[Segment]
     from_zero: bool = False
     kind = "sum"
-
-    def arguments(self) -> tuple[Argument, ...]:
-        return ()
 
     def parents(self) -> tuple[Pack, ...]:
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])

@@ -5,57 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_mini.compiler.building import Symbol, local_derivatives
+from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.growing import Growing
 from autograd_mini.compiler.normalising import (
     ONE,
     Application,
     Component,
     Input,
     Number,
-    Scalar,
     Scalars,
     Terms,
     operands,
 )
 from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
 from autograd_mini.compiler.vector_adjoints import give_reduction, give_vector
-from autograd_mini.primitives import Primitive, part_of, parts_of, to_float
-
-Rule = tuple[list[tuple[Primitive, tuple[int, ...]]], list[tuple[int, float, int | None]]]
-"""Operations, and for arguments by place a sign and a local derivative. Operands count `out`, the arguments and what
-the operations give, in this order; what is negative is ~number of a scalar."""
+from autograd_mini.primitives import Primitive, part_of, parts_of
+from autograd_mini.primitives.symbols import Place, Recorder
 
 
-class Tape:
+class Tape(Growing):
     """Scalars that grow."""
 
     def __init__(self, scalars: Scalars) -> None:
-        self.scalars: list[Scalar] = list(scalars.scalars)
-        self._numbers: dict[str, int] = {}
-        self._rules: dict[Any, Rule] = {}
+        super().__init__(scalars.scalars)
+        self._rules: dict[Any, _Rule] = {}
         self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
-
-    def add(self, scalar: Scalar) -> int:
-        self.scalars.append(scalar)
-        return len(self.scalars) - 1
-
-    def number(self, number: float) -> int:
-        """The scalar of a constant."""
-        found = self._numbers.get(number.hex())
-        if found is None:
-            found = self._numbers[number.hex()] = self.add(Number(number))
-        return found
 
     def inputs(self, array: int, lanes: int) -> list[int]:
         """The scalars of a new array among the arguments."""
         first = len(self.scalars)
         self.scalars += [Input(array, first)] * lanes
         return list(range(first, first + lanes))
-
-    def vector(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        """The components of a function of vectors to vectors."""
-        vector = Application(function, tuple(args))
-        return [self.add(Component(vector, index)) for index in range(len(args))]
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -123,14 +103,13 @@ class Tape:
         key = scalar.primitive, wanted, *[None if each is None else each.hex() for each in constants]
         rule = self._rules.get(key)
         if rule is None:
-            rule = self._rules[key] = _Recorder(self).rule(scalar.primitive, constants, wanted)
-        operations, locals_ = rule
-        known = [number, *scalar.args]
-        for primitive, places in operations:
-            known.append(self.add(Application(primitive, tuple([known[o] if o >= 0 else ~o for o in places]))))
-        for place, c, local in locals_:
-            y = ONE if local is None else known[local] if local >= 0 else ~local
-            self.give(scalar.args[place], c, adjoint, y)
+            rule = self._rules[key] = _Rule(scalar.primitive, constants, wanted)
+        known = dict(enumerate((number, *scalar.args)))
+        known.update((place, self.number(constant)) for place, constant in rule.constants.items())
+        for place, primitive, places in rule.operations:
+            known[place] = self.add(Application(primitive, tuple([known[each] for each in places])))
+        for place, c, local in rule.locals:
+            self.give(scalar.args[place], c, adjoint, ONE if local is None else known[local])
 
     def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
         """What the adjoints of all components of a vector give to its arguments."""
@@ -142,58 +121,33 @@ class Tape:
             give_vector(self, range(first, first + n), scalar.vector, adjoints, active)
 
 
-class _Recorder:
-    """Runs a rule of the table once and keeps what it computes."""
+class _Rule(Recorder):
+    """A rule of the table, run once: what it computes of `out` and the arguments, in this order.
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
-        self.operations: list[tuple[Primitive, tuple[int, ...]]] = []
-        self.n_known = 0
+    Attributes:
+        locals: for arguments by place a sign, and the place of a local derivative; None for 1.
+    """
 
-    def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> Rule:
-        self.n_known = 1 + len(constants)
-        operands = [_Operand(self, 1 + i) if constant is None else constant for i, constant in enumerate(constants)]
-        derivatives = local_derivatives(primitive, _Operand(self, 0), operands)
-        locals_: list[tuple[int, float, int | None]] = []
-        for place, (local, is_wanted) in enumerate(zip(derivatives, wanted)):
-            if not is_wanted or (not isinstance(local, _Operand) and local == 0.0 and primitive.selects):
+    def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> None:
+        super().__init__(1 + len(constants))
+        out, *args = self.args
+        operands = [arg if constant is None else constant for arg, constant in zip(args, constants)]
+        self.locals: list[tuple[int, float, int | None]] = []
+        last = 0
+        for place, (local, is_wanted) in enumerate(zip(local_derivatives(primitive, out, operands), wanted)):
+            if isinstance(local, Place):
+                last = max(last, local.place if is_wanted else 0)
+            elif local == 0.0 and primitive.selects:
                 continue
-            if isinstance(local, _Operand):
-                locals_.append((place, 1.0, local.place))
-            elif abs(local) == 1.0:
-                locals_.append((place, float(local), None))
-            else:
-                locals_.append((place, 1.0, ~self.tape.number(float(local))))
-        last = max([local for _, _, local in locals_ if local is not None], default=0)
-        return self.operations[: max(0, last - len(constants))], locals_
+            is_sign = not isinstance(local, Place) and abs(local) == 1.0
+            if is_wanted and is_sign:
+                self.locals.append((place, float(local), None))
+            elif is_wanted:
+                self.locals.append((place, 1.0, self.place(local, primitive.name)))
+        self.operations = [each for each in self.operations if each[0] <= last]
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        operands = tuple(
-            [
-                arg.place if isinstance(arg, _Operand) else ~self.tape.number(to_float(arg, primitive.name))
-                for arg in args
-            ]
-        )
         parts = parts_of(primitive, len(args))
         if parts is not None:
-            return tuple(self._new(part_of(primitive, part), operands) for part in parts)
-        return self._new(primitive, operands)
-
-    def _new(self, primitive: Primitive, operands: tuple[int, ...]) -> _Operand:
-        self.operations.append((primitive, operands))
-        self.n_known += 1
-        return _Operand(self, self.n_known - 1)
-
-
-class _Operand(Symbol):
-    """A number of a rule, by its place."""
-
-    __slots__ = ("place", "recorder")
-
-    def __init__(self, recorder: _Recorder, place: int) -> None:
-        self.recorder = recorder
-        self.place = place
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        return next(arg for arg in args if isinstance(arg, _Operand)).recorder.applied(primitive, args)
+            return tuple([super(_Rule, self).applied(part_of(primitive, part), args) for part in parts])
+        return super().applied(primitive, args)

@@ -6,17 +6,18 @@ Zeros that nobody gave are told from those of the data. What is still open is le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy
 
 from autograd_mini.compiler.careful import Careful
 from autograd_mini.compiler.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.fallback import each_in_eager_mode, jointly_in_eager_mode
+from autograd_mini.compiler.fallback import in_eager_mode
 from autograd_mini.compiler.program import TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.request import Kind, Request, Results
-from autograd_mini.compiler.sides import from_both_sides
+from autograd_mini.limits import TOLERANCE
 
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
 """Of first derivatives."""
@@ -72,9 +73,8 @@ class _Settling:
         broken = self._broken()
         if broken.any():
             self._tell_apart(broken)
-        if self.hard.any():
-            columns = numpy.flatnonzero(self.hard)
-            for name, rows in self._of_hard(columns, is_tied[columns]).items():
+        for columns, results in self._of_hard(is_tied) if self.hard.any() else ():
+            for name, rows in results.items():
                 if name in self.sums:
                     with numpy.errstate(all="ignore"):
                         self.sums[name] = self.sums[name] + rows.sum(axis=1, keepdims=True)
@@ -131,33 +131,63 @@ class _Settling:
         executor = self.asked.plan.careful(some.request)
         return executor(some.numbers(executor.seeds), some.n)
 
-    def _of_hard(self, columns: Index, is_tied: Mask) -> dict[str, Floats]:
-        """The results for the hard columns, of which some are tied; their sums, if they share variables."""
-        asked, is_joint = self.asked, self.asked.shares_variables
-        if asked.request.kind in FIRST and (is_tied.all() if is_joint else is_tied.any()):
-            some = asked.some(_mask(columns[is_tied], asked.n))
-            sides = from_both_sides(some)
-            if sides is not None and is_joint and sides[1].all():
-                return sides[0]
-            if sides is not None and not is_joint:
-                places = numpy.flatnonzero(is_tied)[sides[1]]
-                return self._put_together(columns, places, {n: rows[:, sides[1]] for n, rows in sides[0].items()})
-        return jointly_in_eager_mode(asked, columns) if is_joint else each_in_eager_mode(asked, columns)
-
-    def _put_together(self, columns: Index, places: Index, found: Mapping[str, Floats]) -> dict[str, Floats]:
-        """What was found for some of the columns, and what eager mode gives for the others."""
-        is_found = _mask(places, len(columns))
-        rest = {} if is_found.all() else each_in_eager_mode(self.asked, columns[~is_found])
-        joined = {}
-        for name, rows in found.items():
-            joined[name] = numpy.empty((len(rows), len(columns)))
-            joined[name][:, is_found] = rows
-            if rest:
-                joined[name][:, ~is_found] = rest[name]
-        return joined
+    def _of_hard(self, is_tied: Mask) -> Iterator[tuple[Index, dict[str, Floats]]]:
+        """The results for the hard columns, of which some are tied, a part at a time; their sums, if they share
+        variables."""
+        asked, is_joint, rest = self.asked, self.asked.shares_variables, self.hard
+        if asked.request.kind in FIRST and is_tied.any() and (not is_joint or (is_tied == self.hard).all()):
+            sides = _from_both_sides(asked.some(is_tied))
+            if sides is not None and (sides[1].all() or not is_joint):
+                found, is_known = sides
+                rest = self.hard.copy()
+                rest[is_tied] = ~is_known
+                places = numpy.flatnonzero(self.hard & ~rest)
+                yield places, found if is_joint else {name: rows[:, is_known] for name, rows in found.items()}
+        if rest.any():
+            places = numpy.flatnonzero(rest)
+            yield places, in_eager_mode(asked, places)
 
 
-def _mask(places: Index, n: int) -> Mask:
-    chosen: Mask = numpy.zeros(n, dtype=bool)
-    chosen[places] = True
-    return chosen
+def _from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
+    """The derivatives for each column, chosen among their limits from the two sides as `autograd_mini.limits` does, and
+    for which columns this tells them; for all of them at once, if they share variables. None if the function a little
+    way off is not known."""
+    plan, names = asked.plan, asked.names
+    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # what is between two limits is so for every variable
+        asked = replace(asked, request=asked.request._replace(wrt=(*asked.request.wrt, -1)))
+    above, below = (plan.along(asked.request, sign) for sign in (1.0, -1.0))
+    if above is None or below is None:
+        return None
+    executors = [above, below, plan.executor(asked.request)]
+    runs = [rows_of(asked.run(executor)) for executor in executors]
+    derivatives = [_derivatives(asked, found) for found in runs]
+    first, last, by_rules = (
+        numpy.concatenate([rows.reshape(-1, 1) if asked.shares_variables else rows for rows in found.values()])
+        for found in derivatives
+    )  # a row for each variable and a column for each decision
+    with numpy.errstate(invalid="ignore"):
+        slack = TOLERANCE * numpy.maximum(abs(first), abs(last)).max(axis=0, initial=0.0)
+        is_one = (abs(first - last) <= slack).all(axis=0)
+        least, most = numpy.minimum(first, last) - slack, numpy.maximum(first, last) + slack
+        is_between = ((least <= by_rules) & (by_rules <= most)).all(axis=0)
+        is_known = numpy.isfinite(first + last + by_rules).all(axis=0) & _are_approached(asked)
+        is_known &= ~numpy.isnan(runs[2]["value"]).any(axis=0)
+    stands = is_between & ~is_one
+    return {name: numpy.where(stands, derivatives[2][name], derivatives[0][name]) for name in names}, is_known
+
+
+def _are_approached(asked: Columns) -> Mask:
+    """For which columns all variables are finite; for all at once, if they share variables."""
+    leaves = [asked.leaves[asked.plan.leaf(slot)] for slot in asked.request.wrt]
+    found: Mask = numpy.ones(asked.n, dtype=bool)
+    for rows in leaves:
+        found &= numpy.isfinite(rows).all(axis=0)
+    return numpy.array([found.all()]) if asked.shares_variables else found
+
+
+def _derivatives(asked: Columns, found: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Those of a run; 0 for what nothing depends on."""
+    shapes = {
+        name: (asked.plan.leaf(slot).lanes, 1 if asked.is_sum(name) else asked.n) for slot, name in asked.request.names
+    }
+    return {name: numpy.broadcast_to(found.get(name, 0.0), shape) for name, shape in shapes.items()}

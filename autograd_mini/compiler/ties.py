@@ -14,22 +14,20 @@ from math import inf, nan
 from typing import Any
 
 from autograd_mini.compiler.building import local_derivatives
+from autograd_mini.compiler.growing import Growing, Operand
 from autograd_mini.compiler.normalising import (
-    ONE,
     Application,
     Input,
     Number,
     Scalar,
     Scalars,
-    Terms,
     alive,
     operands,
 )
-from autograd_mini.primitives import FLAT, TABLE, Primitive, part_of, parts_of, to_float
-from autograd_mini.primitives.symbols import Symbol
+from autograd_mini.primitives import FLAT, TABLE, Primitive
 
-_equal, _not_equal, _greater, _greater_equal, _stopped, _scale = (
-    TABLE.auxiliary[name] for name in ("equal", "not_equal", "greater", "greater_equal", "stopped", "scale")
+_equal, _not_equal, _greater_equal, _stopped, _scale = (
+    TABLE.auxiliary[name] for name in ("equal", "not_equal", "greater_equal", "stopped", "scale")
 )
 
 
@@ -40,74 +38,6 @@ _BOUNDED = {TABLE[name] for name in ("tanh", "sigmoid", "sin", "cos", "atan", "e
 
 _KEEPING = {TABLE["square"], TABLE["neg"], TABLE["mul"], TABLE["add"], TABLE["sub"]}
 """What they make of bounded numbers is bounded."""
-
-
-class Growing:
-    """A list of scalars that grows; the same operation on the same scalars is made once."""
-
-    def __init__(self, scalars: Iterable[Scalar]) -> None:
-        self.scalars = [*scalars]
-        self._memo: dict[Any, int] = {}
-
-    def add(self, scalar: Scalar) -> int:
-        self.scalars.append(scalar)
-        return len(self.scalars) - 1
-
-    def number(self, number: float) -> int:
-        """The scalar of a constant."""
-        key = number.hex()
-        if key not in self._memo:
-            self._memo[key] = self.add(Number(number))
-        return self._memo[key]
-
-    def apply(self, primitive: Primitive, *args: int) -> int:
-        key = primitive, args
-        if key not in self._memo:
-            self._memo[key] = self.add(Application(primitive, args))
-        return self._memo[key]
-
-    def sum(self, numbers: Sequence[int]) -> int:
-        if len(numbers) == 1:
-            return numbers[0]
-        return self.add(Terms([1.0] * len(numbers), [*numbers], [ONE] * len(numbers)))
-
-    def operand(self, number: int) -> Any:
-        """A scalar as rules calculate with it: of a constant its number."""
-        scalar = self.scalars[number]
-        return scalar.number if type(scalar) is Number else Operand(self, number)
-
-
-class Operand(Symbol):
-    """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
-
-    __slots__ = ("growing", "number")
-    __hash__ = object.__hash__  # type: ignore[assignment]
-
-    def __init__(self, growing: Growing, number: int) -> None:
-        self.growing = growing
-        self.number = number
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        growing = next(arg.growing for arg in args if isinstance(arg, Operand))
-        numbers = [number_of(growing, arg) for arg in args]
-        parts = parts_of(primitive, len(args))
-        if parts is not None:
-            return tuple(Operand(growing, growing.apply(part_of(primitive, part), *numbers)) for part in parts)
-        return Operand(
-            growing, growing.sum(numbers) if primitive is TABLE["sum"] else growing.apply(primitive, *numbers)
-        )
-
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
-        return _equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
-        return _greater(self, other)
-
-
-def number_of(growing: Growing, operand: Any) -> int:
-    """The scalar of an operand, or of a number."""
-    return operand.number if isinstance(operand, Operand) else growing.number(to_float(operand, "a rule"))
 
 
 def variable(scalars: Scalars, arrays: Iterable[int]) -> bytearray:
@@ -150,7 +80,7 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
             flags.append(flag)
         if inner and scalar.primitive is _scale and not _is_bounded(growing.scalars, scalar.args[1]):
             zero, other = map(growing.operand, scalar.args)
-            flags.append(number_of(growing, _equal(zero, 0.0) * _not_equal(other - other, 0.0)))
+            flags.append(growing.number_of(_equal(zero, 0.0) * _not_equal(other - other, 0.0)))
     if not flags:
         return scalars
     if any(type(growing.scalars[flag]) is Number for flag in flags):  # tied whatever the variables are
@@ -213,11 +143,11 @@ def _flag(growing: Growing, number: int, scalar: Application, varies: bytearray)
     is_sure = [type(each) is float for each in life]
     is_choice_of_many = primitive.selects and primitive.arity is None
     if any(is_sure) if not is_choice_of_many else all(is_sure) and len(life) == len(args):
-        return tied.number
+        return tied.place
     if is_choice_of_many:
         chosen = [growing.operand(arg) == out for arg in args if varies[arg]]
         life = [one * each for one, each in zip(chosen, life)]
-    return number_of(growing, tied * TABLE["sum"](*life))
+    return growing.number_of(tied * TABLE["sum"](*life))
 
 
 def _life(growing: Growing, number: int) -> Any:

@@ -63,7 +63,7 @@ def vector_segments(builder: Builder, pack: Pack, adjoint: Pack, operation: Vect
         weighted = builder.apply(_scale, [lanes_of(adjoint), lanes_of(pack)], pack.lanes)
         segments = [
             _product(adjoint, _others(builder, pack, operation), 1.0),
-            _copy(_others(builder, weighted, operation), -1.0),
+            _product(_others(builder, weighted, operation), None, -1.0),
         ]
         change = builder.sum(pack.lanes, adjoint.batched, segments)
         return [_product(change, pack, 1.0, operation.arg)]
@@ -74,7 +74,7 @@ def vector_segments(builder: Builder, pack: Pack, adjoint: Pack, operation: Vect
             _product(_others(builder, adjoint, operation), shares, -1.0, operation.arg),
         ]
     if operation.function == "sum_of_others":
-        return [_copy(_others(builder, adjoint, operation), 1.0, operation.arg)]
+        return [_product(_others(builder, adjoint, operation), None, 1.0, operation.arg)]
     return []  # a choice
 
 
@@ -84,14 +84,7 @@ def _others(builder: Builder, pack: Pack, operation: Vector) -> Pack:
     return builder.vector("sum_of_others", Reference(pack, index))
 
 
-def _product(a: Pack, b: Pack, coefficient: float, target: Reference | None = None) -> Segment:
+def _product(a: Pack, b: Pack | None, coefficient: float, target: Reference | None = None) -> Segment:
     lanes = numpy.arange(a.lanes)
     lane = lanes if target is None else target.index
-    return Segment(a, b, [elementwise(lane, lanes, lanes, coefficient)], adjoint=0)
-
-
-def _copy(a: Pack, coefficient: float, target: Reference | None = None) -> Segment:
-    lanes = numpy.arange(a.lanes)
-    return Segment(
-        a, None, [elementwise(lanes if target is None else target.index, lanes, None, coefficient)], adjoint=0
-    )
+    return Segment(a, b, [elementwise(lane, lanes, None if b is None else lanes, coefficient)], adjoint=0)

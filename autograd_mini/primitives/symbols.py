@@ -106,19 +106,24 @@ class Formula:
         return numbers[self.output]
 
 
-class _Unknown(Symbol):
-    """A number of a function that is being recorded."""
+class Place(Symbol):
+    """A number by its place among those of a recorder, whose `applied(primitive, args)` says what becomes of it."""
 
     __slots__ = ("place", "recorder")
 
-    def __init__(self, recorder: _Recorder, place: int) -> None:
+    def __init__(self, recorder: Any, place: int) -> None:
         self.recorder = recorder
         self.place = place
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        recorder = next(arg.recorder for arg in args if isinstance(arg, _Unknown))
-        return recorder.applied(primitive, args)
+        return next(arg.recorder for arg in args if isinstance(arg, Place)).applied(primitive, args)
+
+
+class _Unknown(Place):
+    """A number of a function that is being recorded."""
+
+    __slots__ = ()
 
     def _undecided(self, other: Any = None) -> Any:
         self.recorder.is_decided = True
@@ -127,7 +132,9 @@ class _Unknown(Symbol):
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
 
 
-class _Recorder:
+class Recorder:
+    """Records what a function computes of `args`: the arguments have the first places, what follows the next."""
+
     def __init__(self, n_args: int) -> None:
         self.args = [_Unknown(self, place) for place in range(n_args)]
         self.constants: dict[int, float] = {}
@@ -136,7 +143,7 @@ class _Recorder:
         self.count = n_args
         self.is_decided = False  # even where the function hides it
 
-    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> _Unknown:
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts_of(primitive, len(args)):
             raise TypeError(f"{primitive.name} has several results")
         places = tuple([self.place(arg, primitive.name) for arg in args])
@@ -177,7 +184,7 @@ lasting_formula = lru_cache(maxsize=None)(formula_of)
 
 
 def _recorded(primitive: Primitive, n_args: int) -> Formula | None:
-    recorder = _Recorder(n_args)
+    recorder = Recorder(n_args)
     try:
         output = recorder.place(primitive.formula(*recorder.args), primitive.name)
     except Exception:  # whatever a function makes of what is no float
