@@ -312,6 +312,8 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
 def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     """A primitive of germs and numbers: a germ, or what a selector chooses."""
     if primitive.is_selector or (primitive.selects and (primitive.tied or primitive.name == "where")):
+        if primitive.tied and not primitive.is_selector and any(isnan(germ(arg).limit) for arg in args):
+            return Germ(nan, nan)
         return primitive.forward(*args)  # it compares, and gives one of them
     germs = [germ(arg) for arg in args]
     level = max(each.level for each in germs)

@@ -163,6 +163,8 @@ def _germs_of(order: Sequence[Value], direction: Direction) -> dict[Value, Any]:
 
 def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dict[Value, float]:
     germs = _germs_of(order, direction)
+    if any(isnan(germ(germs[root]).limit) and not isnan(root._data) for root, _ in seeds):
+        return dict.fromkeys(order, nan)  # the function is not defined there
     found: dict[Value, Germ] = {}
     for root, seed in seeds:
         found[root] = germ(found.get(root, 0.0) + Germ(seed))

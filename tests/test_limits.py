@@ -250,3 +250,9 @@ def test_what_was_right_stays_right():
 
 def test_infinite_variables_are_not_approached():
     assert grad(lambda x: maximum(x, -inf))(-inf) == 1.0
+
+
+def test_directions_in_which_the_function_is_not_defined_do_not_count():
+    """sqrt(-w) has one side, though max would choose its other argument on the other."""
+    chosen = lambda w: am.max([w[0] * -1.0, w[2] + sqrt(w[0] * -1.0)])
+    assert grad(lambda w: chosen(w) + relu(w[1]))([0.0, 0.0, 1.0]) == [-inf, 0.0, 1.0]
