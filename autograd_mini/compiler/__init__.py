@@ -2,6 +2,6 @@
 
 from autograd_mini.compiler.compiled import Compiled
 from autograd_mini.compiler.compiling import compile
-from autograd_mini.compiler.program import Program
+from autograd_mini.compiler.ir.program import Program
 
 __all__ = ["Compiled", "Program", "compile"]

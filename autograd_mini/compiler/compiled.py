@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.binding import HoldsValues
-from autograd_mini.compiler.call import Call
-from autograd_mini.compiler.direct import Short
-from autograd_mini.compiler.eager import Eager
-from autograd_mini.compiler.nests import as_number
-from autograd_mini.compiler.options import Options, Roles, argument_names, positional, roles
-from autograd_mini.compiler.planning import Plans
-from autograd_mini.compiler.program import Floats, Program
-from autograd_mini.compiler.request import Kind
-from autograd_mini.compiler.serving import Ran
+from autograd_mini.compiler.calls.binding import HoldsValues
+from autograd_mini.compiler.calls.call import Call
+from autograd_mini.compiler.calls.eager import Eager
+from autograd_mini.compiler.calls.nests import as_number
+from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
+from autograd_mini.compiler.calls.planning import Plans
+from autograd_mini.compiler.calls.serving import Ran
+from autograd_mini.compiler.ir.program import Floats, Program
+from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.run.one_point import Short
 from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.structures import NUMBER, Structure, walk

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypedDict, Unpack, overload
 
+from autograd_mini.compiler.calls.options import Chosen, Options
 from autograd_mini.compiler.compiled import Compiled
-from autograd_mini.compiler.executing import Target
-from autograd_mini.compiler.options import Chosen, Options
+from autograd_mini.compiler.run.executing import Target
 from autograd_mini.primitives import brief
 
 

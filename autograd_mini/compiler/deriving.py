@@ -7,19 +7,19 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Literal, TypeVar
 
-from autograd_mini.compiler.careful import CarefulExecutor
-from autograd_mini.compiler.direct import Short
-from autograd_mini.compiler.directions import differing, settled, steps_of
-from autograd_mini.compiler.executing import Executor, Target
-from autograd_mini.compiler.normalising import Scalars, normalise
+from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.ir.program import Leaf, Pack, Program
+from autograd_mini.compiler.ir.request import Frame, Kind, Request
+from autograd_mini.compiler.passes.normalising import Scalars, normalise
+from autograd_mini.compiler.passes.reversing import differentiate
+from autograd_mini.compiler.passes.tracing import Trace, with_one_guard, without_collector
 from autograd_mini.compiler.pipeline import Source, build, program_of
-from autograd_mini.compiler.program import Leaf, Pack, Program
-from autograd_mini.compiler.request import Frame, Kind, Request
-from autograd_mini.compiler.reversing import differentiate
+from autograd_mini.compiler.run.executing import Executor, Target
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
-from autograd_mini.compiler.slots import Arguments
-from autograd_mini.compiler.ties import watched
-from autograd_mini.compiler.tracing import Trace, with_one_guard, without_collector
+from autograd_mini.compiler.run.one_point import Short
+from autograd_mini.compiler.ties.careful import CarefulExecutor
+from autograd_mini.compiler.ties.directions import differing, settled, steps_of
+from autograd_mini.compiler.ties.watching import watched
 from autograd_mini.structures import Structure
 
 T = TypeVar("T")

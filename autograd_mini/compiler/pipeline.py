@@ -11,19 +11,19 @@ from functools import cached_property
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.executing import Executor, Target, is_machine, threads_of
-from autograd_mini.compiler.expanding import expanded
-from autograd_mini.compiler.normalising import Scalars
-from autograd_mini.compiler.numpy_executor import NumpyExecutor
-from autograd_mini.compiler.packing import forms_of, pack, sizes_of
+from autograd_mini.compiler.ir.program import Program
+from autograd_mini.compiler.ir.request import Frame, Request
 from autograd_mini.compiler.partition import suits_scalars
-from autograd_mini.compiler.program import Program
-from autograd_mini.compiler.request import Frame, Request
-from autograd_mini.compiler.reversing import differentiate
+from autograd_mini.compiler.passes.expanding import expanded
+from autograd_mini.compiler.passes.normalising import Scalars
+from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
+from autograd_mini.compiler.passes.reversing import differentiate
+from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars
+from autograd_mini.compiler.passes.scheduling import schedule
+from autograd_mini.compiler.run.executing import Executor, Target, is_machine, threads_of
 from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
-from autograd_mini.compiler.scalar_programs import differentiate_scalars
-from autograd_mini.compiler.scheduling import schedule
 
 
 class Source:

@@ -12,8 +12,9 @@ from math import copysign, inf, isfinite, isnan, nextafter, ulp
 import numpy
 
 from autograd_mini import TABLE
-from autograd_mini.compiler import numpy_rows, packing
-from autograd_mini.compiler.numpy_executor import VECTOR_FUNCTIONS
+from autograd_mini.compiler.passes import packing
+from autograd_mini.compiler.run import numpy_rows
+from autograd_mini.compiler.run.numpy_executor import VECTOR_FUNCTIONS
 from autograd_mini.primitives import piecewise
 
 UNIT = 2.0**-53

@@ -28,7 +28,7 @@ from autograd_mini import (
     where,
 )
 from autograd_mini import sum as total
-from autograd_mini.compiler import planning
+from autograd_mini.compiler.calls import planning
 from tests.compiler.comparing import BACKENDS, arrays_of, disagreement
 
 HERE = __file__

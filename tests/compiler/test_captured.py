@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, grad, tanh
-from autograd_mini.compiler import captured, keys
-from autograd_mini.compiler.captured import Captured
+from autograd_mini.compiler.calls import captured, keys
+from autograd_mini.compiler.calls.captured import Captured
 from autograd_mini.nn import MLP, Layer
 
 scale = 2.0

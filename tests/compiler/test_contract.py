@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import autograd_mini as ag
 from autograd_mini import compile, dot, grad
-from autograd_mini.compiler import numpy_executor, pipeline
+from autograd_mini.compiler import pipeline
+from autograd_mini.compiler.run import numpy_executor
 from tests.compiler.allowed import WRITTEN, Allowed, Library, total
 from tests.compiler.comparing import BACKENDS
 from tests.compiler.contract import Contract, faults, same_in_batches

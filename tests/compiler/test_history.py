@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, dot, exp, logsumexp, softmax, sqrt, tanh
-from autograd_mini.compiler.building import Builder
 from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.building import Builder
 from tests.compiler.comparing import BACKENDS
 
 w = [Value(0.5), Value(-1.25)]

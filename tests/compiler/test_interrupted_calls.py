@@ -8,7 +8,7 @@ import pytest
 from autograd_mini import Value, compile, exp, tanh
 from autograd_mini import sum as total
 from autograd_mini.compiler import partition, pipeline
-from autograd_mini.compiler.request import Kind, Request
+from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.run import running
 from tests.interrupting import interrupt_everywhere
 
@@ -28,8 +28,16 @@ def results(compiled):
 
 ROOMS = {
     "all": ([""], 60),
-    "plans": (["compiler/planning.py", "compiler/deriving.py", "compiler/serving.py", "compiler/tracing.py"], 60),
-    "builder": (["compiler/building.py", "compiler/reversing.py", "compiler/packing.py"], 60),
+    "plans": (
+        [
+            "compiler/calls/planning.py",
+            "compiler/deriving.py",
+            "compiler/calls/serving.py",
+            "compiler/passes/tracing.py",
+        ],
+        60,
+    ),
+    "builder": (["compiler/ir/building.py", "compiler/passes/reversing.py", "compiler/passes/packing.py"], 60),
 }
 
 
@@ -71,7 +79,7 @@ def test_what_was_compiled_before_stays_after_an_interrupt():
         assert shown(compiled) == text
         assert results(compiled) == expected
 
-    places = ["compiler/building.py", "compiler/deriving.py", "compiler/pipeline.py", "compiler/reversing.py"]
+    places = ["compiler/ir/building.py", "compiler/deriving.py", "compiler/pipeline.py", "compiler/passes/reversing.py"]
     interrupt_everywhere(make, lambda compiled: compiled.hessian(point), check, most=60, within=places)
 
 

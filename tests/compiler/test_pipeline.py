@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile
-from autograd_mini.compiler.expanding import expanded
-from autograd_mini.compiler.normalising import normalise
-from autograd_mini.compiler.packing import forms_of, pack, sizes_of
-from autograd_mini.compiler.program import Leaf
-from autograd_mini.compiler.request import Kind, Request
-from autograd_mini.compiler.reversing import differentiate
-from autograd_mini.compiler.scalar_programs import differentiate_scalars
-from autograd_mini.compiler.scheduling import phases_of, schedule
+from autograd_mini.compiler.ir.program import Leaf
+from autograd_mini.compiler.ir.request import Kind, Request
+from autograd_mini.compiler.passes.expanding import expanded
+from autograd_mini.compiler.passes.normalising import normalise
+from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
+from autograd_mini.compiler.passes.reversing import differentiate
+from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars
+from autograd_mini.compiler.passes.scheduling import phases_of, schedule
 from tests.compiler.many_programs import ordinary
 from tests.compiler.test_networks import NETWORKS
 

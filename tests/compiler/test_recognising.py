@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.program import ABSENT, Block
-from autograd_mini.compiler.recognising import recognise
+from autograd_mini.compiler.ir.program import ABSENT, Block
+from autograd_mini.compiler.passes.recognising import recognise
 
 
 def blocks_of(terms):

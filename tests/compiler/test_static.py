@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, grad, hessian, jacobian, sin
 from autograd_mini import sum as total
-from autograd_mini.compiler import planning
+from autograd_mini.compiler.calls import planning
 from tests.compiler.comparing import BACKENDS, disagreement
 
 

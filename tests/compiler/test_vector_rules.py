@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import autograd_mini
 from autograd_mini import compile, dot, grad, hessian
-from autograd_mini.compiler.vector_rules import REDUCTION_RULES
+from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES
 from tests.compiler.comparing import BACKENDS, disagreement
 from tests.compiler.contract import Contract, faults, wrong_slopes
 

@@ -10,9 +10,7 @@ import numpy
 from autograd_mini.compiler.code.cells import has_emission
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
-from autograd_mini.compiler.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
-from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
-from autograd_mini.compiler.program import (
+from autograd_mini.compiler.ir.program import (
     ABSENT,
     Apply,
     Floats,
@@ -24,7 +22,9 @@ from autograd_mini.compiler.program import (
     Sum,
     Vector,
 )
-from autograd_mini.compiler.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
+from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
+from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
 from autograd_mini.primitives import TABLE, Primitive, part_of
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from autograd_mini.compiler.ir.program import Program
 from autograd_mini.compiler.notation.plain import role_of
 from autograd_mini.compiler.notation.reading import Line, Reading
-from autograd_mini.compiler.program import Program
 from autograd_mini.draw.arguments import check_options
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.from_graph import GraphTooLargeError

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy
 
+from autograd_mini.compiler.ir.program import ABSENT, Apply, Index, Pack, Reduce, Reference, Vector, lanes_of
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term, constants_of, role_of
-from autograd_mini.compiler.program import ABSENT, Apply, Index, Pack, Reduce, Reference, Vector, lanes_of
 from autograd_mini.mathematics import PRODUCT, SIGN, Text, applied, number, operation_name, times, total
 
 OTHERS = "Σ≠"

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy
 
+from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Pack, Program, Reference, depends_on, lanes_of
 from autograd_mini.compiler.notation.plain import Plain, constants_of, orders_of, places, role_of
-from autograd_mini.compiler.program import ABSENT, Index, Leaf, Pack, Program, Reference, depends_on, lanes_of
 from autograd_mini.mathematics import ATOM, Text, joined, number, subscripted
 
 MATRICES, OFFSETS = "WUVRST", "bc"

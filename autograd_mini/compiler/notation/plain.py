@@ -1,17 +1,17 @@
 """Programs without their plumbing, to be read: copies are what they copy, factors 1 are gone, numbers are numbers.
 
-Lanes lie in the order in which a trace met their scalars, which tells a reader nothing: a layer's are read in that of
-its inputs, or of what is made from it.
+Lanes lie in the order in which a trace met them; a layer's are read in that of its inputs, or of what it is made into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.program import ABSENT, Floats, Index, Leaf, Pack, Program, Reference, Segment, Sum, Vector
+from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Pack, Program, Reference, Segment, Sum, Vector
 
 MOST_LEVELS = 4
 """A constant vector of more different numbers stays one."""
@@ -136,7 +136,7 @@ def role_of(pack: Pack) -> str:
     return pack.operation.role if isinstance(pack.operation, Leaf) else ""
 
 
-def constants_of(reference: Reference) -> Floats | None:
+def constants_of(reference: Reference) -> Any:
     """The numbers themselves, where a reference is to constants."""
     operation = reference.pack.operation
     if not isinstance(operation, Leaf) or operation.constants is None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy
 
+from autograd_mini.compiler.ir.program import Apply, Index, Pack, Program, Reference, Vector, is_adjoint, lanes_of
 from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term, role_of
-from autograd_mini.compiler.program import Apply, Index, Pack, Program, Reference, Vector, is_adjoint, lanes_of
 from autograd_mini.mathematics import Text, joined, operation_name, subscripted
 from autograd_mini.primitives import Primitive
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from autograd_mini.compiler.ir.program import Program, Reduce, Vector
 from autograd_mini.compiler.notation.equations import OTHERS
 from autograd_mini.compiler.notation.reading import Reading
-from autograd_mini.compiler.program import Program, Reduce, Vector
 from autograd_mini.mathematics import cut
 
 MOST_LINES = 200

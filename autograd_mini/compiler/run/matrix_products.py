@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
-from autograd_mini.compiler.isolating import is_large
-from autograd_mini.compiler.numpy_executor import Gather, Values, step_of
+from autograd_mini.compiler.ir.program import Floats, Pack, Sum
 from autograd_mini.compiler.partition import MOST_UNUSED
-from autograd_mini.compiler.program import Floats, Pack, Sum
+from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.lanes import lanes_step
+from autograd_mini.compiler.run.numpy_executor import Gather, Values, step_of
 from autograd_mini.compiler.run.terms import terms_step
 
 if TYPE_CHECKING:

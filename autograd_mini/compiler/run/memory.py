@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
+from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.partition import COLUMNS_OF_A_ROOM
-from autograd_mini.compiler.program import Floats
 
 LINE = 8
 """Numbers in a line of the cache."""

@@ -18,10 +18,10 @@ from autograd_mini.compiler.code.emit import sum_columns, write
 from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.numpy_executor import Gather, Values
+from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, threads_for
-from autograd_mini.compiler.program import Floats, Index, Pack
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.numpy_executor import Gather, Values
 
 
 @dataclass

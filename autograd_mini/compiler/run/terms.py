@@ -11,10 +11,10 @@ import numpy
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.numpy_executor import Values
+from autograd_mini.compiler.ir.program import Pack, Sum, parents
 from autograd_mini.compiler.partition import MOST_TERMS
-from autograd_mini.compiler.program import Pack, Sum, parents
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.numpy_executor import Values
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor

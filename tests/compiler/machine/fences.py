@@ -13,8 +13,8 @@ from unittest import mock
 
 import numpy
 
-from autograd_mini.compiler import direct
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run import one_point as direct
 from autograd_mini.compiler.run.machine import Runner
 
 PAGE = mmap.PAGESIZE

@@ -9,10 +9,11 @@ import numpy
 import pytest
 
 from autograd_mini import Primitive, compile
-from autograd_mini.compiler import numpy_executor, packing
 from autograd_mini.compiler.code import cells
 from autograd_mini.compiler.code.cells import EMISSIONS, has_emission
 from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
+from autograd_mini.compiler.passes import packing
+from autograd_mini.compiler.run import numpy_executor
 from autograd_mini.primitives import piecewise
 from tests.compiler.machine.kernels_of import WIDTHS, machine, reduction, vector
 from tests.compiler.test_numpy_rows import (

@@ -10,12 +10,12 @@ import pytest
 from autograd_mini import compile, cos, dot, exp, log, pow, sin, sqrt, sum, tanh, where
 from autograd_mini.compiler import partition
 from autograd_mini.compiler.code import cells, engine, libraries
-from autograd_mini.compiler.executing import INSTALL
-from autograd_mini.compiler.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
-from autograd_mini.compiler.request import Kind, Request
 from autograd_mini.compiler.run import running
+from autograd_mini.compiler.run.executing import INSTALL
 from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.nn import LSTMCell
 
 ROOT = Path(__file__).parents[3]

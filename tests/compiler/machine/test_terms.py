@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import compile, sqrt, sum
-from autograd_mini.compiler.numpy_executor import NumpyExecutor
-from autograd_mini.compiler.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
+from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.terms import TermsStep, terms_step
 from tests.compiler.machine.fences import Margined, fenced
 

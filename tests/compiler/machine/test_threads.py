@@ -9,10 +9,10 @@ import numpy
 import pytest
 
 from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
+from autograd_mini.compiler.ir.program import Leaf
 from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
-from autograd_mini.compiler.program import Leaf
+from autograd_mini.compiler.passes.scheduling import schedule
 from autograd_mini.compiler.run.machine import MachineExecutor
-from autograd_mini.compiler.scheduling import schedule
 
 random = numpy.random.default_rng(2)
 TILE = 2 * COLUMNS

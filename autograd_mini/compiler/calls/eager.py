@@ -1,0 +1,123 @@
+"""A compiled function as the function it was made from: for Values, and within what is being differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.calls.binding import bind
+from autograd_mini.compiler.calls.options import Roles
+from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.derivatives import hvp
+from autograd_mini.functions import sum as total
+from autograd_mini.structures import Structure, flatten
+from autograd_mini.value import Value
+
+
+class Eager:
+    """One call of it.
+
+    Args:
+        function: what was compiled.
+        name: what messages call it.
+        roles: what the arguments are for.
+        args: all arguments in order.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, roles: Roles, args: tuple[Any, ...]) -> None:
+        self.function = function
+        self.name = name
+        self.args = args
+        self.names, self.batched, self.static = [*roles.names], [*roles.batched], roles.static
+        self.reduce, self.as_lists = roles.options.reduce, roles.options.as_lists
+        positions, is_single = roles.wrt
+        self.argnums = positions[0] if is_single and positions else positions
+
+    def result(self) -> Any:
+        """The result of the function."""
+        return self._over_batch(self._of_example, self.reduce)(*self.args)
+
+    def derivative(self, operator: Callable[..., Callable[..., Any]]) -> Any:
+        """What `value_and_grad`, `jacobian` or the like makes of the function: over a batch that is not reduced, for
+        each example."""
+        if self.reduce is None:
+            return self._over_batch(operator(self._of_example, self.argnums), None)(*self.args)
+        return operator(self._over_batch(self._of_example, self.reduce), self.argnums)(*self.args)
+
+    def product(self, vector: Any) -> Any:
+        """The Hessian times a vector."""
+        if self.reduce is not None:
+            return hvp(self._over_batch(self.function, self.reduce), self.argnums)(*self.args, vector)
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        parts = vector if isinstance(self.argnums, tuple) else (vector,)
+        n = len(self.args)
+        product = hvp(self.function, self.argnums)
+
+        @wraps(self.function)
+        def of_parts(*args: Any) -> Any:
+            return product(*args[:n], args[n:] if isinstance(self.argnums, tuple) else args[n])
+
+        if isinstance(parts, tuple) and len(parts) == len(argnums):
+            self.names += [f"the vector for {self.names[position]}" for position in argnums]
+            self.batched += [self.batched[position] for position in argnums]
+            return self._over_batch(of_parts, None)(*self.args, *parts)
+        return product(*self.args, vector)  # which says what is wrong with it
+
+    @property
+    def _of_example(self) -> Callable[..., Any]:
+        """The function; over a batch that is not reduced it gives arrays for lists that an array can hold."""
+        if not any(self.batched) or self.reduce is not None or self.as_lists:
+            return self.function
+
+        @wraps(self.function)
+        def stacked(*args: Any) -> Any:
+            leaves, structure = flatten(self.function(*args), f"the result of {self.name}", takes_others=True)
+            return structure.stacked().rebuild(leaves)
+
+        return stacked
+
+    def _over_batch(self, function: Callable[..., Any], reduce: str | None) -> Callable[..., Any]:
+        """The function applied to each example, and the results put together."""
+        if not any(self.batched):
+            return function
+
+        @wraps(self.function)
+        def over_batch(*args: Any) -> Any:
+            arguments = bind(args, self.names, self.batched, self.name, static=self.static, takes_values=True)
+            n = arguments.n_examples or 0
+            results: list[list[Any]] = []
+            structure: Structure | None = None
+            for row in range(max(n, 1)):  # of no example, one of ones tells the structure
+                found, structure = self._flattened(function(*_example(arguments, row)), structure)
+                results.append(found)
+            assert structure is not None
+            if reduce is None:
+                return structure.spread(results[:n], (n,))
+            sums = [total(column) for column in zip(*results)] if n else [0.0] * structure.size
+            if reduce == "mean":
+                sums = [each / n if n else numpy.nan for each in sums]
+            return structure.rebuild(sums)
+
+        return over_batch
+
+    def _flattened(self, result: Any, known: Structure | None) -> tuple[list[Any], Structure]:
+        leaves, structure = flatten(result, f"the result of {self.name}", takes_others=True)
+        if known is not None and structure != known:
+            raise ValueError(
+                f"{self.name} gives {known!r} for example 0 of the batch and {structure!r} for another; results of one "
+                "batch need one structure"
+            )
+        return [each if isinstance(each, Value) else float(each) for each in leaves], structure
+
+
+def _example(arguments: Arguments, row: int) -> list[Any]:
+    """The arguments for one example, with integers for those that came as such."""
+    numbers: list[list[Any]] = [array.tolist() for array in arguments.example(row)]
+    for slot, given in arguments.integers.items():
+        if isinstance(given, dict):
+            for lane, number in given.items():
+                numbers[slot][lane] = number
+    return arguments.for_function(numbers)

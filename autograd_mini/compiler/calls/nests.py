@@ -1,0 +1,101 @@
+"""Arrays [lanes, width] as nests: results in the structure of the result, derivatives in that of the arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.calls.counting import Place
+from autograd_mini.compiler.calls.slots import Arguments, Parts, Slot
+from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.structures import NUMBER, Structure, other, walk
+
+
+def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:
+    """[lanes, width] as [width, *shape] or as shape; a number as a float."""
+    if has_batch:
+        return numpy.ascontiguousarray(rows.T).reshape(rows.shape[1], *shape)
+    return rows[:, 0].reshape(shape) if shape or rows.shape[0] != 1 else float(rows[0, 0])
+
+
+def of_result(structure: Structure, rows: Floats, has_batch: bool) -> Any:
+    """The result of a function with numbers [outputs, width] for Values."""
+
+    def array(places: Sequence[int], shape: tuple[int, ...]) -> Any:
+        return numpy.asarray(shaped(rows[places[0] : places[-1] + 1] if places else rows[:0], shape, has_batch))
+
+    return structure.replaced(
+        iter(range(len(rows))), lambda place: shaped(rows[place : place + 1], (), has_batch), array
+    )
+
+
+def as_number(result: Any) -> Any:
+    """The number in an array without an axis; any other result itself."""
+    return float(result) if isinstance(result, numpy.ndarray) and not result.shape else result
+
+
+def of_gradient(
+    arguments: Arguments, positions: Sequence[int], is_single: bool, counts: Collection[Place], parts: Parts
+) -> Any:
+    """Derivatives in the structure of some arguments.
+
+    Args:
+        is_single: whether they are those of one, not a tuple.
+        counts: what Python counted with; there is no derivative towards it, but None.
+        parts: gives those of a slot: of an array the only one, of plain numbers one for each.
+    """
+    if counts:
+        parts = partial(_but_for_counts, arguments, counts, parts)
+    nests = [arguments.rebuilt(position, parts, keeps_others=False) for position in positions]
+    return nests[0] if is_single else tuple(nests)
+
+
+def _but_for_counts(arguments: Arguments, counts: Collection[Place], parts: Parts, number: int) -> list[Any]:
+    if arguments.slots[number].is_array:
+        return [None] if any(slot == number for slot, _ in counts) else parts(number)
+    return [None if (number, lane) in counts else each for lane, each in enumerate(parts(number))]
+
+
+def parts_of_rows(rows: Floats, slot: Slot, has_batch: bool) -> list[Any]:
+    """Derivatives [lanes, width] of one number, which get a batch axis where there is one."""
+    if slot.is_array:
+        return [numpy.asarray(shaped(rows, slot.shape, has_batch))]
+    if has_batch:
+        return [shaped(rows[lane : lane + 1], (), True) for lane in range(len(rows))]
+    return list(rows[:, 0].tolist())
+
+
+def of_jacobian(structure: Structure, gradients: Sequence[Any], has_batch: bool, like: Any) -> Any:
+    """The result of a function with a nest of derivatives for each of its numbers; all are `like` one nest."""
+    return structure.replaced(
+        iter(gradients), lambda part: part, lambda chosen, shape: combined(chosen, shape, has_batch, like)
+    )
+
+
+def combined(nests: Sequence[Any], shape: tuple[int, ...], has_batch: bool, like: Any) -> Any:
+    """One nest of arrays for an array of nests, all like one: an array for each number, the batch axis first."""
+    if not shape and has_batch:
+        return nests[0]
+    one: list[Any] = []
+    structure = walk(like, one, _whole)
+    rows: list[list[Any]] = []
+    for nest in nests:
+        rows.append([])
+        walk(nest, rows[-1], _whole)
+    return structure.rebuild([_stacked([row[i] for row in rows], shape, has_batch, each) for i, each in enumerate(one)])
+
+
+def _whole(thing: Any, leaves: list[Any]) -> Structure:
+    if not isinstance(thing, numpy.ndarray):
+        return other(thing)
+    leaves.append(thing)
+    return NUMBER
+
+
+def _stacked(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool, like: Any) -> Any:
+    stacked = numpy.stack([numpy.asarray(part) for part in parts or [like]], axis=int(has_batch))
+    lead, rest = stacked.shape[: int(has_batch)], stacked.shape[int(has_batch) + 1 :]
+    return stacked.reshape((*lead, *shape, *rest)) if parts else numpy.empty((*lead, *shape, *rest))

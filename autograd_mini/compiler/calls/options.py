@@ -1,0 +1,161 @@
+"""The options of `compile`, and what they say of the arguments of a call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from autograd_mini.compiler.run.executing import Target
+from autograd_mini.primitives import brief
+
+Chosen = bool | int | str | Collection[int | str] | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """Those of `compile`.
+
+    Raises:
+        TypeError: one is of another type.
+        ValueError: `reduce` is none of its values, or there is no batch to reduce.
+    """
+
+    wrt: Chosen
+    batch: Chosen
+    static: Chosen
+    reduce: str | None
+    as_lists: bool
+    target: Target
+
+    def __post_init__(self) -> None:
+        if self.reduce not in (None, "sum", "mean"):
+            raise ValueError(f"reduce must be None, 'sum' or 'mean', got {brief(self.reduce)}")
+        if not (self.wrt is None or _names_arguments(self.wrt)):
+            raise TypeError(f"wrt takes positions or names of arguments, or None for all, got {brief(self.wrt)}")
+        if not (isinstance(self.batch, bool) or _names_arguments(self.batch)):
+            raise TypeError(f"batch takes positions or names of arguments, True or False, got {brief(self.batch)}")
+        if not _names_arguments(self.static):
+            raise TypeError(f"static takes positions or names of arguments, got {brief(self.static)}")
+        if self.reduce is not None and self.batch is False:
+            raise ValueError(f"reduce={self.reduce!r} needs a batch; name the arguments that carry it in batch=…")
+        if not isinstance(self.as_lists, bool):
+            raise TypeError(f"as_lists is True or False, got {brief(self.as_lists)}")
+        for name in ("wrt", "batch", "static"):
+            chosen = getattr(self, name)
+            if isinstance(chosen, (list, set)):  # which may change, and are no keys
+                object.__setattr__(self, name, tuple(chosen))
+
+
+def _names_arguments(chosen: Any) -> bool:
+    if isinstance(chosen, (list, tuple, set, frozenset)):
+        return all(isinstance(each, (int, str)) and not isinstance(each, bool) for each in chosen)
+    return isinstance(chosen, (int, str)) and not isinstance(chosen, bool)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the arguments of a call are for.
+
+    Attributes:
+        names: what they are called.
+        static: positions of those that belong to the key.
+        batched: which of them carry a batch.
+        floats: positions of those in which integers are numbers like all others.
+    """
+
+    options: Options
+    function: str
+    names: tuple[str, ...]
+    static: tuple[int, ...]
+    batched: tuple[bool, ...]
+    floats: tuple[int, ...]
+
+    @cached_property
+    def wrt(self) -> tuple[tuple[int, ...], bool]:
+        """Positions of those to differentiate towards, and whether the gradient is that of one.
+
+        Raises:
+            ValueError: the option names one that is not there, or is static.
+        """
+        wrt = self.options.wrt
+        chosen = _positions(wrt, "wrt", self.names, self.function, self.static)
+        return chosen, isinstance(wrt, (int, str)) or (wrt is None and len(chosen) == 1)
+
+
+def roles(options: Options, function: str, names: tuple[str, ...], count: int) -> Roles:
+    """Those of so many arguments.
+
+    Args:
+        names: of those that have one.
+
+    Raises:
+        ValueError: an option names one that is not there, or two options one that cannot be both.
+    """
+    names = (*names, *(f"argument {n}" for n in range(len(names), count)))[:count]
+    static = _positions(options.static, "static", names, function, ())
+    batched = _positions(options.batch, "batch", names, function, static)
+    try:
+        floats = () if options.wrt is None else _positions(options.wrt, "wrt", names, function, ())
+    except ValueError:  # which is said when derivatives are asked for
+        floats = ()
+    for position in {*floats} & {*static}:
+        raise ValueError(f"wrt names argument {names[position]} of {function}, which static names, too")
+    return Roles(options, function, names, static, tuple([place in batched for place in range(count)]), floats)
+
+
+def _positions(
+    chosen: Chosen, option: str, names: tuple[str, ...], function: str, static: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The arguments that an option names; if it is for all, all but the static ones."""
+    if chosen is True or chosen is None:
+        return tuple([position for position in range(len(names)) if position not in static])
+    found: list[int] = []
+    for each in [chosen] if isinstance(chosen, (int, str)) and chosen is not False else chosen or ():
+        position = names.index(each) if each in names else each
+        if not isinstance(position, int) or not -len(names) <= position < len(names):
+            raise ValueError(f"{option} names argument {each!r} of {function}, which has {', '.join(names) or 'none'}")
+        position %= len(names)
+        if position in found:
+            raise ValueError(f"{option} names argument {names[position]} of {function} twice")
+        if position in static:
+            raise ValueError(f"{option} names argument {names[position]} of {function}, which static names, too")
+        found.append(position)
+    return tuple(found)
+
+
+def positional(
+    function: Callable[..., Any], name: str, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, ...]:
+    """All arguments as positional ones.
+
+    Raises:
+        TypeError: the function does not take them so.
+    """
+    if not keywords:
+        return args
+    try:
+        arguments = inspect.signature(function).bind(*args, **keywords)
+    except TypeError as error:
+        raise TypeError(f"{name}(): {error}") from None
+    except ValueError:
+        raise TypeError(f"{name} does not tell the names of its arguments; give them by position") from None
+    if arguments.kwargs:
+        raise TypeError(
+            f"{name} was given {', '.join(arguments.kwargs)} by name, which it does not take by position next to the "
+            "others; a compiled function takes positional arguments"
+        )
+    return arguments.args
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
+    """The names of the arguments that may be given by position, and how many it takes at least."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return (), 0
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind in kinds]
+    return tuple(each.name for each in parameters), sum(each.default is each.empty for each in parameters)

@@ -1,0 +1,212 @@
+"""Which plan serves a call: traces are kept by the layout of the arguments, by what the function reads from outside
+them, and by the branches taken."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy
+
+from autograd_mini.compiler.calls.captured import Captured
+from autograd_mini.compiler.calls.counting import Place, whole
+from autograd_mini.compiler.calls.keys import Exact
+from autograd_mini.compiler.calls.merging import merged
+from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.passes.tracing import Trace, difference, place, trace, without_collector
+from autograd_mini.compiler.run.executing import Target
+from autograd_mini.compiler.run.numpy_rows import errors_kept
+from autograd_mini.observing import user_line
+from autograd_mini.primitives import brief
+from autograd_mini.value import Value, leaf
+
+MOST_LAYOUTS = 64
+"""So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted."""
+
+MOST_PATHS = 64
+"""So many ways through the branches of a function are kept for one layout of its arguments."""
+
+Layout = tuple[Any, ...]
+
+
+class Plans:
+    """The plans of one function, made when they are first needed."""
+
+    def __init__(self, function: Callable[..., Any], name: str, *, reduces: bool, target: Target) -> None:
+        self.function = function
+        self.name = name
+        self.reduces = reduces
+        self.target = target
+        self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
+        self._together: dict[Layout, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
+        self.captured = Captured(function)
+        self._given: OrderedDict[Exact, Captured] = OrderedDict()
+        self._lock = threading.RLock()
+        self._warned = False
+
+    def known(self, arguments: Arguments) -> list[Plan]:
+        """The plans for such arguments, the latest first."""
+        with self._lock:
+            layout = self._layout(arguments)
+            plans = self._by_layout.get(layout)
+            if plans is None and self.captured.look():
+                layout = self._layout(arguments)
+                plans = self._by_layout.get(layout)
+            if plans is None:
+                return []
+            self._by_layout.move_to_end(layout)
+            return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
+
+    def together(self, arguments: Arguments, plans: Sequence[Plan]) -> Plan | None:
+        """One plan in place of these, if they can be put together, and were the same at the call before."""
+        with self._lock:
+            layout = self._layout(arguments)
+            before, whole = self._together.get(layout, ((), None))
+            if before != tuple(plans):
+                self._together[layout] = tuple(plans), None
+                return None
+            if whole is None:
+                joined = without_collector(lambda: merged(plans))
+                whole = joined is not None and Plan(joined, arguments, reduces=self.reduces, target=self.target)
+                self._together[layout] = before, whole
+            return whole or None
+
+    def _layout(self, arguments: Arguments) -> Layout:
+        """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold
+        no numbers, and what the function and functions among them read from outside."""
+        layout = arguments.key(), self.captured.state()
+        if not arguments.has_others:
+            return layout
+        given = [self._watch(thing) for _, thing in arguments.others() if callable(thing)]
+        return *layout, *[(captured, captured.state()) for captured in given]
+
+    def _watch(self, function: Callable[..., Any]) -> Captured:
+        """What a function among the arguments reads."""
+        key = Exact(function)
+        if key not in self._given:
+            self._given[key] = Captured(function)
+            self._given[key].look()
+            if len(self._given) > MOST_LAYOUTS:
+                self._given.popitem(last=False)
+        return self._given[key]
+
+    def traced(self, arguments: Arguments, row: int) -> Plan:
+        """The plan of the path that the function itself takes at an example; a new one if it was not taken yet.
+
+        Raises:
+            ValueError: there are too many paths.
+        """
+        with self._lock:
+            return without_collector(lambda: errors_kept(lambda: self._traced(arguments, row)))
+
+    def _traced(self, arguments: Arguments, row: int) -> Plan:
+        self.captured.look()
+        layout = self._layout(arguments)
+        first = self._trace(arguments, row, 0.0)
+        plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
+        for plan in plans:
+            if plan.trace.path == first.path and plan.trace.counts == first.counts:
+                return plan
+        if len(plans) >= MOST_PATHS:
+            raise ValueError(
+                f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
+                f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
+            )
+        plan = self._new(arguments, row, first)
+        self._keep(plan, layout)
+        _, number, *given = layout
+        self.captured.exempt_changed(number)
+        for captured, state in given:
+            captured.exempt_changed(state)
+        return plan
+
+    def _keep(self, plan: Plan, layout: Layout) -> None:
+        if layout not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:
+            self._warn()
+            evicted, _ = self._by_layout.popitem(last=False)
+            self._together.pop(evicted, None)
+        plans = self._by_layout.setdefault(layout, [])
+        plans.insert(0, plan)
+        counts = [each.trace.counts for each in plans]
+        if plan.trace.counts and len({tuple(each.items()) for each in counts}) > MOST_LAYOUTS:
+            self._warn()
+            plans[:] = [each for each in plans if each.trace.counts != counts[-1]]
+
+    def _new(self, arguments: Arguments, row: int, first: Trace) -> Plan:
+        """A plan from a trace.
+
+        The function is run once more elsewhere, to find out what it computes by other means than Values; at the
+        same point if other branches are taken there.
+        """
+        second = self._elsewhere(arguments, row, first)
+        if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
+            first = self._trace(arguments, row, 0.0)
+        what = difference(first, second)
+        if what:
+            raise ValueError(
+                f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "
+                "its arguments only by operations on Values, not on random numbers, counters or other state"
+            )
+        with numpy.errstate(all="ignore"):
+            return Plan(first, arguments, reduces=self.reduces, target=self.target)
+
+    def _elsewhere(self, arguments: Arguments, row: int, first: Trace) -> Trace:
+        """A trace at another point; at the same one if near it other branches are taken, or there is an error."""
+        middle = (arguments.n_examples or 1) // 2
+        for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
+            try:
+                second = self._trace(arguments, other, shift)
+            except Exception:
+                continue
+            if second.path == first.path:
+                return second
+        return self._trace(arguments, row, 0.0)
+
+    def _trace(self, arguments: Arguments, row: int, shift: float) -> Trace:
+        """A trace at an example of the batch, with its numbers shifted."""
+        with numpy.errstate(all="ignore"):
+            numbers = [array * (1.0 + shift) + shift * abs(shift) for array in arguments.example(row)]
+        values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
+        counts: dict[Place, int] = {}
+        for slot, given in arguments.integers.items():
+            for lane, number in given.items() if isinstance(given, dict) else enumerate(given.tolist()):
+                counted = partial(_count, arguments, counts)
+                values[slot][lane] = whole(values[slot][lane]._data, number, (slot, lane), counted)
+        try:
+            return trace(self.function, self.name, values, arguments.for_function(values), counts)
+        except TypeError as error:
+            others = [
+                f"{path} of {self.name} is {brief(each)} ({type(each).__name__})" for path, each in arguments.others()
+            ]
+            if not others or _is_own(error):
+                raise
+            raise TypeError(f"{' and '.join(others)}, and it fails with that: {error}") from error
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn_explicit(
+                f"{self.name} was called with arguments of more than {MOST_LAYOUTS} different shapes, or with as many "
+                "different numbers outside them, and is compiled anew for each; pad the arguments to a few shapes, "
+                "pass arrays with batch=…, and make numbers that change arguments or Values",
+                RuntimeWarning,
+                *user_line(),
+            )
+
+
+def _count(arguments: Arguments, counts: dict[Place, int], places: Iterable[Place]) -> None:
+    """Note that Python counts with the whole numbers at these places."""
+    counts |= {each: number for each in places if (number := arguments.integer(*each)) is not None}
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether an error was raised by this package, which says what is wrong in words of its own."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at is not None and at.tb_frame.f_globals.get("__name__", "").startswith("autograd_mini.")

@@ -1,0 +1,311 @@
+"""Which plans serve the examples of a call, and what these compute together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import is_
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.calls.planning import Plans
+from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.calls.splitting import Agreements, Part, in_parts, split
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.program import Floats, Index, Program
+from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
+from autograd_mini.compiler.passes.tracing import place
+from autograd_mini.compiler.run.numpy_rows import errors_kept
+from autograd_mini.compiler.ties.settling import run
+from autograd_mini.value import Value
+
+NO_PARAMETERS = numpy.empty((0, 1))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a call ran: programs of a kind, each for a part of the examples.
+
+    Attributes:
+        parameters: those of all parts.
+    """
+
+    parts: Sequence[Part]
+    request: Request
+    parameters: Sequence[Value]
+
+    @property
+    def program(self) -> Program:
+        """That of most examples."""
+        plan, rows = max(self.parts, key=lambda part: len(part.rows))
+        remarks = ["run scalar by scalar, not pack by pack"] if plan.runs_scalars(self.request) else []
+        if len(self.parts) > 1:
+            n = sum(len(part.rows) for part in self.parts)
+            remarks.append(f"one of {len(self.parts)} paths, that of {len(rows)} of {n} examples")
+        return replace(plan.shown(self.request), run=self.request.kind.in_words, remarks=remarks)
+
+
+class Serving:
+    """The examples of one call, and the plans that serve them.
+
+    Args:
+        parameters: numbers in place of those of the Values that the function uses.
+
+    Attributes:
+        ran: what ran last.
+    """
+
+    ran: Ran
+
+    def __init__(self, plans: Plans, arguments: Arguments, parameters: Floats | None) -> None:
+        self.plans = plans
+        self.name = plans.name
+        self.arguments = arguments
+        self.parameters = parameters
+
+    def run(self, request: Request, *, scalar: bool = False) -> tuple[Plan, Results]:
+        """The results of the plans that serve the examples, joined; and one of the plans."""
+        known = self.plans.known(self.arguments)
+        if not self._has_several:
+            return self._at_one_point(known, request, scalar)
+        first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
+        # The values of one example do not depend on the others; their derivatives may be computed with more care where
+        # those of others are not finite.
+        stays = request.kind == Kind.VALUE and first.per_example
+        joins = stays and len(known) > 1 and self.parameters is None
+        whole = self.plans.together(self.arguments, known) if joins else None
+        if whole is not None:
+            value = self.run_plan(whole, request, self.arguments).value
+            assert value is not None
+            taken = numpy.broadcast_to(value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
+            if taken.all():
+                parts = in_parts(known, taken)
+                self._require(parts, scalar)
+                self.note(parts, request)
+                return parts[0].plan, Results(value[:-1], None, {})
+        results: Results | None = None
+        if first.share >= (0.5 if stays else 1.0) and (not scalar or first.is_one_number):
+            results = self.run_plan(first, request, self.arguments)
+            if not first.trace.guards:
+                self.note([Part(first, numpy.arange(self.arguments.n_examples or 0))], request)
+                return first, results
+        parts = self._parts(known, first, results)
+        self._require(parts, scalar)
+        if results is not None and (stays or [part.plan for part in parts] == [first]):
+            return parts[0].plan, self.run_parts(parts, request, given=(first, results))
+        return parts[0].plan, self.run_parts(parts, request)
+
+    @property
+    def _has_several(self) -> bool:
+        """Whether there are several examples."""
+        return self.arguments.n_examples is not None and self.arguments.n_examples > 1
+
+    def _at_one_point(self, known: Sequence[Plan], request: Request, scalar: bool) -> tuple[Plan, Results]:
+        """The results of the plan that holds there; of the trace made there, if there is none."""
+        results: Results | None = None
+        for plan in known:
+            is_ready = not scalar or plan.is_one_number
+            results = self.run_plan(plan, request if is_ready else GUARDS, self.arguments)
+            if _holds(plan, results):
+                break
+        else:
+            plan, results = self._traced(0, known), None
+        parts = [Part(plan, numpy.arange(1))]
+        self._require(parts, scalar)
+        if results is None:
+            results = self.run_plan(plan, request, self.arguments)
+            if self.parameters is not None and not _holds(plan, results):
+                raise self._other_way(plan)
+        self.note(parts, request)
+        return plan, results
+
+    def _parts(self, known: Sequence[Plan], first: Plan, results: Results | None) -> list[Part]:
+        """Which plan serves which examples, if there are several.
+
+        Args:
+            results: those of the first plan for all of them, if there are.
+        """
+        n = self.arguments.n_examples or 0
+        if not first.trace.guards or (results is not None and _holds(first, results)):
+            first.share = 1.0
+            return [Part(first, numpy.arange(n))]
+
+        def decide(plan: Plan, rows: Index) -> Agreements:
+            is_whole = len(rows) == n
+            if plan is first and results is not None:
+                found = results
+            else:
+                found = self.run_plan(plan, GUARDS, self.arguments if is_whole else self.arguments.part(rows))
+            assert found.agreements is not None
+            narrow = numpy.uint8 if len(plan.trace.guards) < 256 else numpy.uint32
+            agreements: Agreements = found.agreements[0].astype(narrow)
+            if agreements.size == 1:
+                return numpy.repeat(agreements, len(rows))
+            return agreements if len(agreements) == len(rows) else agreements[rows]
+
+        plans = known or [first]
+        parts = split(n, plans, decide, lambda row: self._traced(row, plans), None if results is None else first)
+        for plan in plans:
+            plan.share = 0.0
+        for plan, rows in parts:
+            plan.share = len(rows) / n
+        return parts
+
+    def parts(self, *, scalar: bool = False) -> list[Part]:
+        """Which plan serves which examples."""
+        known = self.plans.known(self.arguments)
+        if self._has_several:
+            first = max(known, key=lambda plan: plan.share) if known else self._traced(0, known)
+            parts = self._parts(known, first, None)
+        else:
+            plan = next((plan for plan in known if self._is_serving(plan)), None)
+            parts = [Part(self._traced(0, known) if plan is None else plan, numpy.arange(1))]
+        self._require(parts, scalar)
+        return parts
+
+    def _is_serving(self, plan: Plan) -> bool:
+        return not plan.trace.guards or _holds(plan, self.run_plan(plan, GUARDS, self.arguments))
+
+    def _traced(self, row: int, known: Sequence[Plan]) -> Plan:
+        """The plan of the path that the function takes at an example."""
+        if self.parameters is not None and known:
+            raise self._other_way(known[0])
+        return self.plans.traced(self.arguments, row)
+
+    def _other_way(self, plan: Plan) -> ValueError:
+        return ValueError(
+            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another way with the "
+            "numbers given in parameters=…; write them into the Values and call it without"
+        )
+
+    def _require(self, parts: Sequence[Part], scalar: bool) -> None:
+        """Require results of one structure; if `scalar`, one number; and of parameters that are given, that they lead
+        the same way.
+
+        Raises:
+            TypeError: there are several numbers.
+            ValueError: the structures differ within the batch, or the ways.
+        """
+        first = parts[0].plan.trace.structure
+        for plan, rows in parts:
+            if scalar and not plan.is_one_number:
+                raise TypeError(
+                    f"a gradient needs one number as the result of {self.name}, got {plan.trace.structure!r}; for "
+                    "several numbers use jacobian"
+                )
+            if plan is not parts[0].plan and plan.trace.structure != first:
+                raise ValueError(
+                    f"{self.name} gives {first!r} for example 0 of the batch and {plan.trace.structure!r} for example "
+                    f"{rows[0]}; results of one batch need one structure"
+                )
+            if self.parameters is not None and not _same(plan.trace.parameters, parts[0].plan.trace.parameters):
+                raise self._other_way(plan)
+
+    def note(self, parts: Sequence[Part], request: Request) -> None:
+        """Keep what ran."""
+        all_of_them = [plan.trace.parameters for plan, _ in parts]
+        parameters = all_of_them[0] if len(parts) == 1 else [*dict.fromkeys(chain.from_iterable(all_of_them))]
+        self.ran = Ran(parts, request, parameters)
+
+    def run_parts(
+        self,
+        parts: Sequence[Part],
+        request: Request,
+        seeds: Sequence[Floats] = (),
+        given: tuple[Plan, Results] | None = None,
+    ) -> Results:
+        """The results of all parts, joined.
+
+        Args:
+            given: a plan and its results for the whole batch, to be changed.
+        """
+        self.note(parts, request)
+        found = []
+        for plan, rows in parts:
+            if given is not None and plan is given[0]:
+                found.append(given[1])
+            elif len(parts) == 1:
+                found.append(self.run_plan(plan, request, self.arguments, seeds))
+            else:
+                n = self.arguments.n_examples
+                chosen = [seed[:, rows] if seed.shape[1] == n else seed for seed in seeds]
+                found.append(self.run_plan(plan, request, self.arguments.part(rows), chosen))
+        return found[0] if len(parts) == 1 else self._joined(parts, found)
+
+    def _joined(self, parts: Sequence[Part], found: Sequence[Results]) -> Results:
+        """The results of the whole batch: those of each example in its place, the sums added up."""
+        per_example = parts[0].plan.per_example
+        number_of = {parameter: number for number, parameter in enumerate(self.ran.parameters)}
+        value = self._whole([(part.rows, each.value) for part, each in zip(parts, found)], per_example)
+        adjoints = {}
+        for slot in dict.fromkeys(slot for each in found for slot in each.adjoints):
+            pieces = [(part, each.adjoints[slot]) for part, each in zip(parts, found) if slot in each.adjoints]
+            if slot == -1:
+                pieces = [(part, _spread(rows, part.plan.trace.parameters, number_of)) for part, rows in pieces]
+            is_each = per_example or (slot >= 0 and self.arguments.slots[slot].batched)
+            adjoints[slot] = self._whole([(part.rows, rows) for part, rows in pieces], is_each)
+        return Results(value, None, adjoints)
+
+    def _whole(self, pieces: Sequence[tuple[Index, Any]], is_each: bool) -> Any:
+        """A result of the whole batch, made of those of some examples."""
+        n = self.arguments.n_examples or 0
+        if not is_each:
+            return numpy.sum([piece for _, piece in pieces], axis=0)
+        whole = next((piece for rows, piece in pieces if piece.shape[1] == n and len(rows) < n), None)
+        total = numpy.zeros((len(pieces[0][1]), n)) if whole is None else whole
+        others = [(rows, piece) for rows, piece in pieces if piece is not whole]
+        if others and all(len(rows) == piece.shape[1] for rows, piece in others):
+            together = numpy.concatenate([rows for rows, _ in others])
+            others = [(together, numpy.concatenate([piece for _, piece in others], axis=1))]
+        for rows, piece in others:
+            total[:, rows] = piece
+        return total
+
+    def run_plan(
+        self,
+        plan: Plan,
+        request: Request,
+        arguments: Arguments,
+        seeds: Sequence[Floats] = (),
+        n: int | None = None,
+    ) -> Results:
+        """The results of one plan for some arguments, whether its guards hold or not."""
+        n = n if n is not None else 1 if arguments.n_examples is None else arguments.n_examples
+        leaves = dict(zip(plan.inputs, [*arguments.arrays, self._parameters(plan)]))
+        try:
+            return errors_kept(lambda: run(plan, request, leaves, seeds, n))
+        except MemoryError:
+            raise MemoryError(
+                f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
+            ) from None
+
+    def _parameters(self, plan: Plan) -> Floats:
+        count = len(plan.trace.parameters)
+        if self.parameters is None:
+            if not count:
+                return NO_PARAMETERS
+            return numpy.array([parameter._data for parameter in plan.trace.parameters], dtype=float)[:, None]
+        given = numpy.asarray(self.parameters, dtype=float)
+        if given.shape != (count,):
+            raise ValueError(f"{self.name} has {count} parameters, got an array of shape {given.shape} for them")
+        return given[:, None]
+
+
+def _holds(plan: Plan, results: Results) -> bool:
+    """Whether all of a plan's decisions come out as they did in its trace."""
+    n = len(plan.trace.guards)
+    return not n or (results.agreements is not None and bool((results.agreements == n).all()))
+
+
+def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value, int]) -> Floats:
+    """Derivatives towards some parameters among those towards all."""
+    spread = numpy.zeros((len(number_of), rows.shape[1]))
+    spread[[number_of[parameter] for parameter in parameters]] = rows
+    return spread
+
+
+def _same(ones: Sequence[Value], others: Sequence[Value]) -> bool:
+    """Whether they are the same Values."""
+    return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))

@@ -1,0 +1,168 @@
+"""The arguments of a call as arrays [lanes, width], each with its structure, which together make the layout.
+
+All plain numbers of an argument are one array, and each NumPy array is one of its own. What else there is in an
+argument, and how it is nested, is its structure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.calls.keys import Exact
+from autograd_mini.compiler.ir.program import Floats, Index
+from autograd_mini.structures import NUMBER, OTHER, Structure
+
+Parts = Callable[[int], list[Any]]
+"""Gives what stands in place of the numbers of a slot: of an array one thing, of plain numbers one for each."""
+
+
+class Slot(NamedTuple):
+    """One array among the arguments: its shape without the batch axis, whether it has one, whose it is, and whether
+    it came as an array or is made of plain numbers."""
+
+    shape: tuple[int, ...]
+    batched: bool
+    argument: int
+    is_array: bool
+
+    @property
+    def lanes(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(eq=False, slots=True)
+class Arguments:
+    """The arguments of one call.
+
+    Attributes:
+        names: what messages call them.
+        structures: one an argument; with `slots` they are the key of the cache of traces.
+        slots: what the arrays are.
+        ranges: which of them are those of an argument.
+        arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.
+        n_examples: the length of the batch; None if no argument has one.
+        integers: of slots in which some came as ints, these: by lane, or all of them as an array.
+        has_others: whether they hold things that hold no numbers.
+    """
+
+    names: Sequence[str]
+    structures: Sequence[Structure]
+    slots: Sequence[Slot]
+    ranges: Sequence[range]
+    arrays: list[Any]
+    n_examples: int | None
+    integers: dict[int, Any]
+    has_others: bool
+
+    def key(self) -> Hashable:
+        kinds = [each.kind if each.build is None else _key(each) for each in self.structures]
+        return tuple(kinds), tuple(self.slots)
+
+    def integer(self, slot: int, lane: int) -> int | None:
+        """The number at a place, if it came as an int."""
+        found = self.integers.get(slot, {})
+        return found.get(lane) if isinstance(found, dict) else int(found[lane])
+
+    def others(self) -> Iterator[tuple[str, Any]]:
+        """The things that hold no numbers, and what they are called."""
+        for name, structure in zip(self.names, self.structures):
+            yield from ((path, node.like) for path, node in structure.paths(name) if node.kind == OTHER)
+
+    def slot_names(self) -> list[str]:
+        """What the arrays are called."""
+        found = []
+        for position, (name, structure) in enumerate(zip(self.names, self.structures)):
+            slots = self.ranges[position]
+            found += [name] * any(not self.slots[slot].is_array for slot in slots)
+            found += [path for path, node in structure.paths(name) if node.kind_name == "array"] if slots else []
+        return found
+
+    def slots_of(self, positions: Sequence[int]) -> tuple[int, ...]:
+        """Those of some arguments."""
+        return tuple([slot for position in positions for slot in self.ranges[position]])
+
+    def rebuilt(self, position: int, parts: Parts, **how: bool) -> Any:
+        """An argument with other parts in place of its numbers and arrays: `parts(slot)`, one for each lane if it is
+        made of plain numbers, else the only one."""
+        structure, slots = self.structures[position], self.ranges[position]
+        found = [parts(slot) for slot in slots]
+        if structure.build is None:
+            return found[0][0]
+        if len(slots) > 1 and not self.slots[slots[0]].is_array:
+            numbers, arrays = iter(found[0]), (array for (array,) in found[1:])
+            leaves = [node for _, node in structure.paths("") if node.kind != OTHER]
+            found = [[next(arrays if node.kind_name == "array" else numbers) for node in leaves]]
+        return structure.rebuild([part for each in found for part in each], **how)
+
+    def for_function(self, numbers: Sequence[Sequence[Any]]) -> list[Any]:
+        """The arguments for one example, of the numbers of each slot; arrays without an axis become a number."""
+
+        def parts(number: int) -> list[Any]:
+            slot = self.slots[number]
+            if not slot.is_array:
+                return [*numbers[number]]
+            return [objects(numbers[number], slot.shape) if slot.shape else numbers[number][0]]
+
+        return [self.rebuilt(position, parts, initialises=True) for position in range(len(self.structures))]
+
+    def example(self, row: int) -> list[Floats]:
+        """The numbers of one example; ones if there is none."""
+        columns = [row if slot.batched else 0 for slot in self.slots]
+        return [
+            array[:, column] if array.shape[1] else numpy.ones(len(array))
+            for array, column in zip(self.arrays, columns)
+        ]
+
+    def part(self, rows: Index) -> Arguments:
+        """The same with some of the examples."""
+        arrays = [
+            numpy.take(array, rows, axis=1) if slot.batched else array for slot, array in zip(self.slots, self.arrays)
+        ]
+        return replace(self, arrays=arrays, n_examples=len(rows))
+
+
+def objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """An array of Values."""
+    array = numpy.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array.reshape(shape)
+
+
+def _key(structure: Structure) -> Hashable:
+    """What is equal for structures that one trace serves."""
+    if structure.build is None:
+        return structure.kind  # type: ignore[no-any-return]
+    if structure.kind == OTHER:
+        return OTHER, _exact(structure.like), *_attributes(structure.like, set())
+    is_plain = structure.is_flat and all(child is NUMBER for child in structure.children)
+    children = structure.size if is_plain else tuple([_key(child) for child in structure.children])
+    if structure.kind_name == "dict":
+        like = None if structure.like is None else Exact(structure.like)
+        return "dict", tuple(map(_exact, structure.kind[1])), children, like
+    if structure.kind_name == "column" and structure.children[0].kind[1]:  # else there is only one row to see
+        return "column", Exact(structure.like.tolist()), children
+    return structure.kind, children
+
+
+def _attributes(thing: Any, seen: set[int]) -> Iterator[Exact]:
+    """Those of an object, of the objects there, and so on; what functions read is watched elsewhere."""
+    if id(thing) in seen or callable(thing) or isinstance(thing, (ModuleType, str)):
+        return
+    seen.add(id(thing))
+    parts: Any = thing if isinstance(thing, (list, tuple)) else thing.values() if isinstance(thing, dict) else ()
+    if hasattr(thing, "__dict__"):
+        yield Exact(vars(thing))
+        parts = [*parts, *vars(thing).values()]
+    for part in parts:
+        yield from _attributes(part, seen)
+
+
+def _exact(thing: Any) -> Any:
+    """A key or text as what equals only its like; plain texts do so themselves."""
+    return thing if type(thing) is str else Exact(thing)

@@ -1,0 +1,1 @@
+"""What programs are: packs, requests, and what builds programs."""

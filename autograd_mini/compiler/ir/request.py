@@ -1,0 +1,83 @@
+"""What a call asks of a program, and what it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from autograd_mini.compiler.ir.program import Floats, Pack
+
+
+class Kind(StrEnum):
+    """What is computed besides the decisions."""
+
+    GUARDS = "guards"
+    VALUE = "value"
+    GRADIENT = "gradient"
+    JACOBIAN = "jacobian"
+    PRODUCT = "product"
+
+    @property
+    def in_words(self) -> str:
+        words = {"value": "the value", "gradient": "value and gradient", "jacobian": "the Jacobian"}
+        return words.get(self, "products with the Hessian")
+
+
+class Request(NamedTuple):
+    """What is computed, and towards what it is differentiated.
+
+    Attributes:
+        wrt: slots of the arguments; -1 for the parameters.
+    """
+
+    kind: Kind
+    wrt: tuple[int, ...] = ()
+
+    @property
+    def names(self) -> list[tuple[int, str]]:
+        """The slots, and what programs call the derivatives towards them."""
+        return _names(self.wrt)
+
+
+@lru_cache(maxsize=256)
+def _names(wrt: tuple[int, ...]) -> list[tuple[int, str]]:
+    return [(slot, f"adjoint {slot}") for slot in wrt]
+
+
+class Frame(NamedTuple):
+    """What all programs of a trace share.
+
+    Attributes:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+        reduces: whether the results are summed over the batch.
+    """
+
+    inputs: Sequence[Pack]
+    reduces: bool
+
+    @property
+    def has_batch(self) -> bool:
+        return any(leaf.batched for leaf in self.inputs)
+
+    @property
+    def per_example(self) -> bool:
+        return self.has_batch and not self.reduces
+
+
+GUARDS = Request(Kind.GUARDS)
+
+
+class Results(NamedTuple):
+    """What was computed, each [lanes, width] and the caller's to keep.
+
+    Attributes:
+        value: the numbers of the result.
+        agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
+        adjoints: derivatives by slot; those missing are 0.
+    """
+
+    value: Floats | None
+    agreements: Floats | None
+    adjoints: dict[int, Floats]

@@ -1,0 +1,77 @@
+"""Lists of scalars that grow, by themselves and by rules that run on their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Number, Scalar, Terms
+from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
+from autograd_mini.primitives.symbols import Place
+
+_equal, _greater = TABLE.auxiliary["equal"], TABLE.auxiliary["greater"]
+
+
+class Growing:
+    """A list of scalars that grows; the same operation on the same scalars is made once."""
+
+    def __init__(self, scalars: Iterable[Scalar] = ()) -> None:
+        self.scalars = [*scalars]
+        self._memo: dict[Any, int] = {}
+
+    def add(self, scalar: Scalar) -> int:
+        self.scalars.append(scalar)
+        return len(self.scalars) - 1
+
+    def number(self, number: float) -> int:
+        """The scalar of a constant."""
+        key = number.hex()
+        if key not in self._memo:
+            self._memo[key] = self.add(Number(number))
+        return self._memo[key]
+
+    def apply(self, primitive: Primitive, *args: int) -> int:
+        key = primitive, args
+        if key not in self._memo:
+            self._memo[key] = self.add(Application(primitive, args))
+        return self._memo[key]
+
+    def vector(self, function: Primitive, args: Sequence[int]) -> list[int]:
+        """The components of a function of vectors to vectors."""
+        vector = Application(function, tuple(args))
+        return [self.add(Component(vector, index)) for index in range(len(args))]
+
+    def sum(self, numbers: Sequence[int]) -> int:
+        if len(numbers) == 1:
+            return numbers[0]
+        return self.add(Terms([1.0] * len(numbers), [*numbers], [ONE] * len(numbers)))
+
+    def operand(self, number: int) -> Any:
+        """A scalar as rules calculate with it: of a constant its number."""
+        scalar = self.scalars[number]
+        return scalar.number if type(scalar) is Number else Operand(self, number)
+
+    def number_of(self, operand: Any) -> int:
+        """The scalar of an operand, or of a number."""
+        return operand.place if isinstance(operand, Operand) else self.number(to_float(operand, "a rule"))
+
+    def applied(self, primitive: Primitive, args: Sequence[Any]) -> Any:
+        """What a primitive makes of operands and numbers."""
+        numbers = [*map(self.number_of, args)]
+        parts = parts_of(primitive, len(args))
+        if parts is not None:
+            return tuple(Operand(self, self.apply(part_of(primitive, part), *numbers)) for part in parts)
+        return Operand(self, self.sum(numbers) if primitive is TABLE["sum"] else self.apply(primitive, *numbers))
+
+
+class Operand(Place):
+    """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+        return _equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+        return _greater(self, other)

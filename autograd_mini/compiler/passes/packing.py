@@ -1,0 +1,170 @@
+"""Pack: scalars of the same form become lanes of one pack.
+
+Two scalars have the same form if they were made by the same operation from operands of the same forms; of a sum
+only the *set* of the forms of its products counts, so that a pruned neuron packs with its layer. The form tells
+the depth, so a pack can never depend on itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.ir.building import Builder
+from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
+from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
+from autograd_mini.compiler.passes.recognising import recognise
+from autograd_mini.primitives import TABLE, Part
+
+REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
+
+
+def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
+    """The scalars of each form, forms in an order in which operands come first.
+
+    Args:
+        lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
+    """
+    found = scalars.scalars
+    is_alive = alive(found, [ONE, *scalars.roots])
+    form_of = [0] * len(found)
+    numbers: dict[Any, int] = {}
+    members: dict[Any, list[int]] = {}
+    n_leaves = 1
+    while n_leaves < len(found) and isinstance(first := found[n_leaves], Input):
+        last = n_leaves + lanes[first.array]
+        form = numbers.setdefault(("input", first.array), len(numbers))
+        form_of[n_leaves:last] = [form] * (last - n_leaves)
+        used = [number for number in range(n_leaves, last) if is_alive[number]]
+        if used:
+            members["input", first.array] = used
+        n_leaves = last
+    for number, scalar in enumerate(found):
+        if is_alive[number] and not 1 <= number < n_leaves:
+            form = _form(scalar, form_of)
+            form_of[number] = numbers.setdefault(form, len(numbers))
+            members.setdefault(form, []).append(number)
+    return members
+
+
+def _form(scalar: Any, form_of: list[int]) -> Any:
+    if isinstance(scalar, Terms):
+        forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
+        products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
+        return "sum", scalar.from_zero, products
+    if isinstance(scalar, Application):
+        return scalar.primitive, *[form_of[arg] for arg in scalar.args]
+    if isinstance(scalar, Component):
+        return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
+    return ("input", scalar.array) if isinstance(scalar, Input) else "number"
+
+
+def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
+    """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
+    groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
+    computed = [group for group in groups if not isinstance(group[0], Input | Number)]
+    terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
+    return len(forms), sum(map(len, computed)), max(terms, default=0)
+
+
+def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
+    """The packs of the scalars; results, guards and what is watched, each by itself.
+
+    Args:
+        inputs: the leaf of each array among the arguments; the last one is that of the parameters.
+        forms: those of `forms_of`.
+    """
+    packed = _Packed(Builder(inputs), inputs, scalars, forms)
+    tied = [] if scalars.tied is None else [scalars.tied]
+    numbers = {"outputs": scalars.outputs, "guards": scalars.guards, TIED: tied}
+    return packed.builder.so_far({name: [packed.reference([each]) for each in numbers[name]] for name in numbers})
+
+
+class _Packed:
+    """The packs of the scalars, in a builder."""
+
+    def __init__(self, builder: Builder, inputs: Sequence[Pack], scalars: Scalars, forms: dict[Any, list[int]]) -> None:
+        self.builder = builder
+        self._inputs = inputs
+        self._scalars = scalars.scalars
+        self._pack_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
+        self._lane_of = numpy.zeros(len(self._scalars), dtype=numpy.int64)
+        self._packs: list[Pack] = []
+        self._rank = numpy.zeros(len(forms), dtype=numpy.int64)
+        for members in forms.values():
+            self._add(members)
+
+    def reference(self, numbers: list[int]) -> Reference:
+        """Scalars of one pack."""
+        return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
+
+    def _add(self, members: list[int]) -> None:
+        """The pack of these scalars of one form."""
+        scalars: list[Any] = [self._scalars[number] for number in members]
+        first = scalars[0]
+        lanes = numpy.arange(len(members))
+        if isinstance(first, Input):
+            pack = self._inputs[first.array]
+            lanes = numpy.array(members) - first.first
+        elif isinstance(first, Number):
+            pack = self.builder.constants
+            lanes = self.builder.constant(numpy.array([scalar.number for scalar in scalars]))
+        elif isinstance(first, Terms):
+            pack = self._sum(scalars)
+        elif isinstance(first, Component):
+            vectors = {vector: group for group, vector in enumerate(dict.fromkeys(each.vector for each in scalars))}
+            pack = self._vector(list(vectors))
+            lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
+        else:
+            pack = self._application(scalars)
+        self._pack_of[members] = len(self._packs)
+        self._lane_of[members] = lanes
+        # Of two factors an unbatched one comes first: a matrix before what it multiplies.
+        self._rank[len(self._packs)] = len(self._packs) + len(self._rank) * pack.batched
+        self._packs.append(pack)
+
+    def _application(self, scalars: list[Application]) -> Pack:
+        primitive = scalars[0].primitive
+        args = [self.reference(list(numbers)) for numbers in zip(*[scalar.args for scalar in scalars])]
+        if isinstance(primitive, Part):
+            return self.builder.apply(
+                primitive.whole, [self._argument(arg) for arg in args], len(scalars), primitive.part
+            )
+        if primitive in REDUCTIONS:
+            return self.builder.reduce(primitive, self.builder.gathered([[arg] for arg in args]))
+        return self.builder.apply(primitive, [self._argument(arg) for arg in args], len(scalars))
+
+    def _argument(self, arg: Reference) -> Reference | float:
+        """The reference; where all lanes are one constant, its number."""
+        if arg.pack is self.builder.constants and (arg.index == arg.index[0]).all():
+            return self.builder.constant_at(int(arg.index[0]))
+        return arg
+
+    def _vector(self, vectors: list[Application]) -> Pack:
+        args = [[self.reference(list(numbers))] for numbers in zip(*[vector.args for vector in vectors])]
+        primitive = vectors[0].primitive
+        empty = primitive.options.get("empty", float("nan"))
+        return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty)
+
+    def _sum(self, scalars: list[Terms]) -> Pack:
+        lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
+        signs = numpy.array([c for scalar in scalars for c in scalar.cs])
+        xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
+        ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
+        first, second = self._pack_of[xs], self._pack_of[ys]
+        swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
+        xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
+        first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
+        segments = []
+        for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
+            chosen = (first == a) & (second == b)
+            blocks = []
+            for sign in dict.fromkeys(signs[chosen].tolist()):
+                of_sign = chosen & (signs == sign)
+                index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
+                blocks += recognise(lane[of_sign], *index, sign)
+            segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
+        batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
+        return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)

@@ -1,0 +1,372 @@
+"""Trace: run the function once on fresh Values; the graph they record is the program in scalars."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import is_
+from traceback import walk_tb
+from typing import Any, TypeVar
+
+from autograd_mini.adjoints import record_choice
+from autograd_mini.compiler.calls.counting import Place
+from autograd_mini.graph import topological_order
+from autograd_mini.interrupts import ensure
+from autograd_mini.leaving import refusal
+from autograd_mini.observing import Differentiation, Observer, user_line
+from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.structures import Structure, flatten, may_hold_numbers
+from autograd_mini.value import Constant, Value
+
+Line = tuple[str, int]
+Result = TypeVar("Result")
+
+COMPARISONS = {
+    TABLE.auxiliary[name] for name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+}
+"""They give 0 or 1."""
+
+
+_PRODUCTS = {TABLE["dot"], TABLE["sumprod"]}
+"""Their derivatives stay matrix products; there, inf and nan are left to become nan."""
+
+
+@dataclass(eq=False)
+class Guard:
+    """A decision of Python's on a number: the trace holds only where it comes out as it did."""
+
+    node: Value
+    outcome: bool
+    line: Line
+
+
+@dataclass(eq=False)
+class Inner:
+    """A derivative that the function itself takes.
+
+    Attributes:
+        roots: Values, and the seeds that their adjoints begin with.
+        sources: what it is taken towards, and the seeds of their tangents, in forward mode.
+        found: the adjoint of each node, or in forward mode the tangent, if it was computed for that.
+        made: all nodes computed for it.
+        is_forward: it is taken in forward mode.
+    """
+
+    roots: list[tuple[Value, Any]]
+    sources: dict[Value, Any]
+    found: dict[Value, Value]
+    made: set[Value]
+    is_forward: bool = False
+
+
+@dataclass(eq=False)
+class Trace:
+    """The graph of one run.
+
+    Attributes:
+        inputs: for each array among the arguments the Values that stand for its numbers.
+        parameters: the leaf Values that the function found outside its arguments, in the order of the graph; those
+            that it makes itself are constants.
+        outputs: the result's numbers; floats where they depend on no Value.
+        structure: the nest of the result.
+        guards: the decisions taken on the way.
+        counts: the whole numbers among the arguments that Python counted with, by their places.
+        order: all nodes that outputs and guards depend on, in topological order.
+        inner: the derivatives that the function itself takes, in order.
+        all: if there are any, the nodes of results and of what these derivatives are taken of, in topological order.
+    """
+
+    inputs: list[list[Value]]
+    parameters: list[Value]
+    outputs: list[Value]
+    structure: Structure
+    guards: list[Guard]
+    order: list[Value]
+    counts: dict[Place, int]
+    inner: Sequence[Inner] = ()
+    all: Sequence[Value] = ()
+
+    @property
+    def path(self) -> list[bool]:
+        """The decisions, which tell traces of one function on like arguments apart."""
+        return [guard.outcome for guard in self.guards]
+
+    def __repr__(self) -> str:
+        n_inputs = sum(map(len, self.inputs))
+        return (
+            f"<trace: {len(self.order)} nodes from {n_inputs} inputs and {len(self.parameters)} parameters to "
+            f"{len(self.outputs)} results, {len(self.guards)} guards>"
+        )
+
+
+def trace(
+    f: Callable[..., Any],
+    name: str,
+    inputs: list[list[Value]],
+    nest: Sequence[Any],
+    counts: dict[Place, int] | None = None,
+) -> Trace:
+    """Run `f(*nest)`, where the nest holds the Values of `inputs`, and keep what it recorded.
+
+    Args:
+        counts: where whole numbers among the inputs note that Python counts with them.
+
+    Raises:
+        TypeError: it reads the number of a Value, which would be frozen in, or counts with one that is no whole
+            number, or its result holds no numbers.
+        ValueError: the result is not made from its inputs nor from any Value.
+    """
+    known = {value for values in inputs for value in values}
+    tracer, call = _Tracer(f, name, known), Differentiation(f)
+    call.variables.update(known)
+    call.own.update(known)
+    with tracer, call:
+        try:
+            result = f(*nest)
+        except KeyError as error:
+            if not isinstance(error.args[0], Value):
+                raise
+            raise TypeError(
+                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are no Values; "
+                "name its argument in static=…"
+            ) from error
+        except (TypeError, IndexError) as error:
+            if not any(
+                word in str(error)
+                for word in ("as an integer", "be integers", "only integers", "non-int of type 'Value'")
+            ):
+                raise
+            raise TypeError(
+                f"{name} takes a Value for a whole number at {_raised_at(error)} ({error}); a count or an index is no "
+                "number to differentiate towards: give it as an int that neither wrt nor batch names, or name its "
+                "argument in static=…"
+            ) from error
+    if not may_hold_numbers(result):
+        raise TypeError(
+            f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
+            "tuples, dicts, dataclasses and NumPy arrays"
+        )
+    leaves, structure = flatten(result, f"the result of {name}")
+    outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
+    tracer.require_use(outputs)
+    order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
+    parameters = [node for node in order if not node.parents and call.is_foreign(node)]
+    is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
+    if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
+        raise ValueError(
+            f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
+            "its result from the Values it is given, with operators and functions of autograd_mini"
+        )
+    taken = [root for inner in tracer.inner for root, _ in inner.roots]
+    everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else []
+    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {}, tracer.inner, everything)
+
+
+def _raised_at(error: Exception) -> str:
+    """The line of an error."""
+    *_, (frame, number) = walk_tb(error.__traceback__)
+    return place((frame.f_code.co_filename, number))
+
+
+def truth_of(node: Value) -> Value:
+    """1 where Python takes it for true, else 0."""
+    return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
+
+
+def with_one_guard(traced: Trace) -> Trace:
+    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
+    if not traced.guards:
+        return traced
+    agreeing: list[Value] = []
+    for guard in traced.guards:
+        truth = truth_of(guard.node)
+        agrees = truth if guard.outcome else TABLE.auxiliary["equal"](truth, 0.0)
+        agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
+    total = TABLE["sum"](*agreeing)
+    known = set(traced.order)
+    more = [node for node in topological_order(total) if node not in known]
+    one = Guard(total, True, traced.guards[-1].line)
+    return replace(traced, guards=[one], order=[*traced.order, *more])
+
+
+def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
+    """All nodes that the roots are made of in a topological order: that in which the function made them, so that the
+    neurons of a layer come one after the other; what was there before comes where it is used first."""
+    alive = set(roots)
+    for node in reversed(recorded):
+        if node in alive:
+            alive.update(node.parents)
+    order: list[Value] = []
+    seen: set[Value] = set()
+    for node in recorded:
+        if node in alive:
+            if not seen.issuperset(node.parents):
+                _add(node.parents, order, seen)
+            order.append(node)
+            seen.add(node)
+    _add(roots, order, seen)
+    return order
+
+
+def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
+    """Put nodes, and whatever they are made of, into the order if they are not there yet."""
+    fresh = [*dict.fromkeys([node for node in nodes if node not in seen])]
+    if any(node.parents for node in fresh):
+        before = [each for node in fresh for each in topological_order(node) if each not in seen]
+        fresh = [*dict.fromkeys(before)]
+    order += fresh
+    seen.update(fresh)
+
+
+def without_collector(work: Callable[[], Result]) -> Result:
+    """What `work` gives. Python's cyclic garbage collector is suspended meanwhile: on a large graph it would take
+    longer than all the rest."""
+    if not gc.isenabled():
+        return work()
+
+    def suspended() -> Result:
+        gc.disable()
+        return work()
+
+    return ensure(gc.enable, suspended)
+
+
+class _Tracer(Observer):
+    hears_rules = owns_values = True
+
+    def __init__(self, function: Callable[..., Any], name: str, inputs: set[Value]) -> None:
+        self.function = function
+        self.name = name
+        self.guards: list[Guard] = []
+        self.recorded: list[Value] = []
+        self._comparisons: dict[Value, Line] = {}
+        self._own = set(inputs)
+        self._counted = 0  # so many of those recorded are among its own
+        self.inner: list[Inner] = []
+        self._starts: list[tuple[int, int]] = []
+
+    def node_recorded(self, node: Value) -> None:
+        self.recorded.append(node)
+
+    def differentiation_begins(self) -> None:
+        self._starts.append((len(self.recorded), len(self.inner)))
+
+    def differentiation_ends(
+        self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
+    ) -> None:
+        sources = [node for node in active if not any(parent in active for parent in node.parents)]
+        self._differentiated([*seeds], dict.fromkeys(sources), found.items(), is_forward=False)
+
+    def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
+        pairs = [*found]
+        self._differentiated([(y, 1.0) for y, _ in pairs if isinstance(y, Value)], {**seeds}, pairs, is_forward=True)
+
+    def _differentiated(
+        self,
+        roots: list[tuple[Value, Any]],
+        sources: dict[Value, Any],
+        found: Iterable[tuple[Any, Any]],
+        *,
+        is_forward: bool,
+    ) -> None:
+        start, n_inner = self._starts.pop()
+        made = set(self.recorded[start:])
+        kept = {node: each for node, each in found if isinstance(each, Value) and each in made}
+        self.inner[n_inner:] = [Inner(roots, sources, kept, made, is_forward)]
+
+    def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
+        node = primitive(x, y)
+        self._comparisons[node] = user_line()
+        return node
+
+    def require_use(self, outputs: Sequence[Value]) -> None:
+        """Refuse comparisons of which nothing came: maybe it was asked whether they *are* True.
+
+        Raises:
+            TypeError: there is one.
+        """
+        used = {*outputs, *[guard.node for guard in self.guards]} if self._comparisons else set()
+        for node in self.recorded if self._comparisons else ():
+            used.update(node.parents)
+        for node, line in self._comparisons.items():
+            if node not in used and not all(parent.is_constant for parent in node.parents):
+                raise TypeError(
+                    f"{self.name} compares numbers at {place(line)}, and neither branches on the result nor computes "
+                    "with it; while it is compiled that is a Value, and no Value `is True`: write `if x > y:` or "
+                    "where(x > y, …)"
+                )
+
+    def shown(self, node: Value) -> str | None:
+        return None if node.is_constant else f"<Value of {self.name}, without a number while it is compiled>"
+
+    def used_elsewhere(self, *nodes: Any) -> None:
+        fresh = self.recorded[self._counted :]
+        self._counted += len(fresh)
+        self._own.update(fresh)
+        if not self._own.isdisjoint([node for node in nodes if isinstance(node, Value)]):
+            raise TypeError(
+                f"{self.name} uses its Values in another thread at {place(user_line())}, and what happens there is not "
+                "compiled; compute in the thread that calls it"
+            )
+
+    def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
+        return record_choice(primitive, args)
+
+    def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
+        if type(adjoint) is float or operation in _PRODUCTS:
+            return TABLE["mul"](adjoint, local)
+        # 0 wins over inf and nan: of the adjoint, and of a choice
+        return TABLE.auxiliary["scale"](*((local, adjoint) if operation.selects else (adjoint, local)))
+
+    def truth_asked(self, node: Value) -> None:
+        if not node.is_constant:
+            self.guards.append(Guard(node, node._data != 0.0, user_line()))
+
+    def detached(self, node: Value) -> Any:
+        return TABLE.auxiliary["stopped"](node)
+
+    def number_read(self, node: Value, how: str) -> None:
+        if not node.is_constant:
+            raise TypeError(
+                refusal(self.function, how, "the compiled function would keep the number of this one run for ever")
+            )
+
+    def number_written(self, node: Value, how: str) -> None:
+        raise TypeError(
+            f"{self.name} changes a Value by {how} at {place(user_line())}, which a compiled function would do once "
+            "and never again; do it outside"
+        )
+
+
+def difference(first: Trace, second: Trace) -> str:
+    """How two traces of one function at different points differ, in words; empty if they do not."""
+    given = [{*chain.from_iterable(traced.inputs)} for traced in (first, second)]
+    made = [[node for node in traced.order if node not in own] for traced, own in zip((first, second), given)]
+    if len(made[0]) != len(made[1]) or first.structure != second.structure:
+        return "another number of operations or results"
+    counterparts = dict(zip(chain.from_iterable(first.inputs), chain.from_iterable(second.inputs)))
+    counterparts.update(zip(*made))
+    counterpart = counterparts.__getitem__
+    for a, b in zip(*made):
+        if a.operation is not b.operation:
+            return f"{_name(b)} in place of {_name(a)}"
+        if not all(map(is_, map(counterpart, a.parents), b.parents)):
+            return f"{_name(a)} of other operands"
+        if not a.parents and a is not b and a._data != b._data and a._data == a._data:
+            return f"the number {b._data} in place of {a._data}"
+    return ""
+
+
+def _name(node: Value) -> str:
+    return node.operation.name if node.operation else "a number"
+
+
+def place(line: Line) -> str:
+    """File and number of a line, with its text where the file is there."""
+    import linecache
+
+    file, number = line
+    source = linecache.getline(file, number).strip()
+    return f"{file}, line {number}" + (f": {source}" if source else "")

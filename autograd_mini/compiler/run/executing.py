@@ -1,0 +1,85 @@
+"""Which executor runs a program: machine code where llvmlite is, else NumPy."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+from autograd_mini.compiler.code.libraries import binding
+from autograd_mini.compiler.ir.program import Floats, Pack
+from autograd_mini.compiler.run.numpy_executor import Results
+from autograd_mini.primitives import brief
+
+
+class Executor(Protocol):
+    """A program ready to run."""
+
+    @property
+    def seeds(self) -> list[Pack]:
+        """Leaves that are seeds."""
+
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results: ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """What runs programs.
+
+    Args:
+        backend: "machine" or "numpy"; None for the best there is.
+        threads: how many threads may work on one call; None for as many as there are processors.
+        cache: a folder in which kernels are kept; None for none.
+
+    Raises:
+        TypeError: the cache is no path.
+        ValueError: the backend is none of these, or there is no thread.
+    """
+
+    backend: str | None = None
+    threads: int | None = None
+    cache: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in (None, "machine", "numpy"):
+            raise ValueError(f"backend must be None, 'machine' or 'numpy', got {brief(self.backend)}")
+        is_count = isinstance(self.threads, int) and not isinstance(self.threads, bool) and self.threads >= 1
+        if not (self.threads is None or is_count):
+            raise ValueError(f"threads must be an int of 1 or more, or None, got {brief(self.threads)}")
+        if not (self.cache is None or isinstance(self.cache, str | os.PathLike)):
+            raise TypeError(f"cache must be the path of a folder, or None, got {brief(self.cache)}")
+
+
+def is_machine(target: Target) -> bool:
+    """Whether programs are run in machine code.
+
+    Raises:
+        ModuleNotFoundError: machine code is asked for, and llvmlite is not installed.
+    """
+    if target.backend == "machine" and binding() is None:
+        raise ModuleNotFoundError(f"machine code needs llvmlite 0.45 or newer; {INSTALL}, or choose backend='numpy'")
+    if target.backend is None and binding() is None:
+        _notice()
+    return target.backend != "numpy" and binding() is not None
+
+
+def threads_of(target: Target) -> int:
+    """How many threads may work on one call; OMP_NUM_THREADS limits them as it limits those of BLAS, if none are
+    asked for."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return target.threads or (min(found, int(limit)) if limit.isdigit() and int(limit) else found)
+
+
+INSTALL = "install it with: pip install 'autograd_mini[jit]'"
+
+
+@cache
+def _notice() -> None:
+    """Say once how to have more speed."""
+    warnings.warn(
+        f"compiled functions run in NumPy, several times slower than machine code by llvmlite; {INSTALL}", stacklevel=2
+    )

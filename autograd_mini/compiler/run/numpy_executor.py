@@ -1,0 +1,384 @@
+"""Execute a program with NumPy: the oracle of faster executors, and what runs where they are missing.
+
+The numbers of a pack are an array [lanes, width]; the width is the length of the batch, or 1 where every example
+has the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.ir.program import (
+    ABSENT,
+    Apply,
+    Argument,
+    Block,
+    Floats,
+    Index,
+    Leaf,
+    Pack,
+    Program,
+    Reduce,
+    Reference,
+    Segment,
+    Sum,
+    Vector,
+    is_checked,
+    parents,
+)
+from autograd_mini.compiler.partition import MOST_TURNS
+from autograd_mini.compiler.run import numpy_rows
+
+Values = list[Any]
+Step = Callable[[Values, int], Floats]
+
+VECTOR_FUNCTIONS: dict[str, Callable[[Floats, float], Floats]] = {
+    "softmax": lambda x, empty: numpy_rows.softmax(x, empty),
+    "log_softmax": lambda x, empty: numpy_rows.log_softmax(x),
+    "sum_of_others": lambda x, empty: numpy_rows.sum_of_others(x),
+    "first_max": lambda x, empty: numpy_rows.first_equal(x.max(axis=0), x),
+    "first_min": lambda x, empty: numpy_rows.first_equal(x.min(axis=0), x),
+}
+
+
+class Results(NamedTuple):
+    """What a program computed.
+
+    Attributes:
+        rows: the results by name, each [lanes, width] and the caller's to keep.
+        is_finite: whether all derivatives among them are.
+    """
+
+    rows: dict[str, list[Floats]]
+    is_finite: bool
+
+
+def are_finite(arrays: Iterable[Floats]) -> bool:
+    """Whether all numbers are, and their sums as well."""
+    with numpy.errstate(all="ignore"):
+        return sums_are_finite(arrays)
+
+
+def sums_are_finite(arrays: Iterable[Floats]) -> bool:
+    """Whether the sums of all arrays are, and so their numbers, too."""
+    return all(isfinite(numpy.add.reduce(array, axis=None)) for array in arrays)
+
+
+class NumpyExecutor:
+    """A program ready to run on arrays. It keeps nothing between runs, so threads may share it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.seeds = program.leaves("seed")
+        place = {pack: number for number, pack in enumerate(program.packs)}
+        last_use = {parent: pack for pack in program.packs for parent in parents(pack)}
+        kept = {reference.pack for references in program.results.values() for reference in references}
+        self.steps: list[tuple[int, Step, list[int]]] = []
+        self.leaves: dict[Pack, int] = {}
+        for pack in program.packs:
+            if isinstance(pack.operation, Leaf):
+                self.leaves[pack] = place[pack]
+            else:
+                over = [place[parent] for parent in set(parents(pack)) if last_use[parent] is pack]
+                free = [number for number in over if program.packs[number] not in kept]
+                self.steps.append((place[pack], step_of(pack, place), free))
+        self.results = {
+            name: [(place[reference.pack], Gather(reference.index)) for reference in references]
+            for name, references in program.results.items()
+        }
+
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+        values: Values = [None] * len(self.program.packs)
+        for pack, number in self.leaves.items():
+            constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
+            values[number] = leaves[pack] if constants is None else constants[:, None]
+        held = {id(_owner(values[number])) for number in self.leaves.values()}
+        with numpy.errstate(all="ignore"):
+            for number, step, free in self.steps:
+                values[number] = step(values, n_examples)
+                for dead in free:
+                    values[dead] = None
+        rows = {
+            name: [_own(gather(values[number]), held) for number, gather in references]
+            for name, references in self.results.items()
+        }
+        return Results(rows, are_finite(array for name in rows if is_checked(name) for array in rows[name]))
+
+
+def _own(array: Floats, held: set[int]) -> Floats:
+    """The array, or a copy of it where a leaf or another result, or another of its own rows, holds its memory."""
+    if id(_owner(array)) in held or not array.flags.writeable:
+        return array.copy()
+    held.add(id(_owner(array)))
+    return array
+
+
+def _owner(array: Floats) -> Any:
+    """What the memory of an array belongs to."""
+    return array if array.base is None else array.base
+
+
+class Gather:
+    """Rows of an array by an index array, without copying where the indices are evenly spaced.
+
+    The result has the shape of the index array, and then the width.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self.shape = index.shape
+        flat = index.ravel()
+        self.absent = flat == ABSENT if (flat == ABSENT).any() else None
+        self.rows: Any = numpy.where(flat == ABSENT, 0, flat)
+        self.only = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
+        if self.absent is None and flat.size:
+            step = int(flat[1] - flat[0]) if flat.size > 1 else 1
+            if step > 0 and (numpy.diff(flat) == step).all():
+                self.rows = slice(int(flat[0]), int(flat[-1]) + 1, step)
+
+    @property
+    def copies(self) -> bool:
+        return self.only == ABSENT and not isinstance(self.rows, slice)
+
+    def is_whole(self, array: Floats) -> bool:
+        """Whether it gives all rows of this array in order."""
+        return bool(self.rows == slice(0, len(array), 1)) if isinstance(self.rows, slice) else False
+
+    def __call__(self, array: Floats) -> Floats:
+        if self.only != ABSENT:
+            return numpy.broadcast_to(array[self.only], (*self.shape, array.shape[1]))
+        rows = array[self.rows]
+        if self.absent is not None:
+            rows[self.absent] = 0.0
+        gathered: Floats = rows.reshape(*self.shape, array.shape[1])
+        return gathered
+
+
+def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
+    operation = pack.operation
+    if isinstance(operation, Sum):
+        return _sum(pack, operation, place)
+    if isinstance(operation, Apply):
+        return _apply(operation, place)
+    assert isinstance(operation, Reduce | Vector)
+    number, gather = place[operation.arg.pack], Gather(operation.arg.index)
+    if isinstance(operation, Reduce):
+        reduce = numpy_rows.reduction(operation.primitive)
+        return lambda values, n: reduce(gather(values[number]))
+    function, empty = VECTOR_FUNCTIONS[operation.function], operation.empty
+    return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
+
+
+def _apply(operation: Apply, place: Mapping[Pack, int]) -> Step:
+    function = numpy_rows.elementwise(operation.primitive)
+    takers = [_taker(arg, place) for arg in operation.args]
+    part = operation.part
+    if part is not None:
+        return lambda values, n: function(*[take(values) for take in takers])[part]
+    if len(takers) == 1:
+        take_only = takers[0]
+        return lambda values, n: function(take_only(values))
+    return lambda values, n: function(*[take(values) for take in takers])
+
+
+def _taker(arg: Argument, place: Mapping[Pack, int]) -> Callable[[Values], Any]:
+    if not isinstance(arg, Reference):
+        return lambda values: arg
+    number = place[arg.pack]
+    if arg.is_whole:
+        return lambda values: values[number]
+    gather = Gather(arg.index)
+    return lambda values: gather(values[number])
+
+
+def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
+    by_lanes: dict[tuple[Any, bytes], tuple[Scatter, list[Step]]] = {}
+    for segment in operation.segments:
+        for block in segment.blocks:
+            key = block.lane.shape, block.lane.tobytes()
+            if key not in by_lanes:
+                by_lanes[key] = Scatter(block.lane, pack.lanes), []
+            by_lanes[key][1].append(_block(segment, block, pack.batched, place))
+    parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
+    from_zero = operation.from_zero
+    empty = numpy.full((pack.lanes, 1), 0.0)
+    for scatter, _ in parts:
+        empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
+
+    def step(values: Values, n: int) -> Floats:
+        total: Any = None
+        owned = False
+        for scatter, (first, *others) in parts:
+            result = first(values, n)
+            for compute in others:
+                result = result + compute(values, n)
+            if scatter.is_whole:
+                total, owned = (result, False) if total is None else (total + result, True)
+                continue
+            if total is None:
+                total, owned = numpy.full((pack.lanes, result.shape[1]), empty), True
+            if total.shape[1] == 1 != result.shape[1]:
+                total = numpy.repeat(total, result.shape[1], axis=1)
+            elif not owned:
+                total = total.copy()
+            owned = True
+            scatter.add(total, result)
+        return total + 0.0 if from_zero else total  # type: ignore[no-any-return]
+
+    return step
+
+
+class Scatter:
+    """Adding rows to lanes of an array; lanes that come several times get all of theirs."""
+
+    def __init__(self, lane: Index, lanes: int) -> None:
+        flat = lane.ravel()
+        present = numpy.flatnonzero(flat != ABSENT)
+        self.is_whole = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
+        order = present[numpy.argsort(flat[present], kind="stable")]
+        _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
+        self.turns = []  # in each of them every lane comes once
+        self.order, self.starts, self.lanes = order, starts, flat[order[starts]] if order.size else flat[:0]
+        if counts.max(initial=0) <= MOST_TURNS:
+            turn = numpy.arange(order.size) - numpy.repeat(starts, counts)
+            for number in range(int(counts.max(initial=0))):
+                rows = numpy.sort(order[turn == number])
+                self.turns.append((Gather(flat[rows]).rows, Gather(rows).rows))
+
+    def add(self, total: Floats, result: Floats) -> None:
+        for lanes, rows in self.turns:
+            total[lanes] += result[rows]
+        if not self.turns and self.order.size:
+            total[self.lanes] += numpy.add.reduceat(result[self.order], self.starts, axis=0)
+
+
+def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int]) -> Step:
+    """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
+    sums_batch = not batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
+    compute = _one_factor(segment, block, place) if segment.b is None else _two_factors(segment, block, place)
+    size, is_negative = block.lane.size, block.sign < 0.0
+
+    def step(values: Values, n: int) -> Floats:
+        result = compute(values, sums_batch, n).reshape(size, -1)
+        return -result if is_negative else result
+
+    return step
+
+
+BlockStep = Callable[[Values, bool, int], Floats]
+
+
+def _one_factor(segment: Segment, block: Block, place: Mapping[Pack, int]) -> BlockStep:
+    number, gather = place[segment.a], Gather(block.a)
+    columns = block.lane.shape[2]
+
+    def step(values: Values, sums_batch: bool, n: int) -> Floats:
+        a = values[number]
+        if sums_batch:
+            a = _over_batch(a, n)
+        rows = gather(a)
+        rows = numpy_rows.total(numpy.moveaxis(rows, 2, 0)) if rows.shape[2] > 1 else rows[:, :, 0]
+        return rows if columns == 1 else numpy.repeat(rows[:, :, None], columns, axis=2)
+
+    return step
+
+
+def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int]) -> BlockStep:
+    assert segment.b is not None
+    assert block.b is not None
+    first, second = place[segment.a], place[segment.b]
+    gather_a, gather_b = Gather(block.a), Gather(block.b)
+    product: Callable[[Floats, Floats, bool], Floats] = _matrix_product
+    if block.is_elementwise:
+        product = _elementwise
+    elif block.lane.shape[1:] == (1, 1):
+        product = _inner_product
+    elif block.a.shape[2] == 1:
+        product = _outer_product
+    if gather_a.absent is not None or gather_b.absent is not None:
+        product = _with_absent(product, _term_by_term(block))
+
+    def step(values: Values, sums_batch: bool, n: int) -> Floats:
+        a, b = values[first], values[second]
+        if sums_batch and a.shape[1] == 1 and b.shape[1] == 1:
+            return n * product(gather_a(a), gather_b(b), False)
+        if sums_batch and (a.shape[1] == 1) != (b.shape[1] == 1):  # one factor is the same for all
+            return product(gather_a(_over_batch(a, 1)), gather_b(_over_batch(b, 1)), False)
+        return product(gather_a(a), gather_b(b), sums_batch)
+
+    return step
+
+
+def _over_batch(a: Floats, n: int) -> Floats:
+    """The sum over the batch; of numbers that are the same for all, n times these."""
+    return a.sum(axis=1, keepdims=True) if a.shape[1] != 1 else n * a
+
+
+def _elementwise(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    a, b = a[:, 0, 0], b[:, 0, 0]
+    if sums_batch:
+        a, b = numpy.broadcast_arrays(a, b)
+        if len(b) > 1 and b.strides[0] == 0:  # one factor for all lanes
+            return numpy.dot(a, b[0])[:, None]
+        return numpy.einsum("ln,ln->l", a, b)[:, None]
+    return a * b
+
+
+def _inner_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """Σ_k a[g,0,k,·]·b[g,k,0,·], in the same order whatever the width is."""
+    if sums_batch:
+        return _matrix_product(a, b, sums_batch)
+    return numpy_rows.total(numpy.moveaxis(a[:, 0] * b[:, :, 0], 1, 0))
+
+
+def _outer_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """a[g,h,0,·]·b[g,0,s,·]: nothing is added up, so no zero changes its sign."""
+    return _matrix_product(a, b, sums_batch) if sums_batch else a[:, :, 0, None] * b[:, None, 0]
+
+
+def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
+    """Σ_k a[g,h,k,·]·b[g,k,s,·]: [g, h, s, width]."""
+    (g, h, k, wide_a), (s, wide_b) = a.shape, b.shape[2:]
+    if sums_batch:
+        width = max(wide_a, wide_b) if min(wide_a, wide_b) else 0
+        a = numpy.broadcast_to(a, (g, h, k, width)).reshape(g, h, k * width)
+        b = numpy.broadcast_to(b, (g, k, s, width)).swapaxes(1, 2).reshape(g, s, k * width)
+        return numpy.matmul(a, b.swapaxes(1, 2))
+    if wide_a == 1:
+        return numpy.matmul(a[..., 0], b.reshape(g, k, s * wide_b))
+    if wide_b == 1:
+        turned = numpy.matmul(b[..., 0].swapaxes(1, 2), a.swapaxes(1, 2).reshape(g, k, h * wide_a))
+        return turned.reshape(g, s, h, wide_a).swapaxes(1, 2)
+    result = a[:, :, 0, None] * b[:, None, 0]
+    for step in range(1, k):
+        result += a[:, :, step, None] * b[:, None, step]
+    return result
+
+
+def _with_absent(
+    product: Callable[[Floats, Floats, bool], Floats], slow: Callable[[Floats, Floats, bool], Floats]
+) -> Callable[[Floats, Floats, bool], Floats]:
+    """The product of matrices with zeros for absent factors; in `slow` steps if these would meet inf or nan."""
+
+    def careful_product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
+        is_finite = numpy.isfinite(a).all() and numpy.isfinite(b).all()
+        return product(a, b, sums_batch) if is_finite else slow(a, b, sums_batch)
+
+    return careful_product
+
+
+def _term_by_term(block: Block) -> Callable[[Floats, Floats, bool], Floats]:
+    """The product in which an absent factor wins over inf and nan."""
+    assert block.b is not None
+    is_there = (block.a != ABSENT)[:, :, None, :] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
+
+    def product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
+        result: Any = 0.0
+        for step in range(a.shape[2]):
+            result = result + numpy.where(is_there[..., step, None], a[:, :, step, None] * b[:, None, step], 0.0)
+        return result.sum(axis=-1) if sums_batch else result  # type: ignore[no-any-return]
+
+    return product

@@ -1,0 +1,1 @@
+"""What compiled derivatives are where something is tied, or a zero of the data meets inf."""

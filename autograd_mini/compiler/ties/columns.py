@@ -1,0 +1,85 @@
+"""Some columns of numbers, and what is asked of a plan for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy
+from numpy.typing import NDArray
+
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, is_adjoint
+from autograd_mini.compiler.ir.request import Request
+from autograd_mini.compiler.run.executing import Executor
+from autograd_mini.compiler.run.numpy_executor import Results
+
+Mask = NDArray[numpy.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Numbers for which results are wanted.
+
+    Attributes:
+        request: what is wanted of the plan.
+        leaves: the numbers of the plan's inputs, [lanes, width].
+        seeds: those of its seeds, likewise.
+        n: how many columns there are: examples of a batch; without one, columns of the seeds.
+    """
+
+    plan: Plan
+    request: Request
+    leaves: Mapping[Pack, Floats]
+    seeds: Sequence[Floats]
+    n: int
+
+    @property
+    def names(self) -> list[str]:
+        """What the derivatives are called."""
+        return [name for _, name in self.request.names]
+
+    @property
+    def sums(self) -> bool:
+        """Whether results are sums over a batch."""
+        return self.plan.has_batch and self.plan.reduces
+
+    @property
+    def shares_variables(self) -> bool:
+        """Whether examples of which the sum is wanted have variables in common: then one may settle what is tied in
+        another."""
+        leaves = [self.plan.leaf(slot) for slot in (*self.request.wrt, -1)]
+        return self.sums and any(leaf.lanes for leaf in leaves if not leaf.batched)
+
+    def is_sum(self, name: str) -> bool:
+        """Whether a result is a sum over the columns, and not one for each."""
+        return self.sums and not (is_adjoint(name) and self.plan.leaf(int(name.split()[1])).batched)
+
+    def is_concerned(self, name: str) -> bool:
+        """Whether ties may decide about a result: a value is made of no derivatives, unless the function takes some."""
+        return is_adjoint(name) or (name == "value" and bool(self.plan.trace.inner))
+
+    def some(self, chosen: Mask) -> Columns:
+        """The same for some columns."""
+        leaves = {pack: rows[:, chosen] if pack.batched else rows for pack, rows in self.leaves.items()}
+        seeds = [rows[:, chosen] if rows.shape[1] == self.n else rows for rows in self.seeds]
+        return replace(self, leaves=leaves, seeds=seeds, n=int(chosen.sum()))
+
+    def numbers(self, seeds: Sequence[Pack]) -> Mapping[Pack, Floats]:
+        """Those of all leaves, seeds included."""
+        if not self.seeds:
+            return self.leaves
+        held = {seed: self.seeds[seed.operation.position] for seed in seeds if isinstance(seed.operation, Leaf)}
+        for seed, rows in held.items():
+            if seed.batched and rows.shape[1] != self.n:  # the same for every example
+                held[seed] = numpy.repeat(rows, self.n, axis=1)
+        return {**self.leaves, **held}
+
+    def run(self, executor: Executor) -> Results:
+        """What a program gives for it."""
+        return executor(self.numbers(executor.seeds), self.n)
+
+
+def rows_of(results: Results) -> dict[str, Floats]:
+    """The results by name."""
+    return {name: rows for name, (rows,) in results.rows.items()}

@@ -1,0 +1,193 @@
+"""Running programs of derivatives, and settling what they leave open: where something is tied, or a zero meets inf.
+
+Ties whose candidates all change in one way decide nothing. Where they do not, derivatives are limits from both sides.
+Zeros that nobody gave are told from those of the data. What is still open is left to eager mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy
+
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack, is_adjoint
+from autograd_mini.compiler.ir.request import Kind, Request, Results
+from autograd_mini.compiler.ties.careful import Careful
+from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
+from autograd_mini.compiler.ties.fallback import in_eager_mode
+from autograd_mini.limits import TOLERANCE
+
+FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
+"""Of first derivatives."""
+
+
+def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
+    """The results of the program for a request; arguments as for `Columns`."""
+    asked = Columns(plan, request, leaves, seeds, n)
+    results = asked.run(plan.executor(request))
+    found = rows_of(results)
+    tied = found.pop(TIED, None)
+    if not results.is_finite:
+        found = _Settling(asked, found).settled(tied)
+    return Results(
+        found.get("value"),
+        found.get("guards"),
+        {slot: found[name] for slot, name in request.names if name in found},
+    )
+
+
+class _Settling:
+    """Results of which some are not finite, or something was tied.
+
+    Attributes:
+        each: those concerned of each column.
+        sums: those that are summed over the columns, without the hard ones.
+        hard: the columns that are not settled yet.
+    """
+
+    def __init__(self, asked: Columns, found: dict[str, Floats]) -> None:
+        self.asked = asked
+        self.found = found
+        concerned = [name for name in found if asked.is_concerned(name)]
+        self.each = {
+            name: numpy.repeat(found[name], asked.n // found[name].shape[1], axis=1)
+            for name in concerned
+            if not asked.is_sum(name)
+        }
+        self.sums = {name: found[name] for name in concerned if asked.is_sum(name)}
+        self.hard: Mask = numpy.zeros(asked.n, dtype=bool)
+
+    def settled(self, tied: Floats | None) -> dict[str, Floats]:
+        """All results.
+
+        Args:
+            tied: by columns, 0 or inf where something is.
+        """
+        if tied is not None:
+            self.hard |= ~numpy.isfinite(tied[0])
+            self.hard &= ~self._is_cleared()
+        is_tied = self.hard.copy()
+        self._leave_out()
+        broken = self._broken()
+        if broken.any():
+            self._tell_apart(broken)
+        for columns, results in self._of_hard(is_tied) if self.hard.any() else ():
+            for name, rows in results.items():
+                if name in self.sums:
+                    with numpy.errstate(all="ignore"):
+                        self.sums[name] = self.sums[name] + rows.sum(axis=1, keepdims=True)
+                elif name in self.each:
+                    self.each[name][:, columns] = rows
+        return self.found | self.each | self.sums
+
+    def _is_cleared(self) -> Mask:
+        """For which columns, of those where something is tied, it changes in one way along a line, whatever is
+        chosen: there, the derivatives by the rules stand."""
+        plan, cleared = self.asked.plan, numpy.zeros(self.asked.n, dtype=bool)
+        is_first = self.asked.request.kind in FIRST
+        executor = plan.differing(self.asked.request.wrt) if self.hard.any() and is_first else None
+        if executor is not None:
+            some = self.asked.some(self.hard)
+            (decisions,) = executor(some.leaves, some.n if plan.has_batch else 1).rows["guards"]
+            cleared[self.hard] = decisions[0] == 0.0
+        return cleared
+
+    def _leave_out(self) -> None:
+        """Leave the hard columns out of the sums."""
+        if self.sums and self.hard.any():
+            executor = self.asked.plan.executor(self.asked.request)
+            rows = rows_of(self.asked.some(~self.hard).run(executor))
+            self.sums = {name: rows[name] for name in self.sums}
+
+    def _broken(self) -> Mask:
+        """The columns, without the hard ones, of which a derivative may not be finite."""
+        if not all(numpy.isfinite(rows).all() for name, rows in self.sums.items() if is_adjoint(name)):
+            return ~self.hard  # whose terms they are is not known
+        broken = numpy.zeros(self.asked.n, dtype=bool)
+        for name, rows in self.each.items():
+            if is_adjoint(name):
+                broken |= ~numpy.isfinite(rows).all(axis=0)
+        return broken & ~self.hard
+
+    def _tell_apart(self, broken: Mask) -> None:
+        """Put in what is found where zeros are told apart; what stays doubtful is hard."""
+        fresh = self._carefully(broken)
+        columns = numpy.flatnonzero(broken)
+        for name in [name for name in self.each if is_adjoint(name)]:
+            rows = self.each[name][:, columns]
+            self.each[name][:, columns] = numpy.where(numpy.isfinite(rows).all(axis=0), rows, fresh.rows[name])
+        if fresh.doubtful.any():
+            self.hard[columns[fresh.doubtful]] = True
+            self._leave_out()
+        open_ = [name for name, rows in self.sums.items() if is_adjoint(name) and not numpy.isfinite(rows).all()]
+        if open_ and fresh.doubtful.any():
+            fresh = self._carefully(~self.hard)
+        self.sums.update((name, fresh.rows[name]) for name in open_)
+
+    def _carefully(self, chosen: Mask) -> Careful:
+        some = self.asked.some(chosen)
+        executor = self.asked.plan.careful(some.request)
+        return executor(some.numbers(executor.seeds), some.n)
+
+    def _of_hard(self, is_tied: Mask) -> Iterator[tuple[Index, dict[str, Floats]]]:
+        """The results for the hard columns, of which some are tied, a part at a time; their sums, if they share
+        variables."""
+        asked, is_joint, rest = self.asked, self.asked.shares_variables, self.hard
+        if asked.request.kind in FIRST and is_tied.any() and (not is_joint or (is_tied == self.hard).all()):
+            sides = _from_both_sides(asked.some(is_tied))
+            if sides is not None and (sides[1].all() or not is_joint):
+                found, is_known = sides
+                rest = self.hard.copy()
+                rest[is_tied] = ~is_known
+                places = numpy.flatnonzero(self.hard & ~rest)
+                yield places, found if is_joint else {name: rows[:, is_known] for name, rows in found.items()}
+        if rest.any():
+            places = numpy.flatnonzero(rest)
+            yield places, in_eager_mode(asked, places)
+
+
+def _from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
+    """The derivatives for each column, chosen among their limits from the two sides as `autograd_mini.limits` does, and
+    for which columns this tells them; for all of them at once, if they share variables. None if the function a little
+    way off is not known."""
+    plan, names = asked.plan, asked.names
+    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # what is between two limits is so for every variable
+        asked = replace(asked, request=asked.request._replace(wrt=(*asked.request.wrt, -1)))
+    above, below = (plan.along(asked.request, sign) for sign in (1.0, -1.0))
+    if above is None or below is None:
+        return None
+    executors = [above, below, plan.executor(asked.request)]
+    runs = [rows_of(asked.run(executor)) for executor in executors]
+    derivatives = [_derivatives(asked, found) for found in runs]
+    first, last, by_rules = (
+        numpy.concatenate([rows.reshape(-1, 1) if asked.shares_variables else rows for rows in found.values()])
+        for found in derivatives
+    )  # a row for each variable and a column for each decision
+    with numpy.errstate(invalid="ignore"):
+        slack = TOLERANCE * numpy.maximum(abs(first), abs(last)).max(axis=0, initial=0.0)
+        is_one = (abs(first - last) <= slack).all(axis=0)
+        least, most = numpy.minimum(first, last) - slack, numpy.maximum(first, last) + slack
+        is_between = ((least <= by_rules) & (by_rules <= most)).all(axis=0)
+        is_known = numpy.isfinite(first + last + by_rules).all(axis=0) & _are_approached(asked)
+        is_known &= ~numpy.isnan(runs[2]["value"]).any(axis=0)
+    stands = is_between & ~is_one
+    return {name: numpy.where(stands, derivatives[2][name], derivatives[0][name]) for name in names}, is_known
+
+
+def _are_approached(asked: Columns) -> Mask:
+    """For which columns all variables are finite; for all at once, if they share variables."""
+    leaves = [asked.leaves[asked.plan.leaf(slot)] for slot in asked.request.wrt]
+    found: Mask = numpy.ones(asked.n, dtype=bool)
+    for rows in leaves:
+        found &= numpy.isfinite(rows).all(axis=0)
+    return numpy.array([found.all()]) if asked.shares_variables else found
+
+
+def _derivatives(asked: Columns, found: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Those of a run; 0 for what nothing depends on."""
+    shapes = {
+        name: (asked.plan.leaf(slot).lanes, 1 if asked.is_sum(name) else asked.n) for slot, name in asked.request.names
+    }
+    return {name: numpy.broadcast_to(found.get(name, 0.0), shape) for name, shape in shapes.items()}

@@ -1,0 +1,158 @@
+"""Where a derivative by the rules alone may not be what eager mode gives: watched by one number an example.
+
+Row by row, the choices at kinks do not compose (`autograd_mini.limits`). So programs of derivatives also tell whether
+anything that varies was at a kink on the way: `watched` appends to a list of scalars one that is 0 if nothing was, else
+inf. It is checked with the derivatives themselves, of which a zero that meets inf makes nan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from math import inf, nan
+from typing import Any
+
+from autograd_mini.compiler.ir.building import local_derivatives
+from autograd_mini.compiler.passes.growing import Growing, Operand
+from autograd_mini.compiler.passes.normalising import (
+    Application,
+    Input,
+    Number,
+    Scalar,
+    Scalars,
+    alive,
+    operands,
+)
+from autograd_mini.primitives import FLAT, TABLE, Primitive
+
+_equal, _not_equal, _greater_equal, _stopped, _scale = (
+    TABLE.auxiliary[name] for name in ("equal", "not_equal", "greater_equal", "stopped", "scale")
+)
+
+
+_BOUNDED = {TABLE[name] for name in ("tanh", "sigmoid", "sin", "cos", "atan", "erf", "erfc", "sign")} | {
+    TABLE.auxiliary[name] for name in ("sech", "sigmoid_slope")
+}
+"""Functions that are never infinite."""
+
+_KEEPING = {TABLE["square"], TABLE["neg"], TABLE["mul"], TABLE["add"], TABLE["sub"]}
+"""What they make of bounded numbers is bounded."""
+
+
+def variable(scalars: Scalars, arrays: Iterable[int]) -> bytearray:
+    """Which scalars vary with some arrays among the arguments, by more than jumps."""
+    varying, found = {*arrays}, bytearray(len(scalars.scalars))
+    varies = found.__getitem__
+    for number, scalar in enumerate(scalars.scalars):
+        if type(scalar) is Input:
+            found[number] = scalar.array in varying
+        elif any(map(varies, operands(scalar))):
+            found[number] = not (type(scalar) is Application and _is_flat(scalar.primitive))
+    return found
+
+
+def _is_flat(primitive: Primitive) -> bool:
+    return primitive is _stopped or (primitive.policy == FLAT and primitive.tied is None)
+
+
+def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inner: bool = False) -> Scalars:
+    """The same with a scalar more: 0, or inf where something that varies with these arrays is at a kink. The scalars
+    themselves if nothing can be.
+
+    Args:
+        twice: what derivatives are made of is watched as well, for second derivatives.
+        inner: there are derivatives among the scalars, in which zeros that meet inf are watched, too.
+    """
+    varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
+    growing = Growing(scalars.scalars)
+    places = [number for number, is_needed in enumerate(needed) if is_needed and varies[number]]
+    if twice:
+        places += _made_of(growing, places)
+        varies = variable(replace(scalars, scalars=growing.scalars), arrays)
+    flags = []
+    for number in places:
+        scalar = growing.scalars[number]
+        if type(scalar) is not Application or not varies[number]:
+            continue
+        flag = _flag(growing, number, scalar, varies)
+        if flag is not None:
+            flags.append(flag)
+        if inner and scalar.primitive is _scale and not _is_bounded(growing.scalars, scalar.args[1]):
+            zero, other = map(growing.operand, scalar.args)
+            flags.append(growing.number_of(_equal(zero, 0.0) * _not_equal(other - other, 0.0)))
+    if not flags:
+        return scalars
+    if any(type(growing.scalars[flag]) is Number for flag in flags):  # tied whatever the variables are
+        tied = growing.number(inf)
+    else:
+        tied = growing.apply(TABLE["where"], growing.sum(flags), growing.number(inf), growing.number(0.0))
+    return replace(scalars, scalars=growing.scalars, tied=tied)
+
+
+def _is_bounded(scalars: Sequence[Scalar], number: int, depth: int = 8) -> bool:
+    """Whether a scalar is finite wherever the variables are, by its form."""
+    scalar = scalars[number]
+    if type(scalar) is Application and scalar.primitive in _KEEPING and depth:
+        return all(_is_bounded(scalars, arg, depth - 1) for arg in scalar.args)
+    return isinstance(scalar, Input | Number) or (type(scalar) is Application and scalar.primitive in _BOUNDED)
+
+
+def _made_of(growing: Growing, places: Iterable[int]) -> list[int]:
+    """What the local derivatives of these scalars are made of, where kinks are among it; but for choices, which the
+    scalars make themselves."""
+    first = len(growing.scalars)
+    for number in places:
+        scalar = growing.scalars[number]
+        if type(scalar) is Application and _has_kinks(scalar.primitive, len(scalar.args)):
+            local_derivatives(scalar.primitive, Operand(growing, number), [*map(growing.operand, scalar.args)])
+    return list(range(first, len(growing.scalars)))
+
+
+@lru_cache(maxsize=1024)
+def _has_kinks(primitive: Primitive, n_args: int) -> bool:
+    """Whether a rule is made of operations that may be at a kink, choices apart."""
+    if primitive.selects or primitive.is_selector:
+        return False
+    growing = Growing([Number(nan)] + [Input(0, 1)] * (1 + n_args))
+    try:
+        local_derivatives(primitive, Operand(growing, 1), [Operand(growing, 2 + place) for place in range(n_args)])
+    except TypeError:  # it is no rule for symbols
+        return False
+    made = [scalar.primitive for scalar in growing.scalars if type(scalar) is Application]
+    return any(each.tied is not None and not each.is_selector for each in made)
+
+
+def is_tied(primitive: Primitive, out: Any, args: Sequence[Any]) -> Any:
+    """Whether an operation is at a kink: a number that tells it, or False if it never is. What cannot tell it of
+    symbols always is."""
+    try:
+        return primitive.tied is not None and primitive.tied(out, *args)
+    except TypeError:
+        return True
+
+
+def _flag(growing: Growing, number: int, scalar: Application, varies: bytearray) -> int | None:
+    """A scalar that is not 0 where an operation is at a kink; None if it never is."""
+    primitive, args = scalar.primitive, scalar.args
+    out = Operand(growing, number)
+    tied = is_tied(primitive, out, [*map(growing.operand, args)])
+    if not isinstance(tied, Operand):
+        return growing.number(1.0) if tied else None
+    life = [_life(growing, arg) for arg in args if varies[arg]]
+    is_sure = [type(each) is float for each in life]
+    is_choice_of_many = primitive.selects and primitive.arity is None
+    if any(is_sure) if not is_choice_of_many else all(is_sure) and len(life) == len(args):
+        return tied.place
+    if is_choice_of_many:
+        chosen = [growing.operand(arg) == out for arg in args if varies[arg]]
+        life = [one * each for one, each in zip(chosen, life)]
+    return growing.number_of(tied * TABLE["sum"](*life))
+
+
+def _life(growing: Growing, number: int) -> Any:
+    """Not 0 where a scalar passes changes on: a unit that is dead gives a 0 that is no tie."""
+    scalar = growing.scalars[number]
+    if type(scalar) is Application and scalar.primitive.base is TABLE["relu"]:
+        return _greater_equal(growing.operand(scalar.args[0]), 0.0)
+    return 1.0
