@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 
 from autograd_mini import observing
 from autograd_mini.primitives import TABLE, is_real, to_float
@@ -135,21 +136,59 @@ def _attach() -> None:
         setattr(Value, name, attribute)
 
 
+NO_RATIO = (
+    "an exact ratio of integers would cut a Value off from its graph; for statistics of Values use autograd_mini's "
+    "mean, fsum and norm, or NumPy's mean, var and std on an array of them"
+)
+
+
 def _as_float_has() -> dict[str, Any]:
     """What a float offers besides: NumPy asks every element of an array for it, and `statistics` asks numbers."""
-
-    def as_integer_ratio(self: Value) -> Any:
-        raise TypeError(
-            "an exact ratio of integers would cut a Value off from its graph; for statistics of Values use "
-            "autograd_mini's mean, fsum and norm, or NumPy's mean, var and std on an array of them"
-        )
-
     return {
         "conjugate": lambda self: self,
         "real": property(lambda self: self),
         "imag": property(lambda self: 0.0),
-        "as_integer_ratio": as_integer_ratio,
+        "as_integer_ratio": _as_integer_ratio,
     }
+
+
+def _as_integer_ratio(value: Value) -> tuple[_Total, None]:
+    """What `statistics.mean` adds up, as it adds inf and nan.
+
+    Raises:
+        TypeError: something else asks.
+    """
+    if sys._getframe(1).f_globals.get("__name__") != "statistics":
+        raise TypeError(NO_RATIO)
+    return _Total(value), None
+
+
+class _Total:
+    """Values that `statistics.mean` adds up before it divides them by their number."""
+
+    def __init__(self, value: Value) -> None:
+        self._values = [value]
+
+    def __radd__(self, zero: int) -> _Total:
+        return self
+
+    def __add__(self, other: _Total) -> _Total:
+        self._values += other._values
+        return self
+
+    def is_finite(self) -> bool:
+        return False
+
+    def __truediv__(self, count: int) -> Any:
+        if count != len(self._values):  # whole numbers are added up elsewhere, and would be lost
+            raise TypeError(
+                f"statistics.mean takes Values or plain numbers, got {len(self._values)} Value(s) among {count}; use "
+                "autograd_mini.mean, which takes both"
+            )
+        return TABLE["mean"](*self._values)
+
+    def __mul__(self, other: object) -> Any:
+        raise TypeError(NO_RATIO)
 
 
 _attach()

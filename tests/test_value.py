@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import Constant, Value, exp, fsum, softmax, tanh, topological_order
+from autograd_mini import Constant, Value, compile, exp, fsum, hessian, softmax, tanh, topological_order
 from autograd_mini.testing import check_gradients
 from tests.graphs import STEPS, run, variables
 from tests.interrupting import interrupt_everywhere
@@ -489,7 +489,21 @@ class TestStatistics:
         statistics.median(xs).backward()
         assert [x.grad for x in xs] == [0.5, 0.0, 0.5, 0.0]
 
-    @pytest.mark.parametrize("function", [statistics.mean, statistics.stdev, statistics.pvariance])
+    def test_statistics_mean(self):
+        xs = [Value(1.0), Value(2.0), Value(6.0)]
+        y = statistics.mean(xs)
+        y.backward()
+        assert y.data == 3.0
+        assert [x.grad for x in xs] == [1.0 / 3.0] * 3
+        assert hessian(lambda v: statistics.mean(v) ** 2)([1.0, 3.0]) == [[0.5, 0.5], [0.5, 0.5]]
+        assert compile(lambda v: statistics.mean(v) ** 2).grad([1.0, 3.0]) == [2.0, 2.0]
+        assert statistics.mean(x for x in [Value(5.0)]).data == 5.0
+        with pytest.raises(TypeError, match=r"got 2 Value\(s\) among 3; use autograd_mini.mean, which takes both"):
+            statistics.mean([Value(1.0), 2, Value(3.0)])
+        with pytest.raises(TypeError, match="coerce"):
+            statistics.mean([Value(1.0), 2.5])
+
+    @pytest.mark.parametrize("function", [statistics.variance, statistics.stdev, statistics.pvariance])
     def test_what_calculates_with_fractions_is_refused(self, function):
         with pytest.raises(TypeError, match="an exact ratio of integers would cut a Value off .* autograd_mini's mean"):
             function([Value(1.0), Value(2.0)])
