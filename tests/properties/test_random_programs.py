@@ -1,7 +1,7 @@
 """Random programs over the whole table, differentiated in every way there is."""
 
 import mpmath
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given, reject, settings
 
 from autograd_mini import Value, frac, gradients
 from autograd_mini.primitives import TABLE
@@ -9,6 +9,7 @@ from autograd_mini.testing import (
     CheckError,
     Program,
     Step,
+    UndecidedWarning,
     check_gradients,
     forward_derivative,
     reference_gradient,
@@ -37,11 +38,13 @@ def smooth(program):
 
 
 def check(program, order=1):
-    """By differences; what fails where a rounding would change the derivative, or their smallest steps by a tenth,
-    beyond a jump, does not count."""
+    """By differences; what they leave open does not count, nor what fails where a rounding would change the derivative,
+    or their smallest steps by a tenth, beyond a jump."""
     y, xs, expected = smooth(program)
     try:
         check_gradients(program, *program.point, order=order)
+    except UndecidedWarning:  # were it the rule, too many programs would be rejected
+        reject()
     except CheckError:
         for changes, share in ((condition(y, xs), 1e-6), (change_nearby(y, xs), 0.1)):
             assume(all(change <= share * (1 + abs(b)) for b, change in zip(expected, changes)))
