@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import tokenize
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,19 @@ def lines_of_code(path):
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     code = [token for token in tokens if token.type not in NO_CODE]
     return len({line for token in code for line in range(token.start[0], token.end[0] + 1)} - left_out)
+
+
+def test_no_files_import_each_other():
+    """As they are loaded; what functions import when they are called does not count."""
+    files = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    files = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    imported: dict[str, set[str]] = {name: set() for name in files}
+    for name, path in files.items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                found = {f"{node.module}.{alias.name}" for alias in node.names}
+                imported[name] |= {each if each in files else node.module for each in found} & files.keys() - {name}
+    assert len([*TopologicalSorter(imported).static_order()]) == len(files)
 
 
 def test_the_core_stays_small(tmp_path):
