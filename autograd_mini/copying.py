@@ -30,16 +30,13 @@ class _ParentsComeFirst(Scope):
 
 def copy(node: Value) -> Value:
     """The same function of the same variables: another node with the same parents; of a variable, +variable."""
-    if node in observing.differentiated() or not (node.parents or node.is_constant):
-        return _with_attributes(+node, _attributes(node))
-    return twin_of(node)
+    return twin_of(node) if node.parents or node.is_constant else _with_attributes(+node, _attributes(node))
 
 
 def twin_of(node: Value) -> Value:
     """Another node with the same parents; of a variable, another variable, but of one that is being differentiated."""
-    if node in observing.differentiated():
-        return copy(node)
-    return _with_attributes(restore(type(node), *_state(node)), _attributes(node))
+    twin = +node if node in observing.differentiated() else restore(type(node), *_state(node))
+    return _with_attributes(twin, _attributes(node))
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:

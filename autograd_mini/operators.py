@@ -132,7 +132,13 @@ def _attach() -> None:
     methods |= {name: _conversion(f"{name}()", convert) for name, convert in conversions.items()}
     for name, method in methods.items():
         setattr(Value, f"__{name}__", method)
-    for name, attribute in _as_float_has().items():
+    floats_have: dict[str, Any] = {  # NumPy asks every element of an array for it, and `statistics` asks numbers
+        "conjugate": lambda self: self,
+        "real": property(lambda self: self),
+        "imag": property(lambda self: 0.0),
+        "as_integer_ratio": _as_integer_ratio,
+    }
+    for name, attribute in floats_have.items():
         setattr(Value, name, attribute)
 
 
@@ -140,16 +146,6 @@ NO_RATIO = (
     "an exact ratio of integers would cut a Value off from its graph; for statistics of Values use autograd_mini's "
     "mean, fsum and norm, or NumPy's mean, var and std on an array of them"
 )
-
-
-def _as_float_has() -> dict[str, Any]:
-    """What a float offers besides: NumPy asks every element of an array for it, and `statistics` asks numbers."""
-    return {
-        "conjugate": lambda self: self,
-        "real": property(lambda self: self),
-        "imag": property(lambda self: 0.0),
-        "as_integer_ratio": _as_integer_ratio,
-    }
 
 
 def _as_integer_ratio(value: Value) -> tuple[_Total, None]:

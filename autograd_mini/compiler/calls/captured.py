@@ -21,18 +21,17 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import LARGEST, token
+from autograd_mini.compiler.calls.keys import LARGEST, are_values, token
 from autograd_mini.observing import Observer, unheard
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
 
 CONTAINERS = (list, tuple, dict, set, numpy.ndarray)
+PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
 
 MOST_OBJECTS = 20_000
 """So many functions and objects are looked through."""
-
-PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
 
 LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
@@ -63,7 +62,7 @@ class Captured:
         with self._lock:
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}
-            new = {key: read for key, read in fresh.items() if _is_watched(_read([read])[0], key[1])}
+            new = {key: read for key, read in fresh.items() if _is_watched(_read_one(read), key[1])}
             self._kept += search.kept if new else []
             self._watched = {**self._watched, **new}
         return bool(new)
@@ -128,12 +127,12 @@ class _State:
         self._copies = [(place, each, _copied(each)) for place, thing in enumerate(held) for each in _containers(thing)]
         pairs = [pair for _, *pair in self._copies]
         self.holds_containers = bool(pairs)
-        self._of_values = [each for each, _ in pairs if _holds_values(each)]
-        self._of_values_then = [then for each, then in pairs if _holds_values(each)]
-        self._lists = [each for each, _ in pairs if _is_list(each) and not _holds_values(each)]
+        self._of_values = [each for each, _ in pairs if are_values(each)]
+        self._of_values_then = [then for each, then in pairs if are_values(each)]
+        self._lists = [each for each, _ in pairs if isinstance(each, (list, tuple)) and not are_values(each)]
+        self._others = [(each, then) for each, then in pairs if not isinstance(each, (list, tuple))]
         self._lengths = [*map(len, self._lists)]
         self._items = [*chain.from_iterable(self._lists)]
-        self._others = [(each, then) for each, then in pairs if not _is_list(each)]
 
     def is_still(self, now: list[Any]) -> bool:
         return len(now) == len(self.held) and all(map(is_, now, self.held)) and self.are_containers_still()
@@ -198,7 +197,7 @@ class _Search:
         is_library = _is_library(function.__module__)
         for cell in function.__closure__ or ():
             read = partial(getattr, cell, "cell_contents")
-            (content,) = _read([read])
+            content = _read_one(read)
             if is_library and _is_code_of_library(content):
                 self._content(content, names)
             else:
@@ -229,12 +228,12 @@ class _Search:
         if (id(holder), name) not in self.found:
             self.kept.append(holder)
             self.found[id(holder), name] = read
-        self._content(_read([read])[0], names)
+        self._content(_read_one(read), names)
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
         if isinstance(content, (list, tuple)):
-            for part in () if _holds_values(content) else content:
+            for part in () if are_values(content) else content:
                 self._content(part, names)
         elif isinstance(content, dict):
             self._content([*content.values()], names)
@@ -288,7 +287,14 @@ def _read(places: Collection[Place]) -> list[Any]:
     try:
         return [read() for read in places]
     except ValueError:
-        return [each for read in places for each in (_read([read]) if len(places) > 1 else [None])]
+        return [*map(_read_one, places)]
+
+
+def _read_one(place: Place) -> Any:
+    try:
+        return place()
+    except ValueError:
+        return None
 
 
 def _names(code: CodeType) -> list[str]:
@@ -334,27 +340,18 @@ def _containers(thing: Any) -> list[Any]:
             found += [each] if each.size <= LARGEST else []
             continue
         found += [] if type(each) is tuple else [each]
-        if not _holds_values(each):
+        if not are_values(each):
             open_ones += each.values() if isinstance(each, dict) else each
     return found
-
-
-def _holds_values(thing: Any) -> bool:
-    """Whether it is a list of Values and nothing else."""
-    return isinstance(thing, list) and bool(thing) and all(issubclass(kind, Value) for kind in set(map(type, thing)))
 
 
 def _copied(container: Any) -> Any:
     return [*container] if isinstance(container, list) else copy(container)
 
 
-def _is_list(thing: Any) -> bool:
-    return isinstance(thing, (list, tuple))
-
-
 def _is_unchanged(thing: Any, then: Any) -> bool:
     """Whether a container holds what its copy does."""
-    if _is_list(thing):
+    if isinstance(thing, (list, tuple)):
         return len(thing) == len(then) and all(map(is_, thing, then))
     if isinstance(thing, dict):
         return len(thing) == len(then) and all(map(is_, thing, then)) and all(map(is_, thing.values(), then.values()))

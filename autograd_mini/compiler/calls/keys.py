@@ -84,7 +84,7 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)
         return kind, items, factory, _attributes(thing, depth)
-    if kind in (list, tuple) and all(issubclass(each, Value) for each in set(map(type, thing))):
+    if kind in (list, tuple) and are_values(thing):
         return kind, Themselves(*thing)
     if isinstance(thing, (list, tuple)):
         return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
@@ -98,6 +98,12 @@ def token(thing: Any, depth: int = 0) -> Hashable:
     if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
         return Themselves(thing)
     return kind, thing, repr(thing)
+
+
+def are_values(thing: Any) -> bool:
+    """Whether it is a list or tuple of Values and nothing else, and of one at least."""
+    kinds = set(map(type, thing)) if isinstance(thing, (list, tuple)) else ()
+    return bool(kinds) and all(issubclass(kind, Value) for kind in kinds)
 
 
 def _attributes(thing: Any, depth: int) -> Hashable:

@@ -89,10 +89,7 @@ class _Together:
                 outputs = [_where(truth, x, y) for x, y in zip(yes.outputs, no.outputs)]
                 return _Ending(outputs, _product(agreements, _where(truth, yes.number, no.number)))
             agreements.append(truth if taken[0] else TABLE.auxiliary["equal"](truth, 0.0))
-        return _Ending([self._output(each) for each in trace.outputs], _product(agreements, Constant(float(number))))
-
-    def _output(self, output: Value) -> Value:
-        return self._of.get(output, output)
+        return _Ending([self._of[each] for each in trace.outputs], _product(agreements, Constant(float(number))))
 
 
 def _where(truth: Value, x: Value, y: Value) -> Value:
