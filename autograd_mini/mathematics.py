@@ -24,7 +24,7 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SHOWN_ARGUMENTS = 8
 # How a rule guards a corner case is no part of the mathematics.
 HIDDEN_OPTIONS = {"empty"}
-PLAIN_NAME = re.compile(r"\w[\w.'′]*(\[[\w, .:'\"-]*\])*")
+PLAIN_NAME = re.compile(r"\w(?:[\w.'′⁽⁾]|,(?=[₀-₉]))*(\[[\w, .:'\"-]*\])*")
 
 _IN_PYTHON = {power: chr(digit) for digit, power in SUPERSCRIPTS.items()} | str.maketrans(
     {"·": "*", "^": "**", "√": "sqrt", "⌊": "floor(", "⌈": "ceil(", "⌋": ")", "⌉": ")"}
@@ -63,6 +63,17 @@ def subscripted(letter: str, number: int) -> str:
     'z₁₂'
     """
     return letter + str(number).translate(SUBSCRIPTS)
+
+
+def weight_name(i: int, j: int, k: int | None = None) -> str:
+    """The weight from unit i to unit j of layer k; that of unit 0, which is always 1, is the bias.
+
+    >>> weight_name(1, 2, 3), weight_name(10, 2), weight_name(0, 2, 3)
+    ('w₁₂⁽³⁾', 'w₁₀,₂', 'b₂⁽³⁾')
+    """
+    above = "" if k is None else f"⁽{k}⁾".translate(SUPERSCRIPTS)
+    comma = "," if max(i, j) > 9 else ""
+    return (subscripted("w", i) + comma + subscripted("", j) if i else subscripted("b", j)) + above
 
 
 def signed(text: str) -> Text:

@@ -6,24 +6,26 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from autograd_mini.draw.colours import ACCENT
-from autograd_mini.draw.dot import FONT
+from autograd_mini.draw.colours import LINE, MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO, colour_of
+from autograd_mini.draw.dot import side_by_side
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.escaping import markup, quoted, width_in_points
+from autograd_mini.draw.escaping import quoted
+from autograd_mini.draw.font import NAME
+from autograd_mini.draw.texts import LEGEND_SIZE, SIZE, cell, label, table
 from autograd_mini.primitives import brief
 
-POSITIVE, NEGATIVE, ZERO, NOT_FINITE = ACCENT, "#e66100", "#c8c8c8", "#000000"
-SIZE = 14
-ROW, RADIUS = 0.62, 0.23  # inches
+ROW, RADIUS = 0.66, 0.25  # inches
 THINNEST, THICKEST = 0.6, 6.0  # points
 
-GRAPH = {"layout": "neato", "splines": "line", "outputorder": "edgesfirst", "pad": "0.2", "fontname": FONT}
-NODE = {"fontname": FONT, "fontsize": str(SIZE), "shape": "circle", "fixedsize": "true", "style": "filled"}
-NODE |= {"width": str(2 * RADIUS), "height": str(2 * RADIUS), "fillcolor": "#ffffff", "color": "#333333"}
+GRAPH = {"layout": "neato", "splines": "line", "outputorder": "edgesfirst", "pad": "0.2", "fontname": NAME}
+NODE = {"fontname": NAME, "fontsize": str(SIZE), "shape": "circle", "fixedsize": "true", "style": "filled"}
+NODE |= {"width": str(2 * RADIUS), "height": str(2 * RADIUS), "fillcolor": "#ffffff", "color": LINE}
 EDGE = {"arrowhead": "none"}
 
-FRAME = f'shape=box style=rounded color="{ACCENT}" penwidth=2'
+FRAME = f'shape=box style=rounded color="{MODULE}" penwidth=2'
 MARGIN = 0.24
+DERIVATIVE = 'shape=plain fixedsize=false fillcolor="#ffffff" margin="0.03,0.01"'
+FIXED = 'FIXEDSIZE="TRUE" HEIGHT="5"'
 
 
 class Place(NamedTuple):
@@ -57,29 +59,26 @@ def shown_indices(count: int, limit: int) -> list[int | None]:
     return [*range(head), None, *range(count - tail, count)]
 
 
-def column(name: str, x: float, indices: Sequence[int | None]) -> Column:
-    """Places one below the other, centred on the height 0."""
-    top = (len(indices) - 1) / 2 * ROW
-    return {index: Place(f"{name}{place}", x, top - place * ROW) for place, index in enumerate(indices)}
+def column(name: str, x: float, indices: Sequence[int | None], row: float = ROW) -> Column:
+    """Places one below the other, so far apart, centred on the height 0."""
+    top = (len(indices) - 1) / 2 * row
+    return {index: Place(f"{name}{place}", x, top - place * row) for place, index in enumerate(indices)}
 
 
-def unit(place: Place, label: str, style: str = "", tooltip: str = "") -> str:
+def unit(place: Place, text: str, style: str = "", tooltip: str = "") -> str:
     """A statement for a unit."""
-    return f"{place.key} [label={quoted(label)} tooltip={quoted(tooltip or label)} {_at(place)} {style}]\n"
+    return f"{place.key} [label={label(text)} tooltip={quoted(tooltip or text)} {_at(place)} {style}]\n"
 
 
 def ellipsis(place: Place) -> str:
     """A statement for units that are left out."""
-    return f'{place.key} [label="⋮" tooltip="more units" {_at(place)} shape=plain style="" fontsize=22]\n'
+    return f'{place.key} [label={label("⋮", 22)} tooltip="more units" {_at(place)} shape=plain style=""]\n'
 
 
 def text(place: Place, lines: Sequence[str], style: str = 'shape=plain style=""') -> str:
     """A statement for text, its first line bold."""
-    width = max(width_in_points(line, SIZE) for line in lines)
-    written = [f"<B>{markup(lines[0])}</B>", *(markup(line) or "&#160;" for line in lines[1:])]
-    rows = "".join(f'<TR><TD WIDTH="{width}">{line}</TD></TR>' for line in written)
-    table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>'
-    return f"{place.key} [label=<{table}> tooltip={quoted(lines[0])} fixedsize=false {_at(place)} {style}]\n"
+    written = table(cell(lines[0], is_bold=True), *(cell(line) for line in lines[1:]))
+    return f"{place.key} [label=<{written}> tooltip={quoted(lines[0])} fixedsize=false {_at(place)} {style}]\n"
 
 
 def frame(key: str, places: Sequence[Place], tooltip: str) -> str:
@@ -90,13 +89,14 @@ def frame(key: str, places: Sequence[Place], tooltip: str) -> str:
 
 
 def line(tail: Place, head: Place, strength: float, largest: float, tooltip: str = "") -> str:
-    """A statement for a line as wide as `strength` is large beside `largest`, coloured by its sign."""
-    colour, width = colour_of(strength), THINNEST
+    """A statement for a line as wide as `strength` is large beside `largest`, of its sign's colour, dashed below 0."""
+    width = THINNEST
     if not isfinite(strength):
         width = THICKEST
     elif largest > 0.0:
         width += (THICKEST - THINNEST) * abs(strength) / largest
-    return f'{tail.key} -> {head.key} [penwidth={width:.2f} color="{colour}" tooltip={quoted(tooltip)}]\n'
+    look = f'penwidth={width:.2f} color="{colour_of(strength)}"' + (" style=dashed" if strength < 0.0 else "")
+    return f"{tail.key} -> {head.key} [{look} tooltip={quoted(tooltip)}]\n"
 
 
 def arrow(tail: Place, head: Place) -> str:
@@ -104,35 +104,23 @@ def arrow(tail: Place, head: Place) -> str:
     return f'{tail.key} -> {head.key} [arrowhead=normal arrowsize=0.7 color="#888888"]\n'
 
 
-def colour_of(strength: float) -> str:
-    """The colour of its sign.
-
-    >>> colour_of(-0.5)
-    '#e66100'
-    """
-    if not isfinite(strength):
-        return NOT_FINITE
-    return ZERO if strength == 0.0 else POSITIVE if strength > 0.0 else NEGATIVE
-
-
 def key_of_lines(strengths: Iterable[float], what: str, largest: str) -> str:
     """The legend of the lines, in HTML-like markup."""
     colours = set(map(colour_of, strengths))
     names = {POSITIVE: f"{what} > 0", NEGATIVE: f"{what} < 0", ZERO: f"{what} = 0", NOT_FINITE: f"{what} not finite"}
-    sample = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0"><TR><TD {}></TD></TR></TABLE>'
     cells = []
     for colour, name in names.items():
         if colour in colours:
-            cells.append(sample.format(f'WIDTH="28" HEIGHT="5" FIXEDSIZE="TRUE" BGCOLOR="{colour}"'))
-            cells.append(markup(name))
-    cells.append(markup(f"line width: |{what}| up to {largest}"))
-    row = "".join(f"<TD>{cell}</TD>" for cell in cells)
-    return f'<TABLE BORDER="0" CELLSPACING="4"><TR>{row}</TR></TABLE>'
+            widths = (7, 4, 7, 4, 7) if colour == NEGATIVE else (29,)
+            shades = (colour if index % 2 == 0 else "#ffffff" for index in range(len(widths)))
+            line = "".join(f'<TD {FIXED} WIDTH="{w}" BGCOLOR="{shade}"></TD>' for w, shade in zip(widths, shades))
+            cells += [table(line), cell(name, LEGEND_SIZE)]
+    return side_by_side([*cells, cell(f"width: |{what}| up to {largest}", LEGEND_SIZE)])
 
 
-def drawing(statements: Iterable[str], label: str) -> Drawing:
+def drawing(statements: Iterable[str], below: str) -> Drawing:
     """The drawing of statements, with a label in HTML-like markup below."""
-    graph = GRAPH | ({"label": f"<{label}>", "labelloc": "b", "fontsize": "13"} if label else {})
+    graph = GRAPH | ({"label": f"<{below}>", "labelloc": "b"} if below else {})
     return Drawing(graph_attr=graph, node_attr=NODE, edge_attr=EDGE, body=list(statements))
 
 

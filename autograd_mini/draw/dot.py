@@ -4,45 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
-from math import isfinite
+from math import inf, isfinite
 
-from autograd_mini.draw.colours import ACCENT, MODULE, NOT_FINITE, heat
-from autograd_mini.draw.escaping import markup, quoted, width_in_points
+from autograd_mini.draw.colours import (
+    FAINT,
+    LINE,
+    MODULE,
+    MODULE_FILL,
+    NEGATIVE,
+    POSITIVE,
+    STEP_FILL,
+    TEXT,
+    ZERO,
+    colour_of,
+    heat,
+)
+from autograd_mini.draw.escaping import quoted
+from autograd_mini.draw.font import NAME
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.draw.texts import CAPTION_SIZE, LEGEND_SIZE, SIZE, cell, label, table, width_of
 
 POLISHED = 100  # boxes; the layout of more is only nearly as compact as can be, in a fraction of the time
-FONT = "Helvetica"  # the one whose widths every renderer knows
-SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 13
 
-GRAPH = {"fontname": FONT, "fontsize": str(LEGEND_SIZE), "nodesep": "0.2", "ranksep": "0.35", "pad": "0.15"}
-NODE = {"fontname": FONT, "fontsize": str(SIZE), "shape": "box", "style": "filled", "fillcolor": "#ffffff"}
-NODE |= {"color": "#333333", "margin": "0.1,0.06"}
+GRAPH = {"fontname": NAME, "fontsize": str(LEGEND_SIZE), "nodesep": "0.2", "ranksep": "0.35", "pad": "0.15"}
+NODE = {"fontname": NAME, "fontsize": str(SIZE), "shape": "box", "style": "filled", "fillcolor": "#ffffff"}
+NODE |= {"color": LINE, "margin": "0.06,0.07"}
 EDGE = {"color": "#555555", "arrowsize": "0.7"}
 
 STYLES = {
-    Kind.INPUT: 'style="filled,rounded" fillcolor="#ececec"',
+    Kind.INPUT: f'style="filled,rounded" fillcolor="{FAINT}"',
     Kind.PARAMETER: 'penwidth=3 fillcolor="#d4d4d4"',
     Kind.CONSTANT: 'style="filled,dashed" height=0.35 width=0.35',
     Kind.INTERMEDIATE: "",
     Kind.RESULT: "peripheries=2",
-    Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{ACCENT}" fillcolor="{MODULE}" margin="0.16,0.1"',
+    Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{MODULE}" fillcolor="{MODULE_FILL}" margin="0.16,0.1"',
 }
 SCALE_STEPS = 9
+SAMPLE = 'CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"'
 SAMPLES = {
-    Kind.INPUT: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="#ececec"',
-    Kind.PARAMETER: 'BORDER="3" CELLBORDER="0" CELLSPACING="0" BGCOLOR="#d4d4d4"',
-    Kind.CONSTANT: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="DASHED"',
-    Kind.INTERMEDIATE: 'BORDER="1" CELLBORDER="0" CELLSPACING="0"',
-    Kind.RESULT: 'BORDER="1" CELLBORDER="1" CELLSPACING="3"',
-    Kind.MODULE: f'BORDER="2" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" COLOR="{ACCENT}" BGCOLOR="{MODULE}"',
-    Kind.OPERATION: 'BORDER="1" CELLBORDER="0" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="#444444"',
+    Kind.INPUT: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="{FAINT}"',
+    Kind.PARAMETER: f'BORDER="3" {SAMPLE} BGCOLOR="#d4d4d4"',
+    Kind.CONSTANT: f'BORDER="1" {SAMPLE} STYLE="DASHED"',
+    Kind.INTERMEDIATE: f'BORDER="1" {SAMPLE}',
+    Kind.RESULT: 'BORDER="1" CELLBORDER="1" CELLSPACING="3" CELLPADDING="3"',
+    Kind.MODULE: f'BORDER="2" {SAMPLE} STYLE="ROUNDED" COLOR="{MODULE}" BGCOLOR="{MODULE_FILL}"',
+    Kind.OPERATION: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="#444444"',
 }
 # Operands arrive in their order: x - y has x first.
-OPERATION = 'ordering=in fillcolor="#444444" fontcolor="#ffffff"'
-DISC = f"{OPERATION} shape=circle fontsize=20 width=0.45 fixedsize=true"
-PILL = f'{OPERATION} style="filled,rounded" fontsize=16 height=0.35'
+DISC = "ordering=in shape=circle width=0.45 fixedsize=true"
+PILL = 'ordering=in style="filled,rounded" height=0.35'
 CLUSTER = 'labeljust=l labelloc=t style=rounded color="#999999"'
-LABEL = f'shape=plain style="" fontsize=13 fontcolor="{ACCENT}"'
+PLAIN_NODE = 'shape=plain style=""'
 
 
 def body(picture: Picture) -> Iterator[str]:
@@ -51,12 +63,12 @@ def body(picture: Picture) -> Iterator[str]:
     members = [(box.scope, _node(box, picture.largest_gradient)) for box in picture.boxes]
     lines = []
     for number, edge in enumerate(picture.edges):
-        label, arrows = _edge(edge, number)
+        statement, arrows = _edge(edge, number)
         scope = _common(scopes.get(edge.tail, ()), scopes.get(edge.head, ()))
         if scope:
-            members.append((scope, label))
+            members.append((scope, statement))
         else:
-            lines.append(label)
+            lines.append(statement)
         lines.append(arrows)
     yield from _scoped(members, 0)
     yield from filter(None, lines)
@@ -67,8 +79,8 @@ def graph_attributes(picture: Picture) -> dict[str, str]:
     attributes = {**GRAPH, "rankdir": picture.direction}
     if len(picture.boxes) > POLISHED:
         attributes["nslimit"] = "1"
-    label = _caption_and_legend(picture)
-    return {**attributes, "label": f"<{label}>", "labelloc": "b"} if label else attributes
+    below = _caption_and_legend(picture)
+    return {**attributes, "label": f"<{below}>", "labelloc": "b"} if below else attributes
 
 
 def _common(scope: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,42 +98,37 @@ def _scoped(members: Iterable[tuple[tuple[str, ...], str]], depth: int, path: st
             yield statement
     for number, (name, statements) in enumerate(inner.items()):
         own_path = f"{path}_{number}"
-        yield f"subgraph {own_path} {{\nlabel={quoted(name)} {CLUSTER}\n"
+        yield f"subgraph {own_path} {{\nlabel={label(name, LEGEND_SIZE)} {CLUSTER}\n"
         yield from _scoped(statements, depth + 1, own_path)
         yield "}\n"
 
 
 def _node(box: Box, largest: float) -> str:
     if box.kind is Kind.OPERATION:
-        style = DISC if len(box.title) <= 2 else PILL
-        if box.emphasised:
-            style += f' fillcolor="{ACCENT}"'
-        label = quoted(box.title)
+        is_disc = len(box.title) <= 2
+        style = DISC if is_disc else PILL
+        style += f' penwidth=3 fillcolor="{STEP_FILL}"' if box.emphasised else ' fillcolor="#444444"'
+        written = label(box.title, 18 if is_disc else 16, TEXT if box.emphasised else "#ffffff")
     else:
-        style = STYLES[box.kind] + (f' color="{ACCENT}"' if box.emphasised else "")
-        label = f"<{_table(box, largest)}>" if box.rows or not box.title.isascii() else quoted(box.title)
-    return f"{box.key} [label={label} tooltip={quoted(box.tooltip)} {style}]\n"
+        style = STYLES[box.kind] + (' color="#000000" penwidth=4' if box.emphasised else "")
+        written = f"<{_table(box, largest)}>"
+    return f"{box.key} [label={written} tooltip={quoted(box.tooltip)} {style}]\n"
 
 
 def _table(box: Box, largest: float) -> str:
-    title = ""
-    if box.title:
-        width = "" if box.title.isascii() else f' WIDTH="{width_in_points(box.title, SIZE)}"'
-        title = f'<TR><TD COLSPAN="2"{width}><B>{markup(box.title)}</B></TD></TR>'
-    rows = "".join([_row(row, largest) for row in box.rows])
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{title}{rows}</TABLE>'
+    titles = box.title.split("\n") if box.title else []
+    rows = [cell(title, is_bold=bool(box.rows), attributes='COLSPAN="2"') for title in titles]
+    return table(*rows, *(_row(row, largest) for row in box.rows))
 
 
 def _row(row: Row, largest: float) -> str:
-    name, text = markup(row.name) + " ", markup(row.text)
-    width = f' WIDTH="{width_in_points("0" * row.width, SIZE)}"' if row.width else ""
-    background = ""
+    fill, colour = "", TEXT
     if row.gradient is not None:
-        fill, colour = heat(row.gradient, largest)
-        background = f' BGCOLOR="{fill}"'
-        if colour != "#000000":
-            name, text = f'<FONT COLOR="{colour}">{name}</FONT>', f'<FONT COLOR="{colour}">{text}</FONT>'
-    return f'<TR><TD ALIGN="LEFT"{background}>{name}</TD><TD ALIGN="RIGHT"{width}{background}>{text}</TD></TR>'
+        background, colour = heat(row.gradient, largest)
+        fill = f'BGCOLOR="{background}"'
+    return cell(row.name, align="LEFT", colour=colour, attributes=fill) + cell(
+        row.text, align="RIGHT", colour=colour, room=width_of("0" * row.width), attributes=fill
+    )
 
 
 def _edge(edge: Edge, number: int) -> tuple[str, str]:
@@ -129,69 +136,60 @@ def _edge(edge: Edge, number: int) -> tuple[str, str]:
     whose label it is."""
     attributes = f"tooltip={quoted(edge.tooltip)}"
     if edge.emphasised:
-        attributes += f' color="{ACCENT}" penwidth=3'
+        attributes += ' color="#000000" penwidth=3'
     if not edge.label:
         return "", f"{edge.tail} -> {edge.head} [{attributes}]\n"
-    middle = f"e{number}"
+    middle, colour = f"e{number}", ZERO if edge.derivative is None else colour_of(edge.derivative)
     return (
-        f"{middle} [label={quoted(edge.label)} tooltip={quoted(edge.tooltip)} {LABEL}]\n",
+        f"{middle} [label={label(edge.label, colour=colour)} tooltip={quoted(edge.tooltip)} {PLAIN_NODE}]\n",
         f"{edge.tail} -> {middle} [{attributes} arrowhead=none]\n{middle} -> {edge.head} [{attributes}]\n",
     )
 
 
 def _caption_and_legend(picture: Picture) -> str:
     """The table in HTML-like markup; empty if there is nothing to tell."""
-    rows = [_caption(picture.caption, picture.caption_width)] if picture.caption else []
+    lines = [cell(line, CAPTION_SIZE, align="LEFT", room=picture.caption_width) for line in picture.caption]
+    rows = [table(*lines)] if lines else []
     if picture.legend:
-        rows += [_side_by_side(_samples(picture)), _side_by_side(_scale(picture))]
-    if not any(rows):
-        return ""
-    lines = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows if row)
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4">{lines}</TABLE>'
+        rows += [side_by_side(_samples(picture)), side_by_side(_scale(picture))]
+    cells = [f"<TD>{row}</TD>" for row in rows if row]
+    return table(*cells, attributes='BORDER="0" CELLBORDER="0" CELLSPACING="4"') if cells else ""
 
 
-def _caption(lines: tuple[str, ...], width: int) -> str:
-    def text(line: str) -> str:
-        return f'<FONT POINT-SIZE="{CAPTION_SIZE}">{markup(line) or "&#160;"}</FONT>'
-
-    width = max(width, *(width_in_points(line, CAPTION_SIZE) for line in lines))
-    cells = "".join(f'<TR><TD ALIGN="LEFT" WIDTH="{width}">{text(line)}</TD></TR>' for line in lines)
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0">{cells}</TABLE>'
-
-
-def _side_by_side(cells: list[str]) -> str:
-    sides = ["RIGHT"] + ["LEFT"] * len(cells)  # where there is room to spare, together rather than spread
-    row = "".join(f'<TD ALIGN="{side}">{cell}</TD>' for side, cell in zip(sides, cells))
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3"><TR>{row}</TR></TABLE>' if cells else ""
+def side_by_side(parts: list[str]) -> str:
+    """Cells and tables in a row; where there is room to spare, together rather than spread."""
+    sides = ["RIGHT"] + ["LEFT"] * len(parts)
+    tables = [table(part) if part.startswith("<TD") else part for part in parts]
+    cells = [f'<TD ALIGN="{side}">{part}</TD>' for side, part in zip(sides, tables)]
+    return table("".join(cells), attributes='BORDER="0" CELLBORDER="0" CELLSPACING="3"') if parts else ""
 
 
 def _samples(picture: Picture) -> list[str]:
     """A small box of every kind in the picture."""
     present = {box.kind for box in picture.boxes}
-    samples = []
-    for kind, style in SAMPLES.items():
-        if kind in present:
-            text = f'<FONT COLOR="#ffffff">{kind.value}</FONT>' if kind is Kind.OPERATION else kind.value
-            samples.append(f'<TABLE CELLPADDING="3" {style}><TR><TD>{text}</TD></TR></TABLE>')
-    if Kind.OPERATION in present:
-        samples.append(f'<FONT COLOR="{ACCENT}">local derivative</FONT>')
+    samples = [
+        table(cell(kind.value, LEGEND_SIZE, colour="#ffffff" if kind is Kind.OPERATION else TEXT), attributes=style)
+        for kind, style in SAMPLES.items()
+        if kind in present
+    ]
+    derivatives = [edge.derivative for edge in picture.edges if edge.derivative is not None]
+    for sign, colour in (("> 0", POSITIVE), ("< 0", NEGATIVE)):
+        if any(colour_of(derivative) == colour for derivative in derivatives):
+            samples.append(cell(f"local derivative {sign}", LEGEND_SIZE, colour=colour))
     return samples
 
 
 def _scale(picture: Picture) -> list[str]:
-    """The colours of gradients from 0 to the largest, and of those that are not finite."""
+    """The colours of gradients up to the largest, and of those that are not finite."""
     gradients = [row.gradient for box in picture.boxes for row in box.rows if row.gradient is not None]
     largest, cells = picture.largest_gradient, []
     if largest > 0.0:
-        bar = "".join(
-            f'<TD WIDTH="16" HEIGHT="12" BGCOLOR="{heat(step * largest / (SCALE_STEPS - 1), largest)[0]}"></TD>'
-            for step in range(SCALE_STEPS)
-        )
-        cells = ["|grad| 0", f'<TABLE CELLBORDER="0" CELLSPACING="0"><TR>{bar}</TR></TABLE>', f"{largest:.3g}"]
+        low = -largest if min(gradients, default=0.0) < 0.0 else 0.0
+        shades = (heat(low + step * (largest - low) / (SCALE_STEPS - 1), largest)[0] for step in range(SCALE_STEPS))
+        bar = "".join(f'<TD WIDTH="16" HEIGHT="12" BGCOLOR="{shade}"></TD>' for shade in shades)
+        begin, end = (cell(text, LEGEND_SIZE) for text in (f"grad {low:.3g}", f"{largest:.3g}"))
+        cells = [begin, table(bar, attributes='CELLBORDER="0" CELLSPACING="0"'), end]
     if not all(map(isfinite, gradients)):
-        fill, colour = NOT_FINITE
-        cells.append(
-            f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="3"><TR><TD BGCOLOR="{fill}"><FONT COLOR="{colour}">'
-            "inf or nan</FONT></TD></TR></TABLE>"
-        )
+        fill, colour = heat(inf, 1.0)
+        cells.append(cell("inf or nan", LEGEND_SIZE, colour=colour, attributes=f'BGCOLOR="{fill}"'))
     return cells

@@ -164,7 +164,7 @@ def draw(
         roots,
         order,
         parameters=known,
-        name_of=naming(names),
+        name_of=naming(names) if scopes is None else scopes.naming(order, naming(names)),
         number=number,
         formulas=formulas,
         direction=direction,

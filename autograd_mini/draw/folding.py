@@ -89,8 +89,10 @@ def fold_modules(
     values = {node: key for node, key in folded.items() if node not in ends}
     held, bundles = _bundles(ends, users, values, operations, number)
     present = {*values.values(), *operations.values()}
-    weights = _weights(scopes, paths)
-    boxes = [_module_box(key, path, weights[path], scopes, number) for path, key in keys.items() if key in present]
+    weights, is_known = _weights(scopes, paths), backward_has_run(ends)
+    boxes = [
+        _module_box(key, path, weights[path], scopes, number, is_known) for path, key in keys.items() if key in present
+    ]
     return Folding(scopes, homes, values | held, operations, values.keys() & users.keys(), [*boxes, *bundles])
 
 
@@ -141,15 +143,15 @@ def _bundles(
         if len(members) > ALONE:
             key = f"b{len(boxes)}"
             held |= dict.fromkeys(members, key)
-            boxes.append(_bundle_box(key, kind, members, number))
+            boxes.append(_bundle_box(key, kind, members, number, backward_has_run(results)))
     return held, boxes
 
 
-def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable[[float], str]) -> Box:
+def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable[[float], str], is_known: bool) -> Box:
     numbers = [member._data for member in members]
     rows = [Row("data", f"{number(min(numbers))} … {number(max(numbers))}")]
     if kind is not Kind.CONSTANT:
-        rows.append(_largest_gradient(members, number))
+        rows += _gradient_rows(members, number, is_known)
     names = f"{members[0].label} … {members[-1].label}" if members[0].label and members[-1].label else ""
     title = f"{len(members)} {kind.value}s"
     return Box(key, kind, "\n".join(filter(None, (title, names))), tuple(rows), title)
@@ -163,18 +165,24 @@ def _weights(scopes: Scopes, paths: Mapping[str, str | None]) -> Mapping[str | N
     return weights
 
 
-def _module_box(key: str, path: str, weights: Sequence[Value], scopes: Scopes, number: Callable[[float], str]) -> Box:
-    rows = [Row("weights", f"{len(weights):,}"), _largest_gradient(weights, number)] if weights else []
+def _module_box(
+    key: str, path: str, weights: Sequence[Value], scopes: Scopes, number: Callable[[float], str], is_known: bool
+) -> Box:
+    rows = [Row("weights", f"{len(weights):,}"), *_gradient_rows(weights, number, is_known)] if weights else []
     title = scopes.title(path)
     scope = scopes.titles(scopes.around(path)[:-1])
     return Box(key, Kind.MODULE, title.replace(" · ", "\n"), tuple(rows), title, scope)
 
 
-def _largest_gradient(members: Sequence[Value], number: Callable[[float], str]) -> Row:
-    """The largest of the gradients by magnitude; nan if there is any."""
-    gradients = [abs(member._grad) for member in members]
-    largest = max(gradients, key=lambda gradient: (isnan(gradient), gradient))
-    return Row("max |grad|", number(largest), largest)
+def _gradient_rows(members: Sequence[Value], number: Callable[[float], str], is_known: bool) -> tuple[Row, ...]:
+    """The gradient of the largest magnitude, with its sign; nan if there is any; nothing before backward has run."""
+    largest = max((member._grad for member in members), key=lambda gradient: (isnan(gradient), abs(gradient)))
+    return (Row("largest grad", number(largest), largest),) if is_known or largest != 0.0 else ()
+
+
+def backward_has_run(results: Iterable[Value]) -> bool:
+    """Whether gradients are those of these results, rather than the 0 of the beginning."""
+    return any(result._grad != 0.0 for result in results)
 
 
 def _fold_by_path(scopes: Scopes, fold: Fold | None) -> dict[str, str | None]:

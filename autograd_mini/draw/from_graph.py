@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import isfinite
 
-from autograd_mini.draw.folding import NOT_FOLDED, Folding
+from autograd_mini.draw.folding import NOT_FOLDED, Folding, backward_has_run
 from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
 from autograd_mini.formulas import short_formulas
 from autograd_mini.graph import topological_order
@@ -85,12 +85,15 @@ def picture_of(
     ends = set(results)
     formula = short_formulas(shown, TOOLTIP, name_of, number)
     boxes, edges = [], []
+    is_known = backward_has_run(results)
     for node in shown:
         key, kind, scope = keys[node], _kind(node, ends, parameters), folding.scope_of(node)
         name, data = name_of(node), number(node._data)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
-        rows: tuple[Row, ...] = (Row("data", data), Row("grad", number(node._grad), node._grad))
+        rows: tuple[Row, ...] = (Row("data", data),)
+        if is_known or node._grad != 0.0:
+            rows += (Row("grad", number(node._grad), node._grad),)
         if kind is Kind.CONSTANT:
             rows = (Row("data", data),) if title else ()
             title = title or data
@@ -101,7 +104,7 @@ def picture_of(
             for parent, local in zip(node.parents, local_derivatives(node)):
                 if parent not in folding.values:
                     text = number(local)
-                    edges.append(Edge(f"v{keys[parent]}", f"o{key}", text, f"local derivative {text}"))
+                    edges.append(Edge(f"v{keys[parent]}", f"o{key}", text, f"local derivative {text}", local))
         if node not in folding.values:
             own_scope = () if node in folding.operations else scope
             tooltip = " = ".join(filter(None, (cut(name, TOOLTIP), written, data)))
@@ -143,7 +146,7 @@ def _folded_edges(
         elif local is not None and head.startswith("o"):
             label = number(local)
             tooltip = f"local derivative {label}"
-        yield Edge(tail, head, label, tooltip)
+        yield Edge(tail, head, label, tooltip, local if tooltip.startswith("local") else None)
 
 
 def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding) -> Mapping[tuple[str, str], Passing]:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from autograd_mini.derivatives import jacobian
 from autograd_mini.draw.columns import (
+    DERIVATIVE,
     RADIUS,
-    SIZE,
     Column,
     Place,
     check_limit,
@@ -23,7 +23,7 @@ from autograd_mini.draw.columns import (
     unit,
 )
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.escaping import width_in_points
+from autograd_mini.draw.texts import width_of
 from autograd_mini.mathematics import number_formatter, subscripted
 from autograd_mini.nn.activations import SCALAR, find_activation, is_vector, name_of
 from autograd_mini.nn.layers import Layer
@@ -34,7 +34,6 @@ from autograd_mini.value import Value
 
 GAP = 3.0  # inches between the columns
 NUMBER = 'shape=plain style="" fixedsize=false'
-DERIVATIVE = 'shape=plain fixedsize=false fillcolor="#ffffff" margin="0.03,0.01"'
 
 
 class Influence(NamedTuple):
@@ -54,10 +53,11 @@ def draw_influence(
     legend: bool = True,
 ) -> Drawing:
     """The influence diagram of a function: a line from each input to every output that it changes, as wide as the
-    derivative is large, blue where positive, orange where negative (lecture: "Derivatives of vector activation").
+    derivative is large, blue where positive, orange and dashed where negative (lecture: "Derivatives of vector
+    activation").
 
     A scalar activation gives straight lines, a vector activation joins all with all. The derivatives are measured
-    at `x`: a relu whose input is negative there has no line.
+    at `x`, and the caption speaks of that point alone: a relu whose input is negative there has no line.
 
     Args:
         f_or_layer: a `Layer`, of which the activation is drawn, from z to y; the name of an activation; or any
@@ -143,7 +143,7 @@ def _units(
             yield ellipsis(place)
             continue
         written = number(numbers[index])
-        distance = RADIUS + width_in_points(written, SIZE) / 144  # half its width
+        distance = RADIUS + width_of(written) / 144  # half its width
         yield unit(place, subscripted(letter, index + 1), tooltip=written)
         yield unit(Place(f"{place.key}n", place.x + side * distance, place.y), written, NUMBER)
 
@@ -172,10 +172,12 @@ def _lines(
 
 
 def _summary(influence: Influence, letter: str) -> str:
-    """How many outputs the inputs influence, in words."""
+    """How many outputs the inputs influence at this point, in words."""
     reached = [sum(map(bool, line)) for line in zip(*influence.rows)]
     if max(reached) <= 1:
-        return f"each {letter} influences {'one y' if min(reached) else 'one y at most'}"
-    if min(reached) == len(influence.outputs):
-        return f"each {letter} influences all y"
-    return f"each {letter} influences {min(reached)} to {max(reached)} of {len(influence.outputs)} y"
+        influenced = "one y" if min(reached) else "one y at most"
+    elif min(reached) == len(influence.outputs):
+        influenced = "all y"
+    else:
+        influenced = f"{min(reached)} to {max(reached)} of {len(influence.outputs)} y"
+    return f"at this {letter}, each {letter} influences {influenced}"

@@ -7,7 +7,9 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
+from autograd_mini.draw.colours import FAINT, MODULE, MODULE_FILL
 from autograd_mini.draw.columns import (
+    DERIVATIVE,
     ROW,
     Column,
     Place,
@@ -24,7 +26,7 @@ from autograd_mini.draw.columns import (
     unit,
 )
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.mathematics import number_formatter, subscripted
+from autograd_mini.mathematics import SUPERSCRIPTS, number_formatter, subscripted, weight_name
 from autograd_mini.nn.activations import is_vector, name_of
 from autograd_mini.nn.layers import MLP, Layer
 from autograd_mini.nn.sequential import Sequential
@@ -32,8 +34,11 @@ from autograd_mini.primitives import brief
 
 BIAS = -1  # the index of the input 1 whose weights are the biases
 GAP = 2.2  # inches between columns
+NAMED = 3  # neurons in the widest layer, up to which the weights' names stand at the lines
+LINE = 17  # points from one such name to the next
 ONE = 'shape=square style="filled,dashed" fillcolor="#ececec"'
-INPUT, OUTPUT = 'fillcolor="#ececec"', "penwidth=2.5"
+INPUT, OUTPUT = f'fillcolor="{FAINT}"', "penwidth=2.5"
+DIVERGENCE = f'style="filled,rounded" shape=box fillcolor="{MODULE_FILL}" color="{MODULE}" margin="0.12,0.08"'
 
 
 def draw_network(
@@ -46,7 +51,8 @@ def draw_network(
     legend: bool = True,
 ) -> Drawing:
     """A network as its neurons in columns, with the weights as lines between them: as wide as they are large,
-    blue where positive, orange where negative.
+    blue where positive, orange and dashed where negative; in small networks with their names, wᵢⱼ⁽ᵏ⁾ from unit i to
+    unit j of layer k.
 
     Below each column stands how many neurons it has and their activation; a frame around a column is a vector
     activation, such as softmax. A dashed 1 is the input whose weights are the biases.
@@ -76,16 +82,21 @@ def draw_network(
     number = number_formatter(number_format)
     weights = [_weights_of(layer, biases) for layer in layers]
     sizes = [layers[0].n_inputs, *(layer.n_outputs for layer in layers)]
-    columns = [column(f"c{at}_", at * GAP, shown_indices(size, max_units)) for at, size in enumerate(sizes)]
+    widest = max(sizes[1:])
+    are_named = widest <= NAMED and sizes[0] <= max_units
+    row = max(ROW, LINE * (widest + 1) / 72) if are_named else ROW
+    gap = 1.3 * GAP if are_named else GAP
+    columns = [column(f"c{at}_", at * gap, shown_indices(size, max_units), row) for at, size in enumerate(sizes)]
     for places, layer in zip(columns, weights):
         if any(BIAS in neuron for neuron in layer):
             first = next(iter(places.values()))
-            places[BIAS] = Place(f"{first.key}b", first.x, first.y + ROW)
+            places[BIAS] = Place(f"{first.key}b", first.x, first.y + row)
     strengths = [weight for layer in weights for neuron in layer for weight in neuron.values()]
     largest = max(map(abs, filter(isfinite, strengths)), default=0.0)
     statements = [*_units(columns, layers), *_captions(columns, layers)]
-    for tails, heads, layer in zip(columns, columns[1:], weights):
-        statements += _lines(tails, heads, layer, largest, number)
+    share = LINE / (72 * row) if are_named else 0.0
+    for k, layer in enumerate(weights, 1):
+        statements += _lines(k, columns[k - 1], columns[k], layer, largest, number, share)
     if divergence is not None:
         statements += _divergence(columns[-1], _name_of(divergence))
     return drawing(statements, key_of_lines(strengths, "weight", number(largest)) if legend else "")
@@ -98,14 +109,15 @@ def _name_of(divergence: Any) -> str:
 def _units(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
     """The neurons, and a frame around those whose activation acts on all of them."""
     for number, places in enumerate(columns):
-        letter, style = {0: ("x", INPUT), len(layers): ("y", OUTPUT)}.get(number, ("", ""))
+        letter, style = {0: ("x", INPUT), len(layers): ("y", OUTPUT)}.get(number, ("y", ""))
+        above = f"⁽{number}⁾".translate(SUPERSCRIPTS) if 0 < number < len(layers) else ""
         for index, place in places.items():
             if index is None:
                 yield ellipsis(place)
             elif index == BIAS:
                 yield unit(place, "1", ONE, "the input whose weights are the biases")
             else:
-                yield unit(place, subscripted(letter, index + 1) if letter else "", style, f"unit {index + 1}")
+                yield unit(place, subscripted(letter, index + 1) + above, style, f"unit {index + 1}")
         if number and is_vector(layers[number - 1].activation):
             neurons = [place for index, place in places.items() if index != BIAS]
             yield frame(f"f{number}", neurons, f"{name_of(layers[number - 1].activation)} acts on all neurons at once")
@@ -126,27 +138,32 @@ def _captions(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[st
 
 
 def _lines(
+    k: int,
     tails: Column,
     heads: Column,
     layer: Sequence[Mapping[int, float]],
     largest: float,
     number: Callable[[float], str],
+    share: float,
 ) -> Iterator[str]:
-    """The weights between shown neurons."""
+    """The weights between shown neurons, with their names where that share of the way is gone, if any."""
     for output, head in heads.items():
         if output is None or output == BIAS:
             continue
         for index, weight in layer[output].items():
-            if index in tails:
-                yield line(tails[index], head, weight, largest, f"weight {number(weight)}")
+            if index not in tails:
+                continue
+            tail, name = tails[index], weight_name(index + 1, output + 1, k)
+            yield line(tail, head, weight, largest, f"{name} = {number(weight)}")
+            if share:
+                x, y = (begin + share * (end - begin) for begin, end in ((tail.x, head.x), (tail.y, head.y)))
+                yield unit(Place(f"w{tail.key}{head.key}", x, y), name, DERIVATIVE, f"{name} = {number(weight)}")
 
 
 def _divergence(outputs: Column, name: str) -> Iterator[str]:
     x = next(iter(outputs.values())).x + GAP
     place, desired = Place("divergence", x, 0.0), Place("desired", x, -1.25)
-    yield text(
-        place, ["Div(y, d)", name], style='style="filled,rounded" shape=box fillcolor="#dcebfa" margin="0.12,0.08"'
-    )
+    yield text(place, ["Div(y, d)", name], DIVERGENCE)
     yield text(desired, ["d", "desired"])
     yield from (arrow(output, place) for index, output in outputs.items() if index is not None and index != BIAS)
     yield arrow(desired, place)

@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
     name: str
     text: str
-    gradient: float | None = None  # the number itself if the row is to be coloured by its magnitude
+    gradient: float | None = None  # the number itself if the row is to be coloured by its sign and magnitude
     width: int = 0  # room for so many characters at least, so that frames of one animation keep their layout
 
 
@@ -49,6 +49,7 @@ class Edge(NamedTuple):
     head: str
     label: str = ""
     tooltip: str = ""
+    derivative: float | None = None  # the number of the label, if it is one, whose sign gives its colour
     emphasised: bool = False
 
 
@@ -58,7 +59,7 @@ class Picture(NamedTuple):
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
     direction: str = "LR"  # from left to right, or "TB" from top to bottom
-    largest_gradient: float = 0.0  # where the colour scale of magnitudes ends; 0 for no scale
+    largest_gradient: float = 0.0  # where the colour scale ends; 0 for no scale
     caption: tuple[str, ...] = ()  # lines of text below
-    caption_width: int = 0  # room for one so wide, in points, so that frames of one animation keep their layout
+    caption_width: float = 0.0  # room for one so wide, in points, so that frames of one animation keep their layout
     legend: bool = True  # whether to explain shapes and colours below

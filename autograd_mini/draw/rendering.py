@@ -1,4 +1,4 @@
-"""Turning DOT source into images with whichever renderer the machine has, and whole files."""
+"""Turning DOT source into images with whichever renderer the machine has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+
+from autograd_mini.draw import font
+from autograd_mini.draw.texts import with_texts, without_texts
 
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")
@@ -44,14 +47,33 @@ def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> b
         NoRendererError: no program on this machine makes that format.
         RenderingError: the programs there are failed or ran out of time.
     """
+    if image_format == "pdf":
+        return _PDF_DATE.sub(rb"\g<1>19700101000000Z", _laid_out(source, "pdf", timeout))
+    bare, texts = without_texts(source)
+    svg = with_texts(_laid_out(bare, "svg", timeout).decode(), texts)
+    return svg.encode() if image_format == "svg" else png_of(svg)
+
+
+def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:
+    """The same picture in pixels, so many an inch."""
+    try:
+        from resvg_py import svg_to_bytes
+    except ImportError:
+        raise NoRendererError("a png needs the package resvg-py; install it with pip, or save an .svg") from None
+    fonts = {"font_files": [os.fspath(font.FILE)], "skip_system_fonts": font.is_complete(svg)}
+    try:
+        return bytes(svg_to_bytes(svg_string=svg, dpi=resolution, **fonts))
+    except ValueError as error:
+        raise RenderingError(f"the png could not be made ({error}); save the picture as .svg instead") from None
+
+
+def _laid_out(source: str, image_format: str, timeout: float | None) -> bytes:
+    """What the first program makes of the source that can."""
     failure = ""
     for program in _renderers(image_format):
         try:
             done = subprocess.run(
-                [program, f"-T{image_format}", *([f"-Gdpi={PNG_RESOLUTION}"] if image_format == "png" else [])],
-                input=source.encode(),
-                capture_output=True,
-                timeout=timeout,
+                [program, f"-T{image_format}"], input=source.encode(), capture_output=True, timeout=timeout
             )
         except subprocess.TimeoutExpired:
             raise RenderingError(
@@ -62,7 +84,7 @@ def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> b
             failure = f"{program}: {error.strerror}"
             continue
         if done.returncode == 0 and done.stdout:
-            return _PDF_DATE.sub(rb"\g<1>19700101000000Z", done.stdout) if image_format == "pdf" else done.stdout
+            return done.stdout
         failure = f"{program}: {done.stderr.decode(errors='replace').strip() or f'exit status {done.returncode}'}"
     if failure:
         raise RenderingError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -58,6 +59,16 @@ class Scopes(Observer):
     def titles(self, paths: Iterable[str]) -> tuple[str, ...]:
         """The titles of several modules."""
         return tuple(map(self.title, paths))
+
+    def naming(self, order: Iterable[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+        """Names that also tell the module of a parameter, where several of the Values to name have the same."""
+        names = {node: name_of(node) for node in order}
+        counts = Counter(names.values())
+        for parameter in self.parameters & names.keys():
+            path = self.paths[parameter].partition(".neurons.")[0]
+            if path and counts[names[parameter]] > 1:
+                names[parameter] = f"{path}.{names[parameter]}"
+        return names.__getitem__
 
     def node_recorded(self, node: Value) -> None:
         """The innermost method of a module that is running claims the Value."""

@@ -10,11 +10,10 @@ from typing import NamedTuple
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.arguments import check_options, values_of
-from autograd_mini.draw.dot import CAPTION_SIZE
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.escaping import width_in_points
 from autograd_mini.draw.from_graph import ordered, picture_of
 from autograd_mini.draw.picture import Box, Picture, Row
+from autograd_mini.draw.texts import CAPTION_SIZE, width_of
 from autograd_mini.formulas import naming
 from autograd_mini.mathematics import cut, number_formatter
 from autograd_mini.observing import Observer
@@ -105,7 +104,7 @@ def draw_steps(
     check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)
-    name_of = _complete_naming(order, naming(names))
+    name_of = complete_naming(order, naming(names))
     recorder = _Recorder(y)
     with recorder:
         gradients = adjoints(order, [(y, 1.0)])
@@ -133,7 +132,7 @@ def _differ(x: float, y: float) -> bool:
     return x != y and (x == x or y == y)
 
 
-def _complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+def complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
     """Names for all Values: the result is y, what is computed before it z1, z2 …, inputs are x1, x2 …"""
     names = {node: cut(" ".join(name_of(node).split()), NAME) for node in order}
     taken = set(names.values())
@@ -185,7 +184,7 @@ def _animation(
     numbers = {node: index for index, node in enumerate(order)}
     finite = [abs(adjoint) for step in steps for adjoint in step.known.values() if isfinite(adjoint)]
     width = max(len(number(adjoint)) for step in steps for adjoint in step.known.values())
-    room = max(width_in_points(line, CAPTION_SIZE) for caption in captions for line in caption)
+    room = max(width_of(line, CAPTION_SIZE) for caption in captions for line in caption)
     height = max(map(len, captions))
     frames = []
     for step, caption in zip(steps, captions):

@@ -8,6 +8,7 @@ from numbers import Integral
 from random import Random
 from typing import Any
 
+from autograd_mini.mathematics import subscripted, weight_name
 from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
 from autograd_mini.nn.initialisers import Initialiser, find_initialiser
 from autograd_mini.nn.module import Module
@@ -54,7 +55,8 @@ class Neuron(Module):
         self.has_bias = bias
         generator = as_generator(random)
         draw = find_initialiser(initialise, name_of(self.activation))
-        self.weights = [Value(draw(n_inputs, _n_outputs, generator), label=f"w{i}") for i in range(1, n_inputs + 1)]
+        labels = (subscripted("w", i) for i in range(1, n_inputs + 1))
+        self.weights = [Value(draw(n_inputs, _n_outputs, generator), label=label) for label in labels]
         if bias:
             self.weights.insert(0, Value(0.0, label="b"))
 
@@ -98,6 +100,7 @@ class Layer(Module):
         initialise = find_initialiser(initialise, name_of(self.activation))
         neuron = partial(Neuron, n_inputs, f, bias=bias, initialise=initialise, random=as_generator(random))
         self.neurons = [neuron(_n_outputs=n_outputs) for _ in range(n_outputs)]
+        self._label_weights()
 
     def __call__(self, inputs: Iterable[Any]) -> list[Any]:
         zs = self.affine(inputs)
@@ -107,6 +110,12 @@ class Layer(Module):
         """z = W y + b, before the activation."""
         values = as_inputs(inputs, self.n_inputs, self)
         return [neuron.affine(values) for neuron in self.neurons]
+
+    def _label_weights(self, number: int | None = None) -> None:
+        """Name them as the lecture does, in a network with the layer's number."""
+        for j, neuron in enumerate(self.neurons, 1):
+            for i, weight in enumerate(neuron.weights, 0 if neuron.has_bias else 1):
+                weight.label = weight_name(i, j, number)
 
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_outputs}, {name_of(self.activation)!r}"
@@ -155,6 +164,8 @@ class MLP(Module):
             Layer(n_in, n_out, f, bias=bias, initialise=initialise, random=generator)
             for n_in, n_out, f in zip(sizes, sizes[1:], activations)
         ]
+        for number, layer in enumerate(self.layers, 1):
+            layer._label_weights(number)
 
     @property
     def output_activation(self) -> Activation:

@@ -11,6 +11,7 @@ from autograd_mini import functions as f
 from autograd_mini.graph import topological_order
 
 SVG = "{http://www.w3.org/2000/svg}"
+EDGE_LABEL = re.compile(r'^\s*(e\d+) \[label=<.*? POINT-SIZE="14">(.*?)</FONT>', re.M)
 NAMES = "uvwxyz"
 OPERATIONS = [
     lambda x, y: x + y,
@@ -63,7 +64,7 @@ def expected(*results):
 def read_source(source):
     """The same from DOT source; a label in the middle of an arrow is part of the arrow."""
     boxes = Counter(re.findall(r"^\s*([vo]\d+) \[", source, re.M))
-    labels = dict(re.findall(r'^\s*(e\d+) \[label="(.*?)" ', source, re.M))
+    labels = dict(EDGE_LABEL.findall(source))
     return boxes, _joined(re.findall(r"^\s*(\w+) -> (\w+) \[", source, re.M), labels)
 
 

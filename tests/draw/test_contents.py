@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autograd_mini import Value
 from autograd_mini import functions as f
 from autograd_mini.draw import draw
-from autograd_mini.draw.colours import heat
+from autograd_mini.draw.colours import NEGATIVE, POSITIVE, heat
 from tests.draw.reading import graphs, shown_texts
 
 
@@ -59,18 +59,41 @@ def test_kinds_differ_by_shape_and_shade():
     styles = {re.search(r'tooltip="[^"]*" (.*)]', node_line(source, f"v{key}")).group(1) for key in range(7)}
     assert len(styles) == 5  # input, parameter, constant, intermediate, result
     texts = shown(y, parameters=[w])
-    assert {"input", "parameter", "constant", "intermediate", "result", "operation", "local derivative"} <= set(texts)
+    assert {"input", "parameter", "constant", "intermediate", "result", "operation", "local derivative > 0"} <= set(
+        texts
+    )
 
 
 def test_the_legend_explains_only_what_is_there_and_can_be_left_away():
     x = Value(2.0, label="x")
-    assert not {"constant", "parameter", "|grad| 0"} & set(shown(x * x))
+    assert not {"constant", "parameter", "grad 0"} & set(shown(x * x))
     assert "input" not in shown(x * x, legend=False)
     y = x * x
     y.backward()
-    assert {"|grad| 0", "4"} <= set(shown(y))
+    assert {"grad 0", "4"} <= set(shown(y))
     x.grad = nan
     assert "inf or nan" in shown(y)
+
+
+def test_signs_have_colours_and_the_scale_has_both_where_there_are_both():
+    x = Value(2.0, label="x")
+    y = x * x - 3 * x
+    source = draw(y).source
+    assert f'COLOR="{POSITIVE}" POINT-SIZE="14">3<' in source
+    assert f'COLOR="{NEGATIVE}" POINT-SIZE="14">-1<' in source
+    y.backward()
+    assert {"local derivative > 0", "local derivative < 0", "grad -1", "1"} <= set(shown(y))
+    assert heat(-3.0, 3.0)[0] != heat(3.0, 3.0)[0]
+
+
+def test_gradients_show_once_backward_has_run():
+    x, w = Value(2.0, label="x"), Value(0.0, label="w")
+    y = x * w
+    assert "grad" not in shown(y)
+    y.backward()
+    assert shown(y).count("grad") == 3
+    z = w + 1.0
+    assert shown(z).count("grad") == 1  # that of w, from before
 
 
 def test_options_of_an_operation_show():

@@ -12,7 +12,7 @@ from autograd_mini.draw import GraphTooLargeError, Scopes, draw, record_scopes, 
 from autograd_mini.draw.folding import ALONE, fold_modules
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP, GRUCell, LSTMCell, Module, Neuron
-from tests.draw.reading import expected, read_source, shown_texts, slopes
+from tests.draw.reading import EDGE_LABEL, expected, read_source, shown_texts, slopes
 
 MODELS = st.one_of(
     st.builds(
@@ -52,7 +52,7 @@ def boxes_of(source):
 
 def arrows_of(source):
     """Arrows with their labels, whose nodes in the middle are taken away."""
-    labels = dict(re.findall(r'^\s*(e\d+) \[label="(.*?)" ', source, re.M))
+    labels = dict(EDGE_LABEL.findall(source))
     arrows = re.findall(r"^\s*(\w+) -> (\w+) \[", source, re.M)
     heads = {tail: head for tail, head in arrows if tail in labels}
     return Counter(

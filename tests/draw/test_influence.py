@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, functions, jacobian
 from autograd_mini.draw import draw_influence
-from autograd_mini.draw.columns import NEGATIVE, NOT_FINITE, POSITIVE
+from autograd_mini.draw.colours import NEGATIVE, NOT_FINITE, POSITIVE
 from autograd_mini.nn import MLP, Layer, VectorActivation
 from autograd_mini.nn.activations import SCALAR
 from tests.draw.reading import shown_texts
 
 NUMBERS = st.lists(st.floats(-3, 3), min_size=1, max_size=5)
 LINE = re.compile(
-    r'^\s*i(\d+) -> o(\d+) \[penwidth=([\d.]+) color="(#\w+)" tooltip="∂y(.*?)/∂[xz](.*?) = (.*?)"\]', re.M
+    r'^\s*i(\d+) -> o(\d+) \[penwidth=([\d.]+) color="(#\w+)"(?: style=dashed)? '
+    r'tooltip="∂y(.*?)/∂[xz](.*?) = (.*?)"\]',
+    re.M,
 )
 
 
@@ -59,19 +61,21 @@ def test_of_a_network_all_is_drawn():
     assert {place: slope for place, (_, slope) in lines.items()} == {
         (i, j): rows[j][i] for j in range(2) for i in range(3)
     }
-    assert {"MLP", "each x influences all y", "∂y/∂x > 0"} <= set(shown_texts(draw_influence(model, x)._repr_svg_()))
+    assert {"MLP", "at this x, each x influences all y", "∂y/∂x > 0"} <= set(
+        shown_texts(draw_influence(model, x)._repr_svg_())
+    )
     assert all(parameter.grad == 0.0 for parameter in model.parameters())
 
 
 @pytest.mark.parametrize(
     ("f", "sentence"),
     [
-        ("tanh", "each z influences one y"),
-        ("relu", "each z influences one y at most"),
-        ("softmax", "each z influences all y"),
-        (lambda x: [x[0] + x[1], x[1], 1.0], "each x influences 1 to 2 of 3 y"),
-        (lambda x: x[0] * x[1], "each x influences one y"),
-        (lambda x: 3.0, "each x influences one y at most"),
+        ("tanh", "at this z, each z influences one y"),
+        ("relu", "at this z, each z influences one y at most"),
+        ("softmax", "at this z, each z influences all y"),
+        (lambda x: [x[0] + x[1], x[1], 1.0], "at this x, each x influences 1 to 2 of 3 y"),
+        (lambda x: x[0] * x[1], "at this x, each x influences one y"),
+        (lambda x: 3.0, "at this x, each x influences one y at most"),
     ],
 )
 def test_how_much_is_influenced_in_words(f, sentence):

@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini.draw import draw_network
-from autograd_mini.draw.columns import ACCENT, NEGATIVE, NOT_FINITE, POSITIVE, THICKEST, ZERO, shown_indices
+from autograd_mini.draw.colours import MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO
+from autograd_mini.draw.columns import THICKEST, shown_indices
 from autograd_mini.nn import MLP, Layer, Sequential, flatten_grid, squared_error
 from tests.draw.reading import shown_texts
 
-LINE = re.compile(r'^\s*(\w+) -> (\w+) \[penwidth=([\d.]+) color="(#\w+)" tooltip="weight (.*?)"\]', re.M)
+LINE = re.compile(
+    r'^\s*(\w+) -> (\w+) \[penwidth=([\d.]+) color="(#\w+)"(?: style=dashed)? tooltip="[wb]\S+ = (.*?)"\]', re.M
+)
 WIDTHS = st.lists(st.integers(1, 5), min_size=1, max_size=3)
 
 
@@ -20,7 +23,7 @@ def lines_of(drawing):
 
 
 def units_of(drawing):
-    return re.findall(r'^\s*(c\d+_\d+) \[label="([^"⋮]*)"', drawing.source, re.M)
+    return re.findall(r"^\s*(c\d+_\d+) \[label=<[^⋮\n]*?>([xy][^<\n]*)<", drawing.source, re.M)
 
 
 @given(st.integers(1, 5), WIDTHS, st.booleans(), st.booleans())
@@ -28,7 +31,7 @@ def test_every_weight_is_one_line(n_inputs, widths, bias, biases):
     model = MLP(n_inputs, widths, bias=bias)
     drawing = draw_network(model, biases=biases, number_format=".17g")
     lines = lines_of(drawing)
-    weights = [w.data for w in model.parameters() if biases or w.label != "b"]
+    weights = [w.data for w in model.parameters() if biases or not w.label.startswith("b")]
     assert sorted(float(text) for *_, text in lines) == sorted(weights)
     assert len({(tail, head) for tail, head, *_ in lines}) == len(lines)
     assert len(units_of(drawing)) == n_inputs + sum(widths)
@@ -82,8 +85,8 @@ def test_names_below_and_behind():
 
 
 def test_only_vector_activations_have_a_frame():
-    assert draw_network(MLP(2, [3, 3], output="softmax")).source.count(f'style=rounded color="{ACCENT}"') == 1
-    assert f'style=rounded color="{ACCENT}"' not in draw_network(MLP(2, [3, 3])).source
+    assert draw_network(MLP(2, [3, 3], output="softmax")).source.count(f'style=rounded color="{MODULE}"') == 1
+    assert f'style=rounded color="{MODULE}"' not in draw_network(MLP(2, [3, 3])).source
 
 
 def test_layers_in_a_row_are_drawn_like_an_mlp():

@@ -13,7 +13,7 @@ from autograd_mini.draw import Scopes, draw, record_scopes, run_recorded
 from autograd_mini.draw.scopes import describe
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP, Conv2d, GRUCell, Layer, LSTMCell, Module, Neuron, Sequential
-from tests.draw.reading import expected, read_source
+from tests.draw.reading import expected, read_source, shown_texts
 from tests.interrupting import interrupt_everywhere
 
 WIDTHS = st.lists(st.integers(1, 3), min_size=1, max_size=3)
@@ -166,6 +166,16 @@ def test_models_that_are_none(model):
         run_recorded(model, [1.0])
     with pytest.raises(TypeError, match=r"must be what record_scopes\(model\) gave, got"):
         draw(Value(1.0), scopes=model or "scopes")
+
+
+def test_parameters_carry_the_lectures_indices_or_the_name_of_their_module():
+    y, scopes = run_recorded(MLP(2, [2, 1]), [1.0, 2.0])
+    texts = shown_texts(draw(y, scopes=scopes)._repr_svg_())
+    names = {"w₁₁⁽¹⁾", "w₂₁⁽¹⁾", "w₁₂⁽¹⁾", "w₂₂⁽¹⁾", "b₁⁽¹⁾", "b₂⁽¹⁾", "w₁₁⁽²⁾", "w₂₁⁽²⁾", "b₁⁽²⁾"}
+    assert names <= set(texts)
+    state, scopes = run_recorded(LSTMCell(1, 1), [1.0])
+    texts = shown_texts(draw(state.hidden, scopes=scopes)._repr_svg_())
+    assert {f"{gate}.{w}" for gate in ("input_gate", "candidate") for w in ("w₁₁", "w₂₁", "b₁")} <= set(texts)
 
 
 def test_ctrl_c_ends_recording():

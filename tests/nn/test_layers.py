@@ -55,7 +55,7 @@ class TestNeuron:
     def test_biases_start_at_0_and_labels_name_the_weights(self):
         neuron = Neuron(2)
         assert neuron.weights[0].data == 0.0
-        assert [w.label for w in neuron.weights] == ["b", "w1", "w2"]
+        assert [w.label for w in neuron.weights] == ["b", "w₁", "w₂"]
 
     def test_numpy_numbers_and_generators_are_inputs(self):
         neuron = Neuron(2, "identity", random=1)

@@ -13,7 +13,7 @@ from autograd_mini.mathematics import cut
 
 FORMULA, TOOLTIP = 48, 200
 CAPTION = (
-    "Blue: matrix products. Double border: other results.",
+    "Green: matrix products. Double border: other results.",
     "Grey: what comes from outside, parameters with a thick border, arguments with round corners.",
 )
 
@@ -47,7 +47,7 @@ def draw_program(program: Program, direction: str, max_boxes: int) -> Drawing:
 
 def _box(key: str, title: str, lines: list[Line], is_used: bool) -> Box:
     texts = [f"{line.target} {line.sign} {line.formula}" for line in lines]
-    rows = [Row(cut(text.removeprefix(title).strip(), FORMULA) + "  ", line.shape) for text, line in zip(texts, lines)]
+    rows = [Row(cut(text.removeprefix(title).strip(), FORMULA), line.shape) for text, line in zip(texts, lines)]
     kind = Kind.MODULE if any(line.is_product for line in lines) else Kind.INTERMEDIATE if is_used else Kind.RESULT
     scope = "backward" if lines[0].is_backward else "forward"
     return Box(key, kind, title, tuple(rows), cut("; ".join(texts), TOOLTIP), (scope,))

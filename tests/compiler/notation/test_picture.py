@@ -47,7 +47,7 @@ def test_arrows_lead_from_what_a_formula_uses(program):
 
 def test_forward_and_backward_are_apart_and_products_stand_out(program):
     source = program.draw().source
-    forward, backward = source.index('label="forward"'), source.index('label="backward"')
+    forward, backward = source.index(">forward<"), source.index(">backward<")
     assert forward < source.index("<B>z₁</B>") < backward < source.index("<B>∇W₁</B>")
     colour = re.search("<B>z₁</B>.*?fillcolor=(\\S+)", source)[1]
     assert re.search("<B>∇W₂</B>.*?fillcolor=(\\S+)", source)[1] == colour
