@@ -8,14 +8,51 @@ import re
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
+from zlib import crc32
 
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.rendering import UnknownFormatError, format_of, render
+from autograd_mini.draw.notebooks import SIZE, for_notebooks
+from autograd_mini.draw.rendering import UnknownFormatError, format_of, png_of, render, svgs_of
 from autograd_mini.files import write_whole
 
-_SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
+GIF_RESOLUTION, GIF_COLOURS = 96, 64
+CONTROLS = 34  # points for the buttons
+BUTTONS = {
+    "step back": "M4 -6 L-5 0 L4 6 Z",
+    "play or pause": "M-5 -6 h3 v12 h-3 Z M0 -6 L7 0 L0 6 Z",
+    "step on": "M-4 -6 L5 0 L-4 6 Z",
+}
+SCRIPT = """
+(() => {
+  const picture = document.currentScript.parentNode, frames = [...picture.querySelectorAll(".NAME > g")];
+  const buttons = [...picture.querySelectorAll(".NAME-controls > g")];
+  let at = 0, timer = null;
+  const show = index => {
+    at = (index + frames.length) % frames.length;
+    frames.forEach((frame, place) => frame.setAttribute("visibility", place === at ? "visible" : "hidden"));
+  };
+  const pause = () => { clearInterval(timer); timer = null; };
+  const play = () => { timer = setInterval(() => show(at + 1), MILLISECONDS); };
+  const step = by => () => { pause(); show(at + by); };
+  const actions = [step(-1), () => timer === null ? play() : pause(), step(1)];
+  buttons.forEach((button, place) => {
+    button.onclick = actions[place];
+    button.onkeydown = event => {
+      const keys = {ArrowLeft: actions[0], ArrowRight: actions[2], Enter: actions[place], " ": actions[place]};
+      const action = keys[event.key];
+      if (action) { event.preventDefault(); action(); }
+    };
+  });
+  frames.forEach(frame => { frame.style.animation = "none"; });
+  buttons[0].parentNode.setAttribute("visibility", "visible");
+  show(0);
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play();
+})();
+"""
+
 _IDENTITY = re.compile(r' id="[^"]*"')
+_FONT = re.compile("<style>@font-face.*?</style>")
 
 
 class Animation(Sequence[Drawing]):
@@ -73,9 +110,9 @@ class Animation(Sequence[Drawing]):
         if not isinstance(seconds, (int, float)) or not 0.0 < seconds < inf:
             raise ValueError(f"seconds must be a positive number, got {seconds!r}")
         if ending == ".svg":
-            content = _animated_svg([frame._repr_svg_() for frame in self], seconds).encode()
+            content = self._svg(seconds).encode()
         elif ending == ".gif":
-            content = _animated_gif([frame._repr_image_png() for frame in self], seconds)
+            content = _animated_gif([png_of(svg, GIF_RESOLUTION) for svg in self._svgs()], seconds)
         else:
             raise UnknownFormatError(
                 f"cannot save an animation as {path!r}; choose a name that ends in .svg or .gif, or one without ending "
@@ -99,33 +136,66 @@ class Animation(Sequence[Drawing]):
             write_whole(name, image)
         return paths
 
+    def _svgs(self) -> list[str]:
+        return svgs_of([frame.source for frame in self])
+
+    def _svg(self, seconds: float) -> str:
+        return _animated_svg(self._svgs(), seconds)
+
     def _repr_svg_(self) -> str:
-        return _animated_svg([frame._repr_svg_() for frame in self], 2.0)
+        return self._svg(2.0)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **rest: Any) -> dict[str, bytes | str]:
+        return for_notebooks(self._repr_svg_, lambda svg: self[-1]._repr_image_png(), include, exclude)
+
+    def __repr__(self) -> str:
+        return f"<Animation of {len(self)} drawings; save it as .svg or .gif, or in a folder>"
 
 
 def _animated_svg(frames: Sequence[str], seconds: float) -> str:
-    """All frames one upon the other, each visible in its turn; what does not animate shows the last one."""
-    sizes = [tuple(map(float, _SIZE.search(frame).groups())) for frame in frames]  # type: ignore[union-attr]
+    """All frames one upon the other, each visible in its turn, from the first; what does not animate shows the last.
+
+    A script, where scripts run, puts buttons below; without one the pointer upon the picture holds it.
+    """
+    sizes = [tuple(map(float, SIZE.search(frame).groups())) for frame in frames]  # type: ignore[union-attr]
     width, height = (max(extent) for extent in zip(*sizes))
-    total = seconds * len(frames)
-    share = 100.0 / len(frames)
-    return "".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'width="{width:g}pt" height="{height:g}pt" viewBox="0 0 {width:g} {height:g}">\n<style>\n'
-            f".frame {{ animation: turn {total:g}s step-end infinite }}\n"
-            f"@keyframes turn {{ 0% {{ visibility: visible }} {share:.6g}% {{ visibility: hidden }} }}\n</style>\n",
-            *_layers(frames, seconds),
-            "</svg>\n",
-        ]
+    (font,) = {match[0] for frame in frames for match in _FONT.finditer(frame)}
+    layers = "".join(_layers(frames, seconds))
+    name = f"steps-{crc32(layers.encode()):08x}"  # the names of one page must not meet
+    return (
+        f'<svg width="{width:g}pt" height="{height + CONTROLS:g}pt" viewBox="0 0 {width:g} {height + CONTROLS:g}" '
+        f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'style="max-width:100%;height:auto">{font}\n<style>\n'
+        f".{name} > g {{ animation: {name} {seconds * len(frames):g}s step-end infinite }}\n"
+        f".{name}:hover > g {{ animation-play-state: paused }}\n"
+        f"@keyframes {name} {{ 0% {{ visibility: visible }} {100 / len(frames):.6g}% {{ visibility: hidden }} }}\n"
+        f"@media (prefers-reduced-motion: reduce) {{ .{name} > g {{ animation: none }} }}\n</style>\n"
+        f'<g class="{name}">\n{layers}</g>\n{_controls(name, width, height, seconds)}</svg>\n'
     )
 
 
 def _layers(frames: Sequence[str], seconds: float) -> Iterator[str]:
     for index, frame in enumerate(frames):
-        drawing = _SIZE.sub(r'<svg width="\1" height="\2"', _IDENTITY.sub("", frame[frame.index("<svg") :]))
+        drawing = _FONT.sub("", _IDENTITY.sub("", frame[frame.index("<svg") :]))
+        drawing = SIZE.sub(r'<svg width="\1" height="\2"', drawing).replace(
+            ' style="max-width:100%;height:auto"', "", 1
+        )
         resting = "visible" if index == len(frames) - 1 else "hidden"
-        yield f'<g class="frame" visibility="{resting}" style="animation-delay: {index * seconds:g}s">\n{drawing}</g>\n'
+        delay = (index - len(frames)) * seconds
+        yield f'<g visibility="{resting}" style="animation-delay: {delay:g}s">\n{drawing}</g>\n'
+
+
+def _controls(name: str, width: float, height: float, seconds: float) -> str:
+    """Buttons that step and play, and what makes them work."""
+    middle, y, buttons = width / 2, height + CONTROLS / 2, ""
+    for place, (title, shape) in enumerate(BUTTONS.items()):
+        buttons += (
+            f'<g role="button" tabindex="0" aria-label="{title}" transform="translate({middle + 40 * place - 40:g} '
+            f'{y:g})" style="cursor:pointer"><title>{title}</title><circle r="13" fill="#ececec" stroke="#333333"/>'
+            f'<path d="{shape}" fill="#333333"/></g>'
+        )
+    script = SCRIPT.replace("NAME", name).replace("MILLISECONDS", f"{1000 * seconds:g}")
+    return f'<g class="{name}-controls" visibility="hidden">{buttons}</g>\n<script>{script}</script>'
 
 
 def _animated_gif(frames: Sequence[bytes], seconds: float) -> bytes:
@@ -137,11 +207,12 @@ def _animated_gif(frames: Sequence[bytes], seconds: float) -> bytes:
         ) from None
     images = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
     size = max(image.width for image in images), max(image.height for image in images)
+    palette = images[-1].quantize(GIF_COLOURS)  # the last frame has all colours
     canvases = []
     for image in images:
         canvas = Image.new("RGB", size, "white")
         canvas.paste(image)
-        canvases.append(canvas)
-    file = io.BytesIO()
-    canvases[0].save(file, "GIF", save_all=True, append_images=canvases[1:], duration=round(seconds * 1000), loop=0)
+        canvases.append(canvas.quantize(palette=palette, dither=Image.Dither.NONE))
+    file, duration = io.BytesIO(), round(seconds * 1000)
+    canvases[0].save(file, "GIF", save_all=True, append_images=canvases[1:], duration=duration, loop=0, optimize=True)
     return file.getvalue()

@@ -12,8 +12,9 @@ from autograd_mini.draw.arguments import check_options, results_of, values_of
 from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
 from autograd_mini.draw.folding import NOT_FOLDED, Fold, check_scopes, fold_modules
 from autograd_mini.draw.from_graph import ordered, picture_of, require_room
+from autograd_mini.draw.notebooks import for_notebooks
 from autograd_mini.draw.picture import Picture
-from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, RenderingError, format_of, render
+from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, format_of, png_of, render
 from autograd_mini.draw.scopes import Scopes
 from autograd_mini.files import write_whole
 from autograd_mini.formulas import naming
@@ -94,13 +95,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
     def _repr_image_png(self) -> bytes:
         return render(self.source, "png")
 
-    def _repr_mimebundle_(
-        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **rest: Any
-    ) -> dict[str, bytes | str]:
-        try:
-            return super()._repr_mimebundle_(include, exclude, **rest)  # type: ignore[no-any-return]
-        except RenderingError as error:
-            return {"text/plain": str(error)}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **rest: Any) -> dict[str, bytes | str]:
+        return for_notebooks(self._repr_svg_, png_of, include, exclude)
 
 
 def draw(

@@ -7,10 +7,10 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autograd_mini.draw import font
-from autograd_mini.draw.texts import with_texts, without_texts
+from autograd_mini.draw.texts import with_font, with_texts, without_texts
 
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")
@@ -49,9 +49,17 @@ def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> b
     """
     if image_format == "pdf":
         return _PDF_DATE.sub(rb"\g<1>19700101000000Z", _laid_out(source, "pdf", timeout))
-    bare, texts = without_texts(source)
-    svg = with_texts(_laid_out(bare, "svg", timeout).decode(), texts)
+    (svg,) = svgs_of([source], timeout)
     return svg.encode() if image_format == "svg" else png_of(svg)
+
+
+def svgs_of(sources: Sequence[str], timeout: float | None = TIMEOUT) -> list[str]:
+    """SVGs that share one font; errors are those of `render`."""
+    svgs, letters = [], set[str]()
+    for source in sources:
+        bare, texts = without_texts(source)
+        svgs.append(with_texts(_laid_out(bare, "svg", timeout).decode(), texts, letters))
+    return [with_font(svg, letters) for svg in svgs]
 
 
 def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:
@@ -60,9 +68,9 @@ def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:
         from resvg_py import svg_to_bytes
     except ImportError:
         raise NoRendererError("a png needs the package resvg-py; install it with pip, or save an .svg") from None
-    fonts = {"font_files": [os.fspath(font.FILE)], "skip_system_fonts": font.is_complete(svg)}
+    files, is_complete = [os.fspath(font.FILE)], font.is_complete(svg)
     try:
-        return bytes(svg_to_bytes(svg_string=svg, dpi=resolution, **fonts))
+        return bytes(svg_to_bytes(svg_string=svg, dpi=resolution, font_files=files, skip_system_fonts=is_complete))
     except ValueError as error:
         raise RenderingError(f"the png could not be made ({error}); save the picture as .svg instead") from None
 

@@ -75,9 +75,8 @@ def without_texts(source: str) -> tuple[str, list[re.Match[str]]]:
     return _CELL.sub(holder, source), found
 
 
-def with_texts(svg: str, found: list[re.Match[str]]) -> str:
-    """The SVG that was made of such source with its texts, with their letters, and no wider than its container."""
-    letters: set[str] = set()
+def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:
+    """The SVG that was made of such source with its texts; their letters are added to `letters`."""
 
     def written(match: re.Match[str]) -> str:
         _, align, colour, points, bold, content = found[int(match[3])].groups()
@@ -96,7 +95,11 @@ def with_texts(svg: str, found: list[re.Match[str]]) -> str:
             f'lengthAdjust="spacingAndGlyphs" xml:space="preserve">{content}</text>'
         )
 
-    svg = _PLACED.sub(written, _FILLED.sub(r'\1 shape-rendering="crispEdges"', svg))
+    return _PLACED.sub(written, _FILLED.sub(r'\1 shape-rendering="crispEdges"', svg))
+
+
+def with_font(svg: str, letters: set[str]) -> str:
+    """The SVG with the font that its letters need, and no wider than its container."""
     rule, families = embedded(letters)
     look = f'style="max-width:100%;height:auto" font-family="{families}" text-rendering="geometricPrecision"'
     return _ROOT.sub(rf"<svg \1 {look}><style>{rule}</style>", svg, count=1)

@@ -1,15 +1,18 @@
 """Files in every format, from every renderer, whole or not at all."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
+import sys
 import sysconfig
 
 import pytest
 
 from autograd_mini import Value
-from autograd_mini.draw import NoRendererError, RenderingError, UnknownFormatError, draw, rendering
+from autograd_mini.draw import NoRendererError, RenderingError, UnknownFormatError, draw, draw_steps, rendering
+from tests.draw.browser import in_chromium, needs_chromium
 from tests.draw.reading import expected, read_svg
 from tests.interrupting import interrupt_everywhere
 
@@ -160,9 +163,45 @@ def test_existing_files_are_skipped_on_request(y, tmp_path):
 
 def test_notebooks(y):
     drawing = draw(y)
-    assert drawing._repr_mimebundle_().keys() == {"image/svg+xml"}
-    assert drawing._repr_mimebundle_()["image/svg+xml"] == drawing._repr_svg_()
-    assert drawing._repr_mimebundle_(include=["image/png"])["image/png"].startswith(HEADS["png"])
+    bundle = drawing._repr_mimebundle_()
+    assert bundle.keys() == {"image/svg+xml", "image/png", "text/html"}
+    assert bundle["image/svg+xml"] == drawing._repr_svg_()
+    assert bundle["image/png"].startswith(HEADS["png"])
+    assert drawing._repr_mimebundle_(include=["image/png"]).keys() == {"image/png"}
+    assert drawing._repr_mimebundle_(exclude=["text/html"]).keys() == {"image/svg+xml", "image/png"}
+    steps = draw_steps(y)._repr_mimebundle_()
+    assert steps.keys() == bundle.keys()
+    assert "<script>" in steps["image/svg+xml"]
+
+
+# What shows in a narrow cell, and how wide it and the page are.
+CELL = """const shown = document.querySelector("object, img");
+finish([shown.tagName, shown.getBoundingClientRect().width, document.documentElement.scrollWidth,
+  [...document.querySelectorAll("img")].map(image => image.naturalWidth)]);"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_in_a_notebook_pictures_shrink_to_the_cell_and_show_where_they_are_not_trusted(y, tmp_path, is_trusted):
+    content = draw(y)._repr_mimebundle_()["text/html"]
+    if not is_trusted:  # elements that hold documents are taken away, and what is within stays
+        content = re.sub("</?object.*?>", "", content)
+    waiting = "setTimeout(() => {" + CELL + "}, 300);"
+    body = f"<div style='width:300px'>{content}</div>"
+    tag, width, page_width, images = in_chromium(body, waiting, tmp_path, "--window-size=800,600")
+    assert tag == ("OBJECT" if is_trusted else "IMG")
+    assert 250 <= width <= 300
+    assert page_width <= 800
+    assert is_trusted or images[0] > 300
+
+
+def test_without_the_package_that_draws_pngs_there_is_still_the_svg(y, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    bundle = draw(y)._repr_mimebundle_()
+    assert bundle["image/svg+xml"].startswith("<?xml")
+    assert "install it with pip" in bundle["text/plain"]
+    with pytest.raises(NoRendererError, match="a png needs the package resvg-py"):
+        draw(y).save(tmp_path / "y.png")
 
 
 @needs_graphviz

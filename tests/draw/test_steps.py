@@ -13,6 +13,7 @@ from autograd_mini import Value
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw import GraphTooLargeError, UnknownFormatError, draw_steps
 from autograd_mini.graph import topological_order
+from tests.draw.browser import in_chromium, needs_chromium
 from tests.draw.reading import expected, graphs, read_source, shown_texts
 
 
@@ -93,11 +94,52 @@ def test_one_animated_file(tmp_path):
     steps = draw_steps(neuron())
     assert steps.save(tmp_path / "steps.svg", seconds=0.5) == [str(tmp_path / "steps.svg")]
     svg = (tmp_path / "steps.svg").read_text()
-    layers = [group for group in ElementTree.fromstring(svg).iter() if group.get("class") == "frame"]
+    layers = [group for group in ElementTree.fromstring(svg).iter() if "animation-delay" in group.get("style", "")]
     assert [layer.get("visibility") for layer in layers] == ["hidden"] * 4 + ["visible"]
-    assert "animation: turn 2.5s" in svg
+    assert [layer.get("style") for layer in layers] == [f"animation-delay: {t:g}s" for t in (-2.5, -2, -1.5, -1, -0.5)]
+    assert re.search(r"animation: steps-\w+ 2.5s", svg)
     assert " id=" not in svg
+    assert svg.count("@font-face") == 1
     assert {line for caption in steps.captions for line in caption} <= set(shown_texts(svg))
+
+
+# At each time, and after each button: which frames of each picture show.
+VISIBLE = """const pictures = [...document.querySelectorAll("body > svg")], found = [];
+const frames = picture => [...picture.querySelectorAll("[class^=steps-]:not([class$=controls]) > g")];
+const look = () => found.push(pictures.map(picture => frames(picture).map(frame => getComputedStyle(frame).visibility
+  === "visible")));
+const press = button => { document.querySelectorAll("[role=button]")[button].onclick(); look(); };
+look();
+"""
+CONTROLLED = "press(2); press(2); press(0); press(0); press(0);"
+TIMED = """for (let time = 250; time < 2500; time += 500) {
+  document.getAnimations().forEach(animation => { animation.currentTime = time; });
+  look();
+}"""
+
+
+def shown_frames(svgs, script, folder, *flags):
+    """The places of the frames that Chromium shows of each picture, at each look."""
+    looks = in_chromium("".join(svgs), VISIBLE + script + "finish(found);", folder, *flags)
+    return [[[place for place, is_shown in enumerate(frames) if is_shown] for frames in each] for each in looks]
+
+
+@needs_chromium
+def test_animations_begin_with_the_first_frame_and_do_not_disturb_each_other(tmp_path):
+    w = Value(3.0, label="w")
+    svgs = [steps._svg(0.5) for steps in (draw_steps(neuron()), draw_steps(((w * w) * w + w) * w))]
+    assert len({name for svg in svgs for name in re.findall("@keyframes (\\S+)", svg)}) == 2
+    plain = [re.sub("<script>.*?</script>", "", svg, flags=re.S) for svg in svgs]
+    assert shown_frames(plain, TIMED, tmp_path) == [[[0], [0]], *([[k], [k]] for k in range(5))]
+    assert shown_frames(plain, "", tmp_path, "--force-prefers-reduced-motion") == [[[4], [4]]]
+
+
+@needs_chromium
+def test_animations_can_be_held_and_stepped(tmp_path):
+    svgs = [draw_steps(neuron())._svg(60.0)] * 2
+    expected = [[[k], [0]] for k in (0, 1, 2, 1, 0, 4)]
+    assert shown_frames(svgs, CONTROLLED, tmp_path) == expected
+    assert shown_frames(svgs, CONTROLLED, tmp_path, "--force-prefers-reduced-motion") == expected
 
 
 def test_an_animated_gif(tmp_path):
@@ -105,6 +147,7 @@ def test_an_animated_gif(tmp_path):
     draw_steps(neuron()).save(tmp_path / "steps.gif", seconds=0.25)
     with image.open(tmp_path / "steps.gif") as gif:
         assert (gif.n_frames, gif.info["duration"]) == (5, 250)
+    assert os.path.getsize(tmp_path / "steps.gif") < 80_000
 
 
 def test_a_gif_without_pillow(tmp_path, monkeypatch):

@@ -1,12 +1,9 @@
 """Texts are as large as the layout takes them to be, whoever lays out and wherever they are seen."""
 
-import html
 import io
-import json
 import os
 import re
 import shutil
-import subprocess
 from unicodedata import category
 
 import pytest
@@ -17,22 +14,16 @@ from autograd_mini import Value, compile, dot, functions, relu
 from autograd_mini.draw import draw, draw_influence, draw_network, draw_steps, font, rendering, run_recorded
 from autograd_mini.draw.texts import PADDING, cell, width_of
 from autograd_mini.nn import MLP, LSTMCell
+from tests.draw.browser import in_chromium, needs_chromium
 from tests.draw.reading import shown_texts
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom""".split()
 FONTS = """<?xml version='1.0'?><!DOCTYPE fontconfig SYSTEM 'fonts.dtd'>
 <fontconfig><dir>{0}/fonts</dir><cachedir>{0}/cache</cachedir></fontconfig>"""
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine")
 ENGINES = ["wheel", pytest.param("graphviz", marks=pytest.mark.skipif(not shutil.which("dot"), reason="no Graphviz"))]
 TOLERANCE = 0.5  # pixels
 # Of every text: itself, its length, how far it reaches beyond the smallest shape around its centre in its own group
 # (null where there is none), and the first text of the same picture that it overlaps.
-# An open document in a frame keeps the page loading, since Chromium gives its content back once it is loaded.
-MEASURE = """const waiting = document.body.appendChild(document.createElement("iframe")).contentDocument;
-waiting.open();
-Promise.all([...document.fonts].map(face => face.load())).then(() => {
+MEASURE = """Promise.all([...document.fonts].map(face => face.load())).then(() => {
   const found = [], box = shape => shape.getBoundingClientRect();
   for (const picture of document.querySelectorAll("svg")) {
     const texts = [...picture.querySelectorAll("text")].map(text => [text, box(text)]);
@@ -49,8 +40,7 @@ Promise.all([...document.fonts].map(face => face.load())).then(() => {
       found.push([text.textContent, text.getComputedTextLength(), beyond, others.map(([other]) => other.textContent)]);
     }
   }
-  waiting.close();
-  document.body.textContent = JSON.stringify(found);
+  finish(found);
 });"""
 
 
@@ -88,12 +78,7 @@ def laid_out(monkeypatch, tmp_path, engine):
 
 def measured(svgs, folder, **environment):
     """What Chromium makes of the texts."""
-    body = "".join(svg[svg.index("<svg") :] for svg in svgs)
-    page = f"<!doctype html><meta charset='utf-8'><body>{body}<script>{MEASURE}</script></body>"
-    (folder / "page.html").write_text(page)
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", str(folder / "page.html")]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
-    return json.loads(html.unescape(re.search(r"<body>(\[\[.*\]\])</body>", done.stdout, re.S)[1]))
+    return in_chromium("".join(svg[svg.index("<svg") :] for svg in svgs), MEASURE, folder, **environment)
 
 
 def check(found, svgs):
