@@ -4,7 +4,7 @@ infix symbols, powers, indices; and read back."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from autograd_mini.primitives import Primitive, brief
@@ -29,6 +29,9 @@ PLAIN_NAME = re.compile(r"\w(?:[\w.'′⁽⁾]|,(?=[₀-₉]))*(\[[\w, .:'\"-]*\
 _IN_PYTHON = {power: chr(digit) for digit, power in SUPERSCRIPTS.items()} | str.maketrans(
     {"·": "*", "^": "**", "√": "sqrt", "⌊": "floor(", "⌈": "ceil(", "⌋": ")", "⌉": ")"}
 )
+
+_PLAIN = {sign: chr(digit) for table in (SUBSCRIPTS, SUPERSCRIPTS) for digit, sign in table.items()}
+_PLAIN |= {ord("⁻"): "-", ord("ᵀ"): "T"}
 
 
 class Text(NamedTuple):
@@ -74,6 +77,39 @@ def weight_name(i: int, j: int, k: int | None = None) -> str:
     above = "" if k is None else f"⁽{k}⁾".translate(SUPERSCRIPTS)
     comma = "," if max(i, j) > 9 else ""
     return (subscripted("w", i) + comma + subscripted("", j) if i else subscripted("b", j)) + above
+
+
+def latex(lines: Iterable[str]) -> str:
+    r"""Equations in the notation of this package, with what stands behind a gap, and other lines, as LaTeX.
+
+    >>> print(latex(["∇W₁ = ∇relu(z₁) xᵀ    32 × 64", "3 lines"]))
+    $\displaystyle\begin{aligned}
+    ∇W_{1} &= ∇\mathrm{relu}(z_{1})\;x^{T} & 32\;×\;64\\
+    &\text{3 lines}
+    \end{aligned}$
+    """
+    rows = []
+    for line in lines:
+        if equation := re.fullmatch(r"(.*?) (\+?=) (.*?)(?: {4,}(.*))?", line):
+            left, sign, right, behind = (_latex(part or "") for part in equation.groups())
+            rows.append(f"{left} &{sign} {right}" + f" & {behind}" * bool(behind))
+        else:
+            rows.append(rf"&\text{{{_latex_specials(line)}}}" if line else "")
+    return "$\\displaystyle\\begin{aligned}\n" + "\\\\\n".join(rows) + "\n\\end{aligned}$"
+
+
+def _latex(formula: str) -> str:
+    text = re.sub("[A-Za-z][A-Za-z0-9]+", r"\\mathrm{\g<0>}", _latex_specials(formula))
+    text = re.sub("[₀-₉]+|[⁰¹²³⁴-⁹⁻ᵀ]+", _raised_or_lowered, text)
+    return text.replace(" ", r"\;")
+
+
+def _raised_or_lowered(match: re.Match[str]) -> str:
+    return f"{'_' if match[0][0] in '₀₁₂₃₄₅₆₇₈₉' else '^'}{{{match[0].translate(_PLAIN)}}}"
+
+
+def _latex_specials(text: str) -> str:
+    return re.sub(r"[_{}%#&$]", r"\\\g<0>", text)
 
 
 def signed(text: str) -> Text:

@@ -68,8 +68,9 @@ def main():
         for step in steps
     ]
     names = [f"layer {k}, {step.layer.activation.__name__}" for k, step in enumerate(steps, start=1)]
-    matrices = [weights(step.layer)[:, 1:] for step in steps]
-    draw_layers(matrices, captions, ["x", *names], arguments.out / "backward_pass.png")
+    matrices = [weights(step.layer) for step in steps]
+    behind = f"Div(Y, d)\n= {divergence.data:.2f}\nd = {d}"
+    draw_layers(matrices, captions, ["x", *names], arguments.out / "backward_pass.png", behind)
     print(f"largest difference of {len(comparisons)}: {largest:.1e}; picture: {arguments.out}/backward_pass.png")
     require_agreement(largest)
 

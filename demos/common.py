@@ -15,12 +15,19 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
+from autograd_mini.draw.colours import BLUES, ORANGES
 from autograd_mini.files import write_whole
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; lines and markers differ as well.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
+SIGNS = LinearSegmentedColormap.from_list("signs", np.array([*reversed(ORANGES), *BLUES[1:]]) / 255)
+"""The colours of numbers from -1 to 1: orange, white, blue."""
+
+SLIDE = (13.33, 7.5)  # inches
 # Legible on a projector.
 plt.rcParams.update({"font.size": 15, "axes.titlesize": 16, "lines.linewidth": 2.5})
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
@@ -69,8 +76,10 @@ def seconds_of(function: Callable[[], object], repeats: int) -> float:
 
 
 def save_figure(figure: plt.Figure, path: Path) -> None:
-    """Write the figure whole or not at all."""
+    """Write the figure whole or not at all, no larger than a slide, so that its letters are as large there."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(min(width, SLIDE[0]), min(height, SLIDE[1]))
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    figure.savefig(content, format=path.suffix[1:], dpi=150)
     write_whole(path, content.getvalue())
     plt.close(figure)

@@ -52,22 +52,22 @@ def descend(name, f, start, rate, max_steps) -> Path:
 
 
 def draw_descents(f, paths: list[Path], title: str, least: float, curve_axes, gap_axes) -> None:
-    """A function with the first steps down it and where they lead, and how far the loss is above the least value:
-    the largest of ten steps, since it hops."""
+    """A function with the first steps down it and where they lead, and how far the loss is above the least value,
+    step by step: with a constant rate it hops."""
     grid = np.linspace(-2.3, 2.3, 461)
     curve_axes.plot(grid, [f(x) for x in grid], color="0.7", linewidth=5, zorder=0)
     for path, colour, marker, style in zip(paths, (BLUE, ORANGE, GREEN, PURPLE), "osD^", ("-", "--", "-.", ":")):
         look = {"color": colour, "marker": marker, "linestyle": style}
         curve_axes.plot(path.xs[:8], path.losses[:8], linewidth=1.5, alpha=0.8, **look)
         curve_axes.plot(path.xs[-1], path.losses[-1], markersize=15, **look)
-        gaps = [max(path.losses[max(0, t - 9) : t + 1]) - least for t in range(len(path.losses))]
-        gap_axes.plot(range(1, len(gaps) + 1), gaps, color=colour, linestyle=style)
+        gaps = [loss - least for loss in path.losses]
+        gap_axes.plot(range(1, len(gaps) + 1), gaps, ".", color=colour, markersize=3)
         name = f"{path.name}: {'converged' if path.converged else 'did not converge'}"
         gap_axes.plot(len(gaps), gaps[-1], markersize=13, label=name, **look)
-    curve_axes.set(title=f"{title}: 8 steps each, then the last (large)", xlabel="x", ylabel="loss")
+    curve_axes.set(title=f"{title}: 8 steps each, and the last", xlabel="x", ylabel="loss")
     curve_axes.set(xlim=(-2.4, 2.4), ylim=(least - 0.3, least + 4))
     gap_axes.set(xscale="log", yscale="log", xlabel="step", ylabel="loss above the least", ylim=(1e-5, 10))
-    gap_axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    gap_axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=14, labelspacing=0.2)
 
 
 def main():

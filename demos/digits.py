@@ -9,8 +9,8 @@ from random import Random
 
 import matplotlib.pyplot as plt
 import numpy as np
+from common import SIGNS, save_figure
 from common import parse_arguments as parse_arguments
-from common import save_figure
 from sklearn.datasets import load_digits
 
 SIDE = 8
@@ -39,7 +39,7 @@ def draw_sheet(
     columns = 10
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(columns * 1.05, rows * 1.35 + 0.4), squeeze=False, layout="constrained"
+        rows, columns, figsize=(columns * 1.33, rows * 1.5 + 0.4), squeeze=False, layout="constrained"
     )
     figure.suptitle(title)
     for axis in axes.flat:
@@ -48,7 +48,7 @@ def draw_sheet(
         axis.imshow(np.reshape(image, (SIDE, SIDE)), cmap="gray_r", vmin=0, vmax=1)
         axis.set_title(
             caption,
-            fontsize=9,
+            fontsize=14,
             color="#b2182b" if is_wrong else "#222222",
             weight="bold" if is_wrong else "normal",
         )
@@ -61,19 +61,19 @@ def draw_sheet(
 
 
 def draw_weights(weights: Sequence[Sequence[float]], captions: Sequence[str], title: str, path: Path) -> None:
-    """The 64 weights of each hidden unit as an image: orange excites, blue inhibits."""
+    """The 64 weights of each hidden unit as an image: blue excites, orange inhibits."""
     bound = max(abs(w) for unit in weights for w in unit)
     columns = min(4, len(weights))
     rows = -(-len(weights) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(columns * 1.9, rows * 2.2 + 0.5), squeeze=False, layout="constrained"
+        rows, columns, figsize=(columns * 2.3, rows * 2.4 + 0.5), squeeze=False, layout="constrained"
     )
     figure.suptitle(title)
     for axis in axes.flat:
         axis.axis("off")
     for axis, unit, caption in zip(axes.flat, weights, captions):
-        image = axis.imshow(np.reshape(unit, (SIDE, SIDE)), cmap="PuOr_r", vmin=-bound, vmax=bound)
-        axis.set_title(caption, fontsize=10)
+        image = axis.imshow(np.reshape(unit, (SIDE, SIDE)), cmap=SIGNS, vmin=-bound, vmax=bound)
+        axis.set_title(caption, fontsize=14)
     figure.colorbar(image, ax=axes, shrink=0.8, label="weight")
     save_figure(figure, path)
 

@@ -67,7 +67,7 @@ def main():
     captions = [[f"$x_{i}$ = {x:g}" for i, x in enumerate(X, start=1)]]
     captions += [[f"z = {each:.3f}\ny = {f:.3f}" for each, f in zip(z, y)] for z, y in zip(zs, ys[1:])]
     titles = ["y⁽⁰⁾ = x", "layer 1", "layer 2, Y"]
-    draw_layers([np.array(w)[:, 1:] for w in matrices], captions, titles, arguments.out / "forward_pass.png")
+    draw_layers([np.array(w) for w in matrices], captions, titles, arguments.out / "forward_pass.png")
     draw(outputs[0], parameters=model.parameters()).save(arguments.out / "forward_graph.svg")
     print(f"pictures in {arguments.out}/: forward_pass.png, forward_graph.svg (all that Y₁ was computed from)")
     if not difference < 1e-14:

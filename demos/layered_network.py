@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, ORANGE, save_figure
+from common import BLUE, ORANGE, SLIDE, save_figure
 
 from autograd_mini import Value, gradients, relu, softmax, tanh
+from autograd_mini.mathematics import weight_name
 from autograd_mini.nn import Layer
 
 SLOPES = {tanh: lambda z, y: 1.0 - y**2, relu: lambda z, y: (z >= 0.0).astype(float)}
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 TOLERANCE = 1e-12
+NAMED = 9  # weights between two columns up to which their names stand at the lines
+BOX = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.3"}
 
 Comparison = tuple[str, np.ndarray, np.ndarray]
 """A derivative's name, the derivative by formula and by graph."""
@@ -86,33 +89,53 @@ def require_agreement(largest: float) -> None:
 
 
 def draw_layers(
-    matrices: Sequence[np.ndarray], captions: Sequence[Sequence[str]], titles: Sequence[str], path: Path
+    matrices: Sequence[np.ndarray],
+    captions: Sequence[Sequence[str]],
+    titles: Sequence[str],
+    path: Path,
+    divergence: str = "",
 ) -> None:
     """Units in columns with what they say, joined by their weights: blue if positive, orange dashed if negative, and
-    as wide as they are large.
+    as wide as they are large. A dashed 1 is the unit y₀ whose weights are the biases.
 
     Args:
-        matrices: the weights between one column and the next, a row a unit, without biases.
+        matrices: the weights between one column and the next, a row a unit, its bias first.
         captions: the lines within the units of each column.
         titles: what stands above each column.
+        divergence: what is shown behind the outputs, if anything.
     """
-    tallest = max(map(len, captions))
-    figure, axes = plt.subplots(figsize=(4.2 * len(captions), 1.5 * tallest + 1.0), layout="constrained")
-    places = [
-        [(3.4 * k, -(i - (len(column) - 1) / 2)) for i in range(len(column))] for k, column in enumerate(captions)
-    ]
+    figure, axes = plt.subplots(figsize=SLIDE, layout="constrained")
+    tallest = max(map(len, captions)) + 1  # the bias
+    places = [[(k, (len(column) - 1) / 2 - i) for i in range(len(column))] for k, column in enumerate(captions)]
     largest = max(np.abs(matrix).max() for matrix in matrices)
-    for matrix, starts, ends in zip(matrices, places, places[1:]):
+    are_named = max(matrix.size for matrix in matrices) <= NAMED
+    for k, (matrix, column, ends) in enumerate(zip(matrices, places, places[1:]), start=1):
+        bias = (column[0][0], column[0][1] + 0.9)
+        axes.text(*bias, "1", ha="center", va="center", bbox={**BOX, "linestyle": "--", "facecolor": "0.93"})
         for (j, i), weight in np.ndenumerate(matrix):
-            look = {"color": BLUE} if weight > 0 else {"color": ORANGE, "linestyle": "--"}
-            axes.plot(*zip(starts[i], ends[j]), linewidth=0.4 + 4 * abs(weight) / largest, alpha=0.55, zorder=1, **look)
+            (x, y), (x_end, y_end) = start, end = [bias, *column][i], ends[j]
+            look = {"color": ORANGE, "linestyle": "--"} if weight < 0 else {"color": BLUE if weight > 0 else "0.6"}
+            axes.plot(*zip(start, end), linewidth=0.4 + 4 * abs(weight) / largest, alpha=0.55, zorder=1, **look)
+            if are_named:
+                share = 0.22 + 0.16 * ((i + j) % 2)  # in two columns, so that they keep apart
+                place, name = (x + share * (x_end - x), y + share * (y_end - y)), weight_name(i, j + 1, k)
+                axes.text(
+                    *place, name, ha="center", va="center", bbox={"facecolor": "white", "pad": 1, "edgecolor": "none"}
+                )
     for column, lines, title in zip(places, captions, titles):
-        axes.text(column[0][0], (tallest - 1) / 2 + 0.62, title, ha="center", weight="bold")
+        axes.text(column[0][0], tallest / 2 + 0.25, title, ha="center", weight="bold")
         for (x, y), line in zip(column, lines):
-            box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.3"}
-            axes.text(x, y, line, ha="center", va="center", fontsize=13, bbox=box, linespacing=1.4)
-    note = "lines: weights, blue if positive, orange and dashed if negative, wide if large"
-    axes.text(places[-1][0][0] / 2, -tallest / 2 - 0.25, note, ha="center", fontsize=12, color="0.3")
-    axes.set(xlim=(-0.9, places[-1][0][0] + 0.9), ylim=(-tallest / 2 - 0.35, (tallest - 1) / 2 + 0.85))
-    axes.axis("off")
+            axes.text(x, y, line, ha="center", va="center", bbox=BOX, linespacing=1.4)
+    if divergence:
+        x = places[-1][0][0] + 0.75
+        axes.text(x, 0, divergence, ha="center", va="center", bbox={**BOX, "facecolor": "#e3f3ec"}, linespacing=1.4)
+        for place in places[-1]:
+            axes.plot(*zip(place, (x, 0)), color="0.6", linewidth=1.5, zorder=0)
+    note = "lines: weights, blue if positive, orange and dashed if negative, wide if large; 1: the unit of the biases"
+    axes.set(
+        xlim=(-0.35, places[-1][0][0] + (1.1 if divergence else 0.35)), ylim=(-tallest / 2 - 0.1, tallest / 2 + 0.5)
+    )
+    axes.set_xlabel(note)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     save_figure(figure, path)

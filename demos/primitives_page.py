@@ -14,13 +14,14 @@ import inspect
 import io
 import re
 from collections.abc import Sequence
-from math import inf, pi
+from itertools import zip_longest
+from math import inf, isfinite, pi
 from pathlib import Path
 from types import ModuleType
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, ORANGE, parse_arguments
+from common import parse_arguments
 
 from autograd_mini import functions
 from autograd_mini.files import write_whole
@@ -40,8 +41,27 @@ from autograd_mini.primitives import (
 FOLDER = Path(__file__).parent / "docs"
 # Each after those it imports from, so that the first to hold a row has declared it.
 FAMILIES = (arithmetic, exponential, trigonometric, piecewise, special, activations, reductions)
+# The form of the lecture or of the books, where the rule computes another, by arguments; tests compare the values.
+IN_BOOKS = {
+    "cbrt": {"x": "1/(3·out²)"},
+    "tanh": {"x": "1 - out²"},
+    "sigmoid": {"x": "out·(1 - out)"},
+    "log_sigmoid": {"x": "1 - exp(out)"},
+    "asin": {"x": "1/√(1 - x²)"},
+    "acos": {"x": "-1/√(1 - x²)"},
+    "atan": {"x": "1/(1 + x²)"},
+    "atan2": {"y": "x/(x² + y²)", "x": "-y/(x² + y²)"},
+    "asinh": {"x": "1/√(1 + x²)"},
+    "acosh": {"x": "1/√(x² - 1)"},
+    "atanh": {"x": "1/(1 - x²)"},
+    "erf": {"x": "1.128·exp(-x²)"},
+    "erfc": {"x": "-1.128·exp(-x²)"},
+    "silu": {"x": "sigmoid(x) + out·(1 - sigmoid(x))"},
+    "softmax": {"x₁": "out₁·(1 - out₁)"},
+}
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-COLUMNS = 5
+COLUMNS = 4
+FUNCTION, DERIVATIVE = "0.1", "#aa3377"  # blue and orange are signs
 POINTS = 240  # none of them at 0; matplotlib thins out curves of 128 or more
 HELPERS = {name: row.doc for name, row in TABLE.auxiliary.items()} | {
     row.name: row.forward.__doc__ for row in vars(piecewise).values() if getattr(row, "is_selector", False)
@@ -51,11 +71,12 @@ HEAD = """# All primitives
 Written by `python demos/primitives_page.py` from the table in
 [`autograd_mini/primitives/`](../../autograd_mini/primitives). Meaning, domain and what holds at kinks are the rows' own
 words. Each derivative is what the row's rule computes when it is run on symbols: it stands as it is computed, with care
-for large and small numbers. `out` is the result, ∂x its derivative towards x; numbers have four digits. Operations on
-any number of arguments are shown with three, or two pairs. The domain is open; in it the tests sample.
+for large and small numbers; where that is not the form of the books, theirs stands in front. `out` is the result, ∂x
+its derivative towards x; numbers have four digits. Operations on any number of arguments are shown with three, or two
+pairs. The domain is open; in it the tests sample.
 
-The pictures show each function (blue) and its derivative (orange, dashed) towards the first argument; the others have
-the numbers that stand above.
+The pictures show each function (black) and its derivative (purple, dashed) towards the first argument; the others have
+their defaults, or the numbers that stand above.
 """
 
 
@@ -166,6 +187,14 @@ def sample_of(row: Primitive) -> list[float]:
     return [within(interval, place) for interval, place in zip(intervals, (0.5, 1.5, -0.5, 2.0))]
 
 
+def arguments_of_picture(row: Primitive) -> list[float]:
+    """The arguments behind the first: their defaults, else those of the sample."""
+    defaults = [each.default for each in parameters_of(getattr(functions, row.name)).values()][1:]
+    given = [default if isinstance(default, float) and isfinite(default) else None for default in defaults]
+    sample = sample_of(row)[1:]
+    return [number if default is None else default for number, default in zip_longest(sample, given[: len(sample)])]
+
+
 def within(interval: tuple[float, float], place: float) -> float:
     """`place` itself, moved into the interval where that has bounds."""
     low, high = interval
@@ -190,9 +219,13 @@ def derivative_text(row: Primitive) -> str:
             output = f"{row.name}[{i}]({', '.join(texts)})"
             texts = {name: text.replace(output, f"out{i + 1}".translate(SUBSCRIPTS)) for name, text in texts.items()}
         texts = {name: re.sub(r"\bout\b", "out₁", text) for name, text in texts.items()}
-    if len(texts) == 1 or (row.arity is None and len(set(texts.values())) == 1):
-        return code(next(iter(texts.values())))
-    return "<br>".join(f"∂{name}: {code(text)}" for name, text in texts.items())
+    books = IN_BOOKS.get(row.name, {})
+    cells = {
+        n: f"{code(books[n])}, computed as {code(text)}" if n in books else code(text) for n, text in texts.items()
+    }
+    if len(cells) == 1 or (row.arity is None and len(set(cells.values())) == 1):
+        return next(iter(cells.values()))
+    return "<br>".join(f"∂{name}: {text}" for name, text in cells.items())
 
 
 def domain_text(row: Primitive) -> str:
@@ -249,28 +282,31 @@ def page() -> str:
 def draw(rows: Sequence[Primitive]) -> bytes:
     """A sheet of small pictures, as SVG."""
     n_rows = -(-len(rows) // COLUMNS)
-    height = 2.4 * n_rows
-    figure, panels = plt.subplots(n_rows, COLUMNS, figsize=(2.6 * COLUMNS, height), squeeze=False)
+    height = 2.8 * n_rows + 0.4
+    figure, panels = plt.subplots(n_rows, COLUMNS, figsize=(3.3 * COLUMNS, height), squeeze=False)
     figure.subplots_adjust(
-        left=0.045, right=0.995, bottom=0.3 / height, top=1 - 0.5 / height, wspace=0.22, hspace=0.5
+        left=0.045, right=0.995, bottom=0.3 / height, top=1 - 1.0 / height, wspace=0.22, hspace=0.5
     )  # quicker than a layout computed
     for axes, row in zip(panels.flat, rows):
         xs, outs, slopes = curves_of(row)
         axes.axhline(0.0, color="0.8", linewidth=0.8)
-        axes.plot(xs, outs, color=BLUE, linewidth=2)
-        axes.plot(xs, slopes, color=ORANGE, linewidth=2, linestyle="--")
-        names, point = names_of(row), sample_of(row)
-        others = ", ".join(f"{name} = {number:g}" for name, number in zip(names[1:], point[1:]))
+        axes.plot(xs, outs, color=FUNCTION, linewidth=2, label="function")
+        axes.plot(
+            xs, slopes, color=DERIVATIVE, linewidth=2, linestyle="--", label="derivative towards the first argument"
+        )
+        names = names_of(row)
+        others = ", ".join(f"{name} = {number:g}" for name, number in zip(names[1:], arguments_of_picture(row)))
         title = f"{row.name}({', '.join(names)})"
-        axes.set_title(f"{title}\n{others}" if others else title, fontsize=10)
+        axes.set_title(f"{title}\n{others}" if others else title, fontsize=14)
         shown = np.concatenate([outs, slopes])
         low, high = np.nanpercentile(shown[np.isfinite(shown)], (8, 92))
         margin = 0.3 * (high - low) or 0.5
         axes.set_ylim(low - margin, high + margin)
-        axes.tick_params(labelsize=8)
+        axes.tick_params(labelsize=11)
         axes.locator_params(nbins=4)
     for axes in panels.flat[len(rows) :]:
         axes.axis("off")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False, fontsize=14)
     return small_svg(figure)
 
 
@@ -279,7 +315,7 @@ def curves_of(row: Primitive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     low, high = row.domain[0]
     low, high = max(low, -3.0), min(high, max(low, -3.0) + 6.0, max(3.0, low + 3.0))
     xs = np.linspace(low, high, POINTS + 2)[1:-1]
-    points = [(x, *sample_of(row)[1:]) for x in xs.tolist()]
+    points = [(x, *arguments_of_picture(row)) for x in xs.tolist()]
     outs = np.array([row.forward(*point) for point in points])
     slopes = np.array([row.partials(out, *point)[0] for out, point in zip(outs.tolist(), points)])
     return xs, with_gaps(outs), with_gaps(slopes)

@@ -139,7 +139,7 @@ def draw_examples(path: Path) -> None:
             v = grad(example.f)(x0)
             axes.plot(ends, height + v * (ends - x0), color=ORANGE, linestyle="--")
             axes.plot(x0, height, "o", color=ORANGE, markersize=9)
-        state = "allowed slopes: blue" if example.is_convex else "not convex: at 0 the line is not below"
+        state = "allowed slopes: blue" if example.is_convex else "not convex: not below at 0"
         axes.set(title=f"f(x) = {example.formula}\n{state}", xlabel="x", ylabel="f(x)", ylim=(-1.2, 3.2))
     figure.suptitle("The slope v of grad, dashed, at the kinks of each function")
     save_figure(figure, path)

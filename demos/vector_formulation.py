@@ -20,7 +20,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import parse_arguments, save_figure
+from common import SIGNS, parse_arguments, save_figure
 from layered_network import (
     Comparison,
     Step,
@@ -76,9 +76,9 @@ def draw_jacobians(steps: list[Step], path: Path) -> None:
         "affine: W": weights(steps[0].layer)[:, 1:],
         "all layers: their product": graph_jacobian(steps[-1].y, steps[0].before),
     }
-    figure, panels = plt.subplots(1, 4, figsize=(16, 4.6), layout="constrained")
+    figure, panels = plt.subplots(1, 4, figsize=(13.33, 5.5), layout="constrained")
     for axes, (title, matrix) in zip(panels, matrices.items()):
-        axes.imshow(matrix, cmap="PuOr_r", vmin=-1.3, vmax=1.3)
+        axes.imshow(matrix, cmap=SIGNS, vmin=-1.3, vmax=1.3)
         axes.set(title=title, xticks=[], yticks=[], xlabel=f"{matrix.shape[0]} × {matrix.shape[1]}")
         axes.spines[:].set_visible(False)
         for (i, j), number in np.ndenumerate(matrix):

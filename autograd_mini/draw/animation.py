@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
@@ -16,40 +17,14 @@ from autograd_mini.draw.notebooks import SIZE, for_notebooks
 from autograd_mini.draw.rendering import UnknownFormatError, format_of, png_of, render, svgs_of
 from autograd_mini.files import write_whole
 
-GIF_RESOLUTION, GIF_COLOURS = 96, 64
+GIF_RESOLUTION, GIF_COLOURS = 96, 128
 CONTROLS = 34  # points for the buttons
 BUTTONS = {
     "step back": "M4 -6 L-5 0 L4 6 Z",
     "play or pause": "M-5 -6 h3 v12 h-3 Z M0 -6 L7 0 L0 6 Z",
     "step on": "M-4 -6 L5 0 L-4 6 Z",
 }
-SCRIPT = """
-(() => {
-  const picture = document.currentScript.parentNode, frames = [...picture.querySelectorAll(".NAME > g")];
-  const buttons = [...picture.querySelectorAll(".NAME-controls > g")];
-  let at = 0, timer = null;
-  const show = index => {
-    at = (index + frames.length) % frames.length;
-    frames.forEach((frame, place) => frame.setAttribute("visibility", place === at ? "visible" : "hidden"));
-  };
-  const pause = () => { clearInterval(timer); timer = null; };
-  const play = () => { timer = setInterval(() => show(at + 1), MILLISECONDS); };
-  const step = by => () => { pause(); show(at + by); };
-  const actions = [step(-1), () => timer === null ? play() : pause(), step(1)];
-  buttons.forEach((button, place) => {
-    button.onclick = actions[place];
-    button.onkeydown = event => {
-      const keys = {ArrowLeft: actions[0], ArrowRight: actions[2], Enter: actions[place], " ": actions[place]};
-      const action = keys[event.key];
-      if (action) { event.preventDefault(); action(); }
-    };
-  });
-  frames.forEach(frame => { frame.style.animation = "none"; });
-  buttons[0].parentNode.setAttribute("visibility", "visible");
-  show(0);
-  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play();
-})();
-"""
+SCRIPT = Path(__file__).with_name("steps.js")
 
 _IDENTITY = re.compile(r' id="[^"]*"')
 _FONT = re.compile("<style>@font-face.*?</style>")
@@ -194,7 +169,7 @@ def _controls(name: str, width: float, height: float, seconds: float) -> str:
             f'{y:g})" style="cursor:pointer"><title>{title}</title><circle r="13" fill="#ececec" stroke="#333333"/>'
             f'<path d="{shape}" fill="#333333"/></g>'
         )
-    script = SCRIPT.replace("NAME", name).replace("MILLISECONDS", f"{1000 * seconds:g}")
+    script = SCRIPT.read_text("utf-8").replace("NAME", name).replace("MILLISECONDS", f"{1000 * seconds:g}")
     return f'<g class="{name}-controls" visibility="hidden">{buttons}</g>\n<script>{script}</script>'
 
 
@@ -207,12 +182,15 @@ def _animated_gif(frames: Sequence[bytes], seconds: float) -> bytes:
         ) from None
     images = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
     size = max(image.width for image in images), max(image.height for image in images)
-    palette = images[-1].quantize(GIF_COLOURS)  # the last frame has all colours
-    canvases = []
+    canvases, counts = [], Counter[Any]()
     for image in images:
         canvas = Image.new("RGB", size, "white")
         canvas.paste(image)
-        canvases.append(canvas.quantize(palette=palette, dither=Image.Dither.NONE))
+        canvases.append(canvas)
+        counts.update({colour: count for count, colour in canvas.getcolors(canvas.width * canvas.height) or ()})
+    palette = Image.new("P", (1, 1))  # of the most frequent colours, so that areas keep theirs
+    palette.putpalette([part for colour, _ in counts.most_common(GIF_COLOURS) for part in colour])
+    canvases = [canvas.quantize(palette=palette, dither=Image.Dither.NONE) for canvas in canvases]
     file, duration = io.BytesIO(), round(seconds * 1000)
     canvases[0].save(file, "GIF", save_all=True, append_images=canvases[1:], duration=duration, loop=0, optimize=True)
     return file.getvalue()

@@ -114,7 +114,7 @@ def key_of_lines(strengths: Iterable[float], what: str, largest: str) -> str:
             widths = (7, 4, 7, 4, 7) if colour == NEGATIVE else (29,)
             shades = (colour if index % 2 == 0 else "#ffffff" for index in range(len(widths)))
             line = "".join(f'<TD {FIXED} WIDTH="{w}" BGCOLOR="{shade}"></TD>' for w, shade in zip(widths, shades))
-            cells += [table(line), cell(name, LEGEND_SIZE)]
+            cells += [table(line), cell(name, LEGEND_SIZE, align="LEFT")]
     return side_by_side([*cells, cell(f"width: |{what}| up to {largest}", LEGEND_SIZE)])
 
 

@@ -159,8 +159,7 @@ def _caption_and_legend(picture: Picture) -> str:
 def side_by_side(parts: list[str]) -> str:
     """Cells and tables in a row; where there is room to spare, together rather than spread."""
     sides = ["RIGHT"] + ["LEFT"] * len(parts)
-    tables = [table(part) if part.startswith("<TD") else part for part in parts]
-    cells = [f'<TD ALIGN="{side}">{part}</TD>' for side, part in zip(sides, tables)]
+    cells = [part if part.startswith("<TD") else f'<TD ALIGN="{side}">{part}</TD>' for side, part in zip(sides, parts)]
     return table("".join(cells), attributes='BORDER="0" CELLBORDER="0" CELLSPACING="3"') if parts else ""
 
 
@@ -187,7 +186,8 @@ def _scale(picture: Picture) -> list[str]:
         low = -largest if min(gradients, default=0.0) < 0.0 else 0.0
         shades = (heat(low + step * (largest - low) / (SCALE_STEPS - 1), largest)[0] for step in range(SCALE_STEPS))
         bar = "".join(f'<TD WIDTH="16" HEIGHT="12" BGCOLOR="{shade}"></TD>' for shade in shades)
-        begin, end = (cell(text, LEGEND_SIZE) for text in (f"grad {low:.3g}", f"{largest:.3g}"))
+        begin = cell(f"grad {low:.3g}", LEGEND_SIZE, align="RIGHT")
+        end = cell(f"{largest:.3g}", LEGEND_SIZE, align="LEFT")
         cells = [begin, table(bar, attributes='CELLBORDER="0" CELLSPACING="0"'), end]
     if not all(map(isfinite, gradients)):
         fill, colour = heat(inf, 1.0)

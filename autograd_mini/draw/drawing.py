@@ -87,6 +87,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             'a drawing has no render(); save("graph.svg") writes the image, in the format that the ending tells'
         )
 
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__} of {len(self.body)} statements; save("graph.svg") writes it>'
+
     def _repr_svg_(self) -> str:
         return render(self.source, "svg").decode()
 

@@ -34,20 +34,10 @@ def _tables() -> dict[str, bytes]:
 def _glyphs() -> dict[int, int]:
     """The number of the glyph of each letter that the font has."""
     table = _tables()["cmap"]
-    (start,) = struct.unpack_from(">I", table, 8)
-    half = struct.unpack_from(">H", table, start + 6)[0] // 2
-    ends, firsts, deltas, offsets = (
-        struct.unpack_from(f">{half}H", table, start + 14 + 2 * half * part + 2 * (part > 0)) for part in range(4)
-    )
-    found = {}
-    for index, (end, first, delta, offset) in enumerate(zip(ends, firsts, deltas, offsets)):
-        for code in range(first, min(end, 0xFFFE) + 1):
-            glyph = code
-            if offset:
-                place = start + 16 + 6 * half + 2 * index + offset + 2 * (code - first)
-                (glyph,) = struct.unpack_from(">H", table, place)
-            found[code] = (glyph + delta) & 0xFFFF
-    return {code: glyph for code, glyph in found.items() if glyph}
+    (start,) = struct.unpack_from(">I", table, 8)  # of its only part, which lists ranges
+    (count,) = struct.unpack_from(">I", table, start + 12)
+    ranges = (struct.unpack_from(">III", table, start + 16 + 12 * index) for index in range(count))
+    return {code: glyph + code - first for first, last, glyph in ranges for code in range(first, last + 1)}
 
 
 @cache

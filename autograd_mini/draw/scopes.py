@@ -36,6 +36,9 @@ class Scopes(Observer):
         self.paths = {parameter: self._owner(path) for path, parameter in model.named_parameters()}
         self.parameters = dict.fromkeys(self.paths).keys()
 
+    def __repr__(self) -> str:
+        return f"<Scopes of {describe(self.modules[''])}: {len(self.paths)} Values in {len(self.modules)} modules>"
+
     def around(self, path: str) -> tuple[str, ...]:
         """The paths of a module and of those around it, outermost first.
 

@@ -44,6 +44,9 @@ class VectorActivation:
     def __call__(self, zs: Sequence[Any]) -> list[Any]:
         return list(self.function(zs))
 
+    def __repr__(self) -> str:
+        return f"VectorActivation({self.__name__})"
+
 
 def find_activation(activation: str | Activation) -> Activation:
     """The activation of that name, or the function itself.

@@ -52,6 +52,13 @@ class Optimizer:
         for name in self.slots:
             setattr(self, name, [0.0] * len(self.parameters))
 
+    def __repr__(self) -> str:
+        count = f"{len(self.parameters)} parameter{'s' * (len(self.parameters) != 1)}"
+        rate = f"{self.learning_rate:g}{' by a schedule' * (self._schedule is not None)}"
+        hidden = {"parameters", "steps", *self.slots}
+        options = [f"{name}={x}" for name, x in vars(self).items() if name[0] != "_" and name not in hidden]
+        return f"<{type(self).__name__} of {', '.join([count, f'learning_rate={rate}', *options])}; {self.steps} steps>"
+
     @property
     def learning_rate(self) -> float:
         """The rate of the next step; assign a number or a schedule to change it.

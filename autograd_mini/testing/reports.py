@@ -94,6 +94,8 @@ class Report:
         lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines) + _more(shown)
 
+    __repr__ = __str__
+
 
 class CheckError(AssertionError):
     """A check that did not pass. The message is the table; its first line names the worst derivative.

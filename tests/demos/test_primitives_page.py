@@ -23,7 +23,7 @@ AS_PYTHON = [
     ("^", "**"),
     (r"√(\w+)", r"sqrt(\1)"),
     ("√", "sqrt"),
-    (r"([xy])([₁₂₃])", lambda match: match[1] + str("₀₁₂₃".index(match[2]))),
+    (r"(\bout|[xy])([₁₂₃])", lambda match: match[1] + str("₀₁₂₃".index(match[2]))),
     (r"(\w+) ≥ (\w+)", r"at_least(\1, \2)"),
 ]
 
@@ -63,13 +63,33 @@ def test_formulas_of_derivatives_have_the_values_of_the_rule(row):
     out = row.forward(*point)
     variables = {**dict(zip(("x1", "x2", "x3"), point)), **dict(zip(generator.names_of(row), point)), "out": out}
     variables |= {name.replace("₁", "1").replace("₂", "2"): number for name, number in variables.items()}
+    variables["out1"] = out
+    books = generator.IN_BOOKS.get(row.name, {})
     derivatives = generator.derivatives_of(row)
-    for symbol, expected in zip(derivatives.values(), row.partials(out, *point), strict=True):
-        text = str(symbol)
-        for pattern, python in AS_PYTHON:
-            text = re.sub(re.escape(pattern) if len(pattern) == 1 else pattern, python, text)
-        assert math.isclose(eval(text, {}, NAMES | variables), expected, rel_tol=1e-3), (str(symbol), text)
+    for (name, symbol), expected in zip(derivatives.items(), row.partials(out, *point), strict=True):
+        for text in [str(symbol), books.get(name, str(symbol))]:
+            assert math.isclose(value_of(text, variables), expected, rel_tol=1e-3), text
         assert math.isclose(symbol.number, expected, rel_tol=1e-12)
+    assert books.keys() <= derivatives.keys()
+
+
+def value_of(text, variables):
+    for pattern, python in AS_PYTHON:
+        text = re.sub(re.escape(pattern) if len(pattern) == 1 else pattern, python, text)
+    return eval(text, {}, NAMES | variables)
+
+
+def test_pictures_have_default_arguments():
+    assert generator.arguments_of_picture(TABLE["elu"]) == [1.0]
+    assert generator.arguments_of_picture(TABLE["leaky_relu"]) == [0.01]
+    xs, _, slopes = generator.curves_of(TABLE["elu"])
+    assert max(abs(slope - math.exp(min(x, 0.0))) for x, slope in zip(xs, slopes)) < 1e-12  # no kink
+    _, _, slopes = generator.curves_of(TABLE["maximum"])
+    assert set(slopes[~(slopes != slopes)]) == {0.0, 1.0}
+    assert set(generator.IN_BOOKS) <= {row.name for row in ROWS}
+    assert {"`out·(1 - out)`, computed as `sigmoid_slope(x)`", "`1 - out²`, computed as `sech(x)²`"} <= {
+        cell for line in PAGE.splitlines() for cell in line.split(" | ")
+    }
 
 
 def test_the_pictures_show_every_primitive_and_are_small():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
+from autograd_mini.mathematics import latex
 from autograd_mini.primitives import Primitive
 
 if TYPE_CHECKING:
@@ -215,6 +216,10 @@ class Program:
         from autograd_mini.compiler.notation.text import text_of
 
         return text_of(self)
+
+    def _repr_latex_(self) -> str:
+        """The lines of `print(program)` as mathematics, for notebooks."""
+        return latex(str(self).splitlines())
 
     def draw(self, *, direction: str = "TB", max_boxes: int = 200) -> Drawing:
         """The vector formulation as a picture: a box for every name, arrows from what each is made of.
