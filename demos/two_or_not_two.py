@@ -104,10 +104,11 @@ def main():
         "What each hidden unit looks for",
         arguments.out / "hidden_units.png",
     )
+    divergence_of_one, weights_of_one = small_neuron()
     pictures = {
         "graph": graph_of(model, held_out[order[0]]),
         "network": draw_network(model, divergence=kl_sigmoid),
-        "neuron": draw(*small_neuron()),
+        "neuron": draw(divergence_of_one, parameters=weights_of_one),
     }
     for name, picture in pictures.items():
         for ending in ("svg", "png"):

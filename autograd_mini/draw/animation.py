@@ -19,11 +19,6 @@ from autograd_mini.files import write_whole
 
 GIF_RESOLUTION, GIF_COLOURS = 96, 128
 CONTROLS = 34  # points for the buttons
-BUTTONS = {
-    "step back": "M4 -6 L-5 0 L4 6 Z",
-    "play or pause": "M-5 -6 h3 v12 h-3 Z M0 -6 L7 0 L0 6 Z",
-    "step on": "M-4 -6 L5 0 L-4 6 Z",
-}
 SCRIPT = Path(__file__).with_name("steps.js")
 
 _IDENTITY = re.compile(r' id="[^"]*"')
@@ -137,6 +132,7 @@ def _animated_svg(frames: Sequence[str], seconds: float) -> str:
     (font,) = {match[0] for frame in frames for match in _FONT.finditer(frame)}
     layers = "".join(_layers(frames, seconds))
     name = f"steps-{crc32(layers.encode()):08x}"  # the names of one page must not meet
+    script = SCRIPT.read_text("utf-8").replace("NAME", name).replace("MILLISECONDS", f"{1000 * seconds:g}")
     return (
         f'<svg width="{width:g}pt" height="{height + CONTROLS:g}pt" viewBox="0 0 {width:g} {height + CONTROLS:g}" '
         f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
@@ -145,7 +141,7 @@ def _animated_svg(frames: Sequence[str], seconds: float) -> str:
         f".{name}:hover > g {{ animation-play-state: paused }}\n"
         f"@keyframes {name} {{ 0% {{ visibility: visible }} {100 / len(frames):.6g}% {{ visibility: hidden }} }}\n"
         f"@media (prefers-reduced-motion: reduce) {{ .{name} > g {{ animation: none }} }}\n</style>\n"
-        f'<g class="{name}">\n{layers}</g>\n{_controls(name, width, height, seconds)}</svg>\n'
+        f'<g class="{name}">\n{layers}</g>\n<script>{script}</script></svg>\n'
     )
 
 
@@ -158,19 +154,6 @@ def _layers(frames: Sequence[str], seconds: float) -> Iterator[str]:
         resting = "visible" if index == len(frames) - 1 else "hidden"
         delay = (index - len(frames)) * seconds
         yield f'<g visibility="{resting}" style="animation-delay: {delay:g}s">\n{drawing}</g>\n'
-
-
-def _controls(name: str, width: float, height: float, seconds: float) -> str:
-    """Buttons that step and play, and what makes them work."""
-    middle, y, buttons = width / 2, height + CONTROLS / 2, ""
-    for place, (title, shape) in enumerate(BUTTONS.items()):
-        buttons += (
-            f'<g role="button" tabindex="0" aria-label="{title}" transform="translate({middle + 40 * place - 40:g} '
-            f'{y:g})" style="cursor:pointer"><title>{title}</title><circle r="13" fill="#ececec" stroke="#333333"/>'
-            f'<path d="{shape}" fill="#333333"/></g>'
-        )
-    script = SCRIPT.read_text("utf-8").replace("NAME", name).replace("MILLISECONDS", f"{1000 * seconds:g}")
-    return f'<g class="{name}-controls" visibility="hidden">{buttons}</g>\n<script>{script}</script>'
 
 
 def _animated_gif(frames: Sequence[bytes], seconds: float) -> bytes:

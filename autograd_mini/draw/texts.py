@@ -13,7 +13,7 @@ from math import ceil
 
 from autograd_mini.draw.colours import TEXT
 from autograd_mini.draw.escaping import JOINER, cleaned, markup
-from autograd_mini.draw.font import embedded, width
+from autograd_mini.draw.font import FAMILIES, embedded, width
 
 SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 14
 PADDING = 4  # points at either side of a text
@@ -100,6 +100,5 @@ def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:
 
 def with_font(svg: str, letters: set[str]) -> str:
     """The SVG with the font that its letters need, and no wider than its container."""
-    rule, families = embedded(letters)
-    look = f'style="max-width:100%;height:auto" font-family="{families}" text-rendering="geometricPrecision"'
-    return _ROOT.sub(rf"<svg \1 {look}><style>{rule}</style>", svg, count=1)
+    look = f'style="max-width:100%;height:auto" font-family="{FAMILIES}" text-rendering="geometricPrecision"'
+    return _ROOT.sub(rf"<svg \1 {look}><style>{embedded(letters)}</style>", svg, count=1)

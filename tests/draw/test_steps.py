@@ -99,13 +99,13 @@ def test_one_animated_file(tmp_path):
     assert [layer.get("style") for layer in layers] == [f"animation-delay: {t:g}s" for t in (-2.5, -2, -1.5, -1, -0.5)]
     assert re.search(r"animation: steps-\w+ 2.5s", svg)
     assert " id=" not in svg
-    assert svg.count("@font-face") == 1
+    assert svg.count("<style>@font-face") == 1
     assert {line for caption in steps.captions for line in caption} <= set(shown_texts(svg))
 
 
 # At each time, and after each button: which frames of each picture show.
 VISIBLE = """const pictures = [...document.querySelectorAll("body > svg")], found = [];
-const frames = picture => [...picture.querySelectorAll("[class^=steps-]:not([class$=controls]) > g")];
+const frames = picture => [...picture.querySelectorAll("[class^=steps-] > g")];
 const look = () => found.push(pictures.map(picture => frames(picture).map(frame => getComputedStyle(frame).visibility
   === "visible")));
 const press = button => { document.querySelectorAll("[role=button]")[button].onclick(); look(); };

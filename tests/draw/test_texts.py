@@ -1,13 +1,15 @@
 """Texts are as large as the layout takes them to be, whoever lays out and wherever they are seen."""
 
+import base64
 import io
+import json
 import os
 import re
 import shutil
 from unicodedata import category
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, dot, functions, relu
@@ -121,10 +123,7 @@ def test_with_another_font_texts_keep_to_their_boxes(family, monkeypatch, tmp_pa
     check(measured(others, tmp_path), others)
 
 
-WRITTEN = "∂∇Σ∫√∛±·×⊙∘∈≤≥≠∞→←…⋮−′⌊⌋⌈⌉⟨⟩½¼¾₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀᵢⱼₖₙᵏⁿᵗᵖʲʸˢˣⁱαβγδεζησπψΦΓΔΠΩμé\ufffd"
-
-
-@given(st.text(st.sampled_from(WRITTEN + "".join(map(chr, range(32, 127)))), max_size=30), st.integers(5, 40))
+@given(st.text(st.sampled_from([*font.advances()]), max_size=30), st.integers(5, 40))
 def test_widths_are_those_of_the_font(text, size):
     images = pytest.importorskip("PIL.ImageFont", reason="pillow is not installed")
     drawn = images.truetype(font.FILE, 2048, layout_engine=images.Layout.BASIC).getlength(text)
@@ -132,20 +131,32 @@ def test_widths_are_those_of_the_font(text, size):
     assert font.is_complete(text)
 
 
-@given(st.sets(st.sampled_from([*map(chr, font._glyphs()), "日", "😀"]), max_size=40))
-@settings(deadline=None)
-def test_the_embedded_font_has_the_letters_and_no_others(letters):
+def test_the_pieces_of_the_font_have_its_letters_each_once_as_they_are():
     fonts = pytest.importorskip("fontTools.ttLib", reason="fonttools is not installed")
+    pytest.importorskip("brotli", reason="brotli, which unpacks WOFF2, is not installed")
     pens = pytest.importorskip("fontTools.pens.recordingPen")
-    whole, part = fonts.TTFont(font.FILE), fonts.TTFont(io.BytesIO(font._woff(font._with_only(letters))))
-    assert set(part.getBestCmap()) == {ord(letter) for letter in letters} & set(whole.getBestCmap())
-    for code in part.getBestCmap():
-        drawn = []
-        for each in (whole, part):
-            pen, name = pens.RecordingPen(), each.getBestCmap()[code]
-            each.getGlyphSet()[name].draw(pen)
-            drawn.append((pen.value, each["hmtx"][name]))
-        assert drawn[0] == drawn[1]
+    whole, letters = fonts.TTFont(font.FILE), []
+    for piece in json.loads(font.PIECES.read_text("utf-8")):
+        part = fonts.TTFont(io.BytesIO(base64.b64decode(piece["woff2"])))
+        assert set(part.getBestCmap()) == set(map(ord, piece["letters"]))
+        letters += piece["letters"]
+        for code in part.getBestCmap():
+            drawn = []
+            for each in (whole, part):
+                pen, name = pens.RecordingPen(), each.getBestCmap()[code]
+                each.getGlyphSet()[name].draw(pen)
+                drawn.append((pen.value, each["hmtx"][name]))
+            assert drawn[0] == drawn[1]
+            assert piece["letters"][chr(code)] == drawn[0][1][0] / whole["head"].unitsPerEm
+    assert sorted(map(ord, letters)) == sorted(whole.getBestCmap())
+
+
+@given(st.sets(st.sampled_from([*"aé∇אЯ→日😀 "])))
+def test_svgs_carry_the_pieces_that_they_need(letters):
+    rules = font.embedded(letters)
+    for letter in letters:
+        assert (f"U+{ord(letter):x}" in re.split("[,:}]", rules)) == (letter in font.advances())
+    assert rules.count("@font-face") <= len(letters)
 
 
 @given(st.text(max_size=40))
