@@ -93,8 +93,6 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
     def _repr_svg_(self) -> str:
         return render(self.source, "svg").decode()
 
-    _repr_image_svg_xml = _repr_svg_
-
     def _repr_image_png(self) -> bytes:
         return render(self.source, "png")
 

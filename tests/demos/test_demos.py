@@ -12,6 +12,7 @@ from math import isclose, log2
 from pathlib import Path
 from random import Random
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -42,6 +43,7 @@ with pytest.MonkeyPatch.context() as patch:
         multiplicative,
         subgradients,
         convergence,
+        common,
         eleven,
         ten,
     ) = map(
@@ -60,6 +62,7 @@ with pytest.MonkeyPatch.context() as patch:
             "multiplicative_networks",
             "subgradients",
             "convergence",
+            "common",
             "eleven_digits",
             "ten_digits",
         ),
@@ -278,3 +281,33 @@ def test_the_table_of_contents_names_every_script_and_nothing_else():
     links = re.findall(r"\]\(([^)#:]+)\)", contents)
     assert [link for link in links if not (ROOT / "demos" / link).exists()] == []
     assert {path.name for path in (ROOT / "demos").glob("*.py")} == {link for link in links if link.endswith(".py")}
+
+
+def test_figures_are_no_larger_than_a_slide_so_that_captions_are_as_large_there(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    sizes = {key: plt.rcParams[key] for key in ("font.size", "axes.titlesize")}
+    assert min(sizes.values()) >= 14
+    steps = layered.forward(layered.example_layers(), [Value(number) for number in (0.5, -1.0, 2.0)])
+    vectors.draw_jacobians(steps, tmp_path / "jacobians.png")
+    figure, _ = plt.subplots(figsize=(20, 4))
+    common.save_figure(figure, tmp_path / "wide.png")
+    for name in ("jacobians.png", "wide.png"):
+        with image.open(tmp_path / name) as png:
+            assert png.width <= 13.34 * 150
+            assert png.height <= 7.5 * 150
+
+
+def test_what_is_negative_is_orange_and_dashed_and_nothing_is_neither(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(layered, "save_figure", lambda figure, path: drawn.append(figure))
+    layered.draw_layers([np.array([[0.0, 1.0, -2.0]])], [["a", "b"], ["c"]], ["x", "y"], tmp_path, "Div")
+    (figure,) = drawn
+    lines = {line.get_linestyle(): line.get_color() for line in figure.axes[0].lines}
+    assert lines == {"-": "0.6", "--": common.ORANGE}  # the last solid one joins the divergence
+    solid = [line.get_color() for line in figure.axes[0].lines if line.get_linestyle() == "-"]
+    assert solid == ["0.6", common.BLUE, "0.6"]
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"1", "b₁⁽¹⁾", "w₁₁⁽¹⁾", "w₂₁⁽¹⁾", "Div"} <= set(texts)
+    assert common.SIGNS(1.0)[2] > common.SIGNS(1.0)[0]
+    assert common.SIGNS(0.0)[0] > common.SIGNS(0.0)[2]
+    plt.close(figure)
