@@ -91,21 +91,21 @@ class Library:
 
 @cache
 def _machine(primitive, count):
-    from tests.compiler.machine.kernels_of import machine
+    from tests.compiler.code.kernels_of import machine
 
     return machine(primitive, count, 1)
 
 
 @cache
 def _machine_vector(name, count, is_empty_zero):
-    from tests.compiler.machine.kernels_of import vector
+    from tests.compiler.code.kernels_of import vector
 
     return vector(name, count, 1, 0.0 if is_empty_zero else numpy.nan)
 
 
 @cache
 def _machine_reduction(primitive, count):
-    from tests.compiler.machine.kernels_of import reduction
+    from tests.compiler.code.kernels_of import reduction
 
     return reduction(primitive, count, 1)
 

@@ -15,8 +15,8 @@ from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
 from autograd_mini.compiler.passes import packing
 from autograd_mini.compiler.run import numpy_executor
 from autograd_mini.primitives import piecewise
-from tests.compiler.machine.kernels_of import WIDTHS, machine, reduction, vector
-from tests.compiler.test_numpy_rows import (
+from tests.compiler.code.kernels_of import WIDTHS, machine, reduction, vector
+from tests.compiler.run.test_numpy_rows import (
     EDGES,
     FEW,
     FEWER,
@@ -27,6 +27,8 @@ from tests.compiler.test_numpy_rows import (
     lengths,
 )
 from tests.primitives.points import PAIRED, ROWS
+
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
 
 LEFT_TO_NUMPY = {
     "fsum", "sumprod",  # rounded once
