@@ -69,7 +69,7 @@ class Library:
                 run = self._reduction(primitive, len(args))
                 return float(run(numpy.array([float(arg) for arg in args])[:, None])[0])
             if self.backend == "machine":
-                from autograd_mini.compiler.code.cells import has_emission
+                from autograd_mini.compiler.code.machine_rows import has_emission
 
                 if has_emission(primitive, len(args)):
                     run = _machine(primitive, len(args))

@@ -7,9 +7,8 @@ from functools import cache
 
 import numpy
 
-from autograd_mini.compiler.code.cells import has_emission
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
-from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
+from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
 from autograd_mini.compiler.ir.program import (
     ABSENT,
     Apply,
@@ -34,7 +33,8 @@ def can_emit(pack: Pack) -> bool:
     if isinstance(operation, Apply):
         return has_emission(operation.primitive, len(operation.args))
     if isinstance(operation, Reduce):
-        return operation.primitive.name in REDUCTIONS and len(operation.arg.index) <= LONGEST_VECTOR
+        count = len(operation.arg.index)
+        return count <= LONGEST_VECTOR and has_emission(operation.primitive, count)
     if isinstance(operation, Vector):
         return operation.function in VECTORS and len(operation.arg.index) <= LONGEST_VECTOR
     if not isinstance(operation, Sum):

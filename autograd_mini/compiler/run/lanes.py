@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autograd_mini.compiler.code.cells import calls_library
 from autograd_mini.compiler.code.lower import can_emit, lower
+from autograd_mini.compiler.code.machine_rows import calls_library
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Reduce, Reference, Vector
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
 from autograd_mini.compiler.run.running import KernelStep, State
