@@ -14,7 +14,7 @@ import numpy
 from autograd_mini import TABLE
 from autograd_mini.compiler.passes import packing
 from autograd_mini.compiler.run import numpy_rows
-from autograd_mini.compiler.run.numpy_executor import VECTOR_FUNCTIONS
+from autograd_mini.compiler.run.numpy_rows import VECTORS
 from autograd_mini.primitives import piecewise
 
 UNIT = 2.0**-53
@@ -81,7 +81,7 @@ class Library:
         empty = 0.0 if is_empty_zero else numpy.nan
         if self.backend == "machine":
             return _machine_vector(name, count, is_empty_zero)
-        return lambda column: VECTOR_FUNCTIONS[name](column, empty)
+        return lambda column: VECTORS[name](column, empty)
 
     def _reduction(self, primitive, count):
         if self.backend == "machine" and primitive.name != "fsum":

@@ -11,7 +11,7 @@ import pytest
 from autograd_mini import Primitive, compile
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
 from autograd_mini.compiler.passes import packing
-from autograd_mini.compiler.run import numpy_executor
+from autograd_mini.compiler.run import numpy_rows
 from autograd_mini.primitives import piecewise
 from tests.compiler.code.kernels_of import WIDTHS, machine, reduction, vector
 from tests.compiler.run.test_numpy_rows import (
@@ -56,7 +56,7 @@ def _silence():
 def test_every_row_has_machine_code_but_these():
     rows = [*ROWS.values(), *SELECTORS]
     assert {row.name for row in rows if not has_emission(row, lengths(row, 4)[-1])} == LEFT_TO_NUMPY
-    assert VECTORS.keys() == numpy_executor.VECTOR_FUNCTIONS.keys()
+    assert VECTORS.keys() == numpy_rows.VECTORS.keys()
 
 
 # What the last digits of some results are rounded by, where that is more than the result.
