@@ -120,7 +120,7 @@ def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell
 
 
 def _operand(literal: Literal, cells: Any) -> Any:
-    return next(cells) if literal is None else literal
+    return next(cells) if literal is None else float.fromhex(literal)
 
 
 def total(assembly: Assembly, products: Sequence[Product], from_zero: bool) -> Cell:

@@ -22,7 +22,8 @@ from autograd_mini.compiler.ir.program import (
     Vector,
 )
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.passes.normalising import ONE, Application, Input, Terms
 from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
 from autograd_mini.primitives import TABLE, Primitive, part_of
 
@@ -63,7 +64,7 @@ def lower(
     """
     lanes = _Lanes(numbers)
     for pack in packs:
-        lanes.add(pack)
+        lanes.take(pack)
     each = [(pack, lane) for pack in reversed(outputs) for lane in range(pack.lanes)]
     results = {lanes.of[pack][lane]: (place[pack], lane) for pack, lane in sorted(each, key=lambda lane_of: lane_of[1])}
     check: list[int] = []
@@ -76,44 +77,46 @@ def lower(
     return kernel_of(lanes.scalars, uniform, arrays, results, check, by_demand=True)
 
 
-class _Lanes:
-    """Scalars for the lanes of packs."""
+class _Lanes(Growing):
+    """Scalars for the lanes of packs.
+
+    Attributes:
+        of: those of the lanes of packs that are computed here.
+        inputs: those of other lanes.
+    """
 
     def __init__(self, numbers: Mapping[Pack, Floats]) -> None:
-        self.scalars: list[Scalar] = [Number(1.0)]
+        super().__init__()
+        self.number(1.0)  # it is the first, ONE
         self.of: dict[Pack, list[int]] = {}
         self.inputs: dict[tuple[Pack, int], int] = {}
         self._numbers = numbers
-        self._literals = {(1.0).hex(): ONE}
 
-    def add(self, pack: Pack) -> None:
+    def take(self, pack: Pack) -> None:
         operation = pack.operation
         if isinstance(operation, Sum):
-            self.of[pack] = self._new(self._sums(pack, operation))
+            self.of[pack] = [self.add(each) for each in self._sums(pack, operation)]
         elif isinstance(operation, Apply):
             primitive = operation.primitive if operation.part is None else part_of(operation.primitive, operation.part)
             args = [
-                self._read(arg.pack, arg.index) if isinstance(arg, Reference) else [self._number(arg)] * pack.lanes
+                self._read(arg.pack, arg.index) if isinstance(arg, Reference) else [self.number(arg)] * pack.lanes
                 for arg in operation.args
             ]
-            self.of[pack] = self._new([Application(primitive, each) for each in zip(*args)])
+            self.of[pack] = [self.add(Application(primitive, each)) for each in zip(*args)]
         else:
             assert isinstance(operation, Reduce | Vector)
             columns = zip(*[self._read(operation.arg.pack, row) for row in operation.arg.index])
             if isinstance(operation, Reduce):
-                self.of[pack] = self._new([Application(operation.primitive, each) for each in columns])
-                return
-            function = vector_primitive(operation.function, operation.empty == 0.0)
-            found = []
-            for each in columns:
-                vector = Application(function, each)
-                found.append(self._new([Component(vector, index) for index in range(len(each))]))
-            self.of[pack] = [number for row in zip(*found) for number in row]
+                self.of[pack] = [self.add(Application(operation.primitive, each)) for each in columns]
+            else:
+                function = vector_primitive(operation.function, operation.empty == 0.0)
+                found = [self.vector(function, each) for each in columns]
+                self.of[pack] = [number for row in zip(*found) for number in row]
 
     def check(self, number: int, before: list[int]) -> int:
         """x - x, which is 0 or nan, added to what was checked before."""
         xs = [*before, number, number]
-        return self._new([Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs))])[0]
+        return self.add(Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs)))
 
     def _sums(self, pack: Pack, operation: Sum) -> list[Terms]:
         found = [Terms(from_zero=operation.from_zero) for _ in range(pack.lanes)]
@@ -126,32 +129,16 @@ class _Lanes:
 
     def _read(self, pack: Pack, index: Index) -> list[int]:
         """The scalars of these lanes."""
-        inside = self.of.get(pack)
+        inside, held = self.of.get(pack), self._numbers.get(pack)
         if inside is not None:
             return [inside[lane] for lane in index.tolist()]
-        held = self._numbers.get(pack)
         if held is not None and len({number.hex() for number in held[index].tolist()}) == 1:
-            return [self._number(float(held[index[0]]))] * index.size
-        return [self._input(pack, lane) for lane in index.tolist()]
-
-    def _input(self, pack: Pack, lane: int) -> int:
-        found = self.inputs.get((pack, lane))
-        if found is None:
-            (found,) = self._new([Input(0, 0)])
-            self.inputs[pack, lane] = found
-        return found
-
-    def _number(self, number: float) -> int:
-        found = self._literals.get(number.hex())
-        if found is None:
-            (found,) = self._new([Number(number)])
-            self._literals[number.hex()] = found
-        return found
-
-    def _new(self, scalars: Sequence[Scalar]) -> list[int]:
-        first = len(self.scalars)
-        self.scalars += scalars
-        return [*range(first, len(self.scalars))]
+            return [self.number(float(held[index[0]]))] * index.size
+        lanes = [(pack, lane) for lane in index.tolist()]
+        for each in lanes:
+            if each not in self.inputs:
+                self.inputs[each] = self.add(Input(0, 0))
+        return [self.inputs[each] for each in lanes]
 
 
 def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
