@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from functools import cache
 
 import numpy
 
@@ -24,8 +23,8 @@ from autograd_mini.compiler.ir.program import (
 )
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
 from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
-from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
-from autograd_mini.primitives import TABLE, Primitive, part_of
+from autograd_mini.compiler.passes.vector_rules import vector_primitive
+from autograd_mini.primitives import part_of
 
 
 def can_emit(pack: Pack) -> bool:
@@ -168,11 +167,3 @@ def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Ind
                 b = numpy.broadcast_to(block.b.swapaxes(1, 2)[:, None], shape).ravel()
             kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
             yield segment, block.sign, lane[kept], a[kept], b[kept]
-
-
-@cache
-def vector_primitive(function: str, empty_is_zero: bool) -> Primitive:
-    """The function of vectors of this name."""
-    own = {each.name: each for each in (SUM_OF_OTHERS, FIRST_MAX, FIRST_MIN)}
-    primitive = own.get(function) or TABLE[function]
-    return primitive.variant(empty=0.0) if empty_is_zero else primitive

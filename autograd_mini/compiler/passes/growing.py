@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Any
 
 from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Number, Scalar, Terms
+from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
 
@@ -36,8 +38,11 @@ class Growing:
             self._memo[key] = self.add(Application(primitive, args))
         return self._memo[key]
 
-    def vector(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        """The components of a function of vectors to vectors."""
+    def vector(self, function: str, x: Sequence[int], empty: float = nan) -> list[int]:
+        """A function of vectors to vectors, by its name."""
+        return self.components(vector_primitive(function, empty == 0.0), x)
+
+    def components(self, function: Primitive, args: Sequence[int]) -> list[int]:
         vector = Application(function, tuple(args))
         return [self.add(Component(vector, index)) for index in range(len(args))]
 

@@ -14,7 +14,6 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from autograd_mini.compiler.ir.building import local_derivatives
 from autograd_mini.compiler.passes.growing import Growing, Operand
 from autograd_mini.compiler.passes.normalising import (
     ONE,
@@ -26,8 +25,8 @@ from autograd_mini.compiler.passes.normalising import (
     Terms,
     alive,
 )
+from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.compiler.passes.tracing import Trace
-from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.compiler.ties.watching import is_tied, variable
 from autograd_mini.graph import topological_order
@@ -124,7 +123,7 @@ class _Direction(Growing):
             if moved == vector.args:
                 self._vectors[vector] = vector, list(range(first, first + len(moved)))
             else:
-                components = self.vector(vector.primitive, moved)
+                components = self.components(vector.primitive, moved)
                 self._vectors[vector] = self.scalars[components[0]].vector, components  # type: ignore[union-attr]
         return self._vectors[vector]
 
@@ -132,7 +131,7 @@ class _Direction(Growing):
         """With the softmax y: yⱼ·(tⱼ - Σ y·t), and of its logarithm the factor in brackets."""
         is_softmax = vector.primitive.base is TABLE["softmax"]
         tangents = [self._tangents.get(arg, 0.0) for arg in scalar.vector.args]
-        shares = self.vector(SHARES, vector.args)
+        shares = self.vector("softmax", vector.args, 0.0)
         change = tangents[scalar.index] - self._weighted(shares, tangents)
         return Operand(self, shares[scalar.index]) * change if is_softmax else change
 
@@ -146,7 +145,7 @@ class _Direction(Growing):
         if primitive is where:
             return where(numbers[0], *tangents[1:])
         if primitive is TABLE["logsumexp"]:
-            return self._weighted(self.vector(SHARES, [self.number_of(x) for x in numbers]), tangents)
+            return self._weighted(self.vector("softmax", [self.number_of(x) for x in numbers], 0.0), tangents)
         return self._combined(
             (1.0, tangent, ONE if type(local) is float and local == 1.0 else self.number_of(local))
             for local, tangent in zip(local_derivatives(primitive, out, numbers), tangents)
@@ -209,7 +208,7 @@ def _clip(growing: _Direction, x: Pair, low: Pair, high: Pair) -> Pair:
     return _minimum(growing, _maximum(growing, x, low), high)
 
 
-def _extreme(extreme: Primitive, first: Primitive, never: float) -> Callable[..., Pair]:
+def _extreme(extreme: Primitive, first: str, never: float) -> Callable[..., Pair]:
     """The first of those that are extreme and change most, or least."""
 
     def settled(growing: _Direction, *xs: Pair) -> Pair:
@@ -253,8 +252,8 @@ _SETTLED: dict[Primitive, Callable[..., Pair]] = {
     TABLE["maximum"]: _maximum,
     TABLE["minimum"]: _minimum,
     TABLE["clip"]: _clip,
-    TABLE["max"]: _extreme(TABLE["max"], FIRST_MAX, -inf),
-    TABLE["min"]: _extreme(TABLE["min"], FIRST_MIN, inf),
+    TABLE["max"]: _extreme(TABLE["max"], "first_max", -inf),
+    TABLE["min"]: _extreme(TABLE["min"], "first_min", inf),
     TABLE["norm"]: _norm,
     TABLE["hypot"]: _norm,
     TABLE["dist"]: _dist,
