@@ -21,8 +21,8 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalar, Terms
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import part_of
 

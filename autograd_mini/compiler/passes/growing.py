@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Any
 
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalar, Terms
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
@@ -24,6 +24,12 @@ class Growing:
     def add(self, scalar: Scalar) -> int:
         self.scalars.append(scalar)
         return len(self.scalars) - 1
+
+    def inputs(self, array: int, lanes: int) -> range:
+        """The scalars of a new array among the arguments."""
+        first = len(self.scalars)
+        self.scalars += [Input(array, first)] * lanes
+        return range(first, first + lanes)
 
     def number(self, number: float) -> int:
         """The scalar of a constant."""

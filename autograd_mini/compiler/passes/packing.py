@@ -14,7 +14,7 @@ import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalars, Terms, alive
 from autograd_mini.compiler.passes.recognising import recognise
 from autograd_mini.primitives import TABLE
 

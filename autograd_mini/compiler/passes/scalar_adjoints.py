@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import nan
 
-from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
-from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.normalising import (
+from autograd_mini.compiler.ir.scalars import (
     ONE,
     Application,
     Component,
-    Input,
     Number,
     Scalars,
     Terms,
     operands,
 )
+from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
+from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.rules import Rules
 from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES, VECTOR_RULES
 from autograd_mini.primitives import Primitive
@@ -29,12 +28,6 @@ class Tape(Growing):
         super().__init__(scalars.scalars)
         self._rules = Rules()
         self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
-
-    def inputs(self, array: int, lanes: int) -> list[int]:
-        """The scalars of a new array among the arguments."""
-        first = len(self.scalars)
-        self.scalars += [Input(array, first)] * lanes
-        return list(range(first, first + lanes))
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).

@@ -14,8 +14,7 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from autograd_mini.compiler.passes.growing import Growing, Operand
-from autograd_mini.compiler.passes.normalising import (
+from autograd_mini.compiler.ir.scalars import (
     ONE,
     Application,
     Component,
@@ -25,6 +24,7 @@ from autograd_mini.compiler.passes.normalising import (
     Terms,
     alive,
 )
+from autograd_mini.compiler.passes.growing import Growing, Operand
 from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.ties.replaying import recorded_again
