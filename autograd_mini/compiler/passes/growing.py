@@ -44,13 +44,19 @@ class Growing:
             self._memo[key] = self.add(Application(primitive, args))
         return self._memo[key]
 
-    def vector(self, function: str, x: Sequence[int], empty: float = nan) -> list[int]:
+    def vector(self, function: str, x: Sequence[int], empty: float = nan) -> Sequence[int]:
         """A function of vectors to vectors, by its name."""
         return self.components(vector_primitive(function, empty == 0.0), x)
 
-    def components(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        vector = Application(function, tuple(args))
-        return [self.add(Component(vector, index)) for index in range(len(args))]
+    def components(self, function: Primitive, args: Sequence[int]) -> range:
+        """A function of vectors to vectors."""
+        key = "vector", function, *args
+        if key not in self._memo:
+            vector = Application(function, tuple(args))
+            self._memo[key] = len(self.scalars)
+            self.scalars += [Component(vector, index) for index in range(len(args))]
+        first = self._memo[key]
+        return range(first, first + len(args))
 
     def sum(self, numbers: Sequence[int]) -> int:
         if len(numbers) == 1:

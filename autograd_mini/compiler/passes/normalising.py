@@ -39,7 +39,6 @@ class _Normaliser(Growing):
     def __init__(self, trace: Trace) -> None:
         super().__init__([Number(1.0)])
         self.trace = trace
-        self.vectors: dict[Any, int] = {}  # the first components of those made so far
         self.constants = {ONE}  # scalars that are numbers
         self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
         self.chains: dict[int, _Chain] = {}
@@ -80,11 +79,8 @@ class _Normaliser(Growing):
     def _component(self, operation: Primitive, args: list[int]) -> int:
         """One output of a vector function; all of them are one vector."""
         options = {name: option for name, option in operation.options.items() if name != "index"}
-        key = operation.base, str(options), *args
-        if key not in self.vectors:
-            vector = operation.base.variant(**options) if options else operation.base
-            self.vectors[key] = self.components(vector, args)[0]
-        return self.vectors[key] + int(operation.options.get("index", 0))
+        components = self.components(operation.base.variant(**options) if options else operation.base, args)
+        return components[int(operation.options.get("index", 0))]
 
     def _added(self, args: list[int]) -> int:
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
