@@ -144,7 +144,8 @@ def test_a_builder_goes_on_from_copies():
     compiled = compile(network)
     compiled([0.3, 0.7])
     plan: Plan = compiled._latest.parts[0].plan
-    builder, found = Builder.of(plan.source.packed)
+    builder = Builder()
+    found = builder.go_on(plan.source.packed)
     before = len(plan.source.packed.packs)
     assert [type(pack.operation) for pack in builder.packs] == [
         type(pack.operation) for pack in plan.source.packed.packs

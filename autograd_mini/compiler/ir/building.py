@@ -40,21 +40,19 @@ class Builder:
         self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs: list[Pack] = [self.constants, *leaves]
 
-    @staticmethod
-    def of(program: Program) -> tuple[Builder, Mapping[str, list[Reference]]]:
-        """A builder that goes on from a program, and the program's results in it. All but its inputs is copied."""
-        builder = Builder()
-        builder.packs.clear()
+    def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
+        """Go on from a program, of which all but the inputs is copied: its results here."""
+        self.packs.clear()
+        return program.rebuilt(self.taken)
 
-        def copy(pack: Pack, operation: Operation) -> Pack:
-            if not isinstance(operation, Leaf):
-                return builder.shared(Pack(pack.lanes, pack.batched, operation))
-            if operation.constants is None:
-                return builder._new(pack)
-            builder.constant(operation.constants)
-            return builder._new(builder.constants)
-
-        return builder, program.rebuilt(copy)
+    def taken(self, pack: Pack, operation: Operation) -> Pack:
+        """What a pack of another program becomes, whose operation is made of packs that are here."""
+        if not isinstance(operation, Leaf):
+            return self.shared(Pack(pack.lanes, pack.batched, operation))
+        if operation.constants is None:
+            return self._new(pack)
+        self.constant(operation.constants)
+        return self._new(self.constants)
 
     def leaf(self, role: str, position: int, name: str, lanes: int, batched: bool) -> Pack:
         return self._new(Pack(lanes, batched, Leaf(role, position, name)))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.program import Apply, Argument, Leaf, Operation, Pack, Program, Reference, lanes_of
+from autograd_mini.compiler.ir.program import Apply, Argument, Operation, Pack, Program, Reference, lanes_of
 from autograd_mini.compiler.ir.scalars import Application, Component, Input, Scalar, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.run.numpy_rows import has_form
@@ -42,8 +42,7 @@ def expanded(program: Program) -> Program:
     if not formulas.are_needed:
         return program
     builder = _ExpandedPacks(formulas)
-    results = program.rebuilt(builder.taken)
-    return Program(builder.packs, results).without_dead().verify()
+    return builder.program(builder.go_on(program))
 
 
 class _ExpandedPacks(Builder):
@@ -51,14 +50,9 @@ class _ExpandedPacks(Builder):
 
     def __init__(self, formulas: Formulas) -> None:
         super().__init__()
-        self.packs.clear()
         self._formulas = formulas
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
-        """A pack whose operation is made of packs that are written out."""
-        if isinstance(operation, Leaf):
-            self.packs.append(pack)
-            return pack
         if isinstance(operation, Apply) and operation.part is None:
             result = self._written(pack.lanes, operation.primitive, *operation.args)
             if isinstance(result, Reference):
@@ -68,7 +62,7 @@ class _ExpandedPacks(Builder):
             else:  # the same number in every lane
                 some = next(arg for arg in operation.args if isinstance(arg, Reference))
                 operation = Apply(TABLE["where"], (some, result, result))
-        return self.shared(Pack(pack.lanes, pack.batched, operation))
+        return super().taken(pack, operation)
 
     def _written(self, lanes: int, primitive: Primitive, *args: Any) -> Any:
         formula = self._formulas(primitive, len(args))

@@ -34,7 +34,8 @@ from autograd_mini.primitives import Primitive
 
 def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     """The program for a request, from that of the results, guards and what is watched."""
-    builder, found = Builder.of(base)
+    builder = Builder()
+    found = builder.go_on(base)
     outputs = _outputs(builder, found["outputs"], frame)
     results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
     if found["guards"]:
