@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from math import isfinite
 from operator import attrgetter
 from typing import Any
@@ -53,11 +53,11 @@ class Optimizer:
             setattr(self, name, [0.0] * len(self.parameters))
 
     def __repr__(self) -> str:
-        count = f"{len(self.parameters)} parameter{'s' * (len(self.parameters) != 1)}"
         rate = f"{self.learning_rate:g}{' by a schedule' * (self._schedule is not None)}"
         hidden = {"parameters", "steps", *self.slots}
         options = [f"{name}={x}" for name, x in vars(self).items() if name[0] != "_" and name not in hidden]
-        return f"<{type(self).__name__} of {', '.join([count, f'learning_rate={rate}', *options])}; {self.steps} steps>"
+        about = ", ".join([_counted(self.parameters, "parameter"), f"learning_rate={rate}", *options])
+        return f"<{type(self).__name__} of {about}; {_counted(range(self.steps), 'step')}>"
 
     @property
     def learning_rate(self) -> float:
@@ -141,6 +141,10 @@ class Optimizer:
             raise ValueError(f"the state of an optimizer counts its steps, from 0, got {brief(steps)}")
         slots = {name: _as_numbers(state.get(name), name, len(self.parameters)) for name in self.slots}
         vars(self).update(slots, steps=steps)
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _as_parameters(parameters: Iterable[Value]) -> list[Value]:
