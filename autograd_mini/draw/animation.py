@@ -13,8 +13,8 @@ from typing import Any, overload
 from zlib import crc32
 
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.notebooks import SIZE, for_notebooks
-from autograd_mini.draw.rendering import UnknownFormatError, format_of, png_of, render, svgs_of
+from autograd_mini.draw.notebooks import for_notebooks
+from autograd_mini.draw.rendering import SIZE, UnknownFormatError, format_of, png_of, render, svgs_of
 from autograd_mini.files import write_whole
 
 GIF_RESOLUTION, GIF_COLOURS = 96, 128

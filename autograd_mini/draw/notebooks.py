@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 
-from autograd_mini.draw.rendering import RenderingError
+from autograd_mini.draw.rendering import RenderingError, width_in_points
 
-SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 PIXELS = 4 / 3  # a point
 
 
@@ -27,7 +25,7 @@ def for_notebooks(
     try:
         svg = bundle["image/svg+xml"] = make_svg()
         png = bundle["image/png"] = make_png(svg)
-        width = float(SIZE.search(svg)[1]) * PIXELS  # type: ignore[index]
+        width = width_in_points(svg) * PIXELS
         data = {"svg+xml": b64encode(svg.encode()).decode(), "png": b64encode(png).decode()}
         bundle["text/html"] = (
             f'<object type="image/svg+xml" data="data:image/svg+xml;base64,{data["svg+xml"]}" style="max-width:100%">'

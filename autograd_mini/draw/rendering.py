@@ -10,13 +10,15 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 
 from autograd_mini.draw import font
-from autograd_mini.draw.texts import with_font, with_texts, without_texts
+from autograd_mini.draw.texts import with_font, with_larger_label, with_texts, without_texts
 
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")
 ENDINGS = ", ".join(f".{ending}" for ending in FORMATS) + " or .dot"
 PNG_RESOLUTION = 192
 TIMEOUT = 60.0
+SLIDE = 960.0  # points
+SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _PDF_DATE = re.compile(rb"(/CreationDate \(D:)\d{14}[^)]*")
 
 
@@ -54,12 +56,28 @@ def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> b
 
 
 def svgs_of(sources: Sequence[str], timeout: float | None = TIMEOUT) -> list[str]:
-    """SVGs that share one font; errors are those of `render`."""
+    """SVGs that share one font; errors are those of `render`.
+
+    Those wider than a slide get captions that have their size where the picture fits into it.
+    """
     svgs, letters = [], set[str]()
     for source in sources:
-        bare, texts = without_texts(source)
-        svgs.append(with_texts(_laid_out(bare, "svg", timeout).decode(), texts, letters))
+        svg, texts = _placed(source, timeout)
+        scale = width_in_points(svg) / SLIDE
+        if scale > 1.0:
+            svg, texts = _placed(with_larger_label(source, scale), timeout)
+        svgs.append(with_texts(svg, texts, letters))
     return [with_font(svg, letters) for svg in svgs]
+
+
+def width_in_points(svg: str) -> float:
+    """How wide a picture is."""
+    return float(SIZE.search(svg)[1])  # type: ignore[index]
+
+
+def _placed(source: str, timeout: float | None) -> tuple[str, list[re.Match[str]]]:
+    bare, texts = without_texts(source)
+    return _laid_out(bare, "svg", timeout).decode(), texts
 
 
 def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:

@@ -25,6 +25,8 @@ PLAIN = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
 _CELL = re.compile(
     r'(<TD ALIGN="(\w+)"[^>]*>)<FONT COLOR="(#\w+)" POINT-SIZE="(\d+)">(<B>)?([^<]*)(?:</B>)?</FONT></TD>'
 )
+_LABEL = re.compile(r"^\tgraph \[.*label=<.*", re.M)
+_SIZES = re.compile(r'\b(POINT-SIZE|WIDTH|HEIGHT)="(\d+)"')
 _PLACED = re.compile(r'<text [^>]*\bx="([-\d.]+)" y="([-\d.]+)"[^>]*font-size="1.00"[^>]*>(\d+)</text>')
 _FILLED = re.compile(r'(<polygon fill="#\w+" stroke="(?:none|transparent)")')  # backgrounds, without seams between
 _ROOT = re.compile(r"<svg ([^>]*)>")
@@ -73,6 +75,15 @@ def without_texts(source: str) -> tuple[str, list[re.Match[str]]]:
         return f'{match[1]}<FONT POINT-SIZE="1">{len(found) - 1}</FONT></TD>'
 
     return _CELL.sub(holder, source), found
+
+
+def with_larger_label(source: str, scale: float) -> str:
+    """DOT source with captions and legend so many times as large."""
+
+    def larger(match: re.Match[str]) -> str:
+        return f'{match[1]}="{ceil(int(match[2]) * scale)}"'
+
+    return _LABEL.sub(lambda label: _SIZES.sub(larger, label[0]), source, count=1)
 
 
 def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:

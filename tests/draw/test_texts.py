@@ -184,3 +184,16 @@ def test_texts_of_the_users_own_statements_stay():
     drawing = draw(Value(2.0, label="x"))
     drawing.node("mine", "my text")
     assert {"my text", "x"} <= set(shown_texts(drawing._repr_svg_()))
+
+
+def test_captions_of_wide_pictures_have_14_points_on_a_slide():
+    y = Value(0.5, label="x")
+    for _ in range(9):
+        y = y.sin()
+    y.backward()
+    for drawing, caption in ((draw(y), "input"), (draw_steps(y)[3], "Step 3 of 9, through sin:")):
+        svg = drawing._repr_svg_()
+        size = float(re.search(rf'font-size="(\d+)"[^>]*>{caption}<', svg)[1])
+        width = rendering.width_in_points(svg)
+        assert width > 2000
+        assert 14 <= size * rendering.SLIDE / width < 20
