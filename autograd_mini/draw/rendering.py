@@ -49,8 +49,9 @@ def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> b
         NoRendererError: no program on this machine makes that format.
         RenderingError: the programs there are failed or ran out of time.
     """
-    if image_format == "pdf":
-        return _PDF_DATE.sub(rb"\g<1>19700101000000Z", _laid_out(source, "pdf", timeout))
+    if image_format not in ("svg", "png"):
+        image = _laid_out(source, image_format, timeout)
+        return _PDF_DATE.sub(rb"\g<1>19700101000000Z", image) if image_format == "pdf" else image
     (svg,) = svgs_of([source], timeout)
     return svg.encode() if image_format == "svg" else png_of(svg)
 

@@ -144,7 +144,7 @@ def _draw_curves(history: History, path: str | os.PathLike[str] | None) -> Any:
 
     with rc_context(LOOK):
         metrics = history.metrics
-        figure = Figure(figsize=(14 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
+        figure = Figure(figsize=(13.3 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
         panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
         losses = {"training": history.losses, "validation": history.validation_losses}
         best = history.best_epoch if history.validation_losses else None  # else training ends with the last

@@ -67,6 +67,11 @@ def test_formats_of_the_wheel(y, tmp_path, ending):
         assert read_svg(content.decode()) == expected(y)
 
 
+def test_bare_layouts_for_who_draws_otherwise():
+    first, *_, last = rendering.render("digraph { a -> b }", "plain").decode().split()
+    assert (first, last) == ("graph", "stop")
+
+
 @needs_graphviz
 def test_graphviz_itself_goes_first(y):
     assert b"graphviz-pure" not in rendering.render(draw(y).source, "svg")
