@@ -30,6 +30,8 @@ _IN_PYTHON = {power: chr(digit) for digit, power in SUPERSCRIPTS.items()} | str.
     {"·": "*", "^": "**", "√": "sqrt", "⌊": "floor(", "⌈": "ceil(", "⌋": ")", "⌉": ")"}
 )
 
+_SPECIAL, _ESCAPED = re.compile(r"[_{}%#&$]"), r"\\\g<0>"  # of LaTeX
+_INDICES = {"_": re.compile("[₀-₉]+"), "^": re.compile("[⁰¹²³⁴-⁹⁻ᵀ]+")}
 _PLAIN = {sign: chr(digit) for table in (SUBSCRIPTS, SUPERSCRIPTS) for digit, sign in table.items()}
 _PLAIN |= {ord("⁻"): "-", ord("ᵀ"): "T"}
 
@@ -94,22 +96,15 @@ def latex(lines: Iterable[str]) -> str:
             left, sign, right, behind = (_latex(part or "") for part in equation.groups())
             rows.append(f"{left} &{sign} {right}" + f" & {behind}" * bool(behind))
         else:
-            rows.append(rf"&\text{{{_latex_specials(line)}}}" if line else "")
+            rows.append(rf"&\text{{{_SPECIAL.sub(_ESCAPED, line)}}}" if line else "")
     return "$\\displaystyle\\begin{aligned}\n" + "\\\\\n".join(rows) + "\n\\end{aligned}$"
 
 
 def _latex(formula: str) -> str:
-    text = re.sub("[A-Za-z][A-Za-z0-9]+", r"\\mathrm{\g<0>}", _latex_specials(formula))
-    text = re.sub("[₀-₉]+|[⁰¹²³⁴-⁹⁻ᵀ]+", _raised_or_lowered, text)
-    return text.replace(" ", r"\;")
-
-
-def _raised_or_lowered(match: re.Match[str]) -> str:
-    return f"{'_' if match[0][0] in '₀₁₂₃₄₅₆₇₈₉' else '^'}{{{match[0].translate(_PLAIN)}}}"
-
-
-def _latex_specials(text: str) -> str:
-    return re.sub(r"[_{}%#&$]", r"\\\g<0>", text)
+    text = re.sub("[A-Za-z][A-Za-z0-9]+", r"\\mathrm{\g<0>}", _SPECIAL.sub(_ESCAPED, formula))
+    for sign, letters in _INDICES.items():
+        text = letters.sub(rf"{sign}{{\g<0>}}", text)
+    return text.translate(_PLAIN).replace(" ", r"\;")
 
 
 def signed(text: str) -> Text:

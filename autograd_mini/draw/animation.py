@@ -53,7 +53,8 @@ class Animation(Sequence[Drawing]):
             path: a name that ends in .svg or .gif for one animated file; one without ending for a folder, made if it
                 is not there, of `step-00.svg` and so on.
             image_format: of the images in a folder: `"svg"`, `"png"`, `"pdf"` or `"dot"`.
-            seconds: how long an animated file shows each drawing.
+            seconds: how long an animated file shows each drawing. An .svg has buttons that hold and step it where
+                scripts run; where motion is to be reduced it waits for them.
 
         Returns:
             The paths of the files.

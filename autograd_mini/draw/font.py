@@ -50,7 +50,7 @@ def width(text: str, size: float) -> float:
 
 def is_complete(text: str) -> bool:
     """Whether the font has all visible letters of a text."""
-    return all(letter in advances() or letter.isspace() or category(letter) == "Cf" for letter in text)
+    return all(letter in advances() or letter.isspace() or category(letter) == "Cf" for letter in set(text))
 
 
 def embedded(letters: Collection[str]) -> str:
