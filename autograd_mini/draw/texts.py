@@ -101,10 +101,10 @@ def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:
         look = f' fill="{colour}"' if colour != TEXT else ""
         if bold:
             look += f' stroke="{colour}" stroke-width="{BOLD * size:.2f}"'
-        return (
-            f'<text text-anchor="{anchor}" x="{x:.2f}" y="{y:.2f}" font-size="{size}"{look} textLength="{length:.2f}" '
-            f'lengthAdjust="spacingAndGlyphs" xml:space="preserve">{content}</text>'
-        )
+        if length:  # a mark alone has none
+            look += f' textLength="{length:.2f}" lengthAdjust="spacingAndGlyphs"'
+        place = f'text-anchor="{anchor}" x="{x:.2f}" y="{y:.2f}" font-size="{size}"'
+        return f'<text {place}{look} xml:space="preserve">{content}</text>'
 
     return _PLACED.sub(written, _FILLED.sub(r'\1 shape-rendering="crispEdges"', svg))
 
