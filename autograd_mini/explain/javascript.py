@@ -11,8 +11,8 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from autograd_mini.primitives import Part, Primitive, part_of, parts_of, special
-from autograd_mini.primitives.symbols import Recorder, formula_of, is_own
+from autograd_mini.primitives import TABLE, Part, Primitive, part_of, parts_of, special
+from autograd_mini.primitives.symbols import Place, Recorder, formula_of, is_own
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -67,7 +67,8 @@ def row_name(operation: Primitive, n_args: int) -> str:
 
 def table(operations: Iterable[tuple[Primitive, int]]) -> str:
     """JavaScript that declares `rows`: for each operation, by its `row_name`, its function `forward(x, …)` and its
-    rule `partials(out, x, …)`, which gives an array. Those of any number of arguments take one array.
+    rule `partials(out, x, …)`, which gives an array; where it has kinks, `tied(out, x, …)` tells whether the arguments
+    are at one, so that their local derivatives are a choice. Those of any number of arguments take one array.
 
     Args:
         operations: each with how many arguments it has: `(node.operation, len(node.parents))` of a graph.
@@ -116,14 +117,39 @@ def _used(text: str) -> list[str]:
     return list(found.values())
 
 
+class _Term(Place):
+    """A number of a rule; comparisons of it are numbers too, 1 or 0."""
+
+    __slots__ = ()
+
+    def _undecided(self, other: Any = None) -> Any:
+        self.recorder.is_decided = True
+        return super()._undecided()
+
+    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+        return TABLE.auxiliary["equal"](self, other)
+
+    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+        return TABLE.auxiliary["greater"](self, other)
+
+    __bool__ = __lt__ = __le__ = __ge__ = __ne__ = __hash__ = _undecided
+
+
 class _Rule(Recorder):
-    """Records rules too: there selectors have several results."""
+    """Records what a rule computes of `out` and the arguments; there selectors have several results."""
+
+    def __init__(self, n_args: int) -> None:
+        super().__init__(1 + n_args)
+        self.terms = [_Term(self, place) for place in range(1 + n_args)]
+
+    def place(self, number: Any, taker: str) -> int:
+        return number.place if isinstance(number, _Term) else super().place(number, taker)
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         parts = parts_of(primitive, len(args))
         if parts is None:
-            return super().applied(primitive, args)
-        return tuple([super(_Rule, self).applied(part_of(primitive, part), args) for part in parts])
+            return _Term(self, super().applied(primitive, args).place)
+        return tuple([self.applied(part_of(primitive, part), args) for part in parts])
 
 
 class _Writer:
@@ -139,23 +165,30 @@ class _Writer:
     def row(self, operation: Primitive, n_args: int) -> str:
         """One row, as a property of an object."""
         parameters, names = _arguments(operation, n_args)
-        forward = f"({parameters}) => {self._call(operation, names)}"
-        partials = f"(out, {parameters}) => {self._rule(operation, names)}"
-        row = f"{json.dumps(row_name(operation, n_args))}: {{forward: {forward}, partials: {partials}}},"
+        rules = {"partials": self._rule(operation, "partials", names)}
+        if operation.tied is not None:
+            rules["tied"] = self._rule(operation, "tied", names).removesuffix(TRUTH)
+        parts = [f"forward: ({parameters}) => {self._call(operation, names)}"]
+        parts += [f"{part}: (out, {parameters}) => {text}" for part, text in rules.items() if text]
+        row = f"{json.dumps(row_name(operation, n_args))}: {{{', '.join(parts)}}},"
         return row.replace(f"[{', '.join(names)}]", parameters) if operation.arity is None else row
 
-    def _rule(self, operation: Primitive, names: Sequence[str]) -> str:
-        recorder = _Rule(1 + len(names))
+    def _rule(self, operation: Primitive, part: str, names: Sequence[str]) -> str:
+        """What computes local derivatives, or whether they are a choice; nothing where they never are."""
+        recorder = _Rule(len(names))
         try:
-            local_grads = operation.partials(*recorder.args)
-            places = [recorder.place(local, operation.name) for local in local_grads]
+            found = getattr(operation, part)(*recorder.terms)
+            places = [recorder.place(each, operation.name) for each in (found if part == "partials" else [found])]
         except Exception:  # whatever a function makes of what is no float
             if not is_own(operation):
                 raise
             recorder.is_decided = True
         if recorder.is_decided:
-            raise ValueError(_not_written(operation, "partials"))
-        return self._body(["out", *names], recorder.constants, recorder.operations, places, "[{}]")
+            raise ValueError(_not_written(operation, part))
+        if found is False:
+            return ""
+        form = "[{}]" if part == "partials" else "{}"
+        return self._body(["out", *names], recorder.constants, recorder.operations, places, form)
 
     def _call(self, primitive: Primitive, args: Sequence[str]) -> str:
         """An operation on numbers that are written already."""
