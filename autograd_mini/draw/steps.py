@@ -105,7 +105,7 @@ def draw_steps(
     check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)
-    name_of = _complete_naming(order, naming(names))
+    name_of = complete_naming(order, naming(names))
     recorder = _Recorder(y)
     with recorder:
         gradients = adjoints(order, [(y, 1.0)])
@@ -133,7 +133,7 @@ def _differ(x: float, y: float) -> bool:
     return x != y and (x == x or y == y)
 
 
-def _complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+def complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
     """Names for all Values: the result is y, what is computed before it z1, z2 …, inputs are x1, x2 …"""
     names = {node: cut(" ".join(name_of(node).split()), NAME) for node in order}
     taken = set(names.values())

@@ -1,0 +1,314 @@
+// The page: what it shows, and what buttons, keys and numbers do to it.
+
+const PACE = 1200; // milliseconds a step, when played
+const byId = (id) => document.getElementById(id);
+const page = new ExplainedGraph(JSON.parse(byId("graph").textContent));
+const picture = new Picture(page, byId("picture"));
+const lastStep = page.steps.length - 1;
+const { nodes } = page;
+
+function refresh() {
+  showPicture();
+  const [title, ...lines] = explanation(page);
+  byId("rule-title").textContent = title;
+  byId("rule-body").replaceChildren(...lines);
+  leaves.forEach((leaf) => leaf.show());
+  tableRows.forEach((row) => row.show());
+  showExperiments();
+  const { kind } = page.steps[page.step];
+  byId("where").textContent = `Step ${page.step} of ${lastStep}: ${kind === "seed" ? "backward" : kind}`;
+  byId("slider").value = page.step;
+  byId("slider").setAttribute("aria-valuetext", byId("where").textContent);
+  byId("first").disabled = byId("back").disabled = page.step === 0;
+  byId("next").disabled = byId("last").disabled = page.step === lastStep;
+  remember();
+  for (const each of page.refreshed) each();
+}
+
+function showPicture() {
+  const { kind, place } = page.steps[page.step];
+  const isBackward = kind === "backward";
+  const beside = kind === "forward" ? nodes[place].parents : isBackward ? page.children[place].map(({ child }) => child) : [];
+  const pointed = page.pointed ?? page.chosen;
+  const onPath = new Set(pointed === null ? [] : [pointed]);
+  for (const from of onPath) page.children[from].forEach(({ child }) => onPath.add(child));
+  const shown = nodes.map((_, i) => (page.hasAdjoint(i) ? page.gradientOf(i) : 0));
+  const largest = Math.max(1e-300, ...shown.map(Math.abs).filter(Number.isFinite));
+  const boxes = page.boxes.map((box) => {
+    const i = box.node;
+    const isValue = box.kind !== "operation";
+    const isCurrent = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
+    const isWrong = isValue && page.isWrong(i);
+    const names = { waiting: !page.hasData(i), current: isCurrent, beside: isValue && beside.includes(i), wrong: isWrong, chosen: page.chosen === i };
+    const data = page.hasData(i) ? short(page.data[i]) : "";
+    const grad = page.hasAdjoint(i) ? (isWrong ? "✗ " : "") + signed(shown[i]) : "";
+    return {
+      classes: Object.keys(names).filter((name) => names[name]).join(" "),
+      isChosen: page.chosen === i,
+      data,
+      grad,
+      sign: signOf(shown[i]),
+      strength: 0.12 + 0.5 * Math.min(1, Math.abs(shown[i]) / largest),
+      label: `${nodes[i].name}, ${box.kind}, data ${data || "not yet known"}, gradient ${grad || "not yet known"}`,
+    };
+  });
+  const arrows = page.arrows.map(({ node: i, slot }) => {
+    const parent = slot < 0 ? i : nodes[i].parents[slot];
+    const isActive = kind === "forward" ? i === place : isBackward && (slot < 0 ? beside.includes(i) : parent === place);
+    const isOnPath = onPath.has(parent) && !(slot < 0 && i === pointed);
+    const isTold = slot >= 0 && page.hasData(i) && nodes[parent].kind !== "constant";
+    return {
+      classes: `${isActive ? `active ${kind}` : page.hasData(i) ? "" : "waiting"} ${isOnPath ? "on-path" : ""}`,
+      local: isTold ? signed(page.locals[i][slot], 3) : "",
+      sign: isTold ? signOf(page.locals[i][slot]) : "",
+    };
+  });
+  picture.show(boxes, arrows);
+}
+
+/** Let the numbers of this step travel. */
+function travel() {
+  const { kind, place } = page.steps[page.step];
+  const leg = (node, slot, ...texts) => ({ arrow: page.arrows.findIndex((arrow) => arrow.node === node && arrow.slot === slot), texts });
+  const trips = {
+    forward: () => nodes[place].parents.map((parent, slot) => [leg(place, slot, short(page.data[parent])), leg(place, -1, short(page.data[place]))]),
+    backward: () =>
+      page.terms[place].map(({ child, slot, adjoint, product }) => [leg(child, -1, signed(adjoint)), leg(child, slot, signed(adjoint), signed(product))]),
+  };
+  picture.travel(trips[kind]?.() ?? [], kind === "backward");
+}
+
+function showExperiments() {
+  const { result, losses, calls, stored, adjoints, changeable } = page;
+  const [first, name] = [changeable[0], nodes[result].name];
+  const isGiven = !changeable.some((place) => page.isChanged(place));
+  byId("loss").replaceChildren(...(losses.length ? chartOf(losses, name) : [`No step yet: ${name} = ${short(page.data[result])}.`]));
+  byId("reset").disabled = !losses.length && isGiven;
+  byId("predict").setAttribute("aria-pressed", page.isPredicting);
+  byId("score").textContent = page.score[1] ? `${page.score[0]} of ${page.score[1]} right` : "";
+  byId("wrong").setAttribute("aria-pressed", page.isWrongOrder);
+  byId("zero").disabled = calls === 1;
+  const limits = isGiven ? Object.entries(page.limits).map(([place, number]) => `${nodes[place].name}: ${repr(Number(number))}`) : [];
+  byId("limits").textContent = limits.join(", ");
+  byId("limits").parentNode.hidden = !limits.length;
+  byId("doubtful").textContent = [...page.doubtful].map((place) => nodes[place].name).join(", ");
+  byId("doubtful").parentNode.hidden = limits.length || !page.doubtful.size;
+  const mishap = page.isWrongOrder ? (page.wrongOrder.isEarly ? "too-early" : "from-inputs") : calls > 1 ? "added-up" : "nothing-wrong";
+  for (const each of byId("mishaps").children) each.hidden = each.id !== mishap;
+  byId("sum").textContent = `backward() ran ${calls} times: ${nodes[first].name}.grad = ${short(stored[first])} + ${factor(adjoints[first])} = ${short(stored[first] + adjoints[first])}.`;
+}
+
+// Stepping
+
+function goTo(step, isWalked = false) {
+  step = Math.max(0, Math.min(lastStep, step));
+  const isOpen = ({ kind, place }, i) => kind === "backward" && i > page.step && i <= step && !page.answered.has(place);
+  const open = page.isPredicting ? page.steps.findIndex(isOpen) : -1;
+  if (open >= 0) stop();
+  page.chosen = null;
+  page.step = open < 0 ? step : open - 1;
+  page.asking = open < 0 ? null : page.steps[open].place;
+  byId("question").replaceChildren(...(open < 0 ? [] : questionFor(page, page.asking, answer)));
+  refresh();
+  if (isWalked && open < 0) travel();
+  const { place } = page.steps[page.step];
+  if (isWalked && place >= 0) picture.reveal(place);
+  byId("announcement").textContent = `${byId("where").textContent}. ${byId("rule-title").textContent}. ${byId("question").textContent}`;
+}
+
+let timer = 0;
+function play() {
+  if (timer) return stop();
+  if (page.step === lastStep) goTo(0);
+  const tick = () => {
+    timer = setTimeout(tick, PACE);
+    goTo(page.step + 1, true);
+    if (page.step === lastStep) stop();
+  };
+  timer = setTimeout(tick, PACE / 2);
+  byId("play").textContent = "❚❚ Pause";
+}
+
+function stop() {
+  clearTimeout(timer);
+  timer = 0;
+  byId("play").textContent = "▶ Play";
+}
+
+// Predicting
+
+function answer(why) {
+  const place = page.asking;
+  page.answered.add(place);
+  page.score = [page.score[0] + (why ? 0 : 1), page.score[1] + 1];
+  goTo(page.backwardAt[place], true);
+  const text = why ? `✗ It is ${signed(page.adjoints[place])}. ${why}` : `✓ Right: ${signed(page.adjoints[place])}.`;
+  const isLast = page.step === lastStep;
+  const onward = element("button", {}, isLast ? "Once more" : "Next question");
+  onward.addEventListener("click", () => (isLast ? predict(true) : goTo(page.step + 1)));
+  byId("question").replaceChildren(element("p", { class: why ? "mistake" : "" }, text), onward);
+  byId("announcement").textContent = text;
+  onward.focus({ preventScroll: true });
+}
+
+function predict(isOn) {
+  stop();
+  page.isPredicting = isOn;
+  page.isWrongOrder = false;
+  page.answered.clear();
+  if (isOn) page.step = page.backwardAt[page.result];
+  goTo(page.step + (isOn ? 1 : 0));
+}
+
+// Changing
+
+function change(place, number) {
+  page.leaves[place] = number;
+  page.losses = [];
+  page.compute();
+  if (page.asking !== null) byId("question").replaceChildren(...questionFor(page, page.asking, answer));
+  refresh();
+}
+
+/** A row for a leaf: its number to type or to slide, and its gradient. */
+function makeLeaf(place) {
+  const id = `leaf-${place}`;
+  const { name, kind } = nodes[place];
+  const text = element("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-grad` });
+  const slider = element("input", { type: "range", "aria-label": `${name}, by slider` });
+  const grad = element("span", { id: `${id}-grad`, class: "change" });
+  const show = () => {
+    const number = page.leaves[place];
+    const isBad = document.activeElement === text && !Number.isFinite(parse(text.value));
+    text.setAttribute("aria-invalid", isBad);
+    if (document.activeElement !== text) text.value = repr(number);
+    if (document.activeElement !== slider) {
+      const reach = Math.max(2, 2 * Math.abs(number));
+      Object.assign(slider, { min: number - reach, max: number + reach, step: reach / 200, value: number });
+    }
+    const known = page.hasAdjoint(place) ? coloured(page.gradientOf(place)) : "not yet known";
+    grad.replaceChildren(...(isBad ? [element("span", { class: "mistake" }, "Type a number, such as 0.5 or −2e3.")] : [quiet("gradient "), known]));
+  };
+  text.addEventListener("input", () => (Number.isFinite(parse(text.value)) ? change(place, parse(text.value)) : show()));
+  text.addEventListener("blur", () => setTimeout(show));
+  slider.addEventListener("input", () => change(place, Number(slider.value)));
+  byId("leaves").append(element("div", { class: `leaf ${kind}` }, element("label", { for: id }, name), text, slider, grad));
+  return { show };
+}
+
+function makeRow(place) {
+  const { name, kind, symbol } = nodes[place];
+  const [data, gradient, difference] = [element("td"), element("td"), element("td")];
+  const row = element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, symbol ? `${kind}, ${symbol}` : kind), data, gradient, difference);
+  byId("numbers").tBodies[0].append(row);
+  const show = () => {
+    const isKnown = page.hasAdjoint(place);
+    const found = isKnown && page.differenceAt(place);
+    row.className = page.steps[page.step].place === place ? "current" : "";
+    data.textContent = page.hasData(place) ? repr(page.data[place]) : "—";
+    gradient.replaceChildren(isKnown ? coloured(page.gradientOf(place), repr(page.gradientOf(place))) : "—");
+    difference.textContent = isKnown ? `${short(found.difference, 6)} ${found.agrees ? "✓" : "≠"}` : "—";
+  };
+  return { show };
+}
+
+function descent(times) {
+  page.rate = parse(byId("rate").value);
+  byId("rate-error").hidden = Number.isFinite(page.rate);
+  if (!Number.isFinite(page.rate)) return;
+  page.isPredicting = page.isWrongOrder = false;
+  for (let i = 0; i < times; i++) descend(page);
+  goTo(lastStep);
+}
+
+// The address keeps step and numbers.
+
+function remember() {
+  const state = new URLSearchParams({ step: page.step, rate: page.rate });
+  for (const place of page.changeable) if (page.isChanged(place)) state.set(`v${place}`, page.leaves[place]);
+  try {
+    history.replaceState(null, "", `#${state}`);
+  } catch {
+    // a frame without an address
+  }
+}
+
+function recall() {
+  const state = new URLSearchParams(location.hash.slice(1));
+  const numberOf = (key, otherwise) => (Number.isFinite(parse(state.get(key))) ? parse(state.get(key)) : otherwise);
+  for (const place of page.changeable) page.leaves[place] = numberOf(`v${place}`, page.given[place]);
+  page.rate = numberOf("rate", 0.1);
+  byId("rate").value = page.rate;
+  page.compute();
+  goTo(Math.trunc(numberOf("step", lastStep)));
+}
+
+// Buttons and keys
+
+const actions = {
+  first: () => goTo(0),
+  back: () => goTo(page.step - 1, true),
+  next: () => goTo(page.step + 1, true),
+  last: () => goTo(lastStep),
+  reset: () => (page.reset(), refresh()),
+  descend: () => descent(1),
+  "descend-more": () => descent(10),
+  predict: () => predict(!page.isPredicting),
+  again: () => {
+    for (const place of page.changeable) page.stored[place] += page.adjoints[place];
+    page.calls += 1;
+    page.isWrongOrder = page.isPredicting = false;
+    goTo(lastStep);
+  },
+  zero: () => (page.clear(), refresh()),
+  wrong: () => {
+    page.isWrongOrder = !page.isWrongOrder;
+    page.isPredicting = false;
+    goTo(lastStep);
+  },
+};
+const press = (id) => (id === "play" ? play() : (stop(), actions[id]()));
+for (const id of ["play", ...Object.keys(actions)]) byId(id).addEventListener("click", () => press(id));
+byId("slider").max = lastStep;
+byId("slider").addEventListener("input", () => (stop(), goTo(Number(byId("slider").value))));
+
+const keys = { ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last", " ": "play" };
+document.addEventListener("keydown", (event) => {
+  const { target, key } = event;
+  if (event.ctrlKey || event.altKey || event.metaKey || target.matches("input")) return;
+  const choice = [...byId("question").querySelectorAll("[data-key]")].find((button) => button.dataset.key === key);
+  if (choice) choice.click();
+  if (choice || !keys[key] || (key === " " && target.matches("button, [tabindex]"))) return;
+  event.preventDefault();
+  press(keys[key]);
+});
+
+for (const { group, data, node } of picture.boxes.filter((box) => box.data)) {
+  const point = (place) => () => {
+    page.pointed = place;
+    refresh();
+  };
+  const choose = () => {
+    page.chosen = page.chosen === node ? null : node;
+    refresh();
+  };
+  group.addEventListener("pointerenter", point(node));
+  group.addEventListener("pointerleave", point(null));
+  group.addEventListener("focus", () => group.matches(":focus-visible") && point(node)());
+  group.addEventListener("blur", point(null));
+  group.addEventListener("click", choose);
+  group.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    choose();
+  });
+}
+
+const leaves = page.changeable.map(makeLeaf);
+const tableRows = [...nodes.keys()].filter((place) => nodes[place].kind !== "constant").map(makeRow);
+addEventListener("hashchange", recall);
+recall();
+if (parent !== window) {
+  const tell = () => parent.postMessage({ height: Math.ceil(document.documentElement.getBoundingClientRect().height) }, "*");
+  new ResizeObserver(tell).observe(document.body);
+}

@@ -1,0 +1,152 @@
+// The picture: boxes and arrows where Python laid them out. Texts get in as text, never as markup.
+
+const LINE = 18;
+
+/** A function that makes elements, of attributes and children, which are elements or texts. */
+const makerOf = (namespace) => (name, attributes, ...children) => {
+  const made = document.createElementNS(namespace, name);
+  for (const [key, value] of Object.entries(attributes ?? {})) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+};
+const element = makerOf("http://www.w3.org/1999/xhtml");
+const drawn = makerOf("http://www.w3.org/2000/svg");
+const mathml = makerOf("http://www.w3.org/1998/Math/MathML");
+
+class Picture {
+  constructor(graph, container) {
+    this.container = container;
+    this.layouts = graph.layouts;
+    this.svg = drawn("svg", { role: "group", "aria-label": "Computation graph" });
+    this.svg.append(drawn("defs", {}, arrowhead("head"), arrowhead("head-active")));
+    this.arrows = graph.arrows.map((arrow) => this.makeArrow(arrow));
+    this.boxes = graph.boxes.map((box) => this.makeBox(box));
+    this.tokens = drawn("g", { "aria-hidden": "true" });
+    this.svg.append(this.tokens);
+    container.append(this.svg);
+    this.fit();
+    addEventListener("resize", () => this.fit());
+  }
+
+  makeArrow(arrow) {
+    const path = drawn("path");
+    const label = drawn("text");
+    this.svg.append(path, label);
+    return { ...arrow, path, label };
+  }
+
+  makeBox({ width, height, kind, lines, node }) {
+    const rect = (name, inset, rx = 0) =>
+      drawn("rect", { class: name, x: inset - width / 2, y: inset - height / 2, width: width - 2 * inset, height: height - 2 * inset, rx });
+    const text = (name, x, line, content = "") =>
+      drawn("text", { class: name, x, y: kind === "operation" ? 5 : LINE * line + 19 - height / 2 }, content);
+    const group = drawn("g", {}, rect("shape", 0, { input: 9, operation: 18 }[kind]));
+    if (kind === "result") group.append(rect("inner", 3));
+    group.append(...lines.map((content, line) => text(line ? "formula" : "title", 0, line, content)));
+    this.svg.append(group);
+    const box = { kind, node, group };
+    if (kind === "operation" || kind === "constant") {
+      group.setAttribute("aria-hidden", "true");
+      return box;
+    }
+    const [left, count] = [8 - width / 2, lines.length];
+    box.data = text("number", -left, count);
+    box.grad = text("number", -left, count + 1);
+    box.tint = drawn("rect", { x: left - 3, y: LINE * count + 23 - height / 2, width: width - 10, height: LINE, rx: 3 });
+    group.append(box.tint, text("name", left, count, "data"), box.data, text("name", left, count + 1, "grad"), box.grad);
+    group.setAttribute("tabindex", "0");
+    group.setAttribute("role", "button");
+    return box;
+  }
+
+  /** The layout that suits the room there is: from left to right where that stays legible, else downward, beside the
+   *  panels if there is room for both. */
+  fit() {
+    const { body } = document;
+    const room = this.container.closest("main").clientWidth - 48;
+    const [across, down] = this.layouts.map((layout) => room / layout.width);
+    const isTall = across < 0.8 && (room > 850 || down > across);
+    body.classList.toggle("tall", isTall && room > 850);
+    const { width, height, boxes, arrows } = this.layouts[isTall ? 1 : 0];
+    const scale = Math.max(0.7, Math.min(1, isTall && room > 850 ? down * 0.52 : isTall ? down : across));
+    body.classList.toggle("flat", !isTall && height * scale < 0.45 * innerHeight);
+    this.svg.setAttribute("width", Math.floor(width * scale));
+    this.svg.setAttribute("height", Math.floor(height * scale));
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.boxes.forEach((box, i) => box.group.setAttribute("transform", `translate(${boxes[i].join(" ")})`));
+    this.arrows.forEach((arrow, i) => {
+      const { paths, label } = arrows[i];
+      arrow.pieces = paths;
+      arrow.path.setAttribute("d", paths.join(" "));
+      arrow.label.setAttribute("x", label?.[0] ?? 0);
+      arrow.label.setAttribute("y", (label?.[1] ?? 0) + 5);
+    });
+  }
+
+  /** Show what is known: of boxes {classes, data, grad, sign, strength, label}, of arrows {classes, local, sign}. */
+  show(boxes, arrows) {
+    this.boxes.forEach(({ group, kind, data, grad, tint }, i) => {
+      const now = boxes[i];
+      group.setAttribute("class", `box ${kind} ${now.classes}`);
+      if (!data) return;
+      data.textContent = now.data;
+      grad.textContent = now.grad;
+      tint.setAttribute("class", `tint ${now.sign}`);
+      tint.setAttribute("opacity", now.strength);
+      group.setAttribute("aria-label", now.label);
+      group.setAttribute("aria-pressed", now.isChosen);
+    });
+    this.arrows.forEach(({ path, label }, i) => {
+      path.setAttribute("class", `arrow ${arrows[i].classes}`);
+      label.setAttribute("class", `local ${arrows[i].sign}`);
+      label.textContent = arrows[i].local;
+    });
+  }
+
+  /** Let numbers travel along arrows, forward or backward: a trip is a list of legs {arrow, texts}, a text for each
+   *  side of the arrow's label. */
+  travel(trips, isBackward) {
+    this.tokens.replaceChildren();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    for (const trip of trips) {
+      const legs = trip.flatMap(({ arrow, texts }) => {
+        const pieces = this.arrows[arrow].pieces.map((d) => drawn("path", { d }));
+        return (isBackward ? pieces.reverse() : pieces).map((path, i) => ({ path, text: texts[i] ?? texts[0] }));
+      });
+      const text = drawn("text");
+      const background = drawn("rect", { rx: 9, height: 20, y: -14 });
+      const token = drawn("g", { class: "token" }, background, text);
+      this.tokens.append(token);
+      const start = performance.now();
+      const move = (now) => {
+        const way = (Math.max(0, now - start) / 700) * legs.length;
+        if (way >= legs.length || !token.isConnected) return token.remove();
+        const leg = legs[Math.floor(way)];
+        const along = isBackward ? 1 - (way % 1) : way % 1;
+        const { x, y } = leg.path.getPointAtLength(leg.path.getTotalLength() * along);
+        const width = 12 + 8 * leg.text.length;
+        token.setAttribute("transform", `translate(${x} ${y})`);
+        text.textContent = leg.text;
+        background.setAttribute("width", width);
+        background.setAttribute("x", -width / 2);
+        requestAnimationFrame(move);
+      };
+      requestAnimationFrame(move);
+    }
+  }
+
+  /** Scroll so that a node's box is seen. */
+  reveal(place) {
+    const box = this.boxes.find(({ data, node }) => data && node === place).group.getBoundingClientRect();
+    const around = this.container.getBoundingClientRect();
+    this.container.scrollLeft += Math.min(0, box.left - around.left - 20) + Math.max(0, box.right - around.right + 20);
+    this.container.scrollTop += Math.min(0, box.top - around.top - 70) + Math.max(0, box.bottom - around.bottom + 70);
+    if (!document.body.matches(".tall, .flat")) scrollBy(0, Math.min(0, box.top - 150) + Math.max(0, box.bottom - 0.6 * innerHeight));
+  }
+}
+
+function arrowhead(id) {
+  const size = { viewBox: "0 0 8 8", refX: 7.5, refY: 4, markerWidth: 8, markerHeight: 8 };
+  const shape = drawn("path", { d: "M0 0.8 L8 4 L0 7.2 z", class: id });
+  return drawn("marker", { id, ...size, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, shape);
+}
