@@ -25,6 +25,7 @@ SCRIPTS = (
     "steps.js",
     "state.js",
     "picture.js",
+    "folding.js",
     "experiments.js",
     "page.js",
 )
