@@ -13,9 +13,11 @@ from autograd_mini.draw.picture import Kind
 from autograd_mini.draw.steps import complete_naming
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.layout import layout
+from autograd_mini.explain.learning import learning_page
 from autograd_mini.explain.page import Page, Panel, page
 from autograd_mini.formulas import formula, naming, short_formulas
 from autograd_mini.mathematics import cut, number_formatter, operation_name
+from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
@@ -26,8 +28,8 @@ OPERATION = 36.0
 
 
 def explain(
-    y: Value,
-    *,
+    y: Value | Module,
+    *rest: Any,
     parameters: Iterable[Value] = (),
     names: Mapping[str, object] | None = None,
     max_nodes: int = 150,
@@ -40,8 +42,13 @@ def explain(
     and shows what goes wrong where gradients are not cleared, or passed on too early. The gradients that the Values
     hold are neither used nor changed.
 
+    `explain(model, data, divergence)` gives a page in which a small model learns, by plain gradient descent on all of
+    the data, epoch by epoch, with its loss, and with its outputs over one or two inputs. Its first losses are those of
+    `fit(model, data, divergence, SGD(model.parameters(), 0.1))`.
+
     Args:
-        y: the result to differentiate, such as a loss.
+        y: the result to differentiate, such as a loss; or a `Module`.
+        rest: for a module what it is trained on: pairs (X, d), and a divergence.
         parameters: which leaves are parameters, which steps of gradient descent change, rather than inputs; if none
             are named, all leaves are.
         names: variables by name, as `locals()` gives them, for Values without label.
@@ -55,7 +62,8 @@ def explain(
     Raises:
         TypeError: `y` or a parameter is no Value.
         ValueError: `y` depends on constants only; an operation has no form in JavaScript; the graph is cyclic;
-            `max_nodes` is no positive integer.
+            `max_nodes` is no positive integer. A model has more than 500 weights, too much to learn from, random
+            numbers, or branches that depend on its weights; or its data do not fit.
         GraphTooLargeError: a ValueError; the graph has more than `max_nodes` Values.
 
     >>> from autograd_mini import Value
@@ -64,7 +72,14 @@ def explain(
     >>> "Content-Security-Policy" in page.html, len(page.html) < 150_000
     (True, True)
     """
-    (y,) = roots = values_of([y] if isinstance(y, Value) else [f"{brief(y)} in place of one"], "explain")
+    if isinstance(y, Module) and len(rest) == 2:
+        return learning_page(y, *rest)
+    if rest:
+        raise TypeError(
+            f"explain takes a Value, or a Module with data and a divergence, got {brief(y)} and {len(rest)} more"
+        )
+    things: list[Any] = [y if isinstance(y, Value) else f"{brief(y)} in place of one"]
+    (y,) = roots = values_of(things, "explain")
     check_options("LR", max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     if all(node.is_constant for node in order if not node.parents):

@@ -18,7 +18,16 @@ from typing import Any, NamedTuple
 from autograd_mini.files import write_whole
 
 ASSETS = Path(__file__).with_name("assets")
-SCRIPTS = ("numbers.js", "chain_rule.js", "steps.js", "state.js", "picture.js", "experiments.js", "page.js")
+SCRIPTS = (
+    "numbers.js",
+    "elements.js",
+    "chain_rule.js",
+    "steps.js",
+    "state.js",
+    "picture.js",
+    "experiments.js",
+    "page.js",
+)
 COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n", re.MULTILINE)  # they stay here, where who reads the scripts finds them
 BESIDE_THE_PICTURE = 1150  # pixels that controls, panels and the first rows of the table take, below one another
 
@@ -72,14 +81,20 @@ class Page:
         ...     os.path.getsize(path) < 150_000
         True
         """
-        path = os.fspath(filename)
-        if os.path.splitext(path)[1].lower() not in (".html", ".htm"):
-            raise ValueError(f"cannot save a page as {path!r}; choose a name that ends in .html")
+        path = html_path(filename)
         write_whole(path, self.html.encode())
         return path
 
     def _repr_html_(self) -> str:
-        return Template(_asset("frame.html")).substitute(document=html.escape(self.html), height=self.height)
+        return Template(asset("frame.html")).substitute(document=html.escape(self.html), height=self.height)
+
+
+def html_path(filename: str | os.PathLike[str]) -> str:
+    """The name of a page as text; a ValueError if it is that of another kind of file."""
+    path = os.fspath(filename)
+    if os.path.splitext(path)[1].lower() not in (".html", ".htm"):
+        raise ValueError(f"cannot save a page as {path!r}; choose a name that ends in .html")
+    return path
 
 
 def page(
@@ -94,10 +109,26 @@ def page(
         picture_height: in pixels.
         panels: further parts, in their order.
     """
-    title = html.escape(title.encode(errors="replace").decode())  # half a character cannot be written
     further = "".join(f"<section><h2>{html.escape(panel.title)}</h2>{panel.markup}</section>" for panel in panels)
-    scripts = [rows, *map(_asset, SCRIPTS), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
-    style = _asset("page.css")
+    scripts = [rows, *map(asset, SCRIPTS), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
+    document = in_one_file("page.html", scripts, ("page.css",), title, graph, panels=further)
+    return Page(document, int(picture_height) + BESIDE_THE_PICTURE)
+
+
+def in_one_file(
+    template: str, scripts: Sequence[str], styles: Sequence[str], title: str, graph: Mapping[str, Any], **parts: str
+) -> str:
+    """A document with its scripts and styles, whose policy lets nothing else in.
+
+    Args:
+        template: the asset that it is made of.
+        scripts: texts of JavaScript.
+        styles: the assets that are its styles.
+        title: plain text.
+        graph: what the scripts read.
+        parts: further parts of the template, in HTML.
+    """
+    style = "".join(map(asset, styles))
     script = COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"]))
     policy = "; ".join(
         [
@@ -108,14 +139,14 @@ def page(
             "form-action 'none'",
         ]
     )
-    document = Template(_asset("page.html")).substitute(
-        policy=policy, title=title, style=style, panels=further, graph=_json(graph), script=script
+    title = html.escape(title.encode(errors="replace").decode())  # half a character cannot be written
+    return Template(asset(template)).substitute(
+        parts, policy=policy, title=title, style=style, graph=_json(graph), script=script
     )
-    return Page(document, int(picture_height) + BESIDE_THE_PICTURE)
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
