@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
-TITLE = 22
+TITLE = 25
 MOST_NODES = 600  # of a graph that is folded
 NARROWEST = 124.0
 OPERATION = 36.0
@@ -128,10 +129,14 @@ def describe(
     operation, with the places of its operands."""
     places = {node: place for place, node in enumerate(order)}
     formulas = short_formulas(order, TITLE, name_of, number)
-    described = []
+    described: list[dict[str, Any]] = []
+    seen: Counter[str] = Counter()
     for node in order:
         kind = _kind(node, parameters, node is order[-1])
         name = number(node._data) if kind is Kind.CONSTANT and not name_of(node) else name_of(node)
+        seen[name] += 1
+        if seen[name] > 1 and kind is not Kind.CONSTANT:
+            name = f"{name} ({seen[name]})"  # so that it is plain which of them is meant
         about: dict[str, Any] = {"name": name, "kind": kind.value, "row": "", "parents": []}
         if node.parents:
             operation = node.operation
@@ -187,7 +192,7 @@ def picture(nodes: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], l
         lines = [cut(node["name"], TITLE)]
         if node["row"]:
             symbol = cut(node["symbol"], TITLE)
-            width = OPERATION if len(symbol) <= 2 else LETTER * len(symbol) + PADDING
+            width = OPERATION if len(symbol) <= 2 else 1.2 * LETTER * len(symbol) + PADDING
             boxes.append(_box(Kind.OPERATION.value, place, [symbol], width, OPERATION))
             head = len(boxes) - 1
             arrows.append({"tail": head, "head": head + 1, "node": place, "slot": -1})

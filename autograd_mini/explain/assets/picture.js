@@ -59,14 +59,16 @@ class Picture {
     const { body } = document;
     const room = this.container.closest("main").clientWidth - 48;
     const [across, down] = this.layouts.map((layout) => room / layout.width);
-    const isTall = across < 0.8 && (room > 850 || down > across);
-    body.classList.toggle("tall", isTall && room > 850);
-    const { width, height, boxes, arrows } = this.layouts[isTall ? 1 : 0];
-    const scale = Math.max(0.7, Math.min(1, isTall && room > 850 ? down * 0.52 : isTall ? down : across));
-    body.classList.toggle("flat", !isTall && height * scale < 0.45 * innerHeight);
+    const isFlat = across >= 0.8 && this.layouts[0].height * Math.min(1, across) < 0.5 * innerHeight;
+    const isWide = room > 850;
+    const isDownward = isFlat ? false : isWide ? 0.5 * across < 0.8 : down > across;
+    body.classList.toggle("flat", isFlat);
+    body.classList.toggle("tall", isWide && !isFlat);
+    const { width, height, boxes, arrows } = this.layouts[isDownward ? 1 : 0];
+    const scale = Math.max(0.7, Math.min(1, (isDownward ? down : across) * (isWide && !isFlat ? 0.52 : 1)));
     this.svg.setAttribute("width", Math.floor(width * scale));
     this.svg.setAttribute("height", Math.floor(height * scale));
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.svg.setAttribute("viewBox", `-4 -4 ${width + 8} ${height + 8}`);
     this.boxes.forEach((box, i) => box.group.setAttribute("transform", `translate(${boxes[i].join(" ")})`));
     this.arrows.forEach((arrow, i) => {
       const { paths, label } = arrows[i];

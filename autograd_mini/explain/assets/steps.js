@@ -35,6 +35,10 @@ function quiet(text) {
 
 /** What an operation does with its operands, which are names or numbers as texts. */
 function appliedTo(node, operands) {
+  const half = operands.length / 2;
+  if (/^(dot|sumprod) of/.test(node.row))
+    operands = operands.slice(0, half).map((operand, i) => `${operand}·${operands[half + i]}`);
+  if (/^(dot|sumprod|f?sum) of/.test(node.row)) return operands.join(" + ");
   if (INFIX[node.row]) return operands.join(` ${INFIX[node.row]} `);
   const shown = operands.length > 8 ? [...operands.slice(0, 6), "…", operands.at(-1)] : operands;
   return `${node.symbol}(${shown.join(", ")})`;
