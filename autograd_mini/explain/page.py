@@ -28,7 +28,9 @@ SCRIPTS = (
     "experiments.js",
     "page.js",
 )
-COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n", re.MULTILINE)  # they stay here, where who reads the scripts finds them
+COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*", re.MULTILINE)
+"""Comments stay here, where who reads the scripts finds them."""
+
 BESIDE_THE_PICTURE = 1150  # pixels that controls, panels and the first rows of the table take, below one another
 
 

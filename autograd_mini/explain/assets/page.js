@@ -12,6 +12,7 @@ function refresh() {
   const [title, ...lines] = explanation(page);
   byId("rule-title").textContent = title;
   byId("rule-body").replaceChildren(...lines);
+  byId("beginning").hidden = lines.length > 0;
   leaves.forEach((leaf) => leaf.show());
   tableRows.forEach((row) => row.show());
   showExperiments();
@@ -21,7 +22,8 @@ function refresh() {
   byId("slider").setAttribute("aria-valuetext", byId("where").textContent);
   byId("first").disabled = byId("back").disabled = page.step === 0;
   byId("next").disabled = byId("last").disabled = page.step === lastStep;
-  remember();
+  clearTimeout(remembering);
+  remembering = setTimeout(remember, 200); // browsers refuse to write the address too often
   for (const each of page.refreshed) each();
 }
 
@@ -81,7 +83,7 @@ function travel() {
 function showExperiments() {
   const { result, losses, calls, stored, adjoints, changeable } = page;
   const [first, name] = [changeable[0], nodes[result].name];
-  const isGiven = !changeable.some((place) => page.isChanged(place));
+  const isGiven = !page.isChanged();
   byId("loss").replaceChildren(...(losses.length ? chartOf(losses, name) : [`No step yet: ${name} = ${short(page.data[result])}.`]));
   byId("reset").disabled = !losses.length && isGiven;
   byId("predict").setAttribute("aria-pressed", page.isPredicting);
@@ -223,9 +225,10 @@ function descent(times) {
 
 // The address keeps step and numbers.
 
+let remembering = 0;
 function remember() {
   const state = new URLSearchParams({ step: page.step, rate: page.rate });
-  for (const place of page.changeable) if (page.isChanged(place)) state.set(`v${place}`, page.leaves[place]);
+  for (const place of page.changeable) if (page.isChanged([place])) state.set(`v${place}`, page.leaves[place]);
   try {
     history.replaceState(null, "", `#${state}`);
   } catch {
@@ -255,7 +258,7 @@ const actions = {
   "descend-more": () => descent(10),
   predict: () => predict(!page.isPredicting),
   again: () => {
-    for (const place of page.changeable) page.stored[place] += page.adjoints[place];
+    for (const place of page.changeable) page.stored[place] += page.derivativeOf(place);
     page.calls += 1;
     page.isWrongOrder = page.isPredicting = false;
     goTo(lastStep);
