@@ -84,6 +84,7 @@ def test_limits_are_told_where_rules_do_not_compose(opened):
     x = Value(0.0, label="x")
     tab = opened(explain(relu(x) - relu(-x)))
     assert "takes limits instead, and finds x: 1.0" in tab.locator("#rule").inner_text()
+    assert table_of(tab)["x"] == ["0.0", "1.0", "1 ✓"]
     tab.get_by_label("x", exact=True).fill("3")
     assert table_of(tab)["x"][:2] == ["3.0", "1.0"]
     assert not tab.locator("#rule .note").first.is_visible()

@@ -25,27 +25,29 @@ function descend(page) {
   page.losses.push(page.data[page.result]);
 }
 
-/** The answers offered for an adjoint: the right one, and what comes of known misconceptions, each with what is wrong. */
-function answersFor({ nodes, result, locals, adjoints, terms }, place) {
-  const [own, right, name] = [terms[place], adjoints[place], nodes[place].name];
-  const early = inWrongOrder(nodes, locals, adjoints);
+/** The answers offered for an adjoint: the right one, and what comes of known misconceptions, each with what is wrong:
+ *  the texts stand in the page, in the order of these numbers. */
+function answersFor({ nodes, locals, adjoints, terms, wrongOrder }, place) {
+  const [own, right] = [terms[place], adjoints[place]];
   const sumOf = (term) => own.reduce((sum, each) => sum + term(each), 0);
-  const swapped = sumOf(({ child, slot, adjoint }) => (nodes[child].row === "mul" ? adjoint * locals[child][1 - slot] : NaN));
+  const swapped = ({ child, slot, adjoint }) => (nodes[child].row === "mul" ? adjoint * locals[child][1 - slot] : NaN);
   const wrong = [
-    [own.at(-1)?.product, `That is the last term alone. ${name} is used ${own.length} times, and each use adds its term: +=, not =.`],
-    [own[0]?.product, `That is the first term alone. ${name} is used ${own.length} times: the adjoint is complete only after all have added.`],
-    [early.isEarly ? early.adjoints[place] : NaN, "That comes of the wrong order: a child handed on its adjoint before all its own terms had arrived."],
-    [2 * right, "That is a stale gradient: what an earlier backward pass had left was not cleared, and this one added to it."],
-    [swapped, "That takes the local derivative towards the other operand. Of a product, ∂(a·b)/∂a is b."],
-    [sumOf(({ local }) => local), "That is the local derivative alone: it must be multiplied by the adjoint of the child."],
-    [sumOf(({ adjoint }) => adjoint), "That hands the adjoint on as it is: it must be multiplied by the local derivative."],
-    [-right, "The size is right, the sign is not."],
-    [right + 1, `That adds 1, which is the adjoint of ${nodes[result].name} alone.`],
+    own.at(-1)?.product, // the last term alone
+    own[0]?.product, // the first term alone
+    wrongOrder.isEarly ? wrongOrder.adjoints[place] : NaN,
+    2 * right, // stale
+    sumOf(swapped),
+    sumOf(({ local }) => local),
+    sumOf(({ adjoint }) => adjoint),
+    -right,
+    right + 1,
   ];
+  const texts = [...byId("misconceptions").children].map((each) => each.textContent);
   const answers = [{ number: right, why: "" }];
-  for (const [number, why] of wrong)
-    if (answers.length < 4 && Number.isFinite(number) && answers.every((each) => short(each.number) !== short(number)))
-      answers.push({ number, why });
+  wrong.forEach((number, i) => {
+    const isNew = Number.isFinite(number) && answers.every((each) => short(each.number) !== short(number));
+    if (isNew && answers.length < 4) answers.push({ number, why: texts[i] });
+  });
   const turn = (7 * place) % answers.length; // so that the right one is not always the first
   return [...answers.slice(turn), ...answers.slice(0, turn)];
 }

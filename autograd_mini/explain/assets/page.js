@@ -13,6 +13,7 @@ function refresh() {
   const [title, ...lines] = explanation(page);
   byId("rule-title").textContent = title;
   byId("rule-body").replaceChildren(...lines);
+  byId("beginning").hidden = lines.length > 0;
   leaves.forEach((leaf) => leaf.show());
   tableRows.forEach((row) => row.show());
   showExperiments();
@@ -22,7 +23,8 @@ function refresh() {
   byId("slider").setAttribute("aria-valuetext", byId("where").textContent);
   byId("first").disabled = byId("back").disabled = page.step === 0;
   byId("next").disabled = byId("last").disabled = page.step === lastStep;
-  remember();
+  clearTimeout(remembering);
+  remembering = setTimeout(remember, 200); // browsers refuse to write the address too often
   for (const each of page.refreshed) each();
 }
 
@@ -36,7 +38,7 @@ function showPicture() {
   const shown = nodes.map((_, i) => (page.hasAdjoint(i) ? page.gradientOf(i) : 0));
   const largest = Math.max(1e-300, ...shown.map(Math.abs).filter(Number.isFinite));
   const boxes = page.boxes.map((box) => {
-    if (box.members) return heldState(box, page.steps[page.step], page);
+    if (box.members) return heldState(box);
     const i = box.node;
     const isValue = box.kind !== "operation";
     const isCurrent = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
@@ -55,7 +57,7 @@ function showPicture() {
     };
   });
   const arrows = page.arrows.map((arrow) => {
-    if (arrow.carried) return carriedState(arrow, page.steps[page.step], page);
+    if (arrow.carried) return carriedState(arrow);
     const { node: i, slot } = arrow;
     const parent = slot < 0 ? i : nodes[i].parents[slot];
     const isActive = kind === "forward" ? i === place : isBackward && (slot < 0 ? beside.includes(i) : parent === place);
@@ -70,10 +72,16 @@ function showPicture() {
   picture.show(boxes, arrows);
 }
 
+/** The arrow that carries what an operand brings, or, of slot -1, what an operation gives; -1 for none. */
+function arrowOf(node, slot) {
+  const carries = ([someNode, someSlot]) => someNode === node && someSlot === slot;
+  return page.arrows.findIndex((arrow) => carries([arrow.node, arrow.slot]) || arrow.carried?.some(carries));
+}
+
 /** Let the numbers of this step travel. */
 function travel() {
   const { kind, place } = page.steps[page.step];
-  const leg = (node, slot, ...texts) => ({ arrow: arrowOf(page, node, slot), texts });
+  const leg = (node, slot, ...texts) => ({ arrow: arrowOf(node, slot), texts });
   const trips = {
     forward: () => nodes[place].parents.map((parent, slot) => [leg(place, slot, short(page.data[parent])), leg(place, -1, short(page.data[place]))]),
     backward: () =>
@@ -86,7 +94,7 @@ function travel() {
 function showExperiments() {
   const { result, losses, calls, stored, adjoints, changeable } = page;
   const [first, name] = [changeable[0], nodes[result].name];
-  const isGiven = !changeable.some((place) => page.isChanged(place));
+  const isGiven = !page.isChanged();
   byId("loss").replaceChildren(...(losses.length ? chartOf(losses, name) : [`No step yet: ${name} = ${short(page.data[result])}.`]));
   byId("reset").disabled = !losses.length && isGiven;
   byId("predict").setAttribute("aria-pressed", page.isPredicting);
@@ -228,9 +236,10 @@ function descent(times) {
 
 // The address keeps step and numbers.
 
+let remembering = 0;
 function remember() {
   const state = new URLSearchParams({ step: page.step, rate: page.rate });
-  for (const place of page.changeable) if (page.isChanged(place)) state.set(`v${place}`, page.leaves[place]);
+  for (const place of page.changeable) if (page.isChanged([place])) state.set(`v${place}`, page.leaves[place]);
   if (page.views.length > 1) state.set("view", page.views.indexOf(page.view));
   try {
     history.replaceState(null, "", `#${state}`);
@@ -263,7 +272,7 @@ const actions = {
   "descend-more": () => descent(10),
   predict: () => predict(!page.isPredicting),
   again: () => {
-    for (const place of page.changeable) page.stored[place] += page.adjoints[place];
+    for (const place of page.changeable) page.stored[place] += page.derivativeOf(place);
     page.calls += 1;
     page.isWrongOrder = page.isPredicting = false;
     goTo(lastStep);
@@ -316,22 +325,7 @@ function wire() {
 }
 wire();
 
-// Modules
-
-function openView(number) {
-  const view = page.views[number];
-  picture.open(view); // first: what had the focus there loses it, and tells the page as it was
-  Object.assign(page, view, { view });
-  wire();
-  picture.container.previousSibling.replaceWith(viewButtons(page, openView));
-  refresh();
-}
-
-function openModule(path) {
-  const number = page.views.findIndex(({ opens }) => opens === path);
-  openView(number < 0 ? page.views.length - 1 : number);
-}
-if (page.views.length > 1) byId("picture").before(viewButtons(page, openView));
+if (page.views.length > 1) byId("picture").before(viewButtons());
 
 const leaves = page.changeable.map(makeLeaf);
 const tableRows = [...nodes.keys()].filter((place) => nodes[place].kind !== "constant").map(makeRow);

@@ -58,25 +58,30 @@ class ExplainedGraph {
     return this.backwardAt[place] >= 0 && this.backwardAt[place] <= this.step;
   }
 
+  /** The derivative; where the rules leave it to limits, those that Python found for the numbers given. */
+  derivativeOf(place) {
+    return place in this.limits && !this.isChanged() ? Number(this.limits[place]) : this.adjoints[place];
+  }
+
   /** What `grad` holds: a leaf adds up, call after call. */
   gradientOf(place) {
-    return this.isWrongOrder ? this.wrongOrder.adjoints[place] : this.stored[place] + this.adjoints[place];
+    return this.isWrongOrder ? this.wrongOrder.adjoints[place] : this.stored[place] + this.derivativeOf(place);
   }
 
   isWrong(place) {
-    return this.hasAdjoint(place) && !Object.is(this.gradientOf(place) + 0, this.adjoints[place] + 0);
+    return this.hasAdjoint(place) && !Object.is(this.gradientOf(place) + 0, this.derivativeOf(place) + 0);
   }
 
   differenceAt(place) {
     if (!this.differences.has(place)) {
       const { difference, tolerance } = centralDifference(this.nodes, this.leaves, this.data, place);
-      const agrees = Math.abs(difference - this.adjoints[place]) <= tolerance;
+      const agrees = Math.abs(difference - this.derivativeOf(place)) <= tolerance;
       this.differences.set(place, { difference, agrees });
     }
     return this.differences.get(place);
   }
 
-  isChanged(place) {
-    return !Object.is(this.leaves[place], this.given[place]);
+  isChanged(places = this.changeable) {
+    return places.some((place) => !Object.is(this.leaves[place], this.given[place]));
   }
 }

@@ -121,13 +121,7 @@ function explanation(page) {
   const pointed = page.pointed ?? page.chosen;
   const place = pointed ?? step.place;
   const name = nodes[place]?.name;
-  if (place < 0)
-    return [
-      "Before the first step",
-      line("Inputs and parameters have their data; nothing else is known."),
-      line("Forward, every operation computes its number, and keeps how that changes with each operand."),
-      line(`Backward, every node adds up how much ${nodes[result].name} changes with it.`),
-    ];
+  if (place < 0) return ["Before the first step"];
   if (pointed === null && step.kind === "forward") return [`Forward: ${name}`, forwardLine(page, place), ...localLines(page, place)];
   const isKnown = page.hasAdjoint(place);
   const lines = [...backwardLines(page, place, isKnown)];
