@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from autograd_mini.adjoints import adjoints
@@ -105,7 +105,7 @@ def explain(
         named |= scopes.parameters
     known = named or frozenset(node for node in order if not node.parents)
     own, given = {} if scopes is None else names_of_parameters(scopes.modules[""]), naming(names)
-    name_of = complete_naming(order, lambda node: own.get(node) or given(node))
+    name_of = _distinct(order, complete_naming(order, lambda node: own.get(node) or given(node)))
     number = number_formatter(".4g")
     nodes = describe(order, known, name_of, number)
     boxes, arrows = picture(nodes)
@@ -130,13 +130,9 @@ def describe(
     places = {node: place for place, node in enumerate(order)}
     formulas = short_formulas(order, TITLE, name_of, number)
     described: list[dict[str, Any]] = []
-    seen: Counter[str] = Counter()
     for node in order:
         kind = _kind(node, parameters, node is order[-1])
         name = number(node._data) if kind is Kind.CONSTANT and not name_of(node) else name_of(node)
-        seen[name] += 1
-        if seen[name] > 1 and kind is not Kind.CONSTANT:
-            name = f"{name} ({seen[name]})"  # so that it is plain which of them is meant
         about: dict[str, Any] = {"name": name, "kind": kind.value, "row": "", "parents": []}
         if node.parents:
             operation = node.operation
@@ -157,6 +153,20 @@ def describe(
             about["data"] = node._data
         described.append(about)
     return described
+
+
+def _distinct(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+    """Names of which no two are the same, so that it is plain which node is meant: w, w_2, w_3."""
+    names: dict[Value, str] = {}
+    taken, used = {name_of(node) for node in order}, {""}
+    for node in order:
+        first = name = name_of(node)
+        further = (f"{first}_{number}" for number in count(2))
+        while name in used and first:
+            name = next(fresh for fresh in further if fresh not in taken)
+        used.add(name)
+        names[node] = name
+    return names.__getitem__
 
 
 def _kind(node: Value, parameters: Collection[Value], is_last: bool) -> Kind:

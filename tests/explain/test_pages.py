@@ -141,3 +141,12 @@ def test_panels_stand_beside_the_others_and_hear_of_changes(opened):
     assert tab.get_by_role("heading", name="A <panel>").count() == 1
     tab.keyboard.press("Home")
     assert tab.locator("#mine").inner_text() == "0"
+
+
+def test_names_are_made_distinct(opened):
+    first, second, third = Value(1.0, label="w"), Value(2.0, label="w"), Value(3.0, label="w_2")
+    tab = opened(explain(first * second * third))
+    assert sorted(tab.locator("#leaves label").all_inner_texts()) == ["w", "w_2", "w_3"]
+    values = {tab.get_by_label(name, exact=True).input_value() for name in ("w", "w_2", "w_3")}
+    assert values == {"1.0", "2.0", "3.0"}
+    assert tab.get_by_label("w_2", exact=True).input_value() == "3.0"

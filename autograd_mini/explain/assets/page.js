@@ -41,7 +41,8 @@ function showPicture() {
     if (box.members) return heldState(box);
     const i = box.node;
     const isValue = box.kind !== "operation";
-    const isCurrent = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
+    const isHere = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
+    const isCurrent = page.asking === null ? isHere : isValue && page.asking === i;
     const isWrong = isValue && page.isWrong(i);
     const names = { waiting: !page.hasData(i), current: isCurrent, beside: isValue && beside.includes(i), wrong: isWrong, chosen: page.chosen === i };
     const data = page.hasData(i) ? short(page.data[i]) : "";
@@ -124,8 +125,8 @@ function goTo(step, isWalked = false) {
   byId("question").replaceChildren(...(open < 0 ? [] : questionFor(page, page.asking, answer)));
   refresh();
   if (isWalked && open < 0) travel();
-  const { place } = page.steps[page.step];
-  if (isWalked && place >= 0) picture.reveal(place);
+  const place = page.asking ?? page.steps[page.step].place;
+  if (isWalked && place >= 0) picture.reveal(place, open < 0);
   byId("announcement").textContent = `${byId("where").textContent}. ${byId("rule-title").textContent}. ${byId("question").textContent}`;
 }
 
@@ -170,7 +171,7 @@ function predict(isOn) {
   page.isWrongOrder = false;
   page.answered.clear();
   if (isOn) page.step = page.backwardAt[page.result];
-  goTo(page.step + (isOn ? 1 : 0));
+  goTo(page.step + (isOn ? 1 : 0), isOn);
 }
 
 // Changing

@@ -73,7 +73,7 @@ class Picture {
     this.arrows.forEach((arrow, i) => {
       const { paths, label } = arrows[i];
       arrow.pieces = paths;
-      arrow.path.setAttribute("d", paths.join(" "));
+      route(arrow);
       arrow.label.setAttribute("x", label?.[0] ?? 0);
       arrow.label.setAttribute("y", (label?.[1] ?? 0) + 5);
     });
@@ -92,10 +92,11 @@ class Picture {
       group.setAttribute("aria-label", now.label);
       group.setAttribute("aria-pressed", now.isChosen);
     });
-    this.arrows.forEach(({ path, label }, i) => {
-      path.setAttribute("class", `arrow ${arrows[i].classes}`);
-      label.setAttribute("class", `local ${arrows[i].sign}`);
-      label.textContent = arrows[i].local;
+    this.arrows.forEach((arrow, i) => {
+      arrow.path.setAttribute("class", `arrow ${arrows[i].classes}`);
+      arrow.label.setAttribute("class", `local ${arrows[i].sign}`);
+      arrow.label.textContent = arrows[i].local;
+      route(arrow);
     });
   }
 
@@ -131,15 +132,21 @@ class Picture {
     }
   }
 
-  /** Scroll so that a node's box is seen. */
-  reveal(place) {
+  /** Scroll so that a node's box is seen: within the picture, and the window if it moves. */
+  reveal(place, moves) {
     const holds = ({ data, node, members }) => data && (node === place || members?.includes(place));
     const box = this.boxes.find(holds).group.getBoundingClientRect();
     const around = this.container.getBoundingClientRect();
     this.container.scrollLeft += Math.min(0, box.left - around.left - 20) + Math.max(0, box.right - around.right + 20);
     this.container.scrollTop += Math.min(0, box.top - around.top - 70) + Math.max(0, box.bottom - around.bottom + 70);
-    if (!document.body.matches(".tall, .flat")) scrollBy(0, Math.min(0, box.top - 150) + Math.max(0, box.bottom - 0.6 * innerHeight));
+    if (moves && !document.body.matches(".tall, .flat")) scrollBy(0, Math.min(0, box.top - 150) + Math.max(0, box.bottom - 0.6 * innerHeight));
   }
+}
+
+/** Draw an arrow, through the place of its label if there is none. */
+function route({ path, label, pieces }) {
+  const d = pieces.join(" ");
+  path.setAttribute("d", label.textContent ? d : d.replace(" M", " L"));
 }
 
 function arrowhead(id) {

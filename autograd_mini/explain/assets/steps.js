@@ -33,15 +33,15 @@ function quiet(text) {
   return element("span", { class: "quiet" }, text);
 }
 
-/** What an operation does with its operands, which are names or numbers as texts. */
-function appliedTo(node, operands) {
+/** What an operation does with its operands, told by `tell(operand, isBare)`. */
+function appliedTo(node, operands, tell) {
+  const isOfPairs = /^(dot|sumprod) of/.test(node.row);
   const half = operands.length / 2;
-  if (/^(dot|sumprod) of/.test(node.row))
-    operands = operands.slice(0, half).map((operand, i) => `${operand}·${operands[half + i]}`);
-  if (/^(dot|sumprod|f?sum) of/.test(node.row)) return operands.join(" + ");
-  if (INFIX[node.row]) return operands.join(` ${INFIX[node.row]} `);
-  const shown = operands.length > 8 ? [...operands.slice(0, 6), "…", operands.at(-1)] : operands;
-  return `${node.symbol}(${shown.join(", ")})`;
+  if (isOfPairs) return operands.slice(0, half).map((x, i) => `${tell(x)} × ${tell(operands[half + i])}`).join(" + ");
+  const infix = /^f?sum of/.test(node.row) ? "+" : INFIX[node.row];
+  if (infix) return operands.map((x) => tell(x)).join(` ${infix} `);
+  const told = operands.map((x) => tell(x, true));
+  return `${node.symbol}(${(told.length > 8 ? [...told.slice(0, 6), "…", told.at(-1)] : told).join(", ")})`;
 }
 
 /** The operand that a term is of, named so that of x·x it is plain which x is meant. */
@@ -54,9 +54,9 @@ function operandName(nodes, { child, slot }) {
 /** How a number came about on the way forward. */
 function forwardLine({ nodes, data }, place) {
   const node = nodes[place];
-  const names = node.parents.map((parent) => nodes[parent].name);
-  const numbers = node.parents.map((parent) => factor(data[parent]));
-  return line(`${node.name} = ${appliedTo(node, names)} = ${appliedTo(node, numbers)} = ${short(data[place])}`);
+  const names = appliedTo(node, node.parents, (parent) => nodes[parent].name);
+  const numbers = appliedTo(node, node.parents, (parent, isBare) => (isBare ? short : factor)(data[parent]));
+  return line(`${node.name} = ${names} = ${numbers} = ${short(data[place])}`);
 }
 
 /** The local derivatives that are kept for the way back. */
