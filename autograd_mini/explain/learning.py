@@ -13,7 +13,7 @@ from autograd_mini.graph import topological_order
 from autograd_mini.nn.activations import name_of
 from autograd_mini.nn.module import Module
 from autograd_mini.observing import Observer
-from autograd_mini.primitives import Primitive
+from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.training.examples import as_examples
 from autograd_mini.training.objective import Objective
 from autograd_mini.value import Value
@@ -79,6 +79,8 @@ class _Recorder(Observer):
         programs: each a list of nodes, parents first: the place of its operation among those, and of its parents.
     """
 
+    hears_rules = True
+
     def __init__(self, weights: Iterable[Value]) -> None:
         self._weights = {weight: place for place, weight in enumerate(weights)}
         self.variables = set(self._weights)
@@ -108,12 +110,9 @@ class _Recorder(Observer):
             self.programs.append(program)
         return number, slots, [places[root] for root in roots]
 
-    def _refuse(self, *nodes: Any) -> None:
-        if not self.variables.isdisjoint(topological_order(*[node for node in nodes if isinstance(node, Value)])):
-            raise ValueError(
-                "a page can only train a model that does the same operations whatever its weights are, and this one "
-                "decides by numbers that depend on them, or takes them out of the graph; use where, maximum or clip"
-            )
+    def detached(self, node: Value) -> Any:
+        """Keep it in the program: its number changes as the weights do."""
+        return TABLE.auxiliary["stopped"](node)
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> None:
         """Refuse."""
@@ -126,6 +125,22 @@ class _Recorder(Observer):
     def number_read(self, node: Value, how: str) -> None:
         """Refuse."""
         self._refuse(node)
+
+    def number_written(self, node: Value, how: str) -> None:
+        """Refuse."""
+        self._refuse(node)
+
+    def differentiation_begins(self) -> None:
+        """Refuse: what its rules choose by is not recorded."""
+        self._refuse(*self.variables)
+
+    def _refuse(self, *nodes: Value) -> None:
+        if not self.variables.isdisjoint(topological_order(*nodes)):
+            raise ValueError(
+                "a page can only train a model that does the same operations whatever its weights are, and this one "
+                "decides by numbers that depend on them, takes them out of the graph or sets them, or takes a "
+                "derivative; use where, maximum or clip to decide, or train with fit"
+            )
 
 
 def _output(objective: Objective, examples: Sequence[Any], recorder: _Recorder) -> dict[str, Any] | None:
