@@ -9,6 +9,7 @@ from typing import Any
 from autograd_mini.draw.scopes import describe
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.page import Page, asset, in_one_file
+from autograd_mini.explain.views import names_of_parameters
 from autograd_mini.graph import topological_order
 from autograd_mini.nn.activations import name_of
 from autograd_mini.nn.module import Module
@@ -53,6 +54,7 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
         "programs": recorder.programs,
         "examples": runs,
         "weights": [weight._data for weight in weights.values()],
+        "names": list(map(names_of_parameters(model).__getitem__, weights.values())),
         "groups": _groups(weights),
         "output": output,
     }
