@@ -8,13 +8,16 @@ from typing import Any
 
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.arguments import check_options, values_of
+from autograd_mini.draw.folding import check_scopes
 from autograd_mini.draw.from_graph import ordered
 from autograd_mini.draw.picture import Kind
+from autograd_mini.draw.scopes import Scopes
 from autograd_mini.draw.steps import complete_naming
 from autograd_mini.explain.javascript import row_name, table
-from autograd_mini.explain.layout import layout
+from autograd_mini.explain.layout import LETTER, LINE, PADDING
 from autograd_mini.explain.learning import learning_page
 from autograd_mini.explain.page import Page, Panel, page
+from autograd_mini.explain.views import explained_model, folded_views, names_of_parameters, view_of
 from autograd_mini.formulas import formula, naming, short_formulas
 from autograd_mini.mathematics import cut, number_formatter, operation_name
 from autograd_mini.nn.module import Module
@@ -22,7 +25,7 @@ from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
 TITLE = 25
-LETTER, PADDING, LINE = 7.4, 20.0, 18.0  # of the page's font, in pixels
+MOST_NODES = 600  # of a graph that is folded
 NARROWEST = 124.0
 OPERATION = 36.0
 
@@ -32,6 +35,7 @@ def explain(
     *rest: Any,
     parameters: Iterable[Value] = (),
     names: Mapping[str, object] | None = None,
+    scopes: Scopes | None = None,
     max_nodes: int = 150,
     panels: Sequence[Panel] = (),
 ) -> Page:
@@ -42,16 +46,19 @@ def explain(
     and shows what goes wrong where gradients are not cleared, or passed on too early. The gradients that the Values
     hold are neither used nor changed.
 
-    `explain(model, data, divergence)` gives a page in which a small model learns, by plain gradient descent on all of
-    the data, epoch by epoch, with its loss, and with its outputs over one or two inputs. Its first losses are those of
-    `fit(model, data, divergence, SGD(model.parameters(), 0.1))`.
+    `explain(model, x)` goes through the one result of a model, with its layers folded. `explain(model, data,
+    divergence)` gives a page in which a small model learns, by plain gradient descent on all of the data, epoch by
+    epoch, with its loss, and with its outputs over one or two inputs. Its first losses are those of `fit(model, data,
+    divergence, SGD(model.parameters(), 0.1))`.
 
     Args:
         y: the result to differentiate, such as a loss; or a `Module`.
-        rest: for a module what it is trained on: pairs (X, d), and a divergence.
+        rest: for a module its input, or what it is trained on: pairs (X, d), and a divergence.
         parameters: which leaves are parameters, which steps of gradient descent change, rather than inputs; if none
             are named, all leaves are.
         names: variables by name, as `locals()` gives them, for Values without label.
+        scopes: what `record_scopes(model)` gave: the page begins with every layer folded to one box, and opens it
+            where it is chosen.
         max_nodes: how many Values the picture may have.
         panels: further parts of the page.
 
@@ -72,31 +79,44 @@ def explain(
     >>> "Content-Security-Policy" in page.html, len(page.html) < 150_000
     (True, True)
     """
-    if isinstance(y, Module) and len(rest) == 2:
-        return learning_page(y, *rest)
-    if rest:
+    if isinstance(y, Module):
+        if len(rest) == 2 and callable(rest[1]):
+            return learning_page(y, *rest)
+        if not rest:
+            raise TypeError(f"explain(model, x) needs the input of the {type(y).__name__}, and got none")
+        y, scopes = explained_model(y, rest)
+    elif rest:
         raise TypeError(
-            f"explain takes a Value, or a Module with data and a divergence, got {brief(y)} and {len(rest)} more"
+            f"explain takes a Value; a Module and its input; or a Module, data and a divergence; got {brief(y)} and "
+            f"{len(rest)} more"
         )
     things: list[Any] = [y if isinstance(y, Value) else f"{brief(y)} in place of one"]
     (y,) = roots = values_of(things, "explain")
     check_options("LR", max_nodes=max_nodes)
-    order = ordered(roots, max_nodes)
+    check_scopes(scopes, None)
+    order = ordered(roots, max_nodes if scopes is None else MOST_NODES)
     if all(node.is_constant for node in order if not node.parents):
         raise ValueError(
             "explain needs a Value that depends on a variable, and this one is made of constants only; make its inputs "
             "with Value(...)"
         )
     named = frozenset(values_of(parameters, "explain's parameters"))
+    if scopes is not None:
+        named |= scopes.parameters
     known = named or frozenset(node for node in order if not node.parents)
-    name_of, number = _distinct(order, complete_naming(order, naming(names))), number_formatter(".4g")
+    own, given = {} if scopes is None else names_of_parameters(scopes.modules[""]), naming(names)
+    name_of = _distinct(order, complete_naming(order, lambda node: own.get(node) or given(node)))
+    number = number_formatter(".4g")
     nodes = describe(order, known, name_of, number)
     boxes, arrows = picture(nodes)
-    layouts = [layout(boxes, arrows, direction) for direction in ("LR", "TB")]
-    graph = {"nodes": nodes, "limits": limits(order), "boxes": boxes, "arrows": arrows, "layouts": layouts}
+    if scopes is None:
+        views = [view_of(boxes, arrows)]
+    else:
+        views = folded_views(order, boxes, arrows, scopes, known, number, max_nodes)
+    graph = {"nodes": nodes, "limits": limits(order), "views": views}
     title = name_of(y) + (f" = {formula(y, limit=120, names=names)}" if y.parents else "")
     rows = table([(node.operation, len(node.parents)) for node in order if node.operation])
-    return page(title, graph, rows, picture_height=layouts[0]["height"], panels=panels)
+    return page(title, graph, rows, picture_height=views[0]["layouts"][0]["height"], panels=panels)
 
 
 def describe(

@@ -8,6 +8,7 @@ from typing import Any
 from autograd_mini.draw.picture import Kind
 from autograd_mini.draw.rendering import render
 
+LETTER, PADDING, LINE = 7.4, 20.0, 18.0  # of the page's font, in pixels
 LABEL = {"width": 50.0, "height": 18.0}  # pixels for a local derivative in the middle of its arrow
 POINTS = 72.0  # to an inch
 GRAPH = 'nodesep=0.22 ranksep=0.3 node [shape=box fixedsize=true label=""] edge [dir=none]'

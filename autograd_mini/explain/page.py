@@ -28,8 +28,9 @@ SCRIPTS = (
     "experiments.js",
     "page.js",
 )
-COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*", re.MULTILINE)
-"""Comments stay here, where who reads the scripts finds them."""
+FOLDING = "folding.js"  # for pages with modules
+COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*|^( +)(?=\2)", re.MULTILINE)
+"""Comments, and half of every indentation, stay here, where who reads the scripts finds them."""
 
 BESIDE_THE_PICTURE = 1150  # pixels that controls, panels and the first rows of the table take, below one another
 
@@ -112,7 +113,8 @@ def page(
         panels: further parts, in their order.
     """
     further = "".join(f"<section><h2>{html.escape(panel.title)}</h2>{panel.markup}</section>" for panel in panels)
-    scripts = [rows, *map(asset, SCRIPTS), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
+    names = [FOLDING, *SCRIPTS] if len(graph["views"]) > 1 else SCRIPTS
+    scripts = [rows, *map(asset, names), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
     document = in_one_file("page.html", scripts, ("page.css",), title, graph, panels=further)
     return Page(document, int(picture_height) + BESIDE_THE_PICTURE)
 

@@ -2,7 +2,8 @@
 
 const PACE = 1200; // milliseconds a step, when played
 const byId = (id) => document.getElementById(id);
-const page = new ExplainedGraph(JSON.parse(byId("graph").textContent));
+const graph = JSON.parse(byId("graph").textContent);
+const page = new ExplainedGraph({ ...graph, view: graph.views[0], ...graph.views[0] });
 const picture = new Picture(page, byId("picture"));
 const lastStep = page.steps.length - 1;
 const { nodes } = page;
@@ -37,6 +38,7 @@ function showPicture() {
   const shown = nodes.map((_, i) => (page.hasAdjoint(i) ? page.gradientOf(i) : 0));
   const largest = Math.max(1e-300, ...shown.map(Math.abs).filter(Number.isFinite));
   const boxes = page.boxes.map((box) => {
+    if (box.members) return heldState(box, page.steps[page.step], page);
     const i = box.node;
     const isValue = box.kind !== "operation";
     const isHere = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
@@ -55,7 +57,9 @@ function showPicture() {
       label: `${nodes[i].name}, ${box.kind}, data ${data || "not yet known"}, gradient ${grad || "not yet known"}`,
     };
   });
-  const arrows = page.arrows.map(({ node: i, slot }) => {
+  const arrows = page.arrows.map((arrow) => {
+    if (arrow.carried) return carriedState(arrow, page.steps[page.step], page);
+    const { node: i, slot } = arrow;
     const parent = slot < 0 ? i : nodes[i].parents[slot];
     const isActive = kind === "forward" ? i === place : isBackward && (slot < 0 ? beside.includes(i) : parent === place);
     const isOnPath = onPath.has(parent) && !(slot < 0 && i === pointed);
@@ -72,13 +76,18 @@ function showPicture() {
 /** Let the numbers of this step travel. */
 function travel() {
   const { kind, place } = page.steps[page.step];
-  const leg = (node, slot, ...texts) => ({ arrow: page.arrows.findIndex((arrow) => arrow.node === node && arrow.slot === slot), texts });
+  const leg = (node, slot, ...texts) => {
+    const isIt = (someNode, someSlot) => someNode === node && someSlot === slot;
+    const isFor = (arrow) => isIt(arrow.node, arrow.slot) || arrow.carried?.some((each) => isIt(...each));
+    return { arrow: page.arrows.findIndex(isFor), texts };
+  };
   const trips = {
     forward: () => nodes[place].parents.map((parent, slot) => [leg(place, slot, short(page.data[parent])), leg(place, -1, short(page.data[place]))]),
     backward: () =>
       page.terms[place].map(({ child, slot, adjoint, product }) => [leg(child, -1, signed(adjoint)), leg(child, slot, signed(adjoint), signed(product))]),
   };
-  picture.travel(trips[kind]?.() ?? [], kind === "backward");
+  const seen = (trips[kind]?.() ?? []).map((legs) => legs.filter(({ arrow }) => arrow >= 0));
+  picture.travel(seen, kind === "backward");
 }
 
 function showExperiments() {
@@ -230,6 +239,7 @@ let remembering = 0;
 function remember() {
   const state = new URLSearchParams({ step: page.step, rate: page.rate });
   for (const place of page.changeable) if (page.isChanged([place])) state.set(`v${place}`, page.leaves[place]);
+  if (page.views.length > 1) state.set("view", page.views.indexOf(page.view));
   try {
     history.replaceState(null, "", `#${state}`);
   } catch {
@@ -244,6 +254,8 @@ function recall() {
   page.rate = numberOf("rate", 0.1);
   byId("rate").value = page.rate;
   page.compute();
+  const view = Math.trunc(numberOf("view", 0));
+  if (page.views[view] && page.views[view] !== page.view) openView(view);
   goTo(Math.trunc(numberOf("step", lastStep)));
 }
 
@@ -287,26 +299,47 @@ document.addEventListener("keydown", (event) => {
   press(keys[key]);
 });
 
-for (const { group, data, node } of picture.boxes.filter((box) => box.data)) {
-  const point = (place) => () => {
-    page.pointed = place;
-    refresh();
-  };
-  const choose = () => {
-    page.chosen = page.chosen === node ? null : node;
-    refresh();
-  };
-  group.addEventListener("pointerenter", point(node));
-  group.addEventListener("pointerleave", point(null));
-  group.addEventListener("focus", () => group.matches(":focus-visible") && point(node)());
-  group.addEventListener("blur", point(null));
-  group.addEventListener("click", choose);
-  group.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    choose();
-  });
+function wire() {
+  for (const { group, node, members, lines } of picture.boxes.filter((box) => box.data)) {
+    const point = (place) => () => {
+      page.pointed = members ? null : place;
+      refresh();
+    };
+    const choose = () => {
+      if (members) return openModule(lines[0]);
+      page.chosen = page.chosen === node ? null : node;
+      refresh();
+    };
+    group.addEventListener("pointerenter", point(node));
+    group.addEventListener("pointerleave", point(null));
+    group.addEventListener("focus", () => group.matches(":focus-visible") && point(node)());
+    group.addEventListener("blur", point(null));
+    group.addEventListener("click", choose);
+    group.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      choose();
+    });
+  }
 }
+wire();
+
+// Modules
+
+function openView(number) {
+  const view = page.views[number];
+  picture.open(view); // first: what had the focus there loses it, and tells the page as it was
+  Object.assign(page, view, { view });
+  wire();
+  picture.container.previousSibling.replaceWith(viewButtons(page, openView));
+  refresh();
+}
+
+function openModule(path) {
+  const number = page.views.findIndex(({ opens }) => opens === path);
+  openView(number < 0 ? page.views.length - 1 : number);
+}
+if (page.views.length > 1) byId("picture").before(viewButtons(page, openView));
 
 const leaves = page.changeable.map(makeLeaf);
 const tableRows = [...nodes.keys()].filter((place) => nodes[place].kind !== "constant").map(makeRow);

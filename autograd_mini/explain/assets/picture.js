@@ -5,16 +5,21 @@ const LINE = 18;
 class Picture {
   constructor(graph, container) {
     this.container = container;
-    this.layouts = graph.layouts;
     this.svg = drawn("svg", { role: "group", "aria-label": "Computation graph" });
-    this.svg.append(drawn("defs", {}, arrowhead("head"), arrowhead("head-active")));
+    container.append(this.svg);
+    this.open(graph);
+    addEventListener("resize", () => this.fit());
+  }
+
+  /** Draw a view of the graph in place of what is there. */
+  open(graph) {
+    this.layouts = graph.layouts;
+    this.svg.replaceChildren(drawn("defs", {}, arrowhead("head"), arrowhead("head-active")));
     this.arrows = graph.arrows.map((arrow) => this.makeArrow(arrow));
     this.boxes = graph.boxes.map((box) => this.makeBox(box));
     this.tokens = drawn("g", { "aria-hidden": "true" });
     this.svg.append(this.tokens);
-    container.append(this.svg);
     this.fit();
-    addEventListener("resize", () => this.fit());
   }
 
   makeArrow(arrow) {
@@ -24,7 +29,7 @@ class Picture {
     return { ...arrow, path, label };
   }
 
-  makeBox({ width, height, kind, lines, node }) {
+  makeBox({ width, height, kind, lines, node, members }) {
     const rect = (name, inset, rx = 0) =>
       drawn("rect", { class: name, x: inset - width / 2, y: inset - height / 2, width: width - 2 * inset, height: height - 2 * inset, rx });
     const text = (name, x, line, content = "") =>
@@ -33,7 +38,7 @@ class Picture {
     if (kind === "result") group.append(rect("inner", 3));
     group.append(...lines.map((content, line) => text(line ? "formula" : "title", 0, line, content)));
     this.svg.append(group);
-    const box = { kind, node, group };
+    const box = { kind, node, group, lines, members };
     if (kind === "operation" || kind === "constant") {
       group.setAttribute("aria-hidden", "true");
       return box;
@@ -42,7 +47,7 @@ class Picture {
     box.data = text("number", -left, count);
     box.grad = text("number", -left, count + 1);
     box.tint = drawn("rect", { x: left - 3, y: LINE * count + 23 - height / 2, width: width - 10, height: LINE, rx: 3 });
-    group.append(box.tint, text("name", left, count, "data"), box.data, text("name", left, count + 1, "grad"), box.grad);
+    group.append(box.tint, text("name", left, count, members ? "weights" : "data"), box.data, text("name", left, count + 1, members ? "max |grad|" : "grad"), box.grad);
     group.setAttribute("tabindex", "0");
     group.setAttribute("role", "button");
     return box;
@@ -129,7 +134,8 @@ class Picture {
 
   /** Scroll so that a node's box is seen: within the picture, and the window if it moves. */
   reveal(place, moves) {
-    const box = this.boxes.find(({ data, node }) => data && node === place).group.getBoundingClientRect();
+    const holds = ({ data, node, members }) => data && (node === place || members?.includes(place));
+    const box = this.boxes.find(holds).group.getBoundingClientRect();
     const around = this.container.getBoundingClientRect();
     this.container.scrollLeft += Math.min(0, box.left - around.left - 20) + Math.max(0, box.right - around.right + 20);
     this.container.scrollTop += Math.min(0, box.top - around.top - 70) + Math.max(0, box.bottom - around.bottom + 70);

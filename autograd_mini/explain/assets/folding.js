@@ -1,0 +1,30 @@
+// Modules folded to a box each: what such boxes and the arrows between them show, and how modules are opened.
+
+/** What a box shows that holds several nodes. */
+function heldState({ members, weights, lines }, step, page) {
+  const known = members.filter((place) => page.hasAdjoint(place));
+  const slopes = (weights.length ? weights : members).filter((place) => known.includes(place)).map((place) => page.gradientOf(place));
+  const largest = Math.max(...slopes.map(Math.abs));
+  const data = String(weights.length);
+  const grad = slopes.length ? short(largest, 3) : "";
+  const isCurrent = members.includes(step.place);
+  const label = `${lines.join(", ")}, ${data} weights, largest gradient ${grad || "not yet known"}; choose it to open it`;
+  return { classes: isCurrent ? "current" : "", data, grad, sign: "", strength: 0, label, isChosen: false };
+}
+
+/** What an arrow shows that carries several numbers. */
+function carriedState({ carried, label }, step, page) {
+  const passes = ([node, slot]) => (step.kind === "forward" ? node === step.place : slot >= 0 && page.nodes[node].parents[slot] === step.place);
+  const isActive = step.place >= 0 && step.kind !== "seed" && carried.some(passes);
+  return { classes: isActive ? `active ${step.kind}` : "", local: label, sign: "" };
+}
+
+/** Buttons for all views, before the picture. */
+function viewButtons(page, open) {
+  const buttons = page.views.map((view, i) => {
+    const button = element("button", { "aria-pressed": view === page.view }, view.title);
+    button.addEventListener("click", () => open(i));
+    return button;
+  });
+  return element("div", { class: "row", role: "group", "aria-label": "Which modules are open" }, ...buttons);
+}
