@@ -62,6 +62,8 @@ def row_name(operation: Primitive, n_args: int) -> str:
     """
     options = ", ".join(f"{key}={value}" for key, value in operation.options.items())
     name = f"{operation.name}({options})" if options else operation.name
+    if isinstance(operation, Part):
+        name += f"[{operation.part}]"
     return name if operation.arity is not None else f"{name} of {n_args}"
 
 
@@ -194,6 +196,8 @@ class _Writer:
         """An operation on numbers that are written already."""
         name = primitive.base.name
         operands = [text if PLAIN.fullmatch(text) else f"({text})" for text in args]
+        if isinstance(primitive, Part):
+            return f"{self._call(primitive.whole, args)}[{primitive.part}]"
         if is_own(primitive):
             return self._formula(primitive, args)
         if name == "where":

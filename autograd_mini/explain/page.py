@@ -28,9 +28,10 @@ SCRIPTS = (
     "experiments.js",
     "page.js",
 )
-FOLDING = "folding.js"  # for pages with modules
-COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*|^( +)(?=\2)", re.MULTILINE)
-"""Comments, and half of every indentation, stay here, where who reads the scripts finds them."""
+FOLDING = "folding.js"  # where there are several views
+COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*", re.MULTILINE)
+INDENTS = re.compile(r"^\s+", re.MULTILINE)
+"""These stay here, where who reads the scripts finds them; no text in the scripts goes over several lines."""
 
 BESIDE_THE_PICTURE = 1150  # pixels that controls, panels and the first rows of the table take, below one another
 
@@ -107,13 +108,13 @@ def page(
 
     Args:
         title: what is explained, as plain text.
-        graph: what the scripts read, as `explaining` tells; texts in it may be anything.
+        graph: what the scripts read, as `explaining` tells, with one view or several; texts in it may be anything.
         rows: the operations in JavaScript: `const rows = {…}`.
         picture_height: in pixels.
         panels: further parts, in their order.
     """
     further = "".join(f"<section><h2>{html.escape(panel.title)}</h2>{panel.markup}</section>" for panel in panels)
-    names = [FOLDING, *SCRIPTS] if len(graph["views"]) > 1 else SCRIPTS
+    names = SCRIPTS if len(graph["views"]) == 1 else (*SCRIPTS, FOLDING)
     scripts = [rows, *map(asset, names), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
     document = in_one_file("page.html", scripts, ("page.css",), title, graph, panels=further)
     return Page(document, int(picture_height) + BESIDE_THE_PICTURE)
@@ -133,7 +134,7 @@ def in_one_file(
         parts: further parts of the template, in HTML.
     """
     style = "".join(map(asset, styles))
-    script = COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"]))
+    script = INDENTS.sub("", COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"])))
     policy = "; ".join(
         [
             "default-src 'none'",

@@ -7,6 +7,7 @@ import pytest
 
 from autograd_mini import Value, explain
 from autograd_mini.draw import GraphTooLargeError, record_scopes
+from autograd_mini.explain.page import ASSETS
 from autograd_mini.nn import MLP, Layer, Module, Neuron, squared_error
 from tests.explain.graphs import table_of
 
@@ -57,6 +58,17 @@ def test_parameters_have_names_of_their_own():
     assert len(set(names)) == len(names) == 13
     assert {"b[0,0]", "w2[0,2]", "w3[1,0]"} <= set(names)
     assert [node["name"] for node in graph["nodes"] if node["kind"] == "input"] == ["x1", "x2"]
+
+
+def test_the_page_is_small():
+    html = explain(network((3, 2, 1)), [1.0, -0.5]).html
+    assert len(html.encode()) <= 150_000
+    assert len(html.rsplit("<script>", 1)[1].encode()) <= 40_000
+
+
+def test_no_text_in_scripts_goes_over_several_lines():
+    lines = [line for path in ASSETS.glob("*.js") for line in path.read_text().splitlines()]
+    assert [line for line in lines if line.count("`") % 2] == []
 
 
 def test_views_without_room_are_left_out():

@@ -1,30 +1,44 @@
 // Modules folded to a box each: what such boxes and the arrows between them show, and how modules are opened.
 
 /** What a box shows that holds several nodes. */
-function heldState({ members, weights, lines }, step, page) {
-  const known = members.filter((place) => page.hasAdjoint(place));
-  const slopes = (weights.length ? weights : members).filter((place) => known.includes(place)).map((place) => page.gradientOf(place));
+function heldState({ members, weights, lines }) {
+  const slopes = weights.filter((place) => page.hasAdjoint(place)).map((place) => page.gradientOf(place));
   const largest = Math.max(...slopes.map(Math.abs));
   const data = String(weights.length);
   const grad = slopes.length ? short(largest, 3) : "";
-  const isCurrent = members.includes(step.place);
+  const isCurrent = members.includes(page.steps[page.step].place);
   const label = `${lines.join(", ")}, ${data} weights, largest gradient ${grad || "not yet known"}; choose it to open it`;
   return { classes: isCurrent ? "current" : "", data, grad, sign: "", strength: 0, label, isChosen: false };
 }
 
 /** What an arrow shows that carries several numbers. */
-function carriedState({ carried, label }, step, page) {
+function carriedState({ carried, label }) {
+  const step = page.steps[page.step];
   const passes = ([node, slot]) => (step.kind === "forward" ? node === step.place : slot >= 0 && page.nodes[node].parents[slot] === step.place);
   const isActive = step.place >= 0 && step.kind !== "seed" && carried.some(passes);
   return { classes: isActive ? `active ${step.kind}` : "", local: label, sign: "" };
 }
 
 /** Buttons for all views, before the picture. */
-function viewButtons(page, open) {
+function viewButtons() {
   const buttons = page.views.map((view, i) => {
     const button = element("button", { "aria-pressed": view === page.view }, view.title);
-    button.addEventListener("click", () => open(i));
+    button.addEventListener("click", () => openView(i));
     return button;
   });
   return element("div", { class: "row", role: "group", "aria-label": "Which modules are open" }, ...buttons);
+}
+
+function openView(number) {
+  const view = page.views[number];
+  picture.open(view); // first: what had the focus there loses it, and tells the page as it was
+  Object.assign(page, view, { view });
+  wire();
+  picture.container.previousSibling.replaceWith(viewButtons());
+  refresh();
+}
+
+function openModule(path) {
+  const number = page.views.findIndex(({ opens }) => opens === path);
+  openView(number < 0 ? page.views.length - 1 : number);
 }

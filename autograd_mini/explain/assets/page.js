@@ -38,7 +38,7 @@ function showPicture() {
   const shown = nodes.map((_, i) => (page.hasAdjoint(i) ? page.gradientOf(i) : 0));
   const largest = Math.max(1e-300, ...shown.map(Math.abs).filter(Number.isFinite));
   const boxes = page.boxes.map((box) => {
-    if (box.members) return heldState(box, page.steps[page.step], page);
+    if (box.members) return heldState(box);
     const i = box.node;
     const isValue = box.kind !== "operation";
     const isHere = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
@@ -58,7 +58,7 @@ function showPicture() {
     };
   });
   const arrows = page.arrows.map((arrow) => {
-    if (arrow.carried) return carriedState(arrow, page.steps[page.step], page);
+    if (arrow.carried) return carriedState(arrow);
     const { node: i, slot } = arrow;
     const parent = slot < 0 ? i : nodes[i].parents[slot];
     const isActive = kind === "forward" ? i === place : isBackward && (slot < 0 ? beside.includes(i) : parent === place);
@@ -73,14 +73,16 @@ function showPicture() {
   picture.show(boxes, arrows);
 }
 
+/** The arrow that carries what an operand brings, or, of slot -1, what an operation gives; -1 for none. */
+function arrowOf(node, slot) {
+  const carries = ([someNode, someSlot]) => someNode === node && someSlot === slot;
+  return page.arrows.findIndex((arrow) => carries([arrow.node, arrow.slot]) || arrow.carried?.some(carries));
+}
+
 /** Let the numbers of this step travel. */
 function travel() {
   const { kind, place } = page.steps[page.step];
-  const leg = (node, slot, ...texts) => {
-    const isIt = (someNode, someSlot) => someNode === node && someSlot === slot;
-    const isFor = (arrow) => isIt(arrow.node, arrow.slot) || arrow.carried?.some((each) => isIt(...each));
-    return { arrow: page.arrows.findIndex(isFor), texts };
-  };
+  const leg = (node, slot, ...texts) => ({ arrow: arrowOf(node, slot), texts });
   const trips = {
     forward: () => nodes[place].parents.map((parent, slot) => [leg(place, slot, short(page.data[parent])), leg(place, -1, short(page.data[place]))]),
     backward: () =>
@@ -324,22 +326,7 @@ function wire() {
 }
 wire();
 
-// Modules
-
-function openView(number) {
-  const view = page.views[number];
-  picture.open(view); // first: what had the focus there loses it, and tells the page as it was
-  Object.assign(page, view, { view });
-  wire();
-  picture.container.previousSibling.replaceWith(viewButtons(page, openView));
-  refresh();
-}
-
-function openModule(path) {
-  const number = page.views.findIndex(({ opens }) => opens === path);
-  openView(number < 0 ? page.views.length - 1 : number);
-}
-if (page.views.length > 1) byId("picture").before(viewButtons(page, openView));
+if (page.views.length > 1) byId("picture").before(viewButtons());
 
 const leaves = page.changeable.map(makeLeaf);
 const tableRows = [...nodes.keys()].filter((place) => nodes[place].kind !== "constant").map(makeRow);

@@ -44,12 +44,12 @@ function goTo(epoch) {
   if (now === MOST_EPOCHS || !Number.isFinite(epochs[now].loss)) stop();
 }
 
-let frame = 0;
+let [frame, shownAt] = [0, 0];
 function play() {
-  if (frame) return stop();
+  if (frame) return stop(), refresh();
   const tick = () => {
     frame = requestAnimationFrame(tick);
-    goTo(now + 1);
+    goTo(now + 1 + Math.min(20, Math.floor(now / 100))); // the later the more, since less changes
     refresh();
   };
   frame = requestAnimationFrame(tick);
@@ -77,24 +77,24 @@ function refresh() {
   const count = task.examples.length;
   const share = output?.wanted.length && goal.kind !== "number" ? ` ${right} of ${count} examples are on the right side.` : "";
   byId("progress").textContent = now ? `Loss ${short(epochs[0].loss)} → ${short(loss)}.${share}` : `Before the first step.${share}`;
-  showTrouble(loss, kinks);
+  byId("trouble").textContent = troubleWith(loss, kinks);
+  byId("trouble").hidden = !byId("trouble").textContent;
   drawOutputs();
-  if (frame && now % 5) return;
+  if (frame && performance.now() < shownAt + 200) return; // weights are many
+  shownAt = performance.now();
   showWeights();
   showWeight();
   remember();
 }
 
-function showTrouble(loss, kinks) {
-  const tale = !Number.isFinite(loss)
-    ? "The loss has left the numbers: the steps are too large. Go back, and choose a smaller learning rate."
-    : now > 1 && loss > 10 * epochs[0].loss
-      ? "The loss grows: the steps jump over the valley. Go back, and choose a smaller learning rate."
-      : kinks
-        ? `At ${kinks} place${kinks > 1 ? "s" : ""} an operation is exactly at a kink, such as relu at 0. The page takes the slope of each rule's own choice there; Python's backward() looks at limits, and may find another.`
-        : "";
-  byId("trouble").hidden = !tale;
-  byId("trouble").textContent = tale;
+function troubleWith(loss, kinks) {
+  const again = "Go back, and choose a smaller learning rate.";
+  if (!Number.isFinite(loss)) return `The loss has left the numbers: the steps are too large. ${again}`;
+  if (now > 1 && loss > 10 * epochs[0].loss) return `The loss grows: the steps jump over the valley. ${again}`;
+  if (now === MOST_EPOCHS) return `The page keeps ${MOST_EPOCHS} epochs. Go back, and choose another learning rate, to train on from there.`;
+  if (!kinks) return "";
+  const places = kinks > 1 ? `At ${kinks} places operations are` : "At one place an operation is";
+  return `${places} exactly at a kink, such as relu at 0. The page takes the slope of each rule's own choice there; Python's backward() looks at limits, and may find another.`;
 }
 
 /** The loss epoch by epoch; on a logarithmic scale where it spans more than a decade. */
