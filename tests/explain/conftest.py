@@ -15,7 +15,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     api = pytest.importorskip("playwright.sync_api", reason="the package playwright, which drives browsers, is missing")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -109,8 +109,7 @@ def test_the_keyboard_reaches_everything(opened):
     assert {*tab.locator("button:not(:disabled), input").evaluate_all(f"all => all.map({name})"), "rule"} <= {*reached}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_axe_finds_nothing(opened, scheme, width):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="the package axe-playwright-python is missing"

@@ -132,6 +132,7 @@ def test_in_the_wrong_order_what_lies_behind_shared_nodes_is_wrong(opened):
     assert wrong
     assert "y" not in wrong
     assert tab.locator("svg .box.wrong").count() == len(wrong)
+    assert {name for name, row in shown.items() if "≠" in row[2]} == wrong
     assert "before all its children had added" in tab.locator("#mishaps").inner_text()
     tab.click("#wrong")
     assert table_of(tab) == right

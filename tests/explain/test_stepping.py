@@ -119,3 +119,14 @@ def test_the_fragment_keeps_step_and_numbers(opened):
     again = opened(page_of(neuron()), fragment)
     assert step_of(again) == 0
     assert table_of(again) == table_of(tab)
+
+
+def test_fragments_that_make_no_sense_do_no_harm(opened):
+    tab = opened(page_of(neuron()))
+    before = table_of(tab)
+    for fragment in ("#step=999&v0=abc&rate=x", "#%%%", "#step=nan", "#v999=3&view=7"):
+        assert table_of(opened(page_of(neuron()), fragment)) == before
+    tab.evaluate("location.hash = '#step=2'")
+    tab.locator("#where", has_text="Step 2 of 14").wait_for()
+    tab.evaluate("location.hash = '#step=-3'")
+    tab.locator("#where", has_text="Step 0 of 14").wait_for()

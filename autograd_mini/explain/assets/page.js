@@ -201,7 +201,7 @@ function makeLeaf(place) {
       Object.assign(slider, { min: number - reach, max: number + reach, step: reach / 200, value: number });
     }
     const known = page.hasAdjoint(place) ? coloured(page.gradientOf(place)) : "not yet known";
-    grad.replaceChildren(...(isBad ? [element("span", { class: "mistake" }, "Type a number, such as 0.5 or −2e3.")] : [quiet("gradient "), known]));
+    grad.replaceChildren(...(isBad ? [element("span", { class: "mistake" }, "Type a number, such as 0.5 or −2e3.")] : [quiet(`${kind}, gradient `), known]));
   };
   text.addEventListener("input", () => (Number.isFinite(parse(text.value)) ? change(place, parse(text.value)) : show()));
   text.addEventListener("blur", () => setTimeout(show));
@@ -221,7 +221,7 @@ function makeRow(place) {
     row.className = page.steps[page.step].place === place ? "current" : "";
     data.textContent = page.hasData(place) ? repr(page.data[place]) : "—";
     gradient.replaceChildren(isKnown ? coloured(page.gradientOf(place), repr(page.gradientOf(place))) : "—");
-    difference.textContent = isKnown ? `${short(found.difference, 6)} ${found.agrees ? "✓" : "≠"}` : "—";
+    difference.textContent = isKnown ? `${short(found.difference, 6)} ${found.agrees && !page.isWrong(place) ? "✓" : "≠"}` : "—";
   };
   return { show };
 }
