@@ -29,7 +29,7 @@ class Picture {
     return { ...arrow, path, label };
   }
 
-  makeBox({ width, height, kind, lines, node, members }) {
+  makeBox({ width, height, kind, lines, node, members, weights }) {
     const rect = (name, inset, rx = 0) =>
       drawn("rect", { class: name, x: inset - width / 2, y: inset - height / 2, width: width - 2 * inset, height: height - 2 * inset, rx });
     const text = (name, x, line, content = "") =>
@@ -47,7 +47,7 @@ class Picture {
     box.data = text("number", -left, count);
     box.grad = text("number", -left, count + 1);
     box.tint = drawn("rect", { x: left - 3, y: LINE * count + 23 - height / 2, width: width - 10, height: LINE, rx: 3 });
-    group.append(box.tint, text("name", left, count, members ? "weights" : "data"), box.data, text("name", left, count + 1, members ? "max |grad|" : "grad"), box.grad);
+    group.append(box.tint, text("name", left, count, members ? (weights.length ? "weights" : "Values") : "data"), box.data, text("name", left, count + 1, members ? "max |grad|" : "grad"), box.grad);
     group.setAttribute("tabindex", "0");
     group.setAttribute("role", "button");
     return box;
