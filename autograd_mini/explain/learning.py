@@ -9,11 +9,12 @@ from typing import Any
 from autograd_mini.draw.scopes import describe
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.page import Page, asset, in_one_file
+from autograd_mini.explain.views import names_of_parameters
 from autograd_mini.graph import topological_order
 from autograd_mini.nn.activations import name_of
 from autograd_mini.nn.module import Module
 from autograd_mini.observing import Observer
-from autograd_mini.primitives import Primitive
+from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.training.examples import as_examples
 from autograd_mini.training.objective import Objective
 from autograd_mini.value import Value
@@ -53,6 +54,7 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
         "programs": recorder.programs,
         "examples": runs,
         "weights": [weight._data for weight in weights.values()],
+        "names": list(map(names_of_parameters(model).__getitem__, weights.values())),
         "groups": _groups(weights),
         "output": output,
     }
@@ -78,6 +80,8 @@ class _Recorder(Observer):
         operations: what programs are made of, with how many arguments.
         programs: each a list of nodes, parents first: the place of its operation among those, and of its parents.
     """
+
+    hears_rules = True
 
     def __init__(self, weights: Iterable[Value]) -> None:
         self._weights = {weight: place for place, weight in enumerate(weights)}
@@ -108,12 +112,9 @@ class _Recorder(Observer):
             self.programs.append(program)
         return number, slots, [places[root] for root in roots]
 
-    def _refuse(self, *nodes: Any) -> None:
-        if not self.variables.isdisjoint(topological_order(*[node for node in nodes if isinstance(node, Value)])):
-            raise ValueError(
-                "a page can only train a model that does the same operations whatever its weights are, and this one "
-                "decides by numbers that depend on them, or takes them out of the graph; use where, maximum or clip"
-            )
+    def detached(self, node: Value) -> Any:
+        """Keep it in the program: its number changes as the weights do."""
+        return TABLE.auxiliary["stopped"](node)
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> None:
         """Refuse."""
@@ -126,6 +127,22 @@ class _Recorder(Observer):
     def number_read(self, node: Value, how: str) -> None:
         """Refuse."""
         self._refuse(node)
+
+    def number_written(self, node: Value, how: str) -> None:
+        """Refuse."""
+        self._refuse(node)
+
+    def differentiation_begins(self) -> None:
+        """Refuse: what its rules choose by is not recorded."""
+        self._refuse(*self.variables)
+
+    def _refuse(self, *nodes: Value) -> None:
+        if not self.variables.isdisjoint(topological_order(*nodes)):
+            raise ValueError(
+                "a page can only train a model that does the same operations whatever its weights are, and this one "
+                "decides by numbers that depend on them, takes them out of the graph or sets them, or takes a "
+                "derivative; use where, maximum or clip to decide, or train with fit"
+            )
 
 
 def _output(objective: Objective, examples: Sequence[Any], recorder: _Recorder) -> dict[str, Any] | None:

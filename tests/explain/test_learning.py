@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import Value, explain, fsum, where
+from autograd_mini import Value, explain, fsum, gradients, where
 from autograd_mini.nn import MLP, Layer, Module, kl_sigmoid, kl_softmax, squared_error
 from autograd_mini.optim import SGD
 from autograd_mini.training import fit
@@ -71,6 +71,16 @@ class Recurrent(Module):
         return state[0]
 
 
+class Stopping(Module):
+    """Half of it is a constant for derivatives, and none for the next epoch."""
+
+    def __init__(self):
+        self.weight = Value(0.5)
+
+    def __call__(self, x):
+        return self.weight * self.weight.detach() * x[0]
+
+
 def absolute(y, d):
     return abs(y - d)
 
@@ -88,6 +98,7 @@ CASES = {
     "shares": (MLP(2, [4, 2], "softplus", "softmax"), [(x, [0.25, 0.75]) for x in points(2)], kl_softmax),
     "vectors": (MLP(2, [3, 2], "leaky_relu"), [(x, [x[1], x[0]]) for x in points(2)], squared_error),
     "a recurrent network": (Recurrent(), [(x, x[-1]) for x in points(4)], squared_error),
+    "a model that detaches": (Stopping(), [(x, 3.0 * x[0]) for x in points(1)], squared_error),
     "an own divergence": (MLP(2, [4, 1], "tanh"), [(x, x[0] + 3.0) for x in points(2)], absolute),
     "several graphs": (MLP(2, [4, 1], "sin"), [(x, x[0]) for x in points(2)], mixed),
 }
@@ -170,6 +181,7 @@ def test_names_are_texts():
     page = explain(Odd(), [([1.0], 2.0)], squared_error)
     assert "</script><b>" not in page.html
     assert "weights.</script><b>" in json.loads(task_of(page))["groups"][0][0]
+    assert json.loads(task_of(page))["names"] == ["</script><b>"]
 
 
 class Branching(Module):
@@ -194,7 +206,22 @@ LINE = [([1.0], 2.0), ([2.0], 3.0)]
 
 @pytest.mark.parametrize("decide", [lambda y: y > 0, bool, lambda y: y.data > 0.0, lambda y: y == 1.0])
 def test_models_that_branch_on_weights_are_refused(decide):
-    with pytest.raises(ValueError, match="the same operations whatever its weights are.*use where, maximum or clip"):
+    with pytest.raises(ValueError, match="the same operations whatever its weights are"):
+        explain(Branching(decide), LINE, squared_error)
+
+
+def slope(y):
+    return gradients(y, y.parents, create_graph=True)[0] is not None
+
+
+def written(y):
+    y.parents[0].data = 1.0
+    return True
+
+
+@pytest.mark.parametrize("decide", [slope, written, float, lambda y: gradients(y, y.parents)[0] > 0.0])
+def test_models_that_take_numbers_out_or_derive_are_refused(decide):
+    with pytest.raises(ValueError, match="takes them out of the graph or sets them, or takes a derivative"):
         explain(Branching(decide), LINE, squared_error)
 
 

@@ -293,12 +293,6 @@ function drawCurve(pen, area, colour, model) {
 
 // Weights
 
-/** The name of a weight, with its place in the row that holds it. */
-function nameOf(index) {
-  const [name, places] = task.groups.find(([, places]) => places.includes(index));
-  return places.length > 1 ? `${name}.${places.indexOf(index)}` : name;
-}
-
 function coloured(x, digits = 4) {
   return element("span", { class: signOf(x) }, signed(x, digits));
 }
@@ -319,7 +313,7 @@ function showWeight() {
   const agrees = Math.abs(difference - slope) <= 1e-4 * Math.abs(slope) + 1e-8;
   const line = (...parts) => element("p", {}, ...parts);
   byId("weight").replaceChildren(
-    element("h3", {}, `w = ${nameOf(chosen)}`),
+    element("h3", {}, `The step of w = ${task.names[chosen]}`),
     line(`∂Loss/∂w = mean of ${pulls.length} ∂Div/∂w = `, coloured(slope), strongest.length ? "; the largest: " : "", ...strongest.flatMap(({ i, pull }, n) => [`${n ? ", " : ""}example ${i} `, coloured(pull, 3)])),
     line(`w − η·∂Loss/∂w = ${factor(w)} − ${short(rate, 3)} × ${factor(slope)} = `, coloured(w - rate * slope)),
     line(element("span", { class: "quiet" }, "Finite difference (Loss(w + h) − Loss(w − h)) / 2h = "), coloured(difference), agrees ? " ✓ agrees" : " ≠ differs: is there a kink nearby?"),
@@ -341,7 +335,7 @@ function makeLayers() {
     }
     const cells = places.map((index) => {
       const cell = { index, number: element("span"), slope: element("small") };
-      cell.button = element("button", { class: "weight", title: nameOf(index) }, cell.number, cell.slope);
+      cell.button = element("button", { class: "weight" }, element("small", {}, task.names[index]), cell.number, cell.slope);
       cell.button.addEventListener("click", () => ((chosen = index), showWeights(), showWeight()));
       return cell;
     });
