@@ -36,7 +36,7 @@ def table_of(tab):
         "[...document.querySelectorAll('#numbers tbody tr')]"
         ".map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
-    return {name: cells for name, _, *cells in rows}
+    return {name: cells for name, _, *cells, _ in rows}
 
 
 def gradients_of(made):

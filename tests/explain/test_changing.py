@@ -18,6 +18,16 @@ def test_typing_changes_data_and_gradients_to_the_last_digit(opened, number):
     assert shown["y"][0] == repr(result.data)
 
 
+def test_the_table_has_local_derivatives_too(opened):
+    tab = opened(page_of(shared()))
+    tab.get_by_label("a", exact=True).fill("4")
+    rows = dict(zip(table_of(tab), tab.locator("td.locals").all_inner_texts()))
+    assert (rows["a"], rows["e"]) == ("—", "a: -3.0, c: 4.0")
+    assert rows["z1"] == "f as operand 1: 1.0, f as operand 2: 1.0"
+    tab.locator("#first").click()
+    assert set(tab.locator("td.locals").all_inner_texts()) == {"—"}
+
+
 def test_a_slider_changes_them_too(opened):
     tab = opened(page_of(shared()))
     tab.get_by_label("c, by slider").press("ArrowRight")

@@ -87,14 +87,21 @@ def test_dark_mode_is_dark_and_light_mode_light(opened):
     assert lightness(dark, "#rule") < 0.2
 
 
-def test_numbers_travel_unless_motion_is_to_be_reduced(opened):
-    moving = opened(page_of(shared()), "#step=8", reduced_motion="no-preference")
-    moving.keyboard.press("ArrowRight")
-    assert moving.locator(".token").count() > 0
-    still = opened(page_of(shared()), "#step=8")
-    still.keyboard.press("ArrowRight")
-    assert still.locator(".token").count() == 0
-    assert still.locator(".arrow.active").first.evaluate("e => getComputedStyle(e).animationName") == "none"
+WATCH = """() => {
+    globalThis.seen = 0;
+    const count = () => (globalThis.seen += document.querySelectorAll(".token").length);
+    new MutationObserver(count).observe(document.querySelector("svg"), { childList: true, subtree: true });
+}"""
+
+
+@pytest.mark.parametrize(("motion", "travels"), [("no-preference", True), ("reduce", False)])
+def test_numbers_travel_unless_motion_is_to_be_reduced(opened, motion, travels):
+    tab = opened(page_of(shared()), "#step=8", reduced_motion=motion)
+    tab.evaluate(WATCH)
+    tab.keyboard.press("ArrowRight")
+    assert (tab.evaluate("seen") > 0) is travels
+    animation = tab.locator(".arrow.active").first.evaluate("e => getComputedStyle(e).animationName")
+    assert animation == ("flow" if travels else "none")
 
 
 def test_the_keyboard_reaches_everything(opened):

@@ -212,8 +212,9 @@ function makeLeaf(place) {
 
 function makeRow(place) {
   const { name, kind, symbol } = nodes[place];
-  const [data, gradient, difference] = [element("td"), element("td"), element("td")];
-  const row = element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, symbol ? `${kind}, ${symbol}` : kind), data, gradient, difference);
+  const [data, gradient, difference, locals] = ["", "", "", "locals"].map((name) => element("td", { class: name }));
+  const head = element("th", { scope: "row" }, name);
+  const row = element("tr", {}, head, element("td", {}, symbol ? `${kind}, ${symbol}` : kind), data, gradient, difference, locals);
   byId("numbers").tBodies[0].append(row);
   const show = () => {
     const isKnown = page.hasAdjoint(place);
@@ -222,6 +223,8 @@ function makeRow(place) {
     data.textContent = page.hasData(place) ? repr(page.data[place]) : "—";
     gradient.replaceChildren(isKnown ? coloured(page.gradientOf(place), repr(page.gradientOf(place))) : "—");
     difference.textContent = isKnown ? `${short(found.difference, 6)} ${found.agrees && !page.isWrong(place) ? "✓" : "≠"}` : "—";
+    const told = page.hasData(place) ? slotsOf(nodes, place).map((slot) => `${operandName(nodes, { child: place, slot })}: ${repr(page.locals[place][slot])}`) : [];
+    locals.textContent = told.join(", ") || "—";
   };
   return { show };
 }

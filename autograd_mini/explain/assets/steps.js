@@ -59,10 +59,15 @@ function forwardLine({ nodes, data }, place) {
   return line(`${node.name} = ${names} = ${numbers} = ${short(data[place])}`);
 }
 
+/** The operands of a node that are no constants, by number. */
+function slotsOf(nodes, place) {
+  const { parents } = nodes[place];
+  return [...parents.keys()].filter((slot) => nodes[parents[slot]].kind !== "constant");
+}
+
 /** The local derivatives that are kept for the way back. */
 function localLines({ nodes, locals }, place) {
-  const slots = [...nodes[place].parents.keys()].filter((slot) => nodes[nodes[place].parents[slot]].kind !== "constant");
-  const told = slots.slice(0, MOST_TERMS).map((slot) => {
+  const told = slotsOf(nodes, place).slice(0, MOST_TERMS).map((slot) => {
     return line(derivative(nodes[place].name, operandName(nodes, { child: place, slot })), "=", coloured(locals[place][slot]));
   });
   return told.length ? [line(quiet("Kept for the way back, the local derivatives:")), ...told] : [];
