@@ -35,25 +35,29 @@ def folded_views(
     number: Callable[[float], str],
     max_nodes: int,
 ) -> list[dict[str, Any]]:
-    """The views of a picture, the folded one first; of the others those that have room. Each has a title, and the path
-    of the only module that it opens.
+    """The views of a picture, each with a title, the folded one first; of the others those that have room. A box that
+    holds several nodes tells which view opens it.
 
     Raises:
         GraphTooLargeError: a ValueError; even with all modules folded there are more than `max_nodes`.
         ValueError: the modules computed nothing of the graph.
     """
     outer = [path for path in scopes.modules if len(scopes.around(path)) == 2] or [""]
-    folds = [("All folded", "", outer)]
+    folds = {"All folded": outer}
     if len(outer) > 1:
-        folds += [(f"Open {path}", path, [other for other in outer if other != path]) for path in outer]
+        folds |= {f"Open {path}": [other for other in outer if other != path] for path in outer}
     views: list[dict[str, Any]] = []
-    for title, opens, fold in [*folds, ("All open", "", [])]:
+    for title, fold in {**folds, "All open": []}.items():
         folding = fold_modules(order, [order[-1]], parameters, scopes, fold, number)
         if not views:
             require_room(folding.count(order), max_nodes, "even folded, the graph has")
         if folding.count(order) <= max_nodes:
-            view = view_of(*_folded(order, boxes, arrows, folding, parameters))
-            views.append({"title": title, "opens": opens, **view})
+            views.append({"title": title, **view_of(*_folded(order, boxes, arrows, folding, parameters))})
+    numbers = {view["title"]: number for number, view in enumerate(views)}
+    for view in views:
+        for box in view["boxes"]:
+            if "members" in box:
+                box["opens"] = numbers.get(f"Open {box['lines'][0]}", len(views) - 1)
     return views
 
 

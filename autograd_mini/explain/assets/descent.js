@@ -67,8 +67,8 @@ function lossAndGradient({ programs, examples }, weights) {
 
 /** The loss alone. */
 function lossOf({ programs, examples }, weights) {
-  const total = examples.reduce((sum, [number, slots, [root]]) => sum + forward(programs[number], weights, slots)[root], 0);
-  return total / examples.length;
+  const divergenceOf = ([number, slots, [root]]) => forward(programs[number], weights, slots)[root];
+  return examples.reduce((sum, example) => sum + divergenceOf(example), 0) / examples.length;
 }
 
 /** w - rate·∂Loss/∂w for every weight. */

@@ -8,7 +8,8 @@ function chartOf(losses, name) {
   const y = (loss) => 128 - (high > low ? ((loss - low) / (high - low)) * 110 : 55);
   const points = losses.map((loss, i) => (Number.isFinite(loss) ? `${x(i).toFixed(1)},${y(loss).toFixed(1)}` : ""));
   const count = losses.length - 1;
-  const words = `${name} = ${short(losses[0])} at the start, ${short(losses.at(-1))} after ${count} step${count > 1 ? "s" : ""}`;
+  const steps = `${count} step${count > 1 ? "s" : ""}`;
+  const words = `${name} = ${short(losses[0])} at the start, ${short(losses.at(-1))} after ${steps}`;
   const axis = drawn("line", { class: "axis", x1: 8, y1: 134, x2: 292, y2: 134 });
   const falling = drawn("polyline", { points: points.join(" ") });
   const frame = { class: "chart", viewBox: "0 0 300 140", preserveAspectRatio: "none", role: "img" };
@@ -57,7 +58,8 @@ function questionFor(page, place, answered) {
   const { nodes, result, terms } = page;
   const uses = terms[place].slice(0, 4).map((term) => {
     const child = nodes[term.child].name;
-    return line(`${child} has adjoint ${short(term.adjoint)};`, derivative(child, operandName(nodes, term)), `= ${short(term.local)}`);
+    const local = derivative(child, operandName(nodes, term));
+    return line(`${child} has adjoint ${short(term.adjoint)};`, local, `= ${short(term.local)}`);
   });
   const choices = answersFor(page, place).map(({ number, why }, i) => {
     const button = element("button", { "data-key": i + 1 }, `${i + 1}: ${signed(number)}`);

@@ -2,20 +2,24 @@
 
 /** What a box shows that holds several nodes. */
 function heldState({ members, weights, lines }) {
-  const slopes = (weights.length ? weights : members).filter((place) => page.hasAdjoint(place)).map((place) => page.gradientOf(place));
+  const told = (weights.length ? weights : members).filter((place) => page.hasAdjoint(place));
+  const slopes = told.map((place) => page.gradientOf(place));
   const largest = Math.max(...slopes.map(Math.abs));
   const data = String(weights.length || members.length);
   const grad = slopes.length ? short(largest, 3) : "";
   const isCurrent = members.includes(page.steps[page.step].place);
-  const label = `${lines.join(", ")}: ${data}, largest gradient ${grad || "not yet known"}; choose it to open it`;
+  const label = `${lines.join(", ")}: ${data}, largest gradient ${grad || "not yet known"}`;
   return { classes: isCurrent ? "current" : "", data, grad, sign: "", strength: 0, label, isChosen: false };
 }
 
 /** What an arrow shows that carries several numbers. */
 function carriedState({ carried, label }) {
   const step = page.steps[page.step];
-  const passes = ([node, slot]) => (step.kind === "forward" ? node === step.place : slot >= 0 && page.nodes[node].parents[slot] === step.place);
-  const isActive = step.place >= 0 && step.kind !== "seed" && carried.some(passes);
+  const passes = {
+    forward: ([node]) => node === step.place,
+    backward: ([node, slot]) => slot >= 0 && page.nodes[node].parents[slot] === step.place,
+  };
+  const isActive = step.kind in passes && carried.some(passes[step.kind]);
   return { classes: isActive ? `active ${step.kind}` : "", local: label, sign: "" };
 }
 
@@ -36,9 +40,4 @@ function openView(number) {
   wire();
   picture.container.previousSibling.replaceWith(viewButtons());
   refresh();
-}
-
-function openModule(path) {
-  const number = page.views.findIndex(({ opens }) => opens === path);
-  openView(number < 0 ? page.views.length - 1 : number);
 }

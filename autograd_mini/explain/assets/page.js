@@ -16,6 +16,7 @@ function refresh() {
   byId("beginning").hidden = lines.length > 0;
   leaves.forEach((leaf) => leaf.show());
   tableRows.forEach((row) => row.show());
+  showDoubt();
   showExperiments();
   const { kind } = page.steps[page.step];
   byId("where").textContent = `Step ${page.step} of ${lastStep}: ${kind === "seed" ? "backward" : kind}`;
@@ -31,7 +32,8 @@ function refresh() {
 function showPicture() {
   const { kind, place } = page.steps[page.step];
   const isBackward = kind === "backward";
-  const beside = kind === "forward" ? nodes[place].parents : isBackward ? page.children[place].map(({ child }) => child) : [];
+  const children = isBackward ? page.children[place].map(({ child }) => child) : [];
+  const beside = kind === "forward" ? nodes[place].parents : children;
   const pointed = page.pointed ?? page.chosen;
   const onPath = new Set(pointed === null ? [] : [pointed]);
   for (const from of onPath) page.children[from].forEach(({ child }) => onPath.add(child));
@@ -44,7 +46,13 @@ function showPicture() {
     const isHere = isValue || kind === "forward" ? place === i : isBackward && beside.includes(i);
     const isCurrent = page.asking === null ? isHere : isValue && page.asking === i;
     const isWrong = isValue && page.isWrong(i);
-    const names = { waiting: !page.hasData(i), current: isCurrent, beside: isValue && beside.includes(i), wrong: isWrong, chosen: page.chosen === i };
+    const names = {
+      waiting: !page.hasData(i),
+      current: isCurrent,
+      beside: isValue && beside.includes(i),
+      wrong: isWrong,
+      chosen: page.chosen === i,
+    };
     const data = page.hasData(i) ? short(page.data[i]) : "";
     const grad = page.hasAdjoint(i) ? (isWrong ? "✗ " : "") + signed(shown[i]) : "";
     return {
@@ -84,32 +92,44 @@ function travel() {
   const { kind, place } = page.steps[page.step];
   const leg = (node, slot, ...texts) => ({ arrow: arrowOf(node, slot), texts });
   const trips = {
-    forward: () => nodes[place].parents.map((parent, slot) => [leg(place, slot, short(page.data[parent])), leg(place, -1, short(page.data[place]))]),
+    forward: () => {
+      const last = leg(place, -1, short(page.data[place]));
+      return nodes[place].parents.map((parent, slot) => [leg(place, slot, short(page.data[parent])), last]);
+    },
     backward: () =>
-      page.terms[place].map(({ child, slot, adjoint, product }) => [leg(child, -1, signed(adjoint)), leg(child, slot, signed(adjoint), signed(product))]),
+      page.terms[place].map(({ child, slot, adjoint, product }) => {
+        return [leg(child, -1, signed(adjoint)), leg(child, slot, signed(adjoint), signed(product))];
+      }),
   };
   const seen = (trips[kind]?.() ?? []).map((legs) => legs.filter(({ arrow }) => arrow >= 0));
   picture.travel(seen, kind === "backward");
 }
 
-function showExperiments() {
-  const { result, losses, calls, stored, adjoints, changeable } = page;
-  const [first, name] = [changeable[0], nodes[result].name];
-  const isGiven = !page.isChanged();
-  byId("loss").replaceChildren(...(losses.length ? chartOf(losses, name) : [`No step yet: ${name} = ${short(page.data[result])}.`]));
-  byId("reset").disabled = !losses.length && isGiven;
-  byId("predict").setAttribute("aria-pressed", page.isPredicting);
-  byId("score").textContent = page.score[1] ? `${page.score[0]} of ${page.score[1]} right` : "";
-  byId("wrong").setAttribute("aria-pressed", page.isWrongOrder);
-  byId("zero").disabled = calls === 1;
-  const limits = isGiven ? Object.entries(page.limits).map(([place, number]) => `${nodes[place].name}: ${repr(Number(number))}`) : [];
-  byId("limits").textContent = limits.join(", ");
+/** Where the rules alone do not decide, say so. */
+function showDoubt() {
+  const limits = page.isChanged() ? [] : Object.entries(page.limits);
+  byId("limits").textContent = limits.map(([place, number]) => `${nodes[place].name}: ${repr(Number(number))}`).join(", ");
   byId("limits").parentNode.hidden = !limits.length;
   byId("doubtful").textContent = [...page.doubtful].map((place) => nodes[place].name).join(", ");
   byId("doubtful").parentNode.hidden = limits.length || !page.doubtful.size;
-  const mishap = page.isWrongOrder ? (page.wrongOrder.isEarly ? "too-early" : "from-inputs") : calls > 1 ? "added-up" : "nothing-wrong";
+}
+
+function showExperiments() {
+  const { result, losses, calls, stored, score, changeable } = page;
+  const [first, name] = [changeable[0], nodes[result].name];
+  const chart = losses.length ? chartOf(losses, name) : [`No step yet: ${name} = ${short(page.data[result])}.`];
+  byId("loss").replaceChildren(...chart);
+  byId("reset").disabled = !losses.length && !page.isChanged();
+  byId("predict").setAttribute("aria-pressed", page.isPredicting);
+  byId("score").textContent = score[1] ? `${score[0]} of ${score[1]} right` : "";
+  byId("wrong").setAttribute("aria-pressed", page.isWrongOrder);
+  byId("zero").disabled = calls === 1;
+  const wrong = page.wrongOrder.isEarly ? "too-early" : "from-inputs";
+  const mishap = page.isWrongOrder ? wrong : calls > 1 ? "added-up" : "nothing-wrong";
   for (const each of byId("mishaps").children) each.hidden = each.id !== mishap;
-  byId("sum").textContent = `backward() ran ${calls} times: ${nodes[first].name}.grad = ${short(stored[first])} + ${factor(adjoints[first])} = ${short(stored[first] + adjoints[first])}.`;
+  const [before, now] = [stored[first], page.derivativeOf(first)];
+  const sum = `${short(before)} + ${factor(now)} = ${short(before + now)}`;
+  byId("sum").textContent = `backward() ran ${calls} times: ${nodes[first].name}.grad = ${sum}.`;
 }
 
 // Stepping
@@ -127,7 +147,7 @@ function goTo(step, isWalked = false) {
   if (isWalked && open < 0) travel();
   const place = page.asking ?? page.steps[page.step].place;
   if (isWalked && place >= 0) picture.reveal(place, open < 0);
-  byId("announcement").textContent = `${byId("where").textContent}. ${byId("rule-title").textContent}. ${byId("question").textContent}`;
+  byId("announcement").textContent = ["where", "rule-title", "question"].map((id) => byId(id).textContent).join(". ");
 }
 
 let timer = 0;
@@ -188,7 +208,8 @@ function change(place, number) {
 function makeLeaf(place) {
   const id = `leaf-${place}`;
   const { name, kind } = nodes[place];
-  const text = element("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-grad` });
+  const typed = { type: "text", inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-grad` };
+  const text = element("input", { id, ...typed });
   const slider = element("input", { type: "range", "aria-label": `${name}, by slider` });
   const grad = element("span", { id: `${id}-grad`, class: "change" });
   const show = () => {
@@ -201,7 +222,8 @@ function makeLeaf(place) {
       Object.assign(slider, { min: number - reach, max: number + reach, step: reach / 200, value: number });
     }
     const known = page.hasAdjoint(place) ? coloured(page.gradientOf(place)) : "not yet known";
-    grad.replaceChildren(...(isBad ? [element("span", { class: "mistake" }, "Type a number, such as 0.5 or −2e3.")] : [quiet(`${kind}, gradient `), known]));
+    const refusal = element("span", { class: "mistake" }, "Type a number, such as 0.5 or −2e3.");
+    grad.replaceChildren(...(isBad ? [refusal] : [quiet(`${kind}, gradient `), known]));
   };
   text.addEventListener("input", () => (Number.isFinite(parse(text.value)) ? change(place, parse(text.value)) : show()));
   text.addEventListener("blur", () => setTimeout(show));
@@ -212,19 +234,22 @@ function makeLeaf(place) {
 
 function makeRow(place) {
   const { name, kind, symbol } = nodes[place];
-  const [data, gradient, difference, locals] = ["", "", "", "locals"].map((name) => element("td", { class: name }));
-  const head = element("th", { scope: "row" }, name);
-  const row = element("tr", {}, head, element("td", {}, symbol ? `${kind}, ${symbol}` : kind), data, gradient, difference, locals);
+  const [what, data, gradient, difference, locals] = ["", "", "", "", "locals"].map((name) => element("td", { class: name }));
+  const row = element("tr", {}, element("th", { scope: "row" }, name), what, data, gradient, difference, locals);
+  what.textContent = symbol ? `${kind}, ${symbol}` : kind;
   byId("numbers").tBodies[0].append(row);
+  const localOf = (slot) => `${operandName(nodes, { child: place, slot })}: ${repr(page.locals[place][slot])}`;
   const show = () => {
-    const isKnown = page.hasAdjoint(place);
-    const found = isKnown && page.differenceAt(place);
+    const [hasData, isKnown] = [page.hasData(place), page.hasAdjoint(place)];
     row.className = page.steps[page.step].place === place ? "current" : "";
-    data.textContent = page.hasData(place) ? repr(page.data[place]) : "—";
-    gradient.replaceChildren(isKnown ? coloured(page.gradientOf(place), repr(page.gradientOf(place))) : "—");
-    difference.textContent = isKnown ? `${short(found.difference, 6)} ${found.agrees && !page.isWrong(place) ? "✓" : "≠"}` : "—";
-    const told = page.hasData(place) ? slotsOf(nodes, place).map((slot) => `${operandName(nodes, { child: place, slot })}: ${repr(page.locals[place][slot])}`) : [];
-    locals.textContent = told.join(", ") || "—";
+    data.textContent = hasData ? repr(page.data[place]) : "—";
+    locals.textContent = (hasData && slotsOf(nodes, place).map(localOf).join(", ")) || "—";
+    gradient.textContent = difference.textContent = "—";
+    if (!isKnown) return;
+    const found = page.differenceAt(place);
+    const mark = found.agrees && !page.isWrong(place) ? "✓" : "≠";
+    gradient.replaceChildren(coloured(page.gradientOf(place), repr(page.gradientOf(place))));
+    difference.textContent = `${short(found.difference, 6)} ${mark}`;
   };
   return { show };
 }
@@ -305,13 +330,13 @@ document.addEventListener("keydown", (event) => {
 });
 
 function wire() {
-  for (const { group, node, members, lines } of picture.boxes.filter((box) => box.data)) {
+  for (const { group, node, members, opens } of picture.boxes.filter((box) => box.data)) {
     const point = (place) => () => {
       page.pointed = members ? null : place;
       refresh();
     };
     const choose = () => {
-      if (members) return openModule(lines[0]);
+      if (members) return openView(opens);
       page.chosen = page.chosen === node ? null : node;
       refresh();
     };

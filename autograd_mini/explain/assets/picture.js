@@ -29,16 +29,18 @@ class Picture {
     return { ...arrow, path, label };
   }
 
-  makeBox({ width, height, kind, lines, node, members, weights }) {
-    const rect = (name, inset, rx = 0) =>
-      drawn("rect", { class: name, x: inset - width / 2, y: inset - height / 2, width: width - 2 * inset, height: height - 2 * inset, rx });
+  makeBox({ width, height, kind, lines, node, members, weights, opens }) {
+    const rect = (name, inset, rx = 0) => {
+      const size = { width: width - 2 * inset, height: height - 2 * inset };
+      return drawn("rect", { class: name, x: inset - width / 2, y: inset - height / 2, ...size, rx });
+    };
     const text = (name, x, line, content = "") =>
       drawn("text", { class: name, x, y: kind === "operation" ? 5 : LINE * line + 19 - height / 2 }, content);
     const group = drawn("g", {}, rect("shape", 0, { input: 9, operation: 18 }[kind]));
     if (kind === "result") group.append(rect("inner", 3));
     group.append(...lines.map((content, line) => text(line ? "formula" : "title", 0, line, content)));
     this.svg.append(group);
-    const box = { kind, node, group, lines, members };
+    const box = { kind, node, group, members, opens };
     if (kind === "operation" || kind === "constant") {
       group.setAttribute("aria-hidden", "true");
       return box;
@@ -47,7 +49,8 @@ class Picture {
     box.data = text("number", -left, count);
     box.grad = text("number", -left, count + 1);
     box.tint = drawn("rect", { x: left - 3, y: LINE * count + 23 - height / 2, width: width - 10, height: LINE, rx: 3 });
-    group.append(box.tint, text("name", left, count, members ? (weights.length ? "weights" : "Values") : "data"), box.data, text("name", left, count + 1, members ? "max |grad|" : "grad"), box.grad);
+    const [above, below] = members ? [weights.length ? "weights" : "Values", "max |grad|"] : ["data", "grad"];
+    group.append(box.tint, text("name", left, count, above), box.data, text("name", left, count + 1, below), box.grad);
     group.setAttribute("tabindex", "0");
     group.setAttribute("role", "button");
     return box;
@@ -139,7 +142,8 @@ class Picture {
     const around = this.container.getBoundingClientRect();
     this.container.scrollLeft += Math.min(0, box.left - around.left - 20) + Math.max(0, box.right - around.right + 20);
     this.container.scrollTop += Math.min(0, box.top - around.top - 70) + Math.max(0, box.bottom - around.bottom + 70);
-    if (moves && !document.body.matches(".tall, .flat")) scrollBy(0, Math.min(0, box.top - 150) + Math.max(0, box.bottom - 0.6 * innerHeight));
+    if (!moves || document.body.matches(".tall, .flat")) return;
+    scrollBy(0, Math.min(0, box.top - 150) + Math.max(0, box.bottom - 0.6 * innerHeight));
   }
 }
 

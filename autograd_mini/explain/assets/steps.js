@@ -68,7 +68,8 @@ function slotsOf(nodes, place) {
 /** The local derivatives that are kept for the way back. */
 function localLines({ nodes, locals }, place) {
   const told = slotsOf(nodes, place).slice(0, MOST_TERMS).map((slot) => {
-    return line(derivative(nodes[place].name, operandName(nodes, { child: place, slot })), "=", coloured(locals[place][slot]));
+    const towards = operandName(nodes, { child: place, slot });
+    return line(derivative(nodes[place].name, towards), "=", coloured(locals[place][slot]));
   });
   return told.length ? [line(quiet("Kept for the way back, the local derivatives:")), ...told] : [];
 }
@@ -127,7 +128,8 @@ function explanation(page) {
   const place = pointed ?? step.place;
   const name = nodes[place]?.name;
   if (place < 0) return ["Before the first step"];
-  if (pointed === null && step.kind === "forward") return [`Forward: ${name}`, forwardLine(page, place), ...localLines(page, place)];
+  if (pointed === null && step.kind === "forward")
+    return [`Forward: ${name}`, forwardLine(page, place), ...localLines(page, place)];
   const isKnown = page.hasAdjoint(place);
   const lines = [...backwardLines(page, place, isKnown)];
   if (nodes[place].row && page.hasData(place) && pointed !== null) lines.unshift(forwardLine(page, place));

@@ -2,7 +2,7 @@
 
 const MOST_EPOCHS = 5000;
 const CELLS = 48; // of the picture of the outputs, along each side
-const HUES = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#808080", "#8c564b", "#332288"];
+const HUES = "0072b2 e69f00 009e73 cc79a7 56b4e9 d55e00 f0e442 808080 8c564b 332288".split(" "); // of classes
 const byId = (id) => document.getElementById(id);
 const task = JSON.parse(byId("graph").textContent);
 task.programs = programsOf(task);
@@ -11,7 +11,7 @@ const goal = output && goalOf(output);
 const epochs = [];
 let [now, rate, chosen] = [0, 0.1, 0];
 
-/** What is desired: one of two numbers, a class, or any number; with what lies in the middle, and how far it reaches. */
+/** What is desired: one of two numbers, a class, or any number; what lies in the middle, and how far it reaches. */
 function goalOf({ wanted, run }) {
   const [low, high] = [Math.min(...wanted), Math.max(...wanted)];
   const middle = wanted.length ? (low + high) / 2 : 0;
@@ -22,8 +22,8 @@ function goalOf({ wanted, run }) {
 // Training
 
 function epochAt(weights) {
-  const right = output ? output.points.filter((inputs, i) => isRight(outputsFor(task, weights, inputs), output.wanted[i])).length : 0;
-  return { weights, right, ...lossAndGradient(task, weights) };
+  const isHit = (inputs, i) => isRight(outputsFor(task, weights, inputs), output.wanted[i]);
+  return { weights, right: output?.points.filter(isHit).length, ...lossAndGradient(task, weights) };
 }
 
 function isRight(ys, wanted) {
@@ -74,9 +74,10 @@ function refresh() {
   byId("rate").value = Math.log10(rate);
   byId("rate-shown").textContent = `η = ${short(rate, 3)}`;
   byId("loss").replaceChildren(lossChart());
-  const count = task.examples.length;
-  const share = output?.wanted.length && goal.kind !== "number" ? ` ${right} of ${count} examples are on the right side.` : "";
-  byId("progress").textContent = now ? `Loss ${short(epochs[0].loss)} → ${short(loss)}.${share}` : `Before the first step.${share}`;
+  const hasSides = output?.wanted.length && goal.kind !== "number";
+  const share = hasSides ? ` ${right} of ${task.examples.length} examples are on the right side.` : "";
+  const fall = now ? `Loss ${short(epochs[0].loss)} → ${short(loss)}.` : "Before the first step.";
+  byId("progress").textContent = fall + share;
   byId("trouble").textContent = troubleWith(loss, kinks);
   byId("trouble").hidden = !byId("trouble").textContent;
   drawOutputs();
@@ -91,10 +92,11 @@ function troubleWith(loss, kinks) {
   const again = "Go back, and choose a smaller learning rate.";
   if (!Number.isFinite(loss)) return `The loss has left the numbers: the steps are too large. ${again}`;
   if (now > 1 && loss > 10 * epochs[0].loss) return `The loss grows: the steps jump over the valley. ${again}`;
-  if (now === MOST_EPOCHS) return `The page keeps ${MOST_EPOCHS} epochs. Go back, and choose another learning rate, to train on from there.`;
+  if (now === MOST_EPOCHS) return `These are all ${MOST_EPOCHS} epochs that the page keeps.`;
   if (!kinks) return "";
   const places = kinks > 1 ? `At ${kinks} places operations are` : "At one place an operation is";
-  return `${places} exactly at a kink, such as relu at 0. The page takes the slope of each rule's own choice there; Python's backward() looks at limits, and may find another.`;
+  const choice = "There the page takes each rule's own choice; backward() looks at limits, and may find another.";
+  return `${places} exactly at a kink, such as relu at 0. ${choice}`;
 }
 
 /** The loss epoch by epoch; on a logarithmic scale where it spans more than a factor of 20. */
@@ -106,7 +108,7 @@ function lossChart() {
   const [low, high] = [isLog ? Math.min(...finite) : Math.min(0, ...finite), Math.max(...finite)];
   const x = (i) => 70 + (i * 470) / Math.max(1, losses.length - 1);
   const y = (loss) => 180 - (170 * (scaled(loss) - scaled(low))) / (scaled(high) - scaled(low) || 1);
-  const points = losses.flatMap((loss, i) => (Number.isFinite(loss) ? [`${x(i).toFixed(1)},${y(loss).toFixed(1)}`] : []));
+  const pointOf = (loss, i) => (Number.isFinite(loss) ? `${x(i).toFixed(1)},${y(loss).toFixed(1)}` : "");
   const words = `Loss ${short(losses[0])} at epoch 0, ${short(losses[now])} at epoch ${now}`;
   const text = (x, y, anchor, words) => drawn("text", { x, y, class: anchor }, words);
   return drawn(
@@ -117,7 +119,7 @@ function lossChart() {
     text(64, 180, "end", short(low, 3)),
     text(70, 198, "middle", "0"),
     text(540, 198, "end", `${losses.length - 1} epochs${isLog ? ", logarithmic" : ""}`),
-    drawn("polyline", { points: points.join(" ") }),
+    drawn("polyline", { points: losses.map(pointOf).join(" ") }),
     Number.isFinite(losses[now]) ? drawn("circle", { cx: x(now), cy: y(losses[now]), r: 5 }) : "",
   );
 }
@@ -158,16 +160,27 @@ function drawPlane(pen, area, colour, model) {
   const y = (row) => area.bottom - (row * (area.bottom - area.top)) / CELLS;
   if (goal.kind !== "classes") drawBoundary(pen, grid, x, y, colour);
   drawAxes(pen, area, colour, spans);
-  const toX = (number) => area.left + ((number - spans[0][0]) / (spans[0][1] - spans[0][0])) * (area.right - area.left);
-  const toY = (number) => area.bottom - ((number - spans[1][0]) / (spans[1][1] - spans[1][0])) * (area.bottom - area.top);
-  output.points.forEach(([first, second], i) => drawPoint(pen, toX(first), toY(second), i, colour, model(first, second)));
+  const [toX, toY] = scalesOf(area, spans);
+  output.points.forEach(([x1, x2], i) => drawPoint(pen, toX(x1), toY(x2), i, colour, model(x1, x2)));
+  const [sides, ring] = ["Discs and diamonds: the examples", "; a ring marks those on the wrong side."];
   const keys = {
-    two: "Colour: the output, blue above the middle, orange below; the line lies between. Discs and diamonds: the examples; a ring marks those on the wrong side.",
-    classes: "Colour: the classes, mixed as the outputs tell. Digits: the classes of the examples; a ring marks the wrong ones.",
-    number: "Colour: the output, blue above the middle of what is desired, orange below. Discs and diamonds: the examples, likewise.",
+    two: `Colour: the output, blue above the middle, orange below; the line lies between. ${sides}${ring}`,
+    classes: `Colour: the classes, mixed as the outputs tell. Digits: the classes of the examples${ring}`,
+    number: `Colour: the output, blue above the middle of what is desired, orange below. ${sides}, likewise.`,
   };
   byId("legend").textContent = keys[goal.kind];
-  byId("surface").setAttribute("aria-label", `The model's output over the plane of its two inputs. ${byId("progress").textContent}`);
+  describeSurface("over the plane of its two inputs");
+}
+
+function describeSurface(where) {
+  byId("surface").setAttribute("aria-label", `The model's output ${where}. ${byId("progress").textContent}`);
+}
+
+/** Functions from numbers of both spans to pixels. */
+function scalesOf({ left, right, top, bottom }, [across, up]) {
+  const toX = (x) => left + ((x - across[0]) / (across[1] - across[0])) * (right - left);
+  const toY = (y) => bottom - ((y - up[0]) / (up[1] - up[0])) * (bottom - top);
+  return [toX, toY];
 }
 
 /** The outputs in colour: a small picture, a point of it for each of the grid, drawn large. */
@@ -192,8 +205,9 @@ function mixture(ys) {
   const top = Math.max(...ys);
   const shares = ys.map((y) => (top > 0 ? Math.max(0, y) : Number(y === top)));
   const total = shares.reduce((sum, share) => sum + share, 0);
-  const channel = (from) => shares.reduce((sum, share, i) => sum + share * parseInt(HUES[i % HUES.length].slice(from, from + 2), 16), 0);
-  return `rgb(${[1, 3, 5].map((from) => Math.round(channel(from) / total)).join(" ")})`;
+  const part = (hue, from) => parseInt(HUES[hue % HUES.length].slice(from, from + 2), 16);
+  const channel = (from) => shares.reduce((sum, share, hue) => sum + share * part(hue, from), 0);
+  return `rgb(${[0, 2, 4].map((from) => Math.round(channel(from) / total)).join(" ")})`;
 }
 
 /** The line along which the output is in the middle, cell by cell between the edges that it crosses. */
@@ -220,7 +234,7 @@ function drawBoundary(pen, grid, x, y, colour) {
   pen.stroke();
 }
 
-/** An example: its class as a digit, else a disc above the middle and a diamond below; with a ring where it is wrong. */
+/** An example: its class as a digit, else a disc above the middle, a diamond below; with a ring where it is wrong. */
 function drawPoint(pen, x, y, i, colour, ys) {
   const wanted = output.wanted[i];
   if (wanted === undefined) return;
@@ -273,8 +287,7 @@ function drawCurve(pen, area, colour, model) {
   const span = spanOf(output.points.map(([x]) => x));
   const xs = [...Array(201).keys()].map((i) => span[0] + (i / 200) * (span[1] - span[0]));
   const up = spanOf(output.wanted.length ? output.wanted : xs.map((x) => model(x)[0]));
-  const toX = (x) => area.left + ((x - span[0]) / (span[1] - span[0])) * (area.right - area.left);
-  const toY = (y) => area.bottom - ((y - up[0]) / (up[1] - up[0])) * (area.bottom - area.top);
+  const [toX, toY] = scalesOf(area, [span, up]);
   drawAxes(pen, area, colour, [span, up], ["x", "y"]);
   output.points.forEach(([x], i) => drawPoint(pen, toX(x), toY(output.wanted[i]), i, colour, model(x)));
   pen.save();
@@ -288,7 +301,7 @@ function drawCurve(pen, area, colour, model) {
   pen.stroke();
   pen.restore();
   byId("legend").textContent = "Line: the model's output y for every input x. Points: the examples.";
-  byId("surface").setAttribute("aria-label", `The model's output along its input. ${byId("progress").textContent}`);
+  describeSurface("along its input");
 }
 
 // Weights
@@ -311,12 +324,14 @@ function showWeight() {
   const at = (number) => lossOf(task, weights.map((weight, i) => (i === chosen ? number : weight)));
   const difference = (at(w + h) - at(w - h)) / 2 / h;
   const agrees = Math.abs(difference - slope) <= 1e-4 * Math.abs(slope) + 1e-8;
+  const told = ({ i, pull }, n) => [n ? ", " : "; the largest: ", `example ${i} `, coloured(pull, 3)];
+  const lead = element("span", { class: "quiet" }, "Finite difference (Loss(w + h) − Loss(w − h)) / 2h = ");
   const line = (...parts) => element("p", {}, ...parts);
   byId("weight").replaceChildren(
     element("h3", {}, `The step of w = ${task.names[chosen]}`),
-    line(`∂Loss/∂w = mean of ${pulls.length} ∂Div/∂w = `, coloured(slope), strongest.length ? "; the largest: " : "", ...strongest.flatMap(({ i, pull }, n) => [`${n ? ", " : ""}example ${i} `, coloured(pull, 3)])),
+    line(`∂Loss/∂w = mean of ${pulls.length} ∂Div/∂w = `, coloured(slope), ...strongest.flatMap(told)),
     line(`w − η·∂Loss/∂w = ${factor(w)} − ${short(rate, 3)} × ${factor(slope)} = `, coloured(w - rate * slope)),
-    line(element("span", { class: "quiet" }, "Finite difference (Loss(w + h) − Loss(w − h)) / 2h = "), coloured(difference), agrees ? " ✓ agrees" : " ≠ differs: is there a kink nearby?"),
+    line(lead, coloured(difference), agrees ? " ✓ agrees" : " ≠ differs: is there a kink nearby?"),
   );
 }
 
@@ -335,13 +350,15 @@ function makeLayers() {
     }
     const cells = places.map((index) => {
       const cell = { index, number: element("span"), slope: element("small") };
-      cell.button = element("button", { class: "weight" }, element("small", {}, task.names[index]), cell.number, cell.slope);
+      const title = element("small", {}, task.names[index]);
+      cell.button = element("button", { class: "weight" }, title, cell.number, cell.slope);
       cell.button.addEventListener("click", () => ((chosen = index), showWeights(), showWeight()));
       return cell;
     });
     layer.places.push(...places);
     layer.cells.push(...cells);
-    layer.body.append(element("tr", {}, element("th", { scope: "row" }, name), ...cells.map(({ button }) => element("td", {}, button))));
+    const head = element("th", { scope: "row" }, name);
+    layer.body.append(element("tr", {}, head, ...cells.map(({ button }) => element("td", {}, button))));
   }
 }
 
@@ -387,7 +404,12 @@ function recall() {
 
 // Buttons and keys
 
-const actions = { first: () => goTo(0), back: () => goTo(now - 1), next: () => goTo(now + 1), last: () => goTo(epochs.length - 1) };
+const actions = {
+  first: () => goTo(0),
+  back: () => goTo(now - 1),
+  next: () => goTo(now + 1),
+  last: () => goTo(epochs.length - 1),
+};
 function press(id) {
   if (id === "play") return play();
   stop();
@@ -418,6 +440,7 @@ makeLayers();
 layers[0].details.open = true;
 recall();
 if (parent !== window) {
-  const tell = () => parent.postMessage({ height: Math.ceil(document.documentElement.getBoundingClientRect().height) }, "*");
+  const height = () => Math.ceil(document.documentElement.getBoundingClientRect().height);
+  const tell = () => parent.postMessage({ height: height() }, "*");
   new ResizeObserver(tell).observe(document.body);
 }
