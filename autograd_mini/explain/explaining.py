@@ -80,7 +80,7 @@ def explain(
     (True, True)
     """
     if isinstance(y, Module):
-        if len(rest) == 2 and callable(rest[1]):
+        if len(rest) == 2 and (callable(rest[1]) or isinstance(rest[1], str)):
             return learning_page(y, *rest)
         if not rest:
             raise TypeError(f"explain(model, x) needs the input of the {type(y).__name__}, and got none")

@@ -76,7 +76,7 @@ def _folded(
                 "node": -1,
                 "lines": lines,
                 "width": width,
-                "height": LINE * (len(lines) + 2) + 12.0,
+                "height": LINE * (len(lines) + 2 * (folded.kind is not Kind.CONSTANT)) + 12.0,
                 "members": members,
                 "weights": weights,
             }

@@ -255,6 +255,11 @@ def test_what_does_not_go_is_told_in_one_sentence(model, data, divergence, messa
     assert "\n" not in str(error.value)
 
 
+def test_a_divergence_by_name_is_refused():
+    with pytest.raises(TypeError, match="a divergence is a function of \\(y, d\\), such as squared_error"):
+        explain(MLP(1, [1]), LINE, "squared_error")
+
+
 def test_what_is_no_module_is_refused():
     with pytest.raises(TypeError, match="Module"):
         explain(lambda x: x, LINE, squared_error)

@@ -94,6 +94,15 @@ def test_a_module_alone_is_one_box():
     assert not any("members" in box for box in opened["boxes"])
 
 
+def test_many_inputs_share_a_box(opened):
+    tab = opened(explain(MLP(8, [2, 1], "tanh"), [0.1 * i for i in range(8)]))
+    box = tab.locator("g.box.input")
+    assert box.count() == 1
+    assert box.locator("text").all_text_contents()[:3] == ["8 inputs", "Values", "8"]
+    box.click()
+    assert tab.locator("g.box.input").count() == 8
+
+
 class Pair(Module):
     def __init__(self):
         self.slope, self.offset = Value(2.0), Value(1.0)

@@ -2,12 +2,12 @@
 
 /** What a box shows that holds several nodes. */
 function heldState({ members, weights, lines }) {
-  const slopes = weights.filter((place) => page.hasAdjoint(place)).map((place) => page.gradientOf(place));
+  const slopes = (weights.length ? weights : members).filter((place) => page.hasAdjoint(place)).map((place) => page.gradientOf(place));
   const largest = Math.max(...slopes.map(Math.abs));
-  const data = String(weights.length);
+  const data = String(weights.length || members.length);
   const grad = slopes.length ? short(largest, 3) : "";
   const isCurrent = members.includes(page.steps[page.step].place);
-  const label = `${lines.join(", ")}, ${data} weights, largest gradient ${grad || "not yet known"}; choose it to open it`;
+  const label = `${lines.join(", ")}: ${data}, largest gradient ${grad || "not yet known"}; choose it to open it`;
   return { classes: isCurrent ? "current" : "", data, grad, sign: "", strength: 0, label, isChosen: false };
 }
 

@@ -97,7 +97,7 @@ function troubleWith(loss, kinks) {
   return `${places} exactly at a kink, such as relu at 0. The page takes the slope of each rule's own choice there; Python's backward() looks at limits, and may find another.`;
 }
 
-/** The loss epoch by epoch; on a logarithmic scale where it spans more than a decade. */
+/** The loss epoch by epoch; on a logarithmic scale where it spans more than a factor of 20. */
 function lossChart() {
   const losses = epochs.map(({ loss }) => loss);
   const finite = losses.filter(Number.isFinite);
