@@ -135,7 +135,11 @@ def test_axe_finds_nothing(opened, scheme, width):
 
 @pytest.mark.parametrize("width", [700, 1280])
 def test_it_prints_without_what_is_for_the_screen(opened, width):
-    tab = opened(page_of(neuron()), width=width)
+    y = Value(0.5, label="x")
+    for _ in range(12):
+        y = y.tanh()
+    tab = opened(explain(y), width=width)
+    assert tab.locator("body.tall").count() == (width > 900)
     tab.emulate_media(media="print")
     assert not tab.locator(".controls").is_visible()
     assert not tab.locator("#descend").is_visible()
