@@ -117,24 +117,19 @@ class _Recorder(Observer):
         return TABLE.auxiliary["stopped"](node)
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> None:
-        """Refuse."""
         self._refuse(x, y)
 
     def truth_asked(self, node: Value) -> None:
-        """Refuse."""
         self._refuse(node)
 
     def number_read(self, node: Value, how: str) -> None:
-        """Refuse."""
         self._refuse(node)
 
     def number_written(self, node: Value, how: str) -> None:
-        """Refuse."""
         self._refuse(node)
 
     def differentiation_begins(self) -> None:
-        """Refuse: what its rules choose by is not recorded."""
-        self._refuse(*self.variables)
+        self._refuse(*self.variables)  # what rules choose by is not recorded
 
     def _refuse(self, *nodes: Value) -> None:
         if not self.variables.isdisjoint(topological_order(*nodes)):

@@ -133,13 +133,20 @@ def test_axe_finds_nothing(opened, scheme, width):
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
 
 
-def test_it_prints_without_what_is_for_the_screen(opened):
-    tab = opened(page_of(neuron()))
+@pytest.mark.parametrize("width", [700, 1280])
+def test_it_prints_without_what_is_for_the_screen(opened, width):
+    y = Value(0.5, label="x")
+    for _ in range(12):
+        y = y.tanh()
+    tab = opened(explain(y), width=width)
+    assert tab.locator("body.tall").count() == (width > 900)
     tab.emulate_media(media="print")
     assert not tab.locator(".controls").is_visible()
     assert not tab.locator("#descend").is_visible()
     assert tab.locator("#picture svg").is_visible()
     assert tab.locator("#numbers").is_visible()
+    for name in ("#picture", "#leaves", "#rule", ".scroll"):  # nothing is cut off
+        assert tab.locator(name).evaluate("e => e.scrollHeight - e.clientHeight <= 1")
 
 
 def test_notebooks_show_it_in_a_frame_that_fits(opened, browser):

@@ -1,9 +1,14 @@
 // Elements of the page. Texts get in as text, never as markup.
 
+/** Set attributes of an element. */
+function set(target, attributes) {
+  for (const [key, value] of Object.entries(attributes)) target.setAttribute(key, value);
+  return target;
+}
+
 /** A function that makes elements, of attributes and children, which are elements or texts. */
-const makerOf = (namespace) => (name, attributes, ...children) => {
-  const made = document.createElementNS(namespace, name);
-  for (const [key, value] of Object.entries(attributes ?? {})) made.setAttribute(key, value);
+const makerOf = (namespace) => (name, attributes = {}, ...children) => {
+  const made = set(document.createElementNS(namespace, name), attributes);
   made.append(...children);
   return made;
 };

@@ -21,7 +21,7 @@ function refresh() {
   const { kind } = page.steps[page.step];
   byId("where").textContent = `Step ${page.step} of ${lastStep}: ${kind === "seed" ? "backward" : kind}`;
   byId("slider").value = page.step;
-  byId("slider").setAttribute("aria-valuetext", byId("where").textContent);
+  set(byId("slider"), { "aria-valuetext": byId("where").textContent });
   byId("first").disabled = byId("back").disabled = page.step === 0;
   byId("next").disabled = byId("last").disabled = page.step === lastStep;
   clearTimeout(remembering);
@@ -120,9 +120,9 @@ function showExperiments() {
   const chart = losses.length ? chartOf(losses, name) : [`No step yet: ${name} = ${short(page.data[result])}.`];
   byId("loss").replaceChildren(...chart);
   byId("reset").disabled = !losses.length && !page.isChanged();
-  byId("predict").setAttribute("aria-pressed", page.isPredicting);
+  set(byId("predict"), { "aria-pressed": page.isPredicting });
   byId("score").textContent = score[1] ? `${score[0]} of ${score[1]} right` : "";
-  byId("wrong").setAttribute("aria-pressed", page.isWrongOrder);
+  set(byId("wrong"), { "aria-pressed": page.isWrongOrder });
   byId("zero").disabled = calls === 1;
   const wrong = page.wrongOrder.isEarly ? "too-early" : "from-inputs";
   const mishap = page.isWrongOrder ? wrong : calls > 1 ? "added-up" : "nothing-wrong";
@@ -215,7 +215,7 @@ function makeLeaf(place) {
   const show = () => {
     const number = page.leaves[place];
     const isBad = document.activeElement === text && !Number.isFinite(parse(text.value));
-    text.setAttribute("aria-invalid", isBad);
+    set(text, { "aria-invalid": isBad });
     if (document.activeElement !== text) text.value = repr(number);
     if (document.activeElement !== slider) {
       const reach = Math.max(2, 2 * Math.abs(number));
@@ -279,7 +279,7 @@ function remember() {
 
 function recall() {
   const state = new URLSearchParams(location.hash.slice(1));
-  const numberOf = (key, otherwise) => (Number.isFinite(parse(state.get(key))) ? parse(state.get(key)) : otherwise);
+  const numberOf = (key, otherwise, number = parse(state.get(key))) => (Number.isFinite(number) ? number : otherwise);
   for (const place of page.changeable) page.leaves[place] = numberOf(`v${place}`, page.given[place]);
   page.rate = numberOf("rate", 0.1);
   byId("rate").value = page.rate;
@@ -340,16 +340,15 @@ function wire() {
       page.chosen = page.chosen === node ? null : node;
       refresh();
     };
-    group.addEventListener("pointerenter", point(node));
-    group.addEventListener("pointerleave", point(null));
-    group.addEventListener("focus", () => group.matches(":focus-visible") && point(node)());
-    group.addEventListener("blur", point(null));
-    group.addEventListener("click", choose);
-    group.addEventListener("keydown", (event) => {
+    const pressed = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
       choose();
-    });
+    };
+    const focus = () => group.matches(":focus-visible") && point(node)();
+    const away = point(null);
+    const heard = { pointerenter: point(node), pointerleave: away, focus, blur: away, click: choose, keydown: pressed };
+    for (const [type, act] of Object.entries(heard)) group.addEventListener(type, act);
   }
 }
 wire();

@@ -42,7 +42,7 @@ class Picture {
     this.svg.append(group);
     const box = { kind, node, group, members, opens };
     if (kind === "operation" || kind === "constant") {
-      group.setAttribute("aria-hidden", "true");
+      set(group, { "aria-hidden": "true" });
       return box;
     }
     const [left, count] = [8 - width / 2, lines.length];
@@ -51,8 +51,7 @@ class Picture {
     box.tint = drawn("rect", { x: left - 3, y: LINE * count + 23 - height / 2, width: width - 10, height: LINE, rx: 3 });
     const [above, below] = members ? [weights.length ? "weights" : "Values", "max |grad|"] : ["data", "grad"];
     group.append(box.tint, text("name", left, count, above), box.data, text("name", left, count + 1, below), box.grad);
-    group.setAttribute("tabindex", "0");
-    group.setAttribute("role", "button");
+    set(group, { tabindex: 0, role: "button" });
     return box;
   }
 
@@ -69,16 +68,14 @@ class Picture {
     body.classList.toggle("tall", isWide && !isFlat);
     const { width, height, boxes, arrows } = this.layouts[isDownward ? 1 : 0];
     const scale = Math.max(0.7, Math.min(1, (isDownward ? down : across) * (isWide && !isFlat ? 0.52 : 1)));
-    this.svg.setAttribute("width", Math.floor(width * scale));
-    this.svg.setAttribute("height", Math.floor(height * scale));
-    this.svg.setAttribute("viewBox", `-4 -4 ${width + 8} ${height + 8}`);
-    this.boxes.forEach((box, i) => box.group.setAttribute("transform", `translate(${boxes[i].join(" ")})`));
+    const size = { width: Math.floor(width * scale), height: Math.floor(height * scale) };
+    set(this.svg, { ...size, viewBox: `-4 -4 ${width + 8} ${height + 8}` });
+    this.boxes.forEach((box, i) => set(box.group, { transform: `translate(${boxes[i].join(" ")})` }));
     this.arrows.forEach((arrow, i) => {
       const { paths, label } = arrows[i];
       arrow.pieces = paths;
       route(arrow);
-      arrow.label.setAttribute("x", label?.[0] ?? 0);
-      arrow.label.setAttribute("y", (label?.[1] ?? 0) + 5);
+      if (label) set(arrow.label, { x: label[0], y: label[1] + 5 });
     });
   }
 
@@ -86,18 +83,16 @@ class Picture {
   show(boxes, arrows) {
     this.boxes.forEach(({ group, kind, data, grad, tint }, i) => {
       const now = boxes[i];
-      group.setAttribute("class", `box ${kind} ${now.classes}`);
+      set(group, { class: `box ${kind} ${now.classes}` });
       if (!data) return;
       data.textContent = now.data;
       grad.textContent = now.grad;
-      tint.setAttribute("class", `tint ${now.sign}`);
-      tint.setAttribute("opacity", now.strength);
-      group.setAttribute("aria-label", now.label);
-      group.setAttribute("aria-pressed", now.isChosen);
+      set(tint, { class: `tint ${now.sign}`, opacity: now.strength });
+      set(group, { "aria-label": now.label, "aria-pressed": now.isChosen });
     });
     this.arrows.forEach((arrow, i) => {
-      arrow.path.setAttribute("class", `arrow ${arrows[i].classes}`);
-      arrow.label.setAttribute("class", `local ${arrows[i].sign}`);
+      set(arrow.path, { class: `arrow ${arrows[i].classes}` });
+      set(arrow.label, { class: `local ${arrows[i].sign}` });
       arrow.label.textContent = arrows[i].local;
       route(arrow);
     });
@@ -125,10 +120,9 @@ class Picture {
         const along = isBackward ? 1 - (way % 1) : way % 1;
         const { x, y } = leg.path.getPointAtLength(leg.path.getTotalLength() * along);
         const width = 12 + 8 * leg.text.length;
-        token.setAttribute("transform", `translate(${x} ${y})`);
         text.textContent = leg.text;
-        background.setAttribute("width", width);
-        background.setAttribute("x", -width / 2);
+        set(token, { transform: `translate(${x} ${y})` });
+        set(background, { width, x: -width / 2 });
         requestAnimationFrame(move);
       };
       requestAnimationFrame(move);
@@ -150,7 +144,7 @@ class Picture {
 /** Draw an arrow, through the place of its label if there is none. */
 function route({ path, label, pieces }) {
   const d = pieces.join(" ");
-  path.setAttribute("d", label.textContent ? d : d.replace(" M", " L"));
+  set(path, { d: label.textContent ? d : d.replace(" M", " L") });
 }
 
 function arrowhead(id) {
