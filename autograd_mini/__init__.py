@@ -119,7 +119,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from autograd_mini.compiler import compile as compile
 
-_LOADED_ON_FIRST_USE = ("compiler", "draw", "micrograd", "nn", "optim", "testing", "training")
+_LOADED_ON_FIRST_USE = ("compiler", "draw", "explain", "micrograd", "nn", "optim", "testing", "training")
 
 
 def __getattr__(name: str) -> object:

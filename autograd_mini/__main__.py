@@ -1,4 +1,5 @@
-"""The command line: `python -m autograd_mini draw "tanh(w*x + b)" w=0.5 x=2 b=-1 -o neuron.svg`."""
+"""The command line: `python -m autograd_mini draw "tanh(w*x + b)" w=0.5 x=2 b=-1 -o neuron.svg`, or `explain` in place
+of `draw` for a page, neuron.html."""
 
 from __future__ import annotations
 
@@ -27,14 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    if arguments[:1] == ["draw"]:
+    if arguments[:1] in (["draw"], ["explain"]):
         _mark_expression(arguments)
     options, extras = parser.parse_known_args(arguments)
-    if extras and (options.command != "draw" or any(extra.startswith("-") for extra in extras)):
+    if extras and (options.command == "primitives" or any(extra.startswith("-") for extra in extras)):
         parser.error(f"unrecognized arguments: {' '.join(extras)}")
     try:
         if options.command == "draw":
             _draw(options, [*options.variables, *extras])
+        elif options.command == "explain":
+            _explain(options, [*options.variables, *extras])
         else:
             _list_primitives()
         sys.stdout.flush()
@@ -66,12 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     draw = commands.add_parser(
         "draw", help="evaluate a formula, print its gradients, draw its graph", allow_abbrev=False
     )
-    draw.add_argument("expression", help="such as 'tanh(w*x + b)'")
-    draw.add_argument("variables", nargs="*", metavar="name=number", help="a value for each variable")
+    explain = commands.add_parser(
+        "explain", help="write a page on which its gradients are computed step by step", allow_abbrev=False
+    )
+    for command, most in ((draw, 500), (explain, 150)):
+        command.add_argument("expression", help="such as 'tanh(w*x + b)'")
+        command.add_argument("variables", nargs="*", metavar="name=number", help="a value for each variable")
+        command.add_argument("--format", default=".6g", help="how numbers are written (default: %(default)s)")
+        command.add_argument("--max-nodes", type=int, default=most, metavar="n", help="how large a graph may be")
     draw.add_argument("-o", "--output", metavar="file", help="the picture: .svg, .png, .pdf or .dot")
-    draw.add_argument("--format", default=".6g", help="how numbers are written (default: %(default)s)")
     draw.add_argument("--direction", choices=("LR", "TB"), default="LR", help="left to right or top to bottom")
-    draw.add_argument("--max-nodes", type=int, default=500, metavar="n", help="how large a graph is drawn")
+    explain.add_argument("-o", "--output", metavar="file", required=True, help="the page: .html")
     commands.add_parser("primitives", help="list all primitives")
     return parser
 
@@ -80,24 +88,45 @@ def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
     from autograd_mini.draw import draw
     from autograd_mini.draw.rendering import format_of
 
-    number = number_formatter(options.format)
     if options.output is not None:
         format_of(options.output)
+    y, variables = _differentiated(options.expression, bindings)
+    _print_gradients(y, variables, options.format)
+    if options.output is not None:
+        drawing = draw(y, number_format=options.format, direction=options.direction, max_nodes=options.max_nodes)
+        print(f"\npicture: {drawing.save(options.output)}")
+
+
+def _explain(options: argparse.Namespace, bindings: Sequence[str]) -> None:
+    from autograd_mini.explain import explain
+    from autograd_mini.explain.page import html_path
+
+    html_path(options.output)
+    y, variables = _differentiated(options.expression, bindings)
+    page = explain(y, max_nodes=options.max_nodes)
+    _print_gradients(y, variables, options.format)
+    print(f"\npage: {page.save(options.output)}")
+
+
+def _differentiated(expression: str, bindings: Sequence[str]) -> tuple[Value, dict[str, Value]]:
+    """The result after its backward pass, and the variables by name."""
     variables = _variables(bindings)
-    y = Expression(options.expression).evaluate(variables)
+    y = Expression(expression).evaluate(variables)
     if isinstance(y, (list, tuple)):
         raise ExpressionError(f"the expression gives a list of {len(y)}; choose a component, as in softmax([x, y])[0]")
     if not isinstance(y, Value):
-        y = Value(y, label=options.expression.strip())
+        y = Value(y, label=expression.strip())
     y.backward()
-    print(f"{formula(y, number_format=options.format)} = {number(y.data)}")
+    return y, variables
+
+
+def _print_gradients(y: Value, variables: dict[str, Value], number_format: str) -> None:
+    number = number_formatter(number_format)
+    print(f"{formula(y, number_format=number_format)} = {number(y.data)}")
     if variables:
         rows = [(name, number(x.data), number(x.grad)) for name, x in variables.items()]
         print()
         _print_table([("name", "value", "gradient"), *rows], "<>>")
-    if options.output is not None:
-        drawing = draw(y, number_format=options.format, direction=options.direction, max_nodes=options.max_nodes)
-        print(f"\npicture: {drawing.save(options.output)}")
 
 
 def _variables(bindings: Sequence[str]) -> dict[str, Value]:

@@ -147,6 +147,34 @@ def test_a_picture_is_written(capsys, tmp_path):
     assert "tanh(x)" in (tmp_path / "y.svg").read_text()
 
 
+def test_a_page_is_written(capsys, tmp_path):
+    assert main(["explain", "-tanh(w·x)", "w=1", "x=2", "-o", str(tmp_path / "y.html")]) == 0
+    assert capsys.readouterr().out == (
+        "-tanh(w·x) = -0.964028\n\nname  value    gradient\nw         1   -0.141302\nx         2  -0.0706508\n\n"
+        f"page: {tmp_path / 'y.html'}\n"
+    )
+    assert "-tanh(w·x)" in (tmp_path / "y.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x", "x=1", "-o", "y.svg"], "choose a name that ends in .html"),
+        (["x.real", "x=1", "-o", "y.html"], "is not allowed"),
+        (["x", "x=1", "-o", "missing/y.html"], "cannot write"),
+        (["x+x+x", "x=1", "-o", "y.html", "--max-nodes", "2"], "more than 2 nodes"),
+        (["x", "x=1", "-o", "y.html", "--format", "zz"], "number_format"),
+    ],
+)
+def test_errors_of_pages_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_plain_numbers(capsys):
     assert main(["draw", "3 + 4"]) == 0
     assert capsys.readouterr().out == "3 + 4 = 7\n"
@@ -179,7 +207,10 @@ def test_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["paint"], ["draw"], ["draw", "x", "x=1", "--colour"], ["primitives", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["paint"], ["draw"], ["explain", "x", "x=1"], ["draw", "x", "x=1", "--colour"], ["primitives", "x"]],
+)
 def test_usage(arguments, capsys):
     with pytest.raises(SystemExit):
         main(arguments)

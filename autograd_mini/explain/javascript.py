@@ -1,0 +1,283 @@
+"""Primitives in JavaScript: the functions and rules of the table, written by running its rows on symbols."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from autograd_mini.primitives import TABLE, Part, Primitive, part_of, parts_of, special
+from autograd_mini.primitives.symbols import Place, Recorder, formula_of, is_own
+
+ASSETS = Path(__file__).parent / "assets"
+
+TRUTH = " ? 1 : 0"
+OPERATORS = {
+    "add": "{} + {}",
+    "sub": "{} - {}",
+    "mul": "{} * {}",
+    "div": "{} / {}",
+    "reciprocal": "1 / {}",
+    "fmod": "{} % {}",
+    "neg": "-{}",
+    "pos": "{}",
+    "stopped": "{}",
+    "less": "{} < {}" + TRUTH,
+    "less_equal": "{} <= {}" + TRUTH,
+    "equal": "{} === {}" + TRUTH,
+    "not_equal": "{} !== {}" + TRUTH,
+    "greater": "{} > {}" + TRUTH,
+    "greater_equal": "{} >= {}" + TRUTH,
+}
+MATH = (
+    "abs sqrt cbrt floor ceil trunc exp expm1 log log2 log10 log1p sin cos tan asin acos atan "
+    "sinh cosh tanh asinh acosh atanh"
+)
+CALLS = {
+    **{name: f"Math.{name}({{}})" for name in MATH.split()},
+    "exp2": "pow(2, {})",
+    "atan2": "Math.atan2({}, {})",
+    "maximum": "max([{}, {}])",
+    "minimum": "min([{}, {}])",
+}
+SAME = {"norm": "hypot"}
+"""Functions under another name."""
+
+CONSTANTS = ("BERNOULLI", "AT_TWO", "AT_ROOT", "ROOT", "ROOT_REST")
+PLAIN = re.compile(r"[\w.$\[\]]+|[\w.]+\([^()]*\)")
+"""What needs no brackets within a formula: a name, a number, a call."""
+
+
+def row_name(operation: Primitive, n_args: int) -> str:
+    """The name in `rows` of an operation of so many arguments.
+
+    >>> from autograd_mini.primitives import TABLE
+    >>> row_name(TABLE["tanh"], 1), row_name(TABLE["softmax"].variant(index=1), 3)
+    ('tanh', 'softmax(index=1) of 3')
+    """
+    options = ", ".join(f"{key}={value}" for key, value in operation.options.items())
+    name = f"{operation.name}({options})" if options else operation.name
+    if isinstance(operation, Part):
+        name += f"[{operation.part}]"
+    return name if operation.arity is not None else f"{name} of {n_args}"
+
+
+def table(operations: Iterable[tuple[Primitive, int]]) -> str:
+    """JavaScript that declares `rows`: for each operation, by its `row_name`, its function `forward(x, …)` and its
+    rule `partials(out, x, …)`, which gives an array; where it has kinks, `tied(out, x, …)` tells whether the arguments
+    are at one, so that their local derivatives are a choice. Those of any number of arguments take one array.
+
+    Args:
+        operations: each with how many arguments it has: `(node.operation, len(node.parents))` of a graph.
+
+    Raises:
+        ValueError: one is a user's own and not written in operators and functions of `autograd_mini`.
+
+    >>> from autograd_mini.primitives import TABLE
+    >>> print(table([(TABLE["mul"], 2), (TABLE["exp"], 1)]))
+    const rows = (() => {
+    return {
+    "mul": {forward: (x, y) => x * y, partials: (out, x, y) => [y, x]},
+    "exp": {forward: (x) => Math.exp(x), partials: (out, x) => [out]},
+    };
+    })();
+    """
+    writer = _Writer()
+    rows = [writer.row(operation, n_args) for operation, n_args in dict.fromkeys(operations)]
+    body = ["return {", *rows, "};"]
+    functions = [*writer.functions.values(), *_used("\n".join([*writer.functions.values(), *body]))]
+    return "\n".join(["const rows = (() => {", *functions, *body, "})();"])
+
+
+@lru_cache(maxsize=1)
+def _written_by_hand() -> dict[str, str]:
+    """The functions and constants of `functions.js` by name."""
+    paragraphs = (ASSETS / "functions.js").read_text(encoding="utf-8").strip().split("\n\n")
+    found = {}
+    for paragraph in paragraphs:
+        match = re.search(r"^function (\w+)", paragraph, re.MULTILINE)
+        if match:
+            found[match[1]] = paragraph
+    constants = {name: getattr(special, name) for name in CONSTANTS}
+    return found | {name: f"const {name} = {json.dumps(numbers)};" for name, numbers in constants.items()}
+
+
+def _used(text: str) -> list[str]:
+    """Of what is written by hand that which a text uses, and what that uses."""
+    ours, found = _written_by_hand(), dict[str, str]()
+    waiting = [text]
+    while waiting:
+        words = dict.fromkeys(re.findall(r"\w+", waiting.pop()))
+        fresh = {word: ours[word] for word in words if word in ours and word not in found}
+        found |= fresh
+        waiting += fresh.values()
+    return list(found.values())
+
+
+class _Term(Place):
+    """A number of a rule; comparisons of it are numbers too, 1 or 0."""
+
+    __slots__ = ()
+
+    def _undecided(self, other: Any = None) -> Any:
+        self.recorder.is_decided = True
+        return super()._undecided()
+
+    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+        return TABLE.auxiliary["equal"](self, other)
+
+    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+        return TABLE.auxiliary["greater"](self, other)
+
+    __bool__ = __lt__ = __le__ = __ge__ = __ne__ = __hash__ = _undecided
+
+
+class _Rule(Recorder):
+    """Records what a rule computes of `out` and the arguments; there selectors have several results."""
+
+    def __init__(self, n_args: int) -> None:
+        super().__init__(1 + n_args)
+        self.terms = [_Term(self, place) for place in range(1 + n_args)]
+
+    def place(self, number: Any, taker: str) -> int:
+        return number.place if isinstance(number, _Term) else super().place(number, taker)
+
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        parts = parts_of(primitive, len(args))
+        if parts is None:
+            return _Term(self, super().applied(primitive, args).place)
+        return tuple([self.applied(part_of(primitive, part), args) for part in parts])
+
+
+class _Writer:
+    """Writes rows, and notes the functions that they need.
+
+    Attributes:
+        functions: those made of formulas, by name.
+    """
+
+    def __init__(self) -> None:
+        self.functions: dict[str, str] = {}
+
+    def row(self, operation: Primitive, n_args: int) -> str:
+        """One row, as a property of an object."""
+        parameters, names = _arguments(operation, n_args)
+        rules = {"partials": self._rule(operation, "partials", names)}
+        if operation.tied is not None:
+            rules["tied"] = self._rule(operation, "tied", names).removesuffix(TRUTH)
+        parts = [f"forward: ({parameters}) => {self._call(operation, names)}"]
+        parts += [f"{part}: (out, {parameters}) => {text}" for part, text in rules.items() if text]
+        row = f"{json.dumps(row_name(operation, n_args))}: {{{', '.join(parts)}}},"
+        return row.replace(f"[{', '.join(names)}]", parameters) if operation.arity is None else row
+
+    def _rule(self, operation: Primitive, part: str, names: Sequence[str]) -> str:
+        """What computes local derivatives, or whether they are a choice; nothing where they never are."""
+        recorder = _Rule(len(names))
+        try:
+            found = getattr(operation, part)(*recorder.terms)
+            places = [recorder.place(each, operation.name) for each in (found if part == "partials" else [found])]
+        except Exception:  # whatever a function makes of what is no float
+            if not is_own(operation):
+                raise
+            recorder.is_decided = True
+        if recorder.is_decided:
+            raise ValueError(_not_written(operation, part))
+        if found is False:
+            return ""
+        form = "[{}]" if part == "partials" else "{}"
+        return self._body(["out", *names], recorder.constants, recorder.operations, places, form)
+
+    def _call(self, primitive: Primitive, args: Sequence[str]) -> str:
+        """An operation on numbers that are written already."""
+        name = primitive.base.name
+        operands = [text if PLAIN.fullmatch(text) else f"({text})" for text in args]
+        if isinstance(primitive, Part):
+            return f"{self._call(primitive.whole, args)}[{primitive.part}]"
+        if is_own(primitive):
+            return self._formula(primitive, args)
+        if name == "where":
+            test = args[0].removesuffix(TRUTH) if args[0].endswith(TRUTH) else f"{operands[0]} !== 0"
+            return f"{test} ? {operands[1]} : {operands[2]}"
+        if name in OPERATORS:
+            return OPERATORS[name].format(*operands)
+        if name in CALLS:
+            return CALLS[name].format(*args)
+        name = SAME.get(name, name)
+        if name not in _written_by_hand():
+            return self._formula(primitive, args)
+        options = ", ".join(f"{key}: {_literal(value)}" for key, value in primitive.options.items())
+        return _called(name, primitive, args, f", {{{options}}}" if options else "")
+
+    def _formula(self, primitive: Primitive, args: Sequence[str]) -> str:
+        """A call of the function that a row's formula makes."""
+        n_args = len(args)
+        name = re.sub(r"\W+", "_", ("own_" if is_own(primitive) else "") + row_name(primitive, n_args))
+        if name not in self.functions:
+            formula = formula_of(primitive, n_args)
+            if formula is None:
+                raise ValueError(_not_written(primitive, "forward"))
+            parameters, names = _arguments(primitive, n_args)
+            self.functions[name] = ""  # its place, before those of the functions that it needs
+            body = self._body(names, formula.constants, formula.operations, [formula.output], "{}")
+            self.functions[name] = f"const {name} = ({parameters}) => {body};"
+        return _called(name, primitive, args)
+
+    def _body(
+        self,
+        names: Sequence[str],
+        constants: Mapping[int, float],
+        operations: Sequence[tuple[int, Primitive, tuple[int, ...]]],
+        outputs: Sequence[int],
+        form: str,
+    ) -> str:
+        """What computes recorded operations: one formula, or one after constants for what is used more than once."""
+        texts = dict(enumerate(names)) | {place: _literal(number) for place, number in constants.items()}
+        uses = Counter([*outputs, *(place for _, _, places in operations for place in places)])
+        steps: dict[str, str] = {}
+        for place, operation, places in operations:
+            if isinstance(operation, Part):
+                text = self._call(operation.whole, [texts[each] for each in places])
+                texts[place] = f"{_step(steps, text)}[{operation.part}]"
+            elif uses[place]:
+                text = self._call(operation, [texts[each] for each in places])
+                texts[place] = text if uses[place] == 1 else _step(steps, text)
+        result = form.format(", ".join([texts[place] for place in outputs]))
+        if not steps:
+            return result
+        return f"{{ const {', '.join(f'{name} = {text}' for text, name in steps.items())}; return {result}; }}"
+
+
+def _step(steps: dict[str, str], text: str) -> str:
+    """The name of what is computed once."""
+    return steps.setdefault(text, f"t{len(steps)}")
+
+
+def _called(name: str, primitive: Primitive, args: Sequence[str], options: str = "") -> str:
+    listed = ", ".join(args)
+    return f"{name}([{listed}]{options})" if primitive.arity is None else f"{name}({listed}{options})"
+
+
+def _arguments(primitive: Primitive, n_args: int) -> tuple[str, list[str]]:
+    """The parameters of its functions, and how each argument is written."""
+    if primitive.arity is None:
+        return "x", [f"x[{place}]" for place in range(n_args)]
+    names = ["x", "y", "z"][:n_args] if n_args <= 3 else [f"x{place}" for place in range(n_args)]
+    return ", ".join(names), names
+
+
+def _literal(number: Any) -> str:
+    if isnan(number):
+        return "NaN"
+    return repr(float(number)).replace("inf", "Infinity").removesuffix(".0")
+
+
+def _not_written(primitive: Primitive, part: str) -> str:
+    return (
+        f"the page needs {part} of {primitive.name} in JavaScript, and it is not written in operators and functions "
+        "of autograd_mini alone; write it without math and without branches"
+    )

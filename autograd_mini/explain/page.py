@@ -1,0 +1,175 @@
+"""The page: one HTML file that opens by itself and asks for nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from autograd_mini.files import write_whole
+
+ASSETS = Path(__file__).with_name("assets")
+SCRIPTS = (
+    "numbers.js",
+    "elements.js",
+    "chain_rule.js",
+    "steps.js",
+    "state.js",
+    "picture.js",
+    "experiments.js",
+    "page.js",
+)
+FOLDING = "folding.js"  # where there are several views
+COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*", re.MULTILINE)
+INDENTS = re.compile(r"^\s+", re.MULTILINE)
+"""These stay here, where who reads the scripts finds them; no text in the scripts goes over several lines."""
+
+BESIDE_THE_PICTURE = 1150  # pixels that controls, panels and the first rows of the table take, below one another
+
+
+class Panel(NamedTuple):
+    """A part of a page beside those that every page has.
+
+    Args:
+        title: its heading.
+        markup: its content in HTML, with every text in it escaped; neither styles nor handlers, which the page's
+            policy refuses.
+        script: JavaScript that runs once everything else is there, with `page` at hand: `page.refreshed.push(f)` has
+            f called after every change.
+    """
+
+    title: str
+    markup: str
+    script: str = ""
+
+
+class Page:
+    """A page in one piece, which notebooks show in a frame of its own.
+
+    Attributes:
+        html: the document.
+        height: about how high it is in a notebook, in pixels; where scripts run there, the frame fits itself.
+    """
+
+    def __init__(self, document: str, height: int) -> None:
+        self.html = document
+        self.height = height
+
+    def __str__(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return f'<page of {len(self.html.encode()):,} bytes; save("page.html") writes it>'
+
+    def save(self, filename: str | os.PathLike[str]) -> str:
+        """Write the page, whole or not at all, and return the path.
+
+        Raises:
+            ValueError: the name does not end in .html or .htm.
+            OSError: the file cannot be written there.
+
+        >>> import os, tempfile
+        >>> from autograd_mini import Value
+        >>> from autograd_mini.explain import explain
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = explain(Value(2.0, label="x").tanh()).save(os.path.join(folder, "neuron.html"))
+        ...     os.path.getsize(path) < 150_000
+        True
+        """
+        path = html_path(filename)
+        write_whole(path, self.html.encode())
+        return path
+
+    def _repr_html_(self) -> str:
+        return Template(asset("frame.html")).substitute(document=html.escape(self.html), height=self.height)
+
+
+def html_path(filename: str | os.PathLike[str]) -> str:
+    """The name of a page as text; a ValueError if it is that of another kind of file."""
+    path = os.fspath(filename)
+    if os.path.splitext(path)[1].lower() not in (".html", ".htm"):
+        raise ValueError(f"cannot save a page as {path!r}; choose a name that ends in .html")
+    return path
+
+
+def page(
+    title: str, graph: Mapping[str, Any], rows: str, *, picture_height: float, panels: Sequence[Panel] = ()
+) -> Page:
+    """The page of a graph.
+
+    Args:
+        title: what is explained, as plain text.
+        graph: what the scripts read, as `explaining` tells, with one view or several; texts in it may be anything.
+        rows: the operations in JavaScript: `const rows = {…}`.
+        picture_height: in pixels.
+        panels: further parts, in their order.
+    """
+    further = "".join(f"<section><h2>{html.escape(panel.title)}</h2>{panel.markup}</section>" for panel in panels)
+    names = SCRIPTS if len(graph["views"]) == 1 else (*SCRIPTS, FOLDING)
+    scripts = [rows, *map(asset, names), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
+    document = in_one_file("page.html", scripts, ("page.css",), title, graph, panels=further)
+    return Page(document, int(picture_height) + BESIDE_THE_PICTURE)
+
+
+def in_one_file(
+    template: str, scripts: Sequence[str], styles: Sequence[str], title: str, graph: Mapping[str, Any], **parts: str
+) -> str:
+    """A document with its scripts and styles, whose policy lets nothing else in.
+
+    Args:
+        template: the asset that it is made of.
+        scripts: texts of JavaScript.
+        styles: the assets that are its styles.
+        title: plain text.
+        graph: what the scripts read.
+        parts: further parts of the template, in HTML.
+    """
+    style = "".join(map(asset, styles))
+    script = INDENTS.sub("", COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"])))
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {_fingerprint(script)}",
+            f"style-src {_fingerprint(style)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+    title = html.escape(title.encode(errors="replace").decode())  # half a character cannot be written
+    return Template(asset(template)).substitute(
+        parts, policy=policy, title=title, style=style, graph=_json(graph), script=script
+    )
+
+
+@cache
+def asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _fingerprint(text: str) -> str:
+    """What the policy allows to run: this text and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _json(thing: Any) -> str:
+    """JSON that ends no script element; numbers that JSON does not have are texts that JavaScript reads as numbers."""
+    return json.dumps(_readable(thing), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _readable(thing: Any) -> Any:
+    if isinstance(thing, float) and not isfinite(thing):
+        return "NaN" if thing != thing else "Infinity" if thing > 0.0 else "-Infinity"
+    if isinstance(thing, Mapping):
+        return {key: _readable(each) for key, each in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [_readable(each) for each in thing]
+    return thing
