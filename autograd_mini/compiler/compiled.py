@@ -12,6 +12,7 @@ import numpy
 
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
+from autograd_mini.compiler.calls.captured import data_read
 from autograd_mini.compiler.calls.eager import Eager
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
@@ -284,6 +285,9 @@ class Compiled:
                 "or compiled"
             )
         return self._as_function(args, keywords)
+
+    def _data_read(self) -> dict[tuple[str, str], Any]:
+        return data_read(self.function)
 
     @staticmethod
     def _is_inside(args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:

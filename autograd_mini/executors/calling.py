@@ -120,7 +120,7 @@ class Call:
         except TypeError:
             if not tiled.pool.is_here or self.method == SLOPES:
                 raise
-            self._contents[tiled.token] = (tiled.compiled, tiled.options)  # a thread takes it as it is
+            self._contents[tiled.token] = (tiled.compiled, tiled.options, {})  # a thread takes it as it is
             return None
         self._tokens[0] = parcel.token
         self._contents[parcel.token] = parcel.content
@@ -151,7 +151,7 @@ class Call:
         in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
         most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TASK // in_row)
-        share = most if self.n is None else self.n // self.tiled.pool.workers
+        share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):

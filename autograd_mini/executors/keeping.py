@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -26,6 +28,8 @@ MOST = 16
 SLOPES = "value_and_parameter_grads"
 TAKE_NUMBERS = "__call__", SLOPES
 """The methods of compiled functions that take numbers in place of those of Values."""
+
+CONSTANT = (int, float, str, bytes, type(None))
 
 _kept: dict[Any, Any] = {}
 _lock = threading.Lock()
@@ -44,25 +48,31 @@ def keep(token: Any, thing: Any = None) -> Any:
 
 
 class Parcel:
-    """A thing on its way: its pickle, and a token that only its like has.
+    """A compiled function on its way, with options: its pickle, and a token that only its like has.
+
+    What it reads from modules goes with it. Without cloudpickle that can only be compared with what is there.
 
     Attributes:
-        values: the Values in it, whose numbers the pickle does not hold.
+        values: the Values that it holds, whose numbers the pickle does not hold.
 
     Raises:
         TypeError: it cannot be pickled.
     """
 
-    def __init__(self, thing: Any, what: str) -> None:
-        buffer = io.BytesIO()
-        pickler = _pickler()(buffer, protocol=5)
+    def __init__(self, compiled: Any, options: Any) -> None:
+        buffer, data = io.BytesIO(), compiled._data_read()
+        by_value = {module for module, _ in data if module in sys.modules}
+        pickler = _pickler()(buffer, by_value)
+        advice = "" if pickler.has_cloudpickle else ", or install cloudpickle, which takes lambdas, closures and these"
         try:
-            pickler.dump(thing)
+            foreign = [f"{module}.{name}" for (module, name), each in data.items() if not isinstance(each, CONSTANT)]
+            if foreign and not pickler.has_cloudpickle:
+                raise TypeError(f"it reads {foreign[0]}, which may be something else there")
+            pickler.dump((compiled, options, {} if pickler.has_cloudpickle else data))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            has_cloudpickle = _pickler().__mro__[1] is not pickle.Pickler
-            advice = "" if has_cloudpickle else ", or install cloudpickle, which takes lambdas and closures"
             raise TypeError(
-                f"{what} cannot be sent to another process ({error}); make it of functions that a module names{advice}"
+                f"{compiled._name} cannot be sent to another process ({error}); make it of functions that a module "
+                f"names, and of arguments{advice}"
             ) from None
         self.values: list[Value] = [*pickler.values]
         self.content = buffer.getvalue()
@@ -81,7 +91,10 @@ class Function:
         if isinstance(content, bytes):
             unpickler = _Unpickler(io.BytesIO(content))
             content, self.values = unpickler.load(), unpickler.values
-        compiled, options = content
+        compiled, options, data = content
+        for (module, name), here in data.items():
+            if (there := getattr(sys.modules[module], name, None)) != here:
+                raise ValueError(f"{module}.{name} is {there!r} in this process and {here!r} where the call comes from")
         self.compiled = type(compiled)(compiled.function, options)
         self._places = {value: place for place, value in enumerate(self.values)}
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
@@ -127,18 +140,29 @@ class _Unpickler(pickle.Unpickler):
 @cache
 def _pickler() -> Any:
     """That of cloudpickle, where it is installed; it leaves the numbers of Values out."""
-    base: Any = pickle.Pickler
-    try:
+    cloudpickle: Any = None
+    with suppress(ImportError):
         import cloudpickle
-
-        base = cloudpickle.Pickler
-    except ImportError:
-        pass
+    base: Any = cloudpickle.Pickler if cloudpickle else pickle.Pickler
 
     class Pickler(base):  # type: ignore[misc]
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
+        has_cloudpickle = cloudpickle is not None
+
+        def __init__(self, file: io.BytesIO, by_value: Collection[str]) -> None:
+            super().__init__(file, protocol=5)
             self.values: dict[Value, int] = {}
+            self._by_value = {"__main__", *by_value}  # modules, for another process has others by these names
+
+        def dump(self, thing: Any) -> None:
+            known = cloudpickle.list_registry_pickle_by_value() if cloudpickle else self._by_value
+            modules = [sys.modules[name] for name in self._by_value.difference(known)]
+            for module in modules:
+                cloudpickle.register_pickle_by_value(module)
+            try:
+                super().dump(thing)
+            finally:
+                for module in modules:
+                    cloudpickle.unregister_pickle_by_value(module)
 
         def persistent_id(self, thing: Any) -> Any:
             if type(thing) is not Value or thing.parents:
@@ -146,10 +170,10 @@ def _pickler() -> Any:
             return self.values.setdefault(thing, len(self.values)), thing.label
 
         def reducer_override(self, thing: Any) -> Any:
-            if base is pickle.Pickler:
+            if cloudpickle is None:
                 return NotImplemented
-            if hasattr(type(thing), "on") and getattr(thing, "__module__", "") == "__main__":
-                return type(thing), (thing.function, thing._options)  # by name another __main__ would have none
+            if hasattr(type(thing), "on") and getattr(thing, "__module__", "") in self._by_value:
+                return type(thing), (thing.function, thing._options)
             return super().reducer_override(thing)
 
     return Pickler

@@ -16,6 +16,8 @@ from autograd_mini.primitives import brief
 
 TASKS_A_WORKER = 3
 """So many are under way at a time, so that no worker waits for the next one."""
+PATIENCE = 20.0
+"""Seconds: a result that Dask has, and cannot bring for so long, went with its worker."""
 LARGE = 2**20
 """Bytes: what is larger, Dask spreads from worker to worker, past its scheduler."""
 
@@ -140,6 +142,7 @@ def results(
 
     def lost(attempt: _Attempt, error: BaseException) -> None:
         attempt.losses += 1
+        attempt.future.cancel()
         is_last = type(error).__name__ == "KilledWorker"  # Dask has tried again itself
         if is_last or attempt.losses > retries:
             raise RuntimeError(
@@ -165,7 +168,7 @@ def results(
             attempt = done.get()
             running.remove(attempt)
             try:
-                outcome = attempt.future.result()
+                outcome = attempt.future.result(timeout=PATIENCE)
             except Exception as error:
                 is_lost = isinstance(error, (BrokenExecutor, CancelledError, OSError))
                 if not is_lost and type(error).__name__ != "KilledWorker":

@@ -78,7 +78,7 @@ class Tiled:
 
     def parcel(self) -> Parcel:
         """The function on its way to a worker, as it is now."""
-        return self._parcel or Parcel((self.compiled, self.options), self.compiled._name)
+        return self._parcel or Parcel(self.compiled, self.options)
 
     def hold(self) -> None:
         """Take the function as it is from now on: but for the numbers of Values, nothing that it reads will change."""
