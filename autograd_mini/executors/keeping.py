@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from typing import Any
 
 import numpy
@@ -142,7 +143,7 @@ def _pickler() -> Any:
     """That of cloudpickle, where it is installed; it leaves the numbers of Values out."""
     cloudpickle: Any = None
     with suppress(ImportError):
-        import cloudpickle
+        cloudpickle = import_module("cloudpickle")
     base: Any = cloudpickle.Pickler if cloudpickle else pickle.Pickler
 
     class Pickler(base):  # type: ignore[misc]
