@@ -82,6 +82,7 @@ class Pool:
             raise error
         if not getattr(self._executor, "_broken", True):
             return  # it has been replaced
+        self._executor.shutdown(wait=True)  # new processes would hold the pipes open for which its threads wait
         options = {name: getattr(self._executor, f"_{name}") for name in ("mp_context", "initializer", "initargs")}
         self._executor = ProcessPoolExecutor(self.workers, **options)
         self._submit = self._executor.submit
@@ -143,6 +144,7 @@ def results(
     def lost(attempt: _Attempt, error: BaseException) -> None:
         attempt.losses += 1
         attempt.future.cancel()
+        attempt.future = None  # whose error refers to this frame
         is_last = type(error).__name__ == "KilledWorker"  # Dask has tried again itself
         if is_last or attempt.losses > retries:
             raise RuntimeError(
@@ -153,6 +155,8 @@ def results(
         pool.mend(error)
         if isinstance(error, BrokenExecutor):  # one of those under way broke it: to learn which, they go one by one
             suspects.append(attempt)
+            for other in running:
+                other.future.cancel()  # that came too late to be told
         else:
             submit(attempt)
 
