@@ -74,7 +74,7 @@ def workers_of_this_machine(n: int):
     """A cluster of so many processes, of one thread each."""
     from dask.distributed import LocalCluster
 
-    return LocalCluster(n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None)
+    return LocalCluster(n_workers=n, threads_per_worker=1, processes=True, dashboard_address=":0")
 
 
 def draw_throughput(found: dict[int, float], alone: float, path: Path) -> None:

@@ -47,7 +47,7 @@ class Call:
         self.is_sum = tiled.options.reduce is not None
         places, is_single = roles.wrt if method in MAY_HAVE_ROWS else ((), True)
         self.may_have_rows = self.is_sum and any(batched[place] for place in places)
-        self.vector: int | None = None
+        self.vector = 0
         if not is_single and vectors and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
             self.vector, vectors = len(places), vectors[0]
         if vectors:

@@ -31,7 +31,7 @@ class Task:
         tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
             by it, and arrays.
         arguments: all of them, the parts of a vector last; `batched` says which are rows.
-        vector: how many parts the vector of a product has; 0 if it is no tuple, None if there is none.
+        vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
         numbers: those of the Values of the function.
         tile: how many rows are in a tile.
         first: the number of the first one.
@@ -43,7 +43,7 @@ class Task:
     method: str
     arguments: list[Any]
     batched: list[bool]
-    vector: int | None
+    vector: int
     numbers: Any
     tile: int
     first: int

@@ -10,7 +10,9 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import Draws
+from autograd_mini.executors import Draws, submitting
+from autograd_mini.nn import MLP, squared_error
+from autograd_mini.training import fit, pairs
 from tests.executors import importable
 from tests.executors.comparing import same_bits
 
@@ -25,7 +27,7 @@ def client(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("dask"))
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=folder
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", local_directory=folder
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -72,6 +74,19 @@ def test_a_worker_that_is_killed_changes_nothing(client, threads):
         same_bits(compiled.on(client, 4).value_and_grad(*weights, *examples), expected)
         thread.join()
         client.wait_for_workers(2)
+
+
+def test_training(client, threads, monkeypatch):
+    """Its data goes from worker to worker, if it is large."""
+    monkeypatch.setattr(submitting, "LARGE", 100)
+    random_ = numpy.random.default_rng(1)
+    data = pairs(random_.normal(size=(100, 3)), random_.normal(size=100))
+    found = []
+    for executor in (client, threads):
+        model = MLP(3, [4, 1], activation="tanh", random=3)
+        fit(model, data, squared_error, batch_size=64, epochs=3, executor=executor)
+        found.append([weight.data for weight in model.parameters()])
+    assert found[0] == found[1]
 
 
 def test_rows_that_kill_their_worker_are_named(client):
