@@ -84,7 +84,7 @@ def draw_throughput(found: dict[int, float], alone: float, path: Path) -> None:
     axes.plot(workers, rates, color=BLUE, marker="o", label="on the cluster")
     axes.plot(workers, rates[0] * np.array(workers) / workers[0], color=GREEN, linestyle=":", label="in proportion")
     axes.axhline(alone / 1e6, color=ORANGE, linestyle="--", label="one process, nothing travels")
-    axes.set(xlabel="workers", ylabel="million contracts a second", xticks=workers, ylim=(0.0, None))
+    axes.set(xlabel="workers", ylabel="million contracts a second", xticks=workers, yscale="log")
     axes.legend(frameon=False)
     axes.set_title("Price and five sensitivities of an option book")
     save_figure(figure, path)
