@@ -7,7 +7,7 @@ import io
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,19 +33,24 @@ plt.rcParams.update({"font.size": 15, "axes.titlesize": 16, "lines.linewidth": 2
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 
 
-def parse_arguments(doc: str, *, can_compile: bool = False, out: Path = Path("out")) -> argparse.Namespace:
+def parse_arguments(
+    doc: str, *, can_compile: bool = False, out: Path = Path("out"), others: Mapping[str, str] | None = None
+) -> argparse.Namespace:
     """The options that every demo has, and `--compiled` where training can be compiled; prints the demo's formulas.
 
     Args:
         doc: what the demo says of itself: a first line, and somewhere its formulas, indented.
         can_compile: whether there is `--compiled`.
         out: where the pictures go if `--out` is not given.
+        others: options of its own, and what they are for.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--out", type=Path, default=out, help="folder for the pictures (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="work for a few seconds only")
     if can_compile:
         parser.add_argument("--compiled", action="store_true", help="train by compiled functions, in seconds")
+    for name, purpose in (others or {}).items():
+        parser.add_argument(f"--{name}", help=purpose)
     arguments = parser.parse_args()
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)

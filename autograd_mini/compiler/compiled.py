@@ -6,12 +6,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
+from autograd_mini.compiler.calls.captured import data_read
 from autograd_mini.compiler.calls.eager import Eager
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
@@ -24,6 +25,9 @@ from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.structures import NUMBER, Structure, walk
 from autograd_mini.value import Value
+
+if TYPE_CHECKING:
+    from autograd_mini.executors import Tiled
 
 PARAMETERS = (-1,)
 
@@ -140,10 +144,15 @@ class Compiled:
             )
         if isinstance(call, Eager):
             return value
+        self._accumulate(parameters, slopes)
+        return value
+
+    @staticmethod
+    def _accumulate(parameters: Sequence[Value], slopes: Floats) -> None:
+        """Add derivatives to the `grad` of parameters."""
         with _accumulating:
             grads = [parameter.grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
             write_numbers(parameters, "grad", grads)
-        return value
 
     def jacobian(self, *args: Any, **keywords: Any) -> Any:
         """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.
@@ -194,6 +203,45 @@ class Compiled:
         except HoldsValues:
             return self._as_function(args[:-1], keywords).product(args[-1])
 
+    def on(self, executor: Any, tile: int | None = None, retries: int = 2, *, mixed: str = "warn") -> Tiled:
+        """The same function, its batches computed in tiles on an executor: threads, processes, a cluster.
+
+        Tiles depend on the function and `tile` alone and are summed in a fixed binary tree, in order: so the results
+        have the same bits on any number of workers of one kind. They are put together in order. Numbers that the
+        function reads, and those of its Values, are those at the time of the call; derivatives towards Values come
+        back to these.
+
+        Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
+        larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
+        reduced the result is an iterator, over the results for each chunk.
+
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from autograd_mini import compile
+        >>> loss = compile(lambda w, x: (w - x) ** 2, wrt="w", batch="x", reduce="mean")
+        >>> with ThreadPoolExecutor(2) as pool:
+        ...     value, slope = loss.on(pool).value_and_grad(1.0, iter([[1.0, 2.0], [3.0]]))
+        >>> round(value, 9), slope
+        (1.666666667, -2.0)
+
+        Args:
+            executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
+                stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
+                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
+            tile: how many examples are computed at a time; None for as many as hold about 2¹⁸ numbers.
+            retries: how many times rows are computed again whose worker died.
+            mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
+                last digits of results: "warn" or "refuse".
+
+        Raises:
+            TypeError: the executor has neither; when called: the function cannot be pickled.
+            ValueError: the function has no batch, or an option is out of its range.
+            RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, or workers
+                differ and that is refused. What the function raises in a worker comes back with a note of its rows.
+        """
+        from autograd_mini.executors import Tiled
+
+        return Tiled(self, executor, tile, retries, mixed)
+
     @property
     def parameters(self) -> list[Value]:
         """The Values that the function uses without being given them, always in the same order; known once it was
@@ -237,6 +285,16 @@ class Compiled:
                 "or compiled"
             )
         return self._as_function(args, keywords)
+
+    def _data_read(self) -> dict[tuple[str, str], Any]:
+        return data_read(self.function)
+
+    @staticmethod
+    def _is_inside(args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+        """Whether a call takes part in what is being differentiated or compiled."""
+        if differentiations and Differentiation.here():
+            return True
+        return any(map(_holds_values, (*args, *keywords.values())))
 
     def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager:
         return Eager(self.function, self._name, *self._arranged(args, keywords))

@@ -85,6 +85,7 @@ def _settings(run: Run) -> dict[str, Any]:
         "divergence": repr(divergence) if isinstance(divergence, Divergence) else name_of(divergence),
         "metrics": list(run.metrics),
         "compiled": run.is_compiled,
+        "executor": run.is_on_executor or None,  # it adds up in another order
     }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import fsum
 from random import Random
 from typing import Any
@@ -27,16 +30,22 @@ AT_ONCE = 1024
 """Evaluation takes so many examples at a time, so that its memory does not grow with their number."""
 
 
+@dataclass(eq=False)
 class CompiledSteps(Steps):
     """The same steps for a model that does the same operations for every example.
 
-    Args are those of `Steps`.
+    Args:
+        executor: what runs them; None for this process. All others are those of `Steps`.
 
     Raises:
         ValueError: the examples differ in shape, or the model draws random numbers in training.
         TypeError: an example does not consist of numbers.
         Exception: whatever the compiler refuses.
     """
+
+    _: KW_ONLY
+    executor: Any = None
+    tile: int | None = None  # how many examples an executor takes at a time
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,22 +62,20 @@ class CompiledSteps(Steps):
         self._loss = _Bound(self._rows.applied(objective), optimizer, reduce="mean")
         with _advice():
             self._loss.gradient(None, *self._rows[:1])
+        used = [(self._loss, self._rows)]
         if self.metrics or self.measured is not self.examples:
             model.eval()
             is_same = self.measured is self.examples
             self._measured = self._rows if is_same else _Rows(objective, self.measured, "validation")
-            self._results = _Bound(self._measured.applied(self._results_of), optimizer)
+            _, self._structure = flatten(objective.output(objective.forward(self.measured[0][0])), "the output")
+            results = partial(_results_of, objective, bool(self.metrics))
+            self._results = _Bound(self._measured.applied(results), optimizer)
             with _advice():
                 self._results(None, *self._measured[:1])
-
-    def _results_of(self, x: Any, d: Any) -> Any:
-        """The divergence of an example, followed by the numbers of the output where metrics want them."""
-        z = self.objective.forward(x)
-        results = [self.objective.divergence_of(z, d)]
-        if self.metrics:
-            outputs, self._structure = flatten(self.objective.output(z), "the output of the model")
-            results += outputs
-        return _objects(results)
+            used.append((self._results, self._measured))
+        if self.executor is not None:
+            for bound, rows in used:
+                rows.share(bound.spread(self.executor, self.tile))
 
     def __enter__(self) -> None:
         self._numbers: Any = numpy.array(super().numbers())
@@ -114,8 +121,9 @@ class CompiledSteps(Steps):
         if self.metrics:
             self.write_back()
         divergences, scores, n = [], Scores(self.metrics), len(self.measured)
-        for start in range(0, n, AT_ONCE):
-            rows = self._measured[start : start + AT_ONCE]
+        at_once = AT_ONCE if self.executor is None else 64 * AT_ONCE
+        for start in range(0, n, at_once):
+            rows = self._measured[start : start + at_once]
             results = self._results(self._arrays, *rows)
             table = numpy.broadcast_to(results, (len(rows[0]), results.shape[-1])).tolist()
             for index, (divergence, *outputs) in enumerate(table, start):
@@ -126,6 +134,13 @@ class CompiledSteps(Steps):
         return fsum(divergences) / n, scores.means()
 
 
+def _results_of(objective: Objective, has_outputs: bool, x: Any, d: Any) -> Any:
+    """The divergence of an example, followed by the numbers of the output where metrics want them."""
+    z = objective.forward(x)
+    outputs = flatten(objective.output(z), "the output of the model")[0] if has_outputs else []
+    return _objects([objective.divergence_of(z, d), *outputs])
+
+
 class _Bound:
     """A compiled function whose parameters come from the arrays of an optimizer; those of others, from the Values.
 
@@ -133,7 +148,7 @@ class _Bound:
     """
 
     def __init__(self, function: Callable[[Any, Any], Any], optimizer: Optimizer, reduce: str | None = None) -> None:
-        self._compiled = compile(function, batch=True, reduce=reduce)
+        self._compiled: Any = compile(function, batch=True, reduce=reduce)
         self._place = {parameter: index for index, parameter in enumerate(optimizer.parameters)}
         self._branches = False
 
@@ -148,6 +163,13 @@ class _Bound:
         gradient[self._theirs] = slopes[self._ours]
         return value, gradient
 
+    def spread(self, executor: Any, tile: int | None) -> Any:
+        """Run on an executor from now on; what it is run by."""
+        self._compiled = self._compiled.on(executor, tile)
+        self._compiled.hold()
+        self._bind(branches=False)  # workers see to that
+        return self._compiled
+
     def _run(self, run: Callable[..., Any], arrays: ParameterArrays | None, x: Any, d: Any) -> Any:
         if arrays is not None and not self._branches:
             self._numbers[self._ours] = arrays.data[self._theirs]
@@ -156,12 +178,12 @@ class _Bound:
         if arrays is not None:
             arrays.write_back()
         results = run(x, d)
-        self._bind()
+        self._bind(self._compiled.branches)
         return results
 
-    def _bind(self) -> None:
+    def _bind(self, branches: bool) -> None:
         parameters = self._compiled.parameters
-        self._branches = self._compiled.branches
+        self._branches = branches
         self._numbers = numpy.zeros(len(parameters))
         ours = [index for index, parameter in enumerate(parameters) if parameter in self._place]
         self._ours, self._theirs = _places(ours), _places([self._place[parameters[index]] for index in ours])
@@ -181,6 +203,7 @@ class _Rows:
         self._x, self._x_structure = _stacked(xs, "input", name)
         self._d, self._d_structure = _stacked(ds, "desired output", name)
         self._name = f"the loss of {type(objective.model).__name__}"
+        self._arrays = {uuid.uuid4().hex: self._x, uuid.uuid4().hex: self._d}
 
     def __getitem__(self, batch: Sequence[int] | slice) -> tuple[Any, Any]:
         if isinstance(batch, range):
@@ -189,12 +212,25 @@ class _Rows:
 
     def applied(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         """`function(X, d)` as a function of a row of each array."""
+        of_rows = partial(_of_rows, function, self._x_structure, self._d_structure)
+        vars(of_rows)["__name__"] = self._name
+        return of_rows
 
-        def function_of_rows(x: Any, d: Any) -> Any:
-            return function(self._x_structure.rebuild(list(x)), self._d_structure.rebuild(list(d)))
+    def share(self, tiled: Any) -> None:
+        """Send all examples to workers, which are given their places from now on."""
+        from autograd_mini.executors.cutting import Taken
 
-        function_of_rows.__name__ = self._name
-        return function_of_rows
+        for token, array in self._arrays.items():
+            tiled.share(token, array)
+        self._x, self._d = (
+            Taken(token, numpy.arange(len(array)), array.shape[1:]) for token, array in self._arrays.items()
+        )
+
+
+def _of_rows(
+    function: Callable[[Any, Any], Any], x_structure: Structure, d_structure: Structure, x: Any, d: Any
+) -> Any:
+    return function(x_structure.rebuild(list(x)), d_structure.rebuild(list(d)))
 
 
 def _stacked(parts: Sequence[Any], role: str, name: str) -> tuple[Any, Structure]:

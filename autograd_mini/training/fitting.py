@@ -35,6 +35,7 @@ def fit(
     shuffle: bool = True,
     seed: int = 0,
     compiled: bool = False,
+    executor: Any = None,
     progress: bool | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -61,6 +62,10 @@ def fit(
         seed: of the shuffling.
         compiled: run the model and its derivatives as array programs, which is far faster, to the same numbers but
             for rounding. The model must do the same operations for every X: see `autograd_mini.compiler`.
+        executor: whatever has `submit` or `map` (those of concurrent.futures, a client of Dask), to share the examples
+            of each step among its workers: the data goes there once, the parameters once a step, and the optimizer
+            stays here. It is compiled training, and its numbers do not depend on how many workers there are; see
+            `Compiled.on`. The executor stays the caller's, who shuts it down.
         progress: show a progress bar; None for only on a terminal. Without tqdm there is none.
         checkpoint: a file to keep the state of training in, written after every epoch, always whole.
         resume: go on from that file if it exists, to the numbers an uninterrupted training gives.
@@ -104,8 +109,8 @@ def fit(
     objective.try_out(examples, "data")
     if held_out:
         objective.try_out(held_out, "validation")
-    if compiled:
-        run.compile()
+    if compiled or executor is not None:
+        run.compile(executor)
     if checkpoint is not None:
         _start_checkpoint(run, checkpoint, resume)
     bar: Any = None

@@ -78,6 +78,7 @@ class Run:
         self.steps = Steps(*self._made_of())
         self.good = self.best = self.steps.numbers()
         self.best_loss = inf
+        self.is_on_executor = False
 
     @property
     def steps_an_epoch(self) -> int:
@@ -87,11 +88,14 @@ class Run:
     def is_compiled(self) -> bool:
         return type(self.steps) is not Steps
 
-    def compile(self) -> None:
-        """Make all steps by compiled functions."""
+    def compile(self, executor: Any = None) -> None:
+        """Make all steps by compiled functions, on an executor if there is one."""
         from autograd_mini.training.compiled import CompiledSteps  # with NumPy and the compiler
 
-        self.steps = CompiledSteps(*self._made_of())
+        # Tiles depend on the batch alone: enough of them for many workers, not too many to be worth their way.
+        tile = max(32, 1 << (max(1, self.batch_size // 16) - 1).bit_length())
+        self.steps = CompiledSteps(*self._made_of(), executor=executor, tile=tile)
+        self.is_on_executor = executor is not None
 
     def _made_of(self) -> tuple[Any, ...]:
         """What the steps take."""

@@ -135,7 +135,7 @@ def test_layers_open_on_a_click_and_by_keys(opened):
     tab = opened(explain(network(), [1.0, -0.5]))
     before = table_of(tab)
     assert tab.locator("g.box.module").count() == 2
-    assert "max |grad|" in tab.locator("g.box.module").first.inner_html()
+    assert "largest grad" in tab.locator("g.box.module").first.inner_html()
     tab.locator("g.box.module").first.click()
     assert tab.locator("button[aria-pressed=true]").first.inner_text() == "Open layers.0"
     assert tab.locator("g.box.module").count() == 1

@@ -30,6 +30,8 @@ from autograd_mini.value import Value
 CONTAINERS = (list, tuple, dict, set, numpy.ndarray)
 PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
 
+CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
+
 MOST_OBJECTS = 20_000
 """So many functions and objects are looked through."""
 
@@ -116,6 +118,16 @@ class Captured:
             self._watched = {key: watched[key] for key in same}
             self._numbers = {token([now[key] for key in same]): number}
             self._seen = _State(number, [now[key] for key in same])
+
+
+def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
+    """What a function reads that stands in modules and their classes and is no code, by module and name."""
+    search = _Search()
+    search.callable(function)
+    modules = {id(vars(module)): name for name, module in [*sys.modules.items()] if isinstance(module, ModuleType)}
+    modules |= {id(kind): kind.__module__ for kind in search.kept if isinstance(kind, type)}
+    found = {(modules[key], name): _read_one(read) for (key, name), read in search.found.items() if key in modules}
+    return {key: thing for key, thing in found.items() if not isinstance(thing, CODE) and not _is_library(key[0])}
 
 
 class _State:

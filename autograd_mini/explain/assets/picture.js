@@ -49,7 +49,7 @@ class Picture {
     box.data = text("number", -left, count);
     box.grad = text("number", -left, count + 1);
     box.tint = drawn("rect", { x: left - 3, y: LINE * count + 23 - height / 2, width: width - 10, height: LINE, rx: 3 });
-    const [above, below] = members ? [weights.length ? "weights" : "Values", "max |grad|"] : ["data", "grad"];
+    const [above, below] = members ? [weights.length ? "weights" : "Values", "largest grad"] : ["data", "grad"];
     group.append(box.tint, text("name", left, count, above), box.data, text("name", left, count + 1, below), box.grad);
     set(group, { tabindex: 0, role: "button" });
     return box;

@@ -1,0 +1,211 @@
+"""One call on an executor: its arguments cut into tasks, and the results put together."""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import chain, repeat, zip_longest
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, recut
+from autograd_mini.executors.keeping import SLOPES
+from autograd_mini.executors.submitting import results
+from autograd_mini.executors.working import Done, Task
+from autograd_mini.primitives import brief
+
+if TYPE_CHECKING:
+    from autograd_mini.executors.tiled import Tiled
+
+TILE = 2**18
+"""So many numbers are in a tile, about, if nothing else is asked for: some milliseconds of work."""
+TASK = 2**20
+"""So many are in a task at the most, where several tiles make one: 8 MiB on the way."""
+
+MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp")
+"""Methods that give derivatives towards each example of a batch, though it is reduced."""
+
+
+class Call:
+    """One call: its arguments, those of a vector last, and its batch as a sequence of chunks.
+
+    Raises:
+        TypeError, ValueError: the arguments do not fit the function, or each other.
+    """
+
+    def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
+        self._streams: list[Iterator[tuple[Any, ...]]] = []
+        args, vectors = (args[:-1], args[-1:]) if method == "hvp" else (args, ())
+        args = tuple(chain.from_iterable(map(self._opened, args)))
+        keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
+        roles, args = tiled.compiled._arranged(args, keywords)
+        batched = [*roles.batched]
+        self.is_sum = tiled.options.reduce is not None
+        places, is_single = roles.wrt if method in MAY_HAVE_ROWS else ((), True)
+        self.may_have_rows = self.is_sum and any(batched[place] for place in places)
+        self.vector = 0
+        if not is_single and vectors and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
+            self.vector, vectors = len(places), vectors[0]
+        if vectors:
+            batched += [batched[place] for place in places] if len(vectors) == len(places) else [False]
+        everything = [*args, *vectors]
+        carrying = [each for each, rows in zip(everything, batched) if rows]
+        self.batched = batched
+        self.arguments = [None if rows else each for each, rows in zip(everything, batched)]
+        self.first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.chunks: Iterable[list[Any]] = [self.first]
+        if self._streams:
+            self._refuse_rows(everything)
+            self.chunks = chain([self.first], self._later(carrying))
+        self.n = None if self._streams else length(self.first, self.name)
+        self.rows = 0
+        self.lengths: deque[int] = deque()
+
+    def _opened(self, arg: Any) -> list[Any]:
+        """An argument, or the columns of a stream of chunks."""
+        if not isinstance(arg, Iterable) or isinstance(arg, Sized):
+            return [arg]
+        stream = map(_columns, arg)
+        first = next(stream, ())
+        if not first:
+            raise ValueError(f"{self.name} was given a stream without any chunk")
+        self._streams.append(stream)
+        return [_Column(len(self._streams) - 1, place, each) for place, each in enumerate(first)]
+
+    def _refuse_rows(self, everything: Sequence[Any]) -> None:
+        if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
+            raise ValueError(
+                f"where {self.name} is given a stream of chunks, all that carries the batch has to come in streams, "
+                "and nothing else"
+            )
+        if self.may_have_rows:
+            raise ValueError(
+                f"derivatives of {self.name} towards a stream of chunks would be as large as the stream; name the "
+                "arguments to differentiate towards in wrt=…"
+            )
+
+    def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:
+        """The chunks after the first."""
+        for chunks in zip_longest(*self._streams):
+            if None in chunks:
+                raise ValueError(f"the streams that {self.name} was given do not end together")
+            yield [_as_rows(chunks[column.stream][column.place]) for column in columns]
+
+    def result(self, numbers: Any) -> Any:
+        """The result; over a stream that is not reduced an iterator over those for each chunk."""
+        done = self._done(self._numbers(numbers))
+        if self.n is None and not self.is_sum:
+            return recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
+        total, structure = Total(), None
+        for each in done:
+            leaves, structure = leaves_of(each.result)
+            total.add(leaves, each.axes)
+        assert structure is not None
+        whole = total.leaves()
+        if self.tiled.compiled._options.reduce == "mean":
+            whole = [leaf / self.rows if self.rows else leaf * numpy.nan for leaf in whole]
+        return structure.rebuild(whole)
+
+    def _numbers(self, given: Any) -> Any:
+        """See to it that the function can be sent; the numbers of its Values."""
+        tiled = self.tiled
+        self._contents = {**tiled.held}
+        self._tokens = [tiled.token, "", *tiled.held]
+        try:
+            parcel = tiled.parcel()
+        except TypeError:
+            if not tiled.pool.is_here or self.method == SLOPES:
+                raise
+            self._contents[tiled.token] = (tiled.compiled, tiled.options, {})  # a thread takes it as it is
+            return None
+        self._tokens[0] = parcel.token
+        self._contents[parcel.token] = parcel.content
+        numbers = numpy.array([value.data for value in parcel.values] if given is None else given, dtype=float)
+        if numbers.shape != (len(parcel.values),):
+            raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
+        return numbers
+
+    def _done(self, numbers: Any) -> Iterator[Done]:
+        """The results of all tasks, in order."""
+        tiled, samples = self.tiled, dict[str, str]()
+        for each in results(tiled.pool, self._tasks(numbers), self._contents, tiled.retries, self.name):
+            tiled.compare(each, samples)
+            yield each
+
+    def _counted(self) -> Iterator[list[Any]]:
+        """The chunks of the batch, but for those without rows; their lengths are noted."""
+        for chunk in self.chunks:
+            count = length(chunk, self.name)
+            if count:
+                self.rows += count
+                self.lengths.append(count)
+                yield chunk
+
+    def _tasks(self, numbers: Any) -> Iterator[tuple[Task, list[Any]]]:
+        """All tasks, with what the engine is to bring to each."""
+        arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
+        in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
+        tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
+        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TASK // in_row)
+        share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
+        tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
+        number = -1
+        for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
+            yield self._task(chunk, numbers, tile, number * tiles)
+        if number < 0 and (self.n == 0 or self.is_sum):
+            yield self._task(self.first, numbers, tile, 0)
+
+    def _task(self, chunk: list[Any], numbers: Any, tile: int, first: int) -> tuple[Task, list[Any]]:
+        pool, given = self.tiled.pool, list[Any]()
+
+        def brought(array: Any) -> Any:
+            block = pool.computed(array) if is_dask(array) else array
+            if is_rows(block) and not is_dask(block):
+                return block
+            given.append(block)
+            return Taken(len(given) - 1, range(len(array)), array.shape[1:])
+
+        parts = iter([changed(nest, brought) for nest in chunk])
+        arguments = [next(parts) if rows else each for each, rows in zip(self.arguments, self.batched)]
+        task = Task(
+            [*self._tokens],
+            self.method,
+            arguments,
+            self.batched,
+            self.vector,
+            numbers,
+            tile,
+            first,
+            length(chunk, self.name),
+            self.is_sum,
+            self.may_have_rows,
+        )
+        if first == 0 and not (given or pool.is_here):
+            self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
+            self._contents[self._tokens[1]] = pickle.dumps(task.cut(0, min(tile, task.n)), protocol=5)
+        return task, given
+
+
+class _Column:
+    """What a stream gives in one place: of each chunk the same part."""
+
+    def __init__(self, stream: int, place: int, first: Any) -> None:
+        self.stream, self.place, self.first = stream, place, first
+
+
+def _columns(chunk: Any) -> tuple[Any, ...]:
+    return chunk if type(chunk) is tuple else (chunk,)
+
+
+def _as_rows(nest: Any) -> Any:
+    """What carries a batch, as arrays: also a list of numbers, or of lists of equally many."""
+    if not isinstance(nest, (list, tuple)) or any(map(is_rows, leaves_of(nest)[0])):
+        return nest
+    try:
+        return numpy.asarray(nest, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"what carries a batch has to be arrays or lists of numbers, got {brief(nest)}") from None

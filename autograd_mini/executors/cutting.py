@@ -1,0 +1,209 @@
+"""Batches cut into pieces and put together again: nests of arrays, and of rows that are made where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any, Self
+
+import numpy
+
+from autograd_mini.primitives import brief
+from autograd_mini.structures import NUMBER, Structure, other, walk
+
+KINDS = "standard_normal", "random"
+
+
+class Rows:
+    """Rows of an array that is not here: `load` makes them where they are used.
+
+    Args:
+        rows: which they are.
+        row: the shape of one.
+    """
+
+    def __init__(self, rows: Any, row: Sequence[int]) -> None:
+        self.rows, self.shape = rows, (len(rows), *row)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Any) -> Self:
+        some = copy(self)
+        Rows.__init__(some, self.rows[rows], self.shape[1:])
+        return some
+
+    def load(self, tile: int, things: Mapping[Any, Any]) -> Any:
+        """The array; `tile` says which of the batch they are, `things` holds what was sent or brought by the engine."""
+        raise NotImplementedError
+
+
+class Taken(Rows):
+    """Rows of an array that was sent."""
+
+    def __init__(self, name: Any, rows: Any, row: Sequence[int]) -> None:
+        super().__init__(rows, row)
+        self.name = name
+
+    def load(self, tile: int, things: Mapping[Any, Any]) -> Any:
+        rows = self.rows
+        return things[self.name][slice(rows.start, rows.stop) if isinstance(rows, range) else rows]
+
+
+class Draws(Rows):
+    """Random numbers in place of an array of a batch, drawn where they are used: none of them travels.
+
+    Those of a tile come from (seed, step, number of the tile) alone, by NumPy's Philox generator: they are the same on
+    any number of workers. Other sizes of tiles give others.
+
+    Args:
+        n: how many rows there are.
+        row: the shape of one.
+        seed: 0 or more.
+        step: counts repetitions with the same seed, from 0.
+        kind: "standard_normal", or "random" for numbers from 0 to below 1.
+
+    Raises:
+        ValueError: a number is negative, or the kind is none of these.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from autograd_mini import compile
+    >>> square = compile(lambda z: z * z, batch=True, reduce="mean")
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     variance = square.on(pool)(Draws(100_000, seed=1))
+    >>> 0.99 < variance < 1.01
+    True
+    """
+
+    def __init__(
+        self, n: int, row: Sequence[int] = (), *, seed: int = 0, step: int = 0, kind: str = "standard_normal"
+    ) -> None:
+        if min(n, seed, step, *row) < 0 or kind not in KINDS:
+            raise ValueError(
+                f"Draws takes whole numbers of 0 or more and one of the kinds {', '.join(KINDS)}, got "
+                f"{brief((n, row, seed, step, kind))}"
+            )
+        super().__init__(range(n), row)
+        self.seed, self.step, self.kind = seed, step, kind
+
+    def load(self, tile: int, things: Mapping[Any, Any]) -> Any:
+        seeds = numpy.random.SeedSequence([self.seed, self.step, tile])
+        return getattr(numpy.random.Generator(numpy.random.Philox(seeds)), self.kind)(self.shape)
+
+
+def is_dask(thing: Any) -> bool:
+    """Whether it is an array of Dask, which computes its parts when they are asked for."""
+    return hasattr(thing, "__dask_graph__") and hasattr(thing, "chunks")
+
+
+def is_rows(thing: Any) -> bool:
+    """Whether it is an array of NumPy or Dask, or stands for one."""
+    return isinstance(thing, (numpy.ndarray, Rows)) or is_dask(thing)
+
+
+def leaves_of(nest: Any) -> tuple[list[Any], Structure]:
+    """The arrays and numbers in a nest, and its structure."""
+    leaves: list[Any] = []
+    return leaves, walk(nest, leaves, _take)
+
+
+def _take(thing: Any, leaves: list[Any]) -> Structure:
+    if not (is_rows(thing) or isinstance(thing, float)):
+        return other(thing)
+    leaves.append(thing)
+    return NUMBER
+
+
+def changed(nest: Any, change: Callable[[Any], Any]) -> Any:
+    """The nest with something else in place of each array in it, or what stands for one."""
+    leaves, structure = leaves_of(nest)
+    return structure.rebuild([change(leaf) if is_rows(leaf) else leaf for leaf in leaves])
+
+
+def part(nest: Any, start: int, stop: int) -> Any:
+    """Some rows of all arrays of a nest."""
+    return changed(nest, lambda array: array[start:stop])
+
+
+def length(nest: Any, what: str) -> int:
+    """How many rows all arrays of a nest have.
+
+    Raises:
+        ValueError: there are none, or they have unequally many.
+    """
+    shapes = [leaf.shape for leaf in leaves_of(nest)[0] if is_rows(leaf)]
+    counts = {shape[0] if shape else None for shape in shapes}
+    if len(counts) != 1 or not isinstance(count := counts.pop(), int):
+        raise ValueError(
+            f"{what} takes arrays whose first axis is the batch, equally long (of Dask: compute_chunk_sizes() tells), "
+            f"got the shapes {', '.join(map(str, shapes)) or 'of no array'}"
+        )
+    return count
+
+
+def recut(pieces: Iterable[Any], sizes: Iterator[int], what: str) -> Iterator[Any]:
+    """The rows of all pieces in other pieces, of these sizes; what is left in the end is the last.
+
+    >>> pieces = [numpy.arange(5.0), numpy.arange(5.0, 7.0)]
+    >>> [each.tolist() for each in recut(pieces, iter([3, 3, 3]), "it")]
+    [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0]]
+    """
+    held: list[Any] = []
+    count, wanted = 0, None
+    for piece in pieces:
+        start, n = 0, length(piece, what)
+        while start < n:
+            wanted = next(sizes) if wanted is None else wanted
+            stop = min(n, start + wanted - count)
+            held.append(part(piece, start, stop))
+            start, count = stop, count + stop - start
+            if count == wanted:
+                yield _joined(held)
+                held, count, wanted = [], 0, None
+    if held:
+        yield _joined(held)
+
+
+def _joined(nests: Sequence[Any]) -> Any:
+    """One nest of the rows of several."""
+    if len(nests) == 1:
+        return nests[0]
+    structure = leaves_of(nests[0])[1]
+    return structure.rebuild([numpy.concatenate(each) for each in zip(*[leaves_of(nest)[0] for nest in nests])])
+
+
+class Total:
+    """Results put together: sums in a fixed binary tree, rows one after the other.
+
+    Neighbours are added, then neighbours among these sums, and so on. The sum of 2ᵏ terms of which the first has a
+    multiple of 2ᵏ before it is a branch of that tree, and may be added elsewhere.
+
+    >>> total = Total()
+    >>> for number in range(5):
+    ...     total.add([float(number), numpy.array([number])], [None, 0])
+    >>> total.leaves()
+    [10.0, array([0, 1, 2, 3, 4])]
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._branches: list[list[Any]] = []
+        self._axes: Sequence[int | None] = []
+
+    def add(self, leaves: Sequence[Any], axes: Sequence[int | None]) -> None:
+        """The next results; for each the axis along which it has rows, or None if it is a term of a sum."""
+        self._count, self._axes = self._count + 1, axes
+        self._branches.append([leaf if axis is None else [leaf] for leaf, axis in zip(leaves, axes)])
+        for _ in range((self._count & -self._count).bit_length() - 1):
+            self._merge()
+
+    def leaves(self) -> list[Any]:
+        """Those of all, of one at least."""
+        while len(self._branches) > 1:
+            self._merge()
+        (found,) = self._branches
+        return [each if axis is None else numpy.concatenate(each, axis) for each, axis in zip(found, self._axes)]
+
+    def _merge(self) -> None:
+        right = self._branches.pop()
+        self._branches[-1] = [one + two for one, two in zip(self._branches[-1], right)]

@@ -1,0 +1,180 @@
+"""What a process keeps of what was sent to it, so that it travels once: compiled functions and arrays.
+
+Functions are pickled without the numbers of the Values that they hold, which travel with every task: so a function
+stays the same, and is not compiled anew, while these change.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
+from typing import Any
+
+import numpy
+
+from autograd_mini.observing import write_numbers
+from autograd_mini.value import Value
+
+MOST = 16
+"""So many things are kept; the least recently used is evicted, and sent again where it is needed."""
+
+SLOPES = "value_and_parameter_grads"
+TAKE_NUMBERS = "__call__", SLOPES
+"""The methods of compiled functions that take numbers in place of those of Values."""
+
+CONSTANT = (int, float, str, bytes, type(None))
+
+_kept: dict[Any, Any] = {}
+_lock = threading.Lock()
+
+
+def keep(token: Any, thing: Any = None) -> Any:
+    """What is kept under that token, which is the thing if nothing was; None if there is none. A forked process has
+    nothing of its parent's, which another thread may have been using just then."""
+    with _lock:
+        found = _kept.pop((os.getpid(), token), thing)
+        if found is not None:
+            _kept[os.getpid(), token] = found
+        while len(_kept) > MOST:
+            del _kept[next(iter(_kept))]
+        return found
+
+
+class Parcel:
+    """A compiled function on its way, with options: its pickle, and a token that only its like has.
+
+    What it reads from modules goes with it. Without cloudpickle that can only be compared with what is there.
+
+    Attributes:
+        values: the Values that it holds, whose numbers the pickle does not hold.
+
+    Raises:
+        TypeError: it cannot be pickled.
+    """
+
+    def __init__(self, compiled: Any, options: Any) -> None:
+        buffer, data = io.BytesIO(), compiled._data_read()
+        by_value = {module for module, _ in data if module in sys.modules}
+        pickler = _pickler()(buffer, by_value)
+        advice = "" if pickler.has_cloudpickle else ", or install cloudpickle, which takes lambdas, closures and these"
+        try:
+            foreign = [f"{module}.{name}" for (module, name), each in data.items() if not isinstance(each, CONSTANT)]
+            if foreign and not pickler.has_cloudpickle:
+                raise TypeError(f"it reads {foreign[0]}, which may be something else there")
+            pickler.dump((compiled, options, {} if pickler.has_cloudpickle else data))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(
+                f"{compiled._name} cannot be sent to another process ({error}); make it of functions that a module "
+                f"names, and of arguments{advice}"
+            ) from None
+        self.values: list[Value] = [*pickler.values]
+        self.content = buffer.getvalue()
+        self.token = sha256(self.content).hexdigest()
+
+
+class Function:
+    """A compiled function where it runs, and the Values that it holds there.
+
+    Args:
+        content: the parcel's; or in one process the function itself, with the options that it is compiled with.
+    """
+
+    def __init__(self, content: Any) -> None:
+        self.values: Sequence[Value] = []
+        if isinstance(content, bytes):
+            unpickler = _Unpickler(io.BytesIO(content))
+            content, self.values = unpickler.load(), unpickler.values
+        compiled, options, data = content
+        for (module, name), here in data.items():
+            if (there := getattr(sys.modules[module], name, None)) != here:
+                raise ValueError(f"{module}.{name} is {there!r} in this process and {here!r} where the call comes from")
+        self.compiled = type(compiled)(compiled.function, options)
+        self._places = {value: place for place, value in enumerate(self.values)}
+        self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
+        self._lock = threading.Lock()
+
+    def run(self, method: str, args: Sequence[Any], numbers: Any) -> Any:
+        """The result of a method; derivatives towards parameters are given towards all Values, 0 for those unused."""
+        call = getattr(self.compiled, method)
+        if not self.values:
+            return call(*args)
+        order = self._order
+        if order is not None and method in TAKE_NUMBERS:
+            result = call(*args, parameters=numbers[order])
+        else:
+            with self._lock:
+                write_numbers(self.values, "data", numbers.tolist())
+                result = call(*args)
+                order = [self._places[parameter] for parameter in self.compiled.parameters]
+                if not (self.compiled.branches or "parameters" in self.compiled._names):
+                    self._order = order
+        if method != SLOPES:
+            return result
+        value, slopes = result
+        found = numpy.zeros((*slopes.shape[:-1], len(self.values)))
+        found[..., order] = slopes
+        return value, found
+
+
+class _Unpickler(pickle.Unpickler):
+    """Its Values are 0 until they are given numbers."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.values: list[Value] = []
+
+    def persistent_load(self, name: tuple[int, str]) -> Value:
+        place, label = name
+        if place == len(self.values):
+            self.values.append(Value(0.0, label=label) if label else Value(0.0))
+        return self.values[place]
+
+
+@cache
+def _pickler() -> Any:
+    """That of cloudpickle, where it is installed; it leaves the numbers of Values out."""
+    cloudpickle: Any = None
+    with suppress(ImportError):
+        cloudpickle = import_module("cloudpickle")
+    base: Any = cloudpickle.Pickler if cloudpickle else pickle.Pickler
+
+    class Pickler(base):  # type: ignore[misc]
+        has_cloudpickle = cloudpickle is not None
+
+        def __init__(self, file: io.BytesIO, by_value: Collection[str]) -> None:
+            super().__init__(file, protocol=5)
+            self.values: dict[Value, int] = {}
+            self._by_value = {"__main__", *by_value}  # modules, for another process has others by these names
+
+        def dump(self, thing: Any) -> None:
+            known = cloudpickle.list_registry_pickle_by_value() if cloudpickle else self._by_value
+            modules = [sys.modules[name] for name in self._by_value.difference(known)]
+            for module in modules:
+                cloudpickle.register_pickle_by_value(module)
+            try:
+                super().dump(thing)
+            finally:
+                for module in modules:
+                    cloudpickle.unregister_pickle_by_value(module)
+
+        def persistent_id(self, thing: Any) -> Any:
+            if type(thing) is not Value or thing.parents:
+                return None
+            return self.values.setdefault(thing, len(self.values)), thing.label
+
+        def reducer_override(self, thing: Any) -> Any:
+            if cloudpickle is None:
+                return NotImplemented
+            if hasattr(type(thing), "on") and getattr(thing, "__module__", "") in self._by_value:
+                return type(thing), (thing.function, thing._options)
+            return super().reducer_override(thing)
+
+    return Pickler

@@ -1,0 +1,196 @@
+"""Tasks on an executor of the user's: so many at a time, in order, and again where a worker was lost."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from autograd_mini.executors.working import Done, Failed, Missing, Task, work
+from autograd_mini.primitives import brief
+
+TASKS_A_WORKER = 3
+"""So many are under way at a time, so that no worker waits for the next one."""
+PATIENCE = 20.0
+"""Seconds: a result that Dask has, and cannot bring for so long, went with its worker."""
+LARGE = 2**20
+"""Bytes: what is larger, Dask spreads from worker to worker, past its scheduler."""
+
+
+class Pool:
+    """Whatever has `submit` or `map`: executors of `concurrent.futures` and their like, a client of Dask.
+
+    It is the user's, and is not shut down. Where a process of a ProcessPoolExecutor dies, which breaks it for good, a
+    pool of the same kind takes its place here.
+
+    Raises:
+        TypeError: it has neither.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self.is_dask = hasattr(executor, "scheduler_info") and hasattr(executor, "scatter")
+        self.is_here = isinstance(executor, ThreadPoolExecutor)
+        self._spread: dict[str, Any] = {}
+        client = executor if self.is_dask else getattr(executor, "_client", None)
+        names = "_max_workers", "_processes", "num_workers"
+        found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
+        self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
+        if client is not None:
+            self.workers = max(1, sum(client.nthreads().values()))
+        if callable(getattr(executor, "submit", None)):
+            self._submit: Callable[..., Any] = executor.submit
+        elif callable(getattr(executor, "map", None)):
+            threads = ThreadPoolExecutor(self.workers)
+            weakref.finalize(self, threads.shutdown, wait=False)
+            self._submit = lambda *call: threads.submit(lambda: next(iter(executor.map(_called, [call]))))
+        else:
+            raise TypeError(
+                "on(…) takes an executor with submit or map, such as those of concurrent.futures or a client of Dask, "
+                f"got {brief(executor)} ({type(executor).__name__})"
+            )
+
+    def submit(self, task: Task, contents: Mapping[str, Any], given: list[Any]) -> Any:
+        """The future of a task.
+
+        Raises:
+            BrokenExecutor: a process has died.
+        """
+        if not self.is_dask:
+            return self._submit(work, task, [contents.get(token) for token in task.tokens], *given)
+        for token, content in contents.items():
+            if len(content) > LARGE and token not in self._spread:
+                self._spread[token] = self._executor.scatter(content, broadcast=True, hash=False)
+        sent = [self._spread.get(token, contents.get(token)) for token in task.tokens]
+        return self._submit(work, task, sent, *given, pure=False)
+
+    def computed(self, array: Any) -> Any:
+        """An array of Dask, computed here; or its future, where Dask brings it to where it is needed."""
+        return self._executor.compute(array) if self.is_dask else array.compute()
+
+    def mend(self, error: BaseException) -> None:
+        """Go on after a worker was lost."""
+        self._spread.clear()
+        if not isinstance(error, BrokenExecutor):
+            return
+        if not isinstance(self._executor, ProcessPoolExecutor):
+            raise error
+        if not getattr(self._executor, "_broken", True):
+            return  # it has been replaced
+        self._executor.shutdown(wait=True)  # new processes would hold the pipes open for which its threads wait
+        options = {name: getattr(self._executor, f"_{name}") for name in ("mp_context", "initializer", "initargs")}
+        self._executor = ProcessPoolExecutor(self.workers, **options)
+        self._submit = self._executor.submit
+        weakref.finalize(self, self._executor.shutdown, wait=False, cancel_futures=True)
+        warnings.warn(
+            f"a process of the pool died; what it worked on is computed again, in a new pool of {self.workers} "
+            "processes, for the one given is broken for good",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _called(call: tuple[Any, ...]) -> Any:
+    function, *args = call
+    return function(*args)
+
+
+@dataclass(eq=False)
+class _Attempt:
+    """A task under way: what the engine is to bring to it, what is sent along, and how often it was lost."""
+
+    task: Task
+    given: list[Any]
+    future: Any = None
+    contents: dict[str, Any] = field(default_factory=dict)
+    losses: int = 0
+
+
+def results(
+    pool: Pool, tasks: Iterator[tuple[Task, list[Any]]], contents: Mapping[str, Any], retries: int, name: str
+) -> Iterator[Done]:
+    """Those of all tasks, in order, each as soon as it and those before it are done.
+
+    Args:
+        tasks: with what the engine is to bring to each; taken as they are needed.
+        contents: what to send where a token is not known.
+        retries: how many times a task is submitted again after the worker was lost that had it.
+        name: of the function.
+
+    Raises:
+        RuntimeError: one was lost more often; it says which rows.
+        Exception: what the function raised; a note says where.
+    """
+    done: SimpleQueue[_Attempt] = SimpleQueue()
+    running: set[_Attempt] = set()
+    order: list[_Attempt] = []
+    suspects: list[_Attempt] = []
+    ready: dict[_Attempt, Done] = {}
+
+    def submit(attempt: _Attempt) -> None:
+        try:
+            attempt.future = pool.submit(attempt.task, attempt.contents, attempt.given)
+        except BrokenExecutor as error:
+            pool.mend(error)
+            attempt.future = pool.submit(attempt.task, attempt.contents, attempt.given)
+        running.add(attempt)
+        attempt.future.add_done_callback(lambda _: done.put(attempt))
+
+    def lost(attempt: _Attempt, error: BaseException) -> None:
+        attempt.losses += 1
+        attempt.future.cancel()
+        attempt.future = None  # whose error refers to this frame
+        is_last = type(error).__name__ == "KilledWorker"  # Dask has tried again itself
+        if is_last or attempt.losses > retries:
+            raise RuntimeError(
+                f"{attempt.task.rows()} of {name} were lost {'too often' if is_last else f'{attempt.losses} times'}, "
+                "each time with a worker that died; see whether they crash it or need too much memory, of which a "
+                "smaller tile=… takes less"
+            ) from error
+        pool.mend(error)
+        if isinstance(error, BrokenExecutor):  # one of those under way broke it: to learn which, they go one by one
+            suspects.append(attempt)
+            for other in running:
+                other.future.cancel()  # that came too late to be told
+        else:
+            submit(attempt)
+
+    try:
+        while True:
+            while len(order) < TASKS_A_WORKER * pool.workers and not suspects and (item := next(tasks, None)):
+                order.append(_Attempt(*item))
+                submit(order[-1])
+            if suspects and not running:
+                submit(suspects.pop(0))
+            if not order:
+                return
+            attempt = done.get()
+            running.remove(attempt)
+            try:
+                outcome = attempt.future.result(timeout=PATIENCE)
+            except Exception as error:
+                is_lost = isinstance(error, (BrokenExecutor, CancelledError, OSError))
+                if not is_lost and type(error).__name__ != "KilledWorker":
+                    error.add_note(f"This happened to {attempt.task.rows()} of {name}, on the way to a worker or back.")
+                    raise
+                lost(attempt, error)
+                continue
+            if isinstance(outcome, Missing):
+                attempt.contents = {token: contents[token] for token in outcome.tokens}
+                submit(attempt)
+            elif isinstance(outcome, Failed):
+                outcome.error.add_note(f"This happened in {outcome.rows} of {name}, in a worker:\n{outcome.text}")
+                raise outcome.error
+            else:
+                attempt.future = None
+                ready[attempt] = outcome
+            while order and order[0] in ready:
+                yield ready.pop(order.pop(0))
+    finally:
+        for attempt in running:
+            attempt.future.cancel()

@@ -1,0 +1,116 @@
+"""A compiled function on an executor."""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+import warnings
+from dataclasses import replace
+from functools import partialmethod
+from typing import TYPE_CHECKING, Any
+
+from autograd_mini.executors.calling import Call
+from autograd_mini.executors.keeping import SLOPES, Parcel
+from autograd_mini.executors.submitting import Pool
+from autograd_mini.executors.working import Done
+from autograd_mini.primitives import brief
+
+if TYPE_CHECKING:
+    from autograd_mini.value import Value
+
+
+class Tiled:
+    """A compiled function whose batches are computed in tiles, on an executor; `Compiled.on` makes one.
+
+    It is called as the function is, and so are its methods, with what these take and to what these give; `parameters`
+    are all Values that the function holds, and derivatives towards those that it does not use are 0.
+    """
+
+    def __init__(self, compiled: Any, executor: Any, tile: int | None, retries: int, mixed: str) -> None:
+        for name, number, least in (("tile", 1 if tile is None else tile, 1), ("retries", retries, 0)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise ValueError(f"{name} takes a whole number of {least} or more, got {brief(number)}")
+        if mixed not in ("warn", "refuse"):
+            raise ValueError(f"mixed must be 'warn' or 'refuse', got {brief(mixed)}")
+        self.compiled, self.options = compiled, compiled._options
+        if self.options.batch is False:
+            raise ValueError(
+                f"{compiled._name} has no batch to be cut into tiles; name the arguments that carry one in batch=…"
+            )
+        # A worker has one thread; and sums are divided by the number of examples when all are there.
+        target = replace(self.options.target, threads=self.options.target.threads or 1)
+        self.options = replace(self.options, reduce="sum" if self.options.reduce else None, target=target)
+        self.pool = Pool(executor)
+        self.tile, self.retries, self.mixed = tile, retries, mixed
+        self.token = uuid.uuid4().hex
+        self.held: dict[str, Any] = {}
+        self._parcel: Parcel | None = None
+        self._hosts: dict[str, dict[str, str]] = {}
+
+    def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
+        if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
+            return getattr(self.compiled, method)(*args, **keywords)
+        return Call(self, method, args, keywords).result(parameters)
+
+    __call__ = partialmethod(_run, "__call__")
+    value_and_grad = partialmethod(_run, "value_and_grad")
+    grad = partialmethod(_run, "grad")
+    value_and_parameter_grads = partialmethod(_run, SLOPES)
+    jacobian = partialmethod(_run, "jacobian")
+    hessian = partialmethod(_run, "hessian")
+    hvp = partialmethod(_run, "hvp")
+
+    def backward(self, *args: Any, **keywords: Any) -> float:
+        """Add the derivative of the result to the `grad` of every parameter; the value."""
+        value, slopes = self.value_and_parameter_grads(*args, **keywords)
+        if not isinstance(value, float):
+            raise TypeError(
+                f"backward() needs one number, but {self.compiled._name} gives one an example; compile it with "
+                "reduce='sum' or reduce='mean'"
+            )
+        self.compiled._accumulate(self.parameters, slopes)
+        return value
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The Values that the function holds, in the order in which its pickle meets them."""
+        return self.parcel().values
+
+    def parcel(self) -> Parcel:
+        """The function on its way to a worker, as it is now."""
+        return self._parcel or Parcel(self.compiled, self.options)
+
+    def hold(self) -> None:
+        """Take the function as it is from now on: but for the numbers of Values, nothing that it reads will change."""
+        self._parcel = self.parcel()
+
+    def share(self, token: str, array: Any) -> None:
+        """Send an array once, however many calls take rows of it as `Taken` by this token."""
+        self.held[token] = array if self.pool.is_here else pickle.dumps(array, protocol=5)
+
+    def compare(self, done: Done, samples: dict[str, str]) -> None:
+        """Say of workers that they differ, at the first result of each.
+
+        Args:
+            samples: who found which result on the first tile of this call.
+        """
+        differing = ""
+        if done.worker not in self._hosts:
+            self._hosts[done.worker] = done.host
+            worker, host = next(iter(self._hosts.items()))
+            differing = ", ".join(
+                f"{key} ({host[key]}; {each})" for key, each in done.host.items() if host[key] != each
+            )
+        if done.sample:
+            samples.setdefault(done.sample, done.worker)
+            if len(samples) > 1 and not differing:
+                worker, differing = next(iter(samples.values())), "their results on the first rows"
+        if not differing:
+            return
+        sentence = (
+            f"the workers of {self.compiled._name} differ, so that the last digits of results depend on who computes "
+            f"what: {worker} and {done.worker} in {differing}"
+        )
+        if self.mixed == "refuse":
+            raise RuntimeError(sentence)
+        warnings.warn(sentence, RuntimeWarning, stacklevel=2)

@@ -1,0 +1,199 @@
+"""What is done where tiles are computed, in another process or thread."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import platform
+import socket
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+import autograd_mini
+from autograd_mini.executors.blas import on_one_thread
+from autograd_mini.executors.cutting import Rows, Total, changed, leaves_of, part
+from autograd_mini.executors.keeping import Function, keep
+
+
+@dataclass
+class Task:
+    """Neighbouring tiles of a batch, to be computed one after the other.
+
+    Attributes:
+        tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
+            by it, and arrays.
+        arguments: all of them, the parts of a vector last; `batched` says which are rows.
+        vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
+        numbers: those of the Values of the function.
+        tile: how many rows are in a tile.
+        first: the number of the first one.
+        n: how many rows there are.
+        is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
+    """
+
+    tokens: list[str]
+    method: str
+    arguments: list[Any]
+    batched: list[bool]
+    vector: int
+    numbers: Any
+    tile: int
+    first: int
+    n: int
+    is_sum: bool
+    may_have_rows: bool
+
+    def rows(self, start: int = 0, stop: int | None = None) -> str:
+        """Some of its rows, in words."""
+        row = self.first * self.tile
+        return f"rows {row + start} to {row + max(start, (self.n if stop is None else stop) - 1)}"
+
+    def cut(self, start: int, stop: int) -> list[Any]:
+        """The arguments for some of its rows."""
+        return [part(each, start, stop) if rows else each for each, rows in zip(self.arguments, self.batched)]
+
+
+@dataclass
+class Missing:
+    """Tokens of what has to be sent along, for it is not there."""
+
+    tokens: list[str]
+
+
+@dataclass
+class Failed:
+    """What the function raised, and where."""
+
+    error: BaseException
+    rows: str
+    text: str
+
+
+@dataclass
+class Done:
+    """The results of a task, and along which axis each array in them has rows; None if it is a sum.
+
+    Attributes:
+        worker: where they were found, and what the last digits depend on there.
+        sample: of the first task of a worker, a digest of its result on the first tile of the call.
+    """
+
+    result: Any
+    axes: list[int | None]
+    worker: str
+    host: dict[str, str]
+    sample: str
+
+
+def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Missing:
+    """Do a task.
+
+    Args:
+        contents: what was sent along, in the order of the tokens: pickles, or in one process the things themselves.
+        given: what the engine has brought.
+    """
+    rows = [task.rows()]
+    try:
+        with on_one_thread():
+            return _work(task, dict(zip(task.tokens, contents)), given, rows)
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # it cannot travel
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        return Failed(error, rows[-1], text)
+
+
+def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str]) -> Done | Missing:
+    """Do a task; the last of `rows` are those at work."""
+    name, sample_name, *arrays = task.tokens
+    function, sample = keep(name), ""
+    things: dict[Any, Any] = {each: keep(each) for each in arrays}
+    needed = [*([name, sample_name] if function is None else []), *(each for each in arrays if things[each] is None)]
+    missing = [each for each in needed if each and sent[each] is None]
+    if missing:
+        return Missing(missing)
+    things = {each: keep(each, _opened(sent[each])) if found is None else found for each, found in things.items()}
+    things.update(enumerate(given))
+    is_new = function is None
+    function = keep(name, Function(sent[name])) if is_new else function
+    run = partial(_run, task, function, things)
+    if is_new and sample_name:
+        found = sha256()
+        for leaf in leaves_of(run(_opened(sent[sample_name]), 0))[0]:
+            found.update(numpy.ascontiguousarray(leaf).tobytes())
+        sample = found.hexdigest()
+    total, structure = Total(), None
+    axes: list[int | None] = []
+    for start in range(0, task.n, task.tile) or [0]:
+        stop, number = min(task.n, start + task.tile), task.first + start // task.tile
+        rows.append(task.rows(start, stop))
+        leaves, shape = leaves_of(run(task.cut(start, stop), number))
+        if structure is None:
+            structure, axes = shape, [None if task.is_sum else 0] * len(leaves)
+            if task.may_have_rows:  # what does is as many shorter as the batch is
+                shorter, _ = leaves_of(run(task.cut(start, stop - 1), number))
+                axes = [_axis(numpy.shape(one), numpy.shape(two)) for one, two in zip(leaves, shorter)]
+        elif structure != shape:
+            raise ValueError(f"the tiles of a batch need results of one structure, got {structure!r} and {shape!r}")
+        total.add(leaves, axes)
+    assert structure is not None
+    return Done(
+        structure.rebuild(total.leaves()), axes, f"process {os.getpid()} on {socket.gethostname()}", host(), sample
+    )
+
+
+def _run(task: Task, function: Function, things: dict[Any, Any], cut: Sequence[Any], tile: int) -> Any:
+    """The result for some rows."""
+
+    def load(array: Any) -> Any:
+        return array.load(tile, things) if isinstance(array, Rows) else array
+
+    args = [changed(each, load) if rows else each for each, rows in zip(cut, task.batched)]
+    if task.vector:
+        args[-task.vector :] = [tuple(args[-task.vector :])]
+    return function.run(task.method, args, task.numbers)
+
+
+def _axis(longer: Sequence[int], shorter: Sequence[int]) -> int | None:
+    return next((axis for axis, (one, two) in enumerate(zip(longer, shorter)) if one != two), None)
+
+
+def _opened(content: Any) -> Any:
+    return pickle.loads(content) if isinstance(content, bytes) else content
+
+
+@cache
+def host() -> dict[str, str]:
+    """What the last digits of results depend on here: versions, libraries, the processor; and digits that do so."""
+    from importlib.metadata import distributions
+
+    source = sha256()
+    for path in sorted(Path(autograd_mini.__file__).parent.rglob("*.py")):
+        source.update(path.read_bytes())
+    points = numpy.linspace(0.1, 20.0, 333)
+    square = numpy.outer(points, 1.0 / points)
+    by_numpy = [numpy.exp(-points), numpy.log(points), numpy.sin(points), numpy.tanh(points), square @ square]
+    by_libm = [[function(x) for x in points.tolist()] for function in (math.exp, math.log, math.sin, math.erfc)]
+    digits = sha256((square.reshape(1, -1) @ square.reshape(-1, 1)).tobytes())
+    for each in [*by_numpy, *by_libm]:
+        digits.update(numpy.asarray(each).tobytes())
+    features = numpy._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
+    llvmlite = [each.version for each in distributions(name="llvmlite")]
+    return {
+        "autograd_mini": source.hexdigest()[:16],
+        "NumPy": numpy.__version__,
+        "llvmlite": llvmlite[0] if llvmlite else "not installed",
+        "C library": " ".join(platform.libc_ver()),
+        "processor": " ".join([platform.machine(), *(name for name, has in features.items() if has)]),
+        "digits of exp, log, sin, erfc and products of matrices": digits.hexdigest()[:16],
+    }

@@ -1,0 +1,105 @@
+"""What processes are sent: functions that a module names."""
+
+import os
+import signal
+import time
+
+import numpy
+
+from autograd_mini import Value, compile, dot, exp, relu, sin, tanh
+from autograd_mini import sum as total
+from autograd_mini.nn import MLP, squared_error
+
+
+def network(w, b, v, x, d):
+    return (dot(v, [tanh(dot(row, x) + bias) for row, bias in zip(w, b)]) - d) ** 2
+
+
+def loss(reduce="sum", **options):
+    return compile(network, batch=["x", "d"], wrt=["w", "b", "v"], reduce=reduce, **options)
+
+
+def data(n, seed=0):
+    """Weights, and n examples."""
+    random = numpy.random.default_rng(seed)
+    weights = [random.normal(size=shape) for shape in [(5, 3), 5, 5]]
+    return weights, [random.normal(size=(n, 3)), random.normal(size=n)]
+
+
+def vector(a, x):
+    return [exp(-a * x[0] * x[0]) * sin(x[1]), a * a * x[0] * relu(x[1])]
+
+
+def number(a, x):
+    return exp(-a[0] * x[0] * x[0]) * sin(x[1]) + a[1] ** 3 * x[0]
+
+
+def branching(x):
+    return x * x if x < 0.5 else 3.0 * x
+
+
+def nested(x):
+    return {"square": x["one"] ** 2, "pair": (x["two"], [x["one"], x["two"] * 2.0])}
+
+
+def failing(x):
+    if x > 9.5:
+        raise ZeroDivisionError("that is too large")
+    return x * x
+
+
+def deadly(x):
+    if x > 9.5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x * x
+
+
+class Unlucky(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def unlucky(x):
+    raise Unlucky(1, 2)
+
+
+@compile(batch="x", reduce="mean")
+def decorated(x):
+    return tanh(x) * x
+
+
+model = MLP(3, [4, 1], activation="tanh", random=3)
+scale = Value(1.5, label="scale")
+
+
+def with_values(x, d):
+    return scale * squared_error(model(x), [d])
+
+
+def with_branches(x):
+    """Other Values on either side."""
+    return scale * x if x > 0.0 else total(weight * x for weight in model.parameters()[:2])
+
+
+def noted(path, x):
+    """Leaves a line wherever it is traced."""
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()}\n")
+    return x * x
+
+
+factor = 2.0
+factors = [2.0]
+
+
+def by_a_global(x):
+    return factor * x
+
+
+def by_a_list(x):
+    return factors[0] * x
+
+
+def seconds_asleep(seconds):
+    time.sleep(seconds)
+    return seconds

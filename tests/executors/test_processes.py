@@ -1,0 +1,224 @@
+"""Functions on real processes: how they get there, the same bits, lost workers, errors, Ctrl-C."""
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+import numpy
+import pytest
+
+from autograd_mini import compile
+from autograd_mini.executors import Draws, keeping
+from tests.executors import importable
+from tests.executors.comparing import same_bits
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def processes(n=2, start=START):
+    return ProcessPoolExecutor(n, multiprocessing.get_context(start))
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with processes() as pool:
+        yield pool
+
+
+@pytest.fixture
+def without_cloudpickle(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    keeping._pickler.cache_clear()
+    yield
+    keeping._pickler.cache_clear()
+
+
+def test_threads_and_processes_give_the_same_bits(pool):
+    weights, examples = importable.data(500)
+    found = []
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(3) as three, processes(1) as alone:
+        for each in (one, three, alone, pool):
+            results = [
+                importable.loss(reduce).on(each, 32).value_and_grad(*weights, *examples) for reduce in ("sum", None)
+            ]
+            results.append(compile(importable.with_values, batch=True, reduce="mean").on(each, 32)(*examples))
+            results.append(importable.decorated.on(each, 1024).value_and_grad(Draws(9000, seed=2)))
+            found.append(results)
+    for each in found[1:]:
+        same_bits(each, found[0])
+
+
+@pytest.mark.parametrize("start", [each for each in multiprocessing.get_all_start_methods() if each != "fork"])
+def test_every_way_of_starting_processes(start):
+    x = numpy.linspace(-1.0, 1.0, 30)
+    with processes(1, start) as pool, ThreadPoolExecutor(1) as threads:
+        same_bits(
+            importable.decorated.on(pool, 4).value_and_grad(x), importable.decorated.on(threads, 4).value_and_grad(x)
+        )
+
+
+def test_lambdas_and_closures_travel_by_cloudpickle(pool):
+    pytest.importorskip("cloudpickle")
+    factor = 3.0
+    assert compile(lambda x: factor * x, batch=True).on(pool)([1.0, 2.0]).tolist() == [3.0, 6.0]
+
+
+def test_without_cloudpickle(pool, without_cloudpickle, monkeypatch):
+    weights, examples = importable.data(20)
+    with ThreadPoolExecutor(1) as threads:
+        expected = importable.loss().on(threads, 8)(*weights, *examples)
+    assert importable.loss().on(pool, 8)(*weights, *examples) == expected
+    with pytest.raises(TypeError, match=r"<lambda> cannot be sent to another process .* or install cloudpickle"):
+        compile(lambda x: x, batch=True).on(pool)([1.0])
+    with pytest.raises(TypeError, match=r"it reads tests.executors.importable.(model|scale), which may be something"):
+        compile(importable.with_values, batch=True).on(pool)(*examples)
+    by_a_global = compile(importable.by_a_global, batch=True).on(pool)
+    assert by_a_global([1.0]).tolist() == [2.0]
+    monkeypatch.setattr(importable, "factor", 5.0)
+    with pytest.raises(ValueError, match=r"importable.factor is 2.0 in this process and 5.0 where the call comes from"):
+        by_a_global([1.0])
+
+
+def test_what_modules_hold_travels_as_it_is_now(pool, monkeypatch):
+    pytest.importorskip("cloudpickle")
+    by_a_global, by_a_list = (
+        compile(each, batch=True).on(pool) for each in (importable.by_a_global, importable.by_a_list)
+    )
+    assert by_a_global([1.0]).tolist() == by_a_list([1.0]).tolist() == [2.0]
+    monkeypatch.setattr(importable, "factor", 5.0)
+    monkeypatch.setattr(importable, "factors", [7.0])
+    assert by_a_global([1.0]).tolist() == [5.0]
+    assert by_a_list([1.0]).tolist() == [7.0]
+
+
+def test_values_that_modules_hold_travel_as_they_are_now(pool):
+    pytest.importorskip("cloudpickle")
+    _, (x, d) = importable.data(30)
+    compiled = compile(importable.with_values, batch=True, reduce="mean")
+    before = importable.scale.data
+    try:
+        for number in (2.0, -3.0):
+            importable.scale.data = number
+            assert compiled.on(pool, 8)(x, d) == pytest.approx(compiled(x, d), rel=1e-12)
+    finally:
+        importable.scale.data = before
+
+
+def test_a_worker_compiles_once_and_not_once_a_tile(pool, tmp_path):
+    compiled = compile(partial(importable.noted, str(tmp_path / "traces")), batch=True)
+    for _ in range(3):
+        same_bits(compiled.on(pool, 4)(numpy.arange(100.0)), numpy.arange(100.0) ** 2)
+    traces = (tmp_path / "traces").read_text().split()
+    assert all(traces.count(process) <= 2 for process in {*traces})  # one trace runs it twice
+    assert len({*traces}) <= 2
+
+
+def test_a_folder_for_machine_code_that_all_share(pool, tmp_path):
+    pytest.importorskip("llvmlite")
+    weights, examples = importable.data(300)
+    expected = importable.loss().on(pool, 64).value_and_grad(*weights, *examples)
+    for _ in range(2):
+        with processes(start="spawn") as others:  # which have compiled nothing
+            same_bits(
+                importable.loss(cache=str(tmp_path / "code")).on(others, 64).value_and_grad(*weights, *examples),
+                expected,
+            )
+    files = list((tmp_path / "code").iterdir())
+    assert files
+    assert {path.suffix for path in files} == {".s"}
+
+
+# Lost workers
+
+
+def kill_one(pool, delay):
+    def kill():
+        time.sleep(delay)
+        for process in list((pool._processes or {}).values())[:1]:
+            process.kill()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread
+
+
+@pytest.mark.filterwarnings("ignore:a process of the pool died")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_worker_that_is_killed_changes_nothing(seed):
+    weights, examples = importable.data(3000)
+    compiled = importable.loss(reduce=None if seed else "sum", backend="numpy")
+    with ThreadPoolExecutor(1) as threads:
+        expected = compiled.on(threads, 4).value_and_grad(*weights, *examples)
+    with processes() as pool:
+        pool.submit(os.getpid).result()
+        thread = kill_one(pool, random.Random(seed).uniform(0.0, 0.2))
+        found = compiled.on(pool, 4).value_and_grad(*weights, *examples)
+        thread.join()
+    same_bits(found, expected)
+
+
+def test_a_broken_pool_is_told_and_replaced():
+    x = numpy.arange(50.0)
+    with processes() as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        tiled = compile(importable.branching, batch=True).on(pool, 8)
+        with pytest.warns(RuntimeWarning, match="a process of the pool died; .* in a new pool of 2 processes"):
+            found = tiled(x)
+        same_bits(tiled(x), found)  # without another word
+        assert found.tolist() == [importable.branching(each) for each in x]
+
+
+@pytest.mark.filterwarnings("ignore:a process of the pool died")
+@pytest.mark.parametrize("retries", [0, 1])
+def test_rows_that_kill_their_worker_are_named(retries):
+    with processes() as pool, pytest.raises(RuntimeError) as found:
+        compile(importable.deadly, batch=True).on(pool, 10, retries)(numpy.linspace(0.0, 10.0, 100))
+    said = str(found.value)
+    assert f"of deadly were lost {retries + 1} times, each time with a worker that died" in said
+    if retries:
+        assert said.startswith(("rows 90 to 99 ", "rows 80 to 99 "))
+
+
+def test_errors_come_back_with_their_rows_and_lines(pool):
+    with pytest.raises(ZeroDivisionError, match="that is too large") as found:
+        compile(importable.failing, batch=True).on(pool, 10)(numpy.linspace(0.0, 10.0, 101))
+    (note,) = found.value.__notes__
+    assert note.startswith("This happened in rows 90 to 99 of failing, in a worker:\nTraceback")
+    assert 'raise ZeroDivisionError("that is too large")' in note
+    with pytest.raises(RuntimeError, match="Unlucky: 1"):  # which cannot be pickled
+        compile(importable.unlucky, batch=True).on(pool)([1.0])
+    assert pool.submit(len, "ab").result() == 2
+
+
+def test_ctrl_c_cancels_what_is_pending():
+    done = []
+
+    def slow(x):
+        return x
+
+    compiled = compile(slow, batch=True)
+
+    class Slow(ThreadPoolExecutor):
+        def submit(self, function, *args):
+            def late():
+                time.sleep(0.02)
+                done.append(function(*args))
+                return done[-1]
+
+            return super().submit(late)
+
+    with Slow(2) as pool:
+        threading.Timer(0.15, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            compiled.on(pool, 1)(numpy.arange(1000.0))
+        assert pool.submit(len, "ab").result() == 2
+    assert len(done) < 200

@@ -1,0 +1,346 @@
+"""A function on an executor is the function: every method, every form of input, in threads, which all share."""
+
+import builtins
+import itertools
+import pickle
+import random
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_mini import Value, compile, grad, tanh
+from autograd_mini.executors import Draws
+from tests.executors import importable
+from tests.executors.comparing import same_bits, same_numbers
+
+METHODS = ("__call__", "value_and_grad", "grad", "jacobian", "hessian", "hvp")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def call(function, method, args):
+    return getattr(function, method)(*args)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    method=st.sampled_from(METHODS),
+    reduce=st.sampled_from([None, "sum", "mean"]),
+    wrt=st.sampled_from([None, "a", "x", ["a"], ["x", "a"]]),
+    n=st.integers(0, 23),
+    tile=st.integers(1, 9),
+    workers=st.integers(1, 3),
+)
+def test_every_method_gives_what_the_function_gives(method, reduce, wrt, n, tile, workers):
+    compiled = compile(importable.number, batch="x", wrt=wrt, reduce=reduce, backend="numpy")
+    if method == "hessian" and reduce and wrt != "a" and wrt != ["a"]:
+        wrt = "a"
+        compiled = compile(importable.number, batch="x", wrt=wrt, reduce=reduce, backend="numpy")
+    numbers = numpy.random.default_rng(n)
+    args = [[0.3, 1.2], numbers.normal(size=(n, 2))]
+    if method == "hvp":
+        vectors = {"a": [1.0, -0.5], "x": numbers.normal(size=(n, 2))}
+        names = ["a", "x"] if wrt is None else wrt
+        args.append(vectors[wrt] if isinstance(wrt, str) else tuple(vectors[name] for name in names))
+    with ThreadPoolExecutor(workers) as pool:
+        found = call(compiled.on(pool, tile), method, args)
+    same_numbers(found, call(compiled, method, args))
+
+
+@pytest.mark.parametrize("reduce", [None, "sum", "mean"])
+@pytest.mark.parametrize("wrt", ["a", "x", ["a", "x"]])
+def test_jacobians_of_several_numbers(pool, reduce, wrt):
+    compiled = compile(importable.vector, batch="x", wrt=wrt, reduce=reduce)
+    args = 0.7, numpy.random.default_rng(1).normal(size=(11, 2))
+    for tile in (1, 2, 3, 20):
+        same_numbers(compiled.on(pool, tile).jacobian(*args), compiled.jacobian(*args))
+        same_numbers(compiled.on(pool, tile)(*args), compiled(*args))
+
+
+def test_results_of_any_structure_and_paths(pool):
+    compiled = compile(importable.nested, batch=True)
+    x = {"one": numpy.arange(7.0), "two": numpy.arange(7.0, 14.0)}
+    same_bits(compiled.on(pool, 2)(x), compiled(x))
+    branching = compile(importable.branching, batch=True)
+    points = numpy.linspace(0.0, 1.0, 13)
+    same_bits(branching.on(pool, 3).value_and_grad(points), branching.value_and_grad(points))
+    same_bits(branching.on(pool, 3).value_and_grad(points.tolist()), branching.value_and_grad(points))
+
+
+def test_bits_depend_on_the_tile_alone(pool):
+    weights, examples = importable.data(1000)
+    compiled = importable.loss()
+    found = {}
+    for workers, tile in itertools.product((1, 2, 3), (32, 100)):
+        with ThreadPoolExecutor(workers) as pool:
+            value, slopes = compiled.on(pool, tile).value_and_grad(*weights, *examples)
+        found.setdefault(tile, set()).add((value, *(slope.tobytes() for slope in slopes)))
+    assert [len(each) for each in found.values()] == [1, 1]
+
+
+class Shuffled:
+    """Ends tasks in random order."""
+
+    def __init__(self, seed):
+        self.random, self.waiting, self.lock = random.Random(seed), [], threading.Lock()
+
+    def submit(self, function, *args):
+        future: Future[Any] = Future()
+        with self.lock:
+            self.waiting.append((future, function, args))
+            if len(self.waiting) < 3:
+                threading.Timer(0.01, self.run).start()
+                return future
+        self.run()
+        return future
+
+    def run(self):
+        with self.lock:
+            waiting, self.waiting = self.waiting, []
+        self.random.shuffle(waiting)
+        for future, function, args in waiting:
+            future.set_result(function(*args))
+
+
+def test_the_order_of_completion_changes_nothing(pool):
+    weights, examples = importable.data(700)
+    for compiled in (importable.loss(), importable.loss(reduce=None)):
+        expected = compiled.on(pool, 10).value_and_grad(*weights, *examples)
+        for seed in range(3):
+            same_bits(compiled.on(Shuffled(seed), 10).value_and_grad(*weights, *examples), expected)
+
+
+def test_what_has_only_map(pool):
+    weights, examples = importable.data(50)
+    compiled = importable.loss()
+    expected = compiled.on(pool, 8).value_and_grad(*weights, *examples)
+    same_bits(compiled.on(builtins, 8).value_and_grad(*weights, *examples), expected)
+
+
+# Streams
+
+
+def chunks(examples, lengths):
+    cuts = numpy.cumsum([0, *lengths])
+    return (tuple(each[a:b] for each in examples) for a, b in zip(cuts, cuts[1:]))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=8))
+def test_a_stream_has_the_bits_of_the_array(lengths):
+    weights, examples = importable.data(sum(lengths))
+    with ThreadPoolExecutor(2) as pool:
+        total = importable.loss(backend="numpy").on(pool, 7)
+        same_bits(total.value_and_grad(*weights, chunks(examples, lengths)), total.value_and_grad(*weights, *examples))
+        each = importable.loss(reduce=None, backend="numpy").on(pool, 7)
+        found = list(each(*weights, chunks(examples, lengths)))
+        assert [len(part) for part in found] == [n for n in lengths if n]
+        same_bits(numpy.concatenate([numpy.empty(0), *found]), each(*weights, *examples))
+
+
+def test_streams_side_by_side_and_by_name(pool):
+    weights, (x, d) = importable.data(20)
+    total = importable.loss().on(pool, 4)
+    expected = total(*weights, x, d)
+    assert total(*weights, iter([x[:9], x[9:]]), iter([d[:9], d[9:].tolist()])) == expected
+    assert total(*weights, x=iter([x]), d=iter([d])) == expected
+
+
+def test_a_stream_is_read_as_it_is_needed(pool):
+    read = []
+
+    def source():
+        for start in range(0, 10_000, 10):
+            read.append(start)
+            yield numpy.arange(start, start + 10.0)
+
+    found = compile(importable.branching, batch=True).on(pool, 10)(source())
+    next(found)
+    assert len(read) < 20
+    found.close()
+    assert len(read) < 20
+
+
+def test_streams_that_cannot_be(pool):
+    weights, (x, d) = importable.data(20)
+    total = importable.loss().on(pool, 4)
+    with pytest.raises(ValueError, match="do not end together"):
+        total(*weights, iter([x, x]), iter([d]))
+    with pytest.raises(ValueError, match="all that carries the batch has to come in streams"):
+        total(*weights, iter([x]), d)
+    with pytest.raises(ValueError, match="all that carries the batch has to come in streams"):
+        total(iter([weights[0]]), *weights[1:], x, d)
+    with pytest.raises(ValueError, match="a stream without any chunk"):
+        total(*weights, iter([]))
+    with pytest.raises(ValueError, match=r"name the arguments to differentiate towards in wrt="):
+        compile(importable.network, batch=["x", "d"], reduce="sum").on(pool).grad(*weights, iter([(x, d)]))
+    with pytest.raises(ValueError, match=r"equally long .* got the shapes \(20, 3\), \(19,\)"):
+        total(*weights, x, d[1:])
+
+
+def test_draws(pool):
+    compiled = compile(lambda a, z: a * z[0] * z[1], batch="z", wrt="a", reduce="mean")
+    draws = Draws(1000, (2,), seed=4)
+    value, slope = compiled.on(pool, 64).value_and_grad(3.0, draws)
+    z = numpy.concatenate([draws[a : a + 64].load(a // 64, {}) for a in range(0, 1000, 64)])
+    same_numbers((value, slope), compiled.value_and_grad(3.0, z))
+
+
+# Values that functions hold
+
+
+def test_derivatives_towards_values_come_back_to_them(pool):
+    _, (x, d) = importable.data(30)
+    compiled = compile(importable.with_values, batch=True, reduce="mean")
+    tiled = compiled.on(pool, 8)
+    value, slopes = tiled.value_and_parameter_grads(x, d)
+    expected, expected_slopes = compiled.value_and_parameter_grads(x, d)
+    same_numbers(value, expected)
+    place = dict(zip(compiled.parameters, expected_slopes))
+    same_numbers(slopes, numpy.array([place[parameter] for parameter in tiled.parameters]))
+    for parameter in tiled.parameters:
+        parameter.grad = 1.0
+    assert tiled.backward(x, d) == value
+    same_numbers(numpy.array([parameter.grad - 1.0 for parameter in tiled.parameters]), slopes)
+    per_example = compile(importable.with_values, batch=True)
+    value, slopes = per_example.on(pool, 8).value_and_parameter_grads(x, d)
+    assert slopes.shape == (30, len(tiled.parameters))
+    with pytest.raises(TypeError, match=r"backward\(\) needs one number"):
+        per_example.on(pool, 8).backward(x, d)
+
+
+def test_values_are_read_anew_and_may_be_replaced(pool):
+    compiled = compile(importable.with_values, batch=True, reduce="mean")
+    _, (x, d) = importable.data(30)
+    tiled = compiled.on(pool, 8)
+    before = importable.scale.data
+    try:
+        for number in (2.0, -3.0):
+            importable.scale.data = number
+            same_numbers(tiled(x, d), compiled(x, d))
+            same_numbers(tiled.value_and_grad(x, d), compiled.value_and_grad(x, d))
+    finally:
+        importable.scale.data = before
+    numbers = numpy.array([parameter.data for parameter in tiled.parameters])
+    assert tiled(x, d, parameters=numbers) == tiled(x, d)
+    numbers[tiled.parameters.index(importable.scale)] *= 2.0
+    same_numbers(tiled(x, d, parameters=numbers), 2.0 * tiled(x, d))
+    with pytest.raises(ValueError, match="holds 22 Values, got numbers of shape"):
+        tiled(x, d, parameters=numbers[1:])
+
+
+def test_tiles_that_use_other_values(pool):
+    compiled = compile(importable.with_branches, batch=True, reduce="sum")
+    x = numpy.linspace(-1.0, 1.0, 20)
+    tiled = compiled.on(pool, 5)
+    slopes = dict(zip(tiled.parameters, tiled.value_and_parameter_grads(x)[1].tolist()))
+    assert slopes[importable.scale] == pytest.approx(x[x > 0].sum())
+    used = importable.model.parameters()
+    assert [slopes[each] for each in used[:2]] == pytest.approx([x[x <= 0].sum()] * 2)
+    assert {slopes[each] for each in used[2:] if each in slopes} <= {0.0}
+
+
+def test_what_it_captures_is_that_of_the_call(pool):
+    factor = 2.0
+
+    def scaled(x):
+        return factor * x
+
+    tiled = compile(scaled, batch=True).on(pool)
+    assert tiled([1.0]).tolist() == [2.0]
+    factor = 5.0
+    assert tiled([1.0]).tolist() == [5.0]
+
+
+def test_threads_take_what_cannot_be_pickled(pool):
+    lock, weight = threading.Lock(), Value(2.0)
+
+    def locked(x):
+        with lock:
+            return weight * x
+
+    tiled = compile(locked, batch=True, reduce="sum").on(pool, 2)
+    assert tiled.value_and_grad([1.0, 2.0, 3.0])[0] == 12.0
+    weight.data = 3.0
+    assert tiled([1.0, 2.0, 3.0]) == 18.0
+    with pytest.raises(TypeError, match="locked cannot be sent to another process"):
+        tiled.backward([1.0])
+
+
+def test_it_is_the_function_where_a_derivative_is_taken(pool):
+    compiled = compile(lambda x: tanh(x) * x, batch=True, reduce="sum")
+    tiled = compiled.on(pool)
+    assert grad(lambda a: tiled([a, 2.0 * a]))(0.3) == grad(lambda a: compiled([a, 2.0 * a]))(0.3)
+    x = Value(0.3)
+    tiled([x, 1.0]).backward()
+    assert x.grad == pytest.approx(compiled.grad([0.3])[0])
+
+
+def test_errors_of_the_function_tell_the_rows(pool):
+    with pytest.raises(ZeroDivisionError, match="that is too large") as found:
+        compile(importable.failing, batch=True).on(pool, 10)(numpy.linspace(0.0, 10.0, 101))
+    (note,) = found.value.__notes__
+    assert note.startswith("This happened in rows 90 to 99 of failing, in a worker:\nTraceback")
+    assert "importable.py" in note
+
+
+def test_what_is_refused(pool):
+    compiled = importable.loss()
+    with pytest.raises(TypeError, match=r"takes an executor with submit or map.* got 3 \(int\)"):
+        compiled.on(3)
+    for wrong in ({"tile": 0}, {"tile": 2.0}, {"tile": True}, {"retries": -1}):
+        with pytest.raises(ValueError, match="takes a whole number of"):
+            compiled.on(pool, **wrong)
+    with pytest.raises(ValueError, match="mixed must be"):
+        compiled.on(pool, mixed="maybe")
+    with pytest.raises(ValueError, match="branching has no batch to be cut into tiles"):
+        compile(importable.branching).on(pool)
+    with pytest.raises(TypeError, match="has to be arrays or lists of numbers"):
+        compile(importable.branching, batch=True).on(pool)([1.0, [2.0, 3.0]])
+    with pytest.raises(ValueError, match=r"takes arrays whose first axis is the batch.* got the shapes of no array"):
+        compile(importable.branching, batch=True).on(pool)(3.0)
+
+
+def test_the_executor_stays_open(pool):
+    importable.loss().on(pool, 2)(*importable.data(5)[0], *importable.data(5)[1])
+    assert pool.submit(len, "ab").result() == 2
+
+
+@dataclass
+class Elsewhere:
+    """An executor whose workers seem to differ."""
+
+    change: dict
+    sample: str = ""
+
+    def submit(self, function, *args):
+        future: Future[Any] = Future()
+        done = pickle.loads(pickle.dumps(function(*args)))
+        if hasattr(done, "host"):
+            done.host = {**done.host, **self.change} if args[0].first else done.host
+            done.worker += str(args[0].first)
+            done.sample = (done.sample or "first") + self.sample * bool(args[0].first)
+        future.set_result(done)
+        return future
+
+
+def test_workers_that_differ_are_noticed(pool):
+    args = numpy.linspace(0.0, 1.0, 40)
+    compiled = compile(importable.branching, batch=True)
+    with pytest.warns(RuntimeWarning, match=r"the workers of branching differ.* in NumPy \(.*; 0\.1\)"):
+        found = compiled.on(Elsewhere({"NumPy": "0.1"}), 20)(args)
+    same_bits(found, compiled(args))
+    with pytest.raises(RuntimeError, match=r"the workers of branching differ"):
+        compiled.on(Elsewhere({"processor": "abacus"}), 20, mixed="refuse")(args)
+    with pytest.raises(RuntimeError, match="differ.* in their results on the first rows"):
+        compiled.on(Elsewhere({}, sample="other"), 20, mixed="refuse")(args)
