@@ -133,19 +133,13 @@ def _variables(x: Any) -> Any:
 
 
 def names_of_parameters(model: Module) -> dict[Value, str]:
-    """Short names: w2[0,1] for the parameter w2 of `layers.0.neurons.1`; whole paths where those are no names.
+    """Labels, after the module's path where several have the same; whole paths where those are no names.
 
     >>> from autograd_mini.nn import MLP
     >>> list(names_of_parameters(MLP(1, [1])).values())
-    ['b[0,0]', 'w1[0,0]']
+    ['b₁⁽¹⁾', 'w₁₁⁽¹⁾']
     """
     whole = {parameter: path for path, parameter in model.named_parameters()}
-    short = {}
-    for parameter, path in whole.items():
-        parts = path.split(".")
-        places = [part for part in parts if part.isdigit()]
-        if parameter.label:
-            places = places[: len(places) - parts[-1].isdigit()]
-        word = parameter.label or next((part for part in reversed(parts) if not part.isdigit()), path)
-        short[parameter] = f"{word}[{','.join(places)}]" if places else word
+    name_of = Scopes(model).naming(whole, lambda parameter: parameter.label)
+    short = {parameter: name_of(parameter) if parameter.label else path for parameter, path in whole.items()}
     return short if len(set(short.values())) == len(whole) else whole

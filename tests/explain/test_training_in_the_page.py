@@ -95,7 +95,7 @@ def test_the_chosen_weight_tells_its_step_and_agrees_with_the_difference(opened)
     tab.locator("button.weight").nth(4).click()
     text = tab.locator("#weight").inner_text()
     weight = model.parameters()[4]
-    assert "The step of w = w1[0,1]" in text
+    assert "The step of w = w₁₂⁽¹⁾" in text
     assert f"{weight.grad:+.4g}" in text.replace("−", "-")
     assert f"{weight.data - 0.1 * weight.grad:+.4g}" in text.replace("−", "-")
     assert "✓ agrees" in text

@@ -56,7 +56,7 @@ def test_parameters_have_names_of_their_own():
     graph = graph_of(explain(network(), [1.0, -0.5]))
     names = [node["name"] for node in graph["nodes"] if node["kind"] == "parameter"]
     assert len(set(names)) == len(names) == 13
-    assert {"b[0,0]", "w2[0,2]", "w3[1,0]"} <= set(names)
+    assert {"b₁⁽¹⁾", "w₂₃⁽¹⁾", "w₃₁⁽²⁾"} <= set(names)
     assert [node["name"] for node in graph["nodes"] if node["kind"] == "input"] == ["x1", "x2"]
 
 
