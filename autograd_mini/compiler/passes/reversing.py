@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder, elementwise, segment
+from autograd_mini.compiler.ir.building import Builder, elementwise, segment, whole
 from autograd_mini.compiler.ir.program import (
     TIED,
     Apply,
@@ -61,8 +61,7 @@ def _outputs(builder: Builder, found: Sequence[Reference], frame: Frame) -> Refe
     lanes = numpy.arange(flat.index.size)
     # A result that does not depend on the example counts for each of them all the same.
     each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
-    total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
-    return lanes_of(total)
+    return lanes_of(builder.sum(lanes.size, False, [whole(each)]))
 
 
 def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack], frame: Frame) -> list[Pack | None]:
