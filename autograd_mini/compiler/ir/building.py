@@ -79,11 +79,6 @@ class Builder:
     def constant_at(self, lane: int) -> float:
         return float.fromhex(list(self._constants)[lane])
 
-    def numbers(self, lanes: Index) -> Floats:
-        """What `constants` holds there."""
-        held: Floats = numpy.array([float.fromhex(text) for text in self._constants])
-        return held[lanes]
-
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
         whole, part = (primitive.whole, primitive.part) if isinstance(primitive, Part) else (primitive, None)
@@ -128,7 +123,7 @@ class Builder:
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """All packs there are, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
-        self.constants.operation.constants = self.numbers(numpy.arange(self.constants.lanes))
+        self.constants.operation.constants = numpy.array([float.fromhex(text) for text in self._constants])
         return Program(list(self.packs), results)
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
