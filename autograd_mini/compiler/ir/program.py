@@ -193,7 +193,7 @@ Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
 class Program:
     """Packs in an order in which each comes after what it is made of, and which of their lanes are results.
 
-    It never changes: `Builder.of(program)` goes on with copies of its packs.
+    It never changes: `Builder.go_on(program)` goes on with copies of its packs.
 
     Attributes:
         packs: all packs.
