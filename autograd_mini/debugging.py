@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite, isnan
 
+from autograd_mini.leaving import place
 from autograd_mini.observing import Observer, user_line
 
 TYPE_CHECKING = False
@@ -76,8 +77,4 @@ def _name(node: Value, index: int) -> str:
 def _place(node: Value) -> str:
     if node.origin is None:
         return "a line outside debug(): build the graph inside the context to learn which"
-    import linecache
-
-    file, line = node.origin
-    source = linecache.getline(file, line).strip()
-    return f"{file}, line {line}" + (f": {source}" if source else "")
+    return place(node.origin)

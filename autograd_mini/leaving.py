@@ -36,7 +36,8 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
         if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is one of math's
             call = name
         advice = _advice(operation, call)
-    return f"{name} reads the number of a Value by {how} at {_place(frame)}, and {consequence}; {advice}"
+    where = place((frame.f_code.co_filename, frame.f_lineno))
+    return f"{name} reads the number of a Value by {how} at {where}, and {consequence}; {advice}"
 
 
 def _users_frame() -> FrameType:
@@ -57,12 +58,13 @@ def _users_frame() -> FrameType:
     return outside
 
 
-def _place(frame: FrameType) -> str:
+def place(line: tuple[str, int]) -> str:
+    """File and number of a line, with its text where the file is there."""
     import linecache
 
-    file, line = frame.f_code.co_filename, frame.f_lineno
-    source = linecache.getline(file, line).strip()
-    return f"{file}, line {line}" + (f": {source}" if source else "")
+    file, number = line
+    source = linecache.getline(file, number).strip()
+    return f"{file}, line {number}" + (f": {source}" if source else "")
 
 
 def _expression(frame: FrameType) -> tuple[str, str]:

@@ -11,9 +11,9 @@ from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars
-from autograd_mini.compiler.passes.normalising import normalise
+from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
-from autograd_mini.compiler.passes.tracing import Trace, with_one_guard, without_collector
+from autograd_mini.compiler.passes.tracing import Trace, without_collector
 from autograd_mini.compiler.pipeline import Source, build, program_of
 from autograd_mini.compiler.run.executing import Executor, Target
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor

@@ -18,9 +18,10 @@ from autograd_mini.compiler.calls.keys import Exact
 from autograd_mini.compiler.calls.merging import merged
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.passes.tracing import Trace, difference, place, trace, without_collector
+from autograd_mini.compiler.passes.tracing import Trace, difference, trace, without_collector
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.compiler.run.numpy_rows import errors_kept
+from autograd_mini.leaving import place
 from autograd_mini.observing import user_line
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value, leaf

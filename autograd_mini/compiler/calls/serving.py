@@ -16,9 +16,9 @@ from autograd_mini.compiler.calls.splitting import Agreements, Part, in_parts, s
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Floats, Index, Program
 from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
-from autograd_mini.compiler.passes.tracing import place
 from autograd_mini.compiler.run.numpy_rows import errors_kept
 from autograd_mini.compiler.ties.settling import run
+from autograd_mini.leaving import place
 from autograd_mini.value import Value
 
 NO_PARAMETERS = numpy.empty((0, 1))

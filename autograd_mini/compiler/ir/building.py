@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import nan
 from typing import Any
 
@@ -43,19 +44,27 @@ class Builder:
     def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
         """Go on from a program, of which all but the inputs is copied: its results here."""
         self.packs.clear()
-        return program.rebuilt(self.taken)
+        copies: dict[Pack, Pack] = {}
+        for pack in program.packs:
+            copies[pack] = self.taken(pack, _moved(pack.operation, copies))
+            if pack.adjoint_of is not None:  # of which nothing else may be made
+                copies[pack].adjoint_of = copies.get(pack.adjoint_of)
+        return {
+            name: [Reference(copies[each.pack], each.index) for each in references]
+            for name, references in program.results.items()
+        }
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
         """What a pack of another program becomes, whose operation is made of packs that are here."""
         if not isinstance(operation, Leaf):
             return self.shared(Pack(pack.lanes, pack.batched, operation))
         if operation.constants is None:
-            return self._new(pack)
+            return self.new(pack)
         self.constant(operation.constants)
-        return self._new(self.constants)
+        return self.new(self.constants)
 
     def leaf(self, role: str, position: int, name: str, lanes: int, batched: bool) -> Pack:
-        return self._new(Pack(lanes, batched, Leaf(role, position, name)))
+        return self.new(Pack(lanes, batched, Leaf(role, position, name)))
 
     def constant(self, numbers: Floats) -> Index:
         """The lanes of `constants` that hold these numbers."""
@@ -69,11 +78,6 @@ class Builder:
 
     def constant_at(self, lane: int) -> float:
         return float.fromhex(list(self._constants)[lane])
-
-    def numbers(self, lanes: Index) -> Floats:
-        """What `constants` holds there."""
-        held: Floats = numpy.array([float.fromhex(text) for text in self._constants])
-        return held[lanes]
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
@@ -99,7 +103,7 @@ class Builder:
         return _like(self.sum(lanes.size, x.pack.batched, [segment(lanes, *term) for term in terms]), x)
 
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
-        return self._new(Pack(lanes, batched, Sum(segments, from_zero)))
+        return self.new(Pack(lanes, batched, Sum(segments, from_zero)))
 
     def gathered(self, parts: list[list[Reference]]) -> Reference:
         """References of one pack or several, [n][lanes of each], as one [n, lanes] reference to one pack."""
@@ -119,7 +123,7 @@ class Builder:
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """All packs there are, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
-        self.constants.operation.constants = self.numbers(numpy.arange(self.constants.lanes))
+        self.constants.operation.constants = numpy.array([float.fromhex(text) for text in self._constants])
         return Program(list(self.packs), results)
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
@@ -131,10 +135,10 @@ class Builder:
         key = _memo_key(pack)
         found = self._memo.get(key)
         if found is None:
-            found = self._memo[key] = self._new(pack)
+            found = self._memo[key] = self.new(pack)
         return found
 
-    def _new(self, pack: Pack) -> Pack:
+    def new(self, pack: Pack) -> Pack:
         self.packs.append(pack)
         return pack
 
@@ -150,6 +154,12 @@ def segment(lane: Index, c: float, x: Reference, y: Reference | None, *, selects
     return Segment(x.pack, None if y is None else y.pack, [block], adjoint=0, selects=selects)
 
 
+def whole(pack: Pack) -> Segment:
+    """All lanes of a pack as terms of a sum."""
+    lanes = numpy.arange(pack.lanes)
+    return Segment(pack, None, [elementwise(lanes, lanes, None)])
+
+
 def elementwise(lane: Index, a: Index, b: Index | None, sign: float = 1.0) -> Block:
     """The block out[lane] += sign · a · b, term by term."""
     shape = (-1, 1, 1)
@@ -159,6 +169,25 @@ def elementwise(lane: Index, a: Index, b: Index | None, sign: float = 1.0) -> Bl
 def _copied(pack: Pack, places: list[tuple[int, Index]]) -> Segment:
     lane = numpy.concatenate([start + numpy.arange(index.size) for start, index in places])
     return Segment(pack, None, [elementwise(lane, numpy.concatenate([index for _, index in places]), None)])
+
+
+def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
+    """The same operation on copies of what it is made of; a leaf stays itself."""
+
+    def reference(argument: Argument) -> Any:
+        return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
+
+    if isinstance(operation, Apply):
+        return replace(operation, args=tuple(map(reference, operation.args)))
+    if isinstance(operation, Reduce | Vector):
+        return replace(operation, arg=reference(operation.arg))
+    if isinstance(operation, Sum):
+        return replace(operation, segments=[_segment_moved(segment, copies) for segment in operation.segments])
+    return operation
+
+
+def _segment_moved(segment: Segment, copies: Mapping[Pack, Pack]) -> Segment:
+    return replace(segment, a=copies[segment.a], b=None if segment.b is None else copies[segment.b])
 
 
 def _memo_key(pack: Pack) -> Any:

@@ -7,8 +7,9 @@ products are closed under differentiation, and the matrix products are among the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
@@ -193,7 +194,7 @@ Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
 class Program:
     """Packs in an order in which each comes after what it is made of, and which of their lanes are results.
 
-    It never changes: `Builder.of(program)` goes on with copies of its packs.
+    It never changes: `Builder.go_on(program)` goes on with copies of its packs.
 
     Attributes:
         packs: all packs.
@@ -247,30 +248,14 @@ class Program:
 
     def without_dead(self) -> Program:
         """The program with only the packs that results are made of, and all leaves but seeds; numbered."""
-        alive = {pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role != "seed"}
-        stack = [reference.pack for references in self.results.values() for reference in references]
-        while stack:
-            pack = stack.pop()
-            if pack not in alive:
-                alive.add(pack)
-                stack += parents(pack)
+        alive = {reference.pack for reference in chain(*self.results.values())}
+        for pack in reversed(self.packs):
+            if pack in alive or (isinstance(pack.operation, Leaf) and pack.operation.role != "seed"):
+                alive.update((pack, *parents(pack)))
         packs = [pack for pack in self.packs if pack in alive]
         for number, pack in enumerate(packs):
             pack.number = number
         return replace(self, packs=packs)
-
-    def rebuilt(self, make: Callable[[Pack, Operation], Pack]) -> Mapping[str, list[Reference]]:
-        """The results among new packs: `make(pack, operation)` gives the one for each, of which the operation is made
-        of new packs already, in program order."""
-        copies: dict[Pack, Pack] = {}
-        for pack in self.packs:
-            copies[pack] = make(pack, moved(pack.operation, copies))
-            if pack.adjoint_of is not None:  # of which nothing else may be made
-                copies[pack].adjoint_of = copies.get(pack.adjoint_of)
-        return {
-            name: [Reference(copies[each.pack], each.index) for each in references]
-            for name, references in self.results.items()
-        }
 
     @property
     def products(self) -> list[Block]:
@@ -298,17 +283,14 @@ class Program:
                 assert parent in seen, f"{pack} uses {parent} before it is computed"
                 carries_batch = pack.batched or isinstance(pack.operation, Sum)
                 assert carries_batch or not parent.batched, f"{pack} loses the batch of {parent}"
-            for argument in pack.operation.arguments():
-                if isinstance(argument, Reference):
-                    _require_within(argument.index, argument.pack, 0)
-            if isinstance(pack.operation, Sum):
-                for segment in pack.operation.segments:
-                    _verify_segment(pack, segment)
             seen.add(pack)
-        for references in self.results.values():
-            for reference in references:
-                assert reference.pack in seen
-                _require_within(reference.index, reference.pack, 0)
+        given = [argument for pack in self.packs for argument in pack.operation.arguments()]
+        for each in chain(given, *self.results.values()):
+            if isinstance(each, Reference):
+                assert each.pack in seen, f"{each.pack} is not in the program"
+                _require_within(each.index, each.pack, 0)
+        for pack, segment in self.segments():
+            _verify_segment(pack, segment)
         return self
 
 
@@ -340,25 +322,6 @@ def is_checked(name: str) -> bool:
     return is_adjoint(name) or name == TIED
 
 
-def moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
-    """The same operation on copies of what it is made of; a leaf stays itself."""
-
-    def reference(argument: Argument) -> Any:
-        return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
-
-    if isinstance(operation, Apply):
-        return replace(operation, args=tuple(map(reference, operation.args)))
-    if isinstance(operation, Reduce | Vector):
-        return replace(operation, arg=reference(operation.arg))
-    if isinstance(operation, Sum):
-        return replace(operation, segments=[_segment_moved(segment, copies) for segment in operation.segments])
-    return operation
-
-
-def _segment_moved(segment: Segment, copies: Mapping[Pack, Pack]) -> Segment:
-    return replace(segment, a=copies[segment.a], b=None if segment.b is None else copies[segment.b])
-
-
 def lanes_of(pack: Pack) -> Reference:
     """All of them."""
     return Reference(pack, numpy.arange(pack.lanes))
@@ -376,13 +339,12 @@ def depends_on(packs: Sequence[Pack], sources: set[Pack]) -> set[Pack]:
 def _verify_segment(pack: Pack, segment: Segment) -> None:
     for block in segment.blocks:
         (g, h, s), k = block.lane.shape, block.a.shape[2]
-        assert block.a.shape == (g, h, k), f"{pack}: a block of {block.lane.shape} has factors of {block.a.shape}"
-        _require_within(block.lane, pack, ABSENT)
-        _require_within(block.a, segment.a, ABSENT)
         assert (block.b is None) == (segment.b is None), f"{pack}: a factor is missing"
-        if block.b is not None and segment.b is not None:
-            assert block.b.shape == (g, k, s), f"{pack}: a block of {block.lane.shape} has factors of {block.b.shape}"
-            _require_within(block.b, segment.b, ABSENT)
+        shapes = [block.a.shape] if block.b is None else [block.a.shape, block.b.shape]
+        assert [(g, h, k), (g, k, s)][: len(shapes)] == shapes, f"{pack}: {block.lane.shape} has factors of {shapes}"
+        for index, factor in ((block.lane, pack), (block.a, segment.a), (block.b, segment.b)):
+            if index is not None and factor is not None:
+                _require_within(index, factor, ABSENT)
         assert abs(block.sign) == 1.0
 
 

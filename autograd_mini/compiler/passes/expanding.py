@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import Apply, Argument, Operation, Pack, Program, Reference, lanes_of
-from autograd_mini.compiler.ir.scalars import Application, Component, Input, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import Application, Input, Scalar
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.run.numpy_rows import has_form
 from autograd_mini.primitives import TABLE, Part, Primitive
@@ -65,6 +65,8 @@ class _ExpandedPacks(Builder):
         return super().taken(pack, operation)
 
     def _written(self, lanes: int, primitive: Primitive, *args: Any) -> Any:
+        if all(isinstance(arg, float) for arg in args):
+            return primitive(*args)
         formula = self._formulas(primitive, len(args))
         if formula is not None:
             return formula.run(args, lambda *operation: self._written(lanes, *operation))
@@ -101,27 +103,21 @@ class _ExpandedScalars(Growing):
         super().__init__()
         self.place: list[int] = []
         self._formulas = formulas
-        self._vectors: dict[Application, Application] = {}
 
     def take(self, scalar: Scalar) -> None:
         place = self.place.__getitem__
         if isinstance(scalar, Application):
-            self.place.append(self._number(self._written(scalar.primitive, *map(place, scalar.args))))
-            return
-        if isinstance(scalar, Terms):
-            scalar = replace(scalar, xs=[*map(place, scalar.xs)], ys=[*map(place, scalar.ys)])
-        elif isinstance(scalar, Component):
-            vector = scalar.vector
-            if vector not in self._vectors:
-                self._vectors[vector] = replace(vector, args=tuple(map(place, vector.args)))
-            scalar = replace(scalar, vector=self._vectors[vector])
+            found = self._number(self._written(scalar.primitive, *map(place, scalar.args)))
         elif isinstance(scalar, Input):
-            scalar = replace(
-                scalar, first=len(self.scalars) if scalar.first == len(self.place) else place(scalar.first)
-            )
-        self.place.append(self.add(scalar))
+            is_first = scalar.first == len(self.place)
+            found = self.add(replace(scalar, first=len(self.scalars) if is_first else place(scalar.first)))
+        else:
+            found = self.again(scalar, place)
+        self.place.append(found)
 
     def _written(self, primitive: Primitive, *args: Any) -> Any:
+        if all(isinstance(arg, float) for arg in args):
+            return primitive(*args)
         formula = self._formulas(primitive, len(args))
         if formula is not None:
             return formula.run(args, self._written)

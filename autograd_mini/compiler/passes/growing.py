@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from math import nan
 from typing import Any
 
@@ -62,6 +63,16 @@ class Growing:
         if len(numbers) == 1:
             return numbers[0]
         return self.add(Terms([1.0] * len(numbers), [*numbers], [ONE] * len(numbers)))
+
+    def again(self, scalar: Scalar, place: Callable[[int], int]) -> int:
+        """A scalar made of others than before: `place` gives each of them."""
+        if isinstance(scalar, Terms):
+            return self.add(replace(scalar, xs=[*map(place, scalar.xs)], ys=[*map(place, scalar.ys)]))
+        if isinstance(scalar, Component):
+            return self.components(scalar.vector.primitive, [*map(place, scalar.vector.args)])[scalar.index]
+        if isinstance(scalar, Application):
+            return self.apply(scalar.primitive, *map(place, scalar.args))
+        return self.add(scalar)
 
     def operand(self, number: int) -> Any:
         """A scalar as rules calculate with it: of a constant its number."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from autograd_mini.compiler.ir.building import elementwise
+from autograd_mini.compiler.ir.building import Builder, elementwise, whole
 from autograd_mini.compiler.ir.program import (
     ABSENT,
     Block,
@@ -34,67 +34,55 @@ def isolate(program: Program) -> Program:
         is_large(pack, segment, block) for pack, segment in program.segments() for block in segment.blocks
     ) and not any(_is_long(pack) for pack in program.packs):
         return program
-    packs: list[Pack] = []
-
-    def copy(pack: Pack, operation: Operation) -> Pack:
-        if isinstance(operation, Leaf):
-            packs.append(pack)
-            return pack
-        if isinstance(operation, Sum):
-            segments, products = _split(pack, operation)
-            packs.extend(products)
-            segments = _apart_over_batch(pack, segments, packs)
-            operation = Sum(_shortened(pack, segments, packs), operation.from_zero)
-        packs.append(Pack(pack.lanes, pack.batched, operation, pack.number))
-        return packs[-1]
-
-    results = program.rebuilt(copy)
-    return Program(packs, results)
-
-
-def _apart_over_batch(pack: Pack, segments: list[Segment], packs: list[Pack]) -> list[Segment]:
-    """What is summed over the batch apart from what is not, so that a batch can be summed piece by piece."""
-    over = [segment for segment in segments if segment.a.batched or (segment.b is not None and segment.b.batched)]
-    if pack.batched or not over or len(over) == len(segments):
-        return segments
-    packs.append(Pack(pack.lanes, False, Sum(_shortened(pack, over, packs))))
-    whole = numpy.arange(pack.lanes)
-    rest = [segment for segment in segments if segment not in over]
-    return [*rest, Segment(packs[-1], None, [elementwise(whole, whole, None)])]
+    builder = _Isolated()
+    return builder.so_far(builder.go_on(program))
 
 
 def _is_long(pack: Pack) -> bool:
     return isinstance(pack.operation, Sum) and len(pack.operation.segments) > MOST_SEGMENTS
 
 
-def _shortened(pack: Pack, segments: list[Segment], packs: list[Pack]) -> list[Segment]:
-    """Few segments: of many, some at a time become packs of their own."""
-    whole = numpy.arange(pack.lanes)
-    while len(segments) > MOST_SEGMENTS:
-        parts = [segments[start : start + MOST_SEGMENTS] for start in range(0, len(segments), MOST_SEGMENTS)]
-        subtotals = [Pack(pack.lanes, pack.batched, Sum(part)) for part in parts]
-        packs += subtotals
-        segments = [Segment(subtotal, None, [elementwise(whole, whole, None)]) for subtotal in subtotals]
-    return segments
+class _Isolated(Builder):
+    """A program that grows by another, its large products isolated."""
 
+    def taken(self, pack: Pack, operation: Operation) -> Pack:
+        if isinstance(operation, Leaf):
+            return self.new(pack)
+        if isinstance(operation, Sum):
+            segments = self._apart_over_batch(pack, self._split(pack, operation))
+            operation = Sum(self._shortened(pack, segments), operation.from_zero)
+        return self.new(Pack(pack.lanes, pack.batched, operation))
 
-def _split(pack: Pack, operation: Sum) -> tuple[list[Segment], list[Pack]]:
-    """The segments of a sum with a pack in place of each large product, and these packs."""
-    segments: list[Segment] = []
-    products: list[Pack] = []
-    is_alone = len(operation.segments) == len(operation.segments[0].blocks) == 1
-    for segment in operation.segments:
-        kept = []
-        for block in segment.blocks:
-            whole = numpy.arange(block.lane.size).reshape(block.lane.shape)
-            if not is_large(pack, segment, block) or (is_alone and (block.lane == whole).all()):
-                kept.append(block)
-                continue
-            alone = Segment(segment.a, segment.b, [Block(whole, block.a, block.b, block.sign)])
-            products.append(Pack(block.lane.size, pack.batched, Sum([alone])))
-            present = numpy.flatnonzero(block.lane.ravel() != ABSENT)
-            copied = elementwise(block.lane.ravel()[present], present, None)
-            segments.append(Segment(products[-1], None, [copied]))
-        if kept:
-            segments.append(Segment(segment.a, segment.b, kept))
-    return segments, products
+    def _split(self, pack: Pack, operation: Sum) -> list[Segment]:
+        """The segments of a sum with a pack in place of each large product."""
+        segments: list[Segment] = []
+        is_alone = len(operation.segments) == len(operation.segments[0].blocks) == 1
+        for segment in operation.segments:
+            kept = []
+            for block in segment.blocks:
+                lanes = numpy.arange(block.lane.size).reshape(block.lane.shape)
+                if not is_large(pack, segment, block) or (is_alone and (block.lane == lanes).all()):
+                    kept.append(block)
+                    continue
+                alone = Segment(segment.a, segment.b, [Block(lanes, block.a, block.b, block.sign)])
+                product = self.sum(block.lane.size, pack.batched, [alone])
+                present = numpy.flatnonzero(block.lane.ravel() != ABSENT)
+                segments.append(Segment(product, None, [elementwise(block.lane.ravel()[present], present, None)]))
+            if kept:
+                segments.append(Segment(segment.a, segment.b, kept))
+        return segments
+
+    def _apart_over_batch(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
+        """What is summed over the batch apart from what is not, so that a batch can be summed piece by piece."""
+        over = [segment for segment in segments if segment.a.batched or (segment.b is not None and segment.b.batched)]
+        if pack.batched or not over or len(over) == len(segments):
+            return segments
+        rest = [segment for segment in segments if segment not in over]
+        return [*rest, whole(self.sum(pack.lanes, False, self._shortened(pack, over)))]
+
+    def _shortened(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
+        """Few segments: of many, some at a time become packs of their own."""
+        while len(segments) > MOST_SEGMENTS:
+            parts = [segments[start : start + MOST_SEGMENTS] for start in range(0, len(segments), MOST_SEGMENTS)]
+            segments = [whole(self.sum(pack.lanes, pack.batched, part)) for part in parts]
+        return segments

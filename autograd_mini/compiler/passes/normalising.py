@@ -9,17 +9,35 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.tracing import Trace
+from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
+from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 
 SHORTEST_CHAIN = 4
 """A chain of + of fewer terms is carried out as it is written."""
+
+
+def with_one_guard(traced: Trace) -> Trace:
+    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
+    if not traced.guards:
+        return traced
+    agreeing: list[Value] = []
+    for guard in traced.guards:
+        truth = truth_of(guard.node)
+        agrees = truth if guard.outcome else TABLE.auxiliary["equal"](truth, 0.0)
+        agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
+    total = TABLE["sum"](*agreeing)
+    known = set(traced.order)
+    more = [node for node in topological_order(total) if node not in known]
+    one = Guard(total, True, traced.guards[-1].line)
+    return replace(traced, guards=[one], order=[*traced.order, *more])
 
 
 def normalise(trace: Trace) -> Scalars:

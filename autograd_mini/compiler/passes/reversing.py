@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder, elementwise, segment
+from autograd_mini.compiler.ir.building import Builder, elementwise, segment, whole
 from autograd_mini.compiler.ir.program import (
     TIED,
     Apply,
     Argument,
-    Block,
     Pack,
     Program,
     Reduce,
@@ -62,8 +61,7 @@ def _outputs(builder: Builder, found: Sequence[Reference], frame: Frame) -> Refe
     lanes = numpy.arange(flat.index.size)
     # A result that does not depend on the example counts for each of them all the same.
     each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
-    total = builder.sum(lanes.size, False, [Segment(each, None, [elementwise(lanes, lanes, None)])])
-    return lanes_of(total)
+    return lanes_of(builder.sum(lanes.size, False, [whole(each)]))
 
 
 def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack], frame: Frame) -> list[Pack | None]:
@@ -76,19 +74,13 @@ def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pac
         return gradient
     # The product of the Hessian with a direction is the gradient of the gradient's product with it; without a batch,
     # several directions are the batch.
-    segments = []
+    seeds = []
     for position, (leaf, adjoint) in enumerate(zip(wrt, gradient)):
         name = f"d{getattr(leaf.operation, 'name', '')}"
         direction = builder.leaf("seed", position, name, leaf.lanes, leaf.batched or not frame.has_batch)
         if adjoint is not None and leaf.lanes:
-            index = numpy.arange(leaf.lanes).reshape(1, 1, -1)
-            block = Block(numpy.zeros((1, 1, 1), dtype=numpy.int64), index, index.swapaxes(1, 2))
-            segments.append(Segment(adjoint, direction, [block], adjoint=0))
-    if not segments:
-        return [None] * len(wrt)
-    each = frame.per_example or not frame.has_batch
-    slope = builder.sum(1, each, segments)
-    return reverse(builder, [(lanes_of(slope), one)], wrt, per_example=each)
+            seeds.append((lanes_of(adjoint), lanes_of(direction)))
+    return reverse(builder, seeds, wrt, per_example=frame.per_example or not frame.has_batch)
 
 
 def reverse(

@@ -73,19 +73,17 @@ def _parts(
     waiting = [pack for pack in program.packs if pack not in done]
     fits = {pack for pack in waiting if pack in varying and _fits(pack, is_batched)}
     while waiting:
-        run = []
-        for pack in waiting:
-            if pack in fits and done.issuperset(parents(pack)):
-                run.append(pack)
-                done.add(pack)
-        if run:
-            yield run
-        waiting = [pack for pack in waiting if pack not in done]
-        for pack in waiting:
-            if pack not in fits and done.issuperset(parents(pack)):
-                done.add(pack)
-                yield pack
-        waiting = [pack for pack in waiting if pack not in done]
+        for is_kernel in (True, False):
+            found = []
+            for pack in waiting:
+                if (pack in fits) is is_kernel and done.issuperset(parents(pack)):
+                    found.append(pack)
+                    done.add(pack)
+            if found and is_kernel:
+                yield found
+            elif found:
+                yield from found
+            waiting = [pack for pack in waiting if pack not in done]
 
 
 def _fits(pack: Pack, is_batched: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import is_
 from traceback import walk_tb
@@ -14,7 +14,7 @@ from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.calls.counting import Place
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
-from autograd_mini.leaving import refusal
+from autograd_mini.leaving import place, refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.structures import Structure, flatten, may_hold_numbers
@@ -50,15 +50,15 @@ class Inner:
         roots: Values, and the seeds that their adjoints begin with.
         sources: what it is taken towards, and the seeds of their tangents, in forward mode.
         found: the adjoint of each node, or in forward mode the tangent, if it was computed for that.
-        made: all nodes computed for it.
         is_forward: it is taken in forward mode.
+        made: all nodes computed for it.
     """
 
     roots: list[tuple[Value, Any]]
     sources: dict[Value, Any]
-    found: dict[Value, Value]
-    made: set[Value]
+    found: dict[Value, Any]
     is_forward: bool = False
+    made: set[Value] = field(default_factory=set)
 
 
 @dataclass(eq=False)
@@ -175,22 +175,6 @@ def truth_of(node: Value) -> Value:
     return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
 
 
-def with_one_guard(traced: Trace) -> Trace:
-    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
-    if not traced.guards:
-        return traced
-    agreeing: list[Value] = []
-    for guard in traced.guards:
-        truth = truth_of(guard.node)
-        agrees = truth if guard.outcome else TABLE.auxiliary["equal"](truth, 0.0)
-        agreeing.append(agreeing[-1] * agrees if agreeing else agrees)
-    total = TABLE["sum"](*agreeing)
-    known = set(traced.order)
-    more = [node for node in topological_order(total) if node not in known]
-    one = Guard(total, True, traced.guards[-1].line)
-    return replace(traced, guards=[one], order=[*traced.order, *more])
-
-
 def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
     """All nodes that the roots are made of in a topological order: that in which the function made them, so that the
     neurons of a layer come one after the other; what was there before comes where it is used first."""
@@ -257,24 +241,17 @@ class _Tracer(Observer):
         self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
     ) -> None:
         sources = [node for node in active if not any(parent in active for parent in node.parents)]
-        self._differentiated([*seeds], dict.fromkeys(sources), found.items(), is_forward=False)
+        self._ended(Inner([*seeds], dict.fromkeys(sources), {**found}))
 
     def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
-        pairs = [*found]
-        self._differentiated([(y, 1.0) for y, _ in pairs if isinstance(y, Value)], {**seeds}, pairs, is_forward=True)
+        tangents = {y: tangent for y, tangent in found if isinstance(y, Value)}
+        self._ended(Inner([(y, 1.0) for y in tangents], {**seeds}, tangents, is_forward=True))
 
-    def _differentiated(
-        self,
-        roots: list[tuple[Value, Any]],
-        sources: dict[Value, Any],
-        found: Iterable[tuple[Any, Any]],
-        *,
-        is_forward: bool,
-    ) -> None:
+    def _ended(self, inner: Inner) -> None:
         start, n_inner = self._starts.pop()
-        made = set(self.recorded[start:])
-        kept = {node: each for node, each in found if isinstance(each, Value) and each in made}
-        self.inner[n_inner:] = [Inner(roots, sources, kept, made, is_forward)]
+        made = inner.made = {*self.recorded[start:]}
+        inner.found = {node: each for node, each in inner.found.items() if isinstance(each, Value) and each in made}
+        self.inner[n_inner:] = [inner]
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
         node = primitive(x, y)
@@ -361,12 +338,3 @@ def difference(first: Trace, second: Trace) -> str:
 
 def _name(node: Value) -> str:
     return node.operation.name if node.operation else "a number"
-
-
-def place(line: Line) -> str:
-    """File and number of a line, with its text where the file is there."""
-    import linecache
-
-    file, number = line
-    source = linecache.getline(file, number).strip()
-    return f"{file}, line {number}" + (f": {source}" if source else "")

@@ -9,7 +9,6 @@ derivatives by the rules alone stand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from math import inf
 from typing import Any
@@ -23,6 +22,7 @@ from autograd_mini.compiler.ir.scalars import (
     Scalars,
     Terms,
     alive,
+    operands,
 )
 from autograd_mini.compiler.passes.growing import Growing, Operand
 from autograd_mini.compiler.passes.rules import local_derivatives
@@ -73,24 +73,18 @@ class _Direction(Growing):
         return self._moved.get(number, number)
 
     def _there(self, number: int, scalar: Scalar) -> int:
-        if type(scalar) is Terms:
-            xs, ys = ([*map(self.moved, each)] for each in (scalar.xs, scalar.ys))
-            is_same = xs == scalar.xs and ys == scalar.ys
-            return number if is_same else self.add(replace(scalar, xs=xs, ys=ys))
-        if type(scalar) is Component:
-            vector = scalar.vector
-            args = tuple(map(self.moved, vector.args))
-            return number if args == vector.args else self.components(vector.primitive, args)[scalar.index]
-        assert type(scalar) is Application
-        primitive, args = scalar.primitive, tuple(map(self.moved, scalar.args))
-        there = number if args == scalar.args else self.apply(primitive, *args)
-        operands = [*map(self.operand, args)]
-        tied, settle = is_tied(primitive, Operand(self, there), operands), _SETTLED.get(primitive.base)
+        """What a scalar is a little way off, once that is known of what it is made of."""
+        is_same = all(self.moved(each) == each for each in operands(scalar))
+        there = number if is_same else self.again(scalar, self.moved)
+        if type(scalar) is not Application:
+            return there
+        args = [self.operand(self.moved(arg)) for arg in scalar.args]
+        tied, settle = is_tied(scalar.primitive, Operand(self, there), args), _SETTLED.get(scalar.primitive.base)
         if tied is not False and settle is not None:
-            return self.number_of(settle(self, *operands))
+            return self.number_of(settle(self, *args))
         if tied is not False:
             self.jumps = True
-            self.differing += [tied * _not_equal(self.tangent(x), 0.0) for x in operands]
+            self.differing += [tied * _not_equal(self.tangent(x), 0.0) for x in args]
         return there
 
     def tangent(self, x: Any) -> Any:

@@ -139,7 +139,8 @@ class _Settling:
         """The results for some columns, for so many at a time as memory holds."""
         places = numpy.flatnonzero(chosen)
         found: dict[str, Floats] = {}
-        at_a_time = max(1, MOST_NUMBERS // max(pack.lanes for pack in executor.program.packs))
+        most_lanes = max([pack.lanes for pack in executor.program.packs if pack.batched], default=1)
+        at_a_time = max(1, MOST_NUMBERS // max(1, most_lanes))
         for start in range(0, max(1, places.size), at_a_time):
             some = self.asked.some(places[start : start + at_a_time])
             for name, rows in rows_of(some.run(executor)).items():

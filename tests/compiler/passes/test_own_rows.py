@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import TABLE, Value, clip, compile, grad, hessian, hvp, register_primitive, sigmoid, sign
+from autograd_mini import TABLE, Value, clip, compile, dist, grad, hessian, hvp, register_primitive, sigmoid, sign
 from autograd_mini import sum as total
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import BACKENDS, disagreement
@@ -156,6 +156,16 @@ def test_rows_that_hand_on_an_argument_or_a_number(backend, register):
             assert compiled(X).tolist() == [f(x) for x in X.tolist()]
     finally:
         factor = 2.0
+
+
+@both_backends
+def test_constants_meet_within_rows(backend, register):
+    """Written out, the distance takes the difference of two of them."""
+    apart = lambda x, y: dist([x, 0.5], [y, 0.25])
+    own = register(apart, lambda out, x, y: (apart(x, y), apart(y, x)), arity=2)
+    compiled = compile(lambda x, y: own(x, y), backend=backend)
+    expected = math.hypot(1.0, 0.25)
+    assert not disagreement(compiled.value_and_grad(3.0, 2.0), (expected, (expected, expected)))
 
 
 @both_backends
