@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from functools import cache
 
 import numpy
 
@@ -21,11 +20,10 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
+from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Terms
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.normalising import ONE, Application, Input, Terms
-from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
-from autograd_mini.primitives import TABLE, Primitive, part_of
+from autograd_mini.primitives import part_of
 
 
 def can_emit(pack: Pack) -> bool:
@@ -71,9 +69,9 @@ def lower(
     for pack in checked:
         for number in lanes.of[pack]:
             check = [lanes.check(number, check)]
-    same = [(place[pack], lane, number) for (pack, lane), number in lanes.inputs.items() if pack not in varying]
+    same = [(place[pack], lane, number) for (pack, lane), number in lanes.outside.items() if pack not in varying]
     uniform = {number: (array, lane) for array, lane, number in sorted(same)}
-    arrays = {number: (place[pack], lane) for (pack, lane), number in lanes.inputs.items() if pack in varying}
+    arrays = {number: (place[pack], lane) for (pack, lane), number in lanes.outside.items() if pack in varying}
     return kernel_of(lanes.scalars, uniform, arrays, results, check, by_demand=True)
 
 
@@ -82,14 +80,14 @@ class _Lanes(Growing):
 
     Attributes:
         of: those of the lanes of packs that are computed here.
-        inputs: those of other lanes.
+        outside: those of other lanes.
     """
 
     def __init__(self, numbers: Mapping[Pack, Floats]) -> None:
         super().__init__()
         self.number(1.0)  # it is the first, ONE
         self.of: dict[Pack, list[int]] = {}
-        self.inputs: dict[tuple[Pack, int], int] = {}
+        self.outside: dict[tuple[Pack, int], int] = {}
         self._numbers = numbers
 
     def take(self, pack: Pack) -> None:
@@ -109,8 +107,7 @@ class _Lanes(Growing):
             if isinstance(operation, Reduce):
                 self.of[pack] = [self.add(Application(operation.primitive, each)) for each in columns]
             else:
-                function = vector_primitive(operation.function, operation.empty == 0.0)
-                found = [self.vector(function, each) for each in columns]
+                found = [self.vector(operation.function, each, operation.empty) for each in columns]
                 self.of[pack] = [number for row in zip(*found) for number in row]
 
     def check(self, number: int, before: list[int]) -> int:
@@ -136,9 +133,9 @@ class _Lanes(Growing):
             return [self.number(float(held[index[0]]))] * index.size
         lanes = [(pack, lane) for lane in index.tolist()]
         for each in lanes:
-            if each not in self.inputs:
-                self.inputs[each] = self.add(Input(0, 0))
-        return [self.inputs[each] for each in lanes]
+            if each not in self.outside:
+                self.outside[each] = self.add(Input(0, 0))
+        return [self.outside[each] for each in lanes]
 
 
 def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
@@ -155,11 +152,3 @@ def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Ind
                 b = numpy.broadcast_to(block.b.swapaxes(1, 2)[:, None], shape).ravel()
             kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
             yield segment, block.sign, lane[kept], a[kept], b[kept]
-
-
-@cache
-def vector_primitive(function: str, empty_is_zero: bool) -> Primitive:
-    """The function of vectors of this name."""
-    own = {each.name: each for each in (SUM_OF_OTHERS, FIRST_MAX, FIRST_MIN)}
-    primitive = own.get(function) or TABLE[function]
-    return primitive.variant(empty=0.0) if empty_is_zero else primitive

@@ -9,8 +9,8 @@ from operator import add
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.machine_rows import is_arithmetic
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.primitives import Primitive
 
 PLAIN = {1.0, -1.0}
