@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -41,10 +41,9 @@ class Code(tuple[int, ...]):
         code.functions = functions
         return code
 
-    def table(self, addresses: Iterable[int] | None = None) -> Any:
-        """A table of these addresses, all of them by default, which holds the code."""
-        chosen = [*(self if addresses is None else addresses)]
-        table = (ctypes.c_void_p * len(chosen))(*chosen)
+    def table(self, addresses: Sequence[int]) -> Any:
+        """A table of these addresses, which holds the code."""
+        table = (ctypes.c_void_p * len(addresses))(*addresses)
         table.code = self  # type: ignore[attr-defined]
         return table
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
+from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.program import Floats, Pack, Sum
 from autograd_mini.compiler.partition import MOST_UNUSED
 from autograd_mini.compiler.passes.isolating import is_large
@@ -135,17 +136,14 @@ class BatchSumStep:
         self.rows = 0
         columns: dict[tuple[int, int], int] = {}
         terms = []
-        for segment in pack.operation.segments:
+        for segment, sign, lane, a, b in terms_of(pack.operation):
             place = executor.place[segment.a]
             if place not in starts:
                 starts[place] = self.rows
                 self.rows += segment.a.lanes
             other = -1 if segment.b is None else executor.place[segment.b]
-            for block in segment.blocks:
-                lanes = numpy.zeros_like(block.a) if block.b is None else block.b
-                picked = [columns.setdefault((other, lane), len(columns)) for lane in lanes.ravel().tolist()]
-                signs = numpy.full(block.lane.size, block.sign)
-                terms.append((block.lane.ravel(), block.a.ravel() + starts[place], numpy.array(picked), signs))
+            picked = [columns.setdefault((other, each), len(columns)) for each in b.tolist()]
+            terms.append((lane, a + starts[place], numpy.array(picked, numpy.int64), numpy.full(lane.size, sign)))
         self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
         lanes = numpy.arange(self.lanes)
@@ -177,8 +175,6 @@ def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> BatchSumStep | Non
     for segment in pack.operation.segments:
         factors = [segment.a] if segment.b is None else [segment.a, segment.b]
         if not executor.varying.issuperset(factors) or not all(block.is_elementwise for block in segment.blocks):
-            return None
-        if any((block.lane < 0).any() or (block.a < 0).any() for block in segment.blocks):
             return None
     step = BatchSumStep(executor, pack)
     return step if step.rows * len(step.right) <= MOST_UNUSED * step.lane.size else None

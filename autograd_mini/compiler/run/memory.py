@@ -31,11 +31,6 @@ def copied(numbers: Any, of: type[Any] = float) -> NDArray[Any]:
     return array
 
 
-def without_gaps(array: NDArray[Any]) -> NDArray[Any]:
-    """The array itself, or a copy."""
-    return array if array.flags.c_contiguous else copied(array)
-
-
 def room(lanes: Sequence[int], n: int) -> list[Floats]:
     """Memory for results, [lanes, n] each; if it is much, one block."""
     if n < COLUMNS_OF_A_ROOM:

@@ -236,32 +236,29 @@ class Scatter:
 def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int]) -> Step:
     """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
     sums_batch = not batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
-    compute = _one_factor(segment, block, place) if segment.b is None else _two_factors(segment, block, place)
+    compute = (_one_factor if segment.b is None else _two_factors)(segment, block, sums_batch, place)
     size, is_negative = block.lane.size, block.sign < 0.0
 
     def step(values: Values, n: int) -> Floats:
-        result = compute(values, sums_batch, n).reshape(size, -1)
+        result = compute(values, n).reshape(size, -1)
         return -result if is_negative else result
 
     return step
 
 
-BlockStep = Callable[[Values, bool, int], Floats]
-
-
-def _one_factor(segment: Segment, block: Block, place: Mapping[Pack, int]) -> BlockStep:
+def _one_factor(segment: Segment, block: Block, sums_batch: bool, place: Mapping[Pack, int]) -> Step:
     number, gather = place[segment.a], Gather(block.a)
     columns = block.lane.shape[2]
 
-    def step(values: Values, sums_batch: bool, n: int) -> Floats:
-        a = values[number]
-        rows = numpy_rows.total(gather(_over_batch(a, n) if sums_batch else a).transpose(2, 0, 1, 3))
+    def step(values: Values, n: int) -> Floats:
+        a = _over_batch(values[number], n) if sums_batch else values[number]
+        rows = numpy_rows.total(gather(a).transpose(2, 0, 1, 3))
         return rows if columns == 1 else numpy.repeat(rows[:, :, None], columns, axis=2)
 
     return step
 
 
-def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int]) -> BlockStep:
+def _two_factors(segment: Segment, block: Block, sums_batch: bool, place: Mapping[Pack, int]) -> Step:
     assert segment.b is not None
     assert block.b is not None
     first, second = place[segment.a], place[segment.b]
@@ -270,7 +267,7 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int]) -> B
     if gather_a.absent is not None or gather_b.absent is not None:
         is_there = (block.a != ABSENT)[:, :, None] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
 
-    def step(values: Values, sums_batch: bool, n: int) -> Any:
+    def step(values: Values, n: int) -> Any:
         a, b = values[first], values[second]
         if sums_batch and 1 in (a.shape[1], b.shape[1]):  # one factor, at least, is the same for all
             times = n if a.shape[1] == b.shape[1] else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy
@@ -11,7 +12,7 @@ import numpy
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Pack, Sum, parents
+from autograd_mini.compiler.ir.program import Floats, Pack, Sum, parents
 from autograd_mini.compiler.partition import MOST_TERMS
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.numpy_executor import Values
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def _text() -> str:
-    """The text of Σ ±x·y for each lane, from a zero of one sign, 0.0 for a lane without terms; the places of a term are
-    the array and the row of x, and those of y."""
+    """The text of Σ ±x·y for each lane, from a zero of one sign, 0.0 for a lane without terms; of each term there are
+    the places of x and y among all numbers."""
     function = Function()
 
     def lane(number: str) -> Sequence[str]:
@@ -35,17 +36,14 @@ def _text() -> str:
         return ()
 
     def term(number: str, total: str) -> Sequence[str]:
-        places = function.at("i64", "%places", function.let(f"mul i64 {number}, 4"))
-        product = function.load("double", "%signs", number)
-        factors = []
-        for place in (0, 2):
-            array = function.load("ptr", "%arrays", function.load("i64", places, place))
-            factors.append(function.load("double", array, function.load("i64", places, place + 1)))
-        xy = function.let(f"fmul double {factors[0]}, {factors[1]}")
-        return [function.let(f"fadd double {total}, {function.let(f'fmul double {product}, {xy}')}")]
+        places = function.at("i64", "%places", function.let(f"mul i64 {number}, 2"))
+        x, y = (function.load("double", "%numbers", function.load("i64", places, each)) for each in range(2))
+        product = function.let(f"fmul double {x}, {y}")
+        product = function.let(f"fmul double {function.load('double', '%signs', number)}, {product}")
+        return [function.let(f"fadd double {total}, {product}")]
 
     function.loop(0, "%lanes", lane)
-    head = "void @BODY(ptr %out, ptr %starts, ptr %signs, ptr %places, ptr %arrays, i64 %lanes, double %zero)"
+    head = "void @BODY(ptr %out, ptr %starts, ptr %signs, ptr %places, ptr %numbers, i64 %lanes, double %zero)"
     return function.text(head, "ret void")
 
 
@@ -63,35 +61,33 @@ class TermsStep:
         assert isinstance(pack.operation, Sum)
         self.packs, self.lanes, self.number = [pack], pack.lanes, executor.place[pack]
         sources = dict.fromkeys(parents(pack))
-        self.sources = [(executor.place[source], (source.lanes, 1)) for source in sources]
-        array_of = {source: number for number, source in enumerate(sources, 1)}  # the first one holds a 1
-        lanes, places, signs = [], [], []
-        for segment, sign, lane, a, b in terms_of(pack.operation):
-            arrays = [numpy.full_like(a, 0 if each is None else array_of[each]) for each in (segment.a, segment.b)]
-            lanes.append(lane)
-            places.append(numpy.stack([arrays[0], a, arrays[1], b], axis=1))
-            signs.append(numpy.full(lane.size, sign))
-        lane = numpy.concatenate(lanes)
+        self.sources = [executor.place[source] for source in sources]
+        *firsts, self.count = accumulate((source.lanes for source in sources), initial=1)
+        first: dict[Pack | None, int] = {None: 0}  # the place of a 1, which comes before all numbers
+        first.update(zip(sources, firsts))
+        parts = [
+            (lane, numpy.full(lane.size, sign), first[segment.a] + a, first[segment.b] + b)
+            for segment, sign, lane, a, b in terms_of(pack.operation)
+        ]
+        lane, signs, *places = map(numpy.concatenate, zip(*parts))
         order = numpy.argsort(lane, kind="stable")
         self.zero = 0.0 if pack.operation.from_zero else -0.0
-        self.one = memory.copied([1.0])
-        self.held = (
+        self.tables = (
             memory.copied(numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1)), numpy.int64),
-            memory.copied(numpy.concatenate(signs)[order]),
-            memory.copied(numpy.concatenate(places)[order], numpy.int64),
+            memory.copied(signs[order]),
+            memory.copied(numpy.stack(places, axis=1)[order], numpy.int64),
         )
-        self.tables = [memory.address(table, table.shape) for table in self.held]
+        self.at = [memory.address(table, table.shape) for table in self.tables]
         self.call = _call(addresses([TERMS], keep=True, cache=executor.cache)[0])
 
-    def prepare(self, values: Values, n: int) -> None:
-        return None
+    def prepare(self, values: Values, n: int) -> Floats:
+        return memory.empty(self.count)
 
-    def run(self, values: Values, state: None) -> None:
-        held = [memory.without_gaps(values[place]) for place, _ in self.sources]
-        at = [memory.address(array, shape) for array, (_, shape) in zip(held, self.sources)]
-        arrays = (ctypes.c_void_p * (1 + len(held)))(memory.address(self.one, (1,)), *at)
+    def run(self, values: Values, numbers: Floats) -> None:
+        numpy.concatenate([[1.0], *[values[place][:, 0] for place in self.sources]], out=numbers)
         out = values[self.number] = memory.empty(self.lanes, 1)
-        self.call(memory.address(out, (self.lanes, 1)), *self.tables, arrays, self.lanes, self.zero)
+        at = memory.address(out, (self.lanes, 1)), *self.at, memory.address(numbers, (self.count,))
+        self.call(*at, self.lanes, self.zero)
 
 
 def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:

@@ -79,7 +79,9 @@ def test_code_stays_as_long_as_it_may_run(f):
 
 def test_tables_hold_their_code():
     text = "define void @BODY() {\nentry:\n  ret void ; only here\n}"
-    table = addresses([text]).table()
+    code = addresses([text])
+    table = code.table(code)
+    del code
     gc.collect()
     assert text in engine._known
     assert table[0] == addresses([text])[0]
