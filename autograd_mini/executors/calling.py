@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, recut
-from autograd_mini.executors.keeping import SLOPES
+from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, part, recut
+from autograd_mini.executors.keeping import SLOPES, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.working import Done, Task
 from autograd_mini.primitives import brief
@@ -115,6 +114,7 @@ class Call:
         tiled = self.tiled
         self._contents = {**tiled.held}
         self._tokens = [tiled.token, "", *tiled.held]
+        self._pack: Callable[[Any], Any] = lambda arguments: arguments
         try:
             parcel = tiled.parcel()
         except TypeError:
@@ -122,6 +122,8 @@ class Call:
                 raise
             self._contents[tiled.token] = (tiled.compiled, tiled.options, {})  # a thread takes it as it is
             return None
+        if not tiled.pool.is_here:
+            self._pack = parcel.beside
         self._tokens[0] = parcel.token
         self._contents[parcel.token] = parcel.content
         numbers = numpy.array([value.data for value in parcel.values] if given is None else given, dtype=float)
@@ -134,6 +136,7 @@ class Call:
         tiled, samples = self.tiled, dict[str, str]()
         for each in results(tiled.pool, self._tasks(numbers), self._contents, tiled.retries, self.name):
             tiled.compare(each, samples)
+            each.result = opened(each.result)
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
@@ -169,12 +172,12 @@ class Call:
             given.append(block)
             return Taken(len(given) - 1, range(len(array)), array.shape[1:])
 
-        parts = iter([changed(nest, brought) for nest in chunk])
-        arguments = [next(parts) if rows else each for each, rows in zip(self.arguments, self.batched)]
+        batch = changed(chunk, brought)
         task = Task(
             [*self._tokens],
             self.method,
-            arguments,
+            self._pack(self.arguments),
+            self._pack(batch),
             self.batched,
             self.vector,
             numbers,
@@ -186,7 +189,7 @@ class Call:
         )
         if first == 0 and not (given or pool.is_here):
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
-            self._contents[self._tokens[1]] = pickle.dumps(task.cut(0, min(tile, task.n)), protocol=5)
+            self._contents[self._tokens[1]] = self._pack(part(batch, 0, min(tile, task.n)))
         return task, given
 
 

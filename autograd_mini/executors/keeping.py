@@ -62,8 +62,8 @@ class Parcel:
 
     def __init__(self, compiled: Any, options: Any) -> None:
         buffer, data = io.BytesIO(), compiled._data_read()
-        by_value = {module for module, _ in data if module in sys.modules}
-        pickler = _pickler()(buffer, by_value)
+        self._by_value = {module for module, _ in data if module in sys.modules}
+        pickler = _pickler()(buffer, self._by_value, {})
         advice = "" if pickler.has_cloudpickle else ", or install cloudpickle, which takes lambdas, closures and these"
         try:
             foreign = [f"{module}.{name}" for (module, name), each in data.items() if not isinstance(each, CONSTANT)]
@@ -78,6 +78,22 @@ class Parcel:
         self.values: list[Value] = [*pickler.values]
         self.content = buffer.getvalue()
         self.token = sha256(self.content).hexdigest()
+
+    def beside(self, arguments: Any) -> bytes:
+        """The pickle of what the function is given, in which classes are those that it knows."""
+        return packed(arguments, self._by_value)
+
+
+def packed(thing: Any, by_value: Collection[str] = ()) -> bytes:
+    """The pickle of a thing, with the classes of some modules in it; `opened` gives the thing."""
+    buffer = io.BytesIO()
+    _pickler()(buffer, by_value, None).dump(thing)
+    return buffer.getvalue()
+
+
+def opened(content: Any) -> Any:
+    """The thing of a pickle; what is no pickle came as it is."""
+    return pickle.loads(content) if isinstance(content, bytes) else content
 
 
 class Function:
@@ -149,9 +165,9 @@ def _pickler() -> Any:
     class Pickler(base):  # type: ignore[misc]
         has_cloudpickle = cloudpickle is not None
 
-        def __init__(self, file: io.BytesIO, by_value: Collection[str]) -> None:
+        def __init__(self, file: io.BytesIO, by_value: Collection[str], values: dict[Value, int] | None) -> None:
             super().__init__(file, protocol=5)
-            self.values: dict[Value, int] = {}
+            self.values = values  # those whose numbers are left out
             self._by_value = {"__main__", *by_value}  # modules, for another process has others by these names
 
         def dump(self, thing: Any) -> None:
@@ -166,7 +182,7 @@ def _pickler() -> Any:
                     cloudpickle.unregister_pickle_by_value(module)
 
         def persistent_id(self, thing: Any) -> Any:
-            if type(thing) is not Value or thing.parents:
+            if self.values is None or type(thing) is not Value or thing.parents:
                 return None
             return self.values.setdefault(thing, len(self.values)), thing.label
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from autograd_mini.executors.keeping import opened
 from autograd_mini.executors.working import Done, Failed, Missing, Task, work
 from autograd_mini.primitives import brief
 
@@ -184,8 +185,9 @@ def results(
                 attempt.contents = {token: contents[token] for token in outcome.tokens}
                 submit(attempt)
             elif isinstance(outcome, Failed):
-                outcome.error.add_note(f"This happened in {outcome.rows} of {name}, in a worker:\n{outcome.text}")
-                raise outcome.error
+                raised = opened(outcome.error)
+                raised.add_note(f"This happened in {outcome.rows} of {name}, in a worker:\n{outcome.text}")
+                raise raised
             else:
                 attempt.future = None
                 ready[attempt] = outcome

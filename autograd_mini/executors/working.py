@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 import platform
 import socket
 import traceback
@@ -20,7 +19,10 @@ import numpy
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
 from autograd_mini.executors.cutting import Rows, Total, changed, leaves_of, part
-from autograd_mini.executors.keeping import Function, keep
+from autograd_mini.executors.keeping import Function, keep, opened, packed
+
+LARGE = 2**20
+"""Bytes: what is larger stays with a worker only where it is to be used again for sure."""
 
 
 @dataclass
@@ -30,7 +32,8 @@ class Task:
     Attributes:
         tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
             by it, and arrays.
-        arguments: all of them, the parts of a vector last; `batched` says which are rows.
+        fixed: all arguments, the parts of a vector last, but None for those that are rows, which `batched` tells.
+        batch: those that are rows; both pickled, unless it stays in one process.
         vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
         numbers: those of the Values of the function.
         tile: how many rows are in a tile.
@@ -41,7 +44,8 @@ class Task:
 
     tokens: list[str]
     method: str
-    arguments: list[Any]
+    fixed: Any
+    batch: Any
     batched: list[bool]
     vector: int
     numbers: Any
@@ -56,10 +60,6 @@ class Task:
         row = self.first * self.tile
         return f"rows {row + start} to {row + max(start, (self.n if stop is None else stop) - 1)}"
 
-    def cut(self, start: int, stop: int) -> list[Any]:
-        """The arguments for some of its rows."""
-        return [part(each, start, stop) if rows else each for each, rows in zip(self.arguments, self.batched)]
-
 
 @dataclass
 class Missing:
@@ -72,7 +72,7 @@ class Missing:
 class Failed:
     """What the function raised, and where."""
 
-    error: BaseException
+    error: Any
     rows: str
     text: str
 
@@ -106,11 +106,14 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
             return _work(task, dict(zip(task.tokens, contents)), given, rows)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
+        if not isinstance(task.fixed, bytes):
+            return Failed(error, rows[-1], text)
         try:
-            pickle.loads(pickle.dumps(error))
+            content = packed(error)
+            opened(content)
         except Exception:  # it cannot travel
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        return Failed(error, rows[-1], text)
+            content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
+        return Failed(content, rows[-1], text)
 
 
 def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str]) -> Done | Missing:
@@ -122,14 +125,20 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str
     missing = [each for each in needed if each and sent[each] is None]
     if missing:
         return Missing(missing)
-    things = {each: keep(each, _opened(sent[each])) if found is None else found for each, found in things.items()}
+    things = {each: keep(each, opened(sent[each])) if found is None else found for each, found in things.items()}
     things.update(enumerate(given))
     is_new = function is None
     function = keep(name, Function(sent[name])) if is_new else function
-    run = partial(_run, task, function, things)
+    fixed, stays_here = task.fixed, not isinstance(task.fixed, bytes)
+    if not stays_here:  # once, so that things among them stay the same ones, for which nothing is compiled anew
+        token = sha256(fixed).hexdigest() if len(fixed) < LARGE else ""
+        fixed = (token and keep(token)) or opened(fixed)
+        fixed = keep(token, fixed) if token else fixed
+    run = partial(_run, task, function, things, fixed)
+    batch = opened(task.batch)
     if is_new and sample_name:
         found = sha256()
-        for leaf in leaves_of(run(_opened(sent[sample_name]), 0))[0]:
+        for leaf in leaves_of(run(opened(sent[sample_name]), 0))[0]:
             found.update(numpy.ascontiguousarray(leaf).tobytes())
         sample = found.hexdigest()
     total, structure = Total(), None
@@ -137,28 +146,30 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str
     for start in range(0, task.n, task.tile) or [0]:
         stop, number = min(task.n, start + task.tile), task.first + start // task.tile
         rows.append(task.rows(start, stop))
-        leaves, shape = leaves_of(run(task.cut(start, stop), number))
+        leaves, shape = leaves_of(run(part(batch, start, stop), number))
         if structure is None:
             structure, axes = shape, [None if task.is_sum else 0] * len(leaves)
             if task.may_have_rows:  # what does is as many shorter as the batch is
-                shorter, _ = leaves_of(run(task.cut(start, stop - 1), number))
+                shorter, _ = leaves_of(run(part(batch, start, stop - 1), number))
                 axes = [_axis(numpy.shape(one), numpy.shape(two)) for one, two in zip(leaves, shorter)]
         elif structure != shape:
             raise ValueError(f"the tiles of a batch need results of one structure, got {structure!r} and {shape!r}")
         total.add(leaves, axes)
     assert structure is not None
+    result = structure.rebuild(total.leaves())
     return Done(
-        structure.rebuild(total.leaves()), axes, f"process {os.getpid()} on {socket.gethostname()}", host(), sample
+        result if stays_here else packed(result),
+        axes,
+        f"process {os.getpid()} on {socket.gethostname()}",
+        host(),
+        sample,
     )
 
 
-def _run(task: Task, function: Function, things: dict[Any, Any], cut: Sequence[Any], tile: int) -> Any:
+def _run(task: Task, function: Function, things: dict[Any, Any], fixed: Sequence[Any], batch: Any, tile: int) -> Any:
     """The result for some rows."""
-
-    def load(array: Any) -> Any:
-        return array.load(tile, things) if isinstance(array, Rows) else array
-
-    args = [changed(each, load) if rows else each for each, rows in zip(cut, task.batched)]
+    rows = iter(changed(batch, lambda array: array.load(tile, things) if isinstance(array, Rows) else array))
+    args = [next(rows) if is_rows else each for each, is_rows in zip(fixed, task.batched)]
     if task.vector:
         args[-task.vector :] = [tuple(args[-task.vector :])]
     return function.run(task.method, args, task.numbers)
@@ -166,10 +177,6 @@ def _run(task: Task, function: Function, things: dict[Any, Any], cut: Sequence[A
 
 def _axis(longer: Sequence[int], shorter: Sequence[int]) -> int | None:
     return next((axis for axis, (one, two) in enumerate(zip(longer, shorter)) if one != two), None)
-
-
-def _opened(content: Any) -> Any:
-    return pickle.loads(content) if isinstance(content, bytes) else content
 
 
 @cache

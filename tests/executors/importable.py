@@ -3,6 +3,9 @@
 import os
 import signal
 import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
 
 import numpy
 
@@ -46,6 +49,16 @@ def failing(x):
     if x > 9.5:
         raise ZeroDivisionError("that is too large")
     return x * x
+
+
+class TooLarge(Exception):
+    """One of the user's own."""
+
+
+def failing_by_a_global(x):
+    if x > factor:
+        raise TooLarge("that is too large")
+    return x
 
 
 def deadly(x):
@@ -103,3 +116,20 @@ def by_a_list(x):
 def seconds_asleep(seconds):
     time.sleep(seconds)
     return seconds
+
+
+class Kind(Enum):
+    CALL = "call"
+    PUT = "put"
+
+
+@dataclass
+class Point:
+    x: Any
+    y: Any
+
+
+def by_kind(kind, point):
+    """Classes of its module, among the arguments and in the result."""
+    sign = factor if kind is Kind.CALL else -factor
+    return Point(sign * point.x if isinstance(point, Point) else point.y, point.y)

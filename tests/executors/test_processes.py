@@ -194,7 +194,9 @@ def test_errors_come_back_with_their_rows_and_lines(pool):
     (note,) = found.value.__notes__
     assert note.startswith("This happened in rows 90 to 99 of failing, in a worker:\nTraceback")
     assert 'raise ZeroDivisionError("that is too large")' in note
-    with pytest.raises(RuntimeError, match="Unlucky: 1"):  # which cannot be pickled
+    with pytest.raises(importable.TooLarge, match="that is too large"):
+        compile(importable.failing_by_a_global, batch=True).on(pool, 10)(numpy.linspace(0.0, 10.0, 101))
+    with pytest.raises((RuntimeError, importable.Unlucky), match="1"):  # which cannot be pickled, but for Dask's help
         compile(importable.unlucky, batch=True).on(pool)([1.0])
     assert pool.submit(len, "ab").result() == 2
 
@@ -222,3 +224,14 @@ def test_ctrl_c_cancels_what_is_pending():
             compiled.on(pool, 1)(numpy.arange(1000.0))
         assert pool.submit(len, "ab").result() == 2
     assert len(done) < 200
+
+
+def test_classes_among_the_arguments_are_those_that_the_function_knows(pool):
+    compiled = compile(importable.by_kind, batch="point")
+    point = importable.Point(numpy.arange(9.0), numpy.arange(9.0))
+    for kind in importable.Kind:
+        with ThreadPoolExecutor(1) as threads:
+            for executor in (threads, pool):
+                found = compiled.on(executor, 2)(kind, point)
+                assert type(found) is importable.Point
+                same_bits(found, compiled(kind, point))
