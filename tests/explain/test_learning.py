@@ -181,7 +181,7 @@ def test_names_are_texts():
     page = explain(Odd(), [([1.0], 2.0)], squared_error)
     assert "</script><b>" not in page.html
     assert "weights.</script><b>" in json.loads(task_of(page))["groups"][0][0]
-    assert json.loads(task_of(page))["names"] == ["</script><b>"]
+    assert json.loads(task_of(page))["names"] == ["weights.</script><b>"]
 
 
 class Branching(Module):
