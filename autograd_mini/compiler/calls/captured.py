@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable
-from copy import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dis import get_instructions
 from functools import partial
-from itertools import chain
-from operator import is_
 from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.keys import LARGEST, are_values, token
-from autograd_mini.observing import Observer, unheard
+from autograd_mini.compiler.calls.unchanged import State, read, read_one
+from autograd_mini.compiler.run.executing import Target, is_machine
+from autograd_mini.compiler.run.python_calls import is_possible
+from autograd_mini.compiler.run.watch import Place
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
@@ -35,9 +35,6 @@ MOST_OBJECTS = 20_000
 
 LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
-Place = Callable[[], Any]
-"""Gives what stands there now; None if nothing does."""
-
 Key = tuple[int, str]
 """The identity of the holder of a place, and the name of the place there."""
 
@@ -45,12 +42,13 @@ Key = tuple[int, str]
 class Captured:
     """The state of what a function reads from outside, as a number: the same where all of it is the same."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], target: Target | None = None) -> None:
         self._function = function
         self._watched: dict[Key, Place] = {}
         self._exempt: set[Key] = set()
         self._kept: list[Any] = []
-        self._seen = _State(0, [])
+        self._target = target
+        self.seen = State(0, [], [], [], in_machine_code=False)
         self._numbers: dict[Any, int] = {}
         self._count = 0
         self._lock = threading.Lock()
@@ -62,105 +60,47 @@ class Captured:
         with self._lock:
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}
-            new = {key: read for key, read in fresh.items() if _is_watched(_read_one(read), key[1])}
-            self._kept += search.kept if new else []
-            self._watched = {**self._watched, **new}
+            new = {key: read for key, read in fresh.items() if _is_watched(read_one(read), key[1])}
+            if new:
+                self._kept += search.kept
+                self._watched = {**self._watched, **new}
         return bool(new)
 
     def state(self) -> int:
         """The number of the state now."""
-        seen, watched = self._seen, self._watched
-        if not watched:
-            return seen.number
-        now = _read(watched.values())
-        if seen.is_still(now):
+        seen = self.seen
+        if len(seen.places) == len(self._watched) and seen.is_same():
             return seen.number
         with self._lock:
+            watched = self._watched
+            now = read(watched.values())
             tokens = token(now)
             if tokens not in self._numbers:
                 self._count += 1
                 self._numbers[tokens] = self._count
-            self._seen = _State(self._numbers[tokens], now)
-            return self._seen.number
+            self._see(self._numbers[tokens], watched, now)
+            return self.seen.number
 
-    def guarded(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The function as long as the state is that of now; afterwards one that gives None."""
-        self.state()
-        seen = self._seen
-        places = tuple(zip(self._watched.values(), seen.held))
-
-        def call(args: Any) -> Any:
-            try:
-                for read, held in places:
-                    if read() is not held:
-                        return None
-            except ValueError:  # a cell is empty
-                return None
-            return function(args)
-
-        if not seen.holds_containers:
-            return call if places else function
-        return lambda args: call(args) if seen.are_containers_still() else None
+    def _see(self, number: int, watched: Mapping[Key, Place], now: Sequence[Any]) -> None:
+        containers = [(place, each) for place, thing in enumerate(now) for each in _containers(thing)]
+        in_machine_code = self._target is not None and is_machine(self._target) and is_possible()
+        self.seen = State(number, [*watched.values()], now, containers, in_machine_code=in_machine_code)
 
     def exempt_changed(self, number: int) -> None:
         """Watch no longer what is different now: only the function itself was run since the state had this number,
         and what it writes is not what it reads."""
         with self._lock:
-            seen, watched = self._seen, self._watched
-            now = dict(zip(watched, _read(watched.values())))
-            if seen.number != number or seen.is_still([*now.values()]):
+            seen, watched = self.seen, self._watched
+            if seen.number != number or (len(seen.places) == len(watched) and seen.is_same()):
                 return
+            now = dict(zip(watched, read(watched.values())))
             changed = seen.changed([*now.values()])
             same = [key for place, key in enumerate(now) if place not in changed]
             self._exempt |= now.keys() - same
             self._watched = {key: watched[key] for key in same}
-            self._numbers = {token([now[key] for key in same]): number}
-            self._seen = _State(number, [now[key] for key in same])
-
-
-class _State:
-    """What stood in the places when the state had this number, and copies of the containers there."""
-
-    def __init__(self, number: int, held: list[Any]) -> None:
-        self.number = number
-        self.held = held
-        self._copies = [(place, each, _copied(each)) for place, thing in enumerate(held) for each in _containers(thing)]
-        pairs = [pair for _, *pair in self._copies]
-        self.holds_containers = bool(pairs)
-        self._of_values = [each for each, _ in pairs if are_values(each)]
-        self._of_values_then = [then for each, then in pairs if are_values(each)]
-        self._lists = [each for each, _ in pairs if isinstance(each, (list, tuple)) and not are_values(each)]
-        self._others = [(each, then) for each, then in pairs if not isinstance(each, (list, tuple))]
-        self._lengths = [*map(len, self._lists)]
-        self._items = [*chain.from_iterable(self._lists)]
-
-    def is_still(self, now: list[Any]) -> bool:
-        return len(now) == len(self.held) and all(map(is_, now, self.held)) and self.are_containers_still()
-
-    def are_containers_still(self) -> bool:
-        if [*map(len, self._lists)] != self._lengths:
-            return False
-        if not all(map(is_, chain.from_iterable(self._lists), self._items)):
-            return False
-        for container, then in self._others:
-            if not _is_unchanged(container, then):
-                return False
-        if not self._of_values:
-            return True
-        with unheard(), _ByIdentity():  # Python's own comparison of lists asks only where identities differ
-            return bool(self._of_values == self._of_values_then)
-
-    def changed(self, now: list[Any]) -> set[int]:
-        """The places where something else stands now, or holds something else."""
-        replaced = {place for place, (thing, held) in enumerate(zip(now, self.held)) if thing is not held}
-        return replaced | {place for place, each, then in self._copies if not _is_unchanged(each, then)}
-
-
-class _ByIdentity(Observer):
-    """Different Values are unequal."""
-
-    def compared(self, primitive: Primitive, x: Value, y: Value) -> bool:
-        return False
+            held = [now[key] for key in same]
+            self._numbers = {token(held): number}
+            self._see(number, self._watched, held)
 
 
 class _Search:
@@ -197,7 +137,7 @@ class _Search:
         is_library = _is_library(function.__module__)
         for cell in function.__closure__ or ():
             read = partial(getattr, cell, "cell_contents")
-            content = _read_one(read)
+            content = read_one(read)
             if is_library and _is_code_of_library(content):
                 self._content(content, names)
             else:
@@ -228,7 +168,7 @@ class _Search:
         if (id(holder), name) not in self.found:
             self.kept.append(holder)
             self.found[id(holder), name] = read
-        self._content(_read_one(read), names)
+        self._content(read_one(read), names)
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
@@ -282,21 +222,6 @@ class _Search:
         return True
 
 
-def _read(places: Collection[Place]) -> list[Any]:
-    """What stands there; None in empty cells."""
-    try:
-        return [read() for read in places]
-    except ValueError:
-        return [*map(_read_one, places)]
-
-
-def _read_one(place: Place) -> Any:
-    try:
-        return place()
-    except ValueError:
-        return None
-
-
 def _names(code: CodeType) -> list[str]:
     """The globals and attributes that code names, that of the functions within it included."""
     inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each)]
@@ -327,7 +252,7 @@ def _is_code_of_library(thing: Any) -> bool:
 
 
 def _containers(thing: Any) -> list[Any]:
-    """Those in a nest that can change, that itself included."""
+    """Those in a nest that can change, that itself included, and the attributes of such as have some."""
     found: list[Any] = []
     known = set()
     open_ones = [thing]
@@ -340,25 +265,8 @@ def _containers(thing: Any) -> list[Any]:
             found += [each] if each.size <= LARGEST else []
             continue
         found += [] if type(each) is tuple else [each]
+        if hasattr(each, "__dict__"):
+            open_ones.append(vars(each))
         if not are_values(each):
             open_ones += each.values() if isinstance(each, dict) else each
     return found
-
-
-def _copied(container: Any) -> Any:
-    return [*container] if isinstance(container, list) else copy(container)
-
-
-def _is_unchanged(thing: Any, then: Any) -> bool:
-    """Whether a container holds what its copy does."""
-    if isinstance(thing, (list, tuple)):
-        return len(thing) == len(then) and all(map(is_, thing, then))
-    if isinstance(thing, dict):
-        return len(thing) == len(then) and all(map(is_, thing, then)) and all(map(is_, thing.values(), then.values()))
-    if isinstance(thing, set):
-        return bool(thing == then)
-    if thing.shape != then.shape or thing.dtype != then.dtype:
-        return False
-    if thing.dtype.hasobject:
-        return all(map(is_, thing.ravel().tolist(), then.ravel().tolist()))
-    return bool(thing.tobytes() == then.tobytes())

@@ -1,0 +1,134 @@
+"""Functions in machine code that Python calls, and that call Python by its stable C interface."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.code.engine import addresses
+from autograd_mini.compiler.code.libraries import announce_from
+from autograd_mini.compiler.code.loops import Function
+from autograd_mini.compiler.run import memory
+
+SIGNATURES = {
+    "PyTuple_Size": "i64 (ptr)",
+    "PyTuple_GetItem": "ptr (ptr, i64)",
+    "PyList_Size": "i64 (ptr)",
+    "PyList_GetItem": "ptr (ptr, i64)",
+    "PySequence_Size": "i64 (ptr)",
+    "PySequence_GetItem": "ptr (ptr, i64)",
+    "PyDict_GetItemWithError": "ptr (ptr, ptr)",
+    "PyCell_Get": "ptr (ptr)",
+    "PyObject_GetAttr": "ptr (ptr, ptr)",
+    "PyObject_Type": "ptr (ptr)",
+    "PyObject_IsInstance": "i32 (ptr, ptr)",
+    "PyObject_GetBuffer": "i32 (ptr, ptr, i32)",
+    "PyBuffer_IsContiguous": "i32 (ptr, i8 signext)",
+    "PyBuffer_Release": "void (ptr)",
+    "PyObject_CallObject": "ptr (ptr, ptr)",
+    "PyLong_AsVoidPtr": "ptr (ptr)",
+    "PyFloat_AsDouble": "double (ptr)",
+    "PyFloat_FromDouble": "ptr (double)",
+    "PyEval_SaveThread": "ptr ()",
+    "PyEval_RestoreThread": "void (ptr)",
+    "Py_IncRef": "void (ptr)",
+    "Py_DecRef": "void (ptr)",
+    "PyErr_Clear": "void ()",
+}
+"""Functions of that interface."""
+
+
+class PythonFunction(Function):
+    """The text of a function that calls those of Python."""
+
+    def python(self, name: str, *args: str) -> str:
+        """What one of them gives; `args` are given with their types."""
+        kind, _, types = SIGNATURES[name].partition(" ")
+        self.declarations.add(f"declare {kind} @{name}{types}")
+        call = f"call {kind} @{name}({', '.join(args)})"
+        if kind == "void":
+            self.line(call)
+            return ""
+        return self.let(call)
+
+    def words(self, base: str, names: Sequence[str], counts: Sequence[str]) -> None:
+        """Give names to words that lie side by side, pointers but for the counts; and to their addresses."""
+        for place, word in enumerate(names):
+            self.line(f"%{word}_at = getelementptr i64, ptr {base}, i64 {place}")
+            self.line(f"%{word} = load {'i64' if word in counts else 'ptr'}, ptr %{word}_at, align 8")
+
+    def record(self, table: str, number: str, kinds: str) -> list[str]:
+        """The words of a record of a table, each a pointer (p) or a count (i)."""
+        start = self.at("i64", table, self.let(f"mul i64 {number}, {len(kinds)}"))
+        return [self.load("ptr" if kind == "p" else "i64", start, place) for place, kind in enumerate(kinds)]
+
+    def each(self, stop: str | int, do: Callable[[str], object]) -> None:
+        """A loop that carries nothing."""
+
+        def turn(number: str) -> Sequence[str]:
+            do(number)
+            return ()
+
+        self.loop(0, stop, turn)
+
+    def choose(self, kind: str, blocks: Sequence[str], otherwise: str) -> None:
+        """Go to the block of this number."""
+        cases = " ".join(f"i64 {number}, label %{block}" for number, block in enumerate(blocks))
+        self.line(f"switch i64 {kind}, label %{otherwise} [ {cases} ]")
+
+    def go(self, block: str, begins: str) -> None:
+        """Go on there; begin another block."""
+        self.line(f"br label %{block}")
+        self.begin(begins)
+
+    def pointer(self, self_object: str, place: int) -> str:
+        """What the integer at a place of a tuple points to."""
+        item = self.python("PyTuple_GetItem", f"ptr {self_object}", f"i64 {place}")
+        return self.python("PyLong_AsVoidPtr", f"ptr {item}")
+
+
+def is_possible() -> bool:
+    """Whether this Python has that interface, as PyPy has not, and its words are as long as taken here."""
+    return hasattr(ctypes, "pythonapi") and ctypes.sizeof(ctypes.c_void_p) == 8
+
+
+@cache
+def address_of(text: str) -> int:
+    """Where the code of a function that calls Python is; it is never freed."""
+    for name in SIGNATURES:
+        announce_from(ctypes.pythonapi, name)
+    return addresses([text], keep=True)[0]
+
+
+class _Definition(ctypes.Structure):
+    """Python's PyMethodDef."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+
+
+ONE_ARGUMENT = 0x8
+"""METH_O."""
+
+
+@cache
+def _definition(address: int) -> _Definition:
+    return _Definition(b"compiled", address, ONE_ARGUMENT, None)
+
+
+def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """The code at an address as a function of one argument; it is handed the tuple, which lives as long as it does."""
+    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+        ("PyCFunction_NewEx", ctypes.pythonapi)
+    )
+    function: Callable[[Any], Any] = make(ctypes.addressof(_definition(address)), given, None)
+    return function
+
+
+def table(records: Sequence[Sequence[int]], width: int) -> tuple[int, Any]:
+    """Where records of so many words are, and what holds them."""
+    numbers = memory.copied(records or [[0] * width], numpy.int64)
+    return memory.address(numbers, numbers.shape), numbers
