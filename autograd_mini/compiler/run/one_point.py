@@ -15,7 +15,7 @@ from autograd_mini.compiler.ir.program import TIED, Pack
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.entry import MAKE, READ, WORDS, text
 from autograd_mini.compiler.run.machine import Runner
-from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_possible, table
+from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_possible
 from autograd_mini.compiler.run.running import KernelStep
 from autograd_mini.compiler.run.watch import Watch
 
@@ -53,7 +53,7 @@ class Layout:
         """
         holder, name = what if kind == "attribute" else (0, 0)
         if kind == "array":
-            address, numbers = table([[len(what), *what]], 1 + len(what))
+            address, numbers = memory.table([[len(what), *what]], 1 + len(what))
             self.held.append(numbers)
         else:
             address = id(what)
@@ -73,7 +73,7 @@ class Layout:
         if kind in ("nest", "numbers"):
             name = "List" if what is list else "Tuple"
             functions = [getattr(ctypes.pythonapi, f"Py{name}_{each}") for each in ("New", "SetItem")]
-            address, numbers = table([[ctypes.cast(each, ctypes.c_void_p).value or 0 for each in functions]], 2)
+            address, numbers = memory.table([[ctypes.cast(each, ctypes.c_void_p).value or 0 for each in functions]], 2)
             self.held.append(numbers)
         elif kind == "array":
             self.held.append((what,))
@@ -153,13 +153,13 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
         for *record, to, size, what in layout.reads
     ]
     tables = {
-        "p": table([[base + 8 * (first[place] + row) for place, row in slots]], 1),
-        "reads": table(reads, 8),
-        "held": table([[0] * (len(reads) + 2)], 1),
-        "checked": table([[place for places in found.values() for place in places]], 1),
-        "makes": table(layout.makes, 4),
-        "made": table([[0] * (layout.deepest + 1)], 1),
-        "picks": table([[found[name][lane] if name in found else 0 for name, lane in layout.picks]], 1),
+        "p": memory.table([[base + 8 * (first[place] + row) for place, row in slots]], 1),
+        "reads": memory.table(reads, 8),
+        "held": memory.table([[0] * (len(reads) + 2)], 1),
+        "checked": memory.table([[place for places in found.values() for place in places]], 1),
+        "makes": memory.table(layout.makes, 4),
+        "made": memory.table([[0] * (layout.deepest + 1)], 1),
+        "picks": memory.table([[found[name][lane] if name in found else 0 for name, lane in layout.picks]], 1),
     }
     bodies, starts, count = step.functions(1)
     objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
@@ -171,7 +171,7 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     words |= {"n_sums": len(kernel.sums), "sums": base + 8 * first[SUMS], "lets_go": len(slots) > MOST_HELD}
     words |= {"n_checked": sum(map(len, found.values())), "guard": guard}
     words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
-    address, held_words = table([[words[word] for word in WORDS]], len(WORDS))
+    address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
     return Entry(address, [layout, executor, bodies, starts, kept, tables, held_words, objects])
 
 

@@ -7,12 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy
-
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.libraries import announce_from
 from autograd_mini.compiler.code.loops import Function
-from autograd_mini.compiler.run import memory
 
 SIGNATURES = {
     "PyTuple_Size": "i64 (ptr)",
@@ -31,6 +28,7 @@ SIGNATURES = {
     "PyBuffer_Release": "void (ptr)",
     "PyObject_CallObject": "ptr (ptr, ptr)",
     "PyLong_AsVoidPtr": "ptr (ptr)",
+    "PyLong_FromVoidPtr": "ptr (ptr)",
     "PyFloat_AsDouble": "double (ptr)",
     "PyFloat_FromDouble": "ptr (double)",
     "PyEval_SaveThread": "ptr ()",
@@ -110,8 +108,8 @@ class _Definition(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
 
 
-ONE_ARGUMENT = 0x8
-"""METH_O."""
+ONE_ARGUMENT, STRIDES = 0x8, 0x18
+"""Python's METH_O and PyBUF_STRIDES."""
 
 
 @cache
@@ -128,7 +126,20 @@ def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
     return function
 
 
-def table(records: Sequence[Sequence[int]], width: int) -> tuple[int, Any]:
-    """Where records of so many words are, and what holds them."""
-    numbers = memory.copied(records or [[0] * width], numpy.int64)
-    return memory.address(numbers, numbers.shape), numbers
+def _start_text() -> str:
+    """The text of a function that gives the address where the numbers of an array begin."""
+    f = PythonFunction()
+    f.line("%view = alloca [10 x i64], align 8")
+    failed = f.python("PyObject_GetBuffer", "ptr %array", "ptr %view", f"i32 {STRIDES}")
+    f.unless(f.let(f"icmp eq i32 {failed}, 0"), "failed")
+    start = f.load("ptr", "%view")
+    f.python("PyBuffer_Release", "ptr %view")
+    f.line(f"ret ptr {f.python('PyLong_FromVoidPtr', f'ptr {start}')}")
+    f.begin("failed")
+    return f.text("ptr @BODY(ptr %self, ptr %array)", "ret ptr null")
+
+
+@cache
+def start() -> Callable[[Any], int]:
+    """A function that gives the address where the numbers of an array begin."""
+    return as_builtin(address_of(_start_text()), ()) if is_possible() else lambda array: array.ctypes.data

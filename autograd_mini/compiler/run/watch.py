@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.python_calls import PythonFunction, address_of, as_builtin, table
+from autograd_mini.compiler.run.python_calls import PythonFunction, address_of, as_builtin
 
 WORDS = ("n", "records", "none", "true", "false")
 
@@ -96,10 +96,10 @@ class Watch(NamedTuple):
         held: list[Any] = [places, lists]
         records = [_record(read, then) for read, then in places]
         for each, then in lists:
-            address, numbers = table([[*map(id, then)]], len(then))
+            address, numbers = memory.table([[*map(id, then)]], len(then))
             held.append(numbers)
             records.append([LIST, id(each), 0, address, len(then)])
-        start, numbers = table(records, 5)
+        start, numbers = memory.table(records, 5)
         words = memory.copied([len(records), start, id(None), id(True), id(False)], numpy.int64)
         at = memory.address(words, words.shape), address_of(SAME)
         held += [numbers, words]
