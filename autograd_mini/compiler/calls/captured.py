@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dis import get_instructions
 from functools import partial
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import LARGEST, are_values, token
+from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, are_values, token
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.run.executing import Target, is_machine
 from autograd_mini.compiler.run.python_calls import is_possible
@@ -27,7 +28,7 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
 
-CONTAINERS = (list, tuple, dict, set, numpy.ndarray)
+CONTAINERS = (list, tuple, deque, dict, set, numpy.ndarray, *BUFFERS)
 PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
 
 MOST_OBJECTS = 20_000
@@ -56,7 +57,8 @@ class Captured:
     def look(self) -> bool:
         """Look what there is to watch, and whether there is more than before."""
         search = _Search()
-        search.callable(self._function)
+        while search.reads_more(self._function):
+            search = _Search(search.names)
         with self._lock:
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}
@@ -107,13 +109,21 @@ class _Search:
     """What can be read.
 
     Attributes:
+        names: what functions name, which may hand objects to each other.
         kept: what was looked at, held so that addresses stay its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names = dict.fromkeys(names)
         self.found: dict[Key, Place] = {}
         self.kept: list[Any] = []
         self._known: set[tuple[int, int]] = set()
+
+    def reads_more(self, function: Any) -> bool:
+        """Look through a function; whether there are names that were not known from the start."""
+        n_known = len(self.names)
+        self.callable(function)
+        return len(self.names) > n_known
 
     def callable(self, function: Any) -> None:
         """A function, a method, a partial, a wrapper, or an object that can be called."""
@@ -135,6 +145,7 @@ class _Search:
             return
         names = _names(function.__code__)
         is_library = _is_library(function.__module__)
+        self.names |= {} if is_library else dict.fromkeys(names)
         for cell in function.__closure__ or ():
             read = partial(getattr, cell, "cell_contents")
             content = read_one(read)
@@ -172,7 +183,7 @@ class _Search:
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
-        if isinstance(content, (list, tuple)):
+        if isinstance(content, (list, tuple, set, frozenset, deque)):
             for part in () if are_values(content) else content:
                 self._content(part, names)
         elif isinstance(content, dict):
@@ -185,11 +196,12 @@ class _Search:
             for name in [name for name in vars(content) if not name.startswith("_")]:
                 self._entry(vars(content), name, names)
             self._content(content, names)
+        elif isinstance(content, ModuleType):
+            for name in () if _is_library(content.__name__) else names:
+                self._attribute(content, name, names)
         elif not isinstance(content, PLAIN):
-            module = content.__name__ if isinstance(content, ModuleType) else getattr(content, "__module__", None)
-            if not _is_library(module):
-                for name in names:
-                    self._attribute(content, name, names)
+            for name in () if _is_library(getattr(content, "__module__", None)) else [*self.names]:
+                self._attribute(content, name, names)
             self.callable(content)
 
     def _attribute(self, thing: Any, name: str, names: Iterable[str]) -> None:
@@ -261,8 +273,8 @@ def _containers(thing: Any) -> list[Any]:
         if id(each) in known or not isinstance(each, CONTAINERS):
             continue
         known.add(id(each))
-        if isinstance(each, numpy.ndarray):
-            found += [each] if each.size <= LARGEST else []
+        if isinstance(each, (numpy.ndarray, *BUFFERS)):
+            found += [each] if (each.size if isinstance(each, numpy.ndarray) else len(each)) <= LARGEST else []
             continue
         found += [] if type(each) is tuple else [each]
         if hasattr(each, "__dict__"):

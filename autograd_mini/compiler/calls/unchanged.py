@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
 from functools import cached_property, partial
@@ -9,6 +10,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+from autograd_mini.compiler.calls.keys import BUFFERS
 from autograd_mini.compiler.run.watch import Place, Watch
 
 
@@ -35,7 +37,7 @@ class State:
         self._others = [(each, then) for each, then in pairs if not isinstance(each, list)]
         self._lists, self._lengths = [each for each, _ in lists], [len(then) for _, then in lists]
         self._items = [*chain.from_iterable(then for _, then in lists)]
-        self.is_same: Callable[[], bool] = self.watch.is_same if in_machine_code and places else self._is_same
+        self._told: Callable[[], bool] | None = self.watch.is_same if in_machine_code and places else None
 
     @cached_property
     def watch(self) -> Watch:
@@ -44,8 +46,10 @@ class State:
         lists = [(each, then) for _, each, then in self._copies if isinstance(each, list)]
         return Watch.of([*zip(self.places, self.held), *others], lists)
 
-    def _is_same(self) -> bool:
+    def is_same(self) -> bool:
         """Whether the same things stand there, and hold the same."""
+        if self._told is not None or not self.places:
+            return self._told is None or self._told()
         if not all(map(is_, read(self.places), self.held)) or [*map(len, self._lists)] != self._lengths:
             return False
         if not all(map(is_, chain.from_iterable(self._lists), self._items)):
@@ -74,12 +78,16 @@ def read_one(place: Place) -> Any:
 
 
 def _copied(container: Any) -> Any:
+    if isinstance(container, BUFFERS):
+        return memoryview(container).tobytes()
     return [*container] if isinstance(container, list) else copy(container)
 
 
 def _is_unchanged(thing: Any, then: Any) -> bool:
     """Whether a container holds what its copy does."""
-    if isinstance(thing, (list, tuple)):
+    if isinstance(thing, BUFFERS):
+        return bool(memoryview(thing).tobytes() == then)
+    if isinstance(thing, (list, tuple, deque)):
         return len(thing) == len(then) and all(map(is_, thing, then))
     if isinstance(thing, dict):
         has_entries = len(thing) == len(then) and all(
