@@ -32,29 +32,20 @@ class State:
     ) -> None:
         self.number, self.places, self.held = number, places, held
         self._copies = [(place, each, _copied(each)) for place, each in containers]
-        pairs = [pair for _, *pair in self._copies]
-        lists = [(each, then) for each, then in pairs if isinstance(each, list)]
-        self._others = [(each, then) for each, then in pairs if not isinstance(each, list)]
-        self._lists, self._lengths = [each for each, _ in lists], [len(then) for _, then in lists]
-        self._items = [*chain.from_iterable(then for _, then in lists)]
         self._told: Callable[[], bool] | None = self.watch.is_same if in_machine_code and places else None
 
     @cached_property
     def watch(self) -> Watch:
         """The same for machine code."""
-        others = [(partial(_is_unchanged, each, then), True) for each, then in self._others]
         lists = [(each, then) for _, each, then in self._copies if isinstance(each, list)]
-        return Watch.of([*zip(self.places, self.held), *others], lists)
+        others = [partial(_is_unchanged, each, then) for _, each, then in self._copies if not isinstance(each, list)]
+        return Watch.of([*zip(self.places, self.held), *((other, True) for other in others)], lists)
 
     def is_same(self) -> bool:
         """Whether the same things stand there, and hold the same."""
         if self._told is not None or not self.places:
             return self._told is None or self._told()
-        if not all(map(is_, read(self.places), self.held)) or [*map(len, self._lists)] != self._lengths:
-            return False
-        if not all(map(is_, chain.from_iterable(self._lists), self._items)):
-            return False
-        return all(_is_unchanged(each, then) for each, then in self._others)
+        return not self.changed(read(self.places))
 
     def changed(self, now: Sequence[Any]) -> set[int]:
         """The places where something else stands now, or holds something else."""

@@ -83,7 +83,7 @@ def _mistaken(array: NDArray[Any], wanted: str) -> ValueError:
     return ValueError(f"machine code needs an array {wanted}, but is given {array.shape} with strides {array.strides}")
 
 
-def table(records: Sequence[Sequence[int]], width: int) -> tuple[int, Any]:
+def table(records: Sequence[Any], width: int) -> tuple[int, Any]:
     """Where records of so many words are, and what holds them."""
     numbers = copied(records or [[0] * width], numpy.int64)
     return address(numbers, numbers.shape), numbers

@@ -110,56 +110,45 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
         return None
     step = executor.steps[0]
     kernel, summed = step.kernel, dict(step.summed)
-    held = {place: numbers.tolist() for place, numbers in executor.constants.items()}
-    sizes = [1 - 1 % step.width, 1, step.columns, 1, len(kernel.sums)]
-    held |= {
-        UNIFORM: kernel.constants,
-        SCRATCH: [0.0] * kernel.n_scratch,
-        SUMS: [0.0] * len(kernel.sums),
-        SIZES: struct.unpack("5d", struct.pack("5q", *sizes)),
-    }
-    n_constants = len(kernel.constants)
-    slots = [
-        kernel.uniform[row - n_constants] if place == UNIFORM and row >= n_constants else (place, row)
-        for place, row in step.slots.tolist()
-    ]
-    first: dict[int, int] = {}
-    numbers = [0.0]
-    places = [SUMS, *executor.leaves.values(), *executor.constants, *executor.own, *(place for place, _ in slots)]
-    for place in dict.fromkeys(places):
-        if place not in summed:
-            first[place] = len(numbers)
-            numbers += held[place] if place in held else [0.0] * executor.lanes[place]
+    results = [(name, *executor.results[name][0]) for name in [*names, TIED, "guards"] if name in executor.results]
+    if n_guards and "guards" not in executor.results:
+        return None
+    n_constants, n_sums = len(kernel.constants), len(kernel.sums)
+    slots = step.slots.copy()
+    is_input = (slots[:, 0] == UNIFORM) & (slots[:, 1] >= n_constants)
+    slots[is_input] = numpy.reshape(kernel.uniform, (-1, 2))[slots[is_input, 1] - n_constants]
+    used = {SUMS, *executor.leaves.values(), *executor.constants, *executor.own, *numpy.unique(slots[:, 0]).tolist()}
+    sizes = dict(enumerate(executor.lanes))
+    sizes |= {UNIFORM: n_constants, SCRATCH: kernel.n_scratch, SUMS: n_sums, SIZES: 5}
+    first, end = {}, 1
+    for place in sorted(used - summed.keys()):
+        first[place], end = end, end + sizes[place]
     first |= {place: first[SUMS] + part.start for place, part in summed.items()}
-
     if any(place not in first or gather.absent is not None for ((place, gather),) in executor.results.values()):
         return None
-
-    def rows(name: str) -> list[int]:
-        """Where the numbers of a result are."""
-        place, gather = executor.results[name][0]
-        lanes = range(executor.lanes[place])
-        found = lanes[gather.rows] if isinstance(gather.rows, slice) else [lanes[row] for row in gather.rows]
-        return [first[place] + row for row in found]
-
-    found = {name: rows(name) for name in [*names, TIED, "guards"] if name in executor.results}
-    if n_guards and "guards" not in found:
-        return None
-    (guard,) = found.pop("guards", [0])
-    kept = memory.copied(numbers)
-    base = memory.address(kept, kept.shape)
+    numbers = memory.copied(numpy.zeros(end))
+    base = memory.address(numbers, numbers.shape)
+    whole = numpy.array([1 - 1 % step.width, 1, step.columns, 1, n_sums], numpy.int64)
+    known: dict[int, Any] = {**executor.constants, UNIFORM: kernel.constants, SIZES: whole.view(float)}
+    for place, held in known.items():
+        if place in first:
+            numbers[first[place] :][: len(held)] = held
+    lanes = {name: first[place] + numpy.arange(sizes[place])[gather.rows] for name, place, gather in results}
+    checked = numpy.concatenate([places for name, places in lanes.items() if name != "guards"])
     reads = [
         [*record, 0 if to is None else first[executor.leaves[to[0]]] + to[1], size, what]
         for *record, to, size, what in layout.reads
     ]
+    starts_of = numpy.zeros(len(sizes) + 4, numpy.int64)
+    starts_of[[*first]] = [*first.values()]
     tables = {
-        "p": memory.table([[base + 8 * (first[place] + row) for place, row in slots]], 1),
+        "p": memory.table([base + 8 * (starts_of[slots[:, 0]] + slots[:, 1])], 1),
         "reads": memory.table(reads, 8),
         "held": memory.table([[0] * (len(reads) + 2)], 1),
-        "checked": memory.table([[place for places in found.values() for place in places]], 1),
+        "checked": memory.table([checked], 1),
         "makes": memory.table(layout.makes, 4),
         "made": memory.table([[0] * (layout.deepest + 1)], 1),
-        "picks": memory.table([[found[name][lane] if name in found else 0 for name, lane in layout.picks]], 1),
+        "picks": memory.table([[lanes[name][lane] if name in lanes else 0 for name, lane in layout.picks]], 1),
     }
     bodies, starts, count = step.functions(1)
     objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
@@ -168,11 +157,11 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     }
     words |= {"bodies": ctypes.addressof(bodies), "starts": ctypes.addressof(starts), "count": count, "numbers": base}
     words |= {"n_args": layout.n_args, "n_reads": len(reads), "n_makes": len(layout.makes), "busy": 0}
-    words |= {"n_sums": len(kernel.sums), "sums": base + 8 * first[SUMS], "lets_go": len(slots) > MOST_HELD}
-    words |= {"n_checked": sum(map(len, found.values())), "guard": guard}
+    words |= {"n_sums": n_sums, "sums": base + 8 * first[SUMS], "lets_go": len(slots) > MOST_HELD}
+    words |= {"n_checked": len(checked), "guard": lanes["guards"][0] if n_guards else 0}
     words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
     address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
-    return Entry(address, [layout, executor, bodies, starts, kept, tables, held_words, objects])
+    return Entry(address, [layout, executor, bodies, starts, numbers, tables, held_words, objects])
 
 
 def short(entry: Entry, watch: Watch) -> Short:
