@@ -13,7 +13,6 @@ import numpy
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.eager import Eager
-from autograd_mini.compiler.calls.entering import PARAMETERS
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
 from autograd_mini.compiler.calls.planning import Plans
@@ -25,6 +24,8 @@ from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.structures import NUMBER, Structure, walk
 from autograd_mini.value import Value
+
+PARAMETERS = (-1,)
 
 _accumulating = threading.Lock()
 """Held while derivatives are added to the `grad` of Values, which functions may share."""

@@ -195,7 +195,7 @@ class Call:
         if not is_possible() or not is_machine(plan.target):
             return None
         try:
-            layout = layout_of(self.arguments, plan, request, self.roles.wrt, self._structure(plan))
+            layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
         except Unknown:
             return None
         names = ["value", *(name for _, name in request.names)]

@@ -7,12 +7,9 @@ from collections.abc import Iterator, Sequence
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Pack
-from autograd_mini.compiler.ir.request import Kind, Request
+from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.one_point import Layout
 from autograd_mini.structures import OTHER, Structure
-
-PARAMETERS = (-1,)
-"""What derivatives towards the parameters are wanted towards."""
 
 LASTING = (type(None), str)
 """Things of these types hold no numbers and never change."""
@@ -23,7 +20,7 @@ class Unknown(Exception):
 
 
 def layout_of(
-    arguments: Arguments, plan: Plan, request: Request, towards: tuple[Sequence[int], bool], value: Structure
+    arguments: Arguments, plan: Plan, kind: Kind, towards: tuple[Sequence[int], bool], value: Structure
 ) -> Layout:
     """How arguments are read, and value and gradient are made.
 
@@ -40,18 +37,13 @@ def layout_of(
     for lane, parameter in enumerate(plan.trace.parameters):
         layout.read("attribute", (0, 0), (plan.leaf(-1), lane), what=(parameter, "_data"))
     _make_value(layout, value, iter(range(value.size)), plan.per_example)
-    if request.kind == Kind.VALUE:
+    if kind == Kind.VALUE:
         return layout
-    if request.wrt == PARAMETERS:
-        count = len(plan.trace.parameters)
-        lead = (1,) if plan.per_example else ()
-        layout.make("array", picks=[("adjoint -1", lane) for lane in range(count)], what=(*lead, count))
-    else:
-        positions, is_single = towards
-        for position in positions:
-            _Argument(layout, arguments, plan, position).make(arguments.structures[position])
-        if not is_single:
-            layout.make("nest", len(positions), what=tuple)
+    positions, is_single = towards
+    for position in positions:
+        _Argument(layout, arguments, plan, position).make(arguments.structures[position])
+    if not is_single:
+        layout.make("nest", len(positions), what=tuple)
     layout.make("nest", 2, what=tuple)
     return layout
 

@@ -12,6 +12,7 @@ import numpy
 
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM
 from autograd_mini.compiler.ir.program import TIED, Pack
+from autograd_mini.compiler.partition import MOST_ALONE
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.entry import MAKE, READ, WORDS, text
 from autograd_mini.compiler.run.machine import Runner
@@ -21,9 +22,6 @@ from autograd_mini.compiler.run.watch import Watch
 
 Short = Callable[[tuple[Any, ...]], Any]
 """Gives the results for a tuple of arguments, None where the long way has to be taken."""
-
-MOST_HELD = 20_000
-"""With more pointers other threads may run meanwhile."""
 
 TEXT = text()
 
@@ -157,7 +155,7 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     }
     words |= {"bodies": ctypes.addressof(bodies), "starts": ctypes.addressof(starts), "count": count, "numbers": base}
     words |= {"n_args": layout.n_args, "n_reads": len(reads), "n_makes": len(layout.makes), "busy": 0}
-    words |= {"n_sums": n_sums, "sums": base + 8 * first[SUMS], "lets_go": len(slots) > MOST_HELD}
+    words |= {"n_sums": n_sums, "sums": base + 8 * first[SUMS], "lets_go": len(slots) > MOST_ALONE}
     words |= {"n_checked": len(checked), "guard": lanes["guards"][0] if n_guards else 0}
     words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
     address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))

@@ -117,12 +117,15 @@ def _definition(address: int) -> _Definition:
     return _Definition(b"compiled", address, ONE_ARGUMENT, None)
 
 
+@cache
+def _maker() -> Any:
+    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    return kind(("PyCFunction_NewEx", ctypes.pythonapi))
+
+
 def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
     """The code at an address as a function of one argument; it is handed the tuple, which lives as long as it does."""
-    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-        ("PyCFunction_NewEx", ctypes.pythonapi)
-    )
-    function: Callable[[Any], Any] = make(ctypes.addressof(_definition(address)), given, None)
+    function: Callable[[Any], Any] = _maker()(ctypes.addressof(_definition(address)), given, None)
     return function
 
 
