@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import CellType
@@ -11,6 +12,10 @@ import numpy
 
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.python_calls import PythonFunction, address_of, as_builtin
+
+IS_FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+GET_ITEM = "PySequence_GetItem" if IS_FREE else "PyList_GetItem"
+"""Whether threads of Python run at once: then an item has to be held, so that no other takes its list away."""
 
 WORDS = ("n", "records", "none", "true", "false")
 
@@ -42,7 +47,9 @@ def _same() -> str:
         f.unless(f.let(f"icmp eq i64 {length}, {size}"), "other")
 
         def item(i: str) -> None:
-            each = f.python("PyList_GetItem", f"ptr {holder}", f"i64 {i}")
+            each = f.python(GET_ITEM, f"ptr {holder}", f"i64 {i}")
+            if IS_FREE:
+                f.python("Py_DecRef", f"ptr {each}")
             f.unless(f.let(f"icmp eq ptr {each}, {f.load('ptr', then, i)}"), "other")
 
         f.each(size, item)
