@@ -55,6 +55,10 @@ class Compiled:
         self._roles: dict[int, Roles] = {}
         self._latest: Ran | None = None
         self._short: Short | None = None
+        self._short_value: Short | None = None
+        self._gradients: Ran | None = None
+        self._values: Ran | None = None
+        self._state: object = None
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, parameters: Floats | None = None, **keywords: Any) -> Any:
@@ -69,10 +73,19 @@ class Compiled:
         Args:
             parameters: numbers to use in place of those of the Values in `parameters`, in their order.
         """
+        short = self._short_value
+        if short is not None and parameters is None and not keywords and not differentiations:
+            found = short(args)
+            if found is not None:
+                self._latest = self._values
+                return found
         call = self._call(args, keywords, parameters)
         if isinstance(call, Eager):
             return call.result()
-        return self._ran(call, call.value(*call.run(Kind.VALUE)))
+        plan, results = call.run(Kind.VALUE)
+        self._ran(call)
+        self._short_value, self._values = call.short(plan), call.ran
+        return call.value(plan, results)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """The value, and the gradient towards the arguments in their structure.
@@ -80,17 +93,19 @@ class Compiled:
         Raises:
             TypeError: the result is not one number.
         """
-        if self._short is not None and not keywords:
-            found = self._short(args)
+        short = self._short
+        if short is not None and not keywords and not differentiations:
+            found = short(args)
             if found is not None:
-                return found
+                self._latest = self._gradients
+                return found  # type: ignore[no-any-return]
         call = self._call(args, keywords)
         if isinstance(call, Eager):
             both: tuple[Any, Any] = call.derivative(value_and_grad)
             return both
         plan, results = call.run(Kind.GRADIENT)
         self._ran(call)
-        self._short = call.short(plan)
+        self._short, self._gradients = call.short(plan), call.ran
         return as_number(call.value(plan, results)), call.gradient(results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
@@ -308,8 +323,9 @@ class Compiled:
         return found, args
 
     def _ran(self, call: Call, result: Any = None) -> Any:
-        """Keep what ran last; the short way, which keeps nothing, is open only while that is its own program."""
-        self._short = None
+        """Keep what ran last; the short ways are open only while nothing outside has changed."""
+        if self._state is not self._plans.captured.seen:
+            self._state, self._short, self._short_value = self._plans.captured.seen, None, None
         self._latest = call.ran
         return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
@@ -18,7 +18,7 @@ from autograd_mini.compiler.pipeline import Source, build, program_of
 from autograd_mini.compiler.run.executing import Executor, Target
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
-from autograd_mini.compiler.run.one_point import Short
+from autograd_mini.compiler.run.one_point import Entry
 from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 from autograd_mini.compiler.ties.watching import watched
@@ -38,7 +38,8 @@ class Plan:
     Attributes:
         is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
-        short: the way past all this for plain floats; False if there is none, None if that is not known yet.
+        state: the number of the state of what the function reads from outside.
+        entries: for a request, what runs it in one call for one example; None if there is no such way.
     """
 
     def __init__(self, trace: Trace, arguments: Arguments, *, reduces: bool, target: Target) -> None:
@@ -47,7 +48,8 @@ class Plan:
         self.reduces = reduces
         self.is_one_number = trace.structure.shape == ()
         self.share = 1.0
-        self.short: Short | Literal[False] | None = None
+        self.state = 0
+        self.entries: dict[Request, Entry | None] = {}
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}

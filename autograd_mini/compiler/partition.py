@@ -33,6 +33,7 @@ LONGEST_SUM = 16  # a sum of more terms is computed by several operations
 MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more
 CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own
+MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
 STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
 
 # Columns and memory.

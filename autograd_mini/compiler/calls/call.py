@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import bind
+from autograd_mini.compiler.calls.entering import Unknown, layout_of
 from autograd_mini.compiler.calls.nests import combined, of_gradient, of_jacobian, of_result, parts_of_rows
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
@@ -17,9 +18,12 @@ from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
-from autograd_mini.compiler.run.one_point import Short, direct
+from autograd_mini.compiler.run import one_point
+from autograd_mini.compiler.run.executing import is_machine
+from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
+from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.primitives import brief
-from autograd_mini.structures import NUMBER, Structure
+from autograd_mini.structures import Structure
 
 
 class Call:
@@ -176,22 +180,26 @@ class Call:
         return structure.rebuild(leaves)
 
     def short(self, plan: Plan) -> Short | None:
-        """The way past all this for plain floats to the value and the gradient just found, if there is one."""
-        if plan.short is None:
-            plan.short = self._short(plan)
-        return plan.short or None
+        """The way past all this to the results just found, for such arguments, if there is one."""
+        captured, request, n = self.serving.plans.captured, self.ran.request, self.arguments.n_examples
+        if n not in (None, 1) or plan.trace.counts or self.serving.parameters is not None:
+            return None
+        if captured.seen.number != plan.state:  # the function itself, or another thread, has changed it meanwhile
+            return None
+        if request not in plan.entries:
+            plan.entries[request] = self._entry(plan, request)
+        found = plan.entries[request]
+        return None if found is None else one_point.short(found, captured.seen.watch)
 
-    def _short(self, plan: Plan) -> Short | Literal[False]:
-        if self.arguments.n_examples is not None or plan.trace.guards or plan.trace.parameters or plan.trace.counts:
-            return False
-        if any(structure is not NUMBER for structure in self.arguments.structures):
-            return False
-        inputs = [plan.leaf(number) for number in range(len(self.arguments.slots))]
-        request = self.ran.request
+    def _entry(self, plan: Plan, request: Request) -> Entry | None:
+        if not is_possible() or not is_machine(plan.target):
+            return None
+        try:
+            layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+        except Unknown:
+            return None
         names = ["value", *(name for _, name in request.names)]
-        _, is_single = self.roles.wrt
-        short = direct(plan.executor(request), inputs, names, is_single)
-        return False if short is None else self.serving.plans.captured.guarded(short)
+        return entry_of(plan.executor(request), layout, names, len(plan.trace.guards))
 
 
 def _column(results: Results, column: int) -> Results:

@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable
-from copy import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dis import get_instructions
 from functools import partial
-from itertools import chain
-from operator import is_
 from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import LARGEST, are_values, token
-from autograd_mini.observing import Observer, unheard
+from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, are_values, token
+from autograd_mini.compiler.calls.unchanged import State, read, read_one
+from autograd_mini.compiler.run.executing import Target, is_machine
+from autograd_mini.compiler.run.python_calls import is_possible
+from autograd_mini.compiler.run.watch import Place
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
 
-CONTAINERS = (list, tuple, dict, set, numpy.ndarray)
+CONTAINERS = (list, tuple, deque, dict, set, numpy.ndarray, *BUFFERS)
 PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
 
 CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
@@ -37,9 +38,6 @@ MOST_OBJECTS = 20_000
 
 LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
 
-Place = Callable[[], Any]
-"""Gives what stands there now; None if nothing does."""
-
 Key = tuple[int, str]
 """The identity of the holder of a place, and the name of the place there."""
 
@@ -47,145 +45,101 @@ Key = tuple[int, str]
 class Captured:
     """The state of what a function reads from outside, as a number: the same where all of it is the same."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], target: Target | None = None) -> None:
         self._function = function
         self._watched: dict[Key, Place] = {}
         self._exempt: set[Key] = set()
         self._kept: list[Any] = []
-        self._seen = _State(0, [])
+        self._target = target
+        self.seen = State(0, [], [], [], in_machine_code=False)
         self._numbers: dict[Any, int] = {}
         self._count = 0
         self._lock = threading.Lock()
 
     def look(self) -> bool:
         """Look what there is to watch, and whether there is more than before."""
-        search = _Search()
-        search.callable(self._function)
+        search = _searched(self._function)
         with self._lock:
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}
-            new = {key: read for key, read in fresh.items() if _is_watched(_read_one(read), key[1])}
-            self._kept += search.kept if new else []
-            self._watched = {**self._watched, **new}
+            new = {key: read for key, read in fresh.items() if _is_watched(read_one(read), key[1])}
+            if new:
+                self._kept += search.kept
+                self._watched = {**self._watched, **new}
         return bool(new)
 
     def state(self) -> int:
         """The number of the state now."""
-        seen, watched = self._seen, self._watched
-        if not watched:
-            return seen.number
-        now = _read(watched.values())
-        if seen.is_still(now):
+        seen = self.seen
+        if len(seen.places) == len(self._watched) and seen.is_same():
             return seen.number
         with self._lock:
+            watched = self._watched
+            now = read(watched.values())
             tokens = token(now)
             if tokens not in self._numbers:
                 self._count += 1
                 self._numbers[tokens] = self._count
-            self._seen = _State(self._numbers[tokens], now)
-            return self._seen.number
+            self._see(self._numbers[tokens], watched, now)
+            return self.seen.number
 
-    def guarded(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The function as long as the state is that of now; afterwards one that gives None."""
-        self.state()
-        seen = self._seen
-        places = tuple(zip(self._watched.values(), seen.held))
-
-        def call(args: Any) -> Any:
-            try:
-                for read, held in places:
-                    if read() is not held:
-                        return None
-            except ValueError:  # a cell is empty
-                return None
-            return function(args)
-
-        if not seen.holds_containers:
-            return call if places else function
-        return lambda args: call(args) if seen.are_containers_still() else None
+    def _see(self, number: int, watched: Mapping[Key, Place], now: Sequence[Any]) -> None:
+        containers = [(place, each) for place, thing in enumerate(now) for each in _containers(thing)]
+        in_machine_code = self._target is not None and is_machine(self._target) and is_possible()
+        self.seen = State(number, [*watched.values()], now, containers, in_machine_code=in_machine_code)
 
     def exempt_changed(self, number: int) -> None:
         """Watch no longer what is different now: only the function itself was run since the state had this number,
         and what it writes is not what it reads."""
         with self._lock:
-            seen, watched = self._seen, self._watched
-            now = dict(zip(watched, _read(watched.values())))
-            if seen.number != number or seen.is_still([*now.values()]):
+            seen, watched = self.seen, self._watched
+            if seen.number != number or (len(seen.places) == len(watched) and seen.is_same()):
                 return
+            now = dict(zip(watched, read(watched.values())))
             changed = seen.changed([*now.values()])
             same = [key for place, key in enumerate(now) if place not in changed]
             self._exempt |= now.keys() - same
             self._watched = {key: watched[key] for key in same}
-            self._numbers = {token([now[key] for key in same]): number}
-            self._seen = _State(number, [now[key] for key in same])
+            held = [now[key] for key in same]
+            self._numbers = {token(held): number}
+            self._see(number, self._watched, held)
 
 
 def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
     """What a function reads that stands in modules and their classes and is no code, by module and name."""
-    search = _Search()
-    search.callable(function)
+    search = _searched(function)
     modules = {id(vars(module)): name for name, module in [*sys.modules.items()] if isinstance(module, ModuleType)}
     modules |= {id(kind): kind.__module__ for kind in search.kept if isinstance(kind, type)}
-    found = {(modules[key], name): _read_one(read) for (key, name), read in search.found.items() if key in modules}
+    found = {(modules[key], name): read_one(place) for (key, name), place in search.found.items() if key in modules}
     return {key: thing for key, thing in found.items() if not isinstance(thing, CODE) and not _is_library(key[0])}
 
 
-class _State:
-    """What stood in the places when the state had this number, and copies of the containers there."""
-
-    def __init__(self, number: int, held: list[Any]) -> None:
-        self.number = number
-        self.held = held
-        self._copies = [(place, each, _copied(each)) for place, thing in enumerate(held) for each in _containers(thing)]
-        pairs = [pair for _, *pair in self._copies]
-        self.holds_containers = bool(pairs)
-        self._of_values = [each for each, _ in pairs if are_values(each)]
-        self._of_values_then = [then for each, then in pairs if are_values(each)]
-        self._lists = [each for each, _ in pairs if isinstance(each, (list, tuple)) and not are_values(each)]
-        self._others = [(each, then) for each, then in pairs if not isinstance(each, (list, tuple))]
-        self._lengths = [*map(len, self._lists)]
-        self._items = [*chain.from_iterable(self._lists)]
-
-    def is_still(self, now: list[Any]) -> bool:
-        return len(now) == len(self.held) and all(map(is_, now, self.held)) and self.are_containers_still()
-
-    def are_containers_still(self) -> bool:
-        if [*map(len, self._lists)] != self._lengths:
-            return False
-        if not all(map(is_, chain.from_iterable(self._lists), self._items)):
-            return False
-        for container, then in self._others:
-            if not _is_unchanged(container, then):
-                return False
-        if not self._of_values:
-            return True
-        with unheard(), _ByIdentity():  # Python's own comparison of lists asks only where identities differ
-            return bool(self._of_values == self._of_values_then)
-
-    def changed(self, now: list[Any]) -> set[int]:
-        """The places where something else stands now, or holds something else."""
-        replaced = {place for place, (thing, held) in enumerate(zip(now, self.held)) if thing is not held}
-        return replaced | {place for place, each, then in self._copies if not _is_unchanged(each, then)}
-
-
-class _ByIdentity(Observer):
-    """Different Values are unequal."""
-
-    def compared(self, primitive: Primitive, x: Value, y: Value) -> bool:
-        return False
+def _searched(function: Callable[..., Any]) -> _Search:
+    search = _Search()
+    while search.reads_more(function):
+        search = _Search(search.names)
+    return search
 
 
 class _Search:
     """What can be read.
 
     Attributes:
+        names: what functions name, which may hand objects to each other.
         kept: what was looked at, held so that addresses stay its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names = dict.fromkeys(names)
         self.found: dict[Key, Place] = {}
         self.kept: list[Any] = []
         self._known: set[tuple[int, int]] = set()
+
+    def reads_more(self, function: Any) -> bool:
+        """Look through a function; whether there are names that were not known from the start."""
+        n_known = len(self.names)
+        self.callable(function)
+        return len(self.names) > n_known
 
     def callable(self, function: Any) -> None:
         """A function, a method, a partial, a wrapper, or an object that can be called."""
@@ -207,9 +161,10 @@ class _Search:
             return
         names = _names(function.__code__)
         is_library = _is_library(function.__module__)
+        self.names |= {} if is_library else dict.fromkeys(names)
         for cell in function.__closure__ or ():
             read = partial(getattr, cell, "cell_contents")
-            content = _read_one(read)
+            content = read_one(read)
             if is_library and _is_code_of_library(content):
                 self._content(content, names)
             else:
@@ -240,11 +195,11 @@ class _Search:
         if (id(holder), name) not in self.found:
             self.kept.append(holder)
             self.found[id(holder), name] = read
-        self._content(_read_one(read), names)
+        self._content(read_one(read), names)
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
-        if isinstance(content, (list, tuple)):
+        if isinstance(content, (list, tuple, set, frozenset, deque)):
             for part in () if are_values(content) else content:
                 self._content(part, names)
         elif isinstance(content, dict):
@@ -257,11 +212,12 @@ class _Search:
             for name in [name for name in vars(content) if not name.startswith("_")]:
                 self._entry(vars(content), name, names)
             self._content(content, names)
+        elif isinstance(content, ModuleType):
+            for name in () if _is_library(content.__name__) else names:
+                self._attribute(content, name, names)
         elif not isinstance(content, PLAIN):
-            module = content.__name__ if isinstance(content, ModuleType) else getattr(content, "__module__", None)
-            if not _is_library(module):
-                for name in names:
-                    self._attribute(content, name, names)
+            for name in () if _is_library(getattr(content, "__module__", None)) else [*self.names]:
+                self._attribute(content, name, names)
             self.callable(content)
 
     def _attribute(self, thing: Any, name: str, names: Iterable[str]) -> None:
@@ -294,21 +250,6 @@ class _Search:
         return True
 
 
-def _read(places: Collection[Place]) -> list[Any]:
-    """What stands there; None in empty cells."""
-    try:
-        return [read() for read in places]
-    except ValueError:
-        return [*map(_read_one, places)]
-
-
-def _read_one(place: Place) -> Any:
-    try:
-        return place()
-    except ValueError:
-        return None
-
-
 def _names(code: CodeType) -> list[str]:
     """The globals and attributes that code names, that of the functions within it included."""
     inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each)]
@@ -339,7 +280,7 @@ def _is_code_of_library(thing: Any) -> bool:
 
 
 def _containers(thing: Any) -> list[Any]:
-    """Those in a nest that can change, that itself included."""
+    """Those in a nest that can change, that itself included, and the attributes of such as have some."""
     found: list[Any] = []
     known = set()
     open_ones = [thing]
@@ -348,29 +289,12 @@ def _containers(thing: Any) -> list[Any]:
         if id(each) in known or not isinstance(each, CONTAINERS):
             continue
         known.add(id(each))
-        if isinstance(each, numpy.ndarray):
-            found += [each] if each.size <= LARGEST else []
+        if isinstance(each, (numpy.ndarray, *BUFFERS)):
+            found += [each] if (each.size if isinstance(each, numpy.ndarray) else len(each)) <= LARGEST else []
             continue
         found += [] if type(each) is tuple else [each]
+        if hasattr(each, "__dict__"):
+            open_ones.append(vars(each))
         if not are_values(each):
             open_ones += each.values() if isinstance(each, dict) else each
     return found
-
-
-def _copied(container: Any) -> Any:
-    return [*container] if isinstance(container, list) else copy(container)
-
-
-def _is_unchanged(thing: Any, then: Any) -> bool:
-    """Whether a container holds what its copy does."""
-    if isinstance(thing, (list, tuple)):
-        return len(thing) == len(then) and all(map(is_, thing, then))
-    if isinstance(thing, dict):
-        return len(thing) == len(then) and all(map(is_, thing, then)) and all(map(is_, thing.values(), then.values()))
-    if isinstance(thing, set):
-        return bool(thing == then)
-    if thing.shape != then.shape or thing.dtype != then.dtype:
-        return False
-    if thing.dtype.hasobject:
-        return all(map(is_, thing.ravel().tolist(), then.ravel().tolist()))
-    return bool(thing.tobytes() == then.tobytes())

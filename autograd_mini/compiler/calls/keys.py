@@ -3,6 +3,8 @@ text) need not compute the same."""
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Hashable
 from hashlib import blake2b
 from operator import is_
@@ -18,6 +20,8 @@ DEEPEST = 16
 
 LARGEST = 2**24
 """Arrays of more numbers are compared by identity."""
+
+BUFFERS = (array, bytearray, memoryview)
 
 
 class Exact:
@@ -80,13 +84,16 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         if thing.dtype.hasobject:
             return kind, thing.shape, token(thing.ravel().tolist(), depth + 1)
         return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest()
+    if isinstance(thing, BUFFERS) and len(thing) <= LARGEST:
+        view = memoryview(thing)
+        return kind, view.format, view.shape, blake2b(view.tobytes()).digest()
     if isinstance(thing, dict):
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)
         return kind, items, factory, _attributes(thing, depth)
     if kind in (list, tuple) and are_values(thing):
         return kind, Themselves(*thing)
-    if isinstance(thing, (list, tuple)):
+    if isinstance(thing, (list, tuple, deque)):
         return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
     if isinstance(thing, (set, frozenset)):
         return kind, frozenset([token(each, depth + 1) for each in thing])

@@ -45,7 +45,7 @@ class Plans:
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
         self._together: dict[Layout, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
-        self.captured = Captured(function)
+        self.captured = Captured(function, target)
         self._given: OrderedDict[Exact, Captured] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False
@@ -90,7 +90,7 @@ class Plans:
         """What a function among the arguments reads."""
         key = Exact(function)
         if key not in self._given:
-            self._given[key] = Captured(function)
+            self._given[key] = Captured(function, self.target)
             self._given[key].look()
             if len(self._given) > MOST_LAYOUTS:
                 self._given.popitem(last=False)
@@ -131,6 +131,7 @@ class Plans:
             self._warn()
             evicted, _ = self._by_layout.popitem(last=False)
             self._together.pop(evicted, None)
+        plan.state = layout[1]
         plans = self._by_layout.setdefault(layout, [])
         plans.insert(0, plan)
         counts = [each.trace.counts for each in plans]

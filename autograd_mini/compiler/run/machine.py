@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy
@@ -100,19 +101,27 @@ class Runner:
                 for step, state in zip(self.steps, frame.states):
                     step.run(values, state)
                 is_finite = self._is_finite(frame)
-            own = {*self.own}
+            results: dict[str, list[Floats]] = {name: [] for name in self.results}
             unchecked: list[Floats] = []
-            results: dict[str, list[Floats]] = {}
-            for name, references in self.results.items():
-                results[name] = []
-                for number, gather in references:
-                    array = values[number]
-                    is_own = number in own and gather.is_whole(array)
-                    own.discard(number)
-                    results[name].append(array if is_own else numpy.array(gather(array)))
-                    if is_checked(name) and number not in self.checked:
-                        unchecked.append(results[name][-1])
+            for name, number, gather, is_unchecked in self._taken:
+                array = values[number] if gather is None else numpy.array(gather(values[number]))
+                results[name].append(array)
+                if is_unchecked:
+                    unchecked.append(array)
             return Results(results, is_finite and sums_are_finite(unchecked))
+
+    @cached_property
+    def _taken(self) -> list[tuple[str, int, Gather | None, bool]]:
+        """For each result its array, what is taken of it unless the caller may have all of it, and whether NumPy has to
+        see that it is finite."""
+        own, found = {*self.own}, []
+        for name, references in self.results.items():
+            for number, gather in references:
+                is_given = number in own and gather.is_whole(self.lanes[number])
+                own.discard(number)
+                is_unchecked = is_checked(name) and number not in self.checked
+                found.append((name, number, None if is_given else gather, is_unchecked))
+        return found
 
     @property
     def kernels(self) -> list[KernelStep]:

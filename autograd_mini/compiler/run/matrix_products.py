@@ -169,12 +169,13 @@ class BatchSumStep:
 
 
 def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> BatchSumStep | None:
-    """The step of a pack that is sums over the batch of single products."""
+    """The step of a pack that is sums over the batch of single products, maybe with what is the same for all."""
     if not executor.is_batched or pack.batched or not isinstance(pack.operation, Sum):
         return None
     for segment in pack.operation.segments:
-        factors = [segment.a] if segment.b is None else [segment.a, segment.b]
-        if not executor.varying.issuperset(factors) or not all(block.is_elementwise for block in segment.blocks):
+        if segment.a not in executor.varying or not all(block.is_elementwise for block in segment.blocks):
+            return None
+        if segment.b is not None and segment.b.batched and segment.b not in executor.varying:
             return None
     step = BatchSumStep(executor, pack)
     return step if step.rows * len(step.right) <= MOST_UNUSED * step.lane.size else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.partition import COLUMNS_OF_A_ROOM
+from autograd_mini.compiler.run.python_calls import start
 
 LINE = 8
 """Numbers in a line of the cache."""
-
-_Nothing = ctypes.c_char * 0
 
 
 def empty(*shape: int, of: type[Any] = float) -> NDArray[Any]:
@@ -48,7 +46,7 @@ def lines_of(lanes: int, n: int) -> Floats:
     a power of two, the same few lines of the cache would have to hold them all."""
     stride = LINE * (-(-n // LINE) | 1)
     flat = empty(lanes * stride + LINE)
-    first = -(_start(flat) // 8) % LINE
+    first = -(start()(flat) // 8) % LINE
     return flat[first : first + lanes * stride].reshape(lanes, stride)[:, :n]
 
 
@@ -60,7 +58,7 @@ def address(array: NDArray[Any], shape: tuple[int, ...]) -> int:
     """
     if array.shape != shape or not array.flags.c_contiguous:
         raise _mistaken(array, f"{shape} without gaps")
-    return _start(array)
+    return start()(array)
 
 
 def rows(array: Floats, lanes: int, columns: int) -> tuple[int, int]:
@@ -73,15 +71,14 @@ def rows(array: Floats, lanes: int, columns: int) -> tuple[int, int]:
     stride, step = array.strides
     if array.shape != (lanes, columns) or stride % 8 or (columns > 1 and step != 8):
         raise _mistaken(array, f"{(lanes, columns)} with whole rows")
-    return _start(array), stride // 8
+    return start()(array), stride // 8
 
 
 def _mistaken(array: NDArray[Any], wanted: str) -> ValueError:
     return ValueError(f"machine code needs an array {wanted}, but is given {array.shape} with strides {array.strides}")
 
 
-def _start(array: NDArray[Any]) -> int:
-    flags = array.flags
-    if flags.c_contiguous and flags.writeable:  # of others ctypes takes no address, but it is four times as fast
-        return ctypes.addressof(_Nothing.from_buffer(array.data))
-    return int(array.__array_interface__["data"][0])
+def table(records: Sequence[Any], width: int) -> tuple[int, Any]:
+    """Where records of so many words are, and what holds them."""
+    numbers = copied(records or [[0] * width], numpy.int64)
+    return address(numbers, numbers.shape), numbers

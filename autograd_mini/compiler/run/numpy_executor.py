@@ -130,9 +130,9 @@ class Gather:
     def copies(self) -> bool:
         return self.only == ABSENT and not isinstance(self.rows, slice)
 
-    def is_whole(self, array: Floats) -> bool:
-        """Whether it gives all rows of this array in order."""
-        return bool(self.rows == slice(0, len(array), 1)) if isinstance(self.rows, slice) else False
+    def is_whole(self, lanes: int) -> bool:
+        """Whether it gives all rows of an array of so many in order."""
+        return bool(self.rows == slice(0, lanes, 1)) if isinstance(self.rows, slice) else False
 
     def __call__(self, array: Floats) -> Floats:
         if self.only != ABSENT:

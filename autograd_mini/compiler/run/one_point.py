@@ -1,224 +1,167 @@
-"""The short way for one point: plain floats in, plain floats out, all in one call of machine code."""
+"""The short way for one example: numbers, lists and arrays in and out, all in one call of machine code."""
 
 from __future__ import annotations
 
 import ctypes
-import threading
+import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.engine import addresses, call_all
-from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM
-from autograd_mini.compiler.code.libraries import announce_from
-from autograd_mini.compiler.code.loops import Function
+from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM
 from autograd_mini.compiler.ir.program import TIED, Pack
+from autograd_mini.compiler.partition import MOST_ALONE
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.entry import MAKE, READ, WORDS, text
 from autograd_mini.compiler.run.machine import Runner
-from autograd_mini.compiler.run.numpy_executor import Gather
+from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_possible
 from autograd_mini.compiler.run.running import KernelStep
+from autograd_mini.compiler.run.watch import Watch
 
-WORDS = (
-    "bodies", "count", "starts", "p", "inputs", "n_inputs", "numbers", "wanted", "n_results", "n_checked", "is_single",
-    "pair", "value_and_tuple", "float", "none",
-)  # fmt: skip
-"""What stands in a frame: the tables of the bodies; where the numbers of the arguments begin and how many there are;
-all numbers, and which of them are the results, how many of these are value and gradient, and how many must be finite;
-whether the gradient is one number; formats and objects of Python."""
+Short = Callable[[tuple[Any, ...]], Any]
+"""Gives the results for a tuple of arguments, None where the long way has to be taken."""
 
-COUNTS = ("count", "n_inputs", "n_results", "n_checked", "is_single")
+TEXT = text()
 
-SIGNATURES = {
-    "PyTuple_Size": "i64 (ptr)",
-    "PyTuple_GetItem": "ptr (ptr, i64)",
-    "PyTuple_New": "ptr (i64)",
-    "PyTuple_SetItem": "i32 (ptr, i64, ptr)",
-    "PyObject_IsInstance": "i32 (ptr, ptr)",
-    "PyFloat_AsDouble": "double (ptr)",
-    "PyFloat_FromDouble": "ptr (double)",
-    "Py_BuildValue": "ptr (ptr, ...)",
-    "Py_IncRef": "void (ptr)",
-    "Py_DecRef": "void (ptr)",
-    "PyErr_Clear": "void ()",
-}
-"""Functions of Python's stable C interface."""
+Lane = tuple[str, int]
+"""The name of a result, and a lane of it."""
 
 
-def _text() -> str:
-    """The text of what runs the bodies of a kernel on the floats of a tuple, and makes the value and the gradient of
-    what they compute; it gives None where an argument is no float or a result not finite."""
-    function = Function()
+class Layout:
+    """How so many arguments are read, and the results are made."""
 
-    def python(name: str, *args: str) -> str:
-        kind, _, types = SIGNATURES[name].partition(" ")
-        function.declarations.add(f"declare {kind} @{name}{types}")
-        call = f"call {kind} {types if '...' in types else ''} @{name}({', '.join(args)})"
-        if kind == "void":
-            function.line(call)
-            return ""
-        return function.let(call)
+    def __init__(self, n_args: int) -> None:
+        self.n_args = n_args
+        self.reads: list[tuple[int, int, int, int, int, tuple[Pack, int] | None, int, int]] = []
+        self.makes: list[tuple[int, int, int, int]] = []
+        self.picks: list[Lane] = []
+        self.depth = self.deepest = 0
+        self.held: list[Any] = []
 
-    for place, word in enumerate(WORDS):
-        kind = "i64" if word in COUNTS else "ptr"
-        function.line(f"%{word}_at = getelementptr i64, ptr %frame, i64 {place}")
-        function.line(f"%{word} = load {kind}, ptr %{word}_at")
-    size = python("PyTuple_Size", "ptr %args")
-    function.unless(function.let(f"icmp eq i64 {size}, %n_inputs"), "long")
+    def read(
+        self, kind: str, at: tuple[int, int], to: tuple[Pack, int] | None = None, size: int = 0, what: Any = None
+    ) -> int:
+        """Read a thing that the thing `at` a number, 0 for the tuple of arguments, holds at a place; gives its number.
 
-    def take(i: str) -> Sequence[str]:
-        item = python("PyTuple_GetItem", "ptr %args", f"i64 {i}")
-        is_float = python("PyObject_IsInstance", f"ptr {item}", "ptr %float")
-        function.unless(function.let(f"icmp eq i32 {is_float}, 1"), "long")
-        function.store("double", python("PyFloat_AsDouble", f"ptr {item}"), "%inputs", i)
-        return ()
+        Args:
+            to: where its numbers go: a leaf, and the first lane.
+            what: its type, its shape or itself; of an attribute the holder and the name.
+        """
+        holder, name = what if kind == "attribute" else (0, 0)
+        if kind == "array":
+            address, numbers = memory.table([[len(what), *what]], 1 + len(what))
+            self.held.append(numbers)
+        else:
+            address = id(what)
+        self.held.append(what)
+        self.reads.append((READ.index(kind), *at, id(holder), id(name), to, size, address))
+        return len(self.reads)
 
-    function.loop(0, "%n_inputs", take)
-    call_all(function, "%p", "0", "1")
+    def make(self, kind: str, size: int = 0, picks: Sequence[Lane] = (), what: Any = None) -> None:
+        """Make a thing.
 
-    def result(place: str | int) -> str:
-        return function.load("double", "%numbers", function.load("i64", "%wanted", place))
-
-    def check(i: str, total: str) -> Sequence[str]:
-        return [function.let(f"fadd double {total}, {result(i)}")]
-
-    value = result(0)
-    (total,) = function.loop(1, "%n_checked", check, [("double", value)])
-    nothing = function.let(f"fsub double {total}, {total}")
-    function.unless(function.let(f"fcmp oeq double {nothing}, 0.0"), "long")
-    function.unless(function.let("icmp ne i64 %is_single, 0"), "several")
-    both = python("Py_BuildValue", "ptr %pair", f"double {value}", f"double {result(1)}")
-    function.line(f"ret ptr {both}")
-
-    function.begin("several")
-    slopes = python("PyTuple_New", f"i64 {function.let('sub i64 %n_results, 1')}")
-    function.unless(function.let(f"icmp ne ptr {slopes}, null"), "failed")
-
-    def fill(i: str) -> Sequence[str]:
-        slope = python("PyFloat_FromDouble", f"double {result(i)}")
-        function.unless(function.let(f"icmp ne ptr {slope}, null"), "lost")
-        python("PyTuple_SetItem", f"ptr {slopes}", f"i64 {function.let(f'sub i64 {i}, 1')}", f"ptr {slope}")
-        return ()
-
-    function.loop(1, "%n_results", fill)
-    both = python("Py_BuildValue", "ptr %value_and_tuple", f"double {value}", f"ptr {slopes}")
-    function.line(f"ret ptr {both}")
-
-    function.begin("lost")
-    python("Py_DecRef", f"ptr {slopes}")
-    function.line("br label %failed")
-    function.begin("failed")
-    function.line("ret ptr null")
-    function.begin("long")
-    python("PyErr_Clear")
-    python("Py_IncRef", "ptr %none")
-    return function.text("ptr @BODY(ptr %frame, ptr %args)", "ret ptr %none")
+        Args:
+            size: how many of those made before are its parts.
+            picks: its numbers.
+            what: its shape, or whether it is a list or a tuple.
+        """
+        address = id(what)
+        if kind in ("nest", "numbers"):
+            name = "List" if what is list else "Tuple"
+            functions = [getattr(ctypes.pythonapi, f"Py{name}_{each}") for each in ("New", "SetItem")]
+            address, numbers = memory.table([[ctypes.cast(each, ctypes.c_void_p).value or 0 for each in functions]], 2)
+            self.held.append(numbers)
+        elif kind == "array":
+            self.held.append((what,))
+            address = id(self.held[-1])
+        self.depth += 1 - size
+        self.deepest = max(self.deepest, self.depth)
+        self.makes.append((MAKE.index(kind), len(self.picks), size or len(picks), address))
+        self.picks += picks
 
 
-_call: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object)
-
-Short = Callable[[tuple[Any, ...]], "tuple[Any, Any] | None"]
-
-
-@dataclass
-class _Code:
-    """What runs a program of numbers.
+@dataclass(frozen=True)
+class Entry:
+    """The numbers and tables of a program for one example at a time.
 
     Attributes:
-        table: functions, where the pointers of each start, and how many functions there are.
-        slots: the numbers to which all the pointers point.
-        numbers: what they are before any call; the arguments come first.
-        wanted: those of the results, and after them those that must be finite, too.
-        n_results: how many are results.
+        at: where its words are.
+        held: all that it points to.
     """
 
-    table: tuple[Any, Any, int]
-    slots: list[int]
-    numbers: list[float]
-    wanted: list[int]
-    n_results: int
+    at: int
+    held: list[Any] = field(repr=False)
 
 
-def _short(code: _Code, n_inputs: int, is_single: bool, cache: CodeCache | None) -> Short:
-    """The program as a function of floats, which gives None where the long way has to be taken; if `is_single`, the
-    gradient is one derivative, not a tuple of them."""
-    for name in SIGNATURES:
-        announce_from(ctypes.pythonapi, name)
-    call, local = _call(addresses([_text()], keep=True, cache=cache)[0]), threading.local()
+def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int) -> Entry | None:
+    """What runs a program that machine code alone runs in one kernel; None for any other.
 
-    def run(args: tuple[Any, ...]) -> Any:
-        try:
-            frame = local.frame
-        except AttributeError:
-            local.memory = _Memory(code, n_inputs, is_single)
-            frame = local.frame = local.memory.frame
-        return call(frame, args)
-
-    return run
-
-
-class _Memory:
-    """The numbers and tables of one thread."""
-
-    def __init__(self, code: _Code, n_inputs: int, is_single: bool) -> None:
-        bodies, starts, count = code.table
-        formats = [ctypes.create_string_buffer(text) for text in (b"dd", b"dN")]
-        self.given = [bodies, starts, *formats]
-        words = dict(zip(("bodies", "starts", "pair", "value_and_tuple"), map(ctypes.addressof, self.given)))
-        self.numbers = memory.copied(code.numbers)
-        base = memory.address(self.numbers, (len(code.numbers),))
-        tables = {"p": [base + 8 * slot for slot in code.slots], "wanted": code.wanted}
-        self.tables = {word: memory.copied(table, numpy.int64) for word, table in tables.items()}
-        words |= {word: memory.address(table, table.shape) for word, table in self.tables.items()}
-        words |= {"count": count, "inputs": base, "n_inputs": n_inputs, "numbers": base}
-        words |= {
-            "n_results": code.n_results,
-            "n_checked": len(code.wanted),
-            "is_single": is_single,
-            "float": id(float),
-            "none": id(None),
-        }
-        self.words = memory.copied([words[word] for word in WORDS], numpy.int64)
-        self.frame = memory.address(self.words, (len(WORDS),))
-
-
-def direct(executor: Any, inputs: Sequence[Pack], names: Sequence[str], is_single: bool) -> Short | None:
-    """The short way to the results of these names, if each of them and of the inputs is one number, and machine code
-    alone computes them."""
-    if not hasattr(ctypes, "pythonapi"):  # as in PyPy
+    Args:
+        names: the results; those of which there are none are 0.
+        n_guards: how many decisions there are.
+    """
+    if not (is_possible() and isinstance(executor, Runner)) or executor.seeds:
         return None
-    if len(names) < 2 or any(pack.lanes != 1 for pack in inputs):
-        return None
-    if not isinstance(executor, Runner) or executor.is_batched or any(name not in executor.results for name in names):
-        return None
-    checked = [TIED] if TIED in executor.results else []
-    code = _code(executor, inputs, [executor.results[name][0] for name in [*names, *checked]], len(names))
-    return None if code is None else _short(code, len(inputs), is_single, executor.cache)
-
-
-def _code(
-    executor: Runner, inputs: Sequence[Pack], results: Sequence[tuple[int, Gather]], n_results: int
-) -> _Code | None:
     if len(executor.steps) != 1 or not isinstance(executor.steps[0], KernelStep):
         return None
-    if any(gather.shape != (1,) for _, gather in results):
-        return None
     step = executor.steps[0]
-    kernel = step.kernel
-    held = {place: numbers.tolist() for place, numbers in executor.constants.items()}
-    held |= {UNIFORM: kernel.constants, SCRATCH: [0.0] * kernel.n_scratch}
-    n_constants = len(kernel.constants)
-    slots = [
-        kernel.uniform[row - n_constants] if place == UNIFORM and row >= n_constants else (place, row)
-        for place, row in step.slots.tolist()
+    kernel, summed = step.kernel, dict(step.summed)
+    results = [(name, *executor.results[name][0]) for name in [*names, TIED, "guards"] if name in executor.results]
+    if n_guards and "guards" not in executor.results:
+        return None
+    n_constants, n_sums = len(kernel.constants), len(kernel.sums)
+    slots = step.slots.copy()
+    is_input = (slots[:, 0] == UNIFORM) & (slots[:, 1] >= n_constants)
+    slots[is_input] = numpy.reshape(kernel.uniform, (-1, 2))[slots[is_input, 1] - n_constants]
+    used = {SUMS, *executor.leaves.values(), *executor.constants, *executor.own, *numpy.unique(slots[:, 0]).tolist()}
+    sizes = dict(enumerate(executor.lanes))
+    sizes |= {UNIFORM: n_constants, SCRATCH: kernel.n_scratch, SUMS: n_sums, SIZES: 5}
+    first, end = {}, 1
+    for place in sorted(used - summed.keys()):
+        first[place], end = end, end + sizes[place]
+    first |= {place: first[SUMS] + part.start for place, part in summed.items()}
+    if any(place not in first or gather.absent is not None for ((place, gather),) in executor.results.values()):
+        return None
+    numbers = memory.copied(numpy.zeros(end))
+    base = memory.address(numbers, numbers.shape)
+    whole = numpy.array([1 - 1 % step.width, 1, step.columns, 1, n_sums], numpy.int64)
+    known: dict[int, Any] = {**executor.constants, UNIFORM: kernel.constants, SIZES: whole.view(float)}
+    for place, held in known.items():
+        if place in first:
+            numbers[first[place] :][: len(held)] = held
+    lanes = {name: first[place] + numpy.arange(sizes[place])[gather.rows] for name, place, gather in results}
+    checked = numpy.concatenate([places for name, places in lanes.items() if name != "guards"])
+    reads = [
+        [*record, 0 if to is None else first[executor.leaves[to[0]]] + to[1], size, what]
+        for *record, to, size, what in layout.reads
     ]
-    wanted = [(place, int(gather.rows.start)) for place, gather in results]
-    first: dict[int, int] = {}
-    numbers: list[float] = []
-    for place in dict.fromkeys([*(executor.leaves[pack] for pack in inputs), *(place for place, _ in slots + wanted)]):
-        first[place] = len(numbers)
-        numbers += held[place] if place in held else [0.0] * executor.lanes[place]
-    at = [[first[place] + row for place, row in each] for each in (slots, wanted)]
-    return _Code(step.functions(1), at[0], numbers, at[1], n_results)
+    starts_of = numpy.zeros(len(sizes) + 4, numpy.int64)
+    starts_of[[*first]] = [*first.values()]
+    tables = {
+        "p": memory.table([base + 8 * (starts_of[slots[:, 0]] + slots[:, 1])], 1),
+        "reads": memory.table(reads, 8),
+        "held": memory.table([[0] * (len(reads) + 2)], 1),
+        "checked": memory.table([checked], 1),
+        "makes": memory.table(layout.makes, 4),
+        "made": memory.table([[0] * (layout.deepest + 1)], 1),
+        "picks": memory.table([[lanes[name][lane] if name in lanes else 0 for name, lane in layout.picks]], 1),
+    }
+    bodies, starts, count = step.functions(1)
+    objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
+    words = {word: address for word, (address, _) in tables.items()} | {
+        word: id(each) for word, each in objects.items()
+    }
+    words |= {"bodies": ctypes.addressof(bodies), "starts": ctypes.addressof(starts), "count": count, "numbers": base}
+    words |= {"n_args": layout.n_args, "n_reads": len(reads), "n_makes": len(layout.makes), "busy": 0}
+    words |= {"n_sums": n_sums, "sums": base + 8 * first[SUMS], "lets_go": len(slots) > MOST_ALONE}
+    words |= {"n_checked": len(checked), "guard": lanes["guards"][0] if n_guards else 0}
+    words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
+    address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
+    return Entry(address, [layout, executor, bodies, starts, numbers, tables, held_words, objects])
+
+
+def short(entry: Entry, watch: Watch) -> Short:
+    """The function that runs it as long as what is watched is the same."""
+    return as_builtin(address_of(TEXT), (entry.at, *watch.at, entry, watch))

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from struct import pack_into
 from typing import Any
 
 import numpy
@@ -181,7 +182,8 @@ class KernelStep:
             if number not in self.outputs:  # the last column stands in for those that are not there
                 array[:, :n] = values[number]
                 array[:, n:] = values[number][:, -1:]
-        state.sums[...] = 0.0
+        if len(state.sums):
+            state.sums[...] = 0.0
         self._point(values, state)
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
@@ -206,7 +208,8 @@ class KernelStep:
 
     def _point(self, values: Values, state: State) -> None:
         """Write the pointers to arrays that are others in every call."""
-        for k, number in enumerate(state.moving):
+        found: list[int] = []
+        for number in state.moving:
             array = values[number]
             rows, columns = array.strides
             if rows % 8 or (state.n > 1 and columns != 8):
@@ -216,7 +219,8 @@ class KernelStep:
                 copy[...] = array
                 array = values[number] = copy
             start, stride = memory.rows(array, self.lanes[number], state.n)
-            state.arrays[k] = start, 8 * stride
+            found += start, 8 * stride
+        pack_into(f"{len(found)}q", state.arrays.data, 0, *found)
         rows_at, arrays_at = state.at
         for table in state.tables if state.moving else ():
             self.point(table.at, rows_at, len(state.rows), arrays_at)

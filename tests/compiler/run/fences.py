@@ -151,7 +151,7 @@ class Fences:
 def fenced(make):
     """All that runs in machine code does so between fences."""
     fences = Fences(make)
-    short = direct._short
+    short = direct.short
     with ExitStack() as stack:
         if make is not Margined:  # a page has room for no gaps between rows
             stack.enter_context(mock.patch.object(memory, "lines_of", fences.empty))
@@ -159,7 +159,7 @@ def fenced(make):
             stack.enter_context(mock.patch.object(memory, name, getattr(fences, name)))
         for executor in (Runner,):
             stack.enter_context(mock.patch.object(executor, "__call__", fences.checked(executor.__call__)))
-        checked = mock.patch.object(direct, "_short", lambda *args: fences.checked(short(*args)))
+        checked = mock.patch.object(direct, "short", lambda *args: fences.checked(short(*args)))
         stack.enter_context(checked)
         yield fences
         fences.check()

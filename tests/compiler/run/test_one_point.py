@@ -89,9 +89,11 @@ def test_it_stays_within_its_memory(between_margins):
     for function, point in FUNCTIONS.items():
         compiled = compile(function, backend="machine")
         compiled.value_and_grad(*point)
-        n_made = between_margins.n_made
-        assert compiled._short(point) is not None
-        assert between_margins.n_made > n_made
+        first, *others = point
+        marked = first + 2.0**-10
+        assert compiled._short((marked, *others)) is not None
+        arrays = [block.array for block, _ in between_margins._blocks.values()]
+        assert any(marked in array for array in arrays)
 
 
 def test_what_takes_the_long_way():
@@ -141,12 +143,15 @@ def test_arrays_after_numbers():
     assert (value, float(x), y) == (7.0, 3.0, 2.0)
 
 
-def test_branches_have_no_short_way():
+def test_the_short_way_holds_for_its_branches_only():
     compiled = compile(lambda x: x * x if x > 0.0 else -x, backend="machine")
     for _ in range(2):
         assert compiled.value_and_grad(3.0) == (9.0, 6.0)
+        assert compiled._short((2.0,)) == (4.0, 4.0)
+        assert compiled._short((-3.0,)) is None
         assert compiled.value_and_grad(-3.0) == (3.0, -1.0)
-    assert not taken(compiled)
+        assert compiled._short((-2.0,)) == (2.0, -1.0)
+        assert compiled._short((3.0,)) is None
 
 
 def test_parameters_are_read_anew():

@@ -1,0 +1,126 @@
+"""The way past all this for one example: how machine code reads arguments of a layout, and makes the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.program import Pack
+from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.run.one_point import Layout
+from autograd_mini.structures import OTHER, Structure
+
+LASTING = (type(None), str)
+"""Things of these types hold no numbers and never change."""
+
+
+class Unknown(Exception):
+    """There is no such way for a layout."""
+
+
+def layout_of(
+    arguments: Arguments, plan: Plan, kind: Kind, towards: tuple[Sequence[int], bool], value: Structure
+) -> Layout:
+    """How arguments are read, and value and gradient are made.
+
+    Args:
+        towards: positions of the arguments to differentiate towards, and whether the gradient is that of one.
+        value: the structure of the value.
+
+    Raises:
+        Unknown: machine code does not know how.
+    """
+    layout = Layout(len(arguments.structures))
+    for position, structure in enumerate(arguments.structures):
+        _Argument(layout, arguments, plan, position).read(structure, (0, position))
+    for lane, parameter in enumerate(plan.trace.parameters):
+        layout.read("attribute", (0, 0), (plan.leaf(-1), lane), what=(parameter, "_data"))
+    _make_value(layout, value, iter(range(value.size)), plan.per_example)
+    if kind == Kind.VALUE:
+        return layout
+    positions, is_single = towards
+    for position in positions:
+        _Argument(layout, arguments, plan, position).make(arguments.structures[position])
+    if not is_single:
+        layout.make("nest", len(positions), what=tuple)
+    layout.make("nest", 2, what=tuple)
+    return layout
+
+
+class _Argument:
+    """One argument on its way in, or its derivative on the way out; its numbers and arrays come in order."""
+
+    def __init__(self, layout: Layout, arguments: Arguments, plan: Plan, position: int) -> None:
+        self.layout, self.slots, self.plan = layout, arguments.slots, plan
+        numbers = [slot for slot in arguments.ranges[position] if not self.slots[slot].is_array]
+        self.arrays = iter([slot for slot in arguments.ranges[position] if self.slots[slot].is_array])
+        self.numbers = iter([(slot, lane) for slot in numbers for lane in range(self.slots[slot].lanes)])
+
+    def read(self, structure: Structure, at: tuple[int, int]) -> None:
+        if structure.kind is None:
+            self.layout.read("number", at, self._leaf(*next(self.numbers)))
+        elif structure.kind_name == "array":
+            slot = next(self.arrays)
+            shape = self.slots[slot].shape
+            self.layout.read("array", at, self._leaf(slot, 0), self.slots[slot].lanes, self._lead(slot) + shape)
+        elif structure.kind == OTHER and type(structure.like) in LASTING:
+            self.layout.read("itself", at, what=structure.like)
+        elif _is_list_of_numbers(structure):
+            first, *_ = [next(self.numbers) for _ in structure.children]
+            self.layout.read("numbers", at, self._leaf(*first), structure.size, structure.kind)
+        elif structure.kind in (list, tuple):
+            number = self.layout.read("nest", at, size=len(structure.children), what=structure.kind)
+            for place, child in enumerate(structure.children):
+                self.read(child, (number, place))
+        else:
+            raise Unknown
+
+    def make(self, structure: Structure) -> None:
+        if structure.kind is None:
+            self._make_number()
+        elif structure.kind_name == "array":
+            slot = next(self.arrays)
+            picks = [(f"adjoint {slot}", lane) for lane in range(self.slots[slot].lanes)]
+            lead = (1,) if self.plan.per_example else self._lead(slot)
+            self.layout.make("array", picks=picks, what=lead + self.slots[slot].shape)
+        elif structure.kind == OTHER:
+            self.layout.make("nothing")
+        elif _is_list_of_numbers(structure) and not self.plan.per_example:
+            picks = [(f"adjoint {slot}", lane) for slot, lane in [next(self.numbers) for _ in structure.children]]
+            self.layout.make("numbers", picks=picks, what=structure.kind)
+        else:
+            for child in structure.children:
+                self.make(child)
+            self.layout.make("nest", len(structure.children), what=structure.kind)
+
+    def _make_number(self) -> None:
+        slot, lane = next(self.numbers)
+        kind = "array" if self.plan.per_example else "number"
+        self.layout.make(kind, picks=[(f"adjoint {slot}", lane)], what=(1,))
+
+    def _leaf(self, slot: int, lane: int) -> tuple[Pack, int]:
+        return self.plan.leaf(slot), lane
+
+    def _lead(self, slot: int) -> tuple[int, ...]:
+        return (1,) if self.slots[slot].batched else ()
+
+
+def _make_value(layout: Layout, structure: Structure, lanes: Iterator[int], has_batch: bool) -> None:
+    """As the long way gives it: one number as a float, unless there is a batch."""
+    lead = (1,) if has_batch else ()
+    if structure.kind is None or structure.shape is not None:
+        shape = lead + (structure.shape or ())
+        picks = [("value", next(lanes)) for _ in range(structure.size)]
+        layout.make("array" if shape or structure.kind is not None else "number", picks=picks, what=shape)
+    elif structure.kind in (list, tuple):
+        for child in structure.children:
+            _make_value(layout, child, lanes, has_batch)
+        layout.make("nest", len(structure.children), what=structure.kind)
+    else:
+        raise Unknown
+
+
+def _is_list_of_numbers(structure: Structure) -> bool:
+    is_list = structure.kind in (list, tuple) and len(structure.children) > 0
+    return is_list and all(child.kind is None for child in structure.children)

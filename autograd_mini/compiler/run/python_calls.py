@@ -1,0 +1,148 @@
+"""Functions in machine code that Python calls, and that call Python by its stable C interface."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from autograd_mini.compiler.code.engine import addresses
+from autograd_mini.compiler.code.libraries import announce_from
+from autograd_mini.compiler.code.loops import Function
+
+SIGNATURES = {
+    "PyTuple_Size": "i64 (ptr)",
+    "PyTuple_GetItem": "ptr (ptr, i64)",
+    "PyList_Size": "i64 (ptr)",
+    "PyList_GetItem": "ptr (ptr, i64)",
+    "PySequence_Size": "i64 (ptr)",
+    "PySequence_GetItem": "ptr (ptr, i64)",
+    "PyDict_GetItemWithError": "ptr (ptr, ptr)",
+    "PyCell_Get": "ptr (ptr)",
+    "PyObject_GetAttr": "ptr (ptr, ptr)",
+    "PyObject_Type": "ptr (ptr)",
+    "PyObject_IsInstance": "i32 (ptr, ptr)",
+    "PyObject_GetBuffer": "i32 (ptr, ptr, i32)",
+    "PyBuffer_IsContiguous": "i32 (ptr, i8 signext)",
+    "PyBuffer_Release": "void (ptr)",
+    "PyObject_CallObject": "ptr (ptr, ptr)",
+    "PyLong_AsVoidPtr": "ptr (ptr)",
+    "PyLong_FromVoidPtr": "ptr (ptr)",
+    "PyFloat_AsDouble": "double (ptr)",
+    "PyFloat_FromDouble": "ptr (double)",
+    "PyEval_SaveThread": "ptr ()",
+    "PyEval_RestoreThread": "void (ptr)",
+    "Py_IncRef": "void (ptr)",
+    "Py_DecRef": "void (ptr)",
+    "PyErr_Clear": "void ()",
+}
+"""Functions of that interface."""
+
+
+class PythonFunction(Function):
+    """The text of a function that calls those of Python."""
+
+    def python(self, name: str, *args: str) -> str:
+        """What one of them gives; `args` are given with their types."""
+        kind, _, types = SIGNATURES[name].partition(" ")
+        self.declarations.add(f"declare {kind} @{name}{types}")
+        call = f"call {kind} @{name}({', '.join(args)})"
+        if kind == "void":
+            self.line(call)
+            return ""
+        return self.let(call)
+
+    def words(self, base: str, names: Sequence[str], counts: Sequence[str]) -> None:
+        """Give names to words that lie side by side, pointers but for the counts; and to their addresses."""
+        for place, word in enumerate(names):
+            self.line(f"%{word}_at = getelementptr i64, ptr {base}, i64 {place}")
+            self.line(f"%{word} = load {'i64' if word in counts else 'ptr'}, ptr %{word}_at, align 8")
+
+    def record(self, table: str, number: str, kinds: str) -> list[str]:
+        """The words of a record of a table, each a pointer (p) or a count (i)."""
+        start = self.at("i64", table, self.let(f"mul i64 {number}, {len(kinds)}"))
+        return [self.load("ptr" if kind == "p" else "i64", start, place) for place, kind in enumerate(kinds)]
+
+    def each(self, stop: str | int, do: Callable[[str], object]) -> None:
+        """A loop that carries nothing."""
+
+        def turn(number: str) -> Sequence[str]:
+            do(number)
+            return ()
+
+        self.loop(0, stop, turn)
+
+    def choose(self, kind: str, blocks: Sequence[str], otherwise: str) -> None:
+        """Go to the block of this number."""
+        cases = " ".join(f"i64 {number}, label %{block}" for number, block in enumerate(blocks))
+        self.line(f"switch i64 {kind}, label %{otherwise} [ {cases} ]")
+
+    def go(self, block: str, begins: str) -> None:
+        """Go on there; begin another block."""
+        self.line(f"br label %{block}")
+        self.begin(begins)
+
+    def pointer(self, self_object: str, place: int) -> str:
+        """What the integer at a place of a tuple points to."""
+        item = self.python("PyTuple_GetItem", f"ptr {self_object}", f"i64 {place}")
+        return self.python("PyLong_AsVoidPtr", f"ptr {item}")
+
+
+def is_possible() -> bool:
+    """Whether this Python has that interface, as PyPy has not, and its words are as long as taken here."""
+    return hasattr(ctypes, "pythonapi") and ctypes.sizeof(ctypes.c_void_p) == 8
+
+
+@cache
+def address_of(text: str) -> int:
+    """Where the code of a function that calls Python is; it is never freed."""
+    for name in SIGNATURES:
+        announce_from(ctypes.pythonapi, name)
+    return addresses([text], keep=True)[0]
+
+
+class _Definition(ctypes.Structure):
+    """Python's PyMethodDef."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+
+
+ONE_ARGUMENT, STRIDES = 0x8, 0x18
+"""Python's METH_O and PyBUF_STRIDES."""
+
+
+@cache
+def _definition(address: int) -> _Definition:
+    return _Definition(b"compiled", address, ONE_ARGUMENT, None)
+
+
+@cache
+def _maker() -> Any:
+    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    return kind(("PyCFunction_NewEx", ctypes.pythonapi))
+
+
+def as_builtin(address: int, given: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """The code at an address as a function of one argument; it is handed the tuple, which lives as long as it does."""
+    function: Callable[[Any], Any] = _maker()(ctypes.addressof(_definition(address)), given, None)
+    return function
+
+
+def _start_text() -> str:
+    """The text of a function that gives the address where the numbers of an array begin."""
+    f = PythonFunction()
+    f.line("%view = alloca [10 x i64], align 8")
+    failed = f.python("PyObject_GetBuffer", "ptr %array", "ptr %view", f"i32 {STRIDES}")
+    f.unless(f.let(f"icmp eq i32 {failed}, 0"), "failed")
+    start = f.load("ptr", "%view")
+    f.python("PyBuffer_Release", "ptr %view")
+    f.line(f"ret ptr {f.python('PyLong_FromVoidPtr', f'ptr {start}')}")
+    f.begin("failed")
+    return f.text("ptr @BODY(ptr %self, ptr %array)", "ret ptr null")
+
+
+@cache
+def start() -> Callable[[Any], int]:
+    """A function that gives the address where the numbers of an array begin."""
+    return as_builtin(address_of(_start_text()), ()) if is_possible() else lambda array: array.ctypes.data

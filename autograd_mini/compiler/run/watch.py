@@ -1,0 +1,123 @@
+"""Whether what stands in some places outside a function is still the same, in machine code."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import CellType
+from typing import Any, NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.python_calls import PythonFunction, address_of, as_builtin
+
+IS_FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+GET_ITEM = "PySequence_GetItem" if IS_FREE else "PyList_GetItem"
+"""Whether threads of Python run at once: then an item has to be held, so that no other takes its list away."""
+
+WORDS = ("n", "records", "none", "true", "false")
+
+
+def _same() -> str:
+    """The text of what gives 1 if all that is watched is the same, else 0. A record is of a cell, an entry of a dict, a
+    call or a list: its kind, the cell, dict, function or list, the name of the entry, what stood there or, of a list,
+    where its items are, and how many these were."""
+    f = PythonFunction()
+    f.words("%watched", WORDS, ("n",))
+
+    def compare(k: str) -> None:
+        kind, holder, name, then, size = f.record("%records", k, "ipppi")
+        f.choose(kind, ["cell", "entry_of", "result", "list"], "other")
+        f.begin("cell")
+        content = f.python("PyCell_Get", f"ptr {holder}")
+        f.go("owned", "result")
+        result = f.python("PyObject_CallObject", f"ptr {holder}", "ptr null")
+        f.go("owned", "owned")
+        found = f.let(f"phi ptr [ {content}, %cell ], [ {result}, %result ]")
+        f.python("Py_DecRef", f"ptr {found}")
+        f.unless(f.let(f"icmp eq ptr {found}, {then}"), "other")
+        f.go("alike", "entry_of")
+        entry = f.python("PyDict_GetItemWithError", f"ptr {holder}", f"ptr {name}")
+        is_missing = f.let(f"icmp eq ptr {entry}, null")
+        f.unless(f.let(f"icmp eq ptr {f.let(f'select i1 {is_missing}, ptr %none, ptr {entry}')}, {then}"), "other")
+        f.go("alike", "list")
+        length = f.python("PyList_Size", f"ptr {holder}")
+        f.unless(f.let(f"icmp eq i64 {length}, {size}"), "other")
+
+        def item(i: str) -> None:
+            each = f.python(GET_ITEM, f"ptr {holder}", f"i64 {i}")
+            if IS_FREE:
+                f.python("Py_DecRef", f"ptr {each}")
+            f.unless(f.let(f"icmp eq ptr {each}, {f.load('ptr', then, i)}"), "other")
+
+        f.each(size, item)
+        f.go("alike", "alike")
+
+    f.each("%n", compare)
+    f.line("ret i64 1")
+    f.begin("other")
+    f.python("PyErr_Clear")
+    return f.text("i64 @BODY(ptr %watched)", "ret i64 0")
+
+
+def _told() -> str:
+    """The text of the same as a function in Python."""
+    f = PythonFunction()
+    watched, same = (f.pointer("%self", place) for place in range(1, 3))
+    f.words(watched, WORDS, ("n",))
+    truth = f.let(f"icmp ne i64 {f.let(f'call i64 {same}(ptr {watched})')}, 0")
+    told = f.let(f"select i1 {truth}, ptr %true, ptr %false")
+    f.python("Py_IncRef", f"ptr {told}")
+    return f.text("ptr @BODY(ptr %self, ptr %unused)", f"ret ptr {told}")
+
+
+SAME, TOLD = _same(), _told()
+CELL, ENTRY, RESULT, LIST = range(4)
+
+Place = Callable[[], Any]
+"""Gives what stands somewhere now; None if nothing does."""
+
+
+class Watch(NamedTuple):
+    """What is watched, for machine code.
+
+    Attributes:
+        at: the addresses of it and of what tells whether it is the same.
+        is_same: that as a function.
+        held: all that is there, and what it was.
+    """
+
+    at: tuple[int, int]
+    is_same: Callable[[], bool]
+    held: Any
+
+    @classmethod
+    def of(
+        cls,
+        places: Sequence[tuple[Place, Any]],
+        lists: Sequence[tuple[list[Any], list[Any]]],
+    ) -> Watch:
+        """Watch what stands in places, and what lists hold."""
+        held: list[Any] = [places, lists]
+        records = [_record(read, then) for read, then in places]
+        for each, then in lists:
+            address, numbers = memory.table([[*map(id, then)]], len(then))
+            held.append(numbers)
+            records.append([LIST, id(each), 0, address, len(then)])
+        start, numbers = memory.table(records, 5)
+        words = memory.copied([len(records), start, id(None), id(True), id(False)], numpy.int64)
+        at = memory.address(words, words.shape), address_of(SAME)
+        held += [numbers, words]
+        return cls(at, partial(as_builtin(address_of(TOLD), (0, *at, held)), None), held)
+
+
+def _record(read: Place, then: Any) -> list[int]:
+    if isinstance(read, partial):
+        holder = getattr(read.func, "__self__", None)
+        if type(holder) is dict and read.func.__name__ == "get" and len(read.args) == 1:
+            return [ENTRY, id(holder), id(read.args[0]), id(then), 0]
+        if read.func is getattr and type(read.args[0]) is CellType and read.args[1:] == ("cell_contents",):
+            return [CELL, id(read.args[0]), 0, id(then), 0]
+    return [RESULT, id(read), 0, id(then), 0]

@@ -1,0 +1,313 @@
+"""One example in one call of machine code gives, bit for bit, what the long way gives, whatever the layout; and leaves
+to the long way what it does not know."""
+
+import gc
+import sys
+import threading
+import tracemalloc
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_mini import Value, compile, debug, exp, grad, relu, sin, tanh, value_and_grad
+from autograd_mini import sum as total
+from autograd_mini.compiler import pipeline
+from autograd_mini.compiler.run import one_point
+from autograd_mini.structures import flatten
+
+pytest.importorskip("llvmlite")
+
+numbers = st.floats(-2.0, 2.0).map(lambda x: x + 2.0**-30)
+shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+arrays = shapes.flatmap(
+    lambda shape: st.integers(0, 10**6).map(lambda seed: numpy.random.default_rng(seed).normal(size=shape))
+)
+leaves = numbers | arrays | st.sampled_from([None, "text"])
+nests = st.recursive(leaves, lambda parts: st.lists(parts, max_size=4) | st.lists(parts, max_size=4).map(tuple))
+
+
+def mixed(*args):
+    """Of all numbers among the arguments."""
+    xs, _ = flatten(args, "it", takes_others=True)
+    return total([tanh(x * (i + 1.0)) * y for i, (x, y) in enumerate(zip(xs, [1.5, *xs]))]) + 0.25
+
+
+def like(nest, factor):
+    """A nest of other numbers."""
+    if isinstance(nest, (list, tuple)):
+        return type(nest)(like(part, factor) for part in nest)
+    if isinstance(nest, numpy.ndarray):
+        return numpy.array(nest * factor)
+    return nest if nest is None or isinstance(nest, str) else nest * factor
+
+
+def same(ones, others):
+    """Whether they are of the same types, shapes and bits."""
+    if type(ones) is not type(others):
+        return False
+    if isinstance(ones, (list, tuple)):
+        return len(ones) == len(others) and all(map(same, ones, others))
+    if isinstance(ones, numpy.ndarray):
+        return (ones.shape, ones.dtype, ones.tobytes()) == (others.shape, others.dtype, others.tobytes())
+    return repr(ones) == repr(others)
+
+
+def long_way(compiled, how, args):
+    compiled._short = compiled._short_value = None
+    return getattr(compiled, how)(*args)
+
+
+@pytest.fixture(params=["packs", "scalars"])
+def form(request, monkeypatch):
+    monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: request.param == "scalars")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(nests, min_size=1, max_size=3), st.sampled_from([None, 0]))
+def test_any_layout(args, wrt):
+    compiled = compile(mixed, backend="machine", wrt=wrt)
+    for how, name in (("value_and_grad", "_short"), ("__call__", "_short_value")):
+        getattr(compiled, how)(*args)
+        short = getattr(compiled, name)
+        if short is None:  # the program is no single kernel
+            continue
+        for factor in (1.0, 0.5):
+            others = tuple(like(arg, factor) for arg in args)
+            found = short(others)
+            assert found is not None
+            assert same(found, long_way(compiled, how, others))
+
+
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("options", [
+    {"batch": "x"}, {"batch": "x", "reduce": "mean"}, {"batch": "x", "reduce": "sum", "wrt": "w"},
+    {"batch": "x", "as_lists": True}, {"batch": ["x", "w"]},
+])  # fmt: skip
+def test_a_batch_of_one(options):
+    def f(w, x):
+        return sin(w[0] * x[0]) + relu(x[1] - w[1]) * w[1]
+
+    compiled = compile(f, backend="machine", **options)
+    for factor in (1.0, 0.5):
+        w, x = numpy.array([0.3, 0.7]) * factor, numpy.array([[0.1, 2.0]]) * factor
+        w = w[None] if "w" in options["batch"] else w
+        for how, name in (("value_and_grad", "_short"), ("__call__", "_short_value")):
+            expected = long_way(compiled, how, (w, x))
+            short = getattr(compiled, name)
+            assert short is None or same(short((w, x)), expected)
+            assert same(getattr(compiled, how)(w, x), expected)
+    two = numpy.array([[0.1, 2.0], [0.2, 3.0]])
+    if "w" not in options["batch"]:
+        assert same(compiled(w, two), compile(f, backend="machine", **options)(w, two))
+
+
+def test_what_is_taken():
+    """Layouts as in nets, and their numbers as parameters."""
+    w = [numpy.ones((3, 2)), [0.5, -0.25, 2.0], 1.5]
+    v = Value(0.75)
+
+    def net(w, x, mode=None):
+        hidden = [tanh(row[0] * x[0] + row[1] * x[1]) for row in w[0]]
+        return total([h * b for h, b in zip(hidden, w[1])]) * w[2] * v
+
+    compiled = compile(net, backend="machine", wrt=0)
+    args = w, (0.5, 0.25)
+    expected = compiled.value_and_grad(*args)
+    assert same(compiled._short(args), expected)
+    v.data = 0.5
+    assert compiled._short(args)[0] == pytest.approx(expected[0] * 0.5 / 0.75)
+    assert same(compiled._short(args), long_way(compiled, "value_and_grad", args))
+    assert compiled._latest.parameters == [v]
+
+
+def outcome(compiled, args):
+    """What a call gives, or what it raises, as text."""
+    try:
+        return repr(compiled.value_and_grad(*args))
+    except Exception as error:
+        return repr(error)
+
+
+def other_things():
+    array = numpy.arange(6.0).reshape(2, 3)
+    return {
+        "another shape": (array[:1], [1.0, 2.0]),
+        "another axis": (array.ravel(), [1.0, 2.0]),
+        "turned": (numpy.asfortranarray(array), [1.0, 2.0]),
+        "with gaps": (numpy.arange(12.0).reshape(2, 6)[:, ::2], [1.0, 2.0]),
+        "single": (array.astype("f4"), [1.0, 2.0]),
+        "bytes swapped": (array.astype(">f8"), [1.0, 2.0]),
+        "integers": (array.astype(int), [1.0, 2.0]),
+        "complex": (array.astype(complex), [1.0, 2.0]),
+        "objects": (array.astype(object), [1.0, 2.0]),
+        "a matrix": (array.view(type("Sub", (numpy.ndarray,), {})), [1.0, 2.0]),
+        "masked": (numpy.ma.masked_array(array), [1.0, 2.0]),
+        "a list for an array": (array.tolist(), [1.0, 2.0]),
+        "a longer list": (array, [1.0, 2.0, 3.0]),
+        "a shorter list": (array, [1.0]),
+        "a tuple for a list": (array, (1.0, 2.0)),
+        "a list of ones own": (array, type("Own", (list,), {})([1.0, 2.0])),
+        "an int in it": (array, [1.0, 2]),
+        "a text in it": (array, [1.0, "2"]),
+        "a Value in it": (array, [1.0, Value(2.0)]),
+        "nan": (array, [1.0, numpy.nan]),
+        "nothing": (None, [1.0, 2.0]),
+        "one argument": (array,),
+        "three arguments": (array, [1.0, 2.0], 3.0),
+    }
+
+
+@pytest.mark.parametrize("name", other_things())
+def test_what_takes_the_long_way(name):
+    def f(a, b):
+        return total([total(list(row)) for row in a]) * b[0] + b[1]
+
+    args = numpy.arange(6.0).reshape(2, 3), [1.0, 2.0]
+    fresh, compiled = compile(f, backend="machine"), compile(f, backend="machine")
+    compiled.value_and_grad(*args)
+    others = other_things()[name]
+    assert compiled._short(others) is None
+    assert outcome(compiled, others) == outcome(fresh, others)
+    assert compiled.value_and_grad(*args)[0] == 17.0
+
+
+def test_arrays_that_do_not_begin_where_numbers_do():
+    room = numpy.zeros(8 * 6 + 1, dtype=numpy.uint8)
+    odd = room[1:].view(numpy.float64).reshape(2, 3)
+    odd[...] = numpy.arange(6.0).reshape(2, 3)
+    compiled = compile(lambda a: exp(a[0][1]) * a[1][2], backend="machine")
+    expected = compiled.value_and_grad(odd.copy())
+    assert not odd.flags.aligned
+    assert same(compiled.value_and_grad(odd), expected)
+    fixed = odd.copy()
+    fixed.flags.writeable = False
+    assert same(compiled._short((fixed,)), expected)
+
+
+def test_within_what_is_differentiated_it_is_the_function_itself():
+    w = Value(2.0)
+    compiled = compile(lambda x: w * x * x, backend="machine")
+    assert compiled(3.0) == compiled(3.0) == 18.0
+    assert grad(lambda x: x * compiled(3.0))(5.0) is not None
+    v = value_and_grad(lambda x: compiled(x) + x)(3.0)
+    assert [float(each) for each in v] == [21.0, 13.0]
+    with debug():
+        assert compiled(3.0) == 18.0
+
+
+def test_the_program_of_the_last_call():
+    compiled = compile(lambda x: x * x, backend="machine")
+    for _ in range(3):
+        compiled(2.0)
+        assert compiled.program.run == "the value"
+        compiled.value_and_grad(2.0)
+        assert compiled.program.run == "value and gradient"
+    assert compiled._short is not None
+    assert compiled._short_value is not None
+
+
+def test_memory_is_constant():
+    """Over many calls, on either way out."""
+    held = [1.0, 2.0]
+    compiled = compile(lambda w, x: w[0][0] * x[0] * held[1] + w[1] * x[1] if x[1] > 0 else w[1], backend="machine")
+    w, x = [numpy.array([2.0]), 3.0], [0.5, 0.25]
+    args = w, x
+    compiled.value_and_grad(*args)
+    counted = [w, w[0], x, x[0], None, float, list, numpy.ndarray, held, held[1], args]
+    before = [*map(sys.getrefcount, counted)]
+    others = [(w, [0.5, -1.0]), (w, [0.5, "x"]), (w, (0.5, 0.25)), ([w[0][:0], 3.0], x), (w, [numpy.inf, 1.0]), (w,)]
+    for each in (args, *others):
+        assert (compiled._short(each) is None) == (each is not args)
+    tracemalloc.start()
+    try:
+        for _ in range(100_000 // 8):
+            for each in (args, args, *others):
+                compiled._short(each)
+        gc.collect()
+        first, _ = tracemalloc.get_traced_memory()
+        for _ in range(100_000 // 8):
+            for each in (args, args, *others):
+                compiled._short(each)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - first < 10_000
+    finally:
+        tracemalloc.stop()
+    assert all(abs(sys.getrefcount(each) - count) < 1000 for each, count in zip(counted, before))
+
+
+def test_arguments_that_others_change_meanwhile():
+    xs = [1.0, 2.0, 3.0]
+    compiled = compile(lambda xs: total([x * x for x in xs]), backend="machine")
+    compiled.value_and_grad(xs)
+    stop = threading.Event()
+
+    def change():
+        while not stop.is_set():
+            xs.append(4.0)
+            xs[0] += 1.0
+            xs.pop()
+
+    other = threading.Thread(target=change)
+    other.start()
+    try:
+        for _ in range(2000):
+            found = compiled._short((xs,))
+            assert found is None or len(found[1][0] if isinstance(found[1], tuple) else found[1]) == 3
+    finally:
+        stop.set()
+        other.join()
+
+
+def test_programs_that_let_others_run(monkeypatch):
+    """Several threads are at work at once, each with its own numbers."""
+    monkeypatch.setattr(one_point, "MOST_ALONE", 0)
+    n = 400
+
+    def f(xs):
+        ys = [sin(x * (i % 7 + 1.0)) for i, x in enumerate(xs)]
+        return total([a * b for a, b in zip(ys, ys[1:])])
+
+    compiled = compile(f, backend="machine")
+    points = [[0.001 * i + 0.1 * k for i in range(n)] for k in range(4)]
+    expected = [long_way(compiled, "value_and_grad", (point,)) for point in points]
+    compiled.value_and_grad(points[0])
+    wrong = []
+
+    def work(k):
+        for _ in range(100):
+            if not same(compiled.value_and_grad(points[k]), expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_call_within_a_call():
+    """The collector may run while results are built, and what it calls may call the same function."""
+    compiled = compile(lambda xs: total([x * y for x, y in xs]), backend="machine")
+    xs, others = [[(x + i, 3.0) for i in range(40)] for x in (2.0, 5.0)]
+    expected = [long_way(compiled, "value_and_grad", (each,)) for each in (xs, others)]
+    seen = []
+
+    def call(phase, info):
+        if phase == "start" and len(seen) < 100:
+            seen.append(0)
+            seen[-1] = compiled.value_and_grad(others)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(call)
+    gc.set_threshold(1)
+    try:
+        found = [compiled._short((xs,)) for _ in range(100)]
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(call)
+    assert seen
+    assert all(each == expected[1] for each in seen)
+    assert all(each == expected[0] for each in found)
