@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini import observing
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import connect, leaf, topological_order
 from autograd_mini.observing import Scope
 from autograd_mini.primitives import TABLE, Primitive
 
@@ -95,9 +95,10 @@ def _state(node: Value) -> tuple[Any, ...]:
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:
     """A node from its type and state."""
-    node = object.__new__(kind)
-    node.parents = parents
-    node._data, node._grad, node.local_grads, node.operation = state
+    data, grad, local_grads, operation = state
+    node: Value = leaf(data, kind)
+    node._grad = grad
+    connect(node, parents, local_grads, operation)
     if observing.differentiations and not parents:
         observing.leaf_made(node)
     return node

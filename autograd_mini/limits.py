@@ -14,6 +14,7 @@ from __future__ import annotations
 from math import e, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ
+from autograd_mini.graph import connect
 from autograd_mini.primitives import FLAT
 
 TYPE_CHECKING = False
@@ -36,9 +37,9 @@ def ties(order: Sequence[Value]) -> list[Value]:
     return [
         node
         for node in order
-        if node.parents
-        and node.operation.tied is not None  # type: ignore[union-attr]
-        and node.operation.tied(node._data, *[parent._data for parent in node.parents])  # type: ignore[union-attr]
+        if node.operation is not None
+        and node.operation.tied is not None
+        and node.operation.tied(node._data, *[parent._data for parent in node.parents])
         and _matters(node)
     ]
 
@@ -198,4 +199,5 @@ def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) 
             changed.add(node)
             node._data = limit
             numbers = [parent._data for parent in node.parents]
-            node.local_grads = (0.0,) * len(numbers) if operation.is_selector else operation.partials(limit, *numbers)
+            slopes = (0.0,) * len(numbers) if operation.is_selector else operation.partials(limit, *numbers)
+            connect(node, node.parents, slopes, operation)

@@ -109,8 +109,8 @@ class TestParts:
     def test_names_of_the_parts(self):
         a, b = Value(2.0), Value(-3.0)
         y = a * b
-        assert y._prev is y._children is y.parents
-        assert y._local_grads is y.local_grads
+        assert y._prev == y._children == y.parents
+        assert y._local_grads == y.local_grads
         assert ((a + b)._op, y._op, (-a)._op, a.tanh()._op, (a**2)._op) == ("+", "*", "-", "tanh", "**")
         assert (a._prev, a._op) == ((), "")
 

@@ -27,8 +27,9 @@ from autograd_mini.compiler.ir.program import (
 )
 from autograd_mini.compiler.passes.opaque import opaque_derivatives
 from autograd_mini.compiler.passes.tracing import trace
+from autograd_mini.graph import leaf
 from autograd_mini.primitives import Part, Primitive, parts_of, symbols, to_float
-from autograd_mini.value import Value, leaf
+from autograd_mini.value import Value
 
 
 class Builder:
