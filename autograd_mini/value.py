@@ -169,6 +169,7 @@ class Value(Compatible, Operators):
     __copy__ = copying.copy
     __deepcopy__ = copying.deepcopy
     __reduce_ex__ = copying.reduce
+    __setstate__ = copying.with_attributes
 
 
 class Constant(Value):
