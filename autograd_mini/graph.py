@@ -63,8 +63,7 @@ class Node:
     """
 
     __slots__ = (
-        "_adjoint", "_data", "_first", "_grad", "_mark", "_parents", "_second", "_to_first", "_to_parents",
-        "_to_second", "operation",
+        "_adjoint", "_data", "_first", "_grad", "_many", "_mark", "_second", "_to_first", "_to_second", "operation",
     )  # fmt: skip
     _data: float
     _grad: float
@@ -72,8 +71,7 @@ class Node:
     _second: Node | None
     _to_first: float
     _to_second: float
-    _parents: tuple[Any, ...] | None  # those of an operation on more than two
-    _to_parents: tuple[float, ...]
+    _many: tuple[tuple[Any, ...], tuple[float, ...]] | None  # more than two parents, and the derivatives towards them
     _adjoint: float
     _mark: int
     operation: Primitive | None
@@ -88,7 +86,7 @@ class Node:
             return self._first, self._second
         if self._first is None:
             return ()
-        return (self._first,) if self._parents is None else self._parents
+        return (self._first,) if self._many is None else self._many[0]
 
     @property
     def local_grads(self) -> tuple[float, ...]:
@@ -97,7 +95,7 @@ class Node:
             return self._to_first, self._to_second
         if self._first is None:
             return ()
-        return (self._to_first,) if self._parents is None else self._to_parents
+        return (self._to_first,) if self._many is None else self._many[1]
 
     def __add__(self, other: Any) -> Value:
         right: Node | None = other if type(other) is above.value else operand(other)
@@ -143,7 +141,7 @@ def join(out: float, first: Node, second: Node | None, to_first: float, to_secon
     node._second = second
     node._to_first = to_first
     if second is None:
-        node._parents = None
+        node._many = None
     else:
         node._to_second = to_second
     node._mark = 0
@@ -186,9 +184,9 @@ def connect(node: Node, parents: tuple[Any, ...], local_grads: tuple[float, ...]
         node._to_first, node._to_second = local_grads
     elif len(parents) == 1:
         (node._to_first,) = local_grads
-        node._parents = None
+        node._many = None
     elif parents:
-        node._parents, node._to_parents = parents, local_grads
+        node._many = parents, local_grads
     node.operation = operation
 
 
@@ -197,13 +195,17 @@ def operand(number: Any) -> Node | None:
     kind = type(number)
     if kind is float:
         return leaf(number, above.constant)
+    if kind is int:
+        whole: int = number
+        try:
+            return leaf(float(whole), above.constant)
+        except OverflowError:
+            return leaf(to_float(number, "Value"), above.constant)
     if isinstance(number, Node):
         return number
-    if kind is not int and not is_real(kind):
+    if not is_real(kind):
         return None
     try:
-        return leaf(float(number) if kind is int else to_float(number, "Value"), above.constant)
-    except OverflowError:
         return leaf(to_float(number, "Value"), above.constant)
     except TypeError:
         return None
@@ -251,8 +253,8 @@ def topological_order(*roots: N, known: Iterable[N] = ()) -> list[N]:
             stack.append(node)
             stack.append(None)
             parent, following = node._first, node._second
-            if following is None and parent is not None and node._parents is not None:
-                for each in node._parents:
+            if following is None and parent is not None and node._many is not None:
+                for each in node._many[0]:
                     if each not in seen:
                         if each._first is not None:
                             stack.append(each)
@@ -301,10 +303,11 @@ def sweep(order: list[Any], seeds: Sequence[tuple[Any, float]], xs: list[Any], k
             first._adjoint += adjoint * node._to_first
             second._adjoint += adjoint * node._to_second
         elif first is not None:
-            if node._parents is None:
+            if node._many is None:
                 first._adjoint += adjoint * node._to_first
             else:
-                for parent, local in zip(node._parents, node._to_parents):
+                parents, slopes = node._many
+                for parent, local in zip(parents, slopes):
                     each: Node = parent
                     each._adjoint += adjoint * local
     return True
