@@ -102,6 +102,7 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
 from autograd_mini.registering import register_primitive
 from autograd_mini.roots import root
+from autograd_mini.series import taylor
 from autograd_mini.value import Constant, Value
 
 # What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.
@@ -113,7 +114,7 @@ __all__ = [
     "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod",
     "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
     "remainder", "rint", "root", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
-    "sub", "sumprod", "tan", "tanh", "topological_order", "trunc", "value_and_grad", "vjp", "where",
+    "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip
 
 TYPE_CHECKING = False

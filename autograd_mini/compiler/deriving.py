@@ -10,14 +10,16 @@ from typing import Literal, TypeVar
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.passes.normalising import Scalars, normalise
+from autograd_mini.compiler.ir.scalars import Scalars
+from autograd_mini.compiler.passes.normalising import normalise
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, with_one_guard, without_collector
 from autograd_mini.compiler.pipeline import Source, build, program_of
 from autograd_mini.compiler.run.executing import Executor, Target
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.one_point import Short
-from autograd_mini.compiler.ties.careful import CarefulExecutor
+from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 from autograd_mini.compiler.ties.watching import watched
 from autograd_mini.structures import Structure
@@ -49,7 +51,7 @@ class Plan:
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
-        self._careful: dict[object, CarefulExecutor] = {}
+        self._careful: dict[object, tuple[NumpyExecutor, NumpyExecutor]] = {}
         self._asides: dict[object, Executor | None] = {}
         self._watched: dict[object, Source] = {}
         self.inputs = [
@@ -112,9 +114,14 @@ class Plan:
         found = self._executors.get(request)
         return found or self._once(self._executors, request, lambda: build(self._source(request), request, self.target))
 
-    def careful(self, request: Request) -> CarefulExecutor:
-        """What tells zeros apart in the program for a request."""
-        return self._once(self._careful, request, lambda: CarefulExecutor(program_of(self.source, request)))
+    def careful(self, request: Request) -> tuple[NumpyExecutor, NumpyExecutor]:
+        """The program for a request in which zeros are told apart, and what tells where that is in doubt."""
+
+        def made() -> tuple[NumpyExecutor, NumpyExecutor]:
+            derivatives, doubts = careful(program_of(self.source, request))
+            return NumpyExecutor(derivatives), NumpyExecutor(doubts)
+
+        return self._once(self._careful, request, made)
 
     def differing(self, wrt: tuple[int, ...]) -> Executor | None:
         """What decides, example by example, whether anything tied changes in different ways along the line: 0 if not.

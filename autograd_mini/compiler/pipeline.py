@@ -13,9 +13,9 @@ from typing import Any
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.ir.program import Program
 from autograd_mini.compiler.ir.request import Frame, Request
+from autograd_mini.compiler.ir.scalars import Scalars
 from autograd_mini.compiler.partition import suits_scalars
 from autograd_mini.compiler.passes.expanding import expanded
-from autograd_mini.compiler.passes.normalising import Scalars
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars

@@ -63,14 +63,34 @@ class Symbol(Number):
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
 
 
-class Formula:
-    """What a function computes: operations of the table on numbers that have places.
+class Operations:
+    """Operations of the table on numbers that have places: arguments have the first, the others follow as they come.
 
-    Equal ones compute the same.
+    Attributes:
+        constants: numbers by their place.
+        operations: each with its place and those of its arguments.
+    """
+
+    constants: dict[int, float]
+    operations: list[tuple[int, Primitive, tuple[int, ...]]]
+
+    def numbers(
+        self, args: Sequence[Any], apply: Callable[..., Any], number: Callable[[float], Any] = float
+    ) -> dict[int, Any]:
+        """Those of all places, where `apply(primitive, *numbers)` carries out an operation, and `number` gives what a
+        constant is."""
+        found = dict(enumerate(args))
+        for place, constant in self.constants.items():
+            found[place] = number(constant)
+        for place, operation, places in self.operations:
+            found[place] = apply(operation, *[found[each] for each in places])
+        return found
+
+
+class Formula(Operations):
+    """What a function computes. Equal ones compute the same.
 
     Args:
-        constants: numbers by their place; the arguments have the first places, the others follow as they come.
-        operations: each with its place and those of its arguments.
         output: the place of the result.
     """
 
@@ -98,12 +118,7 @@ class Formula:
 
     def run(self, args: Sequence[Any], apply: Callable[..., Any]) -> Any:
         """The result, where `apply(primitive, *numbers)` carries out an operation."""
-        numbers: list[Any] = [*args, *[None] * (len(self.constants) + len(self.operations))]
-        for place, constant in self.constants.items():
-            numbers[place] = constant
-        for place, operation, places in self.operations:
-            numbers[place] = apply(operation, *[numbers[each] for each in places])
-        return numbers[self.output]
+        return self.numbers(args, apply)[self.output]
 
 
 class Place(Symbol):
@@ -132,13 +147,13 @@ class _Unknown(Place):
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
 
 
-class Recorder:
-    """Records what a function computes of `args`: the arguments have the first places, what follows the next."""
+class Recorder(Operations):
+    """Records what a function computes of `args`."""
 
     def __init__(self, n_args: int) -> None:
         self.args = [_Unknown(self, place) for place in range(n_args)]
-        self.constants: dict[int, float] = {}
-        self.operations: list[tuple[int, Primitive, tuple[int, ...]]] = []
+        self.constants = {}
+        self.operations = []
         self.known: dict[Any, int] = {}
         self.count = n_args
         self.is_decided = False  # even where the function hides it

@@ -14,7 +14,7 @@ import numpy
 from autograd_mini import TABLE
 from autograd_mini.compiler.passes import packing
 from autograd_mini.compiler.run import numpy_rows
-from autograd_mini.compiler.run.numpy_executor import VECTOR_FUNCTIONS
+from autograd_mini.compiler.run.numpy_rows import VECTORS
 from autograd_mini.primitives import piecewise
 
 UNIT = 2.0**-53
@@ -69,7 +69,7 @@ class Library:
                 run = self._reduction(primitive, len(args))
                 return float(run(numpy.array([float(arg) for arg in args])[:, None])[0])
             if self.backend == "machine":
-                from autograd_mini.compiler.code.cells import has_emission
+                from autograd_mini.compiler.code.machine_rows import has_emission
 
                 if has_emission(primitive, len(args)):
                     run = _machine(primitive, len(args))
@@ -81,7 +81,7 @@ class Library:
         empty = 0.0 if is_empty_zero else numpy.nan
         if self.backend == "machine":
             return _machine_vector(name, count, is_empty_zero)
-        return lambda column: VECTOR_FUNCTIONS[name](column, empty)
+        return lambda column: VECTORS[name](column, empty)
 
     def _reduction(self, primitive, count):
         if self.backend == "machine" and primitive.name != "fsum":
@@ -91,21 +91,21 @@ class Library:
 
 @cache
 def _machine(primitive, count):
-    from tests.compiler.machine.kernels_of import machine
+    from tests.compiler.code.kernels_of import machine
 
     return machine(primitive, count, 1)
 
 
 @cache
 def _machine_vector(name, count, is_empty_zero):
-    from tests.compiler.machine.kernels_of import vector
+    from tests.compiler.code.kernels_of import vector
 
     return vector(name, count, 1, 0.0 if is_empty_zero else numpy.nan)
 
 
 @cache
 def _machine_reduction(primitive, count):
-    from tests.compiler.machine.kernels_of import reduction
+    from tests.compiler.code.kernels_of import reduction
 
     return reduction(primitive, count, 1)
 

@@ -12,7 +12,7 @@ import numpy
 import autograd_mini as am
 from autograd_mini.compiler import pipeline
 from autograd_mini.structures import flatten
-from tests.compiler.machine.fences import Margined, fenced
+from tests.compiler.run.fences import Margined, fenced
 
 COUNTS = [1, 7, 20, 33]
 CAPTURED = am.Value(1.5)

@@ -13,8 +13,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.ir.scalars import Terms, alive
 from autograd_mini.compiler.partition import FREE, MOST_WORK
-from autograd_mini.compiler.passes.normalising import Terms, alive
 from autograd_mini.compiler.passes.tracing import Trace, truth_of
 from autograd_mini.copying import restore
 from autograd_mini.graph import topological_order

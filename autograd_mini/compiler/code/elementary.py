@@ -26,7 +26,8 @@ def exp(x: Cell) -> Cell:
     x = x.where("ogt", 710.0, 710.0, x.where("olt", -746.0, -746.0, x))
     n, rest = _reduced(x)
     half = x.assembly.intrinsic("floor", n * 0.5)
-    return (rest + 1.0) * x.assembly.power_of_two(half) * x.assembly.power_of_two(n - half)
+    out: Cell = (rest + 1.0) * x.assembly.power_of_two(half) * x.assembly.power_of_two(n - half)
+    return out
 
 
 def tanh(x: Cell) -> Cell:
@@ -89,7 +90,7 @@ def _of_angle(x: Cell, quarter: float) -> Cell:
     half, one = 0.5 * square, 1.0 - 0.5 * square
     cosine = one + (((1.0 - one) - half) + _fma(square * square, _polynomial(square, COS), -(r * low)))
     turns = (n + quarter) * 0.25
-    turn = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
+    turn: Cell = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
     sine = x.where("oeq", 0.0, x, sine)  # with its sign
     out = turn.where("oeq", 0.0, sine, turn.where("oeq", 0.5, -sine, cosine))
     return turn.where("oeq", 0.75, -cosine, out)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd_mini.compiler.code.cells import Assembly, Cell, emit, has_emission
+from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
+from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
 from autograd_mini.compiler.code.operations import Apply, Head, Literal, Sum
-from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
-from autograd_mini.primitives import TABLE, Part, Primitive
+from autograd_mini.primitives import Part
 
 Product = tuple[float, Sequence[Any]]
 """A sign and one or two factors."""
@@ -23,14 +23,9 @@ def require_emission(head: Head) -> None:
     """Raise NotImplementedError if there is no machine code for it."""
     if isinstance(head, Apply):
         primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
-        is_known = primitive.base.name in VECTORS if head.is_vector else has_emission(primitive, len(head.args))
-        if not is_known and _reduction(primitive) is None:
+        is_vector = head.is_vector and primitive.base.name in VECTORS
+        if not is_vector and not has_emission(primitive, len(head.args)):
             raise NotImplementedError(primitive.name)
-
-
-def _reduction(primitive: Primitive) -> Callable[..., Cell] | None:
-    """What computes a reduction of the table; a user's own of the same name is another."""
-    return REDUCTIONS.get(primitive.name) if TABLE.get(primitive.name) is primitive else None
 
 
 def write(form: Form, heads: Sequence[Head], width: int) -> str:
@@ -118,16 +113,14 @@ def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell
     args = [_operand(literal, rest) for literal in head.args]
     primitive = head.primitive
     if head.is_vector:
-        function = VECTORS[primitive.base.name]
-        return function([asm.cell(arg) for arg in args], primitive.options.get("empty", float("nan")))
+        return VECTORS[primitive.base.name]([*map(asm.cell, args)], primitive.options.get("empty", float("nan")))
     if isinstance(primitive, Part):
-        return [asm.cell(emit(primitive.whole, args)[primitive.part])]
-    reduction = _reduction(primitive)
-    return [reduction(*map(asm.cell, args)) if reduction else asm.cell(emit(primitive, args))]
+        return [asm.cell(primitive.whole(*args)[primitive.part])]
+    return [asm.cell(primitive(*args))]
 
 
 def _operand(literal: Literal, cells: Any) -> Any:
-    return next(cells) if literal is None else literal
+    return next(cells) if literal is None else float.fromhex(literal)
 
 
 def total(assembly: Assembly, products: Sequence[Product], from_zero: bool) -> Cell:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
 from autograd_mini.compiler.code.operations import Head, Operations
+from autograd_mini.compiler.ir.scalars import Scalar
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
-from autograd_mini.compiler.passes.normalising import Scalar
 
 UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
 """In place of an array: what is the same for all columns, the memory of a block of columns, the sums over its columns,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from functools import cache
 
 import numpy
 
-from autograd_mini.compiler.code.cells import has_emission
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
-from autograd_mini.compiler.code.whole_vectors import REDUCTIONS, VECTORS
+from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
 from autograd_mini.compiler.ir.program import (
     ABSENT,
     Apply,
@@ -22,10 +20,10 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
+from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Terms
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalar, Terms
-from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SUM_OF_OTHERS
-from autograd_mini.primitives import TABLE, Primitive, part_of
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.primitives import part_of
 
 
 def can_emit(pack: Pack) -> bool:
@@ -34,7 +32,8 @@ def can_emit(pack: Pack) -> bool:
     if isinstance(operation, Apply):
         return has_emission(operation.primitive, len(operation.args))
     if isinstance(operation, Reduce):
-        return operation.primitive.name in REDUCTIONS and len(operation.arg.index) <= LONGEST_VECTOR
+        count = len(operation.arg.index)
+        return count <= LONGEST_VECTOR and has_emission(operation.primitive, count)
     if isinstance(operation, Vector):
         return operation.function in VECTORS and len(operation.arg.index) <= LONGEST_VECTOR
     if not isinstance(operation, Sum):
@@ -63,57 +62,58 @@ def lower(
     """
     lanes = _Lanes(numbers)
     for pack in packs:
-        lanes.add(pack)
+        lanes.take(pack)
     each = [(pack, lane) for pack in reversed(outputs) for lane in range(pack.lanes)]
     results = {lanes.of[pack][lane]: (place[pack], lane) for pack, lane in sorted(each, key=lambda lane_of: lane_of[1])}
     check: list[int] = []
     for pack in checked:
         for number in lanes.of[pack]:
             check = [lanes.check(number, check)]
-    same = [(place[pack], lane, number) for (pack, lane), number in lanes.inputs.items() if pack not in varying]
+    same = [(place[pack], lane, number) for (pack, lane), number in lanes.outside.items() if pack not in varying]
     uniform = {number: (array, lane) for array, lane, number in sorted(same)}
-    arrays = {number: (place[pack], lane) for (pack, lane), number in lanes.inputs.items() if pack in varying}
+    arrays = {number: (place[pack], lane) for (pack, lane), number in lanes.outside.items() if pack in varying}
     return kernel_of(lanes.scalars, uniform, arrays, results, check, by_demand=True)
 
 
-class _Lanes:
-    """Scalars for the lanes of packs."""
+class _Lanes(Growing):
+    """Scalars for the lanes of packs.
+
+    Attributes:
+        of: those of the lanes of packs that are computed here.
+        outside: those of other lanes.
+    """
 
     def __init__(self, numbers: Mapping[Pack, Floats]) -> None:
-        self.scalars: list[Scalar] = [Number(1.0)]
+        super().__init__()
+        self.number(1.0)  # it is the first, ONE
         self.of: dict[Pack, list[int]] = {}
-        self.inputs: dict[tuple[Pack, int], int] = {}
+        self.outside: dict[tuple[Pack, int], int] = {}
         self._numbers = numbers
-        self._literals = {(1.0).hex(): ONE}
 
-    def add(self, pack: Pack) -> None:
+    def take(self, pack: Pack) -> None:
         operation = pack.operation
         if isinstance(operation, Sum):
-            self.of[pack] = self._new(self._sums(pack, operation))
+            self.of[pack] = [self.add(each) for each in self._sums(pack, operation)]
         elif isinstance(operation, Apply):
             primitive = operation.primitive if operation.part is None else part_of(operation.primitive, operation.part)
             args = [
-                self._read(arg.pack, arg.index) if isinstance(arg, Reference) else [self._number(arg)] * pack.lanes
+                self._read(arg.pack, arg.index) if isinstance(arg, Reference) else [self.number(arg)] * pack.lanes
                 for arg in operation.args
             ]
-            self.of[pack] = self._new([Application(primitive, each) for each in zip(*args)])
+            self.of[pack] = [self.add(Application(primitive, each)) for each in zip(*args)]
         else:
             assert isinstance(operation, Reduce | Vector)
             columns = zip(*[self._read(operation.arg.pack, row) for row in operation.arg.index])
             if isinstance(operation, Reduce):
-                self.of[pack] = self._new([Application(operation.primitive, each) for each in columns])
-                return
-            function = vector_primitive(operation.function, operation.empty == 0.0)
-            found = []
-            for each in columns:
-                vector = Application(function, each)
-                found.append(self._new([Component(vector, index) for index in range(len(each))]))
-            self.of[pack] = [number for row in zip(*found) for number in row]
+                self.of[pack] = [self.add(Application(operation.primitive, each)) for each in columns]
+            else:
+                found = [self.vector(operation.function, each, operation.empty) for each in columns]
+                self.of[pack] = [number for row in zip(*found) for number in row]
 
     def check(self, number: int, before: list[int]) -> int:
         """x - x, which is 0 or nan, added to what was checked before."""
         xs = [*before, number, number]
-        return self._new([Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs))])[0]
+        return self.add(Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs)))
 
     def _sums(self, pack: Pack, operation: Sum) -> list[Terms]:
         found = [Terms(from_zero=operation.from_zero) for _ in range(pack.lanes)]
@@ -126,32 +126,16 @@ class _Lanes:
 
     def _read(self, pack: Pack, index: Index) -> list[int]:
         """The scalars of these lanes."""
-        inside = self.of.get(pack)
+        inside, held = self.of.get(pack), self._numbers.get(pack)
         if inside is not None:
             return [inside[lane] for lane in index.tolist()]
-        held = self._numbers.get(pack)
         if held is not None and len({number.hex() for number in held[index].tolist()}) == 1:
-            return [self._number(float(held[index[0]]))] * index.size
-        return [self._input(pack, lane) for lane in index.tolist()]
-
-    def _input(self, pack: Pack, lane: int) -> int:
-        found = self.inputs.get((pack, lane))
-        if found is None:
-            (found,) = self._new([Input(0, 0)])
-            self.inputs[pack, lane] = found
-        return found
-
-    def _number(self, number: float) -> int:
-        found = self._literals.get(number.hex())
-        if found is None:
-            (found,) = self._new([Number(number)])
-            self._literals[number.hex()] = found
-        return found
-
-    def _new(self, scalars: Sequence[Scalar]) -> list[int]:
-        first = len(self.scalars)
-        self.scalars += scalars
-        return [*range(first, len(self.scalars))]
+            return [self.number(float(held[index[0]]))] * index.size
+        lanes = [(pack, lane) for lane in index.tolist()]
+        for each in lanes:
+            if each not in self.outside:
+                self.outside[each] = self.add(Input(0, 0))
+        return [self.outside[each] for each in lanes]
 
 
 def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
@@ -168,11 +152,3 @@ def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Ind
                 b = numpy.broadcast_to(block.b.swapaxes(1, 2)[:, None], shape).ravel()
             kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
             yield segment, block.sign, lane[kept], a[kept], b[kept]
-
-
-@cache
-def vector_primitive(function: str, empty_is_zero: bool) -> Primitive:
-    """The function of vectors of this name."""
-    own = {each.name: each for each in (SUM_OF_OTHERS, FIRST_MAX, FIRST_MIN)}
-    primitive = own.get(function) or TABLE[function]
-    return primitive.variant(empty=0.0) if empty_is_zero else primitive

@@ -6,25 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import add
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from autograd_mini.compiler.code.cells import is_arithmetic
+from autograd_mini.compiler.code.machine_rows import is_arithmetic
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.primitives import Primitive
 
 PLAIN = {1.0, -1.0}
 """Constants that are always written into the code."""
 
-Literal = float | None
-"""An operand that is written into the code; None for one that is read."""
+Literal = str | None
+"""An operand that is written into the code, as `float.hex` has it: 0.0 and -0.0 differ. None for one that is read."""
+
+FACTOR_ONE = (1.0).hex()
+
+Term = tuple[float, tuple[Literal, ...]]
+"""A sign and the factors of a product, none for 1."""
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Σ ±x·y; each term a sign and its factors. If it is `from_zero`, it begins with 0.0."""
+    """Σ ±x·y. If it is `from_zero`, it begins with 0.0."""
 
-    terms: tuple[tuple[float, tuple[Literal, ...]], ...]
+    terms: tuple[Term, ...]
     from_zero: bool
 
 
@@ -38,12 +43,6 @@ class Apply:
 
 
 Head = Sum | Apply
-
-
-def _sum_of(cs: tuple[float, ...], counts: tuple[int, ...], is_first: bool, from_zero: bool) -> Sum:
-    """The sum of products of so many scalars, and of one scalar before them."""
-    terms = [(c, (None,) * count) for c, count in zip(cs, counts)]
-    return Sum(tuple(terms if is_first else [(1.0, (None,)), *terms]), from_zero and is_first)
 
 
 class Operation(NamedTuple):
@@ -68,29 +67,28 @@ class Operations:
         self.sequence: list[Operation] = []
         self.heads: list[Head] = []
         self.constants: dict[int, float] = {}
-        self._head_of: dict[Any, int] = {}
-        self._scalars = scalars
+        self._head_of: dict[Head, int] = {}
         self._fresh = len(scalars)
         is_alive = alive(scalars, wanted)
-        literals = _constants(scalars, is_alive)
-        self._literals = literals if len(literals) <= most_literals else PLAIN
         numbers = {number: scalar.number for number, scalar in enumerate(scalars) if type(scalar) is Number}
-        self._literal_of = {number: each for number, each in numbers.items() if each in self._literals}
+        literals = PLAIN.union([each for number, each in numbers.items() if is_alive[number]])
+        if len(literals) > most_literals:
+            literals = PLAIN
+        self._literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
         self._numbers = numbers.keys() - {ONE}
         vectors: set[Application] = set()
         for number, scalar in enumerate(scalars):
             if not is_alive[number]:
                 continue
             if type(scalar) is Terms:
-                self._sum((number,), scalar)
+                self._sum(number, scalar)
             elif type(scalar) is Application:
                 self._apply((number,), scalar.primitive, scalar.args, is_vector=False)
             elif type(scalar) is Component and scalar.vector not in vectors:
                 vectors.add(scalar.vector)
-                first, vector = number - scalar.index, scalar.vector
-                self._apply(
-                    tuple(range(first, first + len(vector.args))), vector.primitive, vector.args, is_vector=True
-                )
+                primitive, args = scalar.vector.primitive, scalar.vector.args
+                first = number - scalar.index
+                self._apply(tuple(range(first, first + len(args))), primitive, args, is_vector=True)
             elif type(scalar) is Number and number not in self._literal_of:
                 self.constants[number] = scalar.number
 
@@ -116,68 +114,41 @@ class Operations:
                     found.append(self.sequence[stack.pop()])
         return found
 
-    def _add(self, results: tuple[int, ...], key: Any, make: Any, reads: list[int], size: int) -> None:
-        head = self._head_of.get(key)
-        if head is None:
-            head = self._head_of[key] = len(self.heads)
-            self.heads.append(make())
-        self.sequence.append(Operation(results, head, tuple(reads), size))
+    def _add(self, results: tuple[int, ...], head: Head, reads: list[int], size: int) -> None:
+        number = self._head_of.setdefault(head, len(self.heads))
+        if number == len(self.heads):
+            self.heads.append(head)
+        self.sequence.append(Operation(results, number, tuple(reads), size))
 
     def _apply(self, results: tuple[int, ...], primitive: Primitive, args: Sequence[int], *, is_vector: bool) -> None:
         literals = tuple([self._literal_of.get(arg) for arg in args])
         reads = [arg for arg, literal in zip(args, literals) if literal is None]
-        key = primitive, *[literal if literal is None else literal.hex() for literal in literals]
         size = 1 if is_arithmetic(primitive) else 4 * len(results)
-        self._add(results, key, lambda: Apply(primitive, literals, is_vector), reads, size)
+        self._add(results, Apply(primitive, literals, is_vector), reads, size)
 
-    def _sum(self, results: tuple[int, ...], terms: Terms) -> None:
+    def _sum(self, result: int, terms: Terms) -> None:
         """A sum; a long one as a chain of short ones."""
-        cs, xs, ys = terms.cs, terms.xs, terms.ys
-        total: int | None = None
-        while len(cs) > LONGEST_SUM:
-            before, total = total, self._fresh
-            self._fresh += 1
-            piece = cs[:LONGEST_SUM], xs[:LONGEST_SUM], ys[:LONGEST_SUM]
-            self._piece((total,), *piece, before, terms.from_zero)
-            cs, xs, ys = cs[LONGEST_SUM:], xs[LONGEST_SUM:], ys[LONGEST_SUM:]
-        self._piece(results, cs, xs, ys, total, terms.from_zero)
+        before: list[int] = []
+        for start in range(0, len(terms) or 1, LONGEST_SUM):
+            part = slice(start, start + LONGEST_SUM)
+            is_last = part.stop >= len(terms)
+            place = result if is_last else self._fresh
+            self._fresh += not is_last
+            found, reads = self._terms(terms.cs[part], terms.xs[part], terms.ys[part])
+            first = [(1.0, (None,))] if before else []
+            self._add((place,), Sum((*first, *found), terms.from_zero and not before), before + reads, len(found))
+            before = [place]
 
-    def _piece(
-        self,
-        results: tuple[int, ...],
-        cs: list[float],
-        xs: list[int],
-        ys: list[int],
-        before: int | None,
-        from_zero: bool,
-    ) -> None:
-        reads: list[int] = [] if before is None else [before]
-        if self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):
-            counts = tuple(map(add, map(bool, xs), map(bool, ys)))  # ONE is 0
-            reads += filter(None, chain.from_iterable(zip(xs, ys)))
-            key = tuple(cs), counts, before is None, from_zero
-            self._add(results, key, lambda: _sum_of(*key), reads, len(cs))
-            return
-        terms: list[tuple[float, tuple[Literal, ...]]] = [] if before is None else [(1.0, (None,))]
-        for c, x, y in zip(cs, xs, ys):
-            factors: list[Literal] = []
-            for factor in (x, y):
-                literal = self._literal_of.get(factor)
-                if literal is None:
-                    factors.append(None)
-                    reads.append(factor)
-                elif literal != 1.0:
-                    factors.append(literal)
-            terms.append((c, tuple(factors)))
-        form = Sum(tuple(terms), from_zero and before is None)
-        written = tuple([(c, *[None if each is None else each.hex() for each in factors]) for c, factors in terms])
-        self._add(results, (written, form.from_zero), lambda: form, reads, len(terms))
-
-
-def _constants(scalars: Sequence[Scalar], is_alive: bytearray) -> set[float]:
-    """All different constants."""
-    found = set(PLAIN)
-    for number, scalar in enumerate(scalars):
-        if is_alive[number] and type(scalar) is Number:
-            found.add(scalar.number)
-    return found
+    def _terms(self, cs: list[float], xs: list[int], ys: list[int]) -> tuple[list[Term], list[int]]:
+        """The terms of a sum as code has them, and the scalars that these read."""
+        if self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):  # as mostly: faster
+            counts = map(add, map(bool, xs), map(bool, ys))  # ONE is 0
+            reads = filter(None, chain.from_iterable(zip(xs, ys)))
+            return [*zip(cs, map(((), (None,), (None, None)).__getitem__, counts))], [*reads]
+        found: list[Term] = []
+        read: list[int] = []
+        for c, *factors in zip(cs, xs, ys):
+            literals = [self._literal_of.get(factor) for factor in factors]
+            read += [factor for factor, literal in zip(factors, literals) if literal is None]
+            found.append((c, tuple([literal for literal in literals if literal != FACTOR_ONE])))
+        return found, read

@@ -1,9 +1,9 @@
-"""Building programs: new packs, shared where they are the same, and symbols that let rules build them."""
+"""Building programs: new packs, shared where they are the same."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
+from math import nan
 from typing import Any
 
 import numpy
@@ -15,6 +15,7 @@ from autograd_mini.compiler.ir.program import (
     Floats,
     Index,
     Leaf,
+    Operation,
     Pack,
     Program,
     Reduce,
@@ -22,14 +23,8 @@ from autograd_mini.compiler.ir.program import (
     Segment,
     Sum,
     Vector,
-    lanes_of,
-    moved,
 )
-from autograd_mini.compiler.passes.opaque import opaque_derivatives
-from autograd_mini.compiler.passes.tracing import trace
-from autograd_mini.graph import leaf
-from autograd_mini.primitives import Part, Primitive, parts_of, symbols, to_float
-from autograd_mini.value import Value
+from autograd_mini.primitives import Part, Primitive
 
 
 class Builder:
@@ -45,30 +40,19 @@ class Builder:
         self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs: list[Pack] = [self.constants, *leaves]
 
-    @staticmethod
-    def of(program: Program) -> tuple[Builder, dict[str, list[Reference]]]:
-        """A builder that goes on from a program, and the program's results in it. All but its inputs is copied."""
-        builder = Builder()
-        builder.packs.clear()
-        copies: dict[Pack, Pack] = {}
-        for pack in program.packs:
-            operation = pack.operation
-            if isinstance(operation, Leaf) and operation.constants is not None:
-                copy = builder.constants
-                builder.constant(operation.constants)
-            elif isinstance(operation, Leaf):
-                copy = pack
-            else:
-                copy = Pack(pack.lanes, pack.batched, moved(operation, copies))
-                builder._memo[_memo_key(copy)] = copy
-            copies[pack] = copy
-            builder.packs.append(copy)
-        for pack, copy in copies.items():
-            copy.adjoint_of = None if pack.adjoint_of is None else copies[pack.adjoint_of]
-        return builder, {
-            name: [Reference(copies[each.pack], each.index) for each in references]
-            for name, references in program.results.items()
-        }
+    def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
+        """Go on from a program, of which all but the inputs is copied: its results here."""
+        self.packs.clear()
+        return program.rebuilt(self.taken)
+
+    def taken(self, pack: Pack, operation: Operation) -> Pack:
+        """What a pack of another program becomes, whose operation is made of packs that are here."""
+        if not isinstance(operation, Leaf):
+            return self.shared(Pack(pack.lanes, pack.batched, operation))
+        if operation.constants is None:
+            return self._new(pack)
+        self.constant(operation.constants)
+        return self._new(self.constants)
 
     def leaf(self, role: str, position: int, name: str, lanes: int, batched: bool) -> Pack:
         return self._new(Pack(lanes, batched, Leaf(role, position, name)))
@@ -79,6 +63,10 @@ class Builder:
         self.constants.lanes = len(self._constants)
         return numpy.array(lanes, dtype=numpy.int64)
 
+    def repeated(self, number: float, lanes: int) -> Reference:
+        """A constant as so many lanes."""
+        return Reference(self.constants, numpy.repeat(self.constant(numpy.array([number])), lanes))
+
     def constant_at(self, lane: int) -> float:
         return float.fromhex(list(self._constants)[lane])
 
@@ -87,15 +75,28 @@ class Builder:
         held: Floats = numpy.array([float.fromhex(text) for text in self._constants])
         return held[lanes]
 
-    def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int, part: int | None = None) -> Pack:
+    def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
-        return self.shared(Pack(lanes, batched, Apply(primitive, tuple(args), part)))
+        whole, part = (primitive.whole, primitive.part) if isinstance(primitive, Part) else (primitive, None)
+        return self.shared(Pack(lanes, batched, Apply(whole, tuple(args), part)))
 
     def reduce(self, primitive: Primitive, arg: Reference) -> Pack:
         return self.shared(Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
 
-    def vector(self, function: str, arg: Reference, empty: float = float("nan")) -> Pack:
-        return self.shared(Pack(arg.index.size, arg.pack.batched, Vector(function, arg, empty)))
+    def vector(self, function: str, x: Reference, empty: float = nan) -> Reference:
+        """A function of vectors to vectors, on every column of a matrix."""
+        pack = self.shared(Pack(x.index.size, x.pack.batched, Vector(function, x, empty)))
+        return _like(pack, x)
+
+    def each(self, primitive: Primitive, x: Reference, y: Reference) -> Reference:
+        """A primitive of the numbers of two matrices."""
+        args = [Reference(each.pack, each.index.ravel()) for each in (x, y)]
+        return _like(self.apply(primitive, args, x.index.size), x)
+
+    def combined(self, terms: Sequence[tuple[float, Reference, Reference | None]]) -> Reference:
+        """Σ c·x·y of the numbers of matrices, of which the first may be adjoints."""
+        lanes, x = numpy.arange(terms[0][1].index.size), terms[0][1]
+        return _like(self.sum(lanes.size, x.pack.batched, [segment(lanes, *term) for term in terms]), x)
 
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
         return self._new(Pack(lanes, batched, Sum(segments, from_zero)))
@@ -138,6 +139,17 @@ class Builder:
         return pack
 
 
+def _like(pack: Pack, x: Reference) -> Reference:
+    """All lanes of a pack, in the shape of a matrix."""
+    return Reference(pack, numpy.arange(pack.lanes).reshape(x.index.shape))
+
+
+def segment(lane: Index, c: float, x: Reference, y: Reference | None, *, selects: bool = False) -> Segment:
+    """out[lane] += c·x·y, number by number, of which x is an adjoint, and y may be a choice."""
+    block = elementwise(lane, x.index, None if y is None else y.index, c)
+    return Segment(x.pack, None if y is None else y.pack, [block], adjoint=0, selects=selects)
+
+
 def elementwise(lane: Index, a: Index, b: Index | None, sign: float = 1.0) -> Block:
     """The block out[lane] += sign · a · b, term by term."""
     shape = (-1, 1, 1)
@@ -162,58 +174,3 @@ def _memo_key(pack: Pack) -> Any:
 
 def _key(arg: Argument) -> Any:
     return (arg.pack, arg.index.shape, arg.index.tobytes()) if isinstance(arg, Reference) else float(arg).hex()
-
-
-def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """The rule of the table, run on symbols; one that differentiates functions itself is recorded first, on Values, and
-    one that branches on numbers is left to run on numbers."""
-    try:
-        return primitive.partials(out, *operands)
-    except (TypeError, AttributeError):
-        try:
-            return _recorded_derivatives(primitive, out, operands)
-        except (TypeError, ValueError, AttributeError):
-            return opaque_derivatives(primitive, out, operands)
-
-
-def _recorded_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
-    """What the rule records on Values, run again on symbols."""
-    numbers = [low + 0.4 if high == math.inf else high - 0.4 for low, high in primitive.domain]
-    numbers = [0.4 if math.isinf(number) else number for number in numbers]
-    values = [leaf(number, Value) for number in (primitive.forward(*numbers), *numbers)]
-    recorded = trace(lambda *args: [*primitive.partials(*args)], primitive.name, [values], values)
-    if recorded.guards or recorded.parameters:
-        raise TypeError("it branches on a number, or uses a Value from outside")
-    found: dict[Value, Any] = dict(zip(values, (out, *operands)))
-    for node in recorded.order:
-        if node.operation is None:
-            found.setdefault(node, node._data)
-            continue
-        args = [found[parent] for parent in node.parents]
-        part = node.operation
-        found[node] = part.whole(*args)[part.part] if isinstance(part, Part) else part(*args)
-    return tuple([found.get(output, output._data) for output in recorded.outputs])
-
-
-class Symbol(symbols.Symbol):
-    """Lanes of a pack as a number of a rule: what the rule calculates with it becomes packs.
-
-    So the one rule of the table differentiates programs too.
-    """
-
-    __slots__ = ("builder", "reference")
-
-    def __init__(self, builder: Builder, reference: Reference) -> None:
-        self.builder = builder
-        self.reference = reference
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        first = next(arg for arg in args if isinstance(arg, Symbol))
-        lanes, builder = first.reference.index.size, first.builder
-        operands = [arg.reference if isinstance(arg, Symbol) else to_float(arg, primitive.name) for arg in args]
-        parts = parts_of(primitive, len(args))
-        if parts is not None:
-            packs = [builder.apply(primitive, operands, lanes, part) for part in parts]
-            return tuple(Symbol(builder, lanes_of(pack)) for pack in packs)
-        return Symbol(builder, lanes_of(builder.apply(primitive, operands, lanes)))

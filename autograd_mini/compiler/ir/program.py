@@ -7,7 +7,7 @@ products are closed under differentiation, and the matrix products are among the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -253,6 +253,19 @@ class Program:
         for number, pack in enumerate(packs):
             pack.number = number
         return replace(self, packs=packs)
+
+    def rebuilt(self, make: Callable[[Pack, Operation], Pack]) -> Mapping[str, list[Reference]]:
+        """The results among new packs: `make(pack, operation)` gives the one for each, of which the operation is made
+        of new packs already, in program order."""
+        copies: dict[Pack, Pack] = {}
+        for pack in self.packs:
+            copies[pack] = make(pack, moved(pack.operation, copies))
+            if pack.adjoint_of is not None:  # of which nothing else may be made
+                copies[pack].adjoint_of = copies.get(pack.adjoint_of)
+        return {
+            name: [Reference(copies[each.pack], each.index) for each in references]
+            for name, references in self.results.items()
+        }
 
     @property
     def products(self) -> list[Block]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograd_mini.compiler.ir.building import Builder, Symbol
-from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Program, Reference, moved
-from autograd_mini.compiler.passes.growing import Growing, Operand
-from autograd_mini.compiler.passes.normalising import Application, Component, Input, Scalar, Terms
+from autograd_mini.compiler.ir.building import Builder
+from autograd_mini.compiler.ir.program import Apply, Argument, Operation, Pack, Program, Reference, lanes_of
+from autograd_mini.compiler.ir.scalars import Application, Component, Input, Scalar, Terms
+from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.run.numpy_rows import has_form
 from autograd_mini.primitives import TABLE, Part, Primitive
 from autograd_mini.primitives.symbols import Formula, formula_of, is_own
@@ -41,68 +41,42 @@ def expanded(program: Program) -> Program:
     formulas = Formulas({(each.primitive, len(each.args)) for each in operations if type(each) is Apply})
     if not formulas.are_needed:
         return program
-    builder = Builder()
-    builder.packs.clear()
-    copies: dict[Pack, Pack] = {}
-    for pack in program.packs:
-        operation = moved(pack.operation, copies)
-        if isinstance(operation, Leaf):
-            builder.packs.append(pack)
-            copies[pack] = pack
-        elif isinstance(operation, Apply):
-            copies[pack] = _applied(builder, operation, pack, formulas)
-        else:
-            copies[pack] = builder.shared(Pack(pack.lanes, pack.batched, operation))
-    results = {
-        name: [Reference(copies[each.pack], each.index) for each in references]
-        for name, references in program.results.items()
-    }
-    return Program(builder.packs, results).without_dead().verify()
+    builder = _ExpandedPacks(formulas)
+    return builder.program(builder.go_on(program))
 
 
-def _applied(builder: Builder, operation: Apply, pack: Pack, formulas: Formulas) -> Pack:
-    formula = formulas(operation.primitive, len(operation.args))
-    if formula is not None:
-        args = [_Lanes(builder, arg, formulas) if isinstance(arg, Reference) else arg for arg in operation.args]
-        result = formula(*args)
-        if isinstance(result, Symbol):
-            reference = result.reference
-            if reference.is_whole and reference.pack.batched == pack.batched:
-                return reference.pack
-            operation = Apply(TABLE["pos"], (reference,))
-        else:  # the same number in every lane
-            some = next(arg for arg in operation.args if isinstance(arg, Reference))
-            operation = Apply(TABLE["where"], (some, float(result), float(result)))
-    return builder.shared(Pack(pack.lanes, pack.batched, operation))
+class _ExpandedPacks(Builder):
+    """Packs, written out."""
 
+    def __init__(self, formulas: Formulas) -> None:
+        super().__init__()
+        self._formulas = formulas
 
-class _Lanes(Symbol):
-    """Lanes of a pack as a number of formulas."""
+    def taken(self, pack: Pack, operation: Operation) -> Pack:
+        if isinstance(operation, Apply) and operation.part is None:
+            result = self._written(pack.lanes, operation.primitive, *operation.args)
+            if isinstance(result, Reference):
+                if result.is_whole and result.pack.batched == pack.batched:
+                    return result.pack
+                operation = Apply(TABLE["pos"], (result,))
+            else:  # the same number in every lane
+                some = next(arg for arg in operation.args if isinstance(arg, Reference))
+                operation = Apply(TABLE["where"], (some, result, result))
+        return super().taken(pack, operation)
 
-    __slots__ = ("formulas",)
-
-    def __init__(self, builder: Builder, reference: Reference, formulas: Formulas) -> None:
-        super().__init__(builder, reference)
-        self.formulas = formulas
-
-    @staticmethod
-    def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        formulas = next(arg.formulas for arg in args if isinstance(arg, _Lanes))
-        formula = formulas(primitive, len(args))
-        if primitive is TABLE["abs"]:
-            args = (args[0].without_sign(),)
+    def _written(self, lanes: int, primitive: Primitive, *args: Any) -> Any:
+        formula = self._formulas(primitive, len(args))
         if formula is not None:
-            return formula(*args)
-        result = Symbol.apply_primitive(primitive, args)
-        return _Lanes(result.builder, result.reference, formulas)
+            return formula.run(args, lambda *operation: self._written(lanes, *operation))
+        if primitive is TABLE["abs"]:
+            args = (_without_sign(args[0]),)
+        return lanes_of(self.apply(primitive, args, lanes))
 
-    def without_sign(self) -> _Lanes:
-        """That of which it is the negative, if it is one: the absolute value is the same."""
-        operation = self.reference.pack.operation
-        if not (isinstance(operation, Apply) and operation.primitive is TABLE["neg"] and self.reference.is_whole):
-            return self
-        (arg,) = operation.args
-        return _Lanes(self.builder, arg, self.formulas) if isinstance(arg, Reference) else self
+
+def _without_sign(x: Argument) -> Argument:
+    """That of which it is the negative, if it is one: the absolute value is the same."""
+    operation = x.pack.operation if isinstance(x, Reference) and x.is_whole else None
+    return operation.args[0] if isinstance(operation, Apply) and operation.primitive is TABLE["neg"] else x
 
 
 def expanded_scalars(scalars: Sequence[Scalar]) -> tuple[list[Scalar], list[int]] | None:
@@ -110,13 +84,13 @@ def expanded_scalars(scalars: Sequence[Scalar]) -> tuple[list[Scalar], list[int]
     formulas = Formulas({(each.primitive, len(each.args)) for each in scalars if type(each) is Application})
     if not formulas.are_needed:
         return None
-    found = _Expanded(formulas)
+    found = _ExpandedScalars(formulas)
     for scalar in scalars:
         found.take(scalar)
     return found.scalars, found.place
 
 
-class _Expanded(Growing):
+class _ExpandedScalars(Growing):
     """A list of scalars, written out.
 
     Attributes:
@@ -132,8 +106,7 @@ class _Expanded(Growing):
     def take(self, scalar: Scalar) -> None:
         place = self.place.__getitem__
         if isinstance(scalar, Application):
-            result = self.applied(scalar.primitive, [Operand(self, place(arg)) for arg in scalar.args])
-            self.place.append(self.number_of(result))
+            self.place.append(self._number(self._written(scalar.primitive, *map(place, scalar.args))))
             return
         if isinstance(scalar, Terms):
             scalar = replace(scalar, xs=[*map(place, scalar.xs)], ys=[*map(place, scalar.ys)])
@@ -148,8 +121,11 @@ class _Expanded(Growing):
             )
         self.place.append(self.add(scalar))
 
-    def applied(self, primitive: Primitive, args: Sequence[Any]) -> Any:
+    def _written(self, primitive: Primitive, *args: Any) -> Any:
         formula = self._formulas(primitive, len(args))
         if formula is not None:
-            return formula(*args)
-        return Operand(self, self.apply(primitive, *map(self.number_of, args)))
+            return formula.run(args, self._written)
+        return self.apply(primitive, *map(self._number, args))
+
+    def _number(self, operand: int | float) -> int:
+        return self.number(operand) if isinstance(operand, float) else operand

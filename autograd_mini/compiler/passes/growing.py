@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Any
 
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
 
@@ -23,6 +25,12 @@ class Growing:
         self.scalars.append(scalar)
         return len(self.scalars) - 1
 
+    def inputs(self, array: int, lanes: int) -> range:
+        """The scalars of a new array among the arguments."""
+        first = len(self.scalars)
+        self.scalars += [Input(array, first)] * lanes
+        return range(first, first + lanes)
+
     def number(self, number: float) -> int:
         """The scalar of a constant."""
         key = number.hex()
@@ -36,10 +44,19 @@ class Growing:
             self._memo[key] = self.add(Application(primitive, args))
         return self._memo[key]
 
-    def vector(self, function: Primitive, args: Sequence[int]) -> list[int]:
-        """The components of a function of vectors to vectors."""
-        vector = Application(function, tuple(args))
-        return [self.add(Component(vector, index)) for index in range(len(args))]
+    def vector(self, function: str, x: Sequence[int], empty: float = nan) -> Sequence[int]:
+        """A function of vectors to vectors, by its name."""
+        return self.components(vector_primitive(function, empty == 0.0), x)
+
+    def components(self, function: Primitive, args: Sequence[int]) -> range:
+        """A function of vectors to vectors."""
+        key = "vector", function, *args
+        if key not in self._memo:
+            vector = Application(function, tuple(args))
+            self._memo[key] = len(self.scalars)
+            self.scalars += [Component(vector, index) for index in range(len(args))]
+        first = self._memo[key]
+        return range(first, first + len(args))
 
     def sum(self, numbers: Sequence[int]) -> int:
         if len(numbers) == 1:

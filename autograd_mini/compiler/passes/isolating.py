@@ -12,11 +12,9 @@ from autograd_mini.compiler.ir.program import (
     Operation,
     Pack,
     Program,
-    Reference,
     Segment,
     Sum,
     is_product,
-    moved,
 )
 from autograd_mini.compiler.partition import MOST_SEGMENTS, suits_blas
 
@@ -36,27 +34,21 @@ def isolate(program: Program) -> Program:
         is_large(pack, segment, block) for pack, segment in program.segments() for block in segment.blocks
     ) and not any(_is_long(pack) for pack in program.packs):
         return program
-    copies: dict[Pack, Pack] = {}
     packs: list[Pack] = []
-    for pack in program.packs:
-        operation = pack.operation
+
+    def copy(pack: Pack, operation: Operation) -> Pack:
         if isinstance(operation, Leaf):
-            copies[pack] = pack
             packs.append(pack)
-            continue
+            return pack
         if isinstance(operation, Sum):
-            segments, products = _split(pack, operation, copies)
-            packs += products
+            segments, products = _split(pack, operation)
+            packs.extend(products)
             segments = _apart_over_batch(pack, segments, packs)
-            copy: Operation = Sum(_shortened(pack, segments, packs), operation.from_zero)
-        else:
-            copy = moved(operation, copies)
-        copies[pack] = Pack(pack.lanes, pack.batched, copy, pack.number)
-        packs.append(copies[pack])
-    results = {
-        name: [Reference(copies[each.pack], each.index) for each in references]
-        for name, references in program.results.items()
-    }
+            operation = Sum(_shortened(pack, segments, packs), operation.from_zero)
+        packs.append(Pack(pack.lanes, pack.batched, operation, pack.number))
+        return packs[-1]
+
+    results = program.rebuilt(copy)
     return Program(packs, results)
 
 
@@ -86,24 +78,23 @@ def _shortened(pack: Pack, segments: list[Segment], packs: list[Pack]) -> list[S
     return segments
 
 
-def _split(pack: Pack, operation: Sum, copies: dict[Pack, Pack]) -> tuple[list[Segment], list[Pack]]:
+def _split(pack: Pack, operation: Sum) -> tuple[list[Segment], list[Pack]]:
     """The segments of a sum with a pack in place of each large product, and these packs."""
     segments: list[Segment] = []
     products: list[Pack] = []
     is_alone = len(operation.segments) == len(operation.segments[0].blocks) == 1
     for segment in operation.segments:
-        a, b = copies[segment.a], None if segment.b is None else copies[segment.b]
         kept = []
         for block in segment.blocks:
             whole = numpy.arange(block.lane.size).reshape(block.lane.shape)
             if not is_large(pack, segment, block) or (is_alone and (block.lane == whole).all()):
                 kept.append(block)
                 continue
-            alone = Segment(a, b, [Block(whole, block.a, block.b, block.sign)])
+            alone = Segment(segment.a, segment.b, [Block(whole, block.a, block.b, block.sign)])
             products.append(Pack(block.lane.size, pack.batched, Sum([alone])))
             present = numpy.flatnonzero(block.lane.ravel() != ABSENT)
             copied = elementwise(block.lane.ravel()[present], present, None)
             segments.append(Segment(products[-1], None, [copied]))
         if kept:
-            segments.append(Segment(a, b, kept))
+            segments.append(Segment(segment.a, segment.b, kept))
     return segments, products

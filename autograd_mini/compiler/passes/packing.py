@@ -14,9 +14,9 @@ import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
-from autograd_mini.compiler.passes.normalising import ONE, Application, Component, Input, Number, Scalars, Terms, alive
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalars, Terms, alive
 from autograd_mini.compiler.passes.recognising import recognise
-from autograd_mini.primitives import TABLE, Part
+from autograd_mini.primitives import TABLE
 
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
@@ -128,10 +128,6 @@ class _Packed:
     def _application(self, scalars: list[Application]) -> Pack:
         primitive = scalars[0].primitive
         args = [self.reference(list(numbers)) for numbers in zip(*[scalar.args for scalar in scalars])]
-        if isinstance(primitive, Part):
-            return self.builder.apply(
-                primitive.whole, [self._argument(arg) for arg in args], len(scalars), primitive.part
-            )
         if primitive in REDUCTIONS:
             return self.builder.reduce(primitive, self.builder.gathered([[arg] for arg in args]))
         return self.builder.apply(primitive, [self._argument(arg) for arg in args], len(scalars))
@@ -146,7 +142,7 @@ class _Packed:
         args = [[self.reference(list(numbers))] for numbers in zip(*[vector.args for vector in vectors])]
         primitive = vectors[0].primitive
         empty = primitive.options.get("empty", float("nan"))
-        return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty)
+        return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty).pack
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])

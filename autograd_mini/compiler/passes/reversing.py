@@ -6,15 +6,16 @@ Adjoints of isomorphic scalars need not be isomorphic, so it is packs that are d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.building import Builder, Symbol, elementwise, local_derivatives
+from autograd_mini.compiler.ir.building import Builder, elementwise, segment
 from autograd_mini.compiler.ir.program import (
     TIED,
     Apply,
+    Argument,
     Block,
-    Index,
     Pack,
     Program,
     Reduce,
@@ -26,13 +27,15 @@ from autograd_mini.compiler.ir.program import (
     lanes_of,
 )
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.passes.vector_rules import reduction_segment, vector_segments
+from autograd_mini.compiler.passes.rules import Rules
+from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES, VECTOR_RULES
 from autograd_mini.primitives import Primitive
 
 
 def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     """The program for a request, from that of the results, guards and what is watched."""
-    builder, found = Builder.of(base)
+    builder = Builder()
+    found = builder.go_on(base)
     outputs = _outputs(builder, found["outputs"], frame)
     results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
     if found["guards"]:
@@ -105,12 +108,11 @@ def reverse(
     Returns:
         The adjoint of each wanted pack; None where no root depends on it.
     """
-    order = list(builder.packs)
+    order, rules = list(builder.packs), Rules()
     active = depends_on(order, set(wanted))
     contributions: dict[Pack, list[Segment]] = {}
     for root, seed in seeds:
-        segment = Segment(seed.pack, None, [elementwise(root.index, seed.index, None)], adjoint=0)
-        contributions.setdefault(root.pack, []).append(segment)
+        contributions.setdefault(root.pack, []).append(segment(root.index, 1.0, seed, None))
     adjoints: dict[Pack, Pack] = {}
     for pack in reversed(order):
         segments = contributions.get(pack)
@@ -119,66 +121,67 @@ def reverse(
         adjoint = builder.sum(pack.lanes, pack.batched or per_example, segments)
         adjoint.adjoint_of = pack
         adjoints[pack] = adjoint
-        for parent, segment in _spread(builder, pack, adjoint, active):
-            contributions.setdefault(parent, []).append(segment)
+        for parent, each in _spread(builder, rules, pack, adjoint, active):
+            contributions.setdefault(parent, []).append(each)
     return [adjoints.get(pack) for pack in wanted]
 
 
-def _spread(builder: Builder, pack: Pack, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
+def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
     """What the adjoint of a pack gives to the packs it is made of."""
     operation = pack.operation
     if isinstance(operation, Sum):
-        return [found for segment in operation.segments for found in _spread_segment(segment, adjoint, active)]
+        return [found for each in operation.segments for found in _spread_segment(each, adjoint, active)]
     if isinstance(operation, Vector):
-        return [(operation.arg.pack, segment) for segment in vector_segments(builder, pack, adjoint, operation)]
+        x, rule = operation.arg, VECTOR_RULES.get(operation.function)
+        index = numpy.arange(pack.lanes).reshape(x.index.shape)
+        terms = rule(builder, x, Reference(pack, index), Reference(adjoint, index), operation.empty) if rule else []
+        return [(x.pack, segment(x.index, *term)) for term in terms]
     if isinstance(operation, Reduce):
-        whole = reduction_segment(builder, pack, adjoint, operation)
-        if whole is not None:
-            return [(operation.arg.pack, whole)]
-        rows = [Reference(operation.arg.pack, index) for index in operation.arg.index]
-        return _spread_by_rule(builder, pack, adjoint, operation.primitive, rows, active)
+        x, reduction = operation.arg, REDUCTION_RULES.get(operation.primitive)
+        if reduction is None:
+            rows = [Reference(x.pack, index) for index in x.index]
+            return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, rows, active)
+        index = numpy.broadcast_to(numpy.arange(pack.lanes), x.index.shape)
+        local = reduction(builder, x, Reference(pack, index))
+        selects = operation.primitive.selects
+        return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
     if isinstance(operation, Apply) and not operation.primitive.is_selector:
-        return _spread_by_rule(builder, pack, adjoint, operation.primitive, operation.args, active)
+        return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)
     return []
 
 
-def _spread_segment(segment: Segment, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
+def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
     found = []
-    if segment.a in active:
-        blocks = [block.towards_a() for block in segment.blocks]
-        found.append((segment.a, Segment(adjoint, segment.b, blocks, adjoint=0)))
-    if segment.b in active and segment.b is not None:
-        blocks = [block.towards_b() for block in segment.blocks]
-        found.append((segment.b, Segment(segment.a, adjoint, blocks, adjoint=1)))
+    if given.a in active:
+        blocks = [block.towards_a() for block in given.blocks]
+        found.append((given.a, Segment(adjoint, given.b, blocks, adjoint=0)))
+    if given.b in active and given.b is not None:
+        blocks = [block.towards_b() for block in given.blocks]
+        found.append((given.b, Segment(given.a, adjoint, blocks, adjoint=1)))
     for _, each in found:  # of a product of an adjoint and a choice, what goes to the adjoint
-        each.selects = segment.selects and each.adjoint == segment.adjoint
+        each.selects = given.selects and each.adjoint == given.adjoint
     return found
 
 
 def _spread_by_rule(
     builder: Builder,
+    rules: Rules,
     pack: Pack,
     adjoint: Pack,
     primitive: Primitive,
-    args: Sequence[Reference | float],
+    args: Sequence[Argument],
     active: set[Pack],
 ) -> list[tuple[Pack, Segment]]:
-    """The rule of the table, run on symbols."""
-    operands = [Symbol(builder, arg) if isinstance(arg, Reference) else arg for arg in args]
-    lanes: Index = numpy.arange(pack.lanes)
+    """By the rule of the table."""
+
+    def apply(primitive: Primitive, *args: Argument) -> Reference:
+        return lanes_of(builder.apply(primitive, args, pack.lanes))
+
+    constants = [None if isinstance(arg, Reference) else arg for arg in args]
+    wanted = [isinstance(arg, Reference) and arg.pack in active for arg in args]
     found = []
-    for arg, local in zip(args, local_derivatives(primitive, Symbol(builder, lanes_of(pack)), operands)):
-        if not isinstance(arg, Reference) or arg.pack not in active:
-            continue
-        if isinstance(local, Symbol):
-            block = elementwise(arg.index, lanes, local.reference.index)
-            segment = Segment(adjoint, local.reference.pack, [block], adjoint=0, selects=primitive.selects)
-        elif local == 0.0 and primitive.selects:
-            continue
-        elif abs(local) == 1.0:
-            segment = Segment(adjoint, None, [elementwise(arg.index, lanes, None, float(local))], adjoint=0)
-        else:
-            number = numpy.repeat(builder.constant(numpy.array([float(local)])), pack.lanes)
-            segment = Segment(adjoint, builder.constants, [elementwise(arg.index, lanes, number)], adjoint=0)
-        found.append((arg.pack, segment))
+    for place, c, local in rules.locals(primitive, [lanes_of(pack), *args], constants, wanted, apply):
+        arg: Any = args[place]
+        factor = builder.repeated(local, pack.lanes) if type(local) is float else local
+        found.append((arg.pack, segment(arg.index, c, lanes_of(adjoint), factor, selects=primitive.selects)))
     return found

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from math import nan
 
-from autograd_mini.compiler.ir.building import local_derivatives
-from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
-from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.normalising import (
+from autograd_mini.compiler.ir.scalars import (
     ONE,
     Application,
     Component,
-    Input,
     Number,
     Scalars,
     Terms,
     operands,
 )
-from autograd_mini.compiler.passes.vector_adjoints import give_reduction, give_vector
-from autograd_mini.primitives import Primitive, part_of, parts_of
-from autograd_mini.primitives.symbols import Place, Recorder
+from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.passes.rules import Rules
+from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES, VECTOR_RULES
+from autograd_mini.primitives import Primitive
 
 
 class Tape(Growing):
@@ -28,14 +26,8 @@ class Tape(Growing):
 
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars.scalars)
-        self._rules: dict[Any, _Rule] = {}
+        self._rules = Rules()
         self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
-
-    def inputs(self, array: int, lanes: int) -> list[int]:
-        """The scalars of a new array among the arguments."""
-        first = len(self.scalars)
-        self.scalars += [Input(array, first)] * lanes
-        return list(range(first, first + lanes))
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -96,58 +88,41 @@ class Tape(Growing):
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """What the adjoint of an application gives to its arguments."""
-        if scalar.primitive.is_selector or give_reduction(self, number, scalar, adjoint, active):
+        primitive, args = scalar.primitive, scalar.args
+        if primitive.is_selector:
             return
-        constants = [each.number if type(each := self.scalars[arg]) is Number else None for arg in scalar.args]
-        wanted = tuple([bool(active[arg]) for arg in scalar.args])
-        key = scalar.primitive, wanted, *[None if each is None else each.hex() for each in constants]
-        rule = self._rules.get(key)
-        if rule is None:
-            rule = self._rules[key] = _Rule(scalar.primitive, constants, wanted)
-        known = dict(enumerate((number, *scalar.args)))
-        known.update((place, self.number(constant)) for place, constant in rule.constants.items())
-        for place, primitive, places in rule.operations:
-            known[place] = self.add(Application(primitive, tuple([known[each] for each in places])))
-        for place, c, local in rule.locals:
-            self.give(scalar.args[place], c, adjoint, ONE if local is None else known[local])
+        reduction = REDUCTION_RULES.get(primitive)
+        if reduction is not None:
+            locals_ = reduction(self, args, [number] * len(args)) or [ONE] * len(args)
+            found = [(place, 1.0, local) for place, local in enumerate(locals_) if active[args[place]]]
+        else:
+            constants = [each.number if type(each := self.scalars[arg]) is Number else None for arg in args]
+            wanted = [bool(active[arg]) for arg in args]
+            found = self._rules.locals(primitive, (number, *args), constants, wanted, self._applied, self.number)
+        for place, c, local in found:
+            self.give(args[place], c, adjoint, ONE if local is None else local)
 
     def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
         """What the adjoints of all components of a vector give to its arguments."""
-        n = len(scalar.vector.args)
-        found = self._sums[first : first + n]
-        if any(found):
-            zero = self.number(0.0)
-            adjoints = [zero if terms is None else self._total(terms) for terms in found]
-            give_vector(self, range(first, first + n), scalar.vector, adjoints, active)
+        x, primitive = scalar.vector.args, scalar.vector.primitive
+        rule, found = VECTOR_RULES.get(primitive.base.name), self._sums[first : first + len(x)]
+        if rule is None or not any(found):
+            return
+        zero = self.number(0.0)
+        adjoints = [zero if terms is None else self._total(terms) for terms in found]
+        ys = range(first, first + len(x))
+        terms = rule(self, x, ys, adjoints, primitive.options.get("empty", nan))
+        for place, arg in enumerate(x):
+            for c, gs, others in terms if active[arg] else ():
+                self.give(arg, c, gs[place], ONE if others is None else others[place])
 
+    def _applied(self, primitive: Primitive, *args: int) -> int:
+        return self.add(Application(primitive, args))
 
-class _Rule(Recorder):
-    """A rule of the table, run once: what it computes of `out` and the arguments, in this order.
+    def each(self, primitive: Primitive, x: Sequence[int], y: Sequence[int]) -> list[int]:
+        return [self._applied(primitive, *args) for args in zip(x, y)]
 
-    Attributes:
-        locals: for arguments by place a sign, and the place of a local derivative; None for 1.
-    """
-
-    def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> None:
-        super().__init__(1 + len(constants))
-        out, *args = self.args
-        operands = [arg if constant is None else constant for arg, constant in zip(args, constants)]
-        self.locals: list[tuple[int, float, int | None]] = []
-        last = 0
-        for place, (local, is_wanted) in enumerate(zip(local_derivatives(primitive, out, operands), wanted)):
-            if isinstance(local, Place):
-                last = max(last, local.place if is_wanted else 0)
-            elif local == 0.0 and primitive.selects:
-                continue
-            is_sign = not isinstance(local, Place) and abs(local) == 1.0
-            if is_wanted and is_sign:
-                self.locals.append((place, float(local), None))
-            elif is_wanted:
-                self.locals.append((place, 1.0, self.place(local, primitive.name)))
-        self.operations = [each for each in self.operations if each[0] <= last]
-
-    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        parts = parts_of(primitive, len(args))
-        if parts is not None:
-            return tuple([super(_Rule, self).applied(part_of(primitive, part), args) for part in parts])
-        return super().applied(primitive, args)
+    def combined(self, terms: Sequence[tuple[float, Sequence[int], Sequence[int] | None]]) -> list[int]:
+        signs = [c for c, _, _ in terms]
+        xs, ys = zip(*[x for _, x, _ in terms]), zip(*[y or [ONE] * len(x) for _, x, y in terms])
+        return [self.add(Terms(signs[:], [*x], [*y])) for x, y in zip(xs, ys)]

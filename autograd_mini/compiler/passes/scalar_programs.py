@@ -7,12 +7,12 @@ from functools import cache
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.ir.building import local_derivatives
 from autograd_mini.compiler.ir.program import TIED, Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
+from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Scalar, Scalars
 from autograd_mini.compiler.passes.expanding import expanded_scalars
-from autograd_mini.compiler.passes.normalising import ONE, Application, Input, Scalar, Scalars
 from autograd_mini.compiler.passes.packing import REDUCTIONS
+from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.compiler.passes.scalar_adjoints import Tape
 from autograd_mini.primitives import Primitive
 
@@ -58,7 +58,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
             members[scalar.array].append(number)
     seeds: list[Pack] = []
 
-    def seed(lanes: int) -> list[int]:
+    def seed(lanes: int) -> range:
         """The scalars of a new array of seeds."""
         seeds.append(Pack(lanes, True, Leaf("seed", len(seeds), "seed")))
         arrays[len(arrays)] = seeds[-1]

@@ -1,4 +1,4 @@
-"""The rules of operations on whole vectors at once, in packs instead of scalar by scalar.
+"""The rules of operations on whole vectors at once, of packs and of scalars alike.
 
 A softmax of n outputs has n² local derivatives in the table; here the same sums are taken in O(n). A test holds
 each of these rules to the table's own.
@@ -6,85 +6,90 @@ each of these rules to the table's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import nan
+from typing import Any, Protocol, TypeVar
 
-import numpy
+from autograd_mini.primitives import TABLE, Primitive
 
-from autograd_mini.compiler.ir.building import Builder, elementwise
-from autograd_mini.compiler.ir.program import Argument, Pack, Reduce, Reference, Segment, Vector, lanes_of
-from autograd_mini.primitives import TABLE
+V = TypeVar("V")
 
-_scale, _ratio = TABLE.auxiliary["scale"], TABLE.auxiliary["ratio"]
-
-
-def _first_equal(function: str) -> Callable[[Builder, Pack, Reference], Argument]:
-    return lambda builder, out, arg: lanes_of(builder.vector(function, arg))
+Term = tuple[float, V, V | None]
+"""c·x·y, number by number; y is None for 1. If an adjoint is a factor, it is x."""
 
 
-def _shares(builder: Builder, out: Pack, arg: Reference) -> Argument:
-    return lanes_of(builder.vector("softmax", arg, 0.0))
+class Vectors(Protocol[V]):
+    """What makes vectors of vectors."""
+
+    def vector(self, function: str, x: V, empty: float = nan) -> V:
+        """A function of vectors to vectors."""
+
+    def each(self, primitive: Primitive, x: V, y: V) -> V:
+        """A primitive, number by number."""
+
+    def combined(self, terms: Sequence[Term[V]]) -> V:
+        """The sum of the terms."""
 
 
-def _unit(builder: Builder, out: Pack, arg: Reference) -> Argument:
-    """x / out."""
-    n, lanes = arg.index.shape
-    xs, outs = Reference(arg.pack, arg.index.ravel()), Reference(out, numpy.tile(numpy.arange(lanes), n))
-    return lanes_of(builder.apply(_ratio, [xs, outs], n * lanes))
+def _others(vectors: Vectors[V], x: V) -> V:
+    return vectors.vector("sum_of_others", x)
 
 
-REDUCTION_RULES: dict[str, Callable[[Builder, Pack, Reference], Argument]] = {
-    "max": _first_equal("first_max"),
-    "min": _first_equal("first_min"),
-    "logsumexp": _shares,
-    "norm": _unit,
-    "hypot": _unit,
-    "fsum": lambda builder, out, arg: 1.0,
+def _softmax(vectors: Vectors[V], x: V, y: V, g: V, empty: float) -> list[Term[V]]:
+    """yⱼ·(gⱼ·Σ_{i≠j} yᵢ - Σ_{i≠j} gᵢ·yᵢ)."""
+    weighted = vectors.combined([(1.0, g, y)])
+    change = vectors.combined([(1.0, g, _others(vectors, y)), (-1.0, _others(vectors, weighted), None)])
+    return [(1.0, change, y)]
+
+
+def _log_softmax(vectors: Vectors[V], x: V, y: V, g: V, empty: float) -> list[Term[V]]:
+    """gⱼ·Σ_{i≠j} sᵢ - sⱼ·Σ_{i≠j} gᵢ with the softmax s."""
+    shares = vectors.vector("softmax", x, empty)
+    return [(1.0, g, _others(vectors, shares)), (-1.0, _others(vectors, g), shares)]
+
+
+def _sum_of_others(vectors: Vectors[V], x: V, y: V, g: V, empty: float) -> list[Term[V]]:
+    return [(1.0, _others(vectors, g), None)]
+
+
+VECTOR_RULES: dict[str, Callable[[Vectors[Any], Any, Any, Any, float], list[Term[Any]]]] = {
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "sum_of_others": _sum_of_others,
 }
-"""The local derivatives of `out` towards all its arguments, row after row: [n · lanes]."""
+"""What the adjoint g of y = function(x) gives x. A choice gives nothing."""
 
 
-def reduction_segment(builder: Builder, pack: Pack, adjoint: Pack, operation: Reduce) -> Segment | None:
-    """What the adjoint of a reduction gives its argument, if there is a rule for the whole of it."""
-    rule = REDUCTION_RULES.get(operation.primitive.name)
-    if rule is None:
-        return None
-    n, lanes = operation.arg.index.shape
-    local = rule(builder, pack, operation.arg)
-    outs = numpy.tile(numpy.arange(lanes), n)
-    if isinstance(local, float):
-        return Segment(adjoint, None, [elementwise(operation.arg.index, outs, None, local)], adjoint=0)
-    block = elementwise(operation.arg.index, outs, local.index)
-    return Segment(adjoint, local.pack, [block], adjoint=0, selects=operation.primitive.selects)
+def _unit(vectors: Vectors[V], x: V, out: V) -> V:
+    return vectors.each(TABLE.auxiliary["ratio"], x, out)
 
 
-def vector_segments(builder: Builder, pack: Pack, adjoint: Pack, operation: Vector) -> list[Segment]:
-    """What the adjoint g of y = function(x) gives x."""
-    if operation.function == "softmax":  # yⱼ·(gⱼ·Σ_{i≠j} yᵢ - Σ_{i≠j} gᵢ·yᵢ)
-        weighted = builder.apply(_scale, [lanes_of(adjoint), lanes_of(pack)], pack.lanes)
-        segments = [
-            _product(adjoint, _others(builder, pack, operation), 1.0),
-            _product(_others(builder, weighted, operation), None, -1.0),
-        ]
-        change = builder.sum(pack.lanes, adjoint.batched, segments)
-        return [_product(change, pack, 1.0, operation.arg)]
-    if operation.function == "log_softmax":  # gⱼ·Σ_{i≠j} yᵢ - yⱼ·Σ_{i≠j} gᵢ with the softmax y
-        shares = builder.vector("softmax", operation.arg, operation.empty)
-        return [
-            _product(adjoint, _others(builder, shares, operation), 1.0, operation.arg),
-            _product(_others(builder, adjoint, operation), shares, -1.0, operation.arg),
-        ]
-    if operation.function == "sum_of_others":
-        return [_product(_others(builder, adjoint, operation), None, 1.0, operation.arg)]
-    return []  # a choice
+REDUCTION_RULES: dict[Primitive, Callable[[Vectors[Any], Any, Any], Any]] = {
+    TABLE["max"]: lambda vectors, x, out: vectors.vector("first_max", x),
+    TABLE["min"]: lambda vectors, x, out: vectors.vector("first_min", x),
+    TABLE["logsumexp"]: lambda vectors, x, out: vectors.vector("softmax", x, 0.0),
+    TABLE["norm"]: _unit,
+    TABLE["hypot"]: _unit,
+    TABLE["fsum"]: lambda vectors, x, out: None,
+}
+"""The local derivatives of `out`, repeated for each of them, towards all its arguments; None for 1."""
 
 
-def _others(builder: Builder, pack: Pack, operation: Vector) -> Pack:
-    """For each component the sum of the others, of a pack laid out as the vectors are."""
-    index = numpy.arange(pack.lanes).reshape(operation.arg.index.shape)
-    return builder.vector("sum_of_others", Reference(pack, index))
+def _vector(name: str) -> Primitive:
+    """A function of vectors to vectors that stands in programs only."""
+
+    def never(*args: object) -> tuple[float, ...]:
+        raise NotImplementedError(name)
+
+    return Primitive(name, never, never, arity=None, is_selector=True)
 
 
-def _product(a: Pack, b: Pack | None, coefficient: float, target: Reference | None = None) -> Segment:
-    lanes = numpy.arange(a.lanes)
-    lane = lanes if target is None else target.index
-    return Segment(a, b, [elementwise(lane, lanes, None if b is None else lanes, coefficient)], adjoint=0)
+_OWN = {name: _vector(name) for name in ("sum_of_others", "first_max", "first_min")}
+
+
+@cache
+def vector_primitive(function: str, empty_is_zero: bool) -> Primitive:
+    """The function of vectors of this name."""
+    primitive = _OWN.get(function) or TABLE[function]
+    return primitive.variant(empty=0.0) if empty_is_zero else primitive

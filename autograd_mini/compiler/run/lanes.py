@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.compiler.code.cells import calls_library
 from autograd_mini.compiler.code.lower import can_emit, lower
+from autograd_mini.compiler.code.machine_rows import calls_library
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Reduce, Reference, Vector
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
 from autograd_mini.compiler.run.running import KernelStep, State
@@ -58,14 +59,13 @@ class LanesStep:
 def _alone(operation: Apply | Reduce | Vector, leaves: Sequence[Pack]) -> Apply | Reduce | Vector:
     """The same for one lane or vector."""
     rest = iter(leaves)
-    if isinstance(operation, Apply):
-        zero = numpy.zeros(1, dtype=numpy.int64)
-        args = [Reference(next(rest), zero) if isinstance(arg, Reference) else arg for arg in operation.args]
-        return Apply(operation.primitive, tuple(args), operation.part)
-    arg = Reference(leaves[0], numpy.arange(leaves[0].lanes)[:, None])
-    if isinstance(operation, Reduce):
-        return Reduce(operation.primitive, arg)
-    return Vector(operation.function, arg, operation.empty)
+    args: list[Any] = []
+    for arg in operation.arguments():
+        if isinstance(arg, Reference):
+            leaf = next(rest)
+            arg = Reference(leaf, numpy.arange(leaf.lanes).reshape(*arg.index.shape[:-1], 1))
+        args.append(arg)
+    return replace(operation, args=tuple(args)) if isinstance(operation, Apply) else replace(operation, arg=args[0])
 
 
 def lanes_step(executor: MachineExecutor, pack: Pack) -> LanesStep | None:

@@ -6,6 +6,7 @@ has the same.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
@@ -36,14 +37,6 @@ from autograd_mini.compiler.run import numpy_rows
 Values = list[Any]
 Step = Callable[[Values, int], Floats]
 
-VECTOR_FUNCTIONS: dict[str, Callable[[Floats, float], Floats]] = {
-    "softmax": lambda x, empty: numpy_rows.softmax(x, empty),
-    "log_softmax": lambda x, empty: numpy_rows.log_softmax(x),
-    "sum_of_others": lambda x, empty: numpy_rows.sum_of_others(x),
-    "first_max": lambda x, empty: numpy_rows.first_equal(x.max(axis=0), x),
-    "first_min": lambda x, empty: numpy_rows.first_equal(x.min(axis=0), x),
-}
-
 
 class Results(NamedTuple):
     """What a program computed.
@@ -55,12 +48,6 @@ class Results(NamedTuple):
 
     rows: dict[str, list[Floats]]
     is_finite: bool
-
-
-def are_finite(arrays: Iterable[Floats]) -> bool:
-    """Whether all numbers are, and their sums as well."""
-    with numpy.errstate(all="ignore"):
-        return sums_are_finite(arrays)
 
 
 def sums_are_finite(arrays: Iterable[Floats]) -> bool:
@@ -102,11 +89,11 @@ class NumpyExecutor:
                 values[number] = step(values, n_examples)
                 for dead in free:
                     values[dead] = None
-        rows = {
-            name: [_own(gather(values[number]), held) for number, gather in references]
-            for name, references in self.results.items()
-        }
-        return Results(rows, are_finite(array for name in rows if is_checked(name) for array in rows[name]))
+            rows = {
+                name: [_own(gather(values[number]), held) for number, gather in references]
+                for name, references in self.results.items()
+            }
+            return Results(rows, sums_are_finite(array for name in rows if is_checked(name) for array in rows[name]))
 
 
 def _own(array: Floats, held: set[int]) -> Floats:
@@ -168,20 +155,16 @@ def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
     if isinstance(operation, Reduce):
         reduce = numpy_rows.reduction(operation.primitive)
         return lambda values, n: reduce(gather(values[number]))
-    function, empty = VECTOR_FUNCTIONS[operation.function], operation.empty
+    function, empty = numpy_rows.VECTORS[operation.function], operation.empty
     return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
 
 
 def _apply(operation: Apply, place: Mapping[Pack, int]) -> Step:
     function = numpy_rows.elementwise(operation.primitive)
     takers = [_taker(arg, place) for arg in operation.args]
-    part = operation.part
-    if part is not None:
-        return lambda values, n: function(*[take(values) for take in takers])[part]
-    if len(takers) == 1:
-        take_only = takers[0]
-        return lambda values, n: function(take_only(values))
-    return lambda values, n: function(*[take(values) for take in takers])
+    if operation.part is None:
+        return lambda values, n: function(*[take(values) for take in takers])
+    return lambda values, n: function(*[take(values) for take in takers])[operation.part]
 
 
 def _taker(arg: Argument, place: Mapping[Pack, int]) -> Callable[[Values], Any]:
@@ -203,30 +186,25 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
                 by_lanes[key] = Scatter(block.lane, pack.lanes), []
             by_lanes[key][1].append(_block(segment, block, pack.batched, place))
     parts = sorted(by_lanes.values(), key=lambda part: not part[0].is_whole)
-    from_zero = operation.from_zero
+    sources = [place[parent] for parent in pack.parents]
     empty = numpy.full((pack.lanes, 1), 0.0)
     for scatter, _ in parts:
         empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
 
     def step(values: Values, n: int) -> Floats:
         total: Any = None
-        owned = False
-        for scatter, (first, *others) in parts:
-            result = first(values, n)
-            for compute in others:
-                result = result + compute(values, n)
+        is_own = False
+        for scatter, blocks in parts:
+            result = functools.reduce(numpy.add, (compute(values, n) for compute in blocks))
             if scatter.is_whole:
-                total, owned = (result, False) if total is None else (total + result, True)
+                total = result if total is None else total + result
                 continue
-            if total is None:
-                total, owned = numpy.full((pack.lanes, result.shape[1]), empty), True
-            if total.shape[1] == 1 != result.shape[1]:
-                total = numpy.repeat(total, result.shape[1], axis=1)
-            elif not owned:
-                total = total.copy()
-            owned = True
+            if not is_own:
+                shapes = [values[source].shape[1:] for source in sources] if pack.batched else [(1,)]
+                shape = pack.lanes, *numpy.broadcast_shapes(*shapes)
+                total, is_own = numpy.array(numpy.broadcast_to(empty if total is None else total, shape)), True
             scatter.add(total, result)
-        return total + 0.0 if from_zero else total  # type: ignore[no-any-return]
+        return total + 0.0 if operation.from_zero else total  # type: ignore[no-any-return]
 
     return step
 
@@ -277,10 +255,7 @@ def _one_factor(segment: Segment, block: Block, place: Mapping[Pack, int]) -> Bl
 
     def step(values: Values, sums_batch: bool, n: int) -> Floats:
         a = values[number]
-        if sums_batch:
-            a = _over_batch(a, n)
-        rows = gather(a)
-        rows = numpy_rows.total(numpy.moveaxis(rows, 2, 0)) if rows.shape[2] > 1 else rows[:, :, 0]
+        rows = numpy_rows.total(gather(_over_batch(a, n) if sums_batch else a).transpose(2, 0, 1, 3))
         return rows if columns == 1 else numpy.repeat(rows[:, :, None], columns, axis=2)
 
     return step
@@ -291,23 +266,16 @@ def _two_factors(segment: Segment, block: Block, place: Mapping[Pack, int]) -> B
     assert block.b is not None
     first, second = place[segment.a], place[segment.b]
     gather_a, gather_b = Gather(block.a), Gather(block.b)
-    product: Callable[[Floats, Floats, bool], Floats] = _matrix_product
-    if block.is_elementwise:
-        product = _elementwise
-    elif block.lane.shape[1:] == (1, 1):
-        product = _inner_product
-    elif block.a.shape[2] == 1:
-        product = _outer_product
+    is_there = None
     if gather_a.absent is not None or gather_b.absent is not None:
-        product = _with_absent(product, _term_by_term(block))
+        is_there = (block.a != ABSENT)[:, :, None] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
 
-    def step(values: Values, sums_batch: bool, n: int) -> Floats:
+    def step(values: Values, sums_batch: bool, n: int) -> Any:
         a, b = values[first], values[second]
-        if sums_batch and a.shape[1] == 1 and b.shape[1] == 1:
-            return n * product(gather_a(a), gather_b(b), False)
-        if sums_batch and (a.shape[1] == 1) != (b.shape[1] == 1):  # one factor is the same for all
-            return product(gather_a(_over_batch(a, 1)), gather_b(_over_batch(b, 1)), False)
-        return product(gather_a(a), gather_b(b), sums_batch)
+        if sums_batch and 1 in (a.shape[1], b.shape[1]):  # one factor, at least, is the same for all
+            times = n if a.shape[1] == b.shape[1] else 1
+            return times * _product(gather_a(_over_batch(a, 1)), gather_b(_over_batch(b, 1)), False, is_there)
+        return _product(gather_a(a), gather_b(b), sums_batch, is_there)
 
     return step
 
@@ -317,68 +285,37 @@ def _over_batch(a: Floats, n: int) -> Floats:
     return a.sum(axis=1, keepdims=True) if a.shape[1] != 1 else n * a
 
 
-def _elementwise(a: Floats, b: Floats, sums_batch: bool) -> Any:
-    a, b = a[:, 0, 0], b[:, 0, 0]
-    if sums_batch:
-        a, b = numpy.broadcast_arrays(a, b)
-        if len(b) > 1 and b.strides[0] == 0:  # one factor for all lanes
-            return numpy.dot(a, b[0])[:, None]
-        return numpy.einsum("ln,ln->l", a, b)[:, None]
-    return a * b
+def _product(a: Floats, b: Floats, sums_batch: bool, is_there: Any) -> Any:
+    """Σ_k a[g,h,k,·]·b[g,k,s,·]: [g, h, s, width], or summed over the batch, too.
 
-
-def _inner_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
-    """Σ_k a[g,0,k,·]·b[g,k,0,·], in the same order whatever the width is."""
-    if sums_batch:
-        return _matrix_product(a, b, sums_batch)
-    return numpy_rows.total(numpy.moveaxis(a[:, 0] * b[:, :, 0], 1, 0))
-
-
-def _outer_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
-    """a[g,h,0,·]·b[g,0,s,·]: nothing is added up, so no zero changes its sign."""
-    return _matrix_product(a, b, sums_batch) if sums_batch else a[:, :, 0, None] * b[:, None, 0]
-
-
-def _matrix_product(a: Floats, b: Floats, sums_batch: bool) -> Any:
-    """Σ_k a[g,h,k,·]·b[g,k,s,·]: [g, h, s, width]."""
+    Where factors are absent, `is_there` says which products there are; zeros stand for the others, unless these would
+    meet inf or nan.
+    """
     (g, h, k, wide_a), (s, wide_b) = a.shape, b.shape[2:]
+    if is_there is not None and not (numpy.isfinite(a).all() and numpy.isfinite(b).all()):
+        products: Any = _term_by_term(a, b, is_there)
+        return products.sum(axis=-1) if sums_batch else products
     if sums_batch:
-        width = max(wide_a, wide_b) if min(wide_a, wide_b) else 0
-        a = numpy.broadcast_to(a, (g, h, k, width)).reshape(g, h, k * width)
-        b = numpy.broadcast_to(b, (g, k, s, width)).swapaxes(1, 2).reshape(g, s, k * width)
+        a, b = a.reshape(g, h, k * wide_a), b.swapaxes(1, 2).reshape(g, s, k * wide_b)
         return numpy.matmul(a, b.swapaxes(1, 2))
+    if h == s == 1 or k == 1:  # the order is the same whatever the width; what nothing is added to keeps its sign
+        return numpy_rows.total((a[:, :, None] * b.swapaxes(1, 2)[:, None]).transpose(3, 0, 1, 2, 4))
     if wide_a == 1:
         return numpy.matmul(a[..., 0], b.reshape(g, k, s * wide_b))
     if wide_b == 1:
         turned = numpy.matmul(b[..., 0].swapaxes(1, 2), a.swapaxes(1, 2).reshape(g, k, h * wide_a))
         return turned.reshape(g, s, h, wide_a).swapaxes(1, 2)
-    result = a[:, :, 0, None] * b[:, None, 0]
-    for step in range(1, k):
-        result += a[:, :, step, None] * b[:, None, step]
-    return result
+    return _term_by_term(a, b, None)
 
 
-def _with_absent(
-    product: Callable[[Floats, Floats, bool], Floats], slow: Callable[[Floats, Floats, bool], Floats]
-) -> Callable[[Floats, Floats, bool], Floats]:
-    """The product of matrices with zeros for absent factors; in `slow` steps if these would meet inf or nan."""
+def _term_by_term(a: Floats, b: Floats, is_there: Any) -> Any:
+    """The same, in which absent factors win over inf and nan."""
 
-    def careful_product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
-        is_finite = numpy.isfinite(a).all() and numpy.isfinite(b).all()
-        return product(a, b, sums_batch) if is_finite else slow(a, b, sums_batch)
+    def product(step: int) -> Any:
+        found = a[:, :, step, None] * b[:, None, step]
+        return found if is_there is None else numpy.where(is_there[..., step, None], found, 0.0)
 
-    return careful_product
-
-
-def _term_by_term(block: Block) -> Callable[[Floats, Floats, bool], Floats]:
-    """The product in which an absent factor wins over inf and nan."""
-    assert block.b is not None
-    is_there = (block.a != ABSENT)[:, :, None, :] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
-
-    def product(a: Floats, b: Floats, sums_batch: bool) -> Floats:
-        result: Any = 0.0
-        for step in range(a.shape[2]):
-            result = result + numpy.where(is_there[..., step, None], a[:, :, step, None] * b[:, None, step], 0.0)
-        return result.sum(axis=-1) if sums_batch else result  # type: ignore[no-any-return]
-
-    return product
+    total = product(0)
+    for step in range(1, a.shape[2]):
+        total += product(step)
+    return total

@@ -321,3 +321,11 @@ _REDUCTIONS: dict[str, Form] = {
     "log_softmax": lambda X, index=0: log_softmax(X)[index],
 }
 REDUCTIONS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _REDUCTIONS.items()}
+VECTORS: dict[str, Form] = {
+    "softmax": softmax,
+    "log_softmax": lambda X, empty: log_softmax(X),
+    "sum_of_others": lambda X, empty: sum_of_others(X),
+    "first_max": lambda X, empty: first_equal(X.max(axis=0), X),
+    "first_min": lambda X, empty: first_equal(X.min(axis=0), X),
+}
+"""Functions of whole vectors to vectors by their names in programs."""

@@ -7,7 +7,7 @@ import numpy
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import require_emission
 from autograd_mini.compiler.code.kernels import Place, kernel_of
-from autograd_mini.compiler.passes.normalising import ONE, Input, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Scalar, Terms
 from autograd_mini.compiler.passes.scalar_programs import ScalarProgram
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.numpy_executor import Gather

@@ -9,7 +9,7 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, is_adjoint
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, is_adjoint
 from autograd_mini.compiler.ir.request import Request
 from autograd_mini.compiler.run.executing import Executor
 from autograd_mini.compiler.run.numpy_executor import Results
@@ -53,17 +53,19 @@ class Columns:
 
     def is_sum(self, name: str) -> bool:
         """Whether a result is a sum over the columns, and not one for each."""
-        return self.sums and not (is_adjoint(name) and self.plan.leaf(int(name.split()[1])).batched)
+        return self.sums and (
+            name == "value" or (is_adjoint(name) and not self.plan.leaf(int(name.split()[1])).batched)
+        )
 
     def is_concerned(self, name: str) -> bool:
         """Whether ties may decide about a result: a value is made of no derivatives, unless the function takes some."""
         return is_adjoint(name) or (name == "value" and bool(self.plan.trace.inner))
 
-    def some(self, chosen: Mask) -> Columns:
+    def some(self, chosen: Mask | Index) -> Columns:
         """The same for some columns."""
         leaves = {pack: rows[:, chosen] if pack.batched else rows for pack, rows in self.leaves.items()}
         seeds = [rows[:, chosen] if rows.shape[1] == self.n else rows for rows in self.seeds]
-        return replace(self, leaves=leaves, seeds=seeds, n=int(chosen.sum()))
+        return replace(self, leaves=leaves, seeds=seeds, n=numpy.arange(self.n)[chosen].size)
 
     def numbers(self, seeds: Sequence[Pack]) -> Mapping[Pack, Floats]:
         """Those of all leaves, seeds included."""

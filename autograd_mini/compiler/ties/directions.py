@@ -14,9 +14,7 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from autograd_mini.compiler.ir.building import local_derivatives
-from autograd_mini.compiler.passes.growing import Growing, Operand
-from autograd_mini.compiler.passes.normalising import (
+from autograd_mini.compiler.ir.scalars import (
     ONE,
     Application,
     Component,
@@ -26,8 +24,9 @@ from autograd_mini.compiler.passes.normalising import (
     Terms,
     alive,
 )
+from autograd_mini.compiler.passes.growing import Growing, Operand
+from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.compiler.passes.tracing import Trace
-from autograd_mini.compiler.passes.vector_adjoints import FIRST_MAX, FIRST_MIN, SHARES
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.compiler.ties.watching import is_tied, variable
 from autograd_mini.graph import leaf, topological_order
@@ -41,12 +40,9 @@ _equal, _not_equal, _less, _greater, _stopped, _ratio = (
 )
 where, norm = TABLE["where"], TABLE["norm"]
 
-Pair = tuple[Any, Any]
-"""A number and its tangent, operands or floats."""
-
 
 class _Direction(Growing):
-    """Scalars with their tangents.
+    """Scalars a little way off, with their tangents.
 
     Attributes:
         differing: numbers that are not 0 where something tied changes in different ways.
@@ -57,57 +53,81 @@ class _Direction(Growing):
         super().__init__(scalars.scalars)
         self.differing: list[Any] = []
         self.jumps = False
+        self._n_given = len(self.scalars)
         self._moved: dict[int, int] = {}  # scalars that are others a little way off
-        self._tangents: dict[int, Any] = {}
-        self._vectors: dict[Application, tuple[Application, list[int]]] = {}
+        self._tangents: dict[int, Any] = {}  # of what they are there
         varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
         for number, scalar in enumerate(scalars.scalars):
             if not (needed[number] and varies[number]):
                 continue
             if type(scalar) is Input:
                 self._tangents[number] = steps.get(number, 0.0)
-            else:
-                self._take(number, scalar)
+                continue
+            there = self._there(number, scalar)
+            if there != number:
+                self._moved[number] = there
+            self._tangents[there] = self._change(there)
 
     def moved(self, number: int) -> int:
         """What a scalar is a little way off."""
         return self._moved.get(number, number)
 
-    def pair(self, number: int) -> Pair:
-        """What a scalar is there, and its tangent."""
-        return self.operand(self.moved(number)), self._tangents.get(number, 0.0)
-
-    def _take(self, number: int, scalar: Scalar) -> None:
+    def _there(self, number: int, scalar: Scalar) -> int:
         if type(scalar) is Terms:
             xs, ys = ([*map(self.moved, each)] for each in (scalar.xs, scalar.ys))
-            if xs != scalar.xs or ys != scalar.ys:
-                self._moved[number] = self.add(replace(scalar, xs=xs, ys=ys))
-            self._tangents[number] = self._combined(
-                (c, self._tangents.get(one, 0.0), self.moved(other))
-                for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys)
-                for one, other in ((x, y), (y, x))
-            )
-        elif type(scalar) is Component:
-            vector, components = self._vector(scalar.vector, number - scalar.index)
-            self._moved[number] = components[scalar.index]
-            self._tangents[number] = self._of_component(scalar, vector)
-        elif type(scalar) is Application:
-            args = [self.pair(arg) for arg in scalar.args]
-            moved = tuple(map(self.moved, scalar.args))
-            if moved != scalar.args:
-                self._moved[number] = self.apply(scalar.primitive, *moved)
-            out = Operand(self, self.moved(number))
-            tied = is_tied(scalar.primitive, out, [x for x, _ in args])
-            settle = _SETTLED.get(scalar.primitive.base)
-            if tied is False:
-                self._tangents[number] = self._by_rule(out, scalar.primitive, args)
-            elif settle is not None:
-                there, self._tangents[number] = settle(self, *args)
-                self._moved[number] = self.number_of(there)
-            else:
-                self.jumps = True
-                self.differing += [tied * _not_equal(t, 0.0) for _, t in args]
-                self._tangents[number] = self._by_rule(out, scalar.primitive, args)
+            is_same = xs == scalar.xs and ys == scalar.ys
+            return number if is_same else self.add(replace(scalar, xs=xs, ys=ys))
+        if type(scalar) is Component:
+            vector = scalar.vector
+            args = tuple(map(self.moved, vector.args))
+            return number if args == vector.args else self.components(vector.primitive, args)[scalar.index]
+        assert type(scalar) is Application
+        primitive, args = scalar.primitive, tuple(map(self.moved, scalar.args))
+        there = number if args == scalar.args else self.apply(primitive, *args)
+        operands = [*map(self.operand, args)]
+        tied, settle = is_tied(primitive, Operand(self, there), operands), _SETTLED.get(primitive.base)
+        if tied is not False and settle is not None:
+            return self.number_of(settle(self, *operands))
+        if tied is not False:
+            self.jumps = True
+            self.differing += [tied * _not_equal(self.tangent(x), 0.0) for x in operands]
+        return there
+
+    def tangent(self, x: Any) -> Any:
+        """How an operand changes along the line."""
+        number = x.place if isinstance(x, Operand) else 0
+        if number >= self._n_given and number not in self._tangents:
+            self._tangents[number] = self._change(number)
+        return self._tangents.get(number, 0.0)  # others that were given do not vary
+
+    def _change(self, number: int) -> Any:
+        """The tangent of a scalar by those of what it is made of."""
+        scalar = self.scalars[number]
+        if type(scalar) is Terms:
+            terms = [*zip(scalar.cs, scalar.xs, scalar.ys), *zip(scalar.cs, scalar.ys, scalar.xs)]
+            return self._combined([(c, self.tangent(self.operand(x)), y) for c, x, y in terms])
+        if type(scalar) is Component:  # with the softmax y: yⱼ·(tⱼ - Σ y·t), and of its logarithm what is in brackets
+            xs = [*map(self.operand, scalar.vector.args)]
+            shares = self.vector("softmax", scalar.vector.args, 0.0)
+            change = self.tangent(xs[scalar.index]) - self._weighted(shares, xs)
+            is_softmax = scalar.vector.primitive.base is TABLE["softmax"]
+            return Operand(self, shares[scalar.index]) * change if is_softmax else change
+        if type(scalar) is not Application:
+            return 0.0
+        xs = [*map(self.operand, scalar.args)]
+        if scalar.primitive is where:
+            return where(xs[0], *map(self.tangent, xs[1:]))
+        if scalar.primitive is TABLE["logsumexp"]:
+            return self._weighted(self.vector("softmax", scalar.args, 0.0), xs)
+        return self._combined(
+            (1.0, self.tangent(x), ONE if type(local) is float and local == 1.0 else self.number_of(local))
+            for local, x in zip(local_derivatives(scalar.primitive, Operand(self, number), xs), xs)
+            if isinstance(local, Operand) or local != 0.0
+        )
+
+    def _weighted(self, shares: Sequence[int], xs: Sequence[Any]) -> Any:
+        """Σ share·tangent."""
+        return self._combined((1.0, self.tangent(x), share) for share, x in zip(shares, xs))
 
     def _combined(self, terms: Iterable[tuple[float, Any, int]]) -> Any:
         """The tangent Σ c·tangent·scalar."""
@@ -117,87 +137,39 @@ class _Direction(Growing):
                 found.append(c, self.number_of(tangent), scalar)
         return Operand(self, self.add(found)) if len(found) else 0.0
 
-    def _vector(self, vector: Application, first: int) -> tuple[Application, list[int]]:
-        """A function of vectors a little way off, and its components."""
-        if vector not in self._vectors:
-            moved = tuple(map(self.moved, vector.args))
-            if moved == vector.args:
-                self._vectors[vector] = vector, list(range(first, first + len(moved)))
-            else:
-                components = self.vector(vector.primitive, moved)
-                self._vectors[vector] = self.scalars[components[0]].vector, components  # type: ignore[union-attr]
-        return self._vectors[vector]
-
-    def _of_component(self, scalar: Component, vector: Application) -> Any:
-        """With the softmax y: yⱼ·(tⱼ - Σ y·t), and of its logarithm the factor in brackets."""
-        is_softmax = vector.primitive.base is TABLE["softmax"]
-        tangents = [self._tangents.get(arg, 0.0) for arg in scalar.vector.args]
-        shares = self.vector(SHARES, vector.args)
-        change = tangents[scalar.index] - self._weighted(shares, tangents)
-        return Operand(self, shares[scalar.index]) * change if is_softmax else change
-
-    def _weighted(self, shares: Sequence[int], tangents: Sequence[Any]) -> Any:
-        """Σ share·tangent."""
-        return self._combined((1.0, tangent, share) for share, tangent in zip(shares, tangents))
-
-    def _by_rule(self, out: Operand, primitive: Primitive, args: Sequence[Pair]) -> Any:
-        """The tangent Σ local derivative · tangent."""
-        numbers, tangents = [x for x, _ in args], [t for _, t in args]
-        if primitive is where:
-            return where(numbers[0], *tangents[1:])
-        if primitive is TABLE["logsumexp"]:
-            return self._weighted(self.vector(SHARES, [self.number_of(x) for x in numbers]), tangents)
-        return self._combined(
-            (1.0, tangent, ONE if type(local) is float and local == 1.0 else self.number_of(local))
-            for local, tangent in zip(local_derivatives(primitive, out, numbers), tangents)
-            if isinstance(local, Operand) or local != 0.0
-        )
-
-    def side(self, x: Any, t: Any) -> Any:
+    def side(self, x: Any) -> Any:
         """What has the sign of x a little way off; 0 only if it is neither."""
-        is_zero = _equal(x, 0.0)
+        is_zero, t = _equal(x, 0.0), self.tangent(x)
         self.differing.append(is_zero * _not_equal(t, 0.0))
         return where(is_zero, t, x)
 
 
-def _other_below(growing: _Direction, x: Pair, other: Pair) -> Pair:
-    """x, but below 0 another."""
-    is_below = _less(growing.side(*x), 0.0)
-    return where(is_below, other[0], x[0]), where(is_below, other[1], x[1])
+def _relu(line: _Direction, x: Any) -> Any:
+    return where(_less(line.side(x), 0.0), 0.0, x)
 
 
-def _relu(growing: _Direction, x: Pair) -> Pair:
-    return _other_below(growing, x, (0.0, 0.0))
+def _leaky_relu(line: _Direction, x: Any, slope: Any) -> Any:
+    return where(_less(line.side(x), 0.0), slope * x, x)
 
 
-def _leaky_relu(growing: _Direction, x: Pair, slope: Pair) -> Pair:
-    return _other_below(growing, x, (slope[0] * x[0], slope[0] * x[1] + x[0] * slope[1]))
+def _elu(line: _Direction, x: Any, alpha: Any) -> Any:
+    return where(_less(line.side(x), 0.0), alpha * TABLE["expm1"](x), x)
 
 
-def _elu(growing: _Direction, x: Pair, alpha: Pair) -> Pair:
-    exp, expm1 = TABLE["exp"](x[0]), TABLE["expm1"](x[0])
-    return _other_below(growing, x, (alpha[0] * expm1, alpha[0] * exp * x[1] + expm1 * alpha[1]))
+def _abs(line: _Direction, x: Any) -> Any:
+    side = line.side(x)
+    return where(_greater(side, 0.0), x, where(_less(side, 0.0), -x, 0.0))
 
 
-def _abs(growing: _Direction, x: Pair) -> Pair:
-    side = growing.side(*x)
-    above, below = _greater(side, 0.0), _less(side, 0.0)
-    out, change = (where(above, each, where(below, -each, 0.0)) for each in x)
-    return out, change
+def _copysign(line: _Direction, x: Any, y: Any) -> Any:
+    return TABLE["copysign"](1.0, y) * _abs(line, x)
 
 
-def _copysign(growing: _Direction, x: Pair, y: Pair) -> Pair:
-    size, change = _abs(growing, x)
-    sign = TABLE["copysign"](1.0, y[0])
-    return sign * size, sign * change
-
-
-def _larger(comparison: Primitive) -> Callable[[_Direction, Pair, Pair], Pair]:
-    def settled(growing: _Direction, x: Pair, y: Pair) -> Pair:
-        is_tie = _equal(x[0], y[0])
-        growing.differing.append(is_tie * _not_equal(x[1], y[1]))
-        is_second = where(is_tie, comparison(y[1], x[1]), comparison(y[0], x[0]))
-        return where(is_second, y[0], x[0]), where(is_second, y[1], x[1])
+def _larger(comparison: Primitive) -> Callable[..., Any]:
+    def settled(line: _Direction, x: Any, y: Any) -> Any:
+        is_tie, s, t = _equal(x, y), line.tangent(x), line.tangent(y)
+        line.differing.append(is_tie * _not_equal(s, t))
+        return where(where(is_tie, comparison(t, s), comparison(y, x)), y, x)
 
     return settled
 
@@ -205,46 +177,43 @@ def _larger(comparison: Primitive) -> Callable[[_Direction, Pair, Pair], Pair]:
 _maximum, _minimum = _larger(_greater), _larger(_less)
 
 
-def _clip(growing: _Direction, x: Pair, low: Pair, high: Pair) -> Pair:
-    return _minimum(growing, _maximum(growing, x, low), high)
+def _clip(line: _Direction, x: Any, low: Any, high: Any) -> Any:
+    return _minimum(line, _maximum(line, x, low), high)
 
 
-def _extreme(extreme: Primitive, first: Primitive, never: float) -> Callable[..., Pair]:
+def _extreme(extreme: Primitive, first: str, never: float) -> Callable[..., Any]:
     """The first of those that are extreme and change most, or least."""
 
-    def settled(growing: _Direction, *xs: Pair) -> Pair:
-        out = extreme(*[x for x, _ in xs])
+    def settled(line: _Direction, *xs: Any) -> Any:
+        out = extreme(*xs)
         if not isinstance(out, Operand):
-            return out, 0.0
-        ties = [_equal(x, out) for x, _ in xs]
-        tangents = [where(tie, t, never) for tie, (_, t) in zip(ties, xs)]
+            return out
+        ties = [_equal(x, out) for x in xs]
+        tangents = [where(tie, line.tangent(x), never) for tie, x in zip(ties, xs)]
         change = extreme(*tangents)
-        growing.differing += [tie * _not_equal(t, change) for tie, (_, t) in zip(ties, xs)]
-        chosen = growing.vector(first, [growing.number_of(t) for t in tangents])
-        parts = [where(Operand(growing, choice), x, 0.0) for choice, (x, _) in zip(chosen, xs)]
-        return TABLE["sum"](*parts), change
+        line.differing += [tie * _not_equal(line.tangent(x), change) for tie, x in zip(ties, xs)]
+        chosen = line.vector(first, [line.number_of(t) for t in tangents])
+        return TABLE["sum"](*[where(Operand(line, choice), x, 0.0) for choice, x in zip(chosen, xs)])
 
     return settled
 
 
-def _norm(growing: _Direction, *xs: Pair) -> Pair:
+def _norm(line: _Direction, *xs: Any) -> Any:
     """At the origin, its slope is the direction itself."""
-    numbers, tangents = [x for x, _ in xs], [t for _, t in xs]
-    out, length = norm(*numbers), norm(*tangents)
+    tangents = [*map(line.tangent, xs)]
+    out, length = norm(*xs), norm(*tangents)
     is_origin = _equal(out, 0.0)
-    growing.differing.append(is_origin * _not_equal(length, 0.0))
+    line.differing.append(is_origin * _not_equal(length, 0.0))
     units = [_stopped(_ratio(t, length)) for t in tangents]
-    straight = TABLE["sum"](*[unit * x for unit, x in zip(units, numbers)])
-    change = TABLE["sum"](*[_ratio(x, out) * t for x, t in zip(numbers, tangents)])
-    return where(is_origin, straight, out), where(is_origin, length, change)
+    return where(is_origin, TABLE["sum"](*[unit * x for unit, x in zip(units, xs)]), out)
 
 
-def _dist(growing: _Direction, *pq: Pair) -> Pair:
+def _dist(line: _Direction, *pq: Any) -> Any:
     half = len(pq) // 2
-    return _norm(growing, *[(p - q, s - t) for (p, s), (q, t) in zip(pq[:half], pq[half:])])
+    return _norm(line, *[p - q for p, q in zip(pq[:half], pq[half:])])
 
 
-_SETTLED: dict[Primitive, Callable[..., Pair]] = {
+_SETTLED: dict[Primitive, Callable[..., Any]] = {
     TABLE["relu"]: _relu,
     TABLE["leaky_relu"]: _leaky_relu,
     TABLE["elu"]: _elu,
@@ -253,13 +222,13 @@ _SETTLED: dict[Primitive, Callable[..., Pair]] = {
     TABLE["maximum"]: _maximum,
     TABLE["minimum"]: _minimum,
     TABLE["clip"]: _clip,
-    TABLE["max"]: _extreme(TABLE["max"], FIRST_MAX, -inf),
-    TABLE["min"]: _extreme(TABLE["min"], FIRST_MIN, inf),
+    TABLE["max"]: _extreme(TABLE["max"], "first_max", -inf),
+    TABLE["min"]: _extreme(TABLE["min"], "first_min", inf),
     TABLE["norm"]: _norm,
     TABLE["hypot"]: _norm,
     TABLE["dist"]: _dist,
 }
-"""Of operations made of smooth pieces, their numbers and tangents; `relu` with a choice of its own is not tied."""
+"""Operations made of smooth pieces as what they are a little way off; `relu` with a choice of its own is not tied."""
 
 
 def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, float] | None:

@@ -14,13 +14,17 @@ import numpy
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.ir.request import Kind, Request, Results
-from autograd_mini.compiler.ties.careful import Careful
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.ties.careful import DOUBTFUL
 from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.ties.fallback import in_eager_mode
 from autograd_mini.limits import TOLERANCE
 
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
 """Of first derivatives."""
+
+MOST_NUMBERS = 2**22
+"""So many products are held at a time where zeros are told apart."""
 
 
 def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
@@ -113,23 +117,38 @@ class _Settling:
 
     def _tell_apart(self, broken: Mask) -> None:
         """Put in what is found where zeros are told apart; what stays doubtful is hard."""
-        fresh = self._carefully(broken)
-        columns = numpy.flatnonzero(broken)
+        derivatives, doubts = self.asked.plan.careful(self.asked.request)
+        fresh, columns = self._run(derivatives, broken), numpy.flatnonzero(broken)
         for name in [name for name in self.each if is_adjoint(name)]:
             rows = self.each[name][:, columns]
-            self.each[name][:, columns] = numpy.where(numpy.isfinite(rows).all(axis=0), rows, fresh.rows[name])
-        if fresh.doubtful.any():
-            self.hard[columns[fresh.doubtful]] = True
-            self._leave_out()
+            self.each[name][:, columns] = numpy.where(numpy.isfinite(rows).all(axis=0), rows, fresh[name])
         open_ = [name for name, rows in self.sums.items() if is_adjoint(name) and not numpy.isfinite(rows).all()]
-        if open_ and fresh.doubtful.any():
-            fresh = self._carefully(~self.hard)
-        self.sums.update((name, fresh.rows[name]) for name in open_)
+        self.sums.update((name, fresh[name]) for name in open_)
+        is_open = self._broken()
+        if not is_open.any():
+            return
+        is_doubtful = self._run(doubts, is_open)[DOUBTFUL][0] != 0.0
+        if is_doubtful.any():
+            self.hard[is_open] = is_doubtful
+            self._leave_out()
+            if open_:
+                fresh = self._run(derivatives, ~self.hard)
+                self.sums.update((name, fresh[name]) for name in open_)
 
-    def _carefully(self, chosen: Mask) -> Careful:
-        some = self.asked.some(chosen)
-        executor = self.asked.plan.careful(some.request)
-        return executor(some.numbers(executor.seeds), some.n)
+    def _run(self, executor: NumpyExecutor, chosen: Mask) -> dict[str, Floats]:
+        """The results for some columns, for so many at a time as memory holds."""
+        places = numpy.flatnonzero(chosen)
+        found: dict[str, Floats] = {}
+        at_a_time = max(1, MOST_NUMBERS // max(pack.lanes for pack in executor.program.packs))
+        for start in range(0, max(1, places.size), at_a_time):
+            some = self.asked.some(places[start : start + at_a_time])
+            for name, rows in rows_of(some.run(executor)).items():
+                if self.asked.is_sum(name):
+                    found[name] = found[name] + rows if start else rows
+                else:
+                    rows = numpy.broadcast_to(rows, (len(rows), some.n))
+                    found[name] = numpy.hstack([found[name], rows]) if start else rows
+        return found
 
     def _of_hard(self, is_tied: Mask) -> Iterator[tuple[Index, dict[str, Floats]]]:
         """The results for the hard columns, of which some are tied, a part at a time; their sums, if they share

@@ -13,9 +13,7 @@ from functools import lru_cache
 from math import inf, nan
 from typing import Any
 
-from autograd_mini.compiler.ir.building import local_derivatives
-from autograd_mini.compiler.passes.growing import Growing, Operand
-from autograd_mini.compiler.passes.normalising import (
+from autograd_mini.compiler.ir.scalars import (
     Application,
     Input,
     Number,
@@ -24,6 +22,8 @@ from autograd_mini.compiler.passes.normalising import (
     alive,
     operands,
 )
+from autograd_mini.compiler.passes.growing import Growing, Operand
+from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.primitives import FLAT, TABLE, Primitive
 
 _equal, _not_equal, _greater_equal, _stopped, _scale = (

@@ -6,7 +6,7 @@ from unittest import mock
 import numpy
 
 from autograd_mini.compiler.run.running import KernelStep
-from tests.compiler.machine.fences import MARGIN, Margined
+from tests.compiler.run.fences import MARGIN, Margined
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.nn import LSTMCell
 
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
+
 ROOT = Path(__file__).parents[3]
 random = numpy.random.default_rng(4)
 

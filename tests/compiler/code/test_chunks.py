@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from autograd_mini.compiler.code.chunks import Chunks
 from autograd_mini.compiler.code.operations import Operation, Operations
+from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Terms
 from autograd_mini.compiler.partition import CHUNK
-from autograd_mini.compiler.passes.normalising import ONE, Input, Number, Terms
 
 INPUTS, LARGEST = 3, CHUNK[False]
 

@@ -14,6 +14,8 @@ from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
 from autograd_mini.compiler.passes.scheduling import schedule
 from autograd_mini.compiler.run.machine import MachineExecutor
 
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
+
 random = numpy.random.default_rng(2)
 TILE = 2 * COLUMNS
 W = random.normal(size=(24, 24)) * 0.3

@@ -144,7 +144,8 @@ def test_a_builder_goes_on_from_copies():
     compiled = compile(network)
     compiled([0.3, 0.7])
     plan: Plan = compiled._latest.parts[0].plan
-    builder, found = Builder.of(plan.source.packed)
+    builder = Builder()
+    found = builder.go_on(plan.source.packed)
     before = len(plan.source.packed.packs)
     assert [type(pack.operation) for pack in builder.packs] == [
         type(pack.operation) for pack in plan.source.packed.packs
@@ -155,7 +156,7 @@ def test_a_builder_goes_on_from_copies():
         if operation.kind == "vector":
             arg = found["outputs"][0]
             first, second = builder.vector(operation.function, arg), builder.vector(operation.function, arg)
-            assert first is second
+            assert first.pack is second.pack
     builder.constant(numpy.array([17.5, 18.5]))
     assert len(plan.source.packed.packs) == before
     assert 17.5 not in plan.source.packed.packs[0].operation.constants

@@ -14,7 +14,10 @@ from autograd_mini.compiler.code import caching, engine
 from autograd_mini.compiler.code.caching import HEADER, CodeCache
 from autograd_mini.compiler.code.engine import addresses
 
-pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="keeps the code of x86-64 only")
+pytestmark = [
+    pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="keeps the code of x86-64 only"),
+    pytest.mark.usefixtures("as_packs", "small_tiles"),
+]
 
 X = numpy.random.default_rng(0).normal(size=(40, 3))
 

@@ -2,9 +2,12 @@
 
 import pytest
 
-from tests.compiler import test_calling, test_networks, test_random_programs, test_vector_rules
+from tests.compiler import test_networks, test_random_programs
+from tests.compiler.calls import test_calling
+from tests.compiler.passes import test_vector_rules
 from tests.compiler.test_random_programs import own  # noqa: F401, a fixture
 
+pytest.importorskip("llvmlite")
 pytestmark = pytest.mark.usefixtures("as_scalars", "between_margins")
 
 MODES = pytest.mark.parametrize("mode", test_random_programs.MODES)

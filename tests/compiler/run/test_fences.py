@@ -10,10 +10,12 @@ from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.partition import COLUMNS
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.running import KernelStep
-from tests.compiler.machine.faults import columns_of_the_caller, too_small
-from tests.compiler.machine.fences import MARGIN, Margined, fenced
+from tests.compiler.run.faults import columns_of_the_caller, too_small
+from tests.compiler.run.fences import MARGIN, Margined, fenced
 
 pytest.importorskip("llvmlite")
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
+
 LEFT = "wrote (before|behind) an array of"
 
 

@@ -25,6 +25,8 @@ from autograd_mini import (
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from tests.compiler.comparing import disagreement
 
+pytest.importorskip("llvmlite")
+
 random = numpy.random.default_rng(5)
 
 

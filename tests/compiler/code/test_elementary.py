@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini.compiler.code import cells, elementary, libraries
-from tests.compiler.machine.kernels_of import WIDTHS, machine
-from tests.compiler.machine.test_cells import MANY, exact_values, units_in_the_last_place
+from tests.compiler.code.kernels_of import WIDTHS, machine
+from tests.compiler.code.test_machine_rows import MANY, exact_values, units_in_the_last_place
 from tests.primitives.points import ROWS
 
 MOST = {"exp": 1.1, "tanh": 3.0, "sin": 0.8, "cos": 0.8}

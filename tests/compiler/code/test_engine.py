@@ -11,6 +11,8 @@ from autograd_mini import sum as total
 from autograd_mini.compiler.code import engine
 from autograd_mini.compiler.code.engine import addresses
 
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
+
 
 def few(k):
     return lambda x, y: exp(k * x) * y + sin(x * y * k)

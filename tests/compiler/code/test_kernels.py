@@ -15,10 +15,12 @@ from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.nn import MLP, LSTMCell, SelfAttention, kl_softmax
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies
+from tests.compiler.code.kernels_of import leaf
 from tests.compiler.contract import faults
-from tests.compiler.machine.fences import Margined, fenced
-from tests.compiler.machine.kernels_of import leaf
+from tests.compiler.run.fences import Margined, fenced
 from tests.compiler.test_networks import NETWORKS, attention, layered, lstm, maxout, perceptron, products
+
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
 
 TOLERANCE = 1e-12
 LENGTHS = [*range(41), 63, 64, 65, 127, 128, 129, 255, 257, 383, 511, 513, 999, 1023, 1025, 1537]

@@ -1,4 +1,4 @@
-"""Runs machine code on arrays next to memory that must not be touched: python -m tests.compiler.machine.guarded.
+"""Runs machine code on arrays next to memory that must not be touched: python -m tests.compiler.run.guarded.
 
 All that it reads or writes lies right before, or right behind, a page that ends the process when it is read or
 written; what it should only read ends it when it is written; and what else shares their pages is watched.
@@ -14,8 +14,8 @@ import numpy
 from autograd_mini import compile, dot, exp, maximum, relu, sin, softmax, sum, tanh
 from autograd_mini import max as largest
 from autograd_mini.compiler import partition, pipeline
-from tests.compiler.machine.faults import columns_of_the_caller
-from tests.compiler.machine.fences import Guarded, fenced
+from tests.compiler.run.faults import columns_of_the_caller
+from tests.compiler.run.fences import Guarded, fenced
 
 LENGTHS = [*range(1, 21), 31, 33, 127, 128, 129, 131, 257, 1024, 1027, 1537]
 """Of a batch."""

@@ -18,7 +18,7 @@ needs_pages = pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect
 
 
 def run(*args):
-    command = [sys.executable, "-m", "tests.compiler.machine.guarded", *args]
+    command = [sys.executable, "-m", "tests.compiler.run.guarded", *args]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
 
 

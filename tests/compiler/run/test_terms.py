@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,9 @@ from autograd_mini import compile, sqrt, sum
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.terms import TermsStep, terms_step
-from tests.compiler.machine.fences import Margined, fenced
+from tests.compiler.run.fences import Margined, fenced
+
+pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
 
 LANES = 6
 random = numpy.random.default_rng(6)

@@ -1,0 +1,133 @@
+"""The rules of the table, run on symbols once, so that they can be run on scalars and on whole packs alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from autograd_mini.compiler.passes.tracing import trace
+from autograd_mini.derivatives import gradients
+from autograd_mini.graph import leaf
+from autograd_mini.primitives import Primitive, part_of, parts_of
+from autograd_mini.primitives.symbols import Place, Recorder
+from autograd_mini.tapes import tape_of
+from autograd_mini.value import Value
+
+
+class Rules:
+    """The rules that derivatives of one function are made by, as they are now: those of users may read what changes."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, _Rule] = {}
+
+    def locals(
+        self,
+        primitive: Primitive,
+        args: Sequence[Any],
+        constants: Sequence[float | None],
+        wanted: Sequence[bool],
+        apply: Callable[..., Any],
+        number: Callable[[float], Any] = float,
+    ) -> list[tuple[int, float, Any]]:
+        """The local derivatives towards the arguments that are wanted: the place of each, a sign, and a number or None
+        for 1; without those that are a choice of 0.
+
+        Args:
+            args: the result, and then the arguments.
+            constants: of the arguments, the numbers of those that are constants.
+            apply: `apply(primitive, *args)` carries out an operation.
+            number: what a constant is there.
+        """
+        key = primitive, *wanted, *[None if each is None else each.hex() for each in constants]
+        rule = self._found.get(key)
+        if rule is None:
+            rule = self._found[key] = _Rule(primitive, constants, wanted)
+        known = rule.numbers(args, apply, number)
+        return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
+
+
+class _Rule(Recorder):
+    """What a rule computes of `out` and the arguments, in this order.
+
+    Attributes:
+        locals: for arguments by place a sign, and the place of a local derivative; None for 1.
+    """
+
+    def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> None:
+        super().__init__(1 + len(constants))
+        out, *args = self.args
+        operands = [arg if constant is None else constant for arg, constant in zip(args, constants)]
+        self.locals: list[tuple[int, float, int | None]] = []
+        last = 0
+        for place, (local, is_wanted) in enumerate(zip(local_derivatives(primitive, out, operands), wanted)):
+            if isinstance(local, Place):
+                last = max(last, local.place if is_wanted else 0)
+            elif local == 0.0 and primitive.selects:
+                continue
+            is_sign = not isinstance(local, Place) and abs(local) == 1.0
+            if is_wanted and is_sign:
+                self.locals.append((place, float(local), None))
+            elif is_wanted:
+                self.locals.append((place, 1.0, self.place(local, primitive.name)))
+        self.operations = [each for each in self.operations if each[0] <= last]
+
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        parts = parts_of(primitive, len(args))
+        if parts is not None:
+            return tuple([super(_Rule, self).applied(part_of(primitive, part), args) for part in parts])
+        return super().applied(primitive, args)
+
+
+def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """The rule of the table, run on symbols; one that differentiates functions itself is recorded first, on Values, and
+    one that branches on numbers is left to run on numbers, by operations that do so."""
+    try:
+        return primitive.partials(out, *operands)
+    except (TypeError, AttributeError):
+        try:
+            return _recorded_derivatives(primitive, out, operands)
+        except (TypeError, ValueError, AttributeError):
+            return tuple([_derivative(primitive, place)(out, *operands) for place in range(len(operands))])
+
+
+def _recorded_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """What the rule records on Values, run again on symbols."""
+    numbers = [low + 0.4 if high == math.inf else high - 0.4 for low, high in primitive.domain]
+    numbers = [0.4 if math.isinf(number) else number for number in numbers]
+    values = [leaf(number, Value) for number in (primitive.forward(*numbers), *numbers)]
+    recorded = trace(lambda *args: [*primitive.partials(*args)], primitive.name, [values], values)
+    tape, outside = tape_of(values, recorded.outputs, recorded.order)
+    if recorded.guards or outside:
+        raise TypeError("it branches on a number, or uses a Value from outside")
+    found = tape.run([out, *operands])
+    return tuple([found[place] for place in tape.outputs])
+
+
+@cache
+def _derivative(primitive: Primitive, place: int) -> Primitive:
+    return _row(f"{primitive.name}′", lambda *args: primitive.partials(*args)[place])
+
+
+def _row(name: str, function: Callable[..., Any]) -> Primitive:
+    """A function of floats or Values as an operation, that is run as in eager mode, number by number."""
+
+    @cache
+    def slope(place: int) -> Primitive:
+        return _row(f"{name}′", lambda *args: _slope(function, args, place))
+
+    return Primitive(
+        name,
+        lambda *args: float(getattr(number := function(*args), "_data", number)),
+        lambda out, *args: tuple([slope(place)(*args) for place in range(len(args))]),
+        arity=None,
+        symbol=name,
+    )
+
+
+def _slope(function: Callable[..., Any], args: Sequence[Any], place: int) -> Any:
+    """The derivative of a function by the graph that it records."""
+    variables = [+arg if isinstance(arg, Value) else Value(arg) for arg in args]
+    result = function(*variables)
+    return gradients(result, [variables[place]], create_graph=True)[0] if isinstance(result, Value) else 0.0
