@@ -11,7 +11,7 @@ from weakref import ref
 from autograd_mini import observing
 from autograd_mini.graph import adjoints_in, compiled, sweep, topological_order, write_grads
 from autograd_mini.interrupts import write
-from autograd_mini.limits import limit_of_adjoints, settle, ties
+from autograd_mini.limits import limit_of_adjoints, settle, ties, ties_among
 from autograd_mini.observing import Observer, current_observers, silence
 from autograd_mini.primitives import TABLE, part_of
 
@@ -67,7 +67,7 @@ def _quick(order: list[Value], seeds: Seeds, xs: list[Value], read: Callable[[li
     turn = _Turn()
     kinked: list[Value] = []
     _turns[ref(turn, _turns.pop)] = None  # goes with `turn`, even where an interrupt comes
-    if len(_turns) > 1 or not sweep(order, seeds, xs, kinked) or ties(kinked):
+    if len(_turns) > 1 or not sweep(order, seeds, xs, kinked) or ties_among(kinked):
         return None
     return read(xs)
 

@@ -313,6 +313,15 @@ def sweep(order: list[Any], seeds: Sequence[tuple[Any, float]], xs: list[Any], k
     return True
 
 
+def is_at_kink(node: Any) -> Any:
+    """Whether an operation that has kinks is at one."""
+    here: Node = node
+    tied: Any = node.operation.tied
+    if here._first is not None and here._second is None and here._many is None:
+        return tied(here._data, here._first._data)
+    return tied(here._data, *[parent._data for parent in here.parents])
+
+
 def adjoints_in(xs: list[Any]) -> list[float]:
     """What a sweep left in the nodes."""
     wanted: list[Node] = xs

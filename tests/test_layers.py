@@ -94,7 +94,7 @@ def test_the_core_stays_small(tmp_path):
     assert lines_of_code(example) == 3
     core = ["value.py", "derivatives.py", "primitives/primitive.py"]
     assert sum(lines_of_code(PACKAGE / name) for name in core) <= 260
-    assert lines_of_code(PACKAGE / "graph.py") <= 240  # what it costs that a node is quick, + - * written out included
+    assert lines_of_code(PACKAGE / "graph.py") <= 250  # what it costs that a node is quick, + - * written out included
 
 
 def test_importing_loads_the_standard_library_alone():
