@@ -55,7 +55,7 @@ def add_to_grads(order: list[Value], seeds: Seeds) -> None:
     if compiled and not current_observers() and _quick(order, seeds, order, write_grads):
         return
     found = [
-        node._grad if node.is_constant else node._grad + adjoint if node.operation is None else adjoint
+        adjoint if node.operation is not None else node._grad if node.is_constant else node._grad + adjoint
         for node, adjoint in zip(order, adjoints(order, seeds, order))
     ]
     write(order, "_grad", found)
