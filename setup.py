@@ -4,6 +4,7 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
+from runpy import run_path
 
 from setuptools import Extension, setup
 
@@ -13,12 +14,10 @@ PACKAGE = Path(__file__).parent / "autograd_mini"
 
 def machine_code() -> list[Extension]:
     """What mypyc makes of it, as a module whose name tells the source that it was made of."""
-    sys.path.insert(0, str(PACKAGE))
-    from loading import name_of
     from mypyc.build import mypycify
 
     source = (PACKAGE / "graph.py").read_bytes()
-    name = name_of(source)
+    name = run_path(str(PACKAGE / "loading.py"))["name_of"](source)
     for old in PACKAGE.glob("graph_*"):
         if old.suffix in (".so", ".pyd") and not old.name.startswith(name):
             old.unlink()
