@@ -1,5 +1,6 @@
 """autograd_mini: exact gradients of scalar Python code by reverse-mode automatic differentiation."""
 
+from autograd_mini import loading  # noqa: F401  (first of all: it decides which form of graph the others get)
 from autograd_mini.debugging import debug
 from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, value_and_grad
 from autograd_mini.functions import (
@@ -95,6 +96,7 @@ from autograd_mini.functions import (
 from autograd_mini.functions import (
     sum as sum,
 )
+from autograd_mini.graph import compiled as compiled_core
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
@@ -106,11 +108,11 @@ from autograd_mini.value import Constant, Value
 # What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.
 __all__ = [
     "TABLE", "Constant", "Primitive", "Value", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh",
-    "cbrt", "ceil", "clip", "copysign", "cos", "cosh", "debug", "degrees", "digamma", "dist", "div", "dot", "elu",
-    "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "floordiv", "fma", "fmod", "frac", "fsum", "gamma",
-    "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma", "log",
-    "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod", "modf",
-    "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
+    "cbrt", "ceil", "clip", "compiled_core", "copysign", "cos", "cosh", "debug", "degrees", "digamma", "dist", "div",
+    "dot", "elu", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "floordiv", "fma", "fmod", "frac", "fsum",
+    "gamma", "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma",
+    "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod",
+    "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
     "remainder", "rint", "root", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
     "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip

@@ -6,15 +6,18 @@ constant factor, of an adjoint that nobody gave. A zero that the data happen to 
 
 from __future__ import annotations
 
+from weakref import ref
+
 from autograd_mini import observing
-from autograd_mini.graph import topological_order
-from autograd_mini.limits import limit_of_adjoints, settle, ties
+from autograd_mini.graph import adjoints_in, compiled, sweep, topological_order, write_grads
+from autograd_mini.interrupts import write
+from autograd_mini.limits import limit_of_adjoints, settle, ties, ties_among
 from autograd_mini.observing import Observer, current_observers, silence
 from autograd_mini.primitives import TABLE, part_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Sequence
     from typing import Any
 
     from autograd_mini.primitives import Primitive
@@ -25,18 +28,52 @@ if TYPE_CHECKING:
 _multiply, _add, _scale = TABLE["mul"], TABLE["add"], TABLE.auxiliary["scale"]
 
 
-def adjoints(order: list[Value], seeds: Seeds) -> dict[Value, float]:
-    """The adjoint of every node of a topological `order`: dy/dnode for y = Σ seed·root."""
+class _Turn:
+    """Held while the nodes are written into."""
+
+
+_turns: dict[ref[_Turn], None] = {}
+
+
+def adjoints(order: list[Value], seeds: Seeds, xs: list[Value]) -> list[float]:
+    """The adjoint of each of `xs` by a topological `order`: dy/dx for y = Σ seed·root."""
     observers = current_observers()
-    found = (None if observers else _quick(order, seeds)) or _careful(order, seeds, ())
-    tied = ties(order)
+    quick: list[float] | None = None if observers else _quick(order, seeds, xs, adjoints_in)
+    if quick is not None:
+        return quick
+    found, tied = _careful(order, seeds, ()), ties(order)
     if found is None or tied:
-        return _limits(order, seeds, tied, found, observers)
-    return _careful(order, seeds, observers) or found if observers else found
+        found = _limits(order, seeds, tied, found, observers)
+    elif observers:
+        found = _careful(order, seeds, observers) or found
+    return [found.get(x, 0.0) for x in xs]
+
+
+def add_to_grads(order: list[Value], seeds: Seeds) -> None:
+    """Write the adjoints into `grad`: those of variables are added to it, constants are left alone. Ctrl-C leaves
+    every `grad` as it was, or all of them written."""
+    if compiled and not current_observers() and _quick(order, seeds, order, write_grads):
+        return
+    found = [
+        adjoint if node.operation is not None else node._grad if node.is_constant else node._grad + adjoint
+        for node, adjoint in zip(order, adjoints(order, seeds, order))
+    ]
+    write(order, "_grad", found)
+
+
+def _quick(order: list[Value], seeds: Seeds, xs: list[Value], read: Callable[[list[Value]], Any]) -> Any:
+    """What `read` makes of `xs` after a sweep, where it decides; None where ties do, or any adjoint is nan, and where
+    another thread is at it."""
+    turn = _Turn()
+    kinked: list[Value] = []
+    _turns[ref(turn, _turns.pop)] = None  # goes with `turn`, even where an interrupt comes
+    if len(_turns) > 1 or not sweep(order, seeds, xs, kinked) or ties_among(kinked):
+        return None
+    return read(xs)
 
 
 def _limits(
-    order: list[Value],
+    order: Sequence[Value],
     seeds: Seeds,
     tied: list[Value],
     convention: dict[Value, float] | None,
@@ -51,33 +88,14 @@ def _limits(
     return numbers
 
 
-def _by_rules(order: list[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float]:
+def _by_rules(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float]:
     """The adjoints as the rules tell them of Values: they alone know which zeros are structural."""
     with silence():
         graph, _ = _spread_graph(order, seeds, set(order), observers, ())
     return {node: _number(graph.get(node, 0.0)) for node in order}
 
 
-def _quick(order: list[Value], seeds: Seeds) -> dict[Value, float] | None:
-    """The adjoints; None if a zero meets inf or nan."""
-    result = dict.fromkeys(order, 0.0)
-    for root, seed in seeds:
-        result[root] += seed
-    for node in reversed(order):
-        g = result[node]
-        if g:
-            if g - g and 0.0 in node.local_grads:  # g is inf or nan
-                return None
-            for parent, local in zip(node.parents, node.local_grads):
-                result[parent] += g * local
-        else:
-            for local in node.local_grads:
-                if local - local:
-                    return None
-    return result
-
-
-def _careful(order: list[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float] | None:
+def _careful(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float] | None:
     """The adjoints, those that nobody gave told from those that are 0; None if any other zero meets inf or nan."""
     given: dict[Value, float] = {}
     for root, seed in seeds:
@@ -109,7 +127,7 @@ def descendants_of(inputs: Iterable[Value], order: Iterable[Value]) -> set[Value
 
 
 def differentiable_adjoints(
-    order: list[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value]
+    order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value]
 ) -> dict[Value, Any]:
     """The same with Values as adjoints, recorded by the rules themselves, so that they can be
     differentiated again. Only `active` nodes are reached; a node without an entry has adjoint 0."""
@@ -128,7 +146,7 @@ def differentiable_adjoints(
 
 
 def _settled(
-    order: list[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value], observers: Sequence[Observer]
+    order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value], observers: Sequence[Observer]
 ) -> dict[Value, Any]:
     tied = ties(order)
     result, is_doubtful = _spread_graph(order, seeds, active, observers, set(tied))
@@ -160,7 +178,7 @@ class _Choices(Observer):
 
 
 def _spread_graph(
-    order: list[Value],
+    order: Sequence[Value],
     seeds: Iterable[tuple[Value, Any]],
     active: Container[Value],
     observers: Sequence[Observer],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from autograd_mini.graph import leaf
 from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.structures import Structure, flatten, is_array
-from autograd_mini.value import Constant, Value, leaf
+from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograd_mini import copying, observing
+from autograd_mini.graph import Node
 from autograd_mini.primitives import brief
 
 TYPE_CHECKING = False
@@ -10,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from autograd_mini.primitives import Primitive
     from autograd_mini.value import Value
 
 REGISTER = "make an operation of your own with register_primitive(name, forward, partials)"
@@ -36,17 +36,11 @@ class Step:
             )
 
 
-class Compatible:
+class Compatible(Node):
     """What Value inherits."""
 
     __slots__ = ()
-
-    _data: float
-    _grad: float
     label: str
-    parents: tuple[Value, ...]
-    local_grads: tuple[float, ...]
-    operation: Primitive | None
 
     _backward = Step()
     copy = copying.twin_of

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from copy import deepcopy as deepcopy_of_anything
 
 from autograd_mini import observing
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import connect, leaf, topological_order
 from autograd_mini.observing import Scope
 from autograd_mini.primitives import TABLE, Primitive
 
@@ -30,13 +30,13 @@ class _ParentsComeFirst(Scope):
 
 def copy(node: Value) -> Value:
     """The same function of the same variables: another node with the same parents; of a variable, +variable."""
-    return twin_of(node) if node.parents or node.is_constant else _with_attributes(+node, _attributes(node))
+    return twin_of(node) if node.parents or node.is_constant else with_attributes(+node, _attributes(node))
 
 
 def twin_of(node: Value) -> Value:
     """Another node with the same parents; of a variable, another variable, but of one that is being differentiated."""
     twin = +node if node in observing.differentiated() else restore(type(node), *_state(node))
-    return _with_attributes(twin, _attributes(node))
+    return with_attributes(twin, _attributes(node))
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
@@ -54,7 +54,7 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
                 memo[id(original)] = original
                 continue
             memo[id(original)] = twin = restore(type(original), parents, *_state(original)[1:])
-            _with_attributes(twin, deepcopy_of_anything(_attributes(original), memo))
+            with_attributes(twin, deepcopy_of_anything(_attributes(original), memo))
     return memo[id(node)]  # type: ignore[no-any-return]
 
 
@@ -95,9 +95,10 @@ def _state(node: Value) -> tuple[Any, ...]:
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:
     """A node from its type and state."""
-    node = object.__new__(kind)
-    node.parents = parents
-    node._data, node._grad, node.local_grads, node.operation = state
+    data, grad, local_grads, operation = state
+    node: Value = leaf(data, kind)
+    node._grad = grad
+    connect(node, parents, local_grads, operation)
     if observing.differentiations and not parents:
         observing.leaf_made(node)
     return node
@@ -105,10 +106,12 @@ def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value
 
 def _attributes(node: Value) -> dict[str, Any] | None:
     """The label and whatever else was set on the node; None, without making a dict, if nothing was."""
-    return object.__getstate__(node)[0]  # type: ignore[index, no-any-return]
+    state: Any = object.__getstate__(node)
+    return state[0] if isinstance(state, tuple) else state  # type: ignore[no-any-return]  # where graph is compiled
 
 
-def _with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
+def with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
+    """Set them, whatever they are called."""
     if attributes:
         vars(node).update(attributes)
     return node

@@ -51,8 +51,7 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     if not create_graph:
         if observing.active:
             observing.number_read(y, "gradients()")
-        numbers = adjoints(order, [(y, 1.0)])
-        return [numbers.get(x, 0.0) for x in xs]
+        return adjoints(order, [(y, 1.0)], [*xs])
     graph = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
     return [as_value(graph.get(x, 0.0)) for x in xs]
 

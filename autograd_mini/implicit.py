@@ -7,10 +7,11 @@ from math import isnan, nan
 from struct import pack
 from weakref import WeakValueDictionary
 
+from autograd_mini.graph import record
 from autograd_mini.linear import solve_linear
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.solving import require_regular, solve
-from autograd_mini.value import Value, record
+from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from math import e, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ
+from autograd_mini.graph import connect, is_at_kink
 from autograd_mini.primitives import FLAT
 
 TYPE_CHECKING = False
@@ -33,14 +34,12 @@ TOLERANCE = 1e-12
 
 def ties(order: Sequence[Value]) -> list[Value]:
     """The nodes whose operation is at a kink, so that its local derivatives are a choice that matters."""
-    return [
-        node
-        for node in order
-        if node.parents
-        and node.operation.tied is not None  # type: ignore[union-attr]
-        and node.operation.tied(node._data, *[parent._data for parent in node.parents])  # type: ignore[union-attr]
-        and _matters(node)
-    ]
+    return ties_among([node for node in order if node.operation is not None and node.operation.tied is not None])
+
+
+def ties_among(kinked: Sequence[Value]) -> list[Value]:
+    """The same of nodes whose operations have kinks."""
+    return [node for node in kinked if is_at_kink(node) and _matters(node)]
 
 
 def _matters(node: Value) -> bool:
@@ -198,4 +197,5 @@ def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) 
             changed.add(node)
             node._data = limit
             numbers = [parent._data for parent in node.parents]
-            node.local_grads = (0.0,) * len(numbers) if operation.is_selector else operation.partials(limit, *numbers)
+            slopes = (0.0,) * len(numbers) if operation.is_selector else operation.partials(limit, *numbers)
+            connect(node, node.parents, slopes, operation)

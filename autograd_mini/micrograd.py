@@ -17,6 +17,7 @@ import random
 
 from autograd_mini import functions, observing
 from autograd_mini import value as plain
+from autograd_mini.graph import leaf
 from autograd_mini.primitives import TABLE, to_float
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def _taking_numbers(method: Callable[..., Any]) -> Any:
 
     def operation(self: Value, other: Any) -> Any:
         if type(other) is float or type(other) is int:
-            other = plain.leaf(to_float(other, "Value"), Constant)
+            other = leaf(to_float(other, "Value"), Constant)
         return method(self, other)
 
     return operation

@@ -12,7 +12,7 @@ from functools import partial
 from os.path import dirname
 from weakref import ref
 
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import above, topological_order
 from autograd_mini.interrupts import write
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Entry: TypeAlias = ref[Callable[..., Any]]
 
-active: dict[Entry, Observer] = {}
+active: dict[Entry, Observer] = above.listening
 _package = dirname(__file__)
 
 
@@ -252,6 +252,9 @@ def notify(node: Value) -> None:
         observer.node_recorded(node)
     if len(active) > len(heard):
         _tell_owners(*node.parents)
+
+
+above.notify = notify
 
 
 def ask(question: str, *args: Any) -> Any:

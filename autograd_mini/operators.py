@@ -1,4 +1,4 @@
-"""+ - * / …, comparisons and conversions of Values, attached from the table."""
+"""Operators but + - *, comparisons and conversions of Values, attached from the table."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import operator
 import sys
 
 from autograd_mini import observing
-from autograd_mini.primitives import TABLE, is_real, to_float
-from autograd_mini.value import Constant, Value, leaf, record
+from autograd_mini.graph import join, operand
+from autograd_mini.primitives import TABLE
+from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
             return primitive(x)
         data = x._data
         out = forward(data)
-        return record(out, (x,), partials(out, data), primitive)
+        (slope,) = partials(out, data)
+        return join(out, x, None, slope, 0.0, primitive)
 
     return function
 
@@ -39,41 +41,23 @@ def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Valu
 
     def method(self: Value, other: Any) -> Any:
         if type(other) is not Value:
-            given, other = other, _operand(other)
+            given, other = other, operand(other)
             if other is None:
                 return NotImplemented
             if to_first is not None and other is not given:
                 x, y = self._data, other._data
                 out = forward(x, y)
-                return record(out, (self, other), (to_first(out, x, y), 0.0), primitive)
+                return join(out, self, other, to_first(out, x, y), 0.0, primitive)
         x, y = self._data, other._data
         out = forward(x, y)
-        return record(out, (self, other), partials(out, x, y), primitive)
+        slope, other_slope = partials(out, x, y)
+        return join(out, self, other, slope, other_slope, primitive)
 
     def reflected(self: Value, other: Any) -> Any:
-        operand = _operand(other)
-        if operand is None:
-            return NotImplemented
-        return method(operand, self)
+        left: Any = operand(other)
+        return NotImplemented if left is None else method(left, self)
 
     return method, reflected
-
-
-def _operand(number: Any) -> Any:
-    """`number` as a Value; None for what is not a number, so that Python tries the other operand's method."""
-    kind = type(number)
-    if kind is float:  # it and int are by far the most frequent kinds
-        return leaf(number, Constant)
-    if kind is int:
-        return leaf(to_float(number, "Value"), Constant)
-    if isinstance(number, Value):
-        return number
-    if not is_real(kind):
-        return None
-    try:
-        return leaf(to_float(number, "Value"), Constant)
-    except TypeError:
-        return None
 
 
 def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Value, Any], bool]:
@@ -81,16 +65,16 @@ def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Val
 
     def method(self: Value, other: Any) -> bool:
         if observing.active:
-            operand = _operand(other)
-            answer = None if operand is None else observing.ask("compared", primitive, self, operand)
+            right = operand(other)
+            answer = None if right is None else observing.ask("compared", primitive, self, right)
             if answer is not None:
                 return answer  # type: ignore[no-any-return]
         if isinstance(other, Value):
             return compare(self._data, other._data)
         if isinstance(other, (int, float)):
             return compare(self._data, other)
-        operand = _operand(other)
-        return NotImplemented if operand is None else compare(self._data, operand._data)
+        right = operand(other)
+        return NotImplemented if right is None else compare(self._data, right._data)
 
     return method
 
@@ -110,7 +94,7 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
 
 def _attach() -> None:
     methods: dict[str, Any] = {}
-    for name in ("add", "sub", "mul", "floordiv", "mod", "pow"):
+    for name in ("floordiv", "mod", "pow"):
         methods[name], methods[f"r{name}"] = _operators(name)
     methods["truediv"], methods["rtruediv"] = _operators("div")
     methods["divmod"] = lambda self, other: (self // other, self % other)

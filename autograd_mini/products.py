@@ -67,11 +67,9 @@ class Differential:
     def pull(self, weights: Sequence[tuple[Any, Any]]) -> list[Any]:
         """The derivative towards each variable of the sum of some results, each times its weight."""
         seeds = [(y, weight) for y, weight in weights if isinstance(y, Value)]
-        found: dict[Value, Any] = (
-            differentiable_adjoints(self.order, seeds, self.active)
-            if self.run.keeps_graph
-            else adjoints(self.order, [(y, float(weight)) for y, weight in seeds])
-        )
+        if not self.run.keeps_graph:
+            return adjoints(self.order, [(y, float(weight)) for y, weight in seeds], self.run.variables)
+        found = differentiable_adjoints(self.order, seeds, self.active)
         return [found.get(x, 0.0) for x in self.run.variables]
 
     def rows(self, *, forward: bool) -> list[list[Any]]:

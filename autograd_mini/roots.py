@@ -7,7 +7,7 @@ from math import isfinite, isnan, nan
 from autograd_mini import observing
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.calls import Run, as_value, name_of, require_callable, vary
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import connect, leaf, record, topological_order
 from autograd_mini.implicit import implicit_function
 from autograd_mini.observing import Observer
 from autograd_mini.primitives import brief
@@ -15,7 +15,7 @@ from autograd_mini.solving import solve
 from autograd_mini.structures import Structure, flatten
 from autograd_mini.tangents import tangents
 from autograd_mini.tapes import Tape, tape_of
-from autograd_mini.value import Constant, Value, leaf, record
+from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def root(
         parents = (*map(as_value, starts), *outside)
         flat = (0.0,) * len(parents)
         for index, node in enumerate(solved):
-            node.parents, node.local_grads, node.operation = parents, flat, implicit.operation("solve", index)
+            connect(node, parents, flat, implicit.operation("solve", index))
         if branches.were_taken:  # where there is no solution, a compiled function runs all this anew
             bool(record(1.0, parents, flat, implicit.operation("is_solved")))
         if depends:

@@ -7,7 +7,7 @@ The other modules set `TYPE_CHECKING = False` themselves, as type checkers under
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, Protocol, TypeAlias, overload
 
 from autograd_mini.value import Value
 
@@ -33,8 +33,8 @@ class Operators:
     def _comparison(self, other: Any) -> bool:
         raise NotImplementedError
 
-    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _operator
-    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _operator
+    __truediv__ = __floordiv__ = __mod__ = __pow__ = _operator
+    __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _operator
     __divmod__ = __rdivmod__ = _both
     __neg__ = __pos__ = __abs__ = _sign
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _comparison
@@ -90,13 +90,3 @@ class VectorFunction(Protocol):
     def __call__(self, xs: Iterable[float], /) -> list[float]: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, xs: Iterable[Number], /) -> list[Value]: ...
-
-
-class Node(Protocol):
-    """What the walks of `graph` need to know of a node."""
-
-    @property
-    def parents(self) -> tuple[Any, ...]: ...
-
-
-N = TypeVar("N", bound=Node)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from autograd_mini import copying, observing
-from autograd_mini.adjoints import adjoints
+from autograd_mini.adjoints import add_to_grads
 from autograd_mini.compatibility import Compatible
-from autograd_mini.graph import topological_order
-from autograd_mini.interrupts import write
+from autograd_mini.graph import above, leaf, new, record, start, topological_order
 from autograd_mini.primitives import to_float
 
 TYPE_CHECKING = False
@@ -18,30 +17,7 @@ if TYPE_CHECKING:
 else:
     Operators = object  # the operators themselves, and every primitive as a method, are attached from the table
 
-new, EMPTY, NAMELESS = object.__new__, (), ""
-
-
-def record(out: float, parents: tuple[Value, ...], local_grads: tuple[float, ...], operation: Primitive) -> Value:
-    """A new node of the graph."""
-    node = new(Value)
-    node._data = out
-    node._grad = 0.0
-    node.parents = parents
-    node.local_grads = local_grads
-    node.operation = operation
-    if observing.active:
-        observing.notify(node)
-    return node
-
-
-def leaf(number: float, kind: type[Value]) -> Value:
-    """A Value or a Constant of a plain float, made without asking what else it could be."""
-    node = new(kind)
-    node._data = number
-    node._grad = 0.0
-    node.parents = node.local_grads = ()
-    node.operation = None
-    return node
+EMPTY, NAMELESS = (), ""
 
 
 class Value(Compatible, Operators):
@@ -75,17 +51,17 @@ class Value(Compatible, Operators):
     (-0.9999092042625951, -0.00054474969283142)
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "local_grads", "operation", "parents")
+    __slots__ = ("__dict__", "__weakref__")
     __hash__ = object.__hash__
     is_constant = False
     label = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
     origin: tuple[str, int] | None = None
 
+    def __new__(cls, *args: Any, **keywords: Any) -> Any:
+        return new(cls)
+
     def __init__(self, data: Any, _children: Any = EMPTY, _op: str = NAMELESS, label: str = NAMELESS) -> None:
-        self._data = to_float(data, "Value")
-        self._grad = 0.0
-        self.parents = self.local_grads = ()
-        self.operation = None
+        start(self, to_float(data, "Value"))
         if _children is not EMPTY or _op is not NAMELESS or label is not NAMELESS:
             self.label = self._label_of(_children, _op, label)
         if observing.differentiations:
@@ -138,16 +114,12 @@ class Value(Compatible, Operators):
         if observing.active:
             observing.number_written(self, "backward()")
         order = topological_order(self)
-        leaves = [node for node in order if not node.parents]
-        if all(node.is_constant for node in leaves):
+        if all(node.is_constant for node in order if node.operation is None):
             raise ValueError(
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
                 "make its inputs with Value(...)"
             )
-        found = adjoints(order, [(self, to_float(seed, "backward(seed)"))])
-        for node in leaves:
-            found[node] = node._grad if node.is_constant else node._grad + found[node]
-        write(list(found), "_grad", list(found.values()))
+        add_to_grads(order, [(self, to_float(seed, "backward(seed)"))])
 
     def detach(self) -> Value:
         """The same number as a constant, to which no derivative goes.
@@ -197,6 +169,7 @@ class Value(Compatible, Operators):
     __copy__ = copying.copy
     __deepcopy__ = copying.deepcopy
     __reduce_ex__ = copying.reduce
+    __setstate__ = copying.with_attributes
 
 
 class Constant(Value):
@@ -210,3 +183,6 @@ class Constant(Value):
 
     def as_operand(self) -> float:
         return self._data
+
+
+above.value, above.constant = Value, Constant

@@ -59,11 +59,6 @@ def _check(order: Sequence[Value]) -> None:
                 f"the graph is cyclic: {node!r} is among its own ancestors; assign `parents` so that each Value "
                 "depends on earlier ones only"
             )
-        if len(node.parents) != len(node.local_grads):
-            raise ValueError(
-                f"{node!r} has {len(node.parents)} parents but {len(node.local_grads)} local derivatives; assign "
-                "one to each parent"
-            )
         placed.add(node)
 
 

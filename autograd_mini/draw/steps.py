@@ -107,7 +107,7 @@ def draw_steps(
     name_of = complete_naming(order, naming(names))
     recorder = _Recorder(y)
     with recorder:
-        gradients = adjoints(order, [(y, 1.0)])
+        gradients = dict(zip(order, adjoints(order, [(y, 1.0)], order)))
     picture = picture_of(
         roots,
         order,

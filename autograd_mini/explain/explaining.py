@@ -184,11 +184,11 @@ def limits(order: Sequence[Value]) -> dict[int, float]:
         for parent, local in zip(node.parents, node.local_grads):
             if node in summed and not (local == 0.0 and node.operation and node.operation.selects):
                 summed[parent] = summed.get(parent, 0.0) + summed[node] * local
-    found = adjoints(list(order), [(order[-1], 1.0)])
+    found = adjoints([*order], [(order[-1], 1.0)], [*order])
     return {
-        place: found[node]
-        for place, node in enumerate(order)
-        if not node.is_constant and found[node].hex() != (summed.get(node, 0.0) + 0.0).hex()
+        place: adjoint
+        for place, (node, adjoint) in enumerate(zip(order, found))
+        if not node.is_constant and adjoint.hex() != (summed.get(node, 0.0) + 0.0).hex()
     }
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from autograd_mini.value import Value, leaf
+from autograd_mini.graph import leaf
+from autograd_mini.value import Value
 
 Place = tuple[int, int]
 """The array among the arguments, and the place in it."""

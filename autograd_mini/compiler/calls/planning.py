@@ -21,10 +21,11 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.passes.tracing import Trace, difference, trace, without_collector
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.compiler.run.numpy_rows import errors_kept
+from autograd_mini.graph import leaf
 from autograd_mini.leaving import place
 from autograd_mini.observing import user_line
 from autograd_mini.primitives import brief
-from autograd_mini.value import Value, leaf
+from autograd_mini.value import Value
 
 MOST_LAYOUTS = 64
 """So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted."""

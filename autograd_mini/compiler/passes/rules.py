@@ -9,10 +9,11 @@ from typing import Any
 
 from autograd_mini.compiler.passes.tracing import trace
 from autograd_mini.derivatives import gradients
+from autograd_mini.graph import leaf
 from autograd_mini.primitives import Primitive, part_of, parts_of
 from autograd_mini.primitives.symbols import Place, Recorder
 from autograd_mini.tapes import tape_of
-from autograd_mini.value import Value, leaf
+from autograd_mini.value import Value
 
 
 class Rules:

@@ -29,11 +29,11 @@ from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.compiler.ties.watching import is_tied, variable
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import leaf, topological_order
 from autograd_mini.limits import step
 from autograd_mini.observing import unheard
 from autograd_mini.primitives import TABLE, Primitive
-from autograd_mini.value import Value, leaf
+from autograd_mini.value import Value
 
 _equal, _not_equal, _less, _greater, _stopped, _ratio = (
     TABLE.auxiliary[name] for name in ("equal", "not_equal", "less", "greater", "stopped", "ratio")

@@ -15,9 +15,9 @@ from autograd_mini.compiler.ties.columns import Columns
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.derivatives import gradients
 from autograd_mini.functions import sum as total
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import leaf, topological_order
 from autograd_mini.observing import unheard
-from autograd_mini.value import Value, leaf
+from autograd_mini.value import Value
 
 
 def in_eager_mode(asked: Columns, columns: Index) -> dict[str, Floats]:
@@ -87,7 +87,7 @@ class _Graph:
                 change = chain.from_iterable([self._seed(*place) for place in places])
                 roots = [(y, weight) for y, weight in zip(self._gradient, change) if isinstance(y, Value)]
             order = topological_order(*[y for y, _ in roots])
-            return adjoints(order, [(y, weight) for y, weight in roots if weight != 0.0])
+            return dict(zip(order, adjoints(order, [(y, weight) for y, weight in roots if weight != 0.0], order)))
 
     @cached_property
     def _gradient(self) -> list[Any]:

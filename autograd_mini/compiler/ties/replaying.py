@@ -8,9 +8,9 @@ from typing import Any
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.compiler.passes.tracing import COMPARISONS, Inner, Trace
 from autograd_mini.functions import sum as total
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import leaf, topological_order
 from autograd_mini.primitives import TABLE
-from autograd_mini.value import Value, leaf
+from autograd_mini.value import Value
 
 _stopped = TABLE.auxiliary["stopped"]
 
@@ -73,5 +73,5 @@ def _adjoints(roots: Iterable[tuple[Any, Any]], inner: Inner, found: Mapping[Val
     variables = {found[source] for source in inner.sources if source in found}
     leaves = [node for node in order if not node.parents and not node.is_constant]
     if variables.issuperset(leaves) and all(type(seed) is float for _, seed in roots):
-        return adjoints(order, roots)
+        return dict(zip(order, adjoints(order, roots, order)))
     return differentiable_adjoints(order, roots, descendants_of(variables, order))

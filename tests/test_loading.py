@@ -1,0 +1,76 @@
+"""The compiled form of the core and its source: the same numbers, and never the code of another source."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd_mini
+from autograd_mini.loading import name_of
+
+PACKAGE = Path(autograd_mini.__file__).parent
+PROGRAM = """
+import sys, autograd_mini
+from autograd_mini import Value, compiled_core, fsum, grad, hessian, logsumexp, maximum, tanh
+
+xs = [Value(0.1 * i - 0.7) for i in range(15)]
+ys = [sum(xs[j] * (i + j) - xs[i] / (2.0 + j) for j in range(15)).tanh() for i in range(15)]
+total = logsumexp(ys) + fsum([maximum(y, 0.1) ** 3 - 1e-3 * y for y in ys]) + 1e300 * xs[3] * 1e300
+total.backward()
+print(total.data.hex(), *[x.grad.hex() for x in xs], *[y.grad.hex() for y in ys])
+f = lambda v: tanh(v[0] * v[1] - v[2]) * v[0] + (v[1] - v[1]) * v[2] + abs(v[0] - v[0])
+print(*[number.hex() for number in grad(f)([0.3, -1.2, 0.9])], hessian(f)([0.3, -1.2, 0.9]))
+print(compiled_core, file=sys.stderr)
+"""
+
+
+def run(folder, **environment):
+    """What the program prints with the package in that folder, and whether the core was compiled."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout, done.stderr == "True\n"
+
+
+@pytest.fixture
+def copied(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "autograd_mini", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_environment_can_ask_for_the_source():
+    numbers, is_compiled = run(PACKAGE.parent, AUTOGRAD_MINI_PURE="1")
+    assert not is_compiled
+    as_installed, is_compiled = run(PACKAGE.parent, AUTOGRAD_MINI_PURE="")
+    assert numbers == as_installed
+    assert is_compiled or not list(PACKAGE.glob(f"{name_of((PACKAGE / 'graph.py').read_bytes())}.*"))
+
+
+def test_what_was_edited_runs_as_it_was_edited(copied):
+    graph = copied / "autograd_mini" / "graph.py"
+    before, was_compiled = run(copied)
+    graph.write_text(graph.read_text().replace("self._data + right._data", "self._data + right._data + 1.0"))
+    after, is_compiled = run(copied)
+    assert not is_compiled
+    assert after != before
+    if was_compiled:  # back to what it was made of
+        shutil.copy(PACKAGE / "graph.py", graph)
+        assert run(copied) == (before, True)
+
+
+def test_what_cannot_be_loaded_is_left_aside(copied):
+    graph = copied / "autograd_mini" / "graph.py"
+    graph.write_text(graph.read_text() + "# another\n")
+    (copied / "autograd_mini" / f"{name_of(graph.read_bytes())}.py").write_text("raise ImportError('no such symbol')\n")
+    numbers, is_compiled = run(copied)
+    assert not is_compiled
+    assert numbers == run(PACKAGE.parent)[0]
+
+
+def test_the_name_tells_the_source():
+    assert name_of(b"x = 1\n") == name_of(b"x = 1\n") != name_of(b"x = 2\n")
+    assert name_of(b"").isidentifier()
