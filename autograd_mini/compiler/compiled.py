@@ -13,7 +13,7 @@ import numpy
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.captured import data_read
-from autograd_mini.compiler.calls.eager import Eager
+from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
 from autograd_mini.compiler.calls.planning import Plans
@@ -23,7 +23,6 @@ from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.one_point import Short
 from autograd_mini.derivatives import hessian, jacobian, value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
-from autograd_mini.structures import NUMBER, Structure, walk
 from autograd_mini.value import Value
 
 if TYPE_CHECKING:
@@ -292,7 +291,7 @@ class Compiled:
             try:
                 return Call(self._plans, *self._arranged(args, keywords), parameters)
             except HoldsValues:
-                if not any(map(_holds_values, (*args, *keywords.values()))):
+                if not any(map(holds_values, (*args, *keywords.values()))):
                     raise
         if parameters is not None:
             raise TypeError(
@@ -309,7 +308,7 @@ class Compiled:
         """Whether a call takes part in what is being differentiated or compiled."""
         if differentiations and Differentiation.here():
             return True
-        return any(map(_holds_values, (*args, *keywords.values())))
+        return any(map(holds_values, (*args, *keywords.values())))
 
     def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager:
         return Eager(self.function, self._name, *self._arranged(args, keywords))
@@ -344,16 +343,3 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self._name}>"
-
-
-def _holds_values(nest: Any) -> bool:
-    found: list[Any] = []
-    walk(nest, found, _look)
-    return any(isinstance(each, Value) for each in found)
-
-
-def _look(thing: Any, found: list[Any]) -> Structure:
-    if isinstance(thing, numpy.ndarray) and thing.dtype.hasobject:
-        return walk(thing.ravel().tolist(), found, _look)
-    found.append(thing)
-    return NUMBER

@@ -13,7 +13,7 @@ from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.derivatives import hvp
 from autograd_mini.functions import sum as total
-from autograd_mini.structures import Structure, flatten
+from autograd_mini.structures import NUMBER, Structure, flatten, walk
 from autograd_mini.value import Value
 
 
@@ -121,3 +121,17 @@ def _example(arguments: Arguments, row: int) -> list[Any]:
             for lane, number in given.items():
                 numbers[slot][lane] = number
     return arguments.for_function(numbers)
+
+
+def holds_values(nest: Any) -> bool:
+    """Whether there are Values in a nest."""
+    found: list[Any] = []
+    walk(nest, found, _look)
+    return any(isinstance(each, Value) for each in found)
+
+
+def _look(thing: Any, found: list[Any]) -> Structure:
+    if isinstance(thing, numpy.ndarray) and thing.dtype.hasobject:
+        return walk(thing.ravel().tolist(), found, _look)
+    found.append(thing)
+    return NUMBER

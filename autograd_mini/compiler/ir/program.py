@@ -251,7 +251,7 @@ class Program:
         alive = {reference.pack for reference in chain(*self.results.values())}
         for pack in reversed(self.packs):
             if pack in alive or (isinstance(pack.operation, Leaf) and pack.operation.role != "seed"):
-                alive.update((pack, *parents(pack)))
+                alive.update((pack, *pack.parents))
         packs = [pack for pack in self.packs if pack in alive]
         for number, pack in enumerate(packs):
             pack.number = number
@@ -279,7 +279,7 @@ class Program:
         """
         seen: set[Pack] = set()
         for pack in self.packs:
-            for parent in parents(pack):
+            for parent in pack.parents:
                 assert parent in seen, f"{pack} uses {parent} before it is computed"
                 carries_batch = pack.batched or isinstance(pack.operation, Sum)
                 assert carries_batch or not parent.batched, f"{pack} loses the batch of {parent}"
@@ -292,11 +292,6 @@ class Program:
         for pack, segment in self.segments():
             _verify_segment(pack, segment)
         return self
-
-
-def parents(pack: Pack) -> tuple[Pack, ...]:
-    """The packs it is made of."""
-    return pack.parents
 
 
 def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
@@ -331,7 +326,7 @@ def depends_on(packs: Sequence[Pack], sources: set[Pack]) -> set[Pack]:
     """Which of the packs, in program order, are made of any of the sources, those included."""
     found = set(sources)
     for pack in packs:
-        if not found.isdisjoint(parents(pack)):
+        if not found.isdisjoint(pack.parents):
             found.add(pack)
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.lower import can_emit
-from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Program, Sum, lanes_of, parents
+from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Program, Sum, lanes_of
 from autograd_mini.compiler.partition import MOST_LANES_OF_ONE_COLUMN
 from autograd_mini.compiler.passes.isolating import is_large, isolate
 from autograd_mini.compiler.run.memory import copied
@@ -43,7 +43,7 @@ def _varying(packs: Sequence[Pack]) -> set[Pack]:
     """The packs that differ from example to example; others, batched or not, are the same for all."""
     found: set[Pack] = set()
     for pack in packs:
-        if pack.batched and (isinstance(pack.operation, Leaf) or not found.isdisjoint(parents(pack))):
+        if pack.batched and (isinstance(pack.operation, Leaf) or not found.isdisjoint(pack.parents)):
             found.add(pack)
     return found
 
@@ -55,8 +55,8 @@ def _constants_of(program: Program) -> dict[Pack, Floats]:
         if isinstance(pack.operation, Leaf):
             is_known = pack.operation.constants is not None
         else:  # not a sum over a batch of unknown length
-            is_known = known.issuperset(parents(pack)) and (
-                pack.batched or not any(parent.batched for parent in parents(pack))
+            is_known = known.issuperset(pack.parents) and (
+                pack.batched or not any(parent.batched for parent in pack.parents)
             )
         if is_known:
             known.add(pack)
@@ -76,7 +76,7 @@ def _parts(
         for is_kernel in (True, False):
             found = []
             for pack in waiting:
-                if (pack in fits) is is_kernel and done.issuperset(parents(pack)):
+                if (pack in fits) is is_kernel and done.issuperset(pack.parents):
                     found.append(pack)
                     done.add(pack)
             if found and is_kernel:
@@ -101,16 +101,16 @@ def phases_of(whole: Schedule) -> tuple[set[Pack], set[Pack]] | None:
     later: set[Pack] = set()
     for pack in whole.program.packs:
         if pack in whole.varying:
-            if not (sums | later).isdisjoint(parents(pack)):
+            if not (sums | later).isdisjoint(pack.parents):
                 return None
-        elif not whole.varying.isdisjoint(parents(pack)):
+        elif not whole.varying.isdisjoint(pack.parents):
             runs_over_batch = isinstance(pack.operation, Sum) and all(
                 segment.a.batched or (segment.b is not None and segment.b.batched)
                 for segment in pack.operation.segments
             )
-            if not runs_over_batch or not (sums | later).isdisjoint(parents(pack)):
+            if not runs_over_batch or not (sums | later).isdisjoint(pack.parents):
                 return None
             sums.add(pack)
-        elif not (sums | later).isdisjoint(parents(pack)):
+        elif not (sums | later).isdisjoint(pack.parents):
             later.add(pack)
     return (sums, later) if whole.is_batched else None

@@ -12,7 +12,7 @@ import numpy
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, is_checked, parents
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, is_checked
 from autograd_mini.compiler.partition import STRAIGHT_LANES, columns_of_a_tile
 from autograd_mini.compiler.passes.scheduling import Schedule, phases_of
 from autograd_mini.compiler.run import memory
@@ -251,7 +251,7 @@ class MachineExecutor(Runner):
     def _kernel(self, run: list[Pack]) -> KernelStep:
         """The step of packs that are in one kernel."""
         inside, place = set(run), self.place
-        used = {parent for pack in self.packs if pack not in inside for parent in parents(pack)}
+        used = {parent for pack in self.packs if pack not in inside for parent in pack.parents}
         outputs = [pack for pack in run if pack in used or pack in self.needed]
         checked = [pack for pack in outputs if pack in self.adjoints]
         self.fresh += [place[pack] for pack in outputs if pack in self.needed]

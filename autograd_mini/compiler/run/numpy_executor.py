@@ -29,7 +29,6 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
     is_checked,
-    parents,
 )
 from autograd_mini.compiler.partition import MOST_TURNS
 from autograd_mini.compiler.run import numpy_rows
@@ -62,7 +61,7 @@ class NumpyExecutor:
         self.program = program
         self.seeds = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
-        last_use = {parent: pack for pack in program.packs for parent in parents(pack)}
+        last_use = {parent: pack for pack in program.packs for parent in pack.parents}
         kept = {reference.pack for references in program.results.values() for reference in references}
         self.steps: list[tuple[int, Step, list[int]]] = []
         self.leaves: dict[Pack, int] = {}
@@ -70,7 +69,7 @@ class NumpyExecutor:
             if isinstance(pack.operation, Leaf):
                 self.leaves[pack] = place[pack]
             else:
-                over = [place[parent] for parent in set(parents(pack)) if last_use[parent] is pack]
+                over = [place[parent] for parent in set(pack.parents) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
                 self.steps.append((place[pack], step_of(pack, place), free))
         self.results = {

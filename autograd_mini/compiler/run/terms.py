@@ -12,7 +12,7 @@ import numpy
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Floats, Pack, Sum, parents
+from autograd_mini.compiler.ir.program import Floats, Pack, Sum
 from autograd_mini.compiler.partition import MOST_TERMS
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.numpy_executor import Values
@@ -60,7 +60,7 @@ class TermsStep:
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         assert isinstance(pack.operation, Sum)
         self.packs, self.lanes, self.number = [pack], pack.lanes, executor.place[pack]
-        sources = dict.fromkeys(parents(pack))
+        sources = dict.fromkeys(pack.parents)
         self.sources = [executor.place[source] for source in sources]
         *firsts, self.count = accumulate((source.lanes for source in sources), initial=1)
         first: dict[Pack | None, int] = {None: 0}  # the place of a 1, which comes before all numbers
@@ -94,7 +94,7 @@ def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:
     """The step of a pack that is the same for all examples and made of what is, if it is a sum."""
     if not isinstance(pack.operation, Sum) or not pack.lanes or pack.batched:
         return None
-    if any(parent.batched for parent in parents(pack)):
+    if any(parent.batched for parent in pack.parents):
         return None
     n_terms = sum(block.n_terms for segment in pack.operation.segments for block in segment.blocks)
     return TermsStep(executor, pack) if n_terms <= MOST_TERMS else None

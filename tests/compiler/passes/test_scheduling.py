@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.compiler.ir.program import Leaf, Pack, Sum, parents
+from autograd_mini.compiler.ir.program import Leaf, Pack, Sum
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.partition import MOST_SEGMENTS
 from autograd_mini.compiler.passes.isolating import is_large
@@ -35,7 +35,7 @@ def test_parts(divided):
         for part in each.parts:
             for pack in [part] if isinstance(part, Pack) else part:
                 assert pack not in done
-                assert done.issuperset(parents(pack))
+                assert done.issuperset(pack.parents)
                 done.add(pack)
                 n_done += 1
         assert n_done == len(each.program.packs)
@@ -60,6 +60,6 @@ def test_phases_come_one_after_the_other(divided):
             sums, later = phases
             assert each.is_batched
             assert each.varying.isdisjoint(sums | later)
-            assert all(each.varying.intersection(parents(pack)) for pack in sums)
+            assert all(each.varying.intersection(pack.parents) for pack in sums)
             for pack in {*each.program.packs} - later:
-                assert not (sums | later).intersection(parents(pack))
+                assert not (sums | later).intersection(pack.parents)
