@@ -136,11 +136,7 @@ def describe(
         about: dict[str, Any] = {"name": name, "kind": kind.value, "row": "", "parents": []}
         if node.parents:
             operation = node.operation
-            if operation is None:
-                raise ValueError(
-                    f"explain cannot compute {name} anew, whose parents were assigned by hand; compute it with "
-                    "operators and functions of autograd_mini"
-                )
+            assert operation is not None
             about |= {
                 "row": row_name(operation, len(node.parents)),
                 "takesList": operation.arity is None,

@@ -82,7 +82,7 @@ class Contract:
         return found
 
     def _of_eager_mode(self, output):
-        found = eager_adjoints(self.order, [(self.outputs[output], 1.0)])
+        found = dict(zip(self.order, eager_adjoints(self.order, [(self.outputs[output], 1.0)], self.order)))
         return about([found.get(leaf, 0.0) for leaf in self.leaves], self.library)
 
     def _sum(self, terms, roundings):

@@ -201,7 +201,7 @@ def test_errors_come_back_with_their_rows_and_lines(pool):
     assert pool.submit(len, "ab").result() == 2
 
 
-def test_ctrl_c_cancels_what_is_pending():
+def test_ctrl_c_cancels_what_is_pending(request):
     done = []
 
     def slow(x):
@@ -218,6 +218,10 @@ def test_ctrl_c_cancels_what_is_pending():
 
             return super().submit(late)
 
+    # what was started in the background has inherited that interrupts are ignored
+    request.addfinalizer(
+        partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+    )
     with Slow(2) as pool:
         threading.Timer(0.15, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):

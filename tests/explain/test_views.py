@@ -146,6 +146,7 @@ def test_layers_open_on_a_click_and_by_keys(opened):
     tab.click("text=All open")
     assert tab.locator("g.box.module").count() == 0
     assert tab.locator("g.box.parameter").count() == 13
+    tab.wait_for_url(re.compile("view=3"))
     again = opened(explain(network(), [1.0, -0.5]), tab.evaluate("location.hash"))
     assert again.locator("g.box.parameter").count() == 13
     tab.click("text=All folded")

@@ -216,10 +216,11 @@ def test_memory_is_constant():
     args = w, x
     compiled.value_and_grad(*args)
     counted = [w, w[0], x, x[0], None, float, list, numpy.ndarray, held, held[1], args]
-    before = [*map(sys.getrefcount, counted)]
     others = [(w, [0.5, -1.0]), (w, [0.5, "x"]), (w, (0.5, 0.25)), ([w[0][:0], 3.0], x), (w, [numpy.inf, 1.0]), (w,)]
     for each in (args, *others):
         assert (compiled._short(each) is None) == (each is not args)
+    gc.collect()
+    before = [*map(sys.getrefcount, counted)]
     tracemalloc.start()
     try:
         for _ in range(100_000 // 8):
