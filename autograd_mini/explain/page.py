@@ -126,12 +126,12 @@ def in_one_file(
     """A document with its scripts and styles, whose policy lets nothing else in.
 
     Args:
-        template: the asset that it is made of.
+        template: the asset that its body is made of.
         scripts: texts of JavaScript.
         styles: the assets that are its styles.
         title: plain text.
         graph: what the scripts read.
-        parts: further parts of the template, in HTML.
+        parts: what the template holds besides the title, in HTML.
     """
     style = "".join(map(asset, styles))
     script = INDENTS.sub("", COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"])))
@@ -145,8 +145,9 @@ def in_one_file(
         ]
     )
     title = html.escape(title.encode(errors="replace").decode())  # half a character cannot be written
-    return Template(asset(template)).substitute(
-        parts, policy=policy, title=title, style=style, graph=_json(graph), script=script
+    body = Template(asset(template)).substitute(parts, title=title)
+    return Template(asset("document.html")).substitute(
+        policy=policy, title=title, style=style, body=body, graph=_json(graph), script=script
     )
 
 
