@@ -149,24 +149,21 @@ class Compiled:
             if isinstance(value, Value):
                 value.backward()
                 return value.data
-        else:
-            value, slopes, parameters = self._value_and_slopes(call)
+            return self._accumulate(value, (), numpy.zeros(0))
+        value, slopes, parameters = self._value_and_slopes(call)
+        return self._accumulate(value, parameters, slopes)
+
+    def _accumulate(self, value: Any, parameters: Sequence[Value], slopes: Floats) -> float:
+        """Add derivatives of a value to the `grad` of parameters, if it is one number; the value."""
         if not isinstance(value, float):
             raise TypeError(
                 f"backward() needs one number, but {self._name} gives one an example; compile it with reduce='sum' or "
                 "reduce='mean'"
             )
-        if isinstance(call, Eager):
-            return value
-        self._accumulate(parameters, slopes)
-        return value
-
-    @staticmethod
-    def _accumulate(parameters: Sequence[Value], slopes: Floats) -> None:
-        """Add derivatives to the `grad` of parameters."""
         with _accumulating:
             grads = [parameter.grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
             write_numbers(parameters, "grad", grads)
+        return value
 
     def jacobian(self, *args: Any, **keywords: Any) -> Any:
         """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.

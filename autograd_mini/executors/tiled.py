@@ -63,13 +63,7 @@ class Tiled:
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; the value."""
         value, slopes = self.value_and_parameter_grads(*args, **keywords)
-        if not isinstance(value, float):
-            raise TypeError(
-                f"backward() needs one number, but {self.compiled._name} gives one an example; compile it with "
-                "reduce='sum' or reduce='mean'"
-            )
-        self.compiled._accumulate(self.parameters, slopes)
-        return value
+        return self.compiled._accumulate(value, self.parameters, slopes)  # type: ignore[no-any-return]
 
     @property
     def parameters(self) -> list[Value]:
