@@ -18,11 +18,18 @@ from autograd_mini.primitives import TABLE, part_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Sequence
-    from typing import Any
+    from typing import Any, Protocol, TypeVar
 
     from autograd_mini.primitives import Primitive
     from autograd_mini.value import Value
 
+    class HasParents(Protocol):
+        """A node of a graph: of Values, or of packs."""
+
+        @property
+        def parents(self) -> tuple[Any, ...]: ...
+
+    N = TypeVar("N", bound=HasParents)
     Seeds = Sequence[tuple[Value, float]]
 
 _multiply, _add, _scale = TABLE["mul"], TABLE["add"], TABLE.auxiliary["scale"]
@@ -117,7 +124,7 @@ def _careful(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]
     return {node: given.get(node, 0.0) for node in order}
 
 
-def descendants_of(inputs: Iterable[Value], order: Iterable[Value]) -> set[Value]:
+def descendants_of(inputs: Iterable[N], order: Iterable[N]) -> set[N]:
     """The nodes of a topological `order` that depend on any of `inputs`, those included."""
     found = set(inputs)
     for node in order:

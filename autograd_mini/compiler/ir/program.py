@@ -322,15 +322,6 @@ def lanes_of(pack: Pack) -> Reference:
     return Reference(pack, numpy.arange(pack.lanes))
 
 
-def depends_on(packs: Sequence[Pack], sources: set[Pack]) -> set[Pack]:
-    """Which of the packs, in program order, are made of any of the sources, those included."""
-    found = set(sources)
-    for pack in packs:
-        if not found.isdisjoint(pack.parents):
-            found.add(pack)
-    return found
-
-
 def _verify_segment(pack: Pack, segment: Segment) -> None:
     for block in segment.blocks:
         (g, h, s), k = block.lane.shape, block.a.shape[2]

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Pack, Program, Reference, depends_on, lanes_of
+from autograd_mini.adjoints import descendants_of
+from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Pack, Program, Reference, lanes_of
 from autograd_mini.compiler.notation.plain import Plain, constants_of, orders_of, places, role_of
 from autograd_mini.mathematics import ATOM, Text, joined, number, subscripted
 
@@ -57,7 +58,7 @@ class Naming:
         }
         seeded = {f"d{name}": leaf for leaf, name in leaves.items() if role_of(leaf) != "seed"}
         directions = {leaf: seeded[name] for leaf, name in leaves.items() if role_of(leaf) == "seed" and name in seeded}
-        self._second = depends_on(program.packs, set(directions))
+        self._second = descendants_of(directions, program.packs)
         self._roots: dict[Pack, Pack] = dict(directions)
         for pack in program.packs:
             self._roots.setdefault(pack, self._roots.get(pack.adjoint_of or pack, pack))
@@ -81,12 +82,11 @@ class Naming:
         """
         self._letters = [iter(OFFSETS * is_layer), iter(MATRICES * is_layer)]
         target = pack.adjoint_of
-        known = None if target is None else self.names.get(target)
         if target is not None and target.adjoint_of is not None:
             origin = self.names.get(target.adjoint_of)
             wanted = f"d{origin}" if origin and pack in self._second else ""
-        elif known is not None:
-            wanted = f"∇²{known}" if pack in self._second else f"∇{known}"
+        elif target is not None and target in self.names:
+            wanted = f"{'∇²' if pack in self._second else '∇'}{self.names[target]}"
         is_free = wanted and wanted != self.value
         self.names[pack] = self._unique(wanted) if is_free else wanted or self._fresh("v")
 

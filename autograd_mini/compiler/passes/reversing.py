@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir.building import Builder, elementwise, segment, whole
 from autograd_mini.compiler.ir.program import (
     TIED,
@@ -22,7 +23,6 @@ from autograd_mini.compiler.ir.program import (
     Segment,
     Sum,
     Vector,
-    depends_on,
     lanes_of,
 )
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
@@ -101,7 +101,7 @@ def reverse(
         The adjoint of each wanted pack; None where no root depends on it.
     """
     order, rules = list(builder.packs), Rules()
-    active = depends_on(order, set(wanted))
+    active = descendants_of(wanted, order)
     contributions: dict[Pack, list[Segment]] = {}
     for root, seed in seeds:
         contributions.setdefault(root.pack, []).append(segment(root.index, 1.0, seed, None))
