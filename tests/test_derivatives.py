@@ -335,7 +335,7 @@ def test_misplaced_arguments_are_named():
         hvp(rosenbrock)([1.0, 2.0])
 
 
-@pytest.mark.parametrize("roots, known", [((2.0,), ()), ((Value(1.0), "x"), ()), ((Value(1.0),), (1.0,))])
+@pytest.mark.parametrize(("roots", "known"), [((2.0,), ()), ((Value(1.0), "x"), ()), ((Value(1.0),), (1.0,))])
 def test_an_order_is_of_values(roots, known):
     with pytest.raises(TypeError, match="^topological_order takes Values, got"):
         topological_order(*roots, known=known)
