@@ -1,11 +1,11 @@
 """Derivatives as functions: from f to its gradient, Jacobian, Hessian.
 
-Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns of
-pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are. Numbers give
-numbers. Values give Values that can be differentiated again, and so does everything within a function that
-is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
-arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an
-axis reaches f as the number it holds, and its gradient is such an array.
+Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns
+and frames of pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are.
+Numbers give numbers. Values give Values that can be differentiated again, and so does everything within a function
+that is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
+arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an axis
+reaches f as the number it holds, and its gradient is such an array.
 """
 
 from __future__ import annotations

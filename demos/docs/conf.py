@@ -21,6 +21,7 @@ autodoc_typehints = "none"  # the docstrings give meaning, shapes and units
 add_module_names = False
 default_role = "code"
 napoleon_use_ivar = True
+autodoc_mock_imports = ["jax", "sklearn", "torch"]  # of which the pages on `neighbours` need none
 
 
 def as_restructured_text(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
