@@ -238,7 +238,7 @@ class Compiled:
             executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
                 forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
-            tile: how many examples are computed at a time; None for as many as hold about 2¹⁸ numbers.
+            tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
             retries: how many times rows are computed again whose worker died.
             mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
                 last digits of results: "warn" or "refuse".
@@ -296,6 +296,10 @@ class Compiled:
                 "or compiled"
             )
         return self._as_function(args, keywords)
+
+    def _state_read(self) -> int:
+        """The number of the state of what the function reads: another one where anything of it has changed."""
+        return self._plans.captured.settled()
 
     def _data_read(self) -> dict[tuple[str, str], Any]:
         return data_read(self.function)
