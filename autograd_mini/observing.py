@@ -167,7 +167,7 @@ class Differentiation(Scope):
     Attributes:
         function: the function.
         variables: the Values that stand for the numbers among its arguments.
-        own: all Values made within the call, those included: nothing outside depends on them.
+        own: other Values made within the call: nothing outside depends on them.
     """
 
     opened: ClassVar[dict[Entry, Differentiation]] = {}
@@ -180,7 +180,7 @@ class Differentiation(Scope):
 
     def is_foreign(self, leaf: Value) -> bool:
         """Whether a leaf of the graph is a variable that this call did not make."""
-        return not leaf.is_constant and leaf not in self.own
+        return not (leaf.is_constant or leaf in self.own or leaf in self.variables)
 
 
 differentiations = Differentiation.opened

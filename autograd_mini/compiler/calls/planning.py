@@ -21,7 +21,7 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.passes.tracing import Trace, difference, trace, without_collector
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.compiler.run.numpy_rows import errors_kept
-from autograd_mini.graph import leaf
+from autograd_mini.graph import leaves
 from autograd_mini.leaving import place
 from autograd_mini.observing import user_line
 from autograd_mini.primitives import brief
@@ -175,7 +175,7 @@ class Plans:
         """A trace at an example of the batch, with its numbers shifted; the first one if it is the same."""
         with numpy.errstate(all="ignore"):
             numbers = [array * (1.0 + shift) + shift * abs(shift) for array in arguments.example(row)]
-        values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
+        values = [leaves(array.tolist(), Value) for array in numbers]
         counts: dict[Place, int] = {}
         for slot, given in arguments.integers.items():
             for lane, number in given.items() if isinstance(given, dict) else enumerate(given.tolist()):

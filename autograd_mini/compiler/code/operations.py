@@ -154,15 +154,13 @@ class Operations:
         self, result: int, cs: list[float], xs: list[int], ys: list[int], from_zero: bool, before: list[int]
     ) -> None:
         """A part of a sum, added to what comes before it."""
-        factors: Sequence[tuple[Literal, ...]]
+        found: list[Term]
         if self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):  # as mostly: faster
             counts = bytes(map(add, map(bool, xs), map(bool, ys)))  # ONE is 0
             reads = [*filter(None, chain.from_iterable(zip(xs, ys)))]
             key: Any = tuple(cs), counts, from_zero, len(before)
-            factors = ((), (None,), (None, None))
             head = self._known.get(key)
-            if head is None:
-                found = [*zip(cs, map(factors.__getitem__, counts))]
+            found = [(c, (None,) * count) for c, count in zip(cs, counts)] if head is None else []
         else:
             found, reads = self._terms(cs, xs, ys)
             key = tuple(found), from_zero, len(before)

@@ -8,6 +8,7 @@ the depth, so a pack can never depend on itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, compress
 from typing import Any
 
 import numpy
@@ -37,15 +38,14 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
         form_of[n_leaves:last] = [form] * (last - n_leaves)
-        used = [number for number in range(n_leaves, last) if is_alive[number]]
+        used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
         if used:
             members["input", first.array] = used
         n_leaves = last
-    for number, scalar in enumerate(found):
-        if is_alive[number] and not 1 <= number < n_leaves:
-            form = _form(scalar, form_of)
-            form_of[number] = numbers.setdefault(form, len(numbers))
-            members.setdefault(form, []).append(number)
+    for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
+        form = _form(found[number], form_of)
+        form_of[number] = numbers.setdefault(form, len(numbers))
+        members.setdefault(form, []).append(number)
     return members
 
 

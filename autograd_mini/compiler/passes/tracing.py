@@ -125,7 +125,7 @@ def trace(
     given = [*chain.from_iterable(inputs)]
     known = {*given}
     tracer, call = _Tracer(f, name, known), Differentiation(f)
-    call.variables, call.own = known, known.copy()
+    call.variables = known
     with tracer, call:
         try:
             result = f(*nest)
@@ -161,10 +161,10 @@ def trace(
     if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
         return first
     order = recording.order(recording.roots)
-    no_results = [node for node in order if node.operation is None]
-    parameters = [node for node in no_results if node not in known and call.is_foreign(node)]
+    others = [node for node in order if node not in known]
+    parameters = [node for node in others if node.operation is None and call.is_foreign(node)]
     is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
-    if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
+    if leaves and is_plain and not parameters and known and len(others) == len(order):
         raise ValueError(
             f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
             "its result from the Values it is given, with operators and functions of autograd_mini"
@@ -189,13 +189,16 @@ def truth_of(node: Value) -> Value:
 
 def without_collector(work: Callable[[], Result]) -> Result:
     """What `work` gives. Python's cyclic garbage collector is suspended meanwhile: on a large graph it would take
-    longer than all the rest."""
+    longer than all the rest. What was made then counts as old, so that it is not looked through right after."""
     if not gc.isenabled():
         return work()
 
     def suspended() -> Result:
         gc.disable()
-        return work()
+        result = work()
+        if not gc.get_freeze_count():
+            ensure(gc.unfreeze, gc.freeze)
+        return result
 
     return ensure(gc.enable, suspended)
 
@@ -208,15 +211,13 @@ class _Tracer(Observer):
         self.name = name
         self.guards: list[Guard] = []
         self.recorded: list[Value] = []
+        self.node_recorded = self.recorded.append  # type: ignore[method-assign, assignment]
         self._comparisons: dict[Value, Line] = {}
         self._inputs = inputs
         self._own: set[Value] = set()
         self._counted = 0  # so many of those recorded are among its own
         self.inner: list[Inner] = []
         self._starts: list[tuple[int, int]] = []
-
-    def node_recorded(self, node: Value) -> None:
-        self.recorded.append(node)
 
     def differentiation_begins(self) -> None:
         self._starts.append((len(self.recorded), len(self.inner)))
