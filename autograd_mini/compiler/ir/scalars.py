@@ -112,7 +112,9 @@ class Scalars:
             AssertionError: one is not.
         """
         for number in range(first_computed(self.scalars), len(self.scalars)):
-            assert max(operands(self.scalars[number]), default=-1) < number, f"scalar {number} is out of order"
+            scalar = self.scalars[number]
+            made_of = scalar.args if type(scalar) is Application else operands(scalar)
+            assert max(made_of, default=-1) < number, f"scalar {number} is out of order"
         return self
 
 

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, filterfalse
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
@@ -61,17 +61,18 @@ class _Normaliser(Growing):
         self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
         self.chains: dict[int, _Chain] = {}
         self.sums: set[int] = set()  # those that are no chains of +
-        inputs = {*chain(*trace.inputs, trace.parameters)}
-        self.computed = [node for node in trace.order if node not in inputs]
+        self.scalar_of: dict[Value, int] = {}
+        for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
+            self.scalar_of.update(zip(values, self.inputs(array, len(values))))
+        is_input = self.scalar_of.__contains__
+        self.computed = [*filterfalse(is_input, trace.order)]
         self.parents = [node.parents for node in self.computed]
-        self.uses = Counter(chain.from_iterable(self.parents))
+        self.uses = Counter(filterfalse(is_input, chain.from_iterable(self.parents)))
         for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
             self.uses[root] += 2  # it must stay a scalar of its own
 
     def normalised(self) -> Scalars:
-        number_of: dict[Value, int] = {}
-        for array, values in [*enumerate(self.trace.inputs), (-1, self.trace.parameters)]:
-            number_of.update(zip(values, self.inputs(array, len(values))))
+        number_of = self.scalar_of
         place, uses, are_constant = number_of.__getitem__, self.uses.get, self.constants.issuperset
         for node, parents in zip(self.computed, self.parents):
             args = tuple(map(place, parents))

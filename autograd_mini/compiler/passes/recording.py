@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain, compress, count
 from operator import attrgetter, is_
 from typing import Any
 
@@ -30,15 +31,19 @@ class Recording:
         self.made, self.inputs, self.roots = made, inputs, roots
         self.parents = [*map(_parents, made)]
         self.is_foreign = is_foreign
-        self._operands = [*chain.from_iterable(self.parents)]
+        used = [*chain(chain.from_iterable(self.parents), roots)]
+        number_of = dict(zip(chain(inputs, made), count()))
+        self._used = [*map(number_of.get, used)]  # inputs and nodes by number, others are None
+        self._others = [*compress(used, map(partial(is_, None), self._used))] if None in self._used else []
 
     def order(self, roots: Sequence[Value]) -> list[Value]:
-        """All nodes that these are made of in a topological order: that in which the function made them, so that
-        the neurons of a layer come one after the other; what was there before comes where it is used first."""
-        if {*self._operands, *roots}.issuperset(self.made):  # nothing was made for nothing
+        """All nodes that these are made of in a topological order: that in which the function made them, so that the
+        neurons of a layer come one after the other; what was there before comes where it is used first."""
+        first = len(self.inputs)
+        if roots is self.roots and {*self._used}.issuperset(range(first, first + len(self.made))):  # as mostly
             each = chain.from_iterable([(*parents, node) for parents, node in zip(self.parents, self.made)])
             found = [*dict.fromkeys(chain(each, roots))]
-            if len(found) - [*map(_operation, found)].count(None) == len(self.made):  # others are leaves
+            if not any(map(_operation, self._others)):  # they are leaves
                 return found
         return self._order_of_some(roots)
 
@@ -60,24 +65,17 @@ class Recording:
 
     def repeats(self, first: Recording | None) -> bool:
         """Whether node by node the same was recorded as in a first run, of the same numbers."""
-        if (
-            first is None
-            or self._shape() != first._shape()
-            or not all(map(is_, map(_operation, first.made), map(_operation, self.made)))
-        ):
+        if first is None or self._shape() != first._shape() or self._used != first._used:
             return False
-        counterpart = dict(zip(first._nodes(), self._nodes()))
-        if not all(map(is_, map(counterpart.__getitem__, first._nodes()), self._nodes())):
+        if not all(map(is_, map(_operation, first.made), map(_operation, self.made))):
             return False
-        given = {*self.inputs}
-        others = counterpart.keys() - first.inputs - {*first.made}
-        return all(counterpart[leaf] not in given and self._is_same(first, leaf, counterpart[leaf]) for leaf in others)
+        others = dict(zip(first._others, self._others))
+        return all(map(is_, map(others.get, first._others), self._others)) and all(
+            self._is_same(first, each, its) for each, its in others.items()
+        )
 
     def _shape(self) -> Any:
         return len(self.inputs), len(self.roots), [*map(len, self.parents)]
-
-    def _nodes(self) -> Iterator[Value]:
-        return chain(self.inputs, self.roots, self._operands, self.made)
 
     def _is_same(self, first: Recording, leaf: Value, its: Value) -> bool:
         """Whether what was there before the first run, or is a constant there, is the same in this one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, filterfalse
 from operator import is_
 from traceback import walk_tb
 from typing import Any, TypeVar
@@ -161,7 +161,7 @@ def trace(
     if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
         return first
     order = recording.order(recording.roots)
-    others = [node for node in order if node not in known]
+    others = [*filterfalse(known.__contains__, order)]
     parameters = [node for node in others if node.operation is None and call.is_foreign(node)]
     is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
     if leaves and is_plain and not parameters and known and len(others) == len(order):

@@ -76,7 +76,7 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
         scalar = growing.scalars[number]
         if type(scalar) is not Application or not varies[number]:
             continue
-        flag = _flag(growing, number, scalar, varies)
+        flag = None if scalar.primitive.tied is None else _flag(growing, number, scalar, varies)
         if flag is not None:
             flags.append(flag)
         if inner and scalar.primitive is _scale and not _is_bounded(growing.scalars, scalar.args[1]):
