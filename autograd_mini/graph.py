@@ -167,6 +167,17 @@ def leaf(number: float, kind: type[Any]) -> Value:
     return node  # type: ignore[return-value]
 
 
+def leaves(numbers: list[float], kind: type[Any]) -> list[Any]:
+    """A leaf for each of many numbers."""
+    nodes: list[Node] = [new(kind) for _ in numbers]
+    for node, number in zip(nodes, numbers):
+        node._data = number
+        node._grad = 0.0
+        node._first = node._second = node.operation = None
+        node._mark = 0
+    return nodes
+
+
 def start(node: Node, number: float) -> None:
     """Make it a leaf."""
     node._data = number

@@ -129,9 +129,7 @@ class Arguments:
 
 def objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
     """An array of Values."""
-    array = numpy.empty(len(numbers), dtype=object)
-    array[:] = numbers
-    return array.reshape(shape)
+    return numpy.fromiter(numbers, dtype=object, count=len(numbers)).reshape(shape)
 
 
 def _key(structure: Structure) -> Hashable:
