@@ -44,7 +44,6 @@ def written(folder, programs, order):
 
 def run(folder, strategy, order, count, check):
     """A property of programs in C, some of them in each library."""
-
     phases = [Phase.explicit, Phase.reuse, Phase.generate]  # to shrink would take a compiler many times
 
     @settings(max_examples=count, phases=phases, suppress_health_check=[*HealthCheck])
