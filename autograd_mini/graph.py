@@ -169,13 +169,7 @@ def leaf(number: float, kind: type[Any]) -> Value:
 
 def leaves(numbers: list[float], kind: type[Any]) -> list[Any]:
     """A leaf for each of many numbers."""
-    nodes: list[Node] = [new(kind) for _ in numbers]
-    for node, number in zip(nodes, numbers):
-        node._data = number
-        node._grad = 0.0
-        node._first = node._second = node.operation = None
-        node._mark = 0
-    return nodes
+    return [leaf(number, kind) for number in numbers]
 
 
 def start(node: Node, number: float) -> None:

@@ -8,7 +8,7 @@ from math import nan
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.ir.program import TIED, Leaf, Pack
+from autograd_mini.compiler.ir.program import ENTRIES, TIED, Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import (
     ONE,
@@ -77,15 +77,22 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     targets = [members[array] for array in request.wrt]
     flat = [number for target in targets for number in target]
     adjoints: list[int | None] = []
+    weights: Sequence[int] = [ONE] * len(scalars.outputs)
     if kind == Kind.JACOBIAN:
-        adjoints = tape.reverse(list(zip(scalars.outputs, seed(len(scalars.outputs)))), flat)
-    elif kind not in (Kind.GUARDS, Kind.VALUE):
-        adjoints = tape.reverse([(output, ONE) for output in scalars.outputs], flat)
-    if kind == Kind.PRODUCT:  # the gradient of the gradient's product with a direction
-        directions = [number for target in targets for number in seed(len(target))]
-        adjoints = tape.reverse([(a, d) for a, d in zip(adjoints, directions) if a is not None], flat)
+        weights = seed(len(scalars.outputs))
+    elif kind == Kind.TANGENT:  # nothing is made of them in the end
+        weights = [tape.add(Number(1.0)) for _ in scalars.outputs]
+    if kind not in (Kind.GUARDS, Kind.VALUE):
+        adjoints = tape.reverse([*zip(scalars.outputs, weights)], flat)
     is_summed = frame.has_batch and frame.reduces
     results = {} if kind == Kind.GUARDS else {"value": Result(scalars.outputs, is_summed)}
+    if kind in (Kind.PRODUCT, Kind.TANGENT):  # the derivative of the gradient's product with a direction
+        directions = [number for target in targets for number in seed(len(target))]
+        products = [(a, d) for a, d in zip(adjoints, directions) if a is not None]
+        adjoints = tape.reverse(products, weights if kind == Kind.TANGENT else flat)
+    if kind == Kind.TANGENT:
+        numbers = [tape.number(0.0) if each is None else each for each in adjoints]
+        results[ENTRIES], adjoints = Result(numbers, is_summed), []
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
     if scalars.tied is not None and kind != Kind.GUARDS:
