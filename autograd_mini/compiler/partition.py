@@ -57,6 +57,11 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
     return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
 
 
+def too_many_forms(n_scalars: int) -> int:
+    """So many forms of at most so many scalars make a graph ragged."""
+    return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
+
+
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:
     """Whether a stack of matrix products of so many multiplications each is for BLAS: it is large, or runs over the
     batch."""

@@ -14,7 +14,7 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.ir.program import Program
 from autograd_mini.compiler.ir.request import Frame, Request
 from autograd_mini.compiler.ir.scalars import Scalars
-from autograd_mini.compiler.partition import suits_scalars
+from autograd_mini.compiler.partition import suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
@@ -49,7 +49,13 @@ class Source:
     def suits_scalars(self) -> bool:
         if self.origin is not None:
             return self.origin.suits_scalars
-        return suits_scalars(*sizes_of(self.scalars, self.forms), self.frame.has_batch)
+        n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
+        most = too_many_forms(n_scalars)
+        found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs], most)
+        if len(found) >= most:
+            return suits_scalars(most, n_scalars, 0, has_batch)
+        self.forms = found
+        return suits_scalars(*sizes_of(self.scalars, found), has_batch)
 
 
 def program_of(source: Source, request: Request) -> Program:

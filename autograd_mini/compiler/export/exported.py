@@ -162,7 +162,7 @@ class Exported:
         arrays = range(-1, len(self.slots)) if plan.trace.inner else [*request.wrt, -1]
         scalars = watched(scalars, arrays, twice=request.kind == Kind.PRODUCT, inner=bool(plan.trace.inner))
         frame = Frame([*self.slots, self.weights, plan.inputs[-1]], False)
-        return Source(scalars.verify(), frame)
+        return Source(scalars, frame)
 
 
 def _wanted(program: AnyProgram, kind: Kind) -> AnyProgram:

@@ -175,9 +175,7 @@ class Interface:
             lines = [self._weights(len(self._lanes)), *self._call("hessian", range(n * n))]
             says = "The Hessian of the sum of the results times their weights."
             self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
-        turned = [
-            self._block(slot, p.T, p.T.rows, exported.rows[p.T.columns]) for slot, p in zip(wrt, self._patterns)
-        ]
+        turned = [self._block(slot, p.T, p.T.rows, exported.rows[p.T.columns]) for slot, p in zip(wrt, self._patterns)]
         seeds = [] if exported.is_one else [(exported.weights_at, exported.rows)]
         self._sweeping("transposed", gradient, turned, seeds)
         place = len(self._lanes) + 1
