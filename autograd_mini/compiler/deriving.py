@@ -36,6 +36,7 @@ class Plan:
         target: what runs the programs.
 
     Attributes:
+        ranges: the slots of each argument.
         is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
         state: the number of the state of what the function reads from outside.
@@ -46,6 +47,7 @@ class Plan:
         self.target = target
         self.trace = trace
         self.reduces = reduces
+        self.ranges = arguments.ranges
         self.is_one_number = trace.structure.shape == ()
         self.share = 1.0
         self.state = 0
@@ -85,7 +87,7 @@ class Plan:
                 kept[key] = without_collector(make)
             return kept[key]
 
-    def _source(self, request: Request) -> Source:
+    def source_of(self, request: Request) -> Source:
         """What programs for a request are made from: those of derivatives tell where something is tied."""
         has_inner, is_second = bool(self.trace.inner), request.kind == Kind.PRODUCT
         if request.kind == Kind.GUARDS or (request.kind == Kind.VALUE and not has_inner):
@@ -114,7 +116,9 @@ class Plan:
     def executor(self, request: Request) -> Executor:
         """The program for a request ready to run."""
         found = self._executors.get(request)
-        return found or self._once(self._executors, request, lambda: build(self._source(request), request, self.target))
+        return found or self._once(
+            self._executors, request, lambda: build(self.source_of(request), request, self.target)
+        )
 
     def careful(self, request: Request) -> tuple[NumpyExecutor, NumpyExecutor]:
         """The program for a request in which zeros are told apart, and what tells where that is in doubt."""

@@ -20,7 +20,7 @@ PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
-    "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
+    "tall_jacobian", "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
 ]  # fmt: skip
 
 LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]

@@ -18,10 +18,12 @@ class Kind(StrEnum):
     GRADIENT = "gradient"
     JACOBIAN = "jacobian"
     PRODUCT = "product"
+    TANGENT = "tangent"
 
     @property
     def in_words(self) -> str:
         words = {"value": "the value", "gradient": "value and gradient", "jacobian": "the Jacobian"}
+        words["tangent"] = "products with the Jacobian"
         return words.get(self, "products with the Hessian")
 
 
@@ -76,8 +78,10 @@ class Results(NamedTuple):
         value: the numbers of the result.
         agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
         adjoints: derivatives by slot; those missing are 0.
+        entries: what is neither, by its own order: the change of each number of the result along a direction.
     """
 
     value: Floats | None
     agreements: Floats | None
     adjoints: dict[int, Floats]
+    entries: Floats | None = None

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, filterfalse
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
@@ -61,23 +61,35 @@ class _Normaliser(Growing):
         self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
         self.chains: dict[int, _Chain] = {}
         self.sums: set[int] = set()  # those that are no chains of +
-        self.uses = Counter(chain.from_iterable([node.parents for node in trace.order]))
+        self.scalar_of: dict[Value, int] = {}
+        for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
+            self.scalar_of.update(zip(values, self.inputs(array, len(values))))
+        is_input = self.scalar_of.__contains__
+        self.computed = [*filterfalse(is_input, trace.order)]
+        self.parents = [node.parents for node in self.computed]
+        self.uses = Counter(filterfalse(is_input, chain.from_iterable(self.parents)))
         for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
             self.uses[root] += 2  # it must stay a scalar of its own
 
     def normalised(self) -> Scalars:
-        number_of: dict[Value, int] = {}
-        for array, values in [*enumerate(self.trace.inputs), (-1, self.trace.parameters)]:
-            number_of.update(zip(values, self.inputs(array, len(values))))
-        for node in self.trace.order:
-            if node not in number_of:
-                args = [*map(number_of.__getitem__, node.parents)]
-                if self.constants.issuperset(args):
-                    number_of[node] = self.number(node._data)
-                else:
-                    number = number_of[node] = self._scalar(node.operation, args)
-                    if self.uses[node] == 1:
-                        self.single_use.add(number)
+        number_of = self.scalar_of
+        place, uses, are_constant = number_of.__getitem__, self.uses.get, self.constants.issuperset
+        for node, parents in zip(self.computed, self.parents):
+            args = tuple(map(place, parents))
+            if are_constant(args):
+                number_of[node] = self.number(node._data)
+                continue
+            operation: Any = node.operation
+            rule = _RULES.get(operation)
+            if rule is not None:
+                number = rule(self, args)
+            elif operation.base in _VECTORS:
+                number = self._component(operation, args)
+            else:
+                number = self.apply(operation, *args)
+            number_of[node] = number
+            if uses(node) == 1:
+                self.single_use.add(number)
         wanted = [number_of[output] for output in self.trace.outputs]
         return Scalars(self.scalars, wanted, [number_of[guard.node] for guard in self.trace.guards])
 
@@ -86,21 +98,13 @@ class _Normaliser(Growing):
         self.constants.add(found)
         return found
 
-    def _scalar(self, operation: Any, args: list[int]) -> int:
-        rule = _RULES.get(operation)
-        if rule is not None:
-            return rule(self, args)  # type: ignore[no-any-return]
-        if operation.base in (TABLE["softmax"], TABLE["log_softmax"]):
-            return self._component(operation, args)
-        return self.apply(operation, *args)
-
-    def _component(self, operation: Primitive, args: list[int]) -> int:
+    def _component(self, operation: Primitive, args: tuple[int, ...]) -> int:
         """One output of a vector function; all of them are one vector."""
         options = {name: option for name, option in operation.options.items() if name != "index"}
         components = self.components(operation.base.variant(**options) if options else operation.base, args)
         return components[int(operation.options.get("index", 0))]
 
-    def _added(self, args: list[int]) -> int:
+    def _added(self, args: tuple[int, ...]) -> int:
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
         x, y = args
         if self._open(x) is None and self._open(y) is not None and (y in self.sums or not self._is_sum(x)):
@@ -179,16 +183,16 @@ class _Normaliser(Growing):
         scalar = self.scalars[number]
         return number in self.single_use and type(scalar) is Application and scalar.primitive in _PRODUCTS
 
-    def _dot(self, args: list[int]) -> int:
+    def _dot(self, args: tuple[int, ...]) -> int:
         half = len(args) // 2
-        found = self.add(Terms([1.0] * half, args[:half], args[half:], from_zero=True))
+        found = self.add(Terms([1.0] * half, [*args[:half]], [*args[half:]], from_zero=True))
         self.sums.add(found)
         return found
 
-    def _mean(self, args: list[int]) -> int:
+    def _mean(self, args: tuple[int, ...]) -> int:
         return self.apply(TABLE["div"], self._sum(args), self.number(float(len(args))))
 
-    def _power(self, args: list[int]) -> int:
+    def _power(self, args: tuple[int, ...]) -> int:
         exponent = self.scalars[args[1]]
         if type(exponent) is Number and exponent.number == 2.0:
             return self.apply(TABLE["square"], args[0])
@@ -196,6 +200,7 @@ class _Normaliser(Growing):
 
 
 _PRODUCTS = {TABLE["mul"], TABLE["square"]}
+_VECTORS = {TABLE["softmax"], TABLE["log_softmax"]}
 _NEGATION = TABLE["neg"]
 
 # By the primitive itself: a user's own of the same name is another.

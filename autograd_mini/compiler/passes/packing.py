@@ -8,6 +8,7 @@ the depth, so a pack can never depend on itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, compress
 from typing import Any
 
 import numpy
@@ -37,25 +38,24 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
         form_of[n_leaves:last] = [form] * (last - n_leaves)
-        used = [number for number in range(n_leaves, last) if is_alive[number]]
+        used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
         if used:
             members["input", first.array] = used
         n_leaves = last
-    for number, scalar in enumerate(found):
-        if is_alive[number] and not 1 <= number < n_leaves:
-            form = _form(scalar, form_of)
-            form_of[number] = numbers.setdefault(form, len(numbers))
-            members.setdefault(form, []).append(number)
+    for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
+        form = _form(found[number], form_of)
+        form_of[number] = numbers.setdefault(form, len(numbers))
+        members.setdefault(form, []).append(number)
     return members
 
 
 def _form(scalar: Any, form_of: list[int]) -> Any:
-    if isinstance(scalar, Terms):
+    if type(scalar) is Application:
+        return scalar.primitive, *map(form_of.__getitem__, scalar.args)
+    if type(scalar) is Terms:
         forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
         products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
         return "sum", scalar.from_zero, products
-    if isinstance(scalar, Application):
-        return scalar.primitive, *[form_of[arg] for arg in scalar.args]
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
@@ -63,10 +63,14 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
 
 def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
     """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
-    groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
-    computed = [group for group in groups if not isinstance(group[0], Input | Number)]
-    terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
-    return len(forms), sum(map(len, computed)), max(terms, default=0)
+    n_scalars = most_terms = 0
+    for members in forms.values():
+        first = scalars.scalars[members[0]]
+        if not isinstance(first, Input | Number):
+            n_scalars += len(members)
+        if isinstance(first, Terms):
+            most_terms = max(most_terms, sum([len(scalars.scalars[number].cs) for number in members]))  # type: ignore
+    return len(forms), n_scalars, most_terms
 
 
 def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
