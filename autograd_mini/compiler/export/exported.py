@@ -20,7 +20,9 @@ from autograd_mini.compiler.export.patterns import Pattern, dense
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
+from autograd_mini.compiler.partition import is_ragged
 from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.passes.packing import sizes_of
 from autograd_mini.compiler.passes.scalar_programs import ScalarProgram, differentiate_scalars
 from autograd_mini.compiler.pipeline import Source, program_of
 from autograd_mini.compiler.ties.watching import watched
@@ -119,6 +121,13 @@ class Exported:
         starts = [*self.offsets.values()]
         return [(starts[slot] + lane, float(number)) for (slot, lane), number in self.plan.trace.counts.items()]
 
+    @cached_property
+    def as_scalars(self) -> bool:
+        """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
+        source = self.plan.source
+        n_forms, n_scalars, _ = sizes_of(source.scalars, source.forms)
+        return is_ragged(n_forms, n_scalars)
+
     def derivative(self, slot: int) -> str:
         """What bodies call the derivatives towards an argument."""
         return dict(Request(Kind.GRADIENT, self.wrt).names)[slot]
@@ -135,7 +144,7 @@ class Exported:
         is_weighted = kind != Kind.VALUE and not self.is_one
         source = self._weighted(request) if is_weighted else self.plan.source_of(request)
         room = self.directions_at[-1]
-        if source.suits_scalars:
+        if self.as_scalars:
             with suppress(NotImplementedError):  # a row without C: the packs of others have it
                 scalars = differentiate_scalars(source.scalars, request, source.frame)
                 offsets = self._offsets_of(scalars.seeds)

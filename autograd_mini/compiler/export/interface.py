@@ -10,8 +10,8 @@ import numpy
 from autograd_mini.compiler.export.bodies import Body, indented
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.derivatives_in_c import Block, another_path, sweeping
-from autograd_mini.compiler.export.entries import Entry
 from autograd_mini.compiler.export.exported import Exported
+from autograd_mini.compiler.export.functions_in_c import Entry
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.patterns import Pattern, dense, empty
 from autograd_mini.compiler.ir.program import Index
@@ -175,9 +175,7 @@ class Interface:
             lines = [self._weights(len(self._lanes)), *self._call("hessian", range(n * n))]
             says = "The Hessian of the sum of the results times their weights."
             self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
-        turned = [
-            self._block(slot, p.T, p.T.rows, exported.rows[p.T.columns]) for slot, p in zip(wrt, self._patterns)
-        ]
+        turned = [self._block(slot, p.T, p.T.rows, exported.rows[p.T.columns]) for slot, p in zip(wrt, self._patterns)]
         seeds = [] if exported.is_one else [(exported.weights_at, exported.rows)]
         self._sweeping("transposed", gradient, turned, seeds)
         place = len(self._lanes) + 1

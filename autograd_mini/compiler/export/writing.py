@@ -29,8 +29,8 @@ SAYS = """\
 
    arg and res point to the arrays of arguments and results, in C's order. A null pointer among the arguments stands
    for zeros; one among the results says that it is not wanted. w has room for as many doubles as {name}_work says;
-   iw and mem are not used. Of matrices with a number of nonzeros, these are kept column by column: sparsity_out gives the
-   numbers of rows and columns, where each column starts, and the rows (and the numbers and 1 of a matrix that is whole).
+   iw and mem are not used. Of matrices with a number of nonzeros, these are kept column by column: sparsity_out gives
+   the numbers of rows and columns, where each column starts, and the rows (of a matrix that is whole, a 1 instead).
    Nothing else is read or written, so functions may run in several threads at once, each with a w of its own.
 
    They return 0, or with results that are nan
@@ -44,8 +44,10 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
 
     Raises:
         OSError: they cannot be written.
-        ValueError: the name is none in C, or there is no C for an operation.
+        ValueError: the path or the name is none in C, or there is no C for an operation.
     """
+    if Path(path).suffix != ".c":
+        raise ValueError(f"export takes the path of a file in C, such as 'f.c', got {os.fspath(path)!r}")
     require_identifier(name)
     header = Path(path).with_suffix(".h")
     try:
