@@ -1,8 +1,12 @@
 """CasADi loads what is exported, patterns included, and its solvers find optima with it."""
 
+import re
+from pathlib import Path
+
 import numpy
 import pytest
 
+import autograd_mini
 from autograd_mini import compile, exp, sin
 from tests.compiler.export.in_c import built, needs_gcc
 
@@ -73,6 +77,20 @@ def test_constraints(loaded):
     problem = {"x": x, "f": cost, "g": casadi.vertcat(*own)}
     expected = casadi.nlpsol("solver", "ipopt", problem, quiet)(x0=start, lbg=0.0, ubg=0.0)
     assert numpy.allclose(found["x"].full(), expected["x"].full(), rtol=1e-7, atol=1e-9)
+
+
+def test_the_lines_of_the_guide(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(autograd_mini.__file__).parent.parent / "demos" / "docs" / "compiling.md").read_text(encoding="utf-8")
+    section = page.split("## In C")[1]
+    (written,) = re.findall(r"```python\n(.*?)```", section.split("<!-- casadi -->")[0], re.DOTALL)
+    (loading,) = re.findall(r"<!-- casadi -->\n```py\n(.*?)```", section, re.DOTALL)
+    namespace = {}
+    exec(written, namespace)
+    compiled = namespace["chain"]
+    Path("chain.so").symlink_to(built(tmp_path).library._name)
+    exec(loading, namespace)
+    assert numpy.abs(compiled.grad(namespace["solution"].full()[:, 0].tolist())).max() < 1e-6
 
 
 def test_another_path_is_an_error(loaded):
