@@ -27,6 +27,9 @@ from autograd_mini.compiler.passes.scalar_programs import ScalarProgram, differe
 from autograd_mini.compiler.pipeline import Source, program_of
 from autograd_mini.compiler.ties.watching import watched
 
+MOST_ENTRIES = 2**24
+"""So many entries of a Hessian are written, 128 megabytes of doubles."""
+
 AnyProgram = TypeVar("AnyProgram", Program, ScalarProgram)
 
 
@@ -100,8 +103,17 @@ class Exported:
 
     @cached_property
     def hessian(self) -> list[list[Pattern]]:
-        """That of the Hessian, of the sum of the results times their weights."""
+        """That of the Hessian, of the sum of the results times their weights.
+
+        Raises:
+            ValueError: it is too large.
+        """
         lanes = [self.slots[slot].lanes for slot in self.wrt]
+        if sum(lanes) ** 2 > MOST_ENTRIES:
+            raise ValueError(
+                f"the Hessian of {self.name} has {sum(lanes) ** 2:,} entries, which are too many; export first "
+                "derivatives alone by order=1"
+            )
         return [[dense(m, n) for n in lanes] for m in lanes]
 
     @cached_property

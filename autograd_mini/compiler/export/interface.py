@@ -14,7 +14,7 @@ from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.functions_in_c import Entry
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.patterns import Pattern, dense, empty
-from autograd_mini.compiler.ir.program import Index
+from autograd_mini.compiler.ir.program import TIED, Index
 from autograd_mini.compiler.ir.request import Kind
 
 Named = tuple[str, Pattern]
@@ -97,8 +97,11 @@ class Interface:
         count, place = body.results["value"]
         lines = [f"{body.name}(w);"]
         if self.exported.n_guards:
-            lines.append(f"if ({another_path(body, self.exported.n_guards)})\n        status = 1;")
-        lines.append(f"for (int k = 0; res[0] && k < {count}; ++k)\n        res[0][k] = {place('k')};")
+            lines += [f"if ({another_path(body, self.exported.n_guards)})", "    status = 1;"]
+        if TIED in body.results:  # the function takes derivatives itself
+            lines += [f"if (!status && !({body.results[TIED][1]('0')} == 0.0))", "    status = 2;"]
+        if count:
+            lines += [f"for (int k = 0; res[0] && k < {count}; ++k)", f"    res[0][k] = {place('k')};"]
         outputs = [(self.exported.output, dense(self._m, 1))]
         self._add(self.name, "The value.", [], outputs, lines)
 

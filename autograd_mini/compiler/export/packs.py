@@ -195,7 +195,8 @@ class _Packs:
         operation = pack.operation
         if isinstance(operation, Sum):
             return self._sum(pack, operation)
-        assert isinstance(operation, Reduce | Vector)
+        if not isinstance(operation, Reduce | Vector):
+            raise NotInC(operation.kind)
         n, lanes = operation.arg.index.shape
         if pack not in self._offsets:  # nothing reads it
             return []

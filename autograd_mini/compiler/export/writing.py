@@ -71,6 +71,10 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
 def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     """The file in C and its header, of this name."""
     interface = Interface(exported, order, Constants())
+    if interface.size >= LARGEST:
+        raise ValueError(
+            f"{exported.name} needs memory for {interface.size:,} numbers, and files in C count to {LARGEST:,}"
+        )
     constants = interface.constants
     definitions = [line for entry in interface.entries for line in entry.written(constants, interface.size)]
     body = "\n".join([*interface.lines, *definitions])
@@ -82,6 +86,9 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     declarations = [line for entry in interface.entries for line in entry.declared()]
     return "\n".join(file), HEADER.format(says=says, guard=guard, declarations="\n".join(declarations))
 
+
+LARGEST = 2**31
+"""Of so many numbers memory is no longer counted by an int."""
 
 HEADER = """\
 {says}

@@ -15,6 +15,7 @@ from autograd_mini import (
     compile,
     dot,
     exp,
+    grad,
     lgamma,
     log,
     log_softmax,
@@ -35,6 +36,7 @@ from autograd_mini import (
 )
 from autograd_mini.nn import MLP
 from autograd_mini.primitives import TABLE
+from autograd_mini.structures import flatten
 from tests.compiler.export.in_c import built, needs_gcc
 
 pytestmark = needs_gcc
@@ -61,6 +63,10 @@ FUNCTIONS = {
     "matrices": (lambda w, x: sum([tanh(dot(row, x)) for row in w]), [numpy.arange(12.0).reshape(3, 4) / 7.0, X]),
     "linear": (lambda x: [2.0 * x[0] - x[1], x[2]], [X]),
     "constants": (lambda x: [x[0] * 1e300, 5e-324 + x[1], x[2] + 0.1, -0.0 * x[3]], [X]),
+    "nested": (lambda x: {"a": (x[0], [x[1] * x[0]]), "b": numpy.array([[x[0], x[1]], [x[1], 3.0]])}, [X]),
+    "inner": (lambda x, y: grad(lambda z: z**3 * x)(x * y), [2.0, 0.5]),
+    "longer": (lambda x: max([a * a for a in x]) + norm(x) + logsumexp(x) + prod(x), [numpy.linspace(0.5, 1.5, 200)]),
+    "unused": (lambda x, y, z: x * z[1], [1.5, 2.5, [1.0, 2.0, 3.0]]),
     "recurrence": (lambda x, p: steps(x, p, 200), [0.5, 0.3]),
     "loops": (lambda x: sum([exp(-a * a) * sin(b) for a, b in zip(x, x[1:])]), [numpy.linspace(-1.0, 1.0, 300)]),
 }
@@ -92,13 +98,13 @@ def test_values_and_derivatives(name, library):
     for given in (args, shifted):
         status, (value,) = library(name, *given)
         assert status == 0
-        close(value, numpy.ravel(compiled(*given)))
+        close(value, flat(compiled(*given)))
         m, n = len(value), [numpy.size(arg) for arg in given]
         status, found = library(f"jac_{name}", *given)
         assert status == 0
         rows = compiled.jacobian(*given)
-        rows = [rows] if m == 1 else rows
-        expected = numpy.array([numpy.concatenate([numpy.ravel(each) for each in parts(row, len(n))]) for row in rows])
+        rows = compile(lambda *xs: flatten(function(*xs), "a result")[0]).jacobian(*given)
+        expected = flat(rows).reshape(m, -1)
         close(numpy.hstack([each.reshape(m, size) for each, size in zip(found, n)]), expected)
         weights = numpy.linspace(1.0, 2.0, m)
         status, found = library(f"adj1_{name}", *given, [], weights)
@@ -111,8 +117,8 @@ def test_values_and_derivatives(name, library):
             close(numpy.concatenate(found), expected[0])
 
 
-def parts(row, n):
-    return row if n > 1 else [row]
+def flat(nest):
+    return numpy.array(flatten(nest, "a result")[0], dtype=float)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -127,7 +133,7 @@ def test_second_derivatives(name, library):
         ends = numpy.cumsum(n)
         pieces = [z[end - size : end] for end, size in zip(ends, n)]
         given = [like(arg, piece) for arg, piece in zip(args, pieces)]
-        return dot(weights, numpy.ravel(function(*given)).tolist()) if m > 1 else function(*given)
+        return dot(weights, flatten(function(*given), "a result")[0]) if m > 1 else function(*given)
 
     expected = numpy.array(compile(total).hessian(numpy.concatenate([numpy.ravel(arg) for arg in args]).tolist()))
     status, found = library(f"hess_{name}", *args, *([weights] if m > 1 else []))
@@ -413,6 +419,27 @@ def test_files_stay_small(tmp_path):
         compile(rosenbrock, backend="numpy").export(tmp_path / f"f{n}.c", numpy.linspace(0.0, 1.0, n), order=1)
         sizes.append((tmp_path / f"f{n}.c").stat().st_size)
     assert sizes[1] < 1.1 * sizes[0] < 20_000
+
+
+def test_nothing_at_all(tmp_path):
+    compile(lambda x: []).export(tmp_path / "nothing.c", X)
+    assert built(tmp_path)("nothing", X)[0] == 0
+
+
+def test_derivatives_that_the_function_takes_at_kinks(tmp_path):
+    compile(lambda x: grad(lambda y: abs(y) * x)(x - 2.0)).export(tmp_path / "f.c", 3.0)
+    library = built(tmp_path)
+    assert library("f", 3.0) == (0, [3.0])
+    status, (value,) = library("f", 2.0)
+    assert status == 2
+    assert numpy.isnan(value).all()
+
+
+def test_hessians_that_are_too_large(tmp_path):
+    compiled = compile(lambda x: dot(x, x), backend="numpy")
+    with pytest.raises(ValueError, match="the Hessian of f has 25,000,000 entries.*by order=1"):
+        compiled.export(tmp_path / "f.c", numpy.ones(5000))
+    compiled.export(tmp_path / "f.c", numpy.ones(5000), order=1)
 
 
 def test_clip_and_others_at_their_ends(tmp_path):
