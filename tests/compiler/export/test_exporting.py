@@ -23,6 +23,7 @@ from autograd_mini import (
     max,
     maximum,
     min,
+    minimum,
     norm,
     prod,
     register_primitive,
@@ -236,16 +237,42 @@ def test_numbers_that_count(tmp_path):
     close(library("grad_partly", X, 3)[1][0], compiled.grad(X, 3)[0])
 
 
+KINKED = {
+    "line": (lambda x: relu(x[0]) - relu(-x[0]) + maximum(x[0], x[1]) ** 2, [0.0, 1.0]),
+    "equal": (lambda x: maximum(x[0], x[1]) + minimum(x[0], x[1]), [2.0, 2.0]),
+    "relu": (lambda x: relu(x[0]) * x[1], [0.0, 3.0]),
+    "size": (lambda x: abs(x[0]) * 2.0 + x[1], [0.0, 3.0]),
+    "largest": (lambda x: max([x[0], x[1], 1.0]), [1.0, 1.0]),
+    "origin": (lambda x: norm([x[0], x[1]]) + x[0], [0.0, 0.0]),
+    "two": (lambda x: [relu(x[0]) - relu(-x[0]), abs(x[1]), x[0] * x[1]], [0.0, 0.0]),
+    "clipped": (lambda x: clip(x[0], -1.0, 1.0) * x[1], [1.0, 3.0]),
+}
+
+
 def test_kinks(tmp_path):
-    """Where the rules alone may not tell derivatives, functions say so; values are what they are."""
-    compile(lambda x: relu(x[0]) - relu(-x[0]) + maximum(x[0], x[1]) ** 2).export(tmp_path / "kinks.c", [1.0, 2.0])
+    """At ties first derivatives are those of compiled functions, limits from both sides."""
+    for name, (function, _) in KINKED.items():
+        compile(function).export(tmp_path / f"{name}.c", [0.25, 0.5])
     library = built(tmp_path)
-    assert library("kinks", [0.0, 1.0]) == (0, [1.0])
-    status, (slope,) = library("grad_kinks", [0.0, 1.0])
+    for name, (function, x) in KINKED.items():
+        compiled = compile(function)
+        for point in (x, [0.25, 0.5], [-0.5, 1.5]):
+            status, (found,) = library(f"jac_{name}", point)
+            assert status == 0, name
+            close(found.ravel(), flat(compiled.jacobian(point)))
+    status, found = library("jac_adj1_two", [0.0, 0.0], [], [1.0, 2.0, 3.0])
     assert status == 2
-    assert numpy.isnan(slope).all()
-    status, (slope,) = library("grad_kinks", [-1.0, 1.0])
-    assert (status, slope.tolist()) == (0, [1.0, 2.0])
+    assert numpy.isnan(found[0]).all()
+    slopes = library("adj1_two", [0.0, 0.0], [], [1.0, 2.0, 3.0])[1][0].tolist()
+    assert slopes == compile(KINKED["two"][0]).vjp([0.0, 0.0], [1.0, 2.0, 3.0])
+
+
+def test_second_derivatives_at_kinks(tmp_path):
+    """They are not told, and say so."""
+    compile(lambda x: maximum(x[0], x[1]) ** 2).export(tmp_path / "kinks.c", [1.0, 2.0])
+    library = built(tmp_path)
+    assert library("kinks", [2.0, 2.0]) == (0, [4.0])
+    assert library("grad_kinks", [2.0, 2.0])[0] == 0
     status, (second,) = library("hess_kinks", [2.0, 2.0])
     assert status == 2
     assert numpy.isnan(second).all()
