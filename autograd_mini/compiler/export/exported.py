@@ -181,12 +181,12 @@ class Exported:
             if steps is None:
                 return []
             if not found:
-                flag = Source(differing(scalars, arrays, steps).verify(), frame)
+                flag = Source(differing(scalars, arrays, steps), frame)
                 found.append(self._body("differing", flag, Request(Kind.GUARDS, self.wrt), constants))
             aside = settled(scalars, arrays, steps)
             if aside is None:
                 return found
-            found.append(self._body(name, Source(aside.verify(), frame), gradient, constants))
+            found.append(self._body(name, Source(aside, frame), gradient, constants))
         return found
 
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
