@@ -195,6 +195,7 @@ class Shortcut:
     """
 
     COMPARED = (1, 12, 30)
+    holds: bool
     """Which evaluations on a line."""
 
     def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:

@@ -13,7 +13,7 @@ from autograd_mini.compiler.calls.nests import combined, of_gradient, of_jacobia
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
-from autograd_mini.compiler.calls.slots import Parts
+from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Floats
@@ -35,11 +35,13 @@ class Call:
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
-        self.name = plans.name
+        self.name: str = plans.name
         self.roles = roles
-        self.reduce = roles.options.reduce
-        self.arguments = bind(args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats)
-        self.serving = Serving(plans, self.arguments, parameters)
+        self.reduce: str | None = roles.options.reduce
+        self.arguments: Arguments = bind(
+            args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
+        )
+        self.serving: Serving = Serving(plans, self.arguments, parameters)
 
     @property
     def ran(self) -> Ran:
