@@ -46,13 +46,17 @@ class Plan:
         entries: for a request, what runs it in one call for one example; None if there is no such way.
     """
 
+    frame: Frame
+    has_batch: bool
+    per_example: bool
+
     def __init__(self, trace: Trace, arguments: Arguments, *, reduces: bool, target: Target) -> None:
         self.target = target
         self.trace = trace
         self.reduces = reduces
         self.ranges = arguments.ranges
-        self.is_one_number = trace.structure.shape == ()
-        self.share = 1.0
+        self.is_one_number: bool = trace.structure.shape == ()
+        self.share: float = 1.0
         self.state = 0
         self.entries: dict[Request, Entry | None] = {}
         self.patterns: dict[Request, Pattern] = {}
@@ -63,14 +67,14 @@ class Plan:
         self._careful: dict[object, tuple[NumpyExecutor, NumpyExecutor]] = {}
         self._asides: dict[object, Executor | None] = {}
         self._watched: dict[object, Source] = {}
-        self.inputs = [
+        self.inputs: list[Pack] = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, name))
             for position, (slot, name) in enumerate(zip(arguments.slots, arguments.slot_names()))
         ]
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
         self.frame = frame = Frame(self.inputs, reduces)
         self.has_batch, self.per_example = frame.has_batch, frame.per_example
-        self.source = Source(normalise(with_one_guard(trace)), frame)
+        self.source: Source = Source(normalise(with_one_guard(trace)), frame)
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""

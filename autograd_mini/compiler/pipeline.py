@@ -37,6 +37,10 @@ class Source:
         origin: scalars that have decided already how these are run, so that all programs have the same values.
     """
 
+    scalars: Scalars
+    frame: Frame
+    origin: Source | None
+
     def __init__(self, scalars: Scalars, frame: Frame, origin: Source | None = None) -> None:
         self.scalars, self.frame, self.origin = scalars, frame, origin
 

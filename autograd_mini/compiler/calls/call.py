@@ -37,11 +37,13 @@ class Call:
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
-        self.name = plans.name
+        self.name: str = plans.name
         self.roles = roles
-        self.reduce = roles.options.reduce
-        self.arguments = bind(args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats)
-        self.serving = Serving(plans, self.arguments, parameters)
+        self.reduce: str | None = roles.options.reduce
+        self.arguments: Arguments = bind(
+            args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
+        )
+        self.serving: Serving = Serving(plans, self.arguments, parameters)
 
     @property
     def ran(self) -> Ran:

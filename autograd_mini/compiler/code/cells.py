@@ -32,8 +32,8 @@ class Assembly(Function):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.type = "double" if width == 1 else f"<{width} x double>"
-        self.truth = "i1" if width == 1 else f"<{width} x i1>"
+        self.type: str = "double" if width == 1 else f"<{width} x double>"
+        self.truth: str = "i1" if width == 1 else f"<{width} x i1>"
         self._known: dict[str, Cell] = {}
 
     def begin(self, block: str) -> None:
@@ -141,9 +141,9 @@ class Cell(Number):
     __slots__ = ("assembly", "condition", "constant", "name", "negative_of")
 
     def __init__(self, assembly: Assembly, name: str, constant: float | None = None) -> None:
-        self.assembly = assembly
-        self.name = name
-        self.constant = constant
+        self.assembly: Assembly = assembly
+        self.name: str = name
+        self.constant: float | None = constant
         self.condition: str | None = None  # of which this is 1 or 0
         self.negative_of: Cell | None = None
 

@@ -63,6 +63,8 @@ class Chunks:
         n_rows: rows in all.
     """
 
+    n_rows: int
+
     def __init__(
         self,
         sequence: Sequence[Operation],
