@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -122,7 +123,7 @@ class Call:
     def sparsity(self, kind: Kind) -> Any:
         """The pattern of a sparse matrix, that of all examples together."""
         found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
-        whole, _ = united([(pattern._replace(order=None), ones) for pattern, ones in found])
+        whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
         matrix = whole.matrix(numpy.ones(whole.columns.size))
         return matrix.astype(bool)
 
