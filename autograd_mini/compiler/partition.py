@@ -26,6 +26,8 @@ MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so ma
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once
 MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel
 
+MOST_ELIMINATED = 2**16  # local derivatives of more terms of sums are left to sweeps, which keep products whole
+
 # Kernels; some of them of packs (True), and of programs of scalars.
 MOST_LANES_OF_ONE_COLUMN = {True: 4096, False: 256}
 """What does not vary over a batch, and has more lanes, is left to NumPy; programs of the entries of a sparse matrix
@@ -58,6 +60,11 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
     """
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
     return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+
+
+def suits_elimination(n_terms: int) -> bool:
+    """Whether derivatives may be computed entry by entry where sums have so many terms in all."""
+    return n_terms <= MOST_ELIMINATED
 
 
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:

@@ -36,8 +36,12 @@ class Pattern:
 
     def matrix(self, entries: Floats) -> csr_array:
         """The matrix with these numbers, [entries], those of the program; it may be changed in place."""
+        return self.filled(entries.copy() if self.order is None else entries[self.order])
+
+    def filled(self, numbers: Floats) -> csr_array:
+        """The matrix with these numbers, row by row, which become its own."""
         made = copy(self._empty)  # SciPy looks at a new one for longer than it takes to compute it
-        made.data = entries.copy() if self.order is None else entries[self.order]
+        made.data = numbers
         made.indices, made.indptr = self.columns.copy(), self.starts.copy()
         return made
 
