@@ -11,6 +11,7 @@ from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars
+from autograd_mini.compiler.partition import suits_elimination
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
@@ -84,6 +85,13 @@ class Plan:
     def stacked(self) -> Structure:
         """The structure of the result with arrays for the lists that they can hold."""
         return self.trace.structure.stacked()
+
+    @cached_property
+    def suits_elimination(self) -> bool:
+        """Whether sums are short enough for derivatives of each of their terms to be computed by itself."""
+        return suits_elimination(
+            sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
+        )
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""

@@ -121,4 +121,5 @@ def build(source: Source, request: Request, target: Target, program: Program | N
     if source.suits_scalars and program is None:
         with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
             return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    return MachineExecutor(schedule(program or program_of(source, request)), threads, cache)
+    divided = schedule(program or program_of(source, request), is_sparse=request.kind.is_sparse)
+    return MachineExecutor(divided, threads, cache)
