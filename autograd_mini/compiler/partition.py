@@ -51,6 +51,7 @@ LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
+SIDE_BY_SIDE = 4096  # directions run side by side until they are so many columns in all, where each is by itself
 COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system takes and gives back more readily
 TILE_BYTES = 2**24
 """Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network

@@ -20,7 +20,8 @@ PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
-    "tall_jacobian", "sparse_rosenbrock", "luksan", "compile_times", "eager_moons", "eager_chain", "start_up", "tiles",
+    "asian", "newton", "tall_jacobian", "sparse_rosenbrock", "luksan", "compile_times", "eager_moons", "eager_chain",
+    "microgpt", "start_up", "tiles",
     "workers",
 ]  # fmt: skip
 
