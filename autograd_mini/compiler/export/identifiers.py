@@ -19,6 +19,7 @@ lrint lround modf nan nearbyint nextafter pow remainder remquo rint round scalbn
 trunc j0 j1 jn y0 y1 yn gamma drem significand scalb abs div exit abort malloc free casadi_int casadi_real arg res iw w
 mem FUSED max_of min_of prod_of norm_of log_total logsumexp_of softmax_in log_softmax_in sum_of_others_in first_equal_in
 first_max_in first_min_in set_nan set_zero multiply load
+settle
 """
 KEYWORDS = frozenset(_KEYWORDS.split())
 """Those of C and C++ that nothing can be called; CasADi adds `null`, `jac` and `hess` for arguments."""

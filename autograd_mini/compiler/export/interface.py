@@ -9,12 +9,12 @@ import numpy
 
 from autograd_mini.compiler.export.bodies import Body, indented
 from autograd_mini.compiler.export.constants import Constants
-from autograd_mini.compiler.export.derivatives_in_c import Block, another_path, sweeping
-from autograd_mini.compiler.export.entries import Entry
+from autograd_mini.compiler.export.derivatives_in_c import Block, Results, another_path, checked, settling, sweeping
 from autograd_mini.compiler.export.exported import Exported
+from autograd_mini.compiler.export.functions_in_c import Entry
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.patterns import Pattern, dense, empty
-from autograd_mini.compiler.ir.program import Index
+from autograd_mini.compiler.ir.program import TIED, Index
 from autograd_mini.compiler.ir.request import Kind
 
 Named = tuple[str, Pattern]
@@ -48,18 +48,39 @@ class Interface:
 
     def _body(self, kind: Kind) -> Body:
         """The body of a program, written."""
-        body = self.exported.body(kind, self.constants)
+        return self._write(self.exported.body(kind, self.constants))
+
+    def _write(self, body: Body) -> Body:
         self.lines += body.written()
         self.size = max(self.size, body.size)
         return body
 
     def _sweeping(
-        self, name: str, body: Body, blocks: Sequence[Block], seeds: Sequence[tuple[int, Index]] = ()
+        self,
+        name: str,
+        of: tuple[str, Results],
+        blocks: Sequence[Block],
+        seeds: Sequence[tuple[int, Index]] = (),
     ) -> None:
-        """The function that computes some blocks."""
+        """The function that computes some blocks, of what each sweep gives and of its results."""
         n_sweeps = 1 + max((int(sweep.max(initial=0)) for _, sweep in seeds), default=0)
-        name, n_guards = f"{self.name}_{name}", self.exported.n_guards
-        self.lines += sweeping(name, body, seeds, n_sweeps, blocks, self.constants, n_guards)
+        self.lines += sweeping(f"{self.name}_{name}", *of, seeds, n_sweeps, blocks, self.constants)
+
+    def _checked(self, kind: Kind) -> tuple[str, Results]:
+        """The function that carries out a body and gives a status, and the results of the body."""
+        body, name = self._body(kind), f"{self.name}_{kind.name.lower()}"
+        sides = self.exported.sides(self.constants) if kind == Kind.GRADIENT else []
+        if not sides:
+            self.lines += checked(name, body, self.exported.n_guards)
+            return name, body.results
+        for side in sides:
+            self._write(side)
+        starts = [*self.exported.offsets.values()]
+        sources = [(self.exported.derivative(slot), self._lanes[slot], starts[slot]) for slot in self.exported.wrt]
+        place = self.exported.directions_at[-1]
+        lines, results = settling(name, body, sources, place, sides, self.exported.n_guards)
+        self.lines += lines
+        return name, results
 
     def _call(self, function: str, places: Sequence[int]) -> list[str]:
         """What calls a function that computes blocks, which are the results at these places."""
@@ -97,8 +118,11 @@ class Interface:
         count, place = body.results["value"]
         lines = [f"{body.name}(w);"]
         if self.exported.n_guards:
-            lines.append(f"if ({another_path(body, self.exported.n_guards)})\n        status = 1;")
-        lines.append(f"for (int k = 0; res[0] && k < {count}; ++k)\n        res[0][k] = {place('k')};")
+            lines += [f"if ({another_path(body, self.exported.n_guards)})", "    status = 1;"]
+        if TIED in body.results:  # the function takes derivatives itself
+            lines += [f"if (!status && !({body.results[TIED][1]('0')} == 0.0))", "    status = 2;"]
+        if count:
+            lines += [f"for (int k = 0; res[0] && k < {count}; ++k)", f"    res[0][k] = {place('k')};"]
         outputs = [(self.exported.output, dense(self._m, 1))]
         self._add(self.name, "The value.", [], outputs, lines)
 
@@ -112,19 +136,19 @@ class Interface:
             pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
         )
 
-    def _there(self, body: Body, slot: int, pattern: Pattern) -> Pattern:
+    def _there(self, of: tuple[str, Results], slot: int, pattern: Pattern) -> Pattern:
         """A pattern of derivatives towards an argument, without any nonzeros where nothing depends on it."""
-        return pattern if self.exported.derivative(slot) in body.results else empty(*pattern.shape)
+        return pattern if self.exported.derivative(slot) in of[1] else empty(*pattern.shape)
 
-    def _first(self) -> Body:
-        """First derivatives, and their body."""
+    def _first(self) -> tuple[str, Results]:
+        """First derivatives; what gives those of a sweep."""
         exported, value = self.exported, self.exported.output
         wrt, sweeps = exported.wrt, exported.rows
-        body = self._body(Kind.GRADIENT)
-        self._patterns = patterns = [self._there(body, *each) for each in zip(wrt, exported.jacobian)]
+        gradient = self._checked(Kind.GRADIENT)
+        self._patterns = patterns = [self._there(gradient, *each) for each in zip(wrt, exported.jacobian)]
         seeds = [] if exported.is_one else [(exported.weights_at, sweeps)]
         blocks = [self._block(slot, p, p.columns, sweeps[p.rows]) for slot, p in zip(wrt, patterns)]
-        self._sweeping("jacobian", body, blocks, seeds)
+        self._sweeping("jacobian", gradient, blocks, seeds)
         if exported.is_one:
             outputs = [(f"grad_{self._names[slot]}", p.T) for slot, p in zip(wrt, patterns)]
             self._add(f"grad_{self.name}", "The gradient.", [], outputs, self._call("jacobian", range(len(wrt))))
@@ -135,9 +159,9 @@ class Interface:
         given = [(f"out_{value}", empty(self._m, 1))]
         self._add(f"jac_{self.name}", "The Jacobian.", given, outputs, self._call("jacobian", wrt))
         columns = [dense(lanes, 1) for lanes in self._lanes]
-        found = [self._there(body, slot, columns[slot]) for slot in wrt]
+        found = [self._there(gradient, slot, columns[slot]) for slot in wrt]
         blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, found)]
-        self._sweeping("adjoint", body, blocks)
+        self._sweeping("adjoint", gradient, blocks)
         place = len(self._lanes) + 1
         scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         given.append((f"adj_{value}", dense(self._m, 1)))
@@ -148,21 +172,21 @@ class Interface:
         says = "The gradient of the sum of the results times their weights, which are the last argument."
         outputs = [(f"adj_{name}", column) for name, column in zip(self._names, columns)]
         self._add(f"adj1_{self.name}", says, given, outputs, lines)
-        return body
+        return gradient
 
-    def _second(self, gradient: Body) -> None:
+    def _second(self, gradient: tuple[str, Results]) -> None:
         """Second derivatives."""
         exported, value = self.exported, self.exported.output
         wrt, n = exported.wrt, len(exported.wrt)
-        body = self._body(Kind.PRODUCT)
+        product = self._checked(Kind.PRODUCT)
         seeds = [*zip(exported.directions_at, exported.columns)]
         blocks = [
             self._block(slot, each, each.rows, exported.columns[column][each.columns])
             for slot, patterns in zip(wrt, exported.hessian)
             for column, pattern in enumerate(patterns)
-            for each in [self._there(body, slot, pattern)]
+            for each in [self._there(product, slot, pattern)]
         ]
-        self._sweeping("hessian", body, blocks, seeds)
+        self._sweeping("hessian", product, blocks, seeds)
         pairs = [(row, column) for row in wrt for column in wrt]
         outputs = [
             (f"hess_{self._names[row]}_{self._names[column]}", block.pattern)

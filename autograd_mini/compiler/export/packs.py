@@ -134,7 +134,7 @@ class _Packs:
         for pack in stored:
             self._offsets[pack] = self._room.take(pack.lanes)
         lines = self._by_lane(group, stored) if _is_by_lane(group[0]) else self._alone(group[0])
-        for pack in {parent for each in group for parent in each.parents} | set(stored):
+        for pack in dict.fromkeys([*(parent for each in group for parent in each.parents), *stored]):
             self._users[pack] = self._users.get(pack, set()) - inside
             is_own = not isinstance(pack.operation, Leaf) and pack in self._offsets
             if is_own and not self._users[pack] and pack not in self._kept:
@@ -195,7 +195,8 @@ class _Packs:
         operation = pack.operation
         if isinstance(operation, Sum):
             return self._sum(pack, operation)
-        assert isinstance(operation, Reduce | Vector)
+        if not isinstance(operation, Reduce | Vector):
+            raise NotInC(operation.kind)
         n, lanes = operation.arg.index.shape
         if pack not in self._offsets:  # nothing reads it
             return []

@@ -149,3 +149,24 @@ static void load(int n, const casadi_real *x, casadi_real *w)
     for (int k = 0; k < n; ++k)
         w[k] = x ? x[k] : 0.0;
 }
+
+/* Of limits of a gradient from two sides the first, unless they differ and what the rules give is between them. */
+static int settle(int n, double tolerance, double *rules, const double *first, const double *last)
+{
+    double most = 0.0;
+    int is_one = 1, is_between = 1;
+    for (int k = 0; k < n; ++k) {
+        if (!isfinite(first[k] + last[k] + rules[k]))
+            return 2;
+        most = fmax(most, fmax(fabs(first[k]), fabs(last[k])));
+    }
+    for (int k = 0; k < n; ++k) {
+        const double slack = tolerance * most;
+        is_one = is_one && fabs(first[k] - last[k]) <= slack;
+        is_between = is_between && fmin(first[k], last[k]) - slack <= rules[k];
+        is_between = is_between && rules[k] <= fmax(first[k], last[k]) + slack;
+    }
+    for (int k = 0; k < n && (is_one || !is_between); ++k)
+        rules[k] = first[k];
+    return 0;
+}

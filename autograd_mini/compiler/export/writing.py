@@ -29,8 +29,8 @@ SAYS = """\
 
    arg and res point to the arrays of arguments and results, in C's order. A null pointer among the arguments stands
    for zeros; one among the results says that it is not wanted. w has room for as many doubles as {name}_work says;
-   iw and mem are not used. Of matrices with a number of nonzeros, these are kept column by column: sparsity_out gives the
-   numbers of rows and columns, where each column starts, and the rows (and the numbers and 1 of a matrix that is whole).
+   iw and mem are not used. Of matrices with a number of nonzeros, these are kept column by column: sparsity_out gives
+   the numbers of rows and columns, where each column starts, and the rows (of a matrix that is whole, a 1 instead).
    Nothing else is read or written, so functions may run in several threads at once, each with a w of its own.
 
    They return 0, or with results that are nan
@@ -44,8 +44,10 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
 
     Raises:
         OSError: they cannot be written.
-        ValueError: the name is none in C, or there is no C for an operation.
+        ValueError: the path or the name is none in C, or there is no C for an operation.
     """
+    if Path(path).suffix != ".c":
+        raise ValueError(f"export takes the path of a file in C, such as 'f.c', got {os.fspath(path)!r}")
     require_identifier(name)
     header = Path(path).with_suffix(".h")
     try:
@@ -69,6 +71,10 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
 def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     """The file in C and its header, of this name."""
     interface = Interface(exported, order, Constants())
+    if interface.size >= LARGEST:
+        raise ValueError(
+            f"{exported.name} needs memory for {interface.size:,} numbers, and files in C count to {LARGEST:,}"
+        )
     constants = interface.constants
     definitions = [line for entry in interface.entries for line in entry.written(constants, interface.size)]
     body = "\n".join([*interface.lines, *definitions])
@@ -80,6 +86,9 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     declarations = [line for entry in interface.entries for line in entry.declared()]
     return "\n".join(file), HEADER.format(says=says, guard=guard, declarations="\n".join(declarations))
 
+
+LARGEST = 2**31
+"""Of so many numbers memory is no longer counted by an int."""
 
 HEADER = """\
 {says}
