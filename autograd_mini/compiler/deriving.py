@@ -10,7 +10,7 @@ from typing import TypeVar
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Scalars
+from autograd_mini.compiler.ir.scalars import Looped, Scalars
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
@@ -74,6 +74,11 @@ class Plan:
         """The structure of the result with arrays for the lists that they can hold."""
         return self.trace.structure.stacked()
 
+    @cached_property
+    def loops(self) -> list[Looped]:
+        """What `scan` became."""
+        return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
+
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
@@ -135,7 +140,7 @@ class Plan:
         return self._once(self._asides, (request, sign), lambda: self._aside(request, sign))
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
-        steps = None if self.trace.inner else steps_of(self.trace, request.wrt, sign)
+        steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled

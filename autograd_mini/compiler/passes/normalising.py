@@ -13,9 +13,10 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
@@ -90,6 +91,10 @@ class _Normaliser(Growing):
         rule = _RULES.get(operation)
         if rule is not None:
             return rule(self, args)  # type: ignore[no-any-return]
+        if isinstance(operation, Scanned):
+            return self.add(Looped(operation.scan, tuple(args)))
+        if isinstance(operation, Kept):
+            return self.add(Picked(args[0], operation.index))
         if operation.base in (TABLE["softmax"], TABLE["log_softmax"]):
             return self._component(operation, args)
         return self.apply(operation, *args)

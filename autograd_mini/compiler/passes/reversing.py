@@ -16,6 +16,7 @@ from autograd_mini.compiler.ir.program import (
     TIED,
     Apply,
     Argument,
+    Loop,
     Pack,
     Program,
     Reduce,
@@ -137,6 +138,8 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         local = reduction(builder, x, Reference(pack, index))
         selects = operation.primitive.selects
         return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
+    if isinstance(operation, Loop):
+        return operation.scan.spread(builder, [*zip(operation.args, operation.places)], adjoint)
     if isinstance(operation, Apply) and not operation.primitive.is_selector:
         return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)
     return []

@@ -15,6 +15,7 @@ from autograd_mini.compiler.ir.scalars import (
     Application,
     Component,
     Input,
+    Looped,
     Number,
     Scalar,
     Scalars,
@@ -61,9 +62,11 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     """
     kind = request.kind
     for scalar in scalars.scalars:
+        if type(scalar) is Looped:
+            raise NotImplementedError("scan")
         if type(scalar) is Application:
             _require_derivative(scalar.primitive, len(scalar.args))
-    tape = _Tape(scalars)
+    tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members: dict[int, list[int]] = {number: [] for number in arrays}
     for number, scalar in enumerate(tape.scalars):
@@ -121,7 +124,7 @@ def _require_derivative(primitive: Primitive, n_args: int) -> None:
         raise NotImplementedError(primitive.name) from None
 
 
-class _Tape(Growing):
+class ScalarTape(Growing):
     """Scalars that grow by their adjoints, by the table's own partials."""
 
     def __init__(self, scalars: Scalars) -> None:

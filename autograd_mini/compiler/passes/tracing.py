@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.calls.counting import Place
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.graph import topological_order
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import place, refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.scanning import Loop
 from autograd_mini.structures import Structure, flatten, may_hold_numbers
 from autograd_mini.value import Constant, Value
 
@@ -119,7 +121,7 @@ def trace(
         ValueError: the result is not made from its inputs nor from any Value.
     """
     known = {value for values in inputs for value in values}
-    tracer, call = _Tracer(f, name, known), Differentiation(f)
+    tracer, call = Tracer(f, name, known), Differentiation(f)
     call.variables.update(known)
     call.own.update(known)
     with tracer, call:
@@ -217,7 +219,7 @@ def without_collector(work: Callable[[], Result]) -> Result:
     return ensure(gc.enable, suspended)
 
 
-class _Tracer(Observer):
+class Tracer(Observer):
     hears_rules = owns_values = True
 
     def __init__(self, function: Callable[..., Any], name: str, inputs: set[Value]) -> None:
@@ -304,6 +306,11 @@ class _Tracer(Observer):
     def detached(self, node: Value) -> Any:
         return TABLE.auxiliary["stopped"](node)
 
+    def looped(self, loop: Loop) -> tuple[Any, Any] | None:
+        from autograd_mini.compiler.scans.recording import recorded  # which traces steps
+
+        return recorded(self, loop)
+
     def number_read(self, node: Value, how: str) -> None:
         if not node.is_constant:
             raise TypeError(
@@ -327,7 +334,9 @@ def difference(first: Trace, second: Trace) -> str:
     counterparts.update(zip(*made))
     counterpart = counterparts.__getitem__
     for a, b in zip(*made):
-        if a.operation is not b.operation:
+        if a.operation is not b.operation and not (
+            isinstance(a.operation, Scanned | Kept) and a.operation.is_like(b.operation)
+        ):
             return f"{_name(b)} in place of {_name(a)}"
         if not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"

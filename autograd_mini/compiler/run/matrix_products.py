@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy
 
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Floats, Pack, Sum
+from autograd_mini.compiler.ir.program import Floats, Loop, Pack, Sum
 from autograd_mini.compiler.partition import MOST_UNUSED
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.lanes import lanes_step
-from autograd_mini.compiler.run.numpy_executor import Gather, Values, step_of
+from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step, step_of
 from autograd_mini.compiler.run.terms import terms_step
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ class NumpyStep:
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         self.packs = [pack]
         self.number = executor.place[pack]
-        self.compute = step_of(pack, executor.place)
+        operation = pack.operation
+        self.compute = (
+            loop_step(operation, executor.place, in_machine_code=True)
+            if isinstance(operation, Loop)
+            else step_of(pack, executor.place)
+        )
 
     def prepare(self, values: Values, n: int) -> int:
         return n

@@ -117,6 +117,10 @@ class _Settling:
 
     def _tell_apart(self, broken: Mask) -> None:
         """Put in what is found where zeros are told apart; what stays doubtful is hard."""
+        if self.asked.plan.loops:
+            self.hard |= broken
+            self._leave_out()
+            return
         derivatives, doubts = self.asked.plan.careful(self.asked.request)
         fresh, columns = self._run(derivatives, broken), numpy.flatnonzero(broken)
         for name in [name for name in self.each if is_adjoint(name)]:
