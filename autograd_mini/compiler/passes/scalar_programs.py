@@ -147,6 +147,7 @@ class ScalarTape(Growing):
             scalar = self.scalars[number]
             if type(scalar) is Component:
                 if active[number] and scalar.index == 0:
+                    self.gives(number)
                     self._spread_vector(number, scalar, active)
                 continue
             terms = self._sums[number]
@@ -154,6 +155,7 @@ class ScalarTape(Growing):
                 continue
             adjoint = adjoints[number] = self._total(terms)
             self._sums[number] = None
+            self.gives(number)
             if type(scalar) is Terms:
                 for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
                     if active[x]:
@@ -163,6 +165,9 @@ class ScalarTape(Growing):
             elif type(scalar) is Application:
                 self._spread(number, scalar, adjoint, active)
         return [adjoints.get(number) for number in wanted]
+
+    def gives(self, number: int) -> None:
+        """A scalar is about to give something to what it is made of."""
 
     def give(self, number: int, c: float, x: int, y: int) -> None:
         """Add c·x·y to the adjoint of a scalar."""

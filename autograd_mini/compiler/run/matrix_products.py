@@ -152,7 +152,9 @@ class BatchSumStep:
         self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
         lanes = numpy.arange(self.lanes)
-        self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
+        self.picks_all = (len(self.right), self.rows) == (1, self.lanes) and all(
+            numpy.array_equal(lanes, each) for each in (self.lane, self.row)
+        )
 
     def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
         return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))

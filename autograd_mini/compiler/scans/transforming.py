@@ -24,8 +24,8 @@ from autograd_mini.compiler.ir.program import Floats, Index, Pack, Reference, Se
 from autograd_mini.compiler.ir.scalars import ONE, Scalar, Scalars, Terms
 from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.scalar_programs import ScalarTape
 from autograd_mini.compiler.passes.tracing import Trace
+from autograd_mini.compiler.scans.gating import GatedTape
 from autograd_mini.compiler.scans.stepping import Program, Rows, Step, step_of
 from autograd_mini.structures import NUMBER
 
@@ -92,8 +92,8 @@ class Body:
                 self._steps[key] = step_of(program(), in_machine_code=in_machine_code)
             return self._steps[key]
 
-    def _tape(self) -> ScalarTape:
-        return ScalarTape(Scalars(self.scalars, [], []))
+    def _tape(self) -> GatedTape:
+        return GatedTape(Scalars(self.scalars, [], []))
 
     def _all(self) -> Program:
         growing = Growing(self.scalars)

@@ -23,6 +23,9 @@ from autograd_mini.limits import TOLERANCE
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
 """Of first derivatives."""
 
+MOST_RECORDED = 2**21
+"""Loops of more operations in all, of which each takes 0.2 KB and 3 µs, are not left to eager mode."""
+
 MOST_NUMBERS = 2**22
 """So many products are held at a time where zeros are told apart."""
 
@@ -73,6 +76,11 @@ class _Settling:
             self.hard |= ~numpy.isfinite(tied[0])
             self.hard &= ~self._is_cleared()
         is_tied = self.hard.copy()
+        if is_tied.any() and not self._can_be_recorded:
+            raise ValueError(
+                f"a step of a scan meets a tie or kink, as of max, abs or relu, and loops of more than {MOST_RECORDED} "
+                "operations are too long to settle that; begin a little off it, or write the step without"
+            )
         self._leave_out()
         broken = self._broken()
         if broken.any():
@@ -85,6 +93,11 @@ class _Settling:
                 elif name in self.each:
                     self.each[name][:, columns] = rows
         return self.found | self.each | self.sums
+
+    @property
+    def _can_be_recorded(self) -> bool:
+        """Whether the loops are short enough to be recorded step by step."""
+        return sum(loop.scan.length * len(loop.scan.trace.order) for loop in self.asked.plan.loops) <= MOST_RECORDED
 
     def _is_cleared(self) -> Mask:
         """For which columns, of those where something is tied, it changes in one way along a line, whatever is
@@ -118,8 +131,9 @@ class _Settling:
     def _tell_apart(self, broken: Mask) -> None:
         """Put in what is found where zeros are told apart; what stays doubtful is hard."""
         if self.asked.plan.loops:
-            self.hard |= broken
-            self._leave_out()
+            if self._can_be_recorded:  # else they stay inf or nan
+                self.hard |= broken
+                self._leave_out()
             return
         derivatives, doubts = self.asked.plan.careful(self.asked.request)
         fresh, columns = self._run(derivatives, broken), numpy.flatnonzero(broken)
