@@ -6,15 +6,16 @@ differentiated, and scheduled as kernels and matrix products.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.ir.program import Program
 from autograd_mini.compiler.ir.request import Frame, Request
 from autograd_mini.compiler.ir.scalars import Scalars
-from autograd_mini.compiler.partition import suits_scalars
+from autograd_mini.compiler.partition import MOST_FORMS_UNNOTICED, suits_scalars
 from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
@@ -38,7 +39,10 @@ class Source:
 
     @cached_property
     def forms(self) -> dict[Any, list[int]]:
-        return forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs])
+        found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs])
+        if len(found) > MOST_FORMS_UNNOTICED:
+            _notice()
+        return found
 
     @cached_property
     def packed(self) -> Program:
@@ -50,6 +54,16 @@ class Source:
         if self.origin is not None:
             return self.origin.suits_scalars
         return suits_scalars(*sizes_of(self.scalars, self.forms), self.frame.has_batch)
+
+
+@cache
+def _notice() -> None:
+    """Say once how to compile long loops sooner."""
+    warnings.warn(
+        f"a compiled function computes more than {MOST_FORMS_UNNOTICED} things one after the other, each of them "
+        "compiled by itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
+        stacklevel=2,
+    )
 
 
 def program_of(source: Source, request: Request) -> Program:

@@ -99,6 +99,11 @@ class MachineStep:
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, effort=effort, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
         self._linked: dict[int, tuple[Any, Any, Code]] = {}
+        place, row = self._step.slots.reshape(-1, 2).T.copy()
+        is_fixed, n = (place == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
+        row[is_fixed] -= len(self._uniform)
+        place = numpy.select([is_fixed, place == UNIFORM, place == SCRATCH], [n + 1, n, n + 2], place)
+        self._place, self._row = place, row  # of what each pointer points to: the array, and the row in it
 
     def _functions(self, width: int) -> tuple[Any, Any, Code]:
         """What runs the steps of so many columns, and the table of the bodies."""
@@ -111,26 +116,16 @@ class MachineStep:
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
         columns = rows[0].array.shape[1]
         run, bodies, _ = self._functions(1 if columns == 1 else host_width())
-        scratch = memory.empty(self.kernel.n_scratch, columns)
-        pointers = memory.empty(len(self._step.slots), of=numpy.int64)
-        moves = [numpy.zeros((0, 2), dtype=numpy.int64)]
-
-        def point(slots: Any, lanes: Any, array: Any, first: int, pace: int) -> None:
-            size = 8 * (array.shape[1] if array.ndim == 2 else 1)
-            pointers[slots] = memory.address(array, array.shape) + size * (first + lanes)
-            if pace:
-                moves.append(numpy.stack([slots, numpy.full(len(slots), size * pace)], axis=1))
-
-        for place, (slots, lanes) in self._step.rows.items():
-            if place == SCRATCH:
-                point(slots, lanes, scratch, 0, 0)
-            elif place == UNIFORM:
-                n, is_own = len(self._uniform), lanes < len(self._uniform)
-                point(slots[is_own], lanes[is_own], self._uniform, 0, 0)
-                point(slots[~is_own], lanes[~is_own] - n, *fixed)
-            else:
-                point(slots, lanes, *rows[place])
-        table = memory.copied(numpy.concatenate(moves), numpy.int64)
+        scratch = Rows(memory.empty(self.kernel.n_scratch, columns))
+        arrays = [*rows, Rows(self._uniform), fixed, scratch]
+        sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
+        starts = [memory.address(each, each.shape) + size * first for (each, first, _), size in zip(arrays, sizes)]
+        paces = [size * pace for (_, _, pace), size in zip(arrays, sizes)]
+        pointers, moves = memory.empty(len(self._place), of=numpy.int64), numpy.array(paces)[self._place]
+        pointers[...] = numpy.array(starts)[self._place] + numpy.array(sizes)[self._place] * self._row
+        moving = moves.nonzero()[0]
+        table = memory.empty(len(moving), 2, of=numpy.int64)
+        table[:, 0], table[:, 1] = moving, moves[moving]
         at = [memory.address(each, each.shape) for each in (pointers, table)]
         run(bodies, self._step.starts, len(self._step.starts), at[0], columns, steps, at[1], len(table))
 
