@@ -113,8 +113,8 @@ def main():
     begin = time.perf_counter()
     p, covariance, found, compiled = fit(data, is_recorded)
     print(
-        f"{n:,} steps, {int(is_recorded.sum())} recordings: {found.nit} steps of L-BFGS-B, {found.nfev} gradients and the "
-        f"Hessian in {time.perf_counter() - begin:.1f} s, compiling included"
+        f"{n:,} steps, {int(is_recorded.sum())} recordings: {found.nit} steps of L-BFGS-B, {found.nfev} gradients and "
+        f"the Hessian in {time.perf_counter() - begin:.1f} s, compiling included"
     )
     both, value = seconds_of(lambda: compiled.value_and_grad(p), 9), seconds_of(lambda: compiled(p), 9)
     print(

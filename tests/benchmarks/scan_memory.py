@@ -20,7 +20,7 @@ def peak():
 
 
 def measure(name, steps):
-    """Print the seconds of computing and the MB of one contender, in this process, over what its libraries take for a few steps."""
+    """Print the seconds of computing and the MB of one contender, in this process, over what a few steps take."""
     scan.CONTENDERS[name](64)()
     before = peak()
     begin = time.process_time()

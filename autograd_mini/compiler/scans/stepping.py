@@ -99,11 +99,11 @@ class MachineStep:
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, effort=effort, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
         self._linked: dict[int, tuple[Any, Any, Code]] = {}
-        place, row = self._step.slots.reshape(-1, 2).T.copy()
-        is_fixed, n = (place == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
+        array, row = self._step.slots.reshape(-1, 2).T.copy()
+        is_fixed, n = (array == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
         row[is_fixed] -= len(self._uniform)
-        place = numpy.select([is_fixed, place == UNIFORM, place == SCRATCH], [n + 1, n, n + 2], place)
-        self._place, self._row = place, row  # of what each pointer points to: the array, and the row in it
+        self._row = row  # of what each pointer points to: the row, and the array it is in
+        self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
 
     def _functions(self, width: int) -> tuple[Any, Any, Code]:
         """What runs the steps of so many columns, and the table of the bodies."""
@@ -121,8 +121,8 @@ class MachineStep:
         sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
         starts = [memory.address(each, each.shape) + size * first for (each, first, _), size in zip(arrays, sizes)]
         paces = [size * pace for (_, _, pace), size in zip(arrays, sizes)]
-        pointers, moves = memory.empty(len(self._place), of=numpy.int64), numpy.array(paces)[self._place]
-        pointers[...] = numpy.array(starts)[self._place] + numpy.array(sizes)[self._place] * self._row
+        pointers, moves = memory.empty(len(self._array), of=numpy.int64), numpy.array(paces)[self._array]
+        pointers[...] = numpy.array(starts)[self._array] + numpy.array(sizes)[self._array] * self._row
         moving = moves.nonzero()[0]
         table = memory.empty(len(moving), 2, of=numpy.int64)
         table[:, 0], table[:, 1] = moving, moves[moving]
