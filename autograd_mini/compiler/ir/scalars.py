@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autograd_mini.primitives import Primitive
 
 if TYPE_CHECKING:
-    from autograd_mini.compiler.scans.transforming import Forward
+    from autograd_mini.compiler.scans.transforming import Scan
 
 ONE = 0
 """The scalar 1, the second factor of a term that has only one."""
@@ -79,7 +79,7 @@ class Terms:
 class Looped:
     """A loop, from all that goes in; no number itself."""
 
-    scan: Forward
+    scan: Scan
     args: tuple[int, ...]
 
 

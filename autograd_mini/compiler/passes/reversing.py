@@ -139,7 +139,9 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         selects = operation.primitive.selects
         return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
     if isinstance(operation, Loop):
-        return operation.scan.spread(builder, [*zip(operation.args, operation.places)], adjoint)
+        parts = [*zip(operation.args, operation.places)]
+        given = operation.scan.spread(builder.loop, parts, lambda lanes: Reference(adjoint, lanes))
+        return [(x.pack, segment(x.index, 1.0, Reference(loop, places), None)) for x, loop, places in given]
     if isinstance(operation, Apply) and not operation.primitive.is_selector:
         return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)
     return []

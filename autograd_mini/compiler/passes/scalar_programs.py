@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from math import nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.ir.program import TIED, Leaf, Pack
@@ -17,6 +20,7 @@ from autograd_mini.compiler.ir.scalars import (
     Input,
     Looped,
     Number,
+    Picked,
     Scalar,
     Scalars,
     Terms,
@@ -131,6 +135,7 @@ class ScalarTape(Growing):
         super().__init__(scalars.scalars)
         self._rules = Rules()
         self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
+        self._picked: dict[int, list[int]] = {}  # of each loop, those of its numbers that were given something
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -139,7 +144,7 @@ class ScalarTape(Growing):
             The adjoint of each wanted scalar; None where no root depends on it.
         """
         active = self._active(wanted)
-        self._sums = [None] * len(self.scalars)
+        self._sums, self._picked = [None] * len(self.scalars), {}
         for root, seed in seeds:
             self.give(root, 1.0, seed, ONE)
         adjoints: dict[int, int] = {}
@@ -150,11 +155,18 @@ class ScalarTape(Growing):
                     self.gives(number)
                     self._spread_vector(number, scalar, active)
                 continue
+            if type(scalar) is Looped and number in self._picked:
+                self.gives(number)
+                self._spread_loop(number, scalar, adjoints, active)
+                continue
             terms = self._sums[number]
             if terms is None or not active[number]:
                 continue
             adjoint = adjoints[number] = self._total(terms)
             self._sums[number] = None
+            if type(scalar) is Picked:
+                self._picked.setdefault(scalar.loop, []).append(number)
+                continue
             self.gives(number)
             if type(scalar) is Terms:
                 for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
@@ -223,6 +235,28 @@ class ScalarTape(Growing):
         for place, arg in enumerate(x):
             for c, gs, others in terms if active[arg] else ():
                 self.give(arg, c, gs[place], ONE if others is None else others[place])
+
+    def _spread_loop(self, loop: int, scalar: Looped, adjoints: Mapping[int, int], active: bytearray) -> None:
+        """What the adjoints of the numbers that come out of a loop give to what went in."""
+        zero, scan = self.number(0.0), scalar.scan
+        found = [zero] * scan.n_out
+        for number in self._picked[loop]:
+            place = self.scalars[number].index  # type: ignore[union-attr]
+            found[place] = adjoints[number] if found[place] == zero else self.sum([found[place], adjoints[number]])
+
+        def make(scan: Any, parts: Sequence[tuple[list[int], Any]]) -> int:
+            args = [zero] * scan.n_in
+            for numbers, places in parts:
+                for number, place in zip(numbers, places.tolist()):
+                    args[place] = number
+            return self.add(Looped(scan, tuple(args)))
+
+        bounds = sorted({0, min(scan.n_given, scan.n_in), scan.n_in})
+        parts = [([*scalar.args[a:b]], numpy.arange(a, b)) for a, b in pairwise(bounds)]
+        for numbers, back, places in scan.spread(make, parts, lambda some: [found[each] for each in some.tolist()]):
+            for number, place in zip(numbers, places.tolist()):
+                if active[number]:
+                    self.give(number, 1.0, self.add(Picked(back, place)), ONE)
 
     def _applied(self, primitive: Primitive, *args: int) -> int:
         return self.add(Application(primitive, args))

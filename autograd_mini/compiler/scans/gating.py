@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Scalars
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Looped, Scalars
 from autograd_mini.compiler.passes.scalar_programs import ScalarTape
 from autograd_mini.primitives import TABLE
 
@@ -26,10 +26,12 @@ class GatedTape(ScalarTape):
 
     def gives(self, number: int) -> None:
         scalar = self.scalars[number]
-        if not isinstance(scalar, Component):
+        if not isinstance(scalar, Component | Looped):
             self._chosen = self._given.get(number)
             return
-        numbers = range(number, number + len(scalar.vector.args))
+        numbers: Iterable[int] = self._picked.get(number, ())
+        if isinstance(scalar, Component):
+            numbers = range(number, number + len(scalar.vector.args))
         self._chosen = self._any([self._given[each] for each in numbers if each in self._given])
 
     def give(self, number: int, c: float, x: int, y: int) -> None:

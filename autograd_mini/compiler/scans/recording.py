@@ -17,11 +17,11 @@ from autograd_mini.calls import as_value
 from autograd_mini.compiler.calls.merging import Together
 from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.ir.scalars import Application, Component, Input, Number, Scalar, Scalars
+from autograd_mini.compiler.ir.scalars import Application, Component, Input, Looped, Number, Scalar, Scalars
 from autograd_mini.compiler.passes.normalising import normalise
 from autograd_mini.compiler.passes.tracing import Guard, Trace, Tracer
 from autograd_mini.compiler.scans.nodes import Kept, Scanned
-from autograd_mini.compiler.scans.transforming import Body, Forward
+from autograd_mini.compiler.scans.transforming import Body, Forward, n_operations
 from autograd_mini.compiler.ties.watching import variable, watched
 from autograd_mini.graph import leaf, record, topological_order
 from autograd_mini.observing import Differentiation, unheard, user_line
@@ -35,6 +35,9 @@ MOST_PATHS = 64
 
 FEW_OPERATIONS = 512
 """Loops of no more operations in all are run step by step: as part of the code around them they take less time."""
+
+FEW_WITHIN = 4096
+"""The same of loops within others; of these, every step of the outer one is run by Python, which takes 0.1 ms."""
 
 CARRY, X, FIXED, STILL = range(4)
 """The arrays that a step is made of; what is carried and never varies is told from the rest where ties are watched."""
@@ -50,8 +53,7 @@ class _Given(NamedTuple):
 
 def recorded(tracer: Tracer, loop: Loop) -> tuple[Any, Any] | None:
     """The result of a loop, as nodes made of one for the loop; None where its steps are to be recorded one by one."""
-    is_nested = isinstance(tracer, _StepTracer) or len(Differentiation.here()) > 1
-    if is_nested or not loop.length:
+    if len(Differentiation.here()) > 1 or not loop.length:
         return None
     nest = loop.x(0)
     firsts, structure = flatten(nest, "xs of scan", takes_others=True)
@@ -66,7 +68,8 @@ def recorded(tracer: Tracer, loop: Loop) -> tuple[Any, Any] | None:
             raise
         found = None
     loop.y_structure = None if found is None else loop.y_structure
-    if found is None or len(found.order) * loop.length <= FEW_OPERATIONS:
+    few = FEW_WITHIN if isinstance(tracer, _StepTracer) else FEW_OPERATIONS
+    if found is None or n_operations(found) * loop.length <= few:
         loop.y_structure = None
         return None
     outside = found.parameters
@@ -272,4 +275,6 @@ def _key(scalar: Scalar) -> Any:
         return scalar.primitive, scalar.args
     if isinstance(scalar, Component):
         return scalar.vector.primitive, scalar.vector.args, scalar.index
+    if isinstance(scalar, Looped):
+        return scalar.scan.key, scalar.args
     return [getattr(scalar, name) for name in scalar.__slots__]

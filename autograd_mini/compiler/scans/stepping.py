@@ -6,8 +6,9 @@ A program reads and writes rows of arrays; from one step to the next it moves on
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
 import numpy
@@ -18,7 +19,18 @@ from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Number, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import (
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalar,
+    Terms,
+    alive,
+)
 from autograd_mini.compiler.passes.expanding import expanded_scalars
 from autograd_mini.compiler.run import memory, numpy_rows
 from autograd_mini.compiler.run.one_kernel import own_scalar
@@ -48,6 +60,11 @@ class Program(NamedTuple):
     inputs: Sequence[Sequence[int]]
     fixed: Sequence[int]
     outputs: Sequence[Sequence[int]]
+
+    def needed(self) -> Iterator[Scalar]:
+        """The scalars that what it gives is made of."""
+        found = alive(self.scalars, [number for numbers in self.outputs for number in numbers])
+        return compress(self.scalars, found)
 
     def expanded(self) -> Program:
         """The same with rows of users written out."""
@@ -83,6 +100,8 @@ class MachineStep:
 
     def __init__(self, program: Program) -> None:
         program = program.expanded()
+        if any(type(each) is Looped for each in program.needed()):
+            raise NotImplementedError("scan")
         scalars, taken = [*program.scalars], set[int]()
         arrays = {
             number: (place, row) for place, numbers in enumerate(program.inputs) for row, number in enumerate(numbers)
@@ -165,10 +184,11 @@ Stepping = ctypes.CFUNCTYPE(
 
 
 class NumpyStep:
-    """A program by NumPy, scalar by scalar for all columns."""
+    """A program by NumPy, scalar by scalar for all columns; loops within it may run in machine code."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, in_machine_code: bool) -> None:
         self.program = program
+        self._in_machine_code = in_machine_code
 
     @cached_property
     def _computed(self) -> list[tuple[int, Callable[[list[Any]], Any]]]:
@@ -176,10 +196,14 @@ class NumpyStep:
         scalars = self.program.scalars
         needed = alive(scalars, [number for numbers in self.program.outputs for number in numbers])
         return [
-            (number, partial(_COMPUTED[type(scalar)], scalar))
+            (number, partial(_COMPUTED.get(type(scalar), self._looped), scalar))
             for number, scalar in enumerate(scalars)
-            if needed[number] and type(scalar) in _COMPUTED
+            if needed[number] and not isinstance(scalar, Input | Number)
         ]
+
+    def _looped(self, scalar: Looped, numbers: list[Any]) -> Any:
+        given = numpy.stack(numpy.broadcast_arrays(*[numbers[arg] for arg in scalar.args]))
+        return scalar.scan.run(given, in_machine_code=self._in_machine_code)
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
         columns = rows[0].array.shape[1]
@@ -222,7 +246,16 @@ def _summed(scalar: Terms, numbers: list[Any]) -> Any:
     return total
 
 
-_COMPUTED: dict[type, Callable[..., Any]] = {Application: _applied, Component: _component, Terms: _summed}
+def _picked(scalar: Picked, numbers: list[Any]) -> Any:
+    return numbers[scalar.loop][scalar.index]
+
+
+_COMPUTED: dict[type, Callable[..., Any]] = {
+    Application: _applied,
+    Component: _component,
+    Terms: _summed,
+    Picked: _picked,
+}
 
 
 def step_of(program: Program, *, in_machine_code: bool) -> Step:
@@ -232,4 +265,4 @@ def step_of(program: Program, *, in_machine_code: bool) -> Step:
             return MachineStep(program)
         except NotImplementedError:
             pass
-    return NumpyStep(program)
+    return NumpyStep(program, in_machine_code=in_machine_code)

@@ -14,28 +14,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isqrt
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy
 
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.ir.building import Builder, segment
-from autograd_mini.compiler.ir.program import Floats, Index, Pack, Reference, Segment
+from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.ir.scalars import ONE, Scalar, Scalars, Terms
 from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.scans.gating import GatedTape
+from autograd_mini.compiler.scans.nodes import Scanned
 from autograd_mini.compiler.scans.stepping import Program, Rows, Step, step_of
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26
 """So much memory may the states of a loop take that are kept for the way back, before some are computed again."""
 
+Source = TypeVar("Source")
+Loop = TypeVar("Loop")
+
 NOT_RECORDED = Trace([], [], [], NUMBER, [], [], {})
 
-Part: TypeAlias = tuple[Reference, Index]
-"""Lanes that go into a loop, and the places where they go."""
+Part: TypeAlias = tuple[Source, Index]
+"""Numbers that go into a loop, lanes of a pack or scalars, and the places where they go."""
+
+Made: TypeAlias = Callable[[Any, Sequence[tuple[Source, Index]]], Loop]
+"""Makes a loop of such parts."""
 
 
 @dataclass(eq=False)
@@ -121,6 +127,12 @@ class Body:
         return Program(tape.scalars, inputs, self.fixed, [numbers[:n], numbers[n:m], totals])
 
 
+def n_operations(trace: Trace) -> int:
+    """How many operations there are in a trace, those of each step of loops included."""
+    within = [node.operation.scan for node in trace.order if isinstance(node.operation, Scanned)]
+    return len(trace.order) + sum(scan.length * n_operations(scan.trace) for scan in within)
+
+
 class Scan:
     """A function from vectors to vectors that is a loop.
 
@@ -132,12 +144,16 @@ class Scan:
         checkpoint: after how many steps each a state is kept.
         n_in, n_out: how many numbers go in and come out.
         sign: what it is called where programs are read.
+        trace: the step, as it was recorded, if it was.
+        key: what is equal for loops that compute the same.
         tied: the place of a number among those that come out that is not 0 where something was at a kink.
     """
 
     n_in: int
     n_out: int
     sign = "scan"
+    trace = NOT_RECORDED
+    key: Any = None
     tied: int | None = None
 
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
@@ -147,8 +163,15 @@ class Scan:
         self.n_given = self.first_outside + len(body.outside)
         self.n_given_back = self.n_carry + length * len(body.kept)
 
-    def spread(self, builder: Builder, parts: Sequence[Part], adjoint: Pack) -> list[tuple[Pack, Segment]]:
-        """What the adjoint of what comes out gives to the packs that went in."""
+    def spread(
+        self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
+    ) -> list[tuple[Source, Loop, Index]]:
+        """What goes back to each of the parts that went in: the numbers at some places of a loop.
+
+        Args:
+            make: makes a loop.
+            adjoints: those of some of the numbers that came out.
+        """
         raise NotImplementedError
 
     def run(self, given: Floats, *, in_machine_code: bool) -> Floats:
@@ -188,12 +211,7 @@ class Scan:
 
 
 class Forward(Scan):
-    """A loop.
-
-    Attributes:
-        trace: the step, as it was recorded; of tangents, an empty one.
-        key: what is equal for loops that compute the same.
-    """
+    """A loop."""
 
     def __init__(
         self,
@@ -210,11 +228,12 @@ class Forward(Scan):
         if body.tied is not None:
             self.tied, self.n_out = self.n_out, self.n_out + 1
 
-    def spread(self, builder: Builder, parts: Sequence[Part], adjoint: Pack) -> list[tuple[Pack, Segment]]:
-        lanes = numpy.arange(self.n_given_back)
-        own = Reference(adjoint, lanes), self.n_given + lanes
-        back = builder.loop(self.reverse, [*parts, own])
-        return [_given(part, back, part[1]) for part in parts]
+    def spread(
+        self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
+    ) -> list[tuple[Source, Loop, Index]]:
+        places = numpy.arange(self.n_given_back)
+        back = make(self.reverse, [*parts, (adjoints(places), self.n_given + places)])
+        return [(part, back, places) for part, places in parts]
 
     @cached_property
     def reverse(self) -> Reverse:
@@ -249,21 +268,22 @@ class Reverse(Scan):
         super().__init__(body, length, constants, checkpoint)
         self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
 
-    def spread(self, builder: Builder, parts: Sequence[Part], adjoint: Pack) -> list[tuple[Pack, Segment]]:
+    def spread(
+        self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
+    ) -> list[tuple[Source, Loop, Index]]:
         body, tangent = self.body, self.tangent
         place, of_change = _doubled(self.n_carry, self.length, self.n_x, len(body.outside))
         _, kept_change = _doubled(self.n_carry, self.length, len(body.kept), 0)
         given = [part for part in parts if (part[1] < self.n_given).all()]
-        weights = [(lanes, places - self.n_given) for lanes, places in parts if (places >= self.n_given).all()]
-        moved = [(lanes, place[places]) for lanes, places in given]
-        moved.append((Reference(adjoint, numpy.arange(self.n_given)), of_change))
-        forward = builder.loop(tangent, moved)
-        back = builder.loop(
-            tangent.reverse, moved + [(lanes, tangent.n_given + kept_change[places]) for lanes, places in weights]
-        )
+        weights = [(part, places - self.n_given) for part, places in parts if (places >= self.n_given).all()]
+        moved = [(part, place[places]) for part, places in given]
+        moved.append((adjoints(numpy.arange(self.n_given)), of_change))
+        forward = make(tangent, moved)
+        weighted = [(part, tangent.n_given + kept_change[places]) for part, places in weights]
+        back = make(tangent.reverse, [*moved, *weighted])
         return [
-            *[_given(part, back, place[part[1]]) for part in given],
-            *[_given(part, forward, kept_change[part[1]]) for part in weights],
+            *[(part, back, place[places]) for part, places in given],
+            *[(part, forward, kept_change[places]) for part, places in weights],
         ]
 
     def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
@@ -309,12 +329,6 @@ class Reverse(Scan):
             return self.checkpoint
         size = 16 * self.n_carry * columns * self.length
         return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
-
-
-def _given(part: Part, pack: Pack, places: Index) -> tuple[Pack, Segment]:
-    """Lanes that went in are given these of a pack."""
-    lanes, _ = part
-    return lanes.pack, segment(lanes.index, 1.0, Reference(pack, places), None)
 
 
 def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:

@@ -8,7 +8,7 @@ from typing import Any
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.compiler.passes.tracing import COMPARISONS, Inner, Trace
 from autograd_mini.compiler.scans.nodes import Kept, Scanned
-from autograd_mini.compiler.scans.transforming import Forward
+from autograd_mini.compiler.scans.transforming import Scan
 from autograd_mini.functions import sum as total
 from autograd_mini.graph import leaf, topological_order
 from autograd_mini.primitives import TABLE
@@ -59,7 +59,7 @@ def _recorded(node: Value, found: Mapping[Value, Any]) -> Any:
     return operation(*args)
 
 
-def _looped(scan: Forward, args: Sequence[Any]) -> list[Any]:
+def _looped(scan: Scan, args: Sequence[Any]) -> list[Any]:
     """All that a loop gives, each step recorded again."""
     (carried, given, fixed), outside = scan.trace.inputs, args[scan.first_outside :]
     carry, kept = [*args[: len(carried)]], []

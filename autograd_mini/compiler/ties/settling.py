@@ -15,6 +15,7 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.scans.transforming import n_operations
 from autograd_mini.compiler.ties.careful import DOUBTFUL
 from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.ties.fallback import in_eager_mode
@@ -97,7 +98,8 @@ class _Settling:
     @property
     def _can_be_recorded(self) -> bool:
         """Whether the loops are short enough to be recorded step by step."""
-        return sum(loop.scan.length * len(loop.scan.trace.order) for loop in self.asked.plan.loops) <= MOST_RECORDED
+        loops = [loop.scan for loop in self.asked.plan.loops]
+        return sum(scan.length * n_operations(scan.trace) for scan in loops) <= MOST_RECORDED
 
     def _is_cleared(self) -> Mask:
         """For which columns, of those where something is tied, it changes in one way along a line, whatever is

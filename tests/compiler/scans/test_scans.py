@@ -36,6 +36,7 @@ PIECEWISE = ("add", "sub", "neg", "relu", "abs", "maximum", "minimum", "max")
 @pytest.fixture(autouse=True)
 def loops_of_any_size(monkeypatch):
     monkeypatch.setattr(recording, "FEW_OPERATIONS", 0)
+    monkeypatch.setattr(recording, "FEW_WITHIN", 0)
 
 
 def loops(compiled):
@@ -272,6 +273,34 @@ def test_several_loops_one_after_the_other_and_within_each_other(backend):
     assert disagreement(compiled.value_and_grad(0.8, 0.3), value_and_grad(f)(0.8, 0.3)) == ""
     assert disagreement(compiled.hessian(0.8, 0.3), hessian(f)(0.8, 0.3)) == ""
     assert loops(compiled) == 2
+
+
+def test_a_loop_within_what_a_step_may_not_choose(backend):
+    def f(a, b):
+        def outer(s, x):
+            if s > 1.0:
+                s = scan(lambda t, _: (sqrt(t - 1.0) + a, sin(t)), s, length=3)[0]
+            else:
+                s = s + b
+            return s * 0.9 + x, None
+
+        return scan(outer, a, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])[0]
+
+    compiled = compile(f, backend=backend)
+    for point in ((0.3, 0.4), (1.7, 0.4)):
+        assert disagreement(compiled.value_and_grad(*point), value_and_grad(f)(*point)) == ""
+        assert disagreement(compiled.hessian(*point), hessian(f)(*point)) == ""
+
+
+def test_short_loops_within_others_are_part_of_the_step(monkeypatch, backend):
+    monkeypatch.setattr(recording, "FEW_WITHIN", 100)
+
+    def f(a):
+        return scan(lambda s, x: (scan(lambda t, _: (sin(t) * a, None), s, length=3)[0] + x, None), a, [0.5] * 4)[0]
+
+    compiled = compile(f, backend=backend)
+    assert disagreement(compiled.value_and_grad(0.7), value_and_grad(f)(0.7)) == ""
+    assert loops(compiled) == 1
 
 
 def test_derivatives_within_and_around():
