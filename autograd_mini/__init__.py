@@ -2,7 +2,15 @@
 
 from autograd_mini import loading  # noqa: F401  (first of all: it decides which form of graph the others get)
 from autograd_mini.debugging import debug
-from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, value_and_grad
+from autograd_mini.derivatives import (
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    topological_order,
+    value_and_grad,
+)
 from autograd_mini.functions import (
     abs as abs,
 )
@@ -97,7 +105,6 @@ from autograd_mini.functions import (
     sum as sum,
 )
 from autograd_mini.graph import compiled as compiled_core
-from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
 from autograd_mini.registering import register_primitive

@@ -9,6 +9,7 @@ from __future__ import annotations
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
 MOST_FORMS_UNNOTICED = 20_000  # a graph of more forms has so many different steps, or is a loop written out
+MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
 LARGE_SUM = {True: 1024, False: 32768}  # sums of one form with so many terms in all are worth a matrix product
 SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
 MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them
@@ -46,6 +47,11 @@ TILE_BYTES = 2**24
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 
+def is_ragged(n_forms: int, n_scalars: int) -> bool:
+    """Whether a graph has many forms and few scalars of each."""
+    return n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
+
+
 def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
@@ -54,8 +60,12 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
     """
-    is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
-    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+    return is_ragged(n_forms, n_scalars) or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+
+
+def too_many_forms(n_scalars: int) -> int:
+    """So many forms of at most so many scalars make a graph ragged."""
+    return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
 
 
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:

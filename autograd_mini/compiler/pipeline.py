@@ -15,7 +15,7 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.ir.program import Program
 from autograd_mini.compiler.ir.request import Frame, Request
 from autograd_mini.compiler.ir.scalars import Scalars
-from autograd_mini.compiler.partition import MOST_FORMS_UNNOTICED, suits_scalars
+from autograd_mini.compiler.partition import MOST_UNNOTICED, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
@@ -25,6 +25,7 @@ from autograd_mini.compiler.run.executing import Executor, Target, is_machine, t
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
 
 
 class Source:
@@ -39,10 +40,7 @@ class Source:
 
     @cached_property
     def forms(self) -> dict[Any, list[int]]:
-        found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs])
-        if len(found) > MOST_FORMS_UNNOTICED:
-            _notice()
-        return found
+        return forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs])
 
     @cached_property
     def packed(self) -> Program:
@@ -53,30 +51,50 @@ class Source:
     def suits_scalars(self) -> bool:
         if self.origin is not None:
             return self.origin.suits_scalars
-        return suits_scalars(*sizes_of(self.scalars, self.forms), self.frame.has_batch)
+        n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
+        most = too_many_forms(n_scalars)
+        found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs], most)
+        if len(found) >= most:
+            if n_scalars > MOST_UNNOTICED:
+                _notice()
+            return suits_scalars(most, n_scalars, 0, has_batch)
+        self.forms = found
+        return suits_scalars(*sizes_of(self.scalars, found), has_batch)
 
 
 @cache
 def _notice() -> None:
     """Say once how to compile long loops sooner."""
     warnings.warn(
-        f"a compiled function computes more than {MOST_FORMS_UNNOTICED} things one after the other, each of them "
-        "compiled by itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
+        f"a compiled function computes more than {MOST_UNNOTICED} things, few of them alike, each of them compiled by "
+        "itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
         stacklevel=2,
     )
 
 
 def program_of(source: Source, request: Request) -> Program:
     """The program for a request, of packs."""
+    if request.kind.is_sparse:
+        return sparse_of(source, request).program
     return expanded(differentiate(source.packed, request, source.frame))
 
 
-def build(source: Source, request: Request, target: Target) -> Executor:
-    """The program for a request ready to run."""
+def sparse_of(source: Source, request: Request) -> SparseProgram:
+    """The program for a sparse matrix, and its pattern."""
+    found = sparse_program(source.packed, request, source.frame)
+    return found._replace(program=expanded(found.program))
+
+
+def build(source: Source, request: Request, target: Target, program: Program | None = None) -> Executor:
+    """The program for a request ready to run.
+
+    Args:
+        program: that of packs, if it is there already.
+    """
     if not is_machine(target):
-        return NumpyExecutor(program_of(source, request))
+        return NumpyExecutor(program or program_of(source, request))
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
-    if source.suits_scalars:
+    if source.suits_scalars and program is None:
         with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
             return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    return MachineExecutor(schedule(program_of(source, request)), threads, cache)
+    return MachineExecutor(schedule(program or program_of(source, request)), threads, cache)

@@ -20,12 +20,12 @@ PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
-    "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
+    "tall_jacobian", "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
 ]  # fmt: skip
 
 LONG = [
-    "compile_large", "heston", "bodies", "scan", "scan_memory", "sweep_points", "sweep_weights", "sweep_steps",
-    "sweep_chain",
+    "compile_large", "compile_growth", "heston", "bodies", "scan", "scan_memory", "sweep_points", "sweep_weights",
+    "sweep_steps", "sweep_chain",
 ]  # fmt: skip
 """Run where they are named, or with --all: together they take an hour on a busy machine."""
 

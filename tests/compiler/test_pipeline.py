@@ -112,11 +112,11 @@ def test_stages_are_pure_whatever_the_rows(seed):
 
 
 def test_long_loops_are_told_of_scan(monkeypatch):
-    monkeypatch.setattr(pipeline, "MOST_FORMS_UNNOTICED", 20)
+    monkeypatch.setattr(pipeline, "MOST_UNNOTICED", 1000)
     monkeypatch.setattr(pipeline, "_notice", functools.cache(pipeline._notice.__wrapped__))
 
     def loop(x):
-        for _ in range(30):
+        for _ in range(600):
             x = x * 0.5 + 1.0
         return x
 

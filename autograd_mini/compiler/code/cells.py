@@ -107,6 +107,14 @@ class Assembly(Function):
             register = self.define(text).name
         return register
 
+    def operate(self, instruction: str, *args: Cell) -> Cell:
+        """An instruction of LLVM's for doubles: fadd, fsub, fmul, fdiv, fneg."""
+        return self.define(f"{instruction} {self.type} {', '.join([arg.name for arg in args])}")
+
+    def compare(self, how: str, x: Cell, y: Cell) -> str:
+        """The register of the truth of a comparison: olt, oeq, uno, une …"""
+        return self.let(f"fcmp {how} {self.type} {x.name}, {y.name}")
+
     def intrinsic(self, function: str, *args: Cell) -> Cell:
         return self.apply(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
 
@@ -140,9 +148,8 @@ class Cell(Number):
         self.negative_of: Cell | None = None
 
     def compare(self, how: str, other: Any) -> str:
-        """The register of the truth of a comparison: olt, oeq, uno, une …"""
-        other = self.assembly.cell(other)
-        return self.assembly.let(f"fcmp {how} {self.assembly.type} {self.name}, {other.name}")
+        """The truth of a comparison: olt, oeq, uno, une …"""
+        return self.assembly.compare(how, self, self.assembly.cell(other))
 
     def where(self, how: str, other: Any, x: Any, y: Any) -> Cell:
         """x where the comparison holds, else y."""

@@ -51,9 +51,11 @@ class Growing:
 
     def apply(self, primitive: Primitive, *args: int) -> int:
         key = primitive, args
-        if key not in self._memo:
-            self._memo[key] = self.add(Application(primitive, args))
-        return self._memo[key]
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = len(self.scalars)
+            self.scalars.append(Application(primitive, args))
+        return found
 
     def vector(self, function: str, x: Sequence[int], empty: float = nan) -> Sequence[int]:
         """A function of vectors to vectors, by its name."""

@@ -23,7 +23,7 @@ from autograd_mini import (
     value_and_grad,
     where,
 )
-from autograd_mini.compiler.scans import recording
+from autograd_mini.compiler.scans import looping
 from autograd_mini.compiler.ties import settling
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import BACKENDS, arrays_of, disagreement, flat
@@ -35,8 +35,8 @@ PIECEWISE = ("add", "sub", "neg", "relu", "abs", "maximum", "minimum", "max")
 
 @pytest.fixture(autouse=True)
 def loops_of_any_size(monkeypatch):
-    monkeypatch.setattr(recording, "FEW_OPERATIONS", 0)
-    monkeypatch.setattr(recording, "FEW_WITHIN", 0)
+    monkeypatch.setattr(looping, "FEW_OPERATIONS", 0)
+    monkeypatch.setattr(looping, "FEW_WITHIN", 0)
 
 
 def loops(compiled):
@@ -293,7 +293,7 @@ def test_a_loop_within_what_a_step_may_not_choose(backend):
 
 
 def test_short_loops_within_others_are_part_of_the_step(monkeypatch, backend):
-    monkeypatch.setattr(recording, "FEW_WITHIN", 100)
+    monkeypatch.setattr(looping, "FEW_WITHIN", 100)
 
     def f(a):
         return scan(lambda s, x: (scan(lambda t, _: (sin(t) * a, None), s, length=3)[0] + x, None), a, [0.5] * 4)[0]

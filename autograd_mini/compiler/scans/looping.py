@@ -185,11 +185,12 @@ class _StepTracer(Tracer):
     def __init__(self, around: Tracer, inputs: Sequence[Value], forced: Sequence[bool]) -> None:
         super().__init__(around.function, around.name, set(inputs))
         self.from_outside: list[Guard] = []
+        self.node_recorded = self._note_node  # type: ignore[method-assign]
         self._inside = set(inputs)
         self._forced = forced
 
-    def node_recorded(self, node: Value) -> None:
-        super().node_recorded(node)
+    def _note_node(self, node: Value) -> None:
+        self.recorded.append(node)
         if not self._inside.isdisjoint(node.parents):
             self._inside.add(node)
 
@@ -216,13 +217,13 @@ class _StepTracer(Tracer):
         known = {*chain.from_iterable(inputs)}
         for node in self.recorded:
             if node in needed and node in self._inside:
-                self._note([each for each in node.parents if each not in self._inside], order, outside)
+                self._add([each for each in node.parents if each not in self._inside], order, outside)
                 order[node] = None
-        self._note([each for each in outputs if each not in self._inside and each not in known], order, outside)
+        self._add([each for each in outputs if each not in self._inside and each not in known], order, outside)
         return Trace(inputs, [*outside], outputs, NUMBER, self.guards, [*order], {})
 
     @staticmethod
-    def _note(nodes: Sequence[Value], order: dict[Value, None], outside: dict[Value, None]) -> None:
+    def _add(nodes: Sequence[Value], order: dict[Value, None], outside: dict[Value, None]) -> None:
         for node in nodes:
             (order if node.is_constant else outside)[node] = None
 
@@ -255,8 +256,7 @@ def _still(scalars: Scalars, carry: Sequence[int], starts_varying: Sequence[bool
     while True:
         found = [*scalars.scalars]
         for number, varies in zip(carry, varying):
-            if not varies:
-                found[number] = Input(STILL, number)
+            found[number] = Input(CARRY if varies else STILL, number)
         marked = Scalars(found, scalars.outputs, scalars.guards)
         varies_now = variable(marked, [CARRY, X, -1])
         fresh = [before or bool(varies_now[number]) for before, number in zip(varying, scalars.outputs)]
