@@ -142,7 +142,7 @@ class Scan:
     Attributes:
         constants: what the steps are given that is known, [steps, numbers].
         checkpoint: after how many steps each a state is kept.
-        n_in, n_out: how many numbers go in and come out.
+        n_in, n_out: how many numbers go in and come out; `n_rows` of these have derivatives.
         sign: what it is called where programs are read.
         trace: the step, as it was recorded, if it was.
         key: what is equal for loops that compute the same.
@@ -151,6 +151,7 @@ class Scan:
 
     n_in: int
     n_out: int
+    n_rows: int
     sign = "scan"
     trace = NOT_RECORDED
     key: Any = None
@@ -225,6 +226,7 @@ class Forward(Scan):
         super().__init__(body, length, constants, checkpoint)
         self.trace, self.key = trace, key
         self.n_in, self.n_out = self.n_given, self.n_given_back
+        self.n_rows = self.n_out
         if body.tied is not None:
             self.tied, self.n_out = self.n_out, self.n_out + 1
 
@@ -267,6 +269,7 @@ class Reverse(Scan):
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         super().__init__(body, length, constants, checkpoint)
         self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
+        self.n_rows = self.n_out
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]

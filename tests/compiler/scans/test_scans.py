@@ -313,6 +313,34 @@ def test_derivatives_within_and_around():
     assert grad(compile(f))(0.8) == grad(f)(0.8)
 
 
+def test_products_with_the_jacobian_and_sparse_matrices(backend):
+    def f(v):
+        (a, b), kept = scan(lambda s, x: ((sin(s[0]) * v[2] + x, s[1] * s[0]), s[0]), (v[0], v[1]), [0.1, 0.2, 0.3])
+        return [a, b, kept[1]]
+
+    compiled, point, change = compile(f, backend=backend), [0.3, 0.5, 0.7], [1.0, -1.0, 0.5]
+    assert disagreement(compiled.jvp(point, change), autograd_mini.jvp(f)(point, change)) == ""
+    assert disagreement(compiled.vjp(point, change), autograd_mini.vjp(f)(point, change)) == ""
+    sparse = compiled.jacobian(point, sparse=True).toarray()
+    assert disagreement(sparse, numpy.array(autograd_mini.jacobian(f)(point))) == ""
+
+    def total(v):
+        return f(v)[0] + f(v)[1] * f(v)[2]
+
+    sparse = compile(total, backend=backend).hessian(point, sparse=True).toarray()
+    assert disagreement(sparse, numpy.array(hessian(total)(point))) == ""
+    assert compiled.sparsity("jacobian", point).toarray().all()
+
+
+def test_what_does_not_take_loops_says_so(tmp_path):
+    compiled = compile(lambda v: scan(lambda s, x: (s * x, s), v[0], v)[1])
+    with pytest.raises(ValueError, match="sparse derivatives go through a scan of at most 64 numbers"):
+        compiled.jacobian([1.5] * 70, sparse=True)
+    with pytest.raises(ValueError, match="loops are not written in C"):
+        compiled.export(tmp_path / "f.c", [1.5] * 70)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_nothing_varies_or_nothing_is_carried():
     assert compile(lambda a: a + scan(lambda s, x: (s + x, None), 0.0, [1.0, 2.0])[0])(3.0) == 6.0
     squares = compile(lambda a: scan(lambda _, x: (None, x * a), None, [1.0, 2.0])[1])
