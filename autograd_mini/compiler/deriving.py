@@ -131,9 +131,8 @@ class Plan:
         if found is not None:
             return found
         program = self.sparse(request).program if request.kind.is_sparse else None
-        return self._once(
-            self._executors, request, lambda: build(self.source_of(request), request, self.target, program)
-        )
+        source = self.source_of(request)
+        return self._once(self._executors, request, lambda: build(source, request, self.target, program))
 
     def sparse(self, request: Request) -> SparseProgram:
         """The pattern of a sparse matrix, and the program of its entries."""

@@ -38,6 +38,13 @@ MOST_CODE = 8192  # if chunks that differ hold more operations, each operation b
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
 STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
 
+# What one example does again and again.
+FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute
+MANY_LANES = 32  # a form has so many scalars on average
+MOST_ROWS = 4096  # operations in columns, which are written one by one
+MOST_GATHERED_TERMS = 4  # of sums that kernels compute of what is gathered for them; others are computed term by term
+LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from which on its parts do
+
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
@@ -66,6 +73,22 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
 def too_many_forms(n_scalars: int) -> int:
     """So many forms of at most so many scalars make a graph ragged."""
     return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
+
+
+def has_columns(n_forms: int, n_scalars: int) -> bool:
+    """Whether one example may have columns worth a kernel."""
+    return n_scalars >= MANY_LANES * n_forms
+
+
+def suits_columns(rows: int, inside: int, gathered: int) -> bool:
+    """Whether one example is better computed in columns.
+
+    Args:
+        rows: operations in columns.
+        inside: how many operations on numbers these are in all.
+        gathered: how many numbers are fetched one by one.
+    """
+    return rows <= MOST_ROWS and gathered <= 2 * inside
 
 
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:

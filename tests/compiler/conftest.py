@@ -40,6 +40,13 @@ def as_scalars(monkeypatch):
 
 
 @pytest.fixture
+def in_columns(monkeypatch):
+    """Programs of one example go column by column, however few these are."""
+    for name in ("has_columns", "suits_columns"):
+        monkeypatch.setattr(pipeline, name, lambda *args: True)
+
+
+@pytest.fixture
 def small_tiles(monkeypatch):
     """Batches of a few hundred examples go tile by tile already."""
     monkeypatch.setattr(partition, "TILE_BYTES", 0)

@@ -69,7 +69,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
         if type(scalar) is Looped:
             raise NotImplementedError("scan")
         if type(scalar) is Application:
-            _require_derivative(scalar.primitive, len(scalar.args))
+            require_derivative(scalar.primitive, len(scalar.args))
     tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members = dict.fromkeys(arrays, range(0)) | dict(leading(tape.scalars))
@@ -120,7 +120,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
 
 
 @cache
-def _require_derivative(primitive: Primitive, n_args: int) -> None:
+def require_derivative(primitive: Primitive, n_args: int) -> None:
     """Raise NotImplementedError if there is no machine code for what its rule computes."""
     if primitive.is_selector or primitive in REDUCTIONS:
         return

@@ -15,6 +15,7 @@ import numpy
 
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run import one_point as direct
+from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import Runner
 
 PAGE = mmap.PAGESIZE
@@ -161,7 +162,7 @@ def fenced(make):
             stack.enter_context(mock.patch.object(memory, "lines_of", fences.empty))
         for name in ("empty", "address", "rows", "scattered"):
             stack.enter_context(mock.patch.object(memory, name, getattr(fences, name)))
-        for executor in (Runner,):
+        for executor in (Runner, ArenaExecutor):
             stack.enter_context(mock.patch.object(executor, "__call__", fences.checked(executor.__call__)))
         checked = mock.patch.object(direct, "short", lambda *args: fences.checked(short(*args)))
         stack.enter_context(checked)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy
@@ -23,8 +24,9 @@ def run(*args):
 
 
 @needs_pages
-@pytest.mark.parametrize("form", ["packs", "scalars"])
-@pytest.mark.parametrize("sweep", ["lengths", "lanes"])
+@pytest.mark.parametrize(
+    ("sweep", "form"), [*product(["lengths", "lanes"], ["packs", "scalars"]), ("columns", "columns")]
+)
 def test_nothing_outside_is_touched(sweep, form):
     result = run(sweep, form)
     assert (result.returncode, result.stdout) == (0, "untouched\n"), result.stderr
