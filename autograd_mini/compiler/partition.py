@@ -8,6 +8,8 @@ from __future__ import annotations
 
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
+MOST_FORMS_UNNOTICED = 20_000  # a graph of more forms has so many different steps, or is a loop written out
+MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
 LARGE_SUM = {True: 1024, False: 32768}  # sums of one form with so many terms in all are worth a matrix product
 SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
 MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them

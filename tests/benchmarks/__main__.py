@@ -26,8 +26,8 @@ WORKLOADS = [
 ]  # fmt: skip
 
 LONG = [
-    "compile_large", "compile_growth", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps",
-    "sweep_chain",
+    "compile_large", "compile_growth", "heston", "bodies", "scan", "scan_memory", "sweep_points", "sweep_weights",
+    "sweep_steps", "sweep_chain",
 ]  # fmt: skip
 """Run where they are named, or with --all: together they take an hour on a busy machine."""
 

@@ -49,6 +49,8 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
     if Path(path).suffix != ".c":
         raise ValueError(f"export takes the path of a file in C, such as 'f.c', got {os.fspath(path)!r}")
     require_identifier(name)
+    if plan.loops:
+        raise ValueError(f"{name} runs a scan, and loops are not written in C; write its steps as a loop of Python's")
     header = Path(path).with_suffix(".h")
     try:
         texts = texts_of(Exported(name, plan, wrt), order, header.name)

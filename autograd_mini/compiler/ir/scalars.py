@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress
 from operator import is_not
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 from numpy.typing import NDArray
 
 from autograd_mini.primitives import Primitive
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
 
 ONE = 0
 """The scalar 1, the second factor of a term that has only one."""
@@ -89,7 +92,23 @@ class Terms:
         return len(self.cs)
 
 
-Scalar = Input | Number | Application | Component | Terms
+@dataclass(eq=False, slots=True)
+class Looped:
+    """A loop, from all that goes in; no number itself."""
+
+    scan: Scan
+    args: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Picked:
+    """One of the numbers that a loop gives."""
+
+    loop: int
+    index: int
+
+
+Scalar = Input | Number | Application | Component | Terms | Looped | Picked
 
 
 @dataclass(eq=False)
@@ -122,8 +141,10 @@ def operands(scalar: Scalar) -> Iterable[int]:
         return ()
     if isinstance(scalar, Terms):
         return chain(scalar.xs, scalar.ys)
-    if isinstance(scalar, Application):
+    if isinstance(scalar, Application | Looped):
         return scalar.args
+    if isinstance(scalar, Picked):
+        return (scalar.loop,)
     return scalar.vector.args if isinstance(scalar, Component) else ()
 
 

@@ -15,7 +15,19 @@ import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
-from autograd_mini.compiler.ir.scalars import MANY, ONE, Application, Component, Input, Number, Scalars, Terms, alive
+from autograd_mini.compiler.ir.scalars import (
+    MANY,
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalars,
+    Terms,
+    alive,
+)
 from autograd_mini.compiler.passes.recognising import recognise
 from autograd_mini.primitives import TABLE
 
@@ -68,6 +80,10 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
         return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
+    if isinstance(scalar, Looped):
+        return scalar
+    if isinstance(scalar, Picked):
+        return "picked", form_of[scalar.loop]
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
@@ -131,6 +147,12 @@ class _Packed:
             vectors = {vector: group for group, vector in enumerate(dict.fromkeys(each.vector for each in scalars))}
             pack = self._vector(list(vectors))
             lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
+        elif isinstance(first, Looped):
+            pack = self._loop(first)
+            lanes[:] = 0
+        elif isinstance(first, Picked):
+            pack = self._packs[self._pack_of[first.loop]]
+            lanes = numpy.array([scalar.index for scalar in scalars])
         else:
             pack = self._application(scalars)
         self._pack_of[members] = len(self._packs)
@@ -157,6 +179,14 @@ class _Packed:
         primitive = vectors[0].primitive
         empty = primitive.options.get("empty", float("nan"))
         return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty).pack
+
+    def _loop(self, scalar: Looped) -> Pack:
+        args = numpy.array(scalar.args)
+        packs, parts = self._pack_of[args], []
+        for each in numpy.unique(packs):
+            places = numpy.flatnonzero(packs == each)
+            parts.append((self.reference(args[places].tolist()), places))
+        return self.builder.loop(scalar.scan, parts)
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
