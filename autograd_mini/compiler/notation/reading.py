@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import numpy
 
 from autograd_mini.compiler.ir.program import (
-    Apply, Index, Loop, Pack, Program, Reference, Sum, Vector, is_adjoint, lanes_of,
+    Apply,
+    Index,
+    Loop,
+    Pack,
+    Program,
+    Reference,
+    Sum,
+    Vector,
+    is_adjoint,
+    lanes_of,
 )  # fmt: skip
 from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
 from autograd_mini.compiler.notation.naming import Naming
