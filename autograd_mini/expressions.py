@@ -76,7 +76,7 @@ class Expression:
         found = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name) and id(node) not in called]
         found.sort(key=lambda node: (node.lineno, node.col_offset))
         self._mentioned = tuple(dict.fromkeys(node.id for node in found))
-        self.names = tuple(name for name in self._mentioned if name not in CONSTANTS)
+        self.names: tuple[str, ...] = tuple(name for name in self._mentioned if name not in CONSTANTS)
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """The result for given variables: a number, a Value if any of them is one, or a list of those.

@@ -26,8 +26,13 @@ MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so ma
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once
 MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel
 
+MOST_ELIMINATED = 2**16  # local derivatives of more terms of sums are left to sweeps, which keep products whole
+
 # Kernels; some of them of packs (True), and of programs of scalars.
-MOST_LANES_OF_ONE_COLUMN = 256  # what does not vary over a batch, and has more lanes, is left to NumPy
+MOST_LANES_OF_ONE_COLUMN = {True: 4096, False: 256}
+"""What does not vary over a batch, and has more lanes, is left to NumPy; programs of the entries of a sparse matrix
+(True) have no products for BLAS: of 1,000 lanes they take 33 µs as a kernel and 75 by NumPy, of 10,000 205 and 495, but
+1.5 s longer to compile."""
 LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and for each lane, and vectors, likewise
 LONGEST_SUM = 16  # a sum of more terms is computed by several operations
 MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more
@@ -54,6 +59,11 @@ TILE_BYTES = 2**24
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 
+def is_ragged(n_forms: int, n_scalars: int) -> bool:
+    """Whether a graph has many forms and few scalars of each."""
+    return n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
+
+
 def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
@@ -62,8 +72,12 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
     """
-    is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
-    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+    return is_ragged(n_forms, n_scalars) or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+
+
+def too_many_forms(n_scalars: int) -> int:
+    """So many forms of at most so many scalars make a graph ragged."""
+    return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
 
 
 def has_columns(n_forms: int, n_scalars: int) -> bool:
@@ -80,6 +94,11 @@ def suits_columns(rows: int, inside: int, gathered: int) -> bool:
         gathered: how many numbers are fetched one by one.
     """
     return rows <= MOST_ROWS and gathered <= 2 * inside + FREELY_GATHERED
+
+
+def suits_elimination(n_terms: int) -> bool:
+    """Whether derivatives may be computed entry by entry where sums have so many terms in all."""
+    return n_terms <= MOST_ELIMINATED
 
 
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:

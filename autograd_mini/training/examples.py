@@ -13,8 +13,8 @@ Example = tuple[Any, Any]
 
 
 def pairs(inputs: Iterable[Any], desired: Iterable[Any]) -> list[Example]:
-    """The training set (X₁, d₁) … (X_N, d_N) from all inputs and all desired outputs. Rows of NumPy arrays
-    become lists of floats, with which everything goes faster.
+    """The training set (X₁, d₁) … (X_N, d_N) from all inputs and all desired outputs. Rows of arrays and of
+    pandas' frames become lists of floats, with which everything goes faster.
 
     Raises:
         ValueError: there are more of the one than of the other.
@@ -57,6 +57,8 @@ def as_examples(data: Any, name: str) -> list[Example]:
 
 
 def _listed(things: Any, name: str) -> list[Any]:
+    if hasattr(things, "to_numpy"):  # of pandas
+        things = things.to_numpy()
     if is_array(things):
         return list(things.tolist())
     try:

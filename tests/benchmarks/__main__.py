@@ -20,10 +20,14 @@ PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
-    "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
+    "tall_jacobian", "sparse_rosenbrock", "luksan", "compile_times", "eager_moons", "eager_chain", "start_up", "tiles",
+    "workers",
 ]  # fmt: skip
 
-LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
+LONG = [
+    "compile_large", "compile_growth", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps",
+    "sweep_chain",
+]  # fmt: skip
 """Run where they are named, or with --all: together they take an hour on a busy machine."""
 
 PEERS = ["numpy", "scipy", "llvmlite", "torch", "jax", "casadi", "ddx-ad", "autograd", "xad", "micrograd"]

@@ -1,7 +1,23 @@
 import pytest
 
-from autograd_mini.compiler import partition, pipeline
+from autograd_mini.compiler import deriving, partition, pipeline
+from autograd_mini.compiler.ir.scalars import operands
 from tests.compiler.run.fences import Margined, fenced
+
+
+@pytest.fixture(autouse=True, scope="session")
+def in_order():
+    """Of all scalars that programs are made of, each is made of earlier ones."""
+
+    class Source(deriving.Source):
+        def __init__(self, scalars, *rest):
+            for number, scalar in enumerate(scalars.scalars):
+                assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
+            super().__init__(scalars, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deriving, "Source", Source)
+        yield
 
 
 @pytest.fixture

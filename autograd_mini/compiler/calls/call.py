@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import bind
-from autograd_mini.compiler.calls.entering import Unknown, layout_of
+from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
 from autograd_mini.compiler.calls.nests import combined, of_gradient, of_jacobian, of_result, parts_of_rows
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
-from autograd_mini.compiler.calls.slots import Parts
+from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.program import ENTRIES, Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
 from autograd_mini.compiler.run.python_calls import is_possible
+from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sparse, united
 from autograd_mini.primitives import brief
 from autograd_mini.structures import Structure
 
@@ -32,14 +35,21 @@ class Call:
     Args:
         roles: what the arguments are for.
         parameters: numbers in place of those of the Values that the function uses.
+
+    Attributes:
+        finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
+            form; None for other results.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
-        self.name = plans.name
+        self.name: str = plans.name
         self.roles = roles
-        self.reduce = roles.options.reduce
-        self.arguments = bind(args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats)
-        self.serving = Serving(plans, self.arguments, parameters)
+        self.reduce: str | None = roles.options.reduce
+        self.arguments: Arguments = bind(
+            args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
+        )
+        self.serving: Serving = Serving(plans, self.arguments, parameters)
+        self.finish: Callable[[Floats], Any] | None = None
 
     @property
     def ran(self) -> Ran:
@@ -79,15 +89,70 @@ class Call:
         per_example = self.serving.ran.parts[0].plan.per_example
 
         def parts(number: int) -> list[Any]:
-            slot, found = self.arguments.slots[number], results.adjoints.get(number)
-            has_batch = slot.batched or per_example
-            width = self.arguments.n_examples if has_batch else 1
-            found = numpy.zeros((slot.lanes, width or 0)) if found is None else self.scaled(found)
-            if found.shape[1] == 1 != width:
-                found = numpy.repeat(found, width or 0, axis=1)
-            return parts_of_rows(found, slot, has_batch)
+            slot = self.arguments.slots[number]
+            return parts_of_rows(self._towards(number, results, per_example), slot, slot.batched or per_example)
 
         return self._like_arguments(parts)
+
+    def _towards(self, number: int, results: Results, per_example: bool) -> Floats:
+        """Derivatives towards a slot, [lanes, width]."""
+        slot, found = self.arguments.slots[number], results.adjoints.get(number)
+        width = (self.arguments.n_examples or 0) if slot.batched or per_example else 1
+        found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
+        return numpy.repeat(found, width, axis=1) if found.shape[1] == 1 != width else found
+
+    def sparse(self, kind: Kind) -> Any:
+        """A sparse matrix; over a batch that is not reduced, a list of one for each example."""
+        scipy_sparse()
+        patterns = self._patterns(kind)
+        found = [(pattern, self._nonzeros(kind, part, pattern, len(patterns) == 1)) for part, pattern in patterns]
+        n = self.arguments.n_examples
+        if n is None:
+            ((pattern, entries),) = found
+            self.finish = pattern.filled
+            return pattern.matrix(entries[:, 0])
+        if self.reduce is not None:
+            whole, numbers = united([(pattern, entries[:, 0]) for pattern, entries in found])
+            return whole.matrix(self.scaled(numbers[:, None])[:, 0])
+        matrices: list[Any] = [None] * n
+        for ((_, rows), pattern), (_, entries) in zip(patterns if n else (), found):
+            columns = numpy.broadcast_to(entries.T, (len(rows), len(entries)))
+            for row, numbers in zip(rows.tolist(), columns):
+                matrices[row] = pattern.matrix(numbers)
+        return matrices
+
+    def _nonzeros(self, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
+        """The entries of some examples."""
+        arguments = self.arguments if is_whole else self.arguments.part(part.rows)
+        entries = self.serving.run_plan(part.plan, Request(kind, self.wrt), arguments).entries
+        return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
+
+    def sparsity(self, kind: Kind) -> Any:
+        """The pattern of a sparse matrix, that of all examples together."""
+        scipy_sparse()
+        found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
+        whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
+        matrix = whole.matrix(numpy.ones(whole.columns.size))
+        return matrix.astype(bool)
+
+    def _patterns(self, kind: Kind) -> list[tuple[Part, Pattern]]:
+        """Which plan serves which examples, and its pattern."""
+        is_hessian = kind == Kind.SPARSE_HESSIAN
+        if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
+            raise ValueError(
+                f"{self.name} is reduced over its batch, and a sparse matrix towards the batch itself has no one "
+                "order; name the arguments to differentiate towards in wrt=…"
+            )
+        parts = self.serving.parts(scalar=is_hessian)
+        request = Request(kind, self.wrt)
+        self.serving.note(parts, request)
+        found = []
+        for part in parts:
+            if request not in part.plan.patterns:
+                program = part.plan.sparse(request)
+                part.plan.patterns[request] = pattern_of(program, self.arguments, self.roles.wrt[0], is_hessian)
+            found.append((part, part.plan.patterns[request]))
+        return found
 
     def _like_arguments(self, parts: Parts) -> Any:
         """Derivatives in the structure of the arguments."""
@@ -95,15 +160,67 @@ class Call:
         return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
     def jacobian(self) -> Any:
-        """For each number of the result its gradient."""
-        request = Request(Kind.JACOBIAN, self.wrt)
-        parts = self.serving.parts()
+        """For each number of the result its gradient: by sweeps in the direction that takes fewer of them."""
+        parts, slots = self.serving.parts(), self.arguments.slots
         plan = parts[0].plan
-        m = len(plan.trace.outputs)
-        gradients = self._for_each(parts, request, [numpy.eye(m)], m)
-        has_batch = self.arguments.n_examples is not None and plan.per_example
-        like = self.gradient(Results(None, None, {}))
-        return of_jacobian(self._structure(plan), gradients, has_batch, like)
+        structure, m = self._structure(plan), len(plan.trace.outputs)
+        wanted = [slots[number] for number in self.wrt]
+        is_joint = self.reduce is not None and any(slot.batched for slot in wanted)
+        is_forward = sum(slot.lanes for slot in wanted) < m and not is_joint
+        positions, is_single = self.roles.wrt
+        is_one_number = is_single and self.arguments.structures[positions[0]].kind is None
+        if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
+            return self._column(structure)
+        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
+        return of_jacobian(structure, rows, slots, plan.per_example, self._like_arguments)
+
+    def _column(self, structure: Structure) -> Any:
+        """The Jacobian towards one number, in the structure of the result."""
+        ((part, pattern),) = self._patterns(Kind.SPARSE_JACOBIAN)
+        rows, m = pattern.rows(), pattern.shape[0]
+
+        def finish(numbers: Floats) -> Any:
+            column = numbers if len(rows) == m else numpy.zeros(m)
+            if column is not numbers:
+                column[rows] = numbers
+            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
+
+        self.finish = finish
+        return finish(self._nonzeros(Kind.SPARSE_JACOBIAN, part, pattern, True)[:, 0])
+
+    def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
+        """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
+        request, unit, per_example = Request(Kind.JACOBIAN, self.wrt), numpy.eye(m), parts[0].plan.per_example
+        self.serving.note(parts, request)
+        if self.arguments.n_examples is not None:
+            ran = [self.serving.run_parts(parts, request, [unit[:, row : row + 1]]) for row in range(m)]
+            found = {number: [self._towards(number, each, per_example) for each in ran] for number in self.wrt}
+            return {number: numpy.array(each) for number, each in found.items()}
+        adjoints = self.serving.run_plan(parts[0].plan, request, self.arguments, [unit], n=m).adjoints
+        shapes = {number: (m, self.arguments.slots[number].lanes, 1) for number in self.wrt}
+        return {
+            number: numpy.broadcast_to(adjoints.get(number, numpy.zeros((shape[1], 1))).T[:, :, None], shape).copy()
+            for number, shape in shapes.items()
+        }
+
+    def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
+        """The same by sweeps forward."""
+        request, lanes = Request(Kind.TANGENT, self.wrt), [self.arguments.slots[number].lanes for number in self.wrt]
+        self.serving.note(parts, request)
+        size, starts = sum(lanes), [0, *accumulate(lanes)]
+        unit = [numpy.eye(size)[start : start + count] for start, count in zip(starts, lanes)]
+        if self.arguments.n_examples is None:
+            results = self.serving.run_plan(parts[0].plan, request, self.arguments, unit, n=size)
+            entries = numpy.broadcast_to(self._entries(results, m), (m, size)).copy()[:, :, None]
+        else:
+            columns = [[seed[:, column : column + 1] for seed in unit] for column in range(size)]
+            ran = [self.serving.run_parts(parts, request, column) for column in columns]
+            entries = numpy.stack([self.scaled(self._entries(each, m)) for each in ran], axis=1)
+        return {number: entries[:, start : start + n] for number, start, n in zip(self.wrt, starts, lanes)}
+
+    @staticmethod
+    def _entries(results: Results, m: int) -> Floats:
+        return numpy.zeros((m, 1)) if results.entries is None else results.entries
 
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""
@@ -140,39 +257,82 @@ class Call:
 
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
+        directions = self._directions("hvp", "gradient", vector)
+        parts = self.serving.parts(scalar=True)
+        return self.gradient(self.serving.run_parts(parts, Request(Kind.PRODUCT, self.wrt), directions))
+
+    def change(self, vector: Any) -> Any:
+        """The Jacobian times a vector, in the structure of the result."""
+        directions = self._directions("jvp", "arguments", vector)
+        parts = self.serving.parts()
+        plan = parts[0].plan
+        results = self.serving.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
+        entries = self.scaled(self._entries(results, len(plan.trace.outputs)))
+        return of_result(self._structure(plan), entries, plan.per_example)
+
+    def pulled(self, vector: Any) -> Any:
+        """A vector times the Jacobian."""
+        parts = self.serving.parts()
+        plan = parts[0].plan
+        m, n = len(plan.trace.outputs), self.arguments.n_examples or 0 if plan.per_example else 1
+        places = numpy.repeat(numpy.arange(float(m))[:, None], max(n, 1), axis=1)
+        like = of_result(self._structure(plan), places, plan.per_example)
+        expected = bind([like], ["the result"], [plan.per_example], self.name)
+        vector = self._in_order(expected.structures[0], vector)
+        given = self._vectors("vjp", "result", [vector], ["the vector"], [plan.per_example], expected.structures)
+        weights = numpy.zeros((m, n))
+        for chosen, rows in zip(expected.arrays, given.arrays):
+            weights[chosen[:, 0].astype(int)] = rows
+        return self.gradient(self.serving.run_parts(parts, Request(Kind.JACOBIAN, self.wrt), [weights]))
+
+    def _directions(self, operator: str, whose: str, vector: Any) -> Sequence[Floats]:
+        """A vector towards the arguments, as arrays."""
         positions, is_single = self.roles.wrt
         vectors = (vector,) if is_single else vector
         names = [self.roles.names[position] for position in positions]
         if not isinstance(vectors, tuple) or len(vectors) != len(positions):
             raise TypeError(
-                f"hvp's vector for {self.name} must be a tuple of {len(positions)}, one each for "
+                f"{operator}'s vector for {self.name} must be a tuple of {len(positions)}, one each for "
                 f"{', '.join(names)}, got {brief(vector)}"
             )
-        expected = tuple(self.arguments.structures[position] for position in positions)
+        expected = [self.arguments.structures[position] for position in positions]
         batched = [
             any(slot.batched for slot in self.arguments.slots if slot.argument == position) for position in positions
         ]
-        given = bind(
-            [*map(self._in_order, positions, vectors)], [f"the vector for {name}" for name in names], batched, self.name
-        )
-        if tuple(given.structures) != expected:
-            shown = [brief(nests[0] if is_single else nests) for nests in (expected, tuple(given.structures))]
+        slots = [self.arguments.ranges[position] for position in positions]
+        takes_none = [not self.arguments.integers.keys().isdisjoint(each) for each in slots]
+        ordered = [*map(self._in_order, expected, vectors, takes_none)]
+        given = self._vectors(operator, whose, ordered, [f"the vector for {name}" for name in names], batched, expected)
+        return given.arrays
+
+    def _vectors(
+        self,
+        operator: str,
+        whose: str,
+        vectors: Sequence[Any],
+        names: Sequence[str],
+        batched: Sequence[bool],
+        expected: Sequence[Structure],
+    ) -> Arguments:
+        """Vectors as arrays, if they have the structures that are expected and as many examples as the arguments."""
+        given = bind(vectors, names, batched, self.name)
+        if [*given.structures] != [*expected]:
+            shown = [brief(each[0] if len(each) == 1 else tuple(each)) for each in (expected, given.structures)]
             raise TypeError(
-                f"hvp's vector must have the structure of the gradient of {self.name}, {shown[0]}, but has {shown[1]}"
+                f"{operator}'s vector must have the structure of the {whose} of {self.name}, {shown[0]}, but has "
+                f"{shown[1]}"
             )
         if given.n_examples is not None and given.n_examples != self.arguments.n_examples:
             raise ValueError(
-                f"hvp's vector for {self.name} has {given.n_examples} examples along its first axis, but its arguments "
-                f"have {self.arguments.n_examples}"
+                f"{operator}'s vector for {self.name} has {given.n_examples} examples along its first axis, but its "
+                f"arguments have {self.arguments.n_examples}"
             )
-        parts = self.serving.parts(scalar=True)
-        return self.gradient(self.serving.run_parts(parts, Request(Kind.PRODUCT, self.wrt), given.arrays))
+        return given
 
-    def _in_order(self, position: int, vector: Any) -> Any:
-        """A vector with its numbers where those of the argument are, and 0 for None where there may be no derivative;
+    @staticmethod
+    def _in_order(structure: Structure, vector: Any, takes_none: bool = False) -> Any:
+        """A vector with its numbers where those of the structure are, and 0 for None where there may be no derivative;
         as it is if it has another structure."""
-        structure, slots = self.arguments.structures[position], self.arguments.ranges[position]
-        takes_none = not self.arguments.integers.keys().isdisjoint(slots)
         try:
             leaves = [0.0 if each is None and takes_none else each for each in structure.leaves_of(vector)]
         except (TypeError, KeyError, ValueError, AttributeError):
@@ -195,10 +355,15 @@ class Call:
         if not is_possible() or not is_machine(plan.target):
             return None
         try:
-            layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+            if request.kind.is_sparse:
+                pattern, names = plan.patterns[request], [ENTRIES]
+                order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
+                layout = layout_of_entries(self.arguments, plan, order.tolist())
+            else:
+                layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+                names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None
-        names = ["value", *(name for _, name in request.names)]
         return entry_of(plan.executor(request), layout, names, len(plan.trace.guards))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,11 +68,43 @@ def parts_of_rows(rows: Floats, slot: Slot, has_batch: bool) -> list[Any]:
     return list(rows[:, 0].tolist())
 
 
-def of_jacobian(structure: Structure, gradients: Sequence[Any], has_batch: bool, like: Any) -> Any:
-    """The result of a function with a nest of derivatives for each of its numbers; all are `like` one nest."""
-    return structure.replaced(
-        iter(gradients), lambda part: part, lambda chosen, shape: combined(chosen, shape, has_batch, like)
-    )
+def parts_of_matrix(rows: Floats, shape: tuple[int, ...], slot: Slot, per_example: bool) -> list[Any]:
+    """Derivatives [results, lanes, width] of an array of this shape; of each example, the batch axis first."""
+    _, lanes, width = rows.shape
+    axis = (width,) if slot.batched or per_example else ()
+    lead, rest = (axis, ()) if per_example else ((), axis)
+    rows = rows.transpose((2, 0, 1) if per_example else (0, 2, 1))
+    if slot.is_array:
+        return [numpy.ascontiguousarray(rows).reshape((*lead, *shape, *rest, *slot.shape))]
+    return [numpy.ascontiguousarray(rows[:, :, lane]).reshape((*lead, *shape, *rest)) for lane in range(lanes)]
+
+
+def of_jacobian(
+    structure: Structure,
+    rows: Mapping[int, Floats],
+    slots: Sequence[Slot],
+    per_example: bool,
+    like_arguments: Callable[[Parts], Any],
+) -> Any:
+    """The result of a function with a nest of derivatives for each of its numbers, and one of arrays for each array.
+
+    Args:
+        rows: by slot, the derivatives [results, lanes, width].
+        like_arguments: makes a nest of its parts by slot.
+    """
+
+    def one(row: int) -> Any:
+        return like_arguments(
+            lambda number: parts_of_rows(rows[number][row], slots[number], slots[number].batched or per_example)
+        )
+
+    def many(places: Sequence[int], shape: tuple[int, ...]) -> Any:
+        chosen = slice(places[0], places[-1] + 1) if places else slice(0)
+        return like_arguments(lambda number: parts_of_matrix(rows[number][chosen], shape, slots[number], per_example))
+
+    if structure.shape:  # it is one array
+        return many(range(structure.size), structure.shape)
+    return structure.replaced(iter(range(structure.size)), one, many)
 
 
 def combined(nests: Sequence[Any], shape: tuple[int, ...], has_batch: bool, like: Any) -> Any:

@@ -83,7 +83,7 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
         results: list[Cell] = []
         for head, *operands in form.steps:
             cells = [results[operand] if operand >= 0 else rows.read(~operand) for operand in operands]
-            results.extend(_computed(asm, heads[head], cells))
+            results.extend(computed(asm, heads[head], cells))
         for row, result in enumerate(form.writes, form.n_reads):
             rows.store(row, results[result])
         return ()
@@ -134,7 +134,8 @@ def sum_columns(width: int) -> str:
     return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
 
 
-def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
+def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The results of an operation of these operands."""
     rest = iter(cells)
     if isinstance(head, Sum):
         products = [(sign, [_operand(each, rest) for each in factors] or [1.0]) for sign, factors in head.terms]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from math import nan
 from typing import Any
 
@@ -38,7 +39,7 @@ class Builder:
     def __init__(self, leaves: Iterable[Pack] = ()) -> None:
         self._memo: dict[Any, Pack] = {}
         self._constants: dict[str, int] = {}
-        self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
+        self.constants: Pack = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs: list[Pack] = [self.constants, *leaves]
 
     def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
@@ -76,8 +77,13 @@ class Builder:
         """A constant as so many lanes."""
         return Reference(self.constants, numpy.repeat(self.constant(numpy.array([number])), lanes))
 
+    @property
+    def known_constants(self) -> Floats:
+        """Those of the lanes of `constants`."""
+        return numpy.array([float.fromhex(text) for text in self._constants])
+
     def constant_at(self, lane: int) -> float:
-        return float.fromhex(list(self._constants)[lane])
+        return float.fromhex(next(islice(self._constants, lane, None)))
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
@@ -123,7 +129,7 @@ class Builder:
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """All packs there are, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
-        self.constants.operation.constants = numpy.array([float.fromhex(text) for text in self._constants])
+        self.constants.operation.constants = self.known_constants
         return Program(list(self.packs), results)
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:

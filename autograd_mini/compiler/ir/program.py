@@ -306,6 +306,9 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
 TIED = "tied"
 """The result that is 0 for an example, or inf where something was at a kink."""
 
+ENTRIES = "entries"
+"""The result that is derivatives in an order of their own, not that of the arguments."""
+
 
 def is_adjoint(name: str) -> bool:
     """Whether a result of this name is a derivative."""
@@ -314,7 +317,7 @@ def is_adjoint(name: str) -> bool:
 
 def is_checked(name: str) -> bool:
     """Whether it matters if a result of this name is finite."""
-    return is_adjoint(name) or name == TIED
+    return is_adjoint(name) or name in (TIED, ENTRIES)
 
 
 def lanes_of(pack: Pack) -> Reference:

@@ -18,6 +18,8 @@ _equal, _greater = TABLE.auxiliary["equal"], TABLE.auxiliary["greater"]
 class Growing:
     """A list of scalars that grows; the same operation on the same scalars is made once."""
 
+    scalars: list[Scalar]
+
     def __init__(self, scalars: Iterable[Scalar] = ()) -> None:
         self.scalars = [*scalars]
         self._memo: dict[Any, int] = {}
@@ -41,9 +43,11 @@ class Growing:
 
     def apply(self, primitive: Primitive, *args: int) -> int:
         key = primitive, args
-        if key not in self._memo:
-            self._memo[key] = self.add(Application(primitive, args))
-        return self._memo[key]
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = len(self.scalars)
+            self.scalars.append(Application(primitive, args))
+        return found
 
     def vector(self, function: str, x: Sequence[int], empty: float = nan) -> Sequence[int]:
         """A function of vectors to vectors, by its name."""
@@ -96,10 +100,12 @@ class Operand(Place):
     """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
 
     __slots__ = ()
-    __hash__ = object.__hash__  # type: ignore[assignment]
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> Any:
         return _equal(self, other)
 
-    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+    def __gt__(self, other: Any) -> Any:
         return _greater(self, other)

@@ -8,6 +8,7 @@ the depth, so a pack can never depend on itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, compress
 from typing import Any
 
 import numpy
@@ -21,11 +22,12 @@ from autograd_mini.primitives import TABLE
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
-def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
+def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, list[int]]:
     """The scalars of each form, forms in an order in which operands come first.
 
     Args:
         lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
+        most: look no further where there are so many forms.
     """
     found = scalars.scalars
     is_alive = alive(found, [ONE, *scalars.roots])
@@ -37,25 +39,30 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
         form_of[n_leaves:last] = [form] * (last - n_leaves)
-        used = [number for number in range(n_leaves, last) if is_alive[number]]
+        used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
         if used:
             members["input", first.array] = used
         n_leaves = last
-    for number, scalar in enumerate(found):
-        if is_alive[number] and not 1 <= number < n_leaves:
-            form = _form(scalar, form_of)
-            form_of[number] = numbers.setdefault(form, len(numbers))
-            members.setdefault(form, []).append(number)
+    for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
+        form = _form(found[number], form_of)
+        like = members.get(form)
+        if like is None:
+            if len(members) == most:
+                break
+            numbers[form] = len(numbers)
+            like = members[form] = []
+        form_of[number] = numbers[form]
+        like.append(number)
     return members
 
 
 def _form(scalar: Any, form_of: list[int]) -> Any:
-    if isinstance(scalar, Terms):
+    if type(scalar) is Application:
+        return scalar.primitive, *map(form_of.__getitem__, scalar.args)
+    if type(scalar) is Terms:
         forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
         products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
         return "sum", scalar.from_zero, products
-    if isinstance(scalar, Application):
-        return scalar.primitive, *[form_of[arg] for arg in scalar.args]
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
@@ -63,10 +70,14 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
 
 def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
     """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
-    groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
-    computed = [group for group in groups if not isinstance(group[0], Input | Number)]
-    terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
-    return len(forms), sum(map(len, computed)), max(terms, default=0)
+    n_scalars = most_terms = 0
+    for members in forms.values():
+        first = scalars.scalars[members[0]]
+        if not isinstance(first, Input | Number):
+            n_scalars += len(members)
+        if isinstance(first, Terms):
+            most_terms = max(most_terms, sum([len(scalars.scalars[number].cs) for number in members]))  # type: ignore
+    return len(forms), n_scalars, most_terms
 
 
 def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
@@ -146,21 +157,32 @@ class _Packed:
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
-        signs = numpy.array([c for scalar in scalars for c in scalar.cs])
-        xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
-        ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
+        signs = numpy.fromiter(chain.from_iterable([scalar.cs for scalar in scalars]), float, lane.size)
+        xs, ys = (
+            numpy.fromiter(chain.from_iterable(factors), numpy.int64, lane.size)
+            for factors in ([scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars])
+        )
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
         first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
         segments = []
-        for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
+        n_packs = len(self._packs)
+        for a, b in [divmod(pair, n_packs + 1) for pair in _distinct(first * (n_packs + 1) + second + 1)]:
+            b -= 1
             chosen = (first == a) & (second == b)
             blocks = []
-            for sign in dict.fromkeys(signs[chosen].tolist()):
+            for sign in _distinct(signs[chosen]):
                 of_sign = chosen & (signs == sign)
                 index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
                 blocks += recognise(lane[of_sign], *index, sign)
             segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
         batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
         return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)
+
+
+def _distinct(numbers: Any) -> list[Any]:
+    """The different ones, in the order in which they come first."""
+    if numbers.size and (numbers == numbers[0]).all():
+        return [numbers[0].item()]
+    return [*dict.fromkeys(numbers.tolist())]

@@ -21,6 +21,7 @@ class Executor(Protocol):
     @property
     def seeds(self) -> list[Pack]:
         """Leaves that are seeds."""
+        raise NotImplementedError
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results: ...
 

@@ -34,6 +34,9 @@ Lane = tuple[str, int]
 class Layout:
     """How so many arguments are read, and the results are made."""
 
+    depth: int
+    deepest: int
+
     def __init__(self, n_args: int) -> None:
         self.n_args = n_args
         self.reads: list[tuple[int, int, int, int, int, tuple[Pack, int] | None, int, int]] = []

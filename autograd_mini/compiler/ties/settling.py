@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack, is_adjoint
+from autograd_mini.compiler.ir.program import ENTRIES, TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.ties.careful import DOUBTFUL
 from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.ties.fallback import in_eager_mode
+from autograd_mini.compiler.ties.row_by_row import row_by_row
 from autograd_mini.limits import TOLERANCE
 
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
@@ -33,12 +34,18 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
     results = asked.run(plan.executor(request))
     found = rows_of(results)
     tied = found.pop(TIED, None)
-    if not results.is_finite:
+    if request.kind == Kind.TANGENT or request.kind.is_sparse:
+        if ENTRIES in found and not results.is_finite:
+            found[ENTRIES] = row_by_row(
+                asked, found[ENTRIES], tied, lambda some: run(plan, some.request, some.leaves, some.seeds, some.n)
+            )
+    elif not results.is_finite:
         found = _Settling(asked, found).settled(tied)
     return Results(
         found.get("value"),
         found.get("guards"),
         {slot: found[name] for slot, name in request.names if name in found},
+        found.get(ENTRIES),
     )
 
 
