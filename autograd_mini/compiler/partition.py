@@ -45,9 +45,11 @@ STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for w
 
 # What one example does again and again.
 FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute
-MANY_LANES = 32  # a form has so many scalars on average
+MANY_LANES, MANY_SCALARS = 8, 100  # a form has so many scalars on average, and there are so many
 MOST_ROWS = 4096  # operations in columns, which are written one by one
+FREELY_GATHERED = 2**21  # so many numbers are fetched sooner than NumPy has multiplied them
 MOST_GATHERED_TERMS = 4  # of sums that kernels compute of what is gathered for them; others are computed term by term
+FEWEST_REGULAR = 64  # terms that are worth code of their own
 LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from which on its parts do
 
 # Columns and memory.
@@ -83,7 +85,7 @@ def too_many_forms(n_scalars: int) -> int:
 
 def has_columns(n_forms: int, n_scalars: int) -> bool:
     """Whether one example may have columns worth a kernel."""
-    return n_scalars >= MANY_LANES * n_forms
+    return n_scalars >= max(MANY_SCALARS, MANY_LANES * n_forms)
 
 
 def suits_columns(rows: int, inside: int, gathered: int) -> bool:
@@ -94,7 +96,7 @@ def suits_columns(rows: int, inside: int, gathered: int) -> bool:
         inside: how many operations on numbers these are in all.
         gathered: how many numbers are fetched one by one.
     """
-    return rows <= MOST_ROWS and gathered <= 2 * inside
+    return rows <= MOST_ROWS and gathered <= 2 * inside + FREELY_GATHERED
 
 
 def suits_elimination(n_terms: int) -> bool:

@@ -107,6 +107,19 @@ class Assembly(Function):
             register = self.define(text).name
         return register
 
+    def across(self, register: str) -> str:
+        """The sum of a register's numbers, half and half."""
+        width = self.width
+        while width > 1:
+            kind, half = f"<{width} x double>", width // 2
+            parts = [
+                self.let(f"shufflevector {kind} {register}, {kind} poison, <{half} x i32> <{lanes}>")
+                for lanes in (", ".join(f"i32 {lane}" for lane in range(first, first + half)) for first in (0, half))
+            ]
+            register = self.let(f"fadd <{half} x double> {parts[0]}, {parts[1]}")
+            width = half
+        return register if self.width == 1 else self.let(f"extractelement <1 x double> {register}, i32 0")
+
     def operate(self, instruction: str, *args: Cell) -> Cell:
         """An instruction of LLVM's for doubles: fadd, fsub, fmul, fdiv, fneg."""
         return self.define(f"{instruction} {self.type} {', '.join([arg.name for arg in args])}")
