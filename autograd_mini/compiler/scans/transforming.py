@@ -107,10 +107,10 @@ class Body:
         if self.tied is not None:
             carry += growing.inputs(0, 1)
             following.append(growing.add(Terms([1.0, 1.0], [carry[-1], self.tied], [ONE, ONE])))
-        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, [following, self.kept])
+        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, [following, self.kept], [(0, 0)])
 
     def _carry(self) -> Program:
-        return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following])
+        return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following], [(0, 0)])
 
     def _back(self) -> Program:
         """From the carry of a step and the adjoints of what it gives to those of what it is given; those of what comes
@@ -124,7 +124,8 @@ class Body:
         n, m = len(self.carry), len(self.carry) + len(self.x)
         totals = [tape.add(Terms([1.0, 1.0], [*each], [ONE, ONE])) for each in zip(before, numbers[m:])]
         inputs = [self.carry, self.x, self.outside, of_following, of_kept, before]
-        return Program(tape.scalars, inputs, self.fixed, [numbers[:n], numbers[n:m], totals])
+        outputs = [numbers[:n], numbers[n:m], totals]
+        return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
 
 
 def n_operations(trace: Trace) -> int:

@@ -23,7 +23,7 @@ from autograd_mini import (
     value_and_grad,
     where,
 )
-from autograd_mini.compiler.scans import looping
+from autograd_mini.compiler.scans import looping, stepping
 from autograd_mini.compiler.ties import settling
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import BACKENDS, arrays_of, disagreement, flat
@@ -393,3 +393,13 @@ def test_programs_are_read():
     compiled.grad(2.0, 3.0)
     assert "scan⟨9⟩(b, a)" in str(compiled.program) or "scan⟨9⟩(a, b)" in str(compiled.program)
     assert "scan′⟨9⟩" in str(compiled.program)
+
+
+def test_long_steps_in_chunks_give_the_bits_of_short_ones(monkeypatch):
+    compiled = compile(network, batch="xs")
+    xs = numpy.random.default_rng(7).normal(size=(37, 6))
+    expected = compiled.value_and_grad(W, U, H, xs)
+    monkeypatch.setattr(stepping, "LONGEST_STRAIGHT", 0)
+    found = compile(lambda *args: network(*args), batch=3).value_and_grad(W, U, H, xs)
+    assert flat(found[0]).tobytes() == flat(expected[0]).tobytes()
+    assert disagreement(found[1], expected[1]) == ""
