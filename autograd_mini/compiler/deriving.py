@@ -14,11 +14,13 @@ from autograd_mini.compiler.ir.scalars import Scalars
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
-from autograd_mini.compiler.pipeline import Source, build, program_of
+from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
 from autograd_mini.compiler.run.executing import Executor, Target
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.one_point import Entry
+from autograd_mini.compiler.sparse.matrices import Pattern
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 from autograd_mini.compiler.ties.watching import watched
@@ -40,6 +42,7 @@ class Plan:
         is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
         state: the number of the state of what the function reads from outside.
+        patterns: for a request, that of its sparse matrix.
         entries: for a request, what runs it in one call for one example; None if there is no such way.
     """
 
@@ -52,9 +55,11 @@ class Plan:
         self.share = 1.0
         self.state = 0
         self.entries: dict[Request, Entry | None] = {}
+        self.patterns: dict[Request, Pattern] = {}
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
+        self._sparse: dict[object, SparseProgram] = {}
         self._careful: dict[object, tuple[NumpyExecutor, NumpyExecutor]] = {}
         self._asides: dict[object, Executor | None] = {}
         self._watched: dict[object, Source] = {}
@@ -89,7 +94,7 @@ class Plan:
 
     def source_of(self, request: Request) -> Source:
         """What programs for a request are made from: those of derivatives tell where something is tied."""
-        has_inner, is_second = bool(self.trace.inner), request.kind == Kind.PRODUCT
+        has_inner, is_second = bool(self.trace.inner), request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN)
         if request.kind == Kind.GUARDS or (request.kind == Kind.VALUE and not has_inner):
             return self.source
         key = request.wrt, is_second
@@ -104,6 +109,8 @@ class Plan:
 
     def shown(self, request: Request) -> Program:
         """The program of that kind to be read, with each guard by itself."""
+        if request.kind.is_sparse:
+            return self.sparse(request).program
         return self._once(self._shown, request, lambda: differentiate(self._base_shown().packed, request, self.frame))
 
     def _base_shown(self) -> Source:
@@ -116,9 +123,15 @@ class Plan:
     def executor(self, request: Request) -> Executor:
         """The program for a request ready to run."""
         found = self._executors.get(request)
-        return found or self._once(
-            self._executors, request, lambda: build(self.source_of(request), request, self.target)
-        )
+        if found is not None:
+            return found
+        program = self.sparse(request).program if request.kind.is_sparse else None
+        source = self.source_of(request)
+        return self._once(self._executors, request, lambda: build(source, request, self.target, program))
+
+    def sparse(self, request: Request) -> SparseProgram:
+        """The pattern of a sparse matrix, and the program of its entries."""
+        return self._once(self._sparse, request, lambda: sparse_of(self.source_of(request), request))
 
     def careful(self, request: Request) -> tuple[NumpyExecutor, NumpyExecutor]:
         """The program for a request in which zeros are told apart, and what tells where that is in doubt."""

@@ -24,6 +24,7 @@ from autograd_mini.compiler.run.executing import Executor, Target, is_machine, t
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
 
 
 class Source:
@@ -54,15 +55,27 @@ class Source:
 
 def program_of(source: Source, request: Request) -> Program:
     """The program for a request, of packs."""
+    if request.kind.is_sparse:
+        return sparse_of(source, request).program
     return expanded(differentiate(source.packed, request, source.frame))
 
 
-def build(source: Source, request: Request, target: Target) -> Executor:
-    """The program for a request ready to run."""
+def sparse_of(source: Source, request: Request) -> SparseProgram:
+    """The program for a sparse matrix, and its pattern."""
+    found = sparse_program(source.packed, request, source.frame)
+    return found._replace(program=expanded(found.program))
+
+
+def build(source: Source, request: Request, target: Target, program: Program | None = None) -> Executor:
+    """The program for a request ready to run.
+
+    Args:
+        program: that of packs, if it is there already.
+    """
     if not is_machine(target):
-        return NumpyExecutor(program_of(source, request))
+        return NumpyExecutor(program or program_of(source, request))
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
-    if source.suits_scalars:
+    if source.suits_scalars and program is None:
         with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
             return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    return MachineExecutor(schedule(program_of(source, request)), threads, cache)
+    return MachineExecutor(schedule(program or program_of(source, request)), threads, cache)

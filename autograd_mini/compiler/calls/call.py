@@ -23,6 +23,7 @@ from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
 from autograd_mini.compiler.run.python_calls import is_possible
+from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sparse, united
 from autograd_mini.primitives import brief
 from autograd_mini.structures import Structure
 
@@ -91,6 +92,59 @@ class Call:
         width = (self.arguments.n_examples or 0) if slot.batched or per_example else 1
         found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
         return numpy.repeat(found, width, axis=1) if found.shape[1] == 1 != width else found
+
+    def sparse(self, kind: Kind) -> Any:
+        """A sparse matrix; over a batch that is not reduced, a list of one for each example."""
+        patterns = self._patterns(kind)
+        request = Request(kind, self.wrt)
+        found = []
+        for (plan, rows), pattern in patterns:
+            is_whole = len(patterns) == 1
+            arguments = self.arguments if is_whole else self.arguments.part(rows)
+            entries = self.serving.run_plan(plan, request, arguments).entries
+            if entries is None:
+                entries = numpy.zeros((pattern.columns.size, 1))
+            found.append((pattern, entries))
+        n = self.arguments.n_examples
+        if n is None:
+            ((pattern, entries),) = found
+            return pattern.matrix(entries[:, 0])
+        if self.reduce is not None:
+            whole, numbers = united([(pattern, entries[:, 0]) for pattern, entries in found])
+            return whole.matrix(self.scaled(numbers[:, None])[:, 0])
+        matrices: list[Any] = [None] * n
+        for ((_, rows), pattern), (_, entries) in zip(patterns if n else (), found):
+            columns = numpy.broadcast_to(entries.T, (len(rows), len(entries)))
+            for row, numbers in zip(rows.tolist(), columns):
+                matrices[row] = pattern.matrix(numbers)
+        return matrices
+
+    def sparsity(self, kind: Kind) -> Any:
+        """The pattern of a sparse matrix, that of all examples together."""
+        found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
+        whole, _ = united([(pattern._replace(order=None), ones) for pattern, ones in found])
+        matrix = whole.matrix(numpy.ones(whole.columns.size))
+        return matrix.astype(bool)
+
+    def _patterns(self, kind: Kind) -> list[tuple[Part, Pattern]]:
+        """Which plan serves which examples, and its pattern."""
+        scipy_sparse()
+        is_hessian = kind == Kind.SPARSE_HESSIAN
+        if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
+            raise ValueError(
+                f"{self.name} is reduced over its batch, and a sparse matrix towards the batch itself has no one "
+                "order; name the arguments to differentiate towards in wrt=…"
+            )
+        parts = self.serving.parts(scalar=is_hessian)
+        request = Request(kind, self.wrt)
+        self.serving.note(parts, request)
+        found = []
+        for part in parts:
+            if request not in part.plan.patterns:
+                program = part.plan.sparse(request)
+                part.plan.patterns[request] = pattern_of(program, self.arguments, self.roles.wrt[0], is_hessian)
+            found.append((part, part.plan.patterns[request]))
+        return found
 
     def _like_arguments(self, parts: Parts) -> Any:
         """Derivatives in the structure of the arguments."""

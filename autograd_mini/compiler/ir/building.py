@@ -76,6 +76,11 @@ class Builder:
         """A constant as so many lanes."""
         return Reference(self.constants, numpy.repeat(self.constant(numpy.array([number])), lanes))
 
+    @property
+    def known_constants(self) -> Floats:
+        """Those of the lanes of `constants`."""
+        return numpy.array([float.fromhex(text) for text in self._constants])
+
     def constant_at(self, lane: int) -> float:
         return float.fromhex(list(self._constants)[lane])
 
@@ -123,7 +128,7 @@ class Builder:
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """All packs there are, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
-        self.constants.operation.constants = numpy.array([float.fromhex(text) for text in self._constants])
+        self.constants.operation.constants = self.known_constants
         return Program(list(self.packs), results)
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:

@@ -36,7 +36,7 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     """The program for a request, from that of the results, guards and what is watched."""
     builder = Builder()
     found = builder.go_on(base)
-    outputs = _outputs(builder, found["outputs"], frame)
+    outputs = outputs_of(builder, found["outputs"], frame)
     results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
     if found["guards"]:
         guards = builder.gathered([[guard] for guard in found["guards"]])
@@ -50,7 +50,7 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     return builder.program(results)
 
 
-def _outputs(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
+def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
     """All results in order; over the batch they are summed if it is reduced."""
     outputs = builder.gathered([[output] for output in found]) if found else None
     if outputs is None:

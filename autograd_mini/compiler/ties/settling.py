@@ -34,8 +34,8 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
     results = asked.run(plan.executor(request))
     found = rows_of(results)
     tied = found.pop(TIED, None)
-    if ENTRIES in found:
-        if not results.is_finite:
+    if request.kind == Kind.TANGENT or request.kind.is_sparse:
+        if ENTRIES in found and not results.is_finite:
             found[ENTRIES] = row_by_row(
                 asked, found[ENTRIES], tied, lambda some: run(plan, some.request, some.leaves, some.seeds, some.n)
             )
