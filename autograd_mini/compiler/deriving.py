@@ -70,7 +70,7 @@ class Plan:
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
         self.frame = frame = Frame(self.inputs, reduces)
         self.has_batch, self.per_example = frame.has_batch, frame.per_example
-        self.source = Source(normalise(with_one_guard(trace)).verify(), frame)
+        self.source = Source(normalise(with_one_guard(trace)), frame)
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""
@@ -105,7 +105,7 @@ class Plan:
         return self._watched[key]
 
     def _other(self, scalars: Scalars) -> Source:
-        return Source(scalars.verify(), self.frame, self.source)
+        return Source(scalars, self.frame, self.source)
 
     def shown(self, request: Request) -> Program:
         """The program of that kind to be read, with each guard by itself."""

@@ -36,6 +36,13 @@ MOST_CODE = 8192  # if chunks that differ hold more operations, each operation b
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
 STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
 
+# What one example does again and again.
+FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute
+MANY_LANES = 32  # a form has so many scalars on average
+MOST_ROWS = 4096  # operations in columns, which are written one by one
+MOST_GATHERED_TERMS = 4  # of sums that kernels compute of what is gathered for them; others are computed term by term
+LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from which on its parts do
+
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
@@ -43,11 +50,6 @@ COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system t
 TILE_BYTES = 2**24
 """Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
-
-
-def is_ragged(n_forms: int, n_scalars: int) -> bool:
-    """Whether a graph has many forms and few scalars of each."""
-    return n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
 
 
 def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
@@ -58,7 +60,29 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
     """
-    return is_ragged(n_forms, n_scalars) or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+    is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
+    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+
+
+def too_many_forms(n_scalars: int) -> int:
+    """So many forms of at most so many scalars make a graph ragged."""
+    return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
+
+
+def has_columns(n_forms: int, n_scalars: int) -> bool:
+    """Whether one example may have columns worth a kernel."""
+    return n_scalars >= MANY_LANES * n_forms
+
+
+def suits_columns(rows: int, inside: int, gathered: int) -> bool:
+    """Whether one example is better computed in columns.
+
+    Args:
+        rows: operations in columns.
+        inside: how many operations on numbers these are in all.
+        gathered: how many numbers are fetched one by one.
+    """
+    return rows <= MOST_ROWS and gathered <= 2 * inside
 
 
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:

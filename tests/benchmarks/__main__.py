@@ -23,7 +23,10 @@ WORKLOADS = [
     "tall_jacobian", "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
 ]  # fmt: skip
 
-LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
+LONG = [
+    "compile_large", "compile_growth", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps",
+    "sweep_chain",
+]  # fmt: skip
 """Run where they are named, or with --all: together they take an hour on a busy machine."""
 
 PEERS = ["numpy", "scipy", "llvmlite", "torch", "jax", "casadi", "ddx-ad", "autograd", "xad", "micrograd"]

@@ -150,6 +150,8 @@ class Plans:
         if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
             first = self._trace(arguments, row, 0.0)
         what = "" if second is first else difference(first, second)
+        if [*map(id, first.parameters)] != [*map(id, second.parameters)]:
+            what = what or "other Values from outside"
         if what:
             raise ValueError(
                 f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "

@@ -86,9 +86,9 @@ class Assembly(Function):
         found: list[str] = []
         for first in range(0, self.width, width):
             places = [place % self.width for place in range(first, first + width)]
-            given = ", ".join(f"{part} {self._register([each[place] for place in places])}" for each in numbers)
+            given = ", ".join(f"{part} {self.register([each[place] for place in places])}" for each in numbers)
             found += self._numbers(self.define(f"call {part} @{function}({given})").name, width)
-        return Cell(self, self._register(found[: self.width]))
+        return Cell(self, self.register(found[: self.width]))
 
     def _numbers(self, register: str, width: int) -> list[str]:
         """Those that a register of some width holds."""
@@ -97,7 +97,7 @@ class Assembly(Function):
         lanes = range(width)
         return [self.define(f"extractelement <{width} x double> {register}, i32 {lane}").name for lane in lanes]
 
-    def _register(self, numbers: Sequence[str]) -> str:
+    def register(self, numbers: Sequence[str]) -> str:
         """A register that holds these."""
         if len(numbers) == 1:
             return numbers[0]

@@ -20,9 +20,7 @@ from autograd_mini.compiler.export.patterns import Pattern, dense, most_nonzeros
 from autograd_mini.compiler.ir.program import TIED, Apply, Floats, Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
-from autograd_mini.compiler.partition import is_ragged
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.packing import sizes_of
 from autograd_mini.compiler.passes.scalar_programs import ScalarProgram, differentiate_scalars
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
@@ -137,9 +135,7 @@ class Exported:
     @cached_property
     def as_scalars(self) -> bool:
         """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
-        source = self.plan.source
-        n_forms, n_scalars, _ = sizes_of(source.scalars, source.forms)
-        return is_ragged(n_forms, n_scalars)
+        return self.plan.source.is_ragged
 
     def derivative(self, slot: int) -> str:
         """What bodies call the derivatives towards an argument."""
@@ -181,12 +177,12 @@ class Exported:
             if steps is None:
                 return []
             if not found:
-                flag = Source(differing(scalars, arrays, steps).verify(), frame)
+                flag = Source(differing(scalars, arrays, steps), frame)
                 found.append(self._body("differing", flag, Request(Kind.GUARDS, self.wrt), constants))
             aside = settled(scalars, arrays, steps)
             if aside is None:
                 return found
-            found.append(self._body(name, Source(aside.verify(), frame), gradient, constants))
+            found.append(self._body(name, Source(aside, frame), gradient, constants))
         return found
 
     def body_of_entries(self, name: str, program: Program, constants: Constants) -> Body:
@@ -220,7 +216,7 @@ class Exported:
         inner = bool(self.plan.trace.inner)
         arrays = range(-1, len(self.slots)) if inner else [*request.wrt, -1]
         scalars = watched(scalars, arrays, twice=request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN), inner=inner)
-        return Source(scalars.verify(), frame)
+        return Source(scalars, frame)
 
     def _weighted(self) -> tuple[Scalars, Frame]:
         """The sum of all results times their weights, which are one argument more."""

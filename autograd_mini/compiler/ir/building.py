@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from math import nan
 from typing import Any
 
@@ -82,7 +83,7 @@ class Builder:
         return numpy.array([float.fromhex(text) for text in self._constants])
 
     def constant_at(self, lane: int) -> float:
-        return float.fromhex(list(self._constants)[lane])
+        return float.fromhex(next(islice(self._constants, lane, None)))
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)

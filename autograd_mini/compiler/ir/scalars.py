@@ -105,18 +105,6 @@ class Scalars:
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return f"<{len(kinds)} scalars: {counts}>"
 
-    def verify(self) -> Scalars:
-        """The scalars themselves, if each is made of earlier ones.
-
-        Raises:
-            AssertionError: one is not.
-        """
-        for number in range(first_computed(self.scalars), len(self.scalars)):
-            scalar = self.scalars[number]
-            made_of = scalar.args if type(scalar) is Application else operands(scalar)
-            assert max(made_of, default=-1) < number, f"scalar {number} is out of order"
-        return self
-
 
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars it is made of."""

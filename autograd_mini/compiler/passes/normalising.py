@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, filterfalse
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
@@ -45,12 +45,9 @@ def normalise(trace: Trace) -> Scalars:
     return _Normaliser(trace).normalised()
 
 
-class _Chain(NamedTuple):
-    """A chain of + that may go on: the scalars it adds up, of which a sum has `size` terms in all."""
-
-    scalars: tuple[int, ...]
-    size: int
-    from_zero: bool = False
+_Chain = tuple[tuple[int, ...], int, bool]
+"""A chain of + that may go on: the scalars it adds up, of which a sum has so many terms in all, and whether it begins
+with 0.0."""
 
 
 class _Normaliser(Growing):
@@ -72,26 +69,30 @@ class _Normaliser(Growing):
             self.uses[root] += 2  # it must stay a scalar of its own
 
     def normalised(self) -> Scalars:
-        number_of = self.scalar_of
-        place, uses, are_constant = number_of.__getitem__, self.uses.get, self.constants.issuperset
-        for node, parents in zip(self.computed, self.parents):
+        scalar_of, scalars, memo = self.scalar_of, self.scalars, self._memo
+        place, are_constant, rule_of = scalar_of.__getitem__, self.constants.issuperset, _RULES.get
+        for node, parents, n_uses in zip(self.computed, self.parents, map(self.uses.get, self.computed)):
             args = tuple(map(place, parents))
             if are_constant(args):
-                number_of[node] = self.number(node._data)
+                scalar_of[node] = self.number(node._data)
                 continue
             operation: Any = node.operation
-            rule = _RULES.get(operation)
+            rule = rule_of(operation)
             if rule is not None:
                 number = rule(self, args)
             elif operation.base in _VECTORS:
                 number = self._component(operation, args)
             else:
-                number = self.apply(operation, *args)
-            number_of[node] = number
-            if uses(node) == 1:
+                key = operation, args
+                number = memo.get(key, -1)
+                if number < 0:
+                    number = memo[key] = len(scalars)
+                    scalars.append(Application(operation, args))
+            scalar_of[node] = number
+            if n_uses == 1:
                 self.single_use.add(number)
-        wanted = [number_of[output] for output in self.trace.outputs]
-        return Scalars(self.scalars, wanted, [number_of[guard.node] for guard in self.trace.guards])
+        wanted = [*map(place, self.trace.outputs)]
+        return Scalars(self.scalars, wanted, [scalar_of[guard.node] for guard in self.trace.guards])
 
     def number(self, number: float) -> int:
         found = super().number(number)
@@ -107,10 +108,11 @@ class _Normaliser(Growing):
     def _added(self, args: tuple[int, ...]) -> int:
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
         x, y = args
-        if self._open(x) is None and self._open(y) is not None and (y in self.sums or not self._is_sum(x)):
-            x, y = y, x
-        longer = self._longer(x, y)
-        if longer is not None and (longer.size >= SHORTEST_CHAIN or self._is_layer(x, y)):
+        first, second = self._open(x), self._open(y)
+        if first is None and second is not None and (y in self.sums or not self._is_sum(x)):
+            x, y, first, second = y, x, second, first
+        longer = self._longer(x, y, first, second)
+        if longer is not None and (longer[1] >= SHORTEST_CHAIN or self._is_layer(x, y)):
             return self._long(longer)
         found = self.apply(TABLE["add"], *args)
         if longer is not None:
@@ -130,27 +132,27 @@ class _Normaliser(Growing):
         if number not in self.single_use:
             return None
         scalar = self.scalars[number]
-        return _Chain((number,), len(scalar)) if type(scalar) is Terms else self.chains.get(number)
+        return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 
-    def _longer(self, x: int, y: int) -> _Chain | None:
-        """The chain x + y; None where a constant ends it."""
+    def _longer(self, x: int, y: int, first: _Chain | None, second: _Chain | None) -> _Chain | None:
+        """The chain x + y, of the chains that these are; None where a constant ends it."""
         if x in self.constants or y in self.constants:
-            number, other = (x, y) if x in self.constants else (y, x)
+            number, other, rest = (x, y, second) if x in self.constants else (y, x, first)
             is_zero = self.scalars[number].number.hex() == "0x0.0p+0"  # type: ignore[union-attr]
-            return (self._open(other) or _Chain((other,), 1))._replace(from_zero=True) if is_zero else None
-        before = self._open(x) or _Chain((x,), 1)
-        size = len(self.scalars[y]) if y in self.sums and y in self.single_use else 1  # type: ignore[arg-type]
-        return _Chain((*before.scalars, y), before.size + size, before.from_zero)
+            return (*(rest or ((other,), 1))[:2], True) if is_zero else None
+        before, size, from_zero = first or ((x,), 1, False)
+        more = len(self.scalars[y]) if y in self.sums and y in self.single_use else 1  # type: ignore[arg-type]
+        return (*before, y), size + more, from_zero
 
     def _long(self, links: _Chain) -> int:
         """The sum of a chain; it grows in place."""
-        first, *others = links.scalars
+        (first, *others), _, from_zero = links
         scalar = self.scalars[first]
         if type(scalar) is Terms and first in self.single_use:
             terms, self.scalars[first] = scalar, Number(math.nan)  # nobody else uses it
         else:
             terms, others = Terms(), [first, *others]
-        terms.from_zero |= links.from_zero
+        terms.from_zero |= from_zero
         return self._summed(others, terms)
 
     def _sum(self, args: Iterable[int]) -> int:

@@ -22,11 +22,12 @@ from autograd_mini.primitives import TABLE
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
-def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
+def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, list[int]]:
     """The scalars of each form, forms in an order in which operands come first.
 
     Args:
         lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
+        most: look no further where there are so many forms.
     """
     found = scalars.scalars
     is_alive = alive(found, [ONE, *scalars.roots])
@@ -44,8 +45,14 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
         n_leaves = last
     for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
         form = _form(found[number], form_of)
-        form_of[number] = numbers.setdefault(form, len(numbers))
-        members.setdefault(form, []).append(number)
+        like = members.get(form)
+        if like is None:
+            if len(members) == most:
+                break
+            numbers[form] = len(numbers)
+            like = members[form] = []
+        form_of[number] = numbers[form]
+        like.append(number)
     return members
 
 
@@ -150,21 +157,32 @@ class _Packed:
 
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
-        signs = numpy.array([c for scalar in scalars for c in scalar.cs])
-        xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
-        ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
+        signs = numpy.fromiter(chain.from_iterable([scalar.cs for scalar in scalars]), float, lane.size)
+        xs, ys = (
+            numpy.fromiter(chain.from_iterable(factors), numpy.int64, lane.size)
+            for factors in ([scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars])
+        )
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
         first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
         segments = []
-        for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
+        n_packs = len(self._packs)
+        for a, b in [divmod(pair, n_packs + 1) for pair in _distinct(first * (n_packs + 1) + second + 1)]:
+            b -= 1
             chosen = (first == a) & (second == b)
             blocks = []
-            for sign in dict.fromkeys(signs[chosen].tolist()):
+            for sign in _distinct(signs[chosen]):
                 of_sign = chosen & (signs == sign)
                 index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
                 blocks += recognise(lane[of_sign], *index, sign)
             segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
         batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
         return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)
+
+
+def _distinct(numbers: Any) -> list[Any]:
+    """The different ones, in the order in which they come first."""
+    if numbers.size and (numbers == numbers[0]).all():
+        return [numbers[0].item()]
+    return [*dict.fromkeys(numbers.tolist())]

@@ -62,7 +62,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     kind = request.kind
     for scalar in scalars.scalars:
         if type(scalar) is Application:
-            _require_derivative(scalar.primitive, len(scalar.args))
+            require_derivative(scalar.primitive, len(scalar.args))
     tape = _Tape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members = dict.fromkeys(arrays, range(0)) | dict(leading(tape.scalars))
@@ -113,7 +113,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
 
 
 @cache
-def _require_derivative(primitive: Primitive, n_args: int) -> None:
+def require_derivative(primitive: Primitive, n_args: int) -> None:
     """Raise NotImplementedError if there is no machine code for what its rule computes."""
     if primitive.is_selector or primitive in REDUCTIONS:
         return
@@ -125,7 +125,8 @@ def _require_derivative(primitive: Primitive, n_args: int) -> None:
         raise NotImplementedError(primitive.name) from None
 
 
-_Terms = tuple[list[float], list[int], list[int]]
+_Terms = Terms | tuple[float, int, int]
+"""A sum, or its only term."""
 
 
 class _Tape(Growing):
@@ -178,20 +179,20 @@ class _Tape(Growing):
         """Add c·x·y to the adjoint of a scalar."""
         terms = self._sums[number]
         if terms is None:
-            self._sums[number] = [c], [x], [y]
+            self._sums[number] = c, x, y
             return
-        cs, xs, ys = terms
-        if len(cs) >= MOST_CONTRIBUTIONS:
-            cs, xs, ys = self._sums[number] = [1.0], [self.add(Terms(cs, xs, ys))], [ONE]
-        cs.append(c)
-        xs.append(x)
-        ys.append(y)
+        if isinstance(terms, tuple):
+            first, a, b = terms
+            terms = self._sums[number] = Terms([first], [a], [b])
+        elif len(terms.cs) >= MOST_CONTRIBUTIONS:
+            terms = self._sums[number] = Terms([1.0], [self.add(terms)], [ONE])
+        terms.append(c, x, y)
 
     def _total(self, terms: _Terms) -> int:
-        cs, xs, ys = terms
-        if len(cs) == 1 and cs[0] == 1.0 and ONE in (xs[0], ys[0]):  # a copy
-            return max(xs[0], ys[0])
-        return self.add(Terms(cs, xs, ys))
+        if not isinstance(terms, tuple):
+            return self.add(terms)
+        c, x, y = terms
+        return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms([c], [x], [y]))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """What the adjoint of an application gives to its arguments."""

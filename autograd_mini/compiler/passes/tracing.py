@@ -314,11 +314,12 @@ def difference(first: Trace, second: Trace) -> str:
     for a, b in zip(*made):
         if a.operation is not b.operation:
             return f"{_name(b)} in place of {_name(a)}"
-        if not all(map(is_, map(counterpart, a.parents), b.parents)):
+        if len(a.parents) != len(b.parents) or not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"
         if not a.parents and a is not b and a._data != b._data and a._data == a._data:
             return f"the number {b._data} in place of {a._data}"
-    return ""
+    results = [[*traced.outputs, *[guard.node for guard in traced.guards]] for traced in (first, second)]
+    return "" if all(map(is_, map(counterpart, results[0]), results[1])) else "other results"
 
 
 def _name(node: Value) -> str:
