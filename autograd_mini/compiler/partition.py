@@ -62,11 +62,6 @@ TILE_BYTES = 2**24
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 
-def is_ragged(n_forms: int, n_scalars: int) -> bool:
-    """Whether a graph has many forms and few scalars of each."""
-    return n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
-
-
 def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
@@ -75,7 +70,8 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
     """
-    return is_ragged(n_forms, n_scalars) or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+    is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
+    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
 
 
 def too_many_forms(n_scalars: int) -> int:
