@@ -7,6 +7,7 @@ read by `Expression`: numbers, variables, operators and primitives, and nothing 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -48,13 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = COMMANDS[options.command](options, [*getattr(options, "variables", ()), *extras])
         sys.stdout.flush()
-    except BrokenPipeError:  # who read the output has gone, as in `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (ValueError, TypeError, RuntimeError, OSError) as error:
+        if is_broken_pipe(error):  # who read the output has gone, as in `… | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         print(f"{styled('error:', RED, sys.stderr)} {error}", file=sys.stderr)
         return 2
     return status
+
+
+def is_broken_pipe(error: Exception) -> bool:
+    """Whether nobody reads what is written any more; Windows says so by EINVAL."""
+    is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and is_invalid)
 
 
 def run() -> int:
@@ -239,8 +246,9 @@ BOLD, RED = "1", "31"
 
 
 def styled(text: str, code: str, stream: TextIO) -> str:
-    """The text in a colour or weight, if it is read on a terminal (and NO_COLOR, of no-color.org, is not set)."""
-    is_plain = not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    """The text in a colour or weight, if it is read on a terminal that knows them, unless NO_COLOR is set."""
+    knows = "WT_SESSION" in os.environ if sys.platform == "win32" else os.environ.get("TERM") != "dumb"
+    is_plain = not stream.isatty() or not knows or os.environ.get("NO_COLOR")
     return text if is_plain else f"\x1b[{code}m{text}\x1b[0m"
 
 
