@@ -109,6 +109,7 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
 from autograd_mini.registering import register_primitive
 from autograd_mini.roots import root
+from autograd_mini.scanning import scan
 from autograd_mini.series import taylor
 from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
@@ -121,8 +122,8 @@ __all__ = [
     "gamma", "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma",
     "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod",
     "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
-    "remainder", "rint", "root", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
-    "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
+    "remainder", "rint", "root", "scan", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "square", "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip
 
 _BESIDE = ("abs", "compile", "max", "min", "pow", "sum")

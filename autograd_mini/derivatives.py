@@ -19,6 +19,7 @@ from autograd_mini.functions import dot
 from autograd_mini.primitives import brief
 from autograd_mini.products import Differential, matrix_of
 from autograd_mini.structures import flatten
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
 TYPE_CHECKING = False
@@ -189,7 +190,8 @@ def jacobian(
     """
     require_callable(f, "jacobian")
     if mode not in ("auto", "forward", "reverse"):
-        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}")
+        meant = did_you_mean(mode, ("auto", "forward", "reverse"))
+        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}{meant}")
 
     return matrix_of(f, argnums, mode)
 

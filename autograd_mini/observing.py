@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
+    from autograd_mini.scanning import Loop
     from autograd_mini.value import Value
 
     Entry: TypeAlias = ref[Callable[..., Any]]
@@ -147,6 +148,10 @@ class Observer(Scope):
 
     def truth_asked(self, node: Value) -> None:
         """The program branches on whether `node` is 0."""
+
+    def looped(self, loop: Loop) -> tuple[Any, Any] | None:
+        """`scan` is called. Gives its result in place of that of running its steps one by one, or None."""
+        return None
 
     def number_read(self, node: Value, how: str) -> None:
         """The number of `node`, or one computed from it, is about to leave the graph, by `how`, such as ".data"."""

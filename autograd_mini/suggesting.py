@@ -15,8 +15,23 @@ def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str
     >>> did_you_mean("erfinv_", ["sin"], "; choose one of sin")
     '; choose one of sin'
     """
-    from difflib import get_close_matches
+    if not isinstance(name, str):
+        return otherwise
+    near = [(_distance(name.lower(), each.lower()), abs(len(each) - len(name)), each) for each in known]
+    distance, _, closest = min(near, default=(len(name), 0, ""))
+    return f"; did you mean {closest!r}?" if distance <= max(1, len(name) // 3) < len(name) else otherwise
 
-    folded = {each.lower(): each for each in known}
-    close = get_close_matches(name.lower(), folded, n=1) if isinstance(name, str) else []
-    return f"; did you mean {folded[close[0]]!r}?" if close else otherwise
+
+def _distance(one: str, other: str) -> int:
+    """How many letters to change, add, leave out or swap with their neighbour (Damerau 1964)."""
+    before: list[int] = []
+    row: list[int] = [*range(len(other) + 1)]
+    for i, letter in enumerate(one, 1):
+        above, row = row, [i]
+        for j, wanted in enumerate(other, 1):
+            steps = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != wanted))
+            if before and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                steps = min(steps, before[j - 2] + 1)
+            row.append(steps)
+        before = above
+    return row[-1]

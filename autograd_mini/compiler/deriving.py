@@ -10,7 +10,7 @@ from typing import TypeVar
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Scalars
+from autograd_mini.compiler.ir.scalars import Looped, Scalars
 from autograd_mini.compiler.partition import suits_elimination
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
@@ -93,6 +93,11 @@ class Plan:
             sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
         )
 
+    @cached_property
+    def loops(self) -> list[Looped]:
+        """What `scan` became."""
+        return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
+
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
@@ -164,7 +169,7 @@ class Plan:
         return self._once(self._asides, (request, sign), lambda: self._aside(request, sign))
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
-        steps = None if self.trace.inner else steps_of(self.trace, request.wrt, sign)
+        steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled

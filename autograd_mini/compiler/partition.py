@@ -8,6 +8,8 @@ from __future__ import annotations
 
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
+MOST_FORMS_UNNOTICED = 20_000  # a graph of more forms has so many different steps, or is a loop written out
+MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
 LARGE_SUM = {True: 1024, False: 32768}  # sums of one form with so many terms in all are worth a matrix product
 SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
 MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them
@@ -53,15 +55,11 @@ LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
+SIDE_BY_SIDE = 4096  # directions run side by side until they are so many columns in all, where each is by itself
 COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system takes and gives back more readily
 TILE_BYTES = 2**24
 """Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
-
-
-def is_ragged(n_forms: int, n_scalars: int) -> bool:
-    """Whether a graph has many forms and few scalars of each."""
-    return n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
 
 
 def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
@@ -72,7 +70,8 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
     """
-    return is_ragged(n_forms, n_scalars) or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+    is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
+    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
 
 
 def too_many_forms(n_scalars: int) -> int:

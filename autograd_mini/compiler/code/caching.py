@@ -71,4 +71,4 @@ def _header(assembly: str) -> str:
 def _is_own(path: Path) -> bool:
     """Whether a file or folder belongs to this user, and nobody else may write to it."""
     status = path.stat()
-    return os.name != "posix" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)

@@ -49,6 +49,8 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
     if Path(path).suffix != ".c":
         raise ValueError(f"export takes the path of a file in C, such as 'f.c', got {os.fspath(path)!r}")
     require_identifier(name)
+    if plan.loops:
+        raise ValueError(f"{name} runs a scan, and loops are not written in C; write its steps as a loop of Python's")
     header = Path(path).with_suffix(".h")
     try:
         texts = texts_of(Exported(name, plan, wrt), order, header.name)
@@ -81,7 +83,7 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     says = SAYS.format(name=exported.name)
     helpers = _used(body)
     fused = [FUSED] if "FUSED(" in body else []
-    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.lines, "", *helpers, body]
+    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.written(body), "", *helpers, body]
     guard = f"{exported.name.upper()}_H"
     declarations = [line for entry in interface.entries for line in entry.declared()]
     return "\n".join(file), HEADER.format(says=says, guard=guard, declarations="\n".join(declarations))

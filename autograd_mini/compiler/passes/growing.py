@@ -7,7 +7,17 @@ from dataclasses import replace
 from math import nan
 from typing import Any
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import (
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalar,
+    Terms,
+)
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
@@ -76,6 +86,10 @@ class Growing:
             return self.components(scalar.vector.primitive, [*map(place, scalar.vector.args)])[scalar.index]
         if isinstance(scalar, Application):
             return self.apply(scalar.primitive, *map(place, scalar.args))
+        if isinstance(scalar, Looped):
+            return self.add(Looped(scalar.scan, tuple(map(place, scalar.args))))
+        if isinstance(scalar, Picked):
+            return self.add(Picked(place(scalar.loop), scalar.index))
         return self.add(scalar)
 
     def operand(self, number: int) -> Any:
