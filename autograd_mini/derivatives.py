@@ -1,31 +1,62 @@
 """Derivatives as functions: from f to its gradient, Jacobian, Hessian.
 
-Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns of
-pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are. Numbers give
-numbers. Values give Values that can be differentiated again, and so does everything within a function that
-is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
-arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an
-axis reaches f as the number it holds, and its gradient is such an array.
+Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns
+and frames of pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are.
+Numbers give numbers. Values give Values that can be differentiated again, and so does everything within a function
+that is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
+arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an axis
+reaches f as the number it holds, and its gradient is such an array.
 """
 
 from __future__ import annotations
 
 from functools import wraps
 
-from autograd_mini import observing
+from autograd_mini import graph, observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.calls import Run, as_value, require_callable, split_vector, vector_like
 from autograd_mini.functions import dot
-from autograd_mini.graph import topological_order
 from autograd_mini.primitives import brief
 from autograd_mini.products import Differential, matrix_of
 from autograd_mini.structures import flatten
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Literal, overload
+
+    from autograd_mini import signatures
+    from autograd_mini.signatures import Argnums, Function, Numbers, Real
+
+
+def require_values(name: str, *things: object) -> None:
+    for thing in things:
+        if not isinstance(thing, Value):
+            raise TypeError(f"{name} takes Values, got {brief(thing)} ({type(thing).__name__})")
+
+
+def topological_order(*roots: Value, known: Iterable[Value] = ()) -> list[Value]:
+    """All Values that `roots` were computed from, roots included, every parent before its children.
+
+    Args:
+        roots: where to begin; without any, the order is empty.
+        known: Values to be left out, with what lies behind them.
+
+    The order depends on the graph alone, not on addresses or hash seeds, and depth is no limit.
+
+    Raises:
+        TypeError: one of them is not a Value.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + x
+    >>> [node.operation.symbol if node.operation else node.label for node in topological_order(y)]
+    ['x', '*', '+']
+    """
+    known = tuple(known)
+    require_values("topological_order", *roots, *known)
+    return graph.topological_order(*roots, known=known)
 
 
 def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
@@ -44,16 +75,26 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     >>> gradients(first, [x])
     [12.0]
     """
-    for thing in (y, *(xs if hasattr(xs, "__iter__") else [f"{brief(xs)} in place of a list"])):
-        if not isinstance(thing, Value):
-            raise TypeError(f"gradients takes Values, got {brief(thing)} ({type(thing).__name__})")
-    order = topological_order(y)
+    require_values("gradients", y, *(xs if hasattr(xs, "__iter__") else [f"{brief(xs)} in place of a list"]))
+    order = graph.topological_order(y)
     if not create_graph:
         if observing.active:
             observing.number_read(y, "gradients()")
         return adjoints(order, [(y, 1.0)], [*xs])
-    graph = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
-    return [as_value(graph.get(x, 0.0)) for x in xs]
+    recorded = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
+    return [as_value(recorded.get(x, 0.0)) for x in xs]
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def value_and_grad(f: Function[Real], argnums: None = None) -> signatures.ValueAndGradient: ...
+
+    @overload
+    def value_and_grad(f: Function[Real], argnums: Literal[0]) -> signatures.FirstValueAndGradient: ...
+
+    @overload
+    def value_and_grad(f: Function[Real], argnums: Argnums) -> Callable[..., tuple[Any, Any]]: ...
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -85,6 +126,21 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
     return value_and_gradient
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def grad(f: Function[Real], argnums: None = None) -> signatures.Gradient: ...
+
+    @overload
+    def grad(f: Function[Real], argnums: Literal[0]) -> signatures.FirstGradient: ...
+
+    @overload
+    def grad(f: Function[Real], argnums: Literal[1]) -> signatures.SecondGradient: ...
+
+    @overload
+    def grad(f: Function[Real], argnums: Argnums) -> Callable[..., Any]: ...
+
+
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The gradient of f as a function; arguments and errors as for `value_and_grad`.
 
@@ -96,6 +152,18 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
     require_callable(f, "grad")
     both = value_and_grad(f, argnums)
     return wraps(f)(lambda *args, **keywords: both(*args, **keywords)[1])
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def jacobian(f: Function[Real], argnums: None = None, mode: str = "auto") -> signatures.Gradient: ...
+
+    @overload
+    def jacobian(f: Function[Numbers], argnums: None = None, mode: str = "auto") -> signatures.Rows: ...
+
+    @overload
+    def jacobian(f: Function[Any], argnums: Argnums = None, mode: str = "auto") -> Callable[..., Any]: ...
 
 
 def jacobian(
@@ -122,9 +190,19 @@ def jacobian(
     """
     require_callable(f, "jacobian")
     if mode not in ("auto", "forward", "reverse"):
-        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}")
+        meant = did_you_mean(mode, ("auto", "forward", "reverse"))
+        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}{meant}")
 
     return matrix_of(f, argnums, mode)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def hessian(f: Function[Real], argnums: None = None) -> signatures.SecondDerivatives: ...
+
+    @overload
+    def hessian(f: Function[Real], argnums: Argnums) -> Callable[..., Any]: ...
 
 
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -136,6 +214,15 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
     """
     require_callable(f, "hessian")
     return matrix_of(grad(f, argnums), argnums, "auto", is_gradient=True)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def hvp(f: Function[Real], argnums: None = None) -> signatures.HessianProduct: ...
+
+    @overload
+    def hvp(f: Function[Real], argnums: Argnums) -> Callable[..., Any]: ...
 
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -191,7 +193,7 @@ class Compiled(Differentiable):
             executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
                 forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
-            tile: how many examples are computed at a time; None for as many as hold about 2¹⁸ numbers.
+            tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
             retries: how many times rows are computed again whose worker died.
             mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
                 last digits of results: "warn" or "refuse".
@@ -205,6 +207,45 @@ class Compiled(Differentiable):
         from autograd_mini.executors import Tiled
 
         return Tiled(self, executor, tile, retries, mixed)
+
+    def export(
+        self, path: str | os.PathLike[str], *args: Any, name: str | None = None, order: int = 2, **keywords: Any
+    ) -> None:
+        """Write the function in C99, with a header beside it: value, gradient, Jacobian and Hessian, sparse where they
+        are, by the interface of CasADi's external functions.
+
+        What is written is the path that the function takes for an example, the arguments given here or else those of
+        the last call: elsewhere the functions in C give 1 and nan. Where derivatives are asked for at a tie or a kink,
+        which compiled functions look at once more, they give 2 and nan. The Values that the function uses without being
+        given them are constants there. Each array of numbers among the arguments is one of the file's, in C's order,
+        and all numbers of the result are one. Nothing is allocated; they may run in several threads at once.
+
+        In CasADi, after `cc -shared -fPIC -O2 -std=c99 f.c -o f.so -lm`, `casadi.external("f", "./f.so")` loads it.
+
+        Args:
+            path: of the file in C; the header stands beside it.
+            args: an example, of the layout that the file is for.
+            name: of the function in C; that of the file by default.
+            order: that of the highest derivatives, 0 to 2.
+
+        Raises:
+            OSError: the files cannot be written; neither is.
+            TypeError: `order` is no such number.
+            ValueError: there is no example, the function has a batch, its name is none in C, or there is no C for an
+                operation.
+        """
+        from autograd_mini.compiler.export.writing import write
+
+        if type(order) is not int or order not in (0, 1, 2):
+            raise TypeError(f"order is that of the highest derivatives, 0, 1 or 2, got {order!r}")
+        if args or keywords:
+            self(*args, **keywords)
+        plan = self._latest_run().parts[0].plan
+        if self._options.batch is not False or plan.has_batch:
+            raise ValueError(f"export writes {self._name} for one example; compile it without batch=… for that")
+        chosen, _ = roles(self._options, self._name, self._names, len(plan.ranges)).wrt
+        wrt = tuple([slot for position in chosen for slot in plan.ranges[position]])
+        write(path, Path(path).stem if name is None else name, plan, wrt, order)
 
     @property
     def parameters(self) -> list[Value]:
@@ -249,6 +290,10 @@ class Compiled(Differentiable):
                 "or compiled"
             )
         return self._as_function(args, keywords)
+
+    def _state_read(self) -> int:
+        """The number of the state of what the function reads: another one where anything of it has changed."""
+        return self._plans.captured.settled()
 
     def _data_read(self) -> dict[tuple[str, str], Any]:
         return data_read(self.function)

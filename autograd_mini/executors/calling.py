@@ -19,10 +19,9 @@ from autograd_mini.primitives import brief
 if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
 
-TILE = 2**18
-"""So many numbers are in a tile, about, if nothing else is asked for: some milliseconds of work."""
-TASK = 2**20
-"""So many are in a task at the most, where several tiles make one: 8 MiB on the way."""
+TILE = 2**20
+"""So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
+make one: some milliseconds of work, 8 MiB on the way."""
 
 MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp")
 """Methods that give derivatives towards each example of a batch, though it is reduced."""
@@ -35,6 +34,12 @@ class Call:
         TypeError, ValueError: the arguments do not fit the function, or each other.
     """
 
+    tiled: Tiled
+    method: str
+    name: Any
+    vector: int
+    rows: int
+
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
@@ -43,9 +48,9 @@ class Call:
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
-        self.is_sum = tiled.options.reduce is not None
+        self.is_sum: bool = tiled.options.reduce is not None
         places, is_single = roles.wrt if method in MAY_HAVE_ROWS else ((), True)
-        self.may_have_rows = self.is_sum and any(batched[place] for place in places)
+        self.may_have_rows: bool = self.is_sum and any(batched[place] for place in places)
         self.vector = 0
         if not is_single and vectors and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
             self.vector, vectors = len(places), vectors[0]
@@ -54,13 +59,13 @@ class Call:
         everything = [*args, *vectors]
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
-        self.arguments = [None if rows else each for each, rows in zip(everything, batched)]
-        self.first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
+        self.first: list[Any] = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
             self.chunks = chain([self.first], self._later(carrying))
-        self.n = None if self._streams else length(self.first, self.name)
+        self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows = 0
         self.lengths: deque[int] = deque()
 
@@ -153,7 +158,7 @@ class Call:
         arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
         in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TASK // in_row)
+        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
         number = -1

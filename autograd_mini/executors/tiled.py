@@ -26,6 +26,11 @@ class Tiled:
     are all Values that the function holds, and derivatives towards those that it does not use are 0.
     """
 
+    compiled: Any
+    options: Any
+    tile: int | None
+    retries: int
+
     def __init__(self, compiled: Any, executor: Any, tile: int | None, retries: int, mixed: str) -> None:
         for name, number, least in (("tile", 1 if tile is None else tile, 1), ("retries", retries, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
@@ -40,11 +45,13 @@ class Tiled:
         # A worker has one thread; and sums are divided by the number of examples when all are there.
         target = replace(self.options.target, threads=self.options.target.threads or 1)
         self.options = replace(self.options, reduce="sum" if self.options.reduce else None, target=target)
-        self.pool = Pool(executor)
+        self.pool: Pool = Pool(executor)
         self.tile, self.retries, self.mixed = tile, retries, mixed
-        self.token = uuid.uuid4().hex
+        self.token: str = uuid.uuid4().hex
         self.held: dict[str, Any] = {}
         self._parcel: Parcel | None = None
+        self._state: int | None = None
+        self._is_held = False
         self._hosts: dict[str, dict[str, str]] = {}
 
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
@@ -52,13 +59,13 @@ class Tiled:
             return getattr(self.compiled, method)(*args, **keywords)
         return Call(self, method, args, keywords).result(parameters)
 
-    __call__ = partialmethod(_run, "__call__")
-    value_and_grad = partialmethod(_run, "value_and_grad")
-    grad = partialmethod(_run, "grad")
-    value_and_parameter_grads = partialmethod(_run, SLOPES)
-    jacobian = partialmethod(_run, "jacobian")
-    hessian = partialmethod(_run, "hessian")
-    hvp = partialmethod(_run, "hvp")
+    __call__: Any = partialmethod(_run, "__call__")
+    value_and_grad: Any = partialmethod(_run, "value_and_grad")
+    grad: Any = partialmethod(_run, "grad")
+    value_and_parameter_grads: Any = partialmethod(_run, SLOPES)
+    jacobian: Any = partialmethod(_run, "jacobian")
+    hessian: Any = partialmethod(_run, "hessian")
+    hvp: Any = partialmethod(_run, "hvp")
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; the value."""
@@ -71,12 +78,16 @@ class Tiled:
         return self.parcel().values
 
     def parcel(self) -> Parcel:
-        """The function on its way to a worker, as it is now."""
-        return self._parcel or Parcel(self.compiled, self.options)
+        """The function on its way to a worker, as it is now; made anew where anything that it reads has changed."""
+        state = self._state if self._is_held else self.compiled._state_read()
+        if self._parcel is None or self._state != state:
+            self._parcel, self._state = Parcel(self.compiled, self.options), state
+        return self._parcel
 
     def hold(self) -> None:
         """Take the function as it is from now on: but for the numbers of Values, nothing that it reads will change."""
-        self._parcel = self.parcel()
+        self.parcel()
+        self._is_held = True
 
     def share(self, token: str, array: Any) -> None:
         """Send an array once, however many calls take rows of it as `Taken` by this token."""

@@ -14,6 +14,7 @@ from typing import Any
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
 LEAST_DIGITS = 60
@@ -33,9 +34,19 @@ def register_twin(name: str, twin: Callable[..., Any]) -> None:
     Raises:
         ValueError: no primitive of that name is registered.
         TypeError: the twin is no function.
+
+    >>> import mpmath
+    >>> from autograd_mini import TABLE, Value, register_primitive
+    >>> cube = register_primitive("cube", forward=lambda x: x * x * x, partials=lambda out, x: (3.0 * x * x,))
+    >>> register_twin("cube", lambda x: mpmath.power(x, 3))
+    >>> print(reference_value(cube(Value(2.0))))
+    8.0
+    >>> del TABLE["cube"], Value.cube
     """
     if name not in TABLE:
-        raise ValueError(f"there is no primitive named {brief(name)}; register it before its twin")
+        raise ValueError(
+            f"there is no primitive named {brief(name)}{did_you_mean(name, TABLE, '; register it before its twin')}"
+        )
     if not callable(twin):
         raise TypeError(f"the twin of {name} must be a function, got {brief(twin)} ({type(twin).__name__})")
     _twins[name] = twin

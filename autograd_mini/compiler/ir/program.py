@@ -19,6 +19,7 @@ from autograd_mini.mathematics import latex
 from autograd_mini.primitives import Primitive
 
 if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
     from autograd_mini.draw import Drawing
 
 Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
@@ -187,7 +188,20 @@ class Sum(_Operation):
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
 
 
-Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
+@dataclass(eq=False)
+class Loop(_Operation):
+    """A loop, from all that goes in to all that comes out: the lanes of `args` go to `places`; elsewhere there is 0."""
+
+    scan: Scan
+    args: tuple[Reference, ...]
+    places: tuple[Index, ...]
+    kind = "loop"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return self.args
+
+
+Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop
 
 
 @dataclass(eq=False, frozen=True)

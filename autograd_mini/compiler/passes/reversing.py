@@ -17,6 +17,7 @@ from autograd_mini.compiler.ir.program import (
     TIED,
     Apply,
     Argument,
+    Loop,
     Pack,
     Program,
     Reduce,
@@ -150,6 +151,10 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         local = reduction(builder, x, Reference(pack, index))
         selects = operation.primitive.selects
         return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
+    if isinstance(operation, Loop):
+        parts = [*zip(operation.args, operation.places)]
+        given = operation.scan.spread(builder.loop, parts, lambda lanes: Reference(adjoint, lanes))
+        return [(x.pack, segment(x.index, 1.0, Reference(loop, places), None)) for x, loop, places in given]
     if isinstance(operation, Apply) and not operation.primitive.is_selector:
         return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)
     return []

@@ -39,7 +39,7 @@ def schedule(program: Program, *, is_sparse: bool = False) -> Schedule:
     program = isolate(program)
     is_batched = any(pack.batched for pack in program.packs)
     varying = frozenset(_varying(program.packs) if is_batched else program.packs)
-    constants = _constants_of(program)
+    constants = constants_of(program)
     most = None if is_batched else MOST_LANES_OF_ONE_COLUMN[is_sparse]
     return Schedule(program, is_batched, varying, constants, [*_parts(program, most, varying, {*constants})])
 
@@ -53,7 +53,7 @@ def _varying(packs: Sequence[Pack]) -> set[Pack]:
     return found
 
 
-def _constants_of(program: Program) -> dict[Pack, Floats]:
+def constants_of(program: Program) -> dict[Pack, Floats]:
     """What the packs hold that are made of constants only."""
     known: set[Pack] = set()
     for pack in program.packs:
