@@ -111,6 +111,7 @@ from autograd_mini.registering import register_primitive
 from autograd_mini.roots import root
 from autograd_mini.scanning import scan
 from autograd_mini.series import taylor
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
 
 # What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.
@@ -125,20 +126,30 @@ __all__ = [
     "square", "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip
 
+_BESIDE = ("abs", "compile", "max", "min", "pow", "sum")
+_ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "nn", "optim", "testing", "training")
+
+__version__ = "0.1.0"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from autograd_mini import compiler, executors, micrograd, nn, optim, testing, training  # noqa: F401
     from autograd_mini.compiler import compile as compile
+    from autograd_mini.draw import draw as draw
+    from autograd_mini.explain import explain as explain
+else:
 
-_LOADED_ON_FIRST_USE = ("compiler", "draw", "explain", "micrograd", "nn", "optim", "testing", "training")
+    def __getattr__(name: str) -> object:  # what needs NumPy, or takes time to load, is loaded on first use
+        if name == "compile":
+            from autograd_mini.compiler import compile
+
+            return compile
+        if name in _ROOMS:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __dir__())}")
 
 
-def __getattr__(name: str) -> object:
-    if name == "compile":  # the compiler needs NumPy
-        from autograd_mini.compiler import compile
-
-        return compile
-    if name in _LOADED_ON_FIRST_USE:
-        from importlib import import_module
-
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_BESIDE, *_ROOMS, "__version__"])

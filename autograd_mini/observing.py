@@ -76,7 +76,7 @@ class Scope:
         self._entries.set((*[entry for entry in self._entries.get() if entry() is not None], ref(ticket)))
         self.opened[ref(ticket, self.opened.pop)] = self  # last, in one line: an interrupt before it opens nothing
 
-    __exit__ = _Exit()
+    __exit__: _Exit = _Exit()
 
     @classmethod
     def here(cls) -> list[Any]:
@@ -188,7 +188,7 @@ class Differentiation(Scope):
         return not (leaf.is_constant or leaf in self.own or leaf in self.variables)
 
 
-differentiations = Differentiation.opened
+differentiations: dict[Entry, Differentiation] = Differentiation.opened
 
 
 def leaf_made(leaf: Value) -> None:
@@ -283,7 +283,8 @@ def ask(question: str, *args: Any) -> Any:
     return None
 
 
-number_read, number_written = partial(ask, "number_read"), partial(ask, "number_written")
+number_read: Callable[..., Any] = partial(ask, "number_read")
+number_written: Callable[..., Any] = partial(ask, "number_written")
 """Tell the observers of this thread or task."""
 
 

@@ -58,6 +58,7 @@ class Compiled(Differentiable):
         self._latest: Ran | None = None
         self._short: Short | None = None
         self._short_value: Short | None = None
+        self._short_matrices = {}
         self._gradients: Ran | None = None
         self._values: Ran | None = None
         self._state: object = None
@@ -319,6 +320,7 @@ class Compiled(Differentiable):
         """Keep what ran last; the short ways are open only while nothing outside has changed."""
         if self._state is not self._plans.captured.seen:
             self._state, self._short, self._short_value = self._plans.captured.seen, None, None
+            self._short_matrices.clear()
         self._latest = call.ran
         return result
 

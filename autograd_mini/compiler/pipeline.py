@@ -44,6 +44,10 @@ class Source:
         origin: scalars that have decided already how these are run, so that all programs have the same values.
     """
 
+    scalars: Scalars
+    frame: Frame
+    origin: Source | None
+
     def __init__(self, scalars: Scalars, frame: Frame, origin: Source | None = None) -> None:
         self.scalars, self.frame, self.origin = scalars, frame, origin
 
@@ -131,9 +135,10 @@ def build(source: Source, request: Request, target: Target, program: Program | N
         return NumpyExecutor(program or program_of(source, request))
     has_seeds = request.kind in (Kind.JACOBIAN, Kind.PRODUCT, Kind.TANGENT)
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
-    if not has_seeds and program is None and source.suits_columns:
+    if program is None and not has_seeds and not request.kind.is_sparse and source.suits_columns:
         return ArenaExecutor(program_of(source, request), cache)
     if source.suits_scalars and program is None:
         with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
             return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    return MachineExecutor(schedule(program or program_of(source, request)), threads, cache)
+    divided = schedule(program or program_of(source, request), is_sparse=request.kind.is_sparse)
+    return MachineExecutor(divided, threads, cache)

@@ -74,7 +74,7 @@ def _is_finite(nest: Any) -> bool:
     if isinstance(nest, dict):
         return all(map(_is_finite, nest.values()))
     if isinstance(nest, (list, tuple)):
-        return all(map(_is_finite, nest))
+        return all(map(isfinite if set(map(type, nest)) == {float} else _is_finite, nest))
     if is_array(nest):
         return _is_finite(nest.tolist())
     return isfinite(nest) if hasattr(nest, "__float__") else True

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import bind
-from autograd_mini.compiler.calls.entering import Unknown, layout_of
-from autograd_mini.compiler.calls.nests import combined, of_gradient, of_jacobian, of_result, parts_of_rows
+from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
+from autograd_mini.compiler.calls.nests import (
+    of_array,
+    of_gradient,
+    of_jacobian,
+    of_numbers,
+    of_result,
+    parts_of_rows,
+)
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
 from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.program import ENTRIES, Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
+from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
@@ -27,6 +36,9 @@ from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sp
 from autograd_mini.primitives import brief
 from autograd_mini.structures import Structure
 
+SWEPT = -2
+"""Among slots, which are 0 and more or -1 for parameters: what is neither."""
+
 
 class Call:
     """One call: its arguments as arrays, and the plans that serve them.
@@ -34,14 +46,21 @@ class Call:
     Args:
         roles: what the arguments are for.
         parameters: numbers in place of those of the Values that the function uses.
+
+    Attributes:
+        finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
+            form; None for other results.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
-        self.name = plans.name
+        self.name: str = plans.name
         self.roles = roles
-        self.reduce = roles.options.reduce
-        self.arguments = bind(args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats)
-        self.serving = Serving(plans, self.arguments, parameters)
+        self.reduce: str | None = roles.options.reduce
+        self.arguments: Arguments = bind(
+            args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
+        )
+        self.serving: Serving = Serving(plans, self.arguments, parameters)
+        self.finish: Callable[[Floats], Any] | None = None
 
     @property
     def ran(self) -> Ran:
@@ -95,19 +114,13 @@ class Call:
 
     def sparse(self, kind: Kind) -> Any:
         """A sparse matrix; over a batch that is not reduced, a list of one for each example."""
+        scipy_sparse()
         patterns = self._patterns(kind)
-        request = Request(kind, self.wrt)
-        found = []
-        for (plan, rows), pattern in patterns:
-            is_whole = len(patterns) == 1
-            arguments = self.arguments if is_whole else self.arguments.part(rows)
-            entries = self.serving.run_plan(plan, request, arguments).entries
-            if entries is None:
-                entries = numpy.zeros((pattern.columns.size, 1))
-            found.append((pattern, entries))
+        found = [(pattern, self._nonzeros(kind, part, pattern, len(patterns) == 1)) for part, pattern in patterns]
         n = self.arguments.n_examples
         if n is None:
             ((pattern, entries),) = found
+            self.finish = pattern.filled
             return pattern.matrix(entries[:, 0])
         if self.reduce is not None:
             whole, numbers = united([(pattern, entries[:, 0]) for pattern, entries in found])
@@ -119,16 +132,22 @@ class Call:
                 matrices[row] = pattern.matrix(numbers)
         return matrices
 
+    def _nonzeros(self, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
+        """The entries of some examples."""
+        arguments = self.arguments if is_whole else self.arguments.part(part.rows)
+        entries = self.serving.run_plan(part.plan, Request(kind, self.wrt), arguments).entries
+        return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
+
     def sparsity(self, kind: Kind) -> Any:
         """The pattern of a sparse matrix, that of all examples together."""
+        scipy_sparse()
         found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
-        whole, _ = united([(pattern._replace(order=None), ones) for pattern, ones in found])
+        whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
         matrix = whole.matrix(numpy.ones(whole.columns.size))
         return matrix.astype(bool)
 
     def _patterns(self, kind: Kind) -> list[tuple[Part, Pattern]]:
         """Which plan serves which examples, and its pattern."""
-        scipy_sparse()
         is_hessian = kind == Kind.SPARSE_HESSIAN
         if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
             raise ValueError(
@@ -159,43 +178,86 @@ class Call:
         wanted = [slots[number] for number in self.wrt]
         is_joint = self.reduce is not None and any(slot.batched for slot in wanted)
         is_forward = sum(slot.lanes for slot in wanted) < m and not is_joint
-        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
         positions, is_single = self.roles.wrt
         is_one_number = is_single and self.arguments.structures[positions[0]].kind is None
-        if is_one_number and not (plan.per_example or plan.trace.counts):
-            column = rows[self.wrt[0]].ravel()
-            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
+        if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
+            return self._column(structure)
+        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
         return of_jacobian(structure, rows, slots, plan.per_example, self._like_arguments)
+
+    def _column(self, structure: Structure) -> Any:
+        """The Jacobian towards one number, in the structure of the result."""
+        ((part, pattern),) = self._patterns(Kind.SPARSE_JACOBIAN)
+        rows, m = pattern.rows(), pattern.shape[0]
+
+        def finish(numbers: Floats) -> Any:
+            column = numbers if len(rows) == m else numpy.zeros(m)
+            if column is not numbers:
+                column[rows] = numbers
+            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
+
+        self.finish = finish
+        return finish(self._nonzeros(Kind.SPARSE_JACOBIAN, part, pattern, True)[:, 0])
 
     def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
-        request, unit, per_example = Request(Kind.JACOBIAN, self.wrt), numpy.eye(m), parts[0].plan.per_example
-        self.serving.note(parts, request)
-        if self.arguments.n_examples is not None:
-            ran = [self.serving.run_parts(parts, request, [unit[:, row : row + 1]]) for row in range(m)]
-            found = {number: [self._towards(number, each, per_example) for each in ran] for number in self.wrt}
-            return {number: numpy.array(each) for number, each in found.items()}
-        adjoints = self.serving.run_plan(parts[0].plan, request, self.arguments, [unit], n=m).adjoints
-        shapes = {number: (m, self.arguments.slots[number].lanes, 1) for number in self.wrt}
-        return {
-            number: numpy.broadcast_to(adjoints.get(number, numpy.zeros((shape[1], 1))).T[:, :, None], shape).copy()
-            for number, shape in shapes.items()
-        }
+        return self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
 
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The same by sweeps forward."""
-        request, lanes = Request(Kind.TANGENT, self.wrt), [self.arguments.slots[number].lanes for number in self.wrt]
+        found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
+        entries = found[SWEPT].swapaxes(0, 1)
+        starts = accumulate(self._lanes.values(), initial=0)
+        return {number: entries[:, start : start + n] for (number, n), start in zip(self._lanes.items(), starts)}
+
+    @property
+    def _lanes(self) -> dict[int, int]:
+        """Those of each slot of the arguments to differentiate towards."""
+        return {number: self.arguments.slots[number].lanes for number in self.wrt}
+
+    @property
+    def _unit(self) -> list[Floats]:
+        """The directions towards each of their numbers, a column each; by slot."""
+        starts = accumulate(self._lanes.values(), initial=0)
+        unit = numpy.eye(sum(self._lanes.values()))
+        return [unit[start : start + lanes] for start, lanes in zip(starts, self._lanes.values())]
+
+    def _sweeps(
+        self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[int, int]
+    ) -> dict[int, Floats]:
+        """What the programs for a request give for each of so many columns of the seeds, [columns, lanes, width].
+
+        They run side by side, as examples; one after the other where examples share directions, or are summed.
+
+        Args:
+            lanes: of what is wanted: adjoints by slot, or `SWEPT`.
+        """
         self.serving.note(parts, request)
-        size, starts = sum(lanes), [0, *accumulate(lanes)]
-        unit = [numpy.eye(size)[start : start + count] for start, count in zip(starts, lanes)]
-        if self.arguments.n_examples is None:
-            results = self.serving.run_plan(parts[0].plan, request, self.arguments, unit, n=size)
-            entries = numpy.broadcast_to(self._entries(results, m), (m, size)).copy()[:, :, None]
-        else:
-            columns = [[seed[:, column : column + 1] for seed in unit] for column in range(size)]
-            ran = [self.serving.run_parts(parts, request, column) for column in columns]
-            entries = numpy.stack([self.scaled(self._entries(each, m)) for each in ran], axis=1)
-        return {number: entries[:, start : start + n] for number, start, n in zip(self.wrt, starts, lanes)}
+        n, per_example, slots = self.arguments.n_examples, parts[0].plan.per_example, self.arguments.slots
+        has_axis = {key: per_example or (key >= 0 and slots[key].batched) for key in lanes}
+        found = {key: numpy.zeros((count, size, (n or 0) if has_axis[key] else 1)) for key, size in lanes.items()}
+        if n is not None and not per_example:
+            for column in range(count):
+                results = self.serving.run_parts(parts, request, [seed[:, column : column + 1] for seed in seeds])
+                for key, rows in _by_key(results).items():
+                    found[key][column] = self.scaled(rows)
+            return found
+        for plan, places in () if n == 0 else parts:
+            n_rows = len(places)
+            step = max(1, count if n is None else SIDE_BY_SIDE // max(1, n_rows))
+            if not all(seed.batched for seed in plan.executor(request).seeds):
+                step = 1  # examples share the direction
+            for start in range(0, count, step):
+                k = min(step, count - start)
+                chosen = [seed[:, start : start + k] for seed in seeds]
+                chosen = [numpy.repeat(seed, n_rows, axis=1) for seed in chosen] if k > 1 else chosen
+                is_whole = n is None or (k == 1 and len(parts) == 1)
+                some = self.arguments if is_whole else self.arguments.part(numpy.tile(places, k))
+                results = self.serving.run_plan(plan, request, some, chosen, n=k if n is None else None)
+                for key, rows in _by_key(results).items():
+                    cube = numpy.broadcast_to(rows, (lanes[key], k * n_rows)).reshape(lanes[key], k, n_rows)
+                    found[key][start : start + k, :, places] = cube.swapaxes(0, 1)
+        return found
 
     @staticmethod
     def _entries(results: Results, m: int) -> Floats:
@@ -209,30 +271,17 @@ class Call:
                 f"the Hessian of {self.name}, reduced over a batch, towards the batch itself has no room for all pairs "
                 "of examples; name the arguments to differentiate towards in wrt=…"
             )
-        size = sum(slot.lanes for slot in slots)
-        starts = dict(zip(self.wrt, numpy.cumsum([0, *(slot.lanes for slot in slots)]).tolist()))
-        unit = numpy.eye(size)
-        directions = [unit[starts[number] :][: slot.lanes] for number, slot in zip(self.wrt, slots)]
-        parts = self.serving.parts(scalar=True)
-        columns = self._for_each(parts, Request(Kind.PRODUCT, self.wrt), directions, size)
-        has_batch = self.arguments.n_examples is not None and parts[0].plan.per_example
-        like = self.gradient(Results(None, None, {}))
+        lanes, parts = self._lanes, self.serving.parts(scalar=True)
+        found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)
+        starts = dict(zip(lanes, accumulate(lanes.values(), initial=0)))
 
         def of_slot(number: int) -> list[Any]:
-            slot = self.arguments.slots[number]
-            found = columns[starts[number] :][: slot.lanes]
-            return [combined(found, slot.shape, has_batch, like)] if slot.is_array else found
+            slot, start = self.arguments.slots[number], starts[number]
+            rows = {each: columns[start : start + slot.lanes] for each, columns in found.items()}
+            nests = of_numbers if not slot.is_array else of_array
+            return nests(rows, slot.shape, self.arguments.slots, parts[0].plan.per_example, self._like_arguments)
 
         return self._like_arguments(of_slot)
-
-    def _for_each(self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int) -> list[Any]:
-        """The nests of derivatives for each column of the seeds: without a batch, they are the batch."""
-        self.serving.note(parts, request)
-        if self.arguments.n_examples is None:
-            results = self.serving.run_plan(parts[0].plan, request, self.arguments, seeds, n=count)
-            return [self.gradient(_column(results, column)) for column in range(count)]
-        columns = [[seed[:, column : column + 1] for seed in seeds] for column in range(count)]
-        return [self.gradient(self.serving.run_parts(parts, request, column)) for column in columns]
 
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
@@ -334,16 +383,18 @@ class Call:
         if not is_possible() or not is_machine(plan.target):
             return None
         try:
-            layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+            if request.kind.is_sparse:
+                pattern, names = plan.patterns[request], [ENTRIES]
+                order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
+                layout = layout_of_entries(self.arguments, plan, order.tolist())
+            else:
+                layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+                names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None
-        names = ["value", *(name for _, name in request.names)]
         return entry_of(plan.executor(request), layout, names, len(plan.trace.guards))
 
 
-def _column(results: Results, column: int) -> Results:
-    """Of results for several seeds at once, those of one."""
-    adjoints = {
-        slot: rows[:, column : column + 1] if rows.shape[1] > 1 else rows for slot, rows in results.adjoints.items()
-    }
-    return Results(None, None, adjoints)
+def _by_key(results: Results) -> dict[int, Floats]:
+    """The adjoints by slot, and the entries."""
+    return results.adjoints if results.entries is None else {**results.adjoints, SWEPT: results.entries}

@@ -83,7 +83,7 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     says = SAYS.format(name=exported.name)
     helpers = _used(body)
     fused = [FUSED] if "FUSED(" in body else []
-    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.lines, "", *helpers, body]
+    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.written(body), "", *helpers, body]
     guard = f"{exported.name.upper()}_H"
     declarations = [line for entry in interface.entries for line in entry.declared()]
     return "\n".join(file), HEADER.format(says=says, guard=guard, declarations="\n".join(declarations))

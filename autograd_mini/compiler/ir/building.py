@@ -43,7 +43,7 @@ class Builder:
     def __init__(self, leaves: Iterable[Pack] = ()) -> None:
         self._memo: dict[Any, Pack] = {}
         self._constants: dict[str, int] = {}
-        self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
+        self.constants: Pack = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs: list[Pack] = [self.constants, *leaves]
 
     def go_on(self, program: Program) -> Mapping[str, list[Reference]]:

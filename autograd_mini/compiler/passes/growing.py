@@ -28,6 +28,8 @@ _equal, _greater = TABLE.auxiliary["equal"], TABLE.auxiliary["greater"]
 class Growing:
     """A list of scalars that grows; the same operation on the same scalars is made once."""
 
+    scalars: list[Scalar]
+
     def __init__(self, scalars: Iterable[Scalar] = ()) -> None:
         self.scalars = [*scalars]
         self._memo: dict[Any, int] = {}
@@ -112,10 +114,12 @@ class Operand(Place):
     """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
 
     __slots__ = ()
-    __hash__ = object.__hash__  # type: ignore[assignment]
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> Any:
         return _equal(self, other)
 
-    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+    def __gt__(self, other: Any) -> Any:
         return _greater(self, other)

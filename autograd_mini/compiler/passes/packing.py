@@ -8,7 +8,7 @@ the depth, so a pack can never depend on itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, compress
+from itertools import chain, compress, product
 from typing import Any
 
 import numpy
@@ -16,6 +16,7 @@ import numpy
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
 from autograd_mini.compiler.ir.scalars import (
+    MANY,
     ONE,
     Application,
     Component,
@@ -71,9 +72,12 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     if type(scalar) is Application:
         return scalar.primitive, *map(form_of.__getitem__, scalar.args)
     if type(scalar) is Terms:
-        forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
-        products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
-        return "sum", scalar.from_zero, products
+        xs, ys = ({*map(form_of.__getitem__, factors)} for factors in (scalar.xs, scalar.ys))
+        if len(xs) > 1 < len(ys):
+            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
+        else:
+            pairs = {*product(xs, ys)}
+        return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
     if isinstance(scalar, Looped):
@@ -187,10 +191,11 @@ class _Packed:
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
         signs = numpy.fromiter(chain.from_iterable([scalar.cs for scalar in scalars]), float, lane.size)
-        xs, ys = (
-            numpy.fromiter(chain.from_iterable(factors), numpy.int64, lane.size)
-            for factors in ([scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars])
-        )
+        if lane.size > MANY * len(scalars):
+            xs, ys = numpy.concatenate([scalar.factors for scalar in scalars], axis=1)
+        else:
+            factors = [scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars]
+            xs, ys = (numpy.fromiter(chain.from_iterable(each), numpy.int64, lane.size) for each in factors)
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)

@@ -61,7 +61,7 @@ class NumpyExecutor:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.seeds = program.leaves("seed")
+        self.seeds: list[Pack] = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
         last_use = {parent: pack for pack in program.packs for parent in pack.parents}
         kept = {reference.pack for references in program.results.values() for reference in references}
@@ -74,7 +74,7 @@ class NumpyExecutor:
                 over = [place[parent] for parent in set(pack.parents) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
                 self.steps.append((place[pack], step_of(pack, place), free))
-        self.results = {
+        self.results: dict[str, list[tuple[int, Gather]]] = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
         }
@@ -116,12 +116,14 @@ class Gather:
     The result has the shape of the index array, and then the width.
     """
 
+    shape: tuple[int, ...]
+
     def __init__(self, index: Index) -> None:
         self.shape = index.shape
         flat = index.ravel()
-        self.absent = flat == ABSENT if (flat == ABSENT).any() else None
+        self.absent: Any | None = flat == ABSENT if (flat == ABSENT).any() else None
         self.rows: Any = numpy.where(flat == ABSENT, 0, flat)
-        self.only = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
+        self.only: int = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
         if self.absent is None and flat.size:
             step = int(flat[1] - flat[0]) if flat.size > 1 else 1
             if step > 0 and (numpy.diff(flat) == step).all():
@@ -233,13 +235,17 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
 class Scatter:
     """Adding rows to lanes of an array; lanes that come several times get all of theirs."""
 
+    order: Index
+    starts: Index
+    lanes: Index
+
     def __init__(self, lane: Index, lanes: int) -> None:
         flat = lane.ravel()
         present = numpy.flatnonzero(flat != ABSENT)
-        self.is_whole = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
+        self.is_whole: bool = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
         order = present[numpy.argsort(flat[present], kind="stable")]
         _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
-        self.turns = []  # in each of them every lane comes once
+        self.turns: list[Any] = []  # in each of them every lane comes once
         self.order, self.starts, self.lanes = order, starts, flat[order[starts]] if order.size else flat[:0]
         if counts.max(initial=0) <= MOST_TURNS:
             turn = numpy.arange(order.size) - numpy.repeat(starts, counts)

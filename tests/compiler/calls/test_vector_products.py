@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import compile, grad, jacobian, jvp, vjp
+from autograd_mini import compile, dot, exp, grad, jacobian, jvp, vjp
 from autograd_mini.testing import strategies
 from tests.compiler.comparing import BACKENDS, disagreement
 from tests.compiler.ties.test_ties import POINTS, programs
@@ -177,4 +177,41 @@ def test_one_argument_and_many_results_take_one_sweep(backend):
     found = compiled.jacobian(0.3)
     assert isinstance(found[0], float)
     agree(found, jacobian(f)(0.3), 1000.0)
-    assert compiled._latest.request.kind == "tangent"
+    assert compiled.jacobian(0.3) == found
+    agree(compiled.jacobian(-1.25), jacobian(f)(-1.25), 1000.0)
+    two = compile(lambda t: [am.sin(t[0] * k) * t[1] for k in range(20)], backend=backend)
+    agree(two.jacobian([0.3, 2.0]), jacobian(lambda t: [am.sin(t[0] * k) * t[1] for k in range(20)])([0.3, 2.0]), 40.0)
+    assert two._latest.request.kind == "tangent"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("n", [0, 1, 7, 1500])
+@pytest.mark.parametrize("shares", [False, True])
+def test_matrices_of_examples_are_their_columns(n, shares, backend):
+    """Whatever runs side by side, with paths, and where all examples share an argument."""
+
+    def f(x, y):
+        if x[0] > y:
+            return exp(x[0] * x[1]) * y + x[2] ** 3
+        return dot(x, x) ** 2 * y * y
+
+    def both(x, y):
+        return [f(x, y), x[1] * y]
+
+    random = numpy.random.default_rng(n)
+    x, y = random.normal(size=(n, 3)), 0.25 if shares else random.normal(size=n)
+    options = {"batch": ["x"] if shares else True, "backend": backend}
+    second, first = compile(f, **options), compile(both, **options)
+    found = second.hessian(x, y)
+    for lane in range(3):
+        column = second.hvp(x, y, (numpy.tile(numpy.eye(3)[lane], (n, 1)), numpy.zeros_like(y)))
+        numpy.testing.assert_array_equal(found[0][0][:, lane], column[0])
+        numpy.testing.assert_array_equal(found[0][1][:, lane], column[1])
+    column = second.hvp(x, y, (numpy.zeros_like(x), numpy.ones_like(y)))
+    numpy.testing.assert_array_equal(found[1][0], column[0])
+    numpy.testing.assert_array_equal(found[1][1], column[1])
+    rows = first.jacobian(x, y)
+    for each, weights in enumerate(numpy.eye(2)):
+        row = first.vjp(x, y, numpy.tile(weights, (n, 1)))
+        numpy.testing.assert_array_equal(rows[0][:, each], row[0])
+        numpy.testing.assert_array_equal(rows[1][:, each], row[1])
