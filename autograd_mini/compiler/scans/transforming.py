@@ -26,6 +26,7 @@ from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.scans.gating import GatedTape
 from autograd_mini.compiler.scans.nodes import Scanned
+from autograd_mini.compiler.scans.states import kept_states
 from autograd_mini.compiler.scans.stepping import Program, Rows, Step, step_of
 from autograd_mini.structures import NUMBER
 
@@ -154,6 +155,7 @@ class Scan:
     n_out: int
     n_rows: int
     sign = "scan"
+    keeps_states = False
     trace = NOT_RECORDED
     key: Any = None
     tied: int | None = None
@@ -164,6 +166,7 @@ class Scan:
         self.first_outside = self.n_carry + length * self.n_x
         self.n_given = self.first_outside + len(body.outside)
         self.n_given_back = self.n_carry + length * len(body.kept)
+        self.n_state = self.n_carry + (body.tied is not None)
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -176,14 +179,19 @@ class Scan:
         """
         raise NotImplementedError
 
-    def run(self, given: Floats, *, in_machine_code: bool) -> Floats:
-        """What comes out for some columns, of which each is on its own."""
+    def run(self, given: Floats, *, in_machine_code: bool, keeps: bool = False, states: Floats | None = None) -> Floats:
+        """What comes out for some columns, of which each is on its own.
+
+        Args:
+            keeps: keep the states for the way back, if they are few.
+            states: those that were kept on the way forth.
+        """
         n = given.shape[1]
         width = host_width() if in_machine_code and n > 1 else 1
         most = max(1, BLOCK_BYTES // (8 * width * max(1, self.n_carry))) * width
         columns = min(most, COLUMNS, -(-n // width) * width) if in_machine_code else n
         if columns == n:
-            return self._columns(numpy.ascontiguousarray(given), in_machine_code)
+            return self._columns(numpy.ascontiguousarray(given), in_machine_code, keeps, states)
         out = numpy.empty((self.n_out, n))
         for start in range(0, n, columns):
             part = given[:, start : start + columns]
@@ -193,7 +201,9 @@ class Scan:
             out[:, start : start + columns] = self._columns(filled, in_machine_code)[:, : part.shape[1]]
         return out
 
-    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+    def _columns(
+        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
+    ) -> Floats:
         """The same for columns that are alone in their memory."""
         raise NotImplementedError
 
@@ -206,6 +216,13 @@ class Scan:
         n = self.constants.shape[1]
         return Rows(self.constants.ravel(), number * n, pace * n)
 
+    def _every(self, columns: int) -> int:
+        """After how many steps each a state is kept."""
+        if isinstance(self.checkpoint, int):
+            return self.checkpoint
+        size = 16 * self.n_carry * columns * self.length
+        return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
+
     @cached_property
     def tangent(self) -> Forward:
         """The loop of the tangents."""
@@ -214,6 +231,8 @@ class Scan:
 
 class Forward(Scan):
     """A loop."""
+
+    keeps_states = True
 
     def __init__(
         self,
@@ -242,10 +261,14 @@ class Forward(Scan):
     def reverse(self) -> Reverse:
         return Reverse(self.body, self.length, self.constants, self.checkpoint)
 
-    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+    def _columns(
+        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
+    ) -> Floats:
         body, n = self.body, self.n_carry
-        step, all_carried = body.step("all", in_machine_code=in_machine_code), n + (body.tied is not None)
+        step, all_carried = body.step("all", in_machine_code=in_machine_code), self.n_state
         at_a_time = min(self.length, max(1, BLOCK_BYTES // (8 * max(1, all_carried) * given.shape[1])))
+        keeps = keeps and self.checkpoint == "auto" and self._every(given.shape[1]) == self.length
+        at_a_time = self.length if keeps else at_a_time
         states = numpy.zeros(((at_a_time + 1) * all_carried, given.shape[1]))
         states[:n] = given[:n]
         out = numpy.empty((self.n_out, given.shape[1]))
@@ -255,10 +278,14 @@ class Forward(Scan):
             inputs = self._inputs(Rows(states, 0, all_carried), given, start)
             outputs = [Rows(states, all_carried, all_carried), Rows(out, n + start * n_kept, n_kept)]
             step.run(steps, [*inputs, *outputs], self._fixed(start))
-            states[:all_carried] = states[steps * all_carried : (steps + 1) * all_carried]
-        out[:n] = states[:n]
+            last = states[steps * all_carried : (steps + 1) * all_carried]
+            if not keeps:
+                states[:all_carried] = last
+        out[:n] = last[:n]
         if self.tied is not None:
-            out[self.tied] = states[n]
+            out[self.tied] = last[n]
+        if keeps:
+            kept_states.keep(out, states)
         return out
 
 
@@ -290,19 +317,26 @@ class Reverse(Scan):
             *[(part, forward, kept_change[places]) for part, places in weights],
         ]
 
-    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+    def _columns(
+        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
+    ) -> Floats:
         body, n, n_x, n_kept, columns = self.body, self.n_carry, self.n_x, len(self.body.kept), given.shape[1]
-        onward, back = (body.step(kind, in_machine_code=in_machine_code) for kind in ("carry", "back"))
-        every = self._every(columns)
+        is_kept = states is not None and states.shape == ((self.length + 1) * self.n_state, columns)
+        every, size = (self.length, self.n_state) if is_kept else (self._every(columns), n)
         starts = range(0, self.length, every)
         first = numpy.empty((len(starts) * n, columns))
-        states, slopes = (numpy.empty(((min(every, self.length) + 1) * n, columns)) for _ in range(2))
+        slopes = numpy.empty(((min(every, self.length) + 1) * n, columns))
+        if states is None or not is_kept:
+            states = numpy.empty_like(slopes)
+        there, back = states, body.step("back", in_machine_code=in_machine_code)
         out, of_kept = numpy.zeros((self.n_out, columns)), self.n_given + n
 
         def advance(start: int) -> int:
             steps = min(every, self.length - start)
-            inputs = self._inputs(Rows(states, 0, n), given, start)
-            onward.run(steps, [*inputs, Rows(states, n, n)], self._fixed(start))
+            if not is_kept:
+                inputs = self._inputs(Rows(there, 0, n), given, start)
+                onward = body.step("carry", in_machine_code=in_machine_code)
+                onward.run(steps, [*inputs, Rows(there, n, n)], self._fixed(start))
             return steps * n
 
         states[:n] = given[:n]
@@ -318,7 +352,7 @@ class Reverse(Scan):
             slopes[end : end + n] = slope
             steps = min(every, self.length - start)
             last = start + steps - 1
-            inputs = self._inputs(Rows(states, end - n, -n), given, last, -1)
+            inputs = self._inputs(Rows(states, (steps - 1) * size, -size), given, last, -1)
             adjoints = [Rows(slopes, end, -n), Rows(given, of_kept + last * n_kept, -n_kept)]
             outside = Rows(out, self.first_outside)
             outputs = [Rows(slopes, end - n, -n), Rows(out, n + last * n_x, -n_x), outside]
@@ -326,13 +360,6 @@ class Reverse(Scan):
             slope = slopes[:n].copy()
         out[:n] = slope
         return out
-
-    def _every(self, columns: int) -> int:
-        """After how many steps each a state is kept."""
-        if isinstance(self.checkpoint, int):
-            return self.checkpoint
-        size = 16 * self.n_carry * columns * self.length
-        return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
 
 
 def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:
