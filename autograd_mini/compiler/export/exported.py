@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.export.bodies import Body
+from autograd_mini.compiler.export.bodies_in_c import Body
 from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.emit import computed, require_emission
 from autograd_mini.compiler.code.operations import Operations
-from autograd_mini.compiler.export.bodies import indented
+from autograd_mini.compiler.export.bodies_in_c import indented
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
 from autograd_mini.compiler.ir.scalars import Looped, Number
-from autograd_mini.compiler.scans.stepping import Program
+from autograd_mini.compiler.scans.step_programs import Program
 from autograd_mini.compiler.scans.transforming import Reverse, Scan
 
 

@@ -12,7 +12,7 @@ from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.emit import total
 from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.code.machine_rows import has_emission
-from autograd_mini.compiler.export.bodies import Body, Place, Room, nested, pieces
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, nested, pieces
 from autograd_mini.compiler.export.constants import Constants, is_absent
 from autograd_mini.compiler.export.loops_in_c import Loops
 from autograd_mini.compiler.export.statements import FUSED, Statements, literal

@@ -171,7 +171,8 @@ def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bo
     forward = None if operation.forward is None else place[operation.forward.pack]
 
     def step(values: Values, n: int) -> Floats:
-        width = max([values[number].shape[1] for number, _, _ in takers])
+        widths = [values[number].shape[1] for number, _, _ in takers]
+        width = min(widths) and max(widths)  # of no example, none
         given = numpy.zeros((scan.n_in, width))
         for number, index, where in takers:
             given[where] = values[number][index]
