@@ -109,7 +109,9 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
 from autograd_mini.registering import register_primitive
 from autograd_mini.roots import root
+from autograd_mini.scanning import scan
 from autograd_mini.series import taylor
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
 
 # What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.
@@ -120,24 +122,34 @@ __all__ = [
     "gamma", "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma",
     "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod",
     "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
-    "remainder", "rint", "root", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
-    "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
+    "remainder", "rint", "root", "scan", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "square", "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip
+
+_BESIDE = ("abs", "compile", "max", "min", "pow", "sum")
+_ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "nn", "optim", "testing", "training")
+
+__version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from autograd_mini import compiler, executors, micrograd, nn, optim, testing, training  # noqa: F401
     from autograd_mini.compiler import compile as compile
+    from autograd_mini.draw import draw as draw
+    from autograd_mini.explain import explain as explain
+else:
 
-_LOADED_ON_FIRST_USE = ("compiler", "draw", "explain", "micrograd", "nn", "optim", "testing", "training")
+    def __getattr__(name: str) -> object:  # what needs NumPy, or takes time to load, is loaded on first use
+        if name == "compile":
+            from autograd_mini.compiler import compile
+
+            return compile
+        if name in _ROOMS:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __dir__())}")
 
 
-def __getattr__(name: str) -> object:
-    if name == "compile":  # the compiler needs NumPy
-        from autograd_mini.compiler import compile
-
-        return compile
-    if name in _LOADED_ON_FIRST_USE:
-        from importlib import import_module
-
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_BESIDE, *_ROOMS, "__version__"])

@@ -1,22 +1,31 @@
-"""The command line: `python -m autograd_mini draw "tanh(w*x + b)" w=0.5 x=2 b=-1 -o neuron.svg`, or `explain` in place
-of `draw` for a page, neuron.html."""
+"""The command line: `autograd_mini draw "tanh(w*x + b)" w=0.5 x=2 b=-1 -o neuron.svg`, or `python -m autograd_mini …`.
+
+`grad` prints the gradients alone, `explain` writes a page, `check` compares with difference quotients. Formulas are
+read by `Expression`: numbers, variables, operators and primitives, and nothing else, so that none can run other code.
+"""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature
+from typing import Any, TextIO
 
+from autograd_mini import __version__
 from autograd_mini.expressions import Expression, ExpressionError
 from autograd_mini.formulas import formula
 from autograd_mini.mathematics import number_formatter
-from autograd_mini.primitives import TABLE, brief
+from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0, or 2 after an error, which is told in one sentence.
+    """Run one command and return the exit status: 0; 1 if a derivative that was checked is not confirmed; 2 after an
+    error, which is told in one sentence.
 
     >>> main(["draw", "w*x", "w=2", "x=3"])
     w·x = 6
@@ -28,25 +37,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    if arguments[:1] in (["draw"], ["explain"]):
+    name = arguments[0] if arguments else ""
+    if name in WITH_EXPRESSION:
         _mark_expression(arguments)
+    elif name not in COMMANDS and not name.startswith("-") and name:
+        choices = f"; choose one of {', '.join(COMMANDS)}"
+        parser.error(f"no command is named {name!r}{did_you_mean(name, COMMANDS, choices)}")
     options, extras = parser.parse_known_args(arguments)
     if extras and (options.command == "primitives" or any(extra.startswith("-") for extra in extras)):
         parser.error(f"unrecognized arguments: {' '.join(extras)}")
     try:
-        if options.command == "draw":
-            _draw(options, [*options.variables, *extras])
-        elif options.command == "explain":
-            _explain(options, [*options.variables, *extras])
-        else:
-            _list_primitives()
+        status = COMMANDS[options.command](options, [*getattr(options, "variables", ()), *extras])
         sys.stdout.flush()
-    except BrokenPipeError:  # who read the output has gone, as in `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, RuntimeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if is_broken_pipe(error):  # who read the output has gone, as in `… | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"{styled('error:', RED, sys.stderr)} {error}", file=sys.stderr)
         return 2
-    return 0
+    return status
+
+
+def is_broken_pipe(error: Exception) -> bool:
+    """Whether nobody reads what is written any more; Windows says so by EINVAL."""
+    is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and is_invalid)
+
+
+def run() -> int:
+    """The command `autograd_mini`, on streams of any encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    return main()
 
 
 def _mark_expression(arguments: list[str]) -> None:
@@ -58,33 +80,60 @@ def _mark_expression(arguments: list[str]) -> None:
         arguments[index] = " " + arguments[index]
 
 
-OPTIONS = ("-h", "--help", "-o", "--output", "--format", "--direction", "--max-nodes")
+OPTIONS = ("-h", "--help", "-o", "--output", "--format", "--direction", "--max-nodes", "--order")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m autograd_mini", description="Gradients and pictures of formulas.", allow_abbrev=False
+        prog="autograd_mini", description="Gradients and pictures of formulas.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"autograd_mini {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    draw = commands.add_parser(
-        "draw", help="evaluate a formula, print its gradients, draw its graph", allow_abbrev=False
-    )
-    explain = commands.add_parser(
-        "explain", help="write a page on which its gradients are computed step by step", allow_abbrev=False
-    )
-    for command, most in ((draw, 500), (explain, 150)):
-        command.add_argument("expression", help="such as 'tanh(w*x + b)'")
+    made = {
+        name: commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        for name, text in WITH_EXPRESSION.items()
+    }
+    for command in made.values():
+        command.add_argument("expression", help="such as 'tanh(w*x + b)': numbers, variables, operators, primitives")
         command.add_argument("variables", nargs="*", metavar="name=number", help="a value for each variable")
         command.add_argument("--format", default=".6g", help="how numbers are written (default: %(default)s)")
-        command.add_argument("--max-nodes", type=int, default=most, metavar="n", help="how large a graph may be")
+    for name, most in (("draw", 500), ("explain", 150)):
+        made[name].add_argument("--max-nodes", type=int, default=most, metavar="n", help="how large a graph may be")
+    draw, explain = made["draw"], made["explain"]
     draw.add_argument("-o", "--output", metavar="file", help="the picture: .svg, .png, .pdf or .dot")
     draw.add_argument("--direction", choices=("LR", "TB"), default="LR", help="left to right or top to bottom")
     explain.add_argument("-o", "--output", metavar="file", required=True, help="the page: .html")
-    commands.add_parser("primitives", help="list all primitives")
+    made["check"].add_argument("--order", type=int, choices=(1, 2, 3), default=1, help="up to which derivatives")
+    primitives = commands.add_parser("primitives", help="list all primitives, or tell of one", allow_abbrev=False)
+    primitives.add_argument("name", nargs="?", help="such as tanh")
     return parser
 
 
-def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
+def _grad(options: argparse.Namespace, bindings: Sequence[str]) -> int:
+    _print_gradients(*_differentiated(options.expression, bindings), options.format)
+    return 0
+
+
+def _check(options: argparse.Namespace, bindings: Sequence[str]) -> int:
+    from autograd_mini.testing import GradientError, UndecidedError, check_gradients
+
+    variables, expression = _variables(bindings), Expression(options.expression)
+    if not variables:
+        raise ExpressionError("there is no variable to differentiate towards; write one, and its value as name=number")
+
+    def y(*numbers: Any) -> Any:
+        return one_number(expression.evaluate(dict(zip(variables, numbers))))
+
+    y.__signature__ = Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in variables])  # type: ignore[attr-defined]
+    try:
+        print(check_gradients(y, *[x.data for x in variables.values()], order=options.order))
+    except (GradientError, UndecidedError) as error:
+        print(error)
+        return 1
+    return 0
+
+
+def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> int:
     from autograd_mini.draw import draw
     from autograd_mini.draw.rendering import format_of
 
@@ -95,9 +144,10 @@ def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> None:
     if options.output is not None:
         drawing = draw(y, number_format=options.format, direction=options.direction, max_nodes=options.max_nodes)
         print(f"\npicture: {drawing.save(options.output)}")
+    return 0
 
 
-def _explain(options: argparse.Namespace, bindings: Sequence[str]) -> None:
+def _explain(options: argparse.Namespace, bindings: Sequence[str]) -> int:
     from autograd_mini.explain import explain
     from autograd_mini.explain.page import html_path
 
@@ -106,18 +156,24 @@ def _explain(options: argparse.Namespace, bindings: Sequence[str]) -> None:
     page = explain(y, max_nodes=options.max_nodes)
     _print_gradients(y, variables, options.format)
     print(f"\npage: {page.save(options.output)}")
+    return 0
 
 
 def _differentiated(expression: str, bindings: Sequence[str]) -> tuple[Value, dict[str, Value]]:
     """The result after its backward pass, and the variables by name."""
     variables = _variables(bindings)
-    y = Expression(expression).evaluate(variables)
-    if isinstance(y, (list, tuple)):
-        raise ExpressionError(f"the expression gives a list of {len(y)}; choose a component, as in softmax([x, y])[0]")
+    y: Any = one_number(Expression(expression).evaluate(variables))
     if not isinstance(y, Value):
         y = Value(y, label=expression.strip())
     y.backward()
     return y, variables
+
+
+def one_number(y: Any) -> Any:
+    """What an expression gives, which is not to be a list."""
+    if isinstance(y, (list, tuple)):
+        raise ExpressionError(f"the expression gives a list of {len(y)}; choose a component, as in softmax([x, y])[0]")
+    return y
 
 
 def _print_gradients(y: Value, variables: dict[str, Value], number_format: str) -> None:
@@ -145,22 +201,70 @@ def _variables(bindings: Sequence[str]) -> dict[str, Value]:
     return variables
 
 
-def _list_primitives() -> None:
+def _primitives(options: argparse.Namespace, bindings: Sequence[str]) -> int:
+    if options.name is not None:
+        print(_described(options.name))
+        return 0
     rows = [("name", "arguments", "meaning")]
     for name, primitive in TABLE.items():
-        count = "any number" if primitive.arity is None else str(primitive.arity)
         policy = f" Derivative: {primitive.policy}." if primitive.policy else ""
-        rows.append((name, count, primitive.doc + policy))
+        rows.append((name, _count(primitive), primitive.doc + policy))
     _print_table(rows, "<<<")
+    return 0
+
+
+def _count(primitive: Primitive) -> str:
+    return "any number" if primitive.arity is None else str(primitive.arity)
+
+
+def _described(name: str) -> str:
+    """All that the table says in words of one primitive."""
+    primitive = TABLE.get(name) or next((each for each in TABLE.values() if name in each.aliases), None)
+    if primitive is None:
+        raise ValueError(f"no primitive is named {brief(name)}{did_you_mean(name, TABLE)}")
+    lines = {
+        "arguments": _count(primitive),
+        "domain": ", ".join(f"({low:g}, {high:g})" for low, high in primitive.domain),
+        "kinks": "; ".join(", ".join(f"{x:g}" for x in kink) for kink in primitive.kinks),
+        "derivative": primitive.policy and f"where it is a choice: {primitive.policy}",
+        "example": primitive.example,
+        "also": ", ".join(primitive.aliases),
+    }
+    told = [f"{part:10}  {text}" for part, text in lines.items() if text]
+    return "\n".join([f"{styled(primitive.name, BOLD, sys.stdout)}: {primitive.doc}", *told])
 
 
 def _print_table(rows: Sequence[tuple[str, ...]], alignments: str) -> None:
     widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
+    for place, row in enumerate(rows):
         cells = (f"{cell:{alignment}{width}}" for cell, alignment, width in zip(row, alignments, widths))
-        print("  ".join(cells).rstrip())
+        line = "  ".join(cells).rstrip()
+        print(line if place else styled(line, BOLD, sys.stdout))
 
+
+BOLD, RED = "1", "31"
+
+
+def styled(text: str, code: str, stream: TextIO) -> str:
+    """The text in a colour or weight, if it is read on a terminal that knows them, unless NO_COLOR is set."""
+    knows = "WT_SESSION" in os.environ if sys.platform == "win32" else os.environ.get("TERM") != "dumb"
+    is_plain = not stream.isatty() or not knows or os.environ.get("NO_COLOR")
+    return text if is_plain else f"\x1b[{code}m{text}\x1b[0m"
+
+
+WITH_EXPRESSION = {
+    "grad": "evaluate a formula and print its gradients",
+    "draw": "the same, and draw its graph",
+    "explain": "write a page on which its gradients are computed step by step",
+    "check": "compare its derivatives with difference quotients",
+}
+COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
+    "grad": _grad,
+    "draw": _draw,
+    "explain": _explain,
+    "check": _check,
+    "primitives": _primitives,
+}
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())
+    sys.exit(run())

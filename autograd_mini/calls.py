@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Run:
     """One call of f on Values: its variables, its result, and the structures of the arguments."""
 
+    keeps_graph: bool
+
     def __init__(
         self,
         f: Callable[..., Any],
@@ -25,10 +27,10 @@ class Run:
         argnums: int | tuple[int, ...] | None,
     ) -> None:
         self.f = f
-        self.is_single = isinstance(argnums, int) or (argnums is None and len(args) == 1)
+        self.is_single: bool = isinstance(argnums, int) or (argnums is None and len(args) == 1)
         self.variables: list[Value] = []
         self.structures: list[Structure] = []
-        self.call = Differentiation(f)
+        self.call: Differentiation = Differentiation(f)
         self._calls = [self.call, *Differentiation.here()]
         self.keeps_graph = False
         inputs = list(args)
@@ -41,7 +43,7 @@ class Run:
         self._require_numbers(args)
         self.call.variables.update(self.variables)
         with self.call:
-            self.result = f(*inputs, **keywords)
+            self.result: Any = f(*inputs, **keywords)
 
     def _variable(self, number: Any) -> Value:
         """A Value of its own for each input; one that came as a Value stays connected to it."""

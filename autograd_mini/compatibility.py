@@ -43,7 +43,8 @@ class Compatible(Node):
     label: str
 
     _backward = Step()
-    copy = copying.twin_of
+    if not TYPE_CHECKING:
+        copy = copying.twin_of
 
     @property
     def _prev(self) -> tuple[Value, ...]:

@@ -19,12 +19,16 @@ from autograd_mini.functions import dot
 from autograd_mini.primitives import brief
 from autograd_mini.products import Differential, matrix_of
 from autograd_mini.structures import flatten
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
+
+    from autograd_mini import signatures
+    from autograd_mini.signatures import Argnums, Function, Numbers, Real
 
 
 def require_values(name: str, *things: object) -> None:
@@ -81,6 +85,18 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     return [as_value(recorded.get(x, 0.0)) for x in xs]
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def value_and_grad(f: Function[Real], argnums: None = None) -> signatures.ValueAndGradient: ...
+
+    @overload
+    def value_and_grad(f: Function[Real], argnums: Literal[0]) -> signatures.FirstValueAndGradient: ...
+
+    @overload
+    def value_and_grad(f: Function[Real], argnums: Argnums) -> Callable[..., tuple[Any, Any]]: ...
+
+
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The function that gives f's value together with its gradient, in one pass forward and one backward.
 
@@ -110,6 +126,21 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
     return value_and_gradient
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def grad(f: Function[Real], argnums: None = None) -> signatures.Gradient: ...
+
+    @overload
+    def grad(f: Function[Real], argnums: Literal[0]) -> signatures.FirstGradient: ...
+
+    @overload
+    def grad(f: Function[Real], argnums: Literal[1]) -> signatures.SecondGradient: ...
+
+    @overload
+    def grad(f: Function[Real], argnums: Argnums) -> Callable[..., Any]: ...
+
+
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The gradient of f as a function; arguments and errors as for `value_and_grad`.
 
@@ -121,6 +152,18 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
     require_callable(f, "grad")
     both = value_and_grad(f, argnums)
     return wraps(f)(lambda *args, **keywords: both(*args, **keywords)[1])
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def jacobian(f: Function[Real], argnums: None = None, mode: str = "auto") -> signatures.Gradient: ...
+
+    @overload
+    def jacobian(f: Function[Numbers], argnums: None = None, mode: str = "auto") -> signatures.Rows: ...
+
+    @overload
+    def jacobian(f: Function[Any], argnums: Argnums = None, mode: str = "auto") -> Callable[..., Any]: ...
 
 
 def jacobian(
@@ -147,9 +190,19 @@ def jacobian(
     """
     require_callable(f, "jacobian")
     if mode not in ("auto", "forward", "reverse"):
-        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}")
+        meant = did_you_mean(mode, ("auto", "forward", "reverse"))
+        raise ValueError(f"jacobian's mode must be 'auto', 'forward' or 'reverse', got {brief(mode)}{meant}")
 
     return matrix_of(f, argnums, mode)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def hessian(f: Function[Real], argnums: None = None) -> signatures.SecondDerivatives: ...
+
+    @overload
+    def hessian(f: Function[Real], argnums: Argnums) -> Callable[..., Any]: ...
 
 
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -161,6 +214,15 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None)
     """
     require_callable(f, "hessian")
     return matrix_of(grad(f, argnums), argnums, "auto", is_gradient=True)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def hvp(f: Function[Real], argnums: None = None) -> signatures.HessianProduct: ...
+
+    @overload
+    def hvp(f: Function[Real], argnums: Argnums) -> Callable[..., Any]: ...
 
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from autograd_mini import functions
 from autograd_mini.mathematics import in_python
 from autograd_mini.primitives import TABLE, brief, to_float
+from autograd_mini.suggesting import did_you_mean
 
 LONGEST = 2_000
 LARGEST_INTEGER = 10_000  # greater ones become floats, so that none can be the order of a polygamma
@@ -76,7 +77,7 @@ class Expression:
         found = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name) and id(node) not in called]
         found.sort(key=lambda node: (node.lineno, node.col_offset))
         self._mentioned = tuple(dict.fromkeys(node.id for node in found))
-        self.names = tuple(name for name in self._mentioned if name not in CONSTANTS)
+        self.names: tuple[str, ...] = tuple(name for name in self._mentioned if name not in CONSTANTS)
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """The result for given variables: a number, a Value if any of them is one, or a list of those.
@@ -93,7 +94,10 @@ class Expression:
                 raise ExpressionError(f"the expression needs a value for {name}; add {name}=…")
         for name in variables:
             if name not in self._mentioned:
-                raise ExpressionError(f"there is no {name} in the expression; leave its value away")
+                raise ExpressionError(
+                    f"there is no {name} in the expression"
+                    + did_you_mean(name, self._mentioned, "; leave its value away")
+                )
         try:
             return _evaluate(self._tree, {**CONSTANTS, **variables})
         except RecursionError:
@@ -138,7 +142,8 @@ def _option(node: ast.expr, variables: Mapping[str, Any]) -> Any:
 
 def _apply(name: str, args: Sequence[Any], options: Mapping[str, Any] | None = None) -> Any:
     if name not in TABLE:
-        raise ExpressionError(f"{name} is no primitive; `python -m autograd_mini primitives` lists them")
+        listed = "; `python -m autograd_mini primitives` lists them"
+        raise ExpressionError(f"{name} is no primitive{did_you_mean(name, TABLE, listed)}")
     function = getattr(functions, name, TABLE[name])
     try:
         return function(*args, **(options or {}))

@@ -194,7 +194,7 @@ def _within(thing: object, name: str, nesting: int) -> Iterator[tuple[Value, str
         yield thing, name
         return
     if hasattr(thing, "tolist") and getattr(thing, "dtype", None) == "O":
-        thing = thing.tolist()  # a NumPy array of objects
+        thing = thing.tolist()  # pyright: ignore[reportAttributeAccessIssue]  (a NumPy array of objects)
     if nesting == 0:
         return
     if isinstance(thing, (list, tuple)):

@@ -15,16 +15,7 @@ from autograd_mini.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
-
-    from autograd_mini.signatures import (
-        BinaryFunction,
-        Pairing,
-        Reduction,
-        UnaryFunction,
-        Variadic,
-        VectorFunction,
-    )
+    from typing import Any, Literal
 
 __test__: dict[str, str] = {}
 
@@ -45,21 +36,21 @@ def documented(function: Callable[..., Any], name: str) -> Any:
     return function
 
 
-def _unary(name: str) -> UnaryFunction:
-    return documented(unary(TABLE[name]), name)  # type: ignore[no-any-return]
+def _unary(name: str) -> Any:
+    return documented(unary(TABLE[name]), name)
 
 
-def _binary(name: str) -> BinaryFunction:
+def _binary(name: str) -> Any:
     primitive = TABLE[name]
-    return documented(lambda x, y: primitive(x, y), name)  # type: ignore[no-any-return]
+    return documented(lambda x, y: primitive(x, y), name)
 
 
-def _reduction(name: str, may_be_empty: bool = True) -> Reduction:
+def _reduction(name: str, may_be_empty: bool = True) -> Any:
     primitive = TABLE[name]
-    return documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name)  # type: ignore[no-any-return]
+    return documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name)
 
 
-def _variadic(name: str, may_be_empty: bool = True) -> Variadic:
+def _variadic(name: str, may_be_empty: bool = True) -> Any:
     primitive = TABLE[name]
 
     def function(*xs: Any) -> Any:
@@ -69,10 +60,10 @@ def _variadic(name: str, may_be_empty: bool = True) -> Variadic:
             _refuse_empty(name, xs)
         return primitive(*xs)
 
-    return documented(function, name)  # type: ignore[no-any-return]
+    return documented(function, name)
 
 
-def _pairing(name: str) -> Pairing:
+def _pairing(name: str) -> Any:
     primitive = TABLE[name]
 
     def function(xs: Any, ys: Any) -> Any:
@@ -81,17 +72,17 @@ def _pairing(name: str) -> Pairing:
             raise ValueError(f"{name} takes two vectors of equal length, got lengths {len(xs)} and {len(ys)}")
         return primitive(*xs, *ys)
 
-    return documented(function, name)  # type: ignore[no-any-return]
+    return documented(function, name)
 
 
-def _vector_function(name: str) -> VectorFunction:
+def _vector_function(name: str) -> Any:
     primitive = TABLE[name]
 
     def function(xs: Any) -> list[Any]:
         xs = _vector(name, xs, may_be_empty=False)
         return [primitive.variant(index=index)(*xs) for index in range(len(xs))]
 
-    return documented(function, name)  # type: ignore[no-any-return]
+    return documented(function, name)
 
 
 def _vector(name: str, xs: Any, may_be_empty: bool = True) -> tuple[Any, ...]:
@@ -264,7 +255,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
     return TABLE["elu"](x, alpha)
 
 
-def gelu(x: Any, approximate: str = "none") -> Any:
+def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
     """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016.
 
     Args:

@@ -41,7 +41,6 @@ class Germ(symbols.Number):
     """
 
     __slots__ = ("c", "is_exact", "is_log", "level", "limit", "p")
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -53,12 +52,12 @@ class Germ(symbols.Number):
         is_log: bool = False,
         level: int = 0,
     ) -> None:
-        self.limit = limit
-        self.c = c
-        self.p = p
-        self.is_exact = is_exact or c == 0.0
-        self.is_log = is_log
-        self.level = level
+        self.limit: float = limit
+        self.c: float = c
+        self.p: float = p
+        self.is_exact: bool = is_exact or c == 0.0
+        self.is_log: bool = is_log
+        self.level: int = level
 
     def at(self, level: int) -> Germ:
         """The same on another level."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from autograd_mini.tapes import Tape
 
-divide = TABLE["div"]
+divide: Primitive = TABLE["div"]
 
 MOST_REMEMBERED = 4096
 """So many solutions are kept by a function: each unknown of several asks for the same ones."""
@@ -40,14 +40,21 @@ class Implicit:
     def __init__(
         self, tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], has_branches: bool
     ) -> None:
-        self.made_of = tape, n, name, solver, options, has_branches
+        self.made_of: tuple[Tape, int, str, Any, tuple[tuple[str, Any], ...], bool] = (
+            tape,
+            n,
+            name,
+            solver,
+            options,
+            has_branches,
+        )
         self.tape = tape
         self.n = n
         self.name = name
         self.solver = solver
-        self.options = dict(options)
+        self.options: dict[str, Any] = dict(options)
         self.has_branches = has_branches
-        self.n_outside = tape.n_given - n
+        self.n_outside: int = tape.n_given - n
         self._operations: WeakValueDictionary[Any, Primitive] = WeakValueDictionary()  # which hold this function
         self._found: dict[bytes, list[float]] = {}
 

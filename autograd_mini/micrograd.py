@@ -60,12 +60,19 @@ class Value(plain.Value):
     """
 
     __slots__ = ()
-    __eq__ = object.__eq__  # type: ignore[assignment]
-    __ne__ = object.__ne__  # type: ignore[assignment]
-    __hash__ = object.__hash__
+
+    def __eq__(self, other: object, /) -> bool:
+        return self is other
+
+    def __ne__(self, other: object, /) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
     _backward = plain.Value._make_step
 
-    apply_primitive = staticmethod(_giving_ours(plain.Value.apply_primitive))
+    apply_primitive: Any = staticmethod(_giving_ours(plain.Value.apply_primitive))
 
     @property
     def _prev(self) -> tuple[plain.Value, ...]:
@@ -99,8 +106,8 @@ class Value(plain.Value):
     def __bool__(self) -> bool:
         return True
 
-    def relu(self) -> Any:
-        return functions.relu(self, at_zero=0.0)
+    def relu(self, at_zero: float | None = 0.0) -> Any:
+        return functions.relu(self, at_zero=at_zero)
 
     def backward(self, seed: Any = 1) -> None:
         if observing.active:
@@ -154,12 +161,12 @@ class Neuron(Module):
     """w·x + b with `nin` weights drawn from [-1, 1) by the module `random` and b = 0, then relu if `nonlin`."""
 
     def __init__(self, nin: int, nonlin: bool = True) -> None:
-        self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
-        self.b = Value(0)
+        self.w: list[Value] = [Value(random.uniform(-1, 1)) for _ in range(nin)]
+        self.b: Value = Value(0)
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        z = sum(map(operator.mul, self.w, x), self.b)
+        z: Any = sum(map(operator.mul, self.w, x), self.b)
         return z.relu() if self.nonlin else z
 
     def parameters(self) -> list[Value]:
@@ -173,7 +180,7 @@ class Layer(Module):
     """`nout` neurons of `nin` inputs each; one alone gives its output bare."""
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
-        self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
+        self.neurons: list[Neuron] = [Neuron(nin, **kwargs) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Any]) -> Any:
         out = [neuron(x) for neuron in self.neurons]
@@ -195,7 +202,9 @@ class MLP(Module):
 
     def __init__(self, nin: int, nouts: list[int]) -> None:
         widths = [nin, *nouts]
-        self.layers = [Layer(widths[i], widths[i + 1], nonlin=i != len(nouts) - 1) for i in range(len(nouts))]
+        self.layers: list[Layer] = [
+            Layer(widths[i], widths[i + 1], nonlin=i != len(nouts) - 1) for i in range(len(nouts))
+        ]
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
+    from autograd_mini.scanning import Loop
     from autograd_mini.value import Value
 
     Entry: TypeAlias = ref[Callable[..., Any]]
@@ -75,7 +76,7 @@ class Scope:
         self._entries.set((*[entry for entry in self._entries.get() if entry() is not None], ref(ticket)))
         self.opened[ref(ticket, self.opened.pop)] = self  # last, in one line: an interrupt before it opens nothing
 
-    __exit__ = _Exit()
+    __exit__: _Exit = _Exit()
 
     @classmethod
     def here(cls) -> list[Any]:
@@ -148,6 +149,10 @@ class Observer(Scope):
     def truth_asked(self, node: Value) -> None:
         """The program branches on whether `node` is 0."""
 
+    def looped(self, loop: Loop) -> tuple[Any, Any] | None:
+        """`scan` is called. Gives its result in place of that of running its steps one by one, or None."""
+        return None
+
     def number_read(self, node: Value, how: str) -> None:
         """The number of `node`, or one computed from it, is about to leave the graph, by `how`, such as ".data"."""
 
@@ -183,7 +188,7 @@ class Differentiation(Scope):
         return not (leaf.is_constant or leaf in self.own or leaf in self.variables)
 
 
-differentiations = Differentiation.opened
+differentiations: dict[Entry, Differentiation] = Differentiation.opened
 
 
 def leaf_made(leaf: Value) -> None:
@@ -278,7 +283,8 @@ def ask(question: str, *args: Any) -> Any:
     return None
 
 
-number_read, number_written = partial(ask, "number_read"), partial(ask, "number_written")
+number_read: Callable[..., Any] = partial(ask, "number_read")
+number_written: Callable[..., Any] = partial(ask, "number_written")
 """Tell the observers of this thread or task."""
 
 

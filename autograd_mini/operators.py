@@ -92,6 +92,10 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _refuse_xor(self: Value, other: Any) -> Any:
+    raise TypeError("^ is Python's exclusive or, which Values have not; write ** for a power, as in x**2")
+
+
 def _attach() -> None:
     methods: dict[str, Any] = {}
     for name in ("floordiv", "mod", "pow"):
@@ -103,6 +107,7 @@ def _attach() -> None:
     comparisons = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
     for name, row in {**comparisons, "eq": "equal", "ne": "not_equal"}.items():
         methods[name] = _comparison(row, getattr(operator, name))
+    methods["xor"] = methods["rxor"] = _refuse_xor
     formatted = _conversion("format()", format)
     methods["format"] = lambda self, spec: formatted(self, spec) if spec else repr(self)
     conversions: dict[str, Callable[..., Any]] = {

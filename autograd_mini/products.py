@@ -34,10 +34,10 @@ class Differential:
     def __init__(self, run: Run, results: Sequence[Any], weights: Sequence[Any] = ()) -> None:
         self.run = run
         self.results = results
-        self.order = topological_order(*[y for y in results if isinstance(y, Value)])
+        self.order: list[Value] = topological_order(*[y for y in results if isinstance(y, Value)])
         run.look_at(self.order)
         run.keeps_graph = run.keeps_graph or vary(weights)
-        self.active = descendants_of(run.variables, self.order) if run.keeps_graph else set()
+        self.active: set[Value] = descendants_of(run.variables, self.order) if run.keeps_graph else set()
 
     def push(self, seeds: dict[Value, Any]) -> list[Any]:
         """The change of each result, for changes of variables; where ties, or zeros that meet inf, decide, by the

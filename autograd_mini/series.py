@@ -93,10 +93,10 @@ class Series(Number):
     __slots__ = ("args", "coefficients", "depth", "expansion", "operation", "terms")
 
     def __init__(self, expansion: _Expansion, operation: Primitive | None, args: Sequence[Any], depth: int) -> None:
-        self.expansion = expansion
-        self.operation = operation
-        self.args = args
-        self.depth = depth
+        self.expansion: _Expansion = expansion
+        self.operation: Primitive | None = operation
+        self.args: Sequence[Any] = args
+        self.depth: int = depth
         self.coefficients: list[Any] = []
         self.terms: list[tuple[Any, Series]] | None = None  # local derivatives, with what they are towards
 
@@ -134,6 +134,8 @@ def _product(x: Any, y: Any) -> Any:
 
 class _Expansion:
     """All series of one call, which gain their coefficients order by order: no recursion, however deep."""
+
+    depth: int
 
     def __init__(self, name: str, order: int) -> None:
         self.name = name

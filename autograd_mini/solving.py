@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
         def residual(self, xs: list[float]) -> list[float]:
             """r(x)."""
+            raise NotImplementedError
 
         def linearised(self, xs: list[float]) -> tuple[list[float], list[list[float]]]:
             """r(x), and the rows of its derivatives."""
+            raise NotImplementedError
 
 
 MOST_STEPS, MOST_HALVINGS = 100, 30

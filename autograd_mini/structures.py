@@ -32,12 +32,14 @@ class Structure:
     def __init__(
         self, kind: Any, build: Callable[[list[Any]], Any] | None, children: Sequence[Structure], like: Any = None
     ) -> None:
-        self.kind = kind
-        self.build = build
-        self.children = children
-        self.like = like
+        self.kind: Any = kind
+        self.build: Callable[[list[Any]], Any] | None = build
+        self.children: Sequence[Structure] = children
+        self.like: Any = like
         self.size: int = sum([child.size for child in children]) if build else 1
-        self.is_flat = build is not None and self.size == len(children) and all(not child.build for child in children)
+        self.is_flat: bool = (
+            build is not None and self.size == len(children) and all(not child.build for child in children)
+        )
 
     def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True, initialises: bool = False) -> Any:
         """The nest with `leaves` in place of its numbers; each may be a nest itself.
@@ -179,8 +181,6 @@ class Structure:
     def _without_axis(self) -> Structure:
         """The number in an array that has no axis."""
         return NUMBER if self.kind == ("array", ()) else self
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         """The nest with a dot for each number, e.g. `[·, (·, ·)]`."""

@@ -10,17 +10,17 @@ from autograd_mini.primitives import to_float
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self, SupportsFloat
 
+    from autograd_mini.methods import Operators
     from autograd_mini.primitives import Primitive
-    from autograd_mini.signatures import Operators
 else:
-    Operators = object  # the operators themselves, and every primitive as a method, are attached from the table
+    Operators = Compatible  # the operators themselves, and every primitive as a method, are attached from the table
 
 EMPTY, NAMELESS = (), ""
 
 
-class Value(Compatible, Operators):
+class Value(Operators):
     """One float, its parents and the local derivatives towards them.
 
     Arithmetic on Values, with plain numbers on either side, records a computation graph;
@@ -52,15 +52,14 @@ class Value(Compatible, Operators):
     """
 
     __slots__ = ("__dict__", "__weakref__")
-    __hash__ = object.__hash__
     is_constant = False
-    label = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
+    label: str = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
     origin: tuple[str, int] | None = None
 
-    def __new__(cls, *args: Any, **keywords: Any) -> Any:
-        return new(cls)
+    def __new__(cls, *args: Any, **keywords: Any) -> Self:
+        return new(cls)  # type: ignore[return-value]
 
-    def __init__(self, data: Any, _children: Any = EMPTY, _op: str = NAMELESS, label: str = NAMELESS) -> None:
+    def __init__(self, data: SupportsFloat, _children: Any = EMPTY, _op: str = NAMELESS, label: str = NAMELESS) -> None:
         start(self, to_float(data, "Value"))
         if _children is not EMPTY or _op is not NAMELESS or label is not NAMELESS:
             self.label = self._label_of(_children, _op, label)
@@ -75,7 +74,7 @@ class Value(Compatible, Operators):
         return self._data
 
     @data.setter
-    def data(self, number: Any) -> None:
+    def data(self, number: SupportsFloat) -> None:
         if observing.active:
             observing.number_written(self, ".data")
         self._data = to_float(number, "Value.data")
@@ -88,12 +87,12 @@ class Value(Compatible, Operators):
         return self._grad
 
     @grad.setter
-    def grad(self, number: Any) -> None:
+    def grad(self, number: SupportsFloat | None) -> None:
         if observing.active:
             observing.number_written(self, ".grad")
         self._grad = 0.0 if number is None else to_float(number, "Value.grad")
 
-    def backward(self, seed: Any = 1.0) -> None:
+    def backward(self, seed: SupportsFloat = 1.0) -> None:
         """Differentiate this Value towards everything it was computed from.
 
         Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
@@ -113,7 +112,7 @@ class Value(Compatible, Operators):
         """
         if observing.active:
             observing.number_written(self, "backward()")
-        order = topological_order(self)
+        order: list[Value] = topological_order(self)
         if all(node.is_constant for node in order if node.operation is None):
             raise ValueError(
                 "backward() needs a Value that depends on a variable, and this one is made of constants only; "
@@ -166,10 +165,11 @@ class Value(Compatible, Operators):
         label = f", label={self.label!r}" if self.label else ""
         return f"{type(self).__name__}(data={self._data!r}, grad={self._grad!r}{label})"
 
-    __copy__ = copying.copy
-    __deepcopy__ = copying.deepcopy
-    __reduce_ex__ = copying.reduce
-    __setstate__ = copying.with_attributes
+    if not TYPE_CHECKING:
+        __copy__ = copying.copy
+        __deepcopy__ = copying.deepcopy
+        __reduce_ex__ = copying.reduce
+        __setstate__ = copying.with_attributes
 
 
 class Constant(Value):

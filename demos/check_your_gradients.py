@@ -113,7 +113,7 @@ def main():
         print(f"\nA network: all {n} derivatives of its 3 outputs towards its {len(model.parameters())} weights agree")
 
     summary = "\n".join(f"{name}: {'passes' if passed else 'fails'}" for name, passed in results.items())
-    (arguments.out / "checks.txt").write_text(summary + "\n")
+    (arguments.out / "checks.txt").write_text(summary + "\n", encoding="utf-8")
     print(f"\n{summary}")
     unexpected = [name for name, passed in results.items() if passed == ("lost" in name)]
     if unexpected:

@@ -17,7 +17,6 @@ a cluster pays where a row takes microseconds (paths, solvers, networks), or is 
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -98,6 +97,16 @@ def largest_difference() -> float:
     return max(float(np.max(np.abs(ours - right)) / np.max(np.abs(right))) for ours, right in zip(found, by_hand))
 
 
+def most_memory() -> str:
+    """How much this process has held, where the system tells."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return ""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:,.0f} MB in this process; "
+
+
 def main():
     arguments = parse_arguments(__doc__, others={"scheduler": "address of a cluster of Dask (default: this machine)"})
     try:
@@ -122,9 +131,8 @@ def main():
     print("\n         the whole book, one of each")
     for name, number in zip(Greeks._fields, total):
         print(f"{name:8} {number:20,.2f}")
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     difference = largest_difference()
-    print(f"\nat most {used:,.0f} MB in this process; the book and its results have {n * 12 * 8 / 2**20:,.0f} MB")
+    print(f"\n{most_memory()}the book and its results have {n * 12 * 8 / 2**20:,.0f} MB")
     print(f"largest difference from the closed forms: {difference:.0e} of the largest")
     draw_throughput(rates, alone, arguments.out / "cluster.png")
     print(f"picture in {arguments.out}/: cluster.png")

@@ -6,6 +6,7 @@ import argparse
 import io
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def parse_arguments(
         parser.add_argument("--compiled", action="store_true", help="train by compiled functions, in seconds")
     for name, purpose in (others or {}).items():
         parser.add_argument(f"--{name}", help=purpose)
+    sys.stdout.reconfigure(errors="replace")  # formulas have letters that some consoles have not
     arguments = parser.parse_args()
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)

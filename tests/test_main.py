@@ -1,5 +1,6 @@
 """The command line, and the expressions it understands: friendly to formulas, closed to everything else."""
 
+import io
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd_mini
 from autograd_mini import Value
 from autograd_mini.__main__ import main
 from autograd_mini.expressions import Expression, ExpressionError
@@ -209,7 +211,7 @@ def test_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["paint"], ["draw"], ["explain", "x", "x=1"], ["draw", "x", "x=1", "--colour"], ["primitives", "x"]],
+    [[], ["paint"], ["draw"], ["explain", "x", "x=1"], ["draw", "x", "x=1", "--colour"], ["primitives", "x", "y"]],
 )
 def test_usage(arguments, capsys):
     with pytest.raises(SystemExit):
@@ -232,3 +234,77 @@ def test_it_runs_as_a_module_whatever_the_output():
     assert reader.stderr.read() == b""
     reader.stderr.close()
     assert reader.wait() == 0
+
+
+def test_gradients_alone(capsys):
+    assert main(["grad", "x**2", "x=3"]) == 0
+    assert capsys.readouterr().out == "x² = 9\n\nname  value  gradient\nx         3         6\n"
+
+
+def test_derivatives_are_checked(capsys):
+    assert main(["check", "tanh(x)*y", "x=1", "y=2", "--order", "2"]) == 0
+    assert "∂²y/∂x∂y" in capsys.readouterr().out
+    assert main(["check", "sin(1e17*x)", "x=1.5"]) == 1
+    assert "cannot be decided by differences" in capsys.readouterr().out
+    assert main(["check", "3 + 4"]) == 2
+    assert "there is no variable" in capsys.readouterr().err
+
+
+def test_one_primitive(capsys):
+    assert main(["primitives", "relu"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("relu: max(0, x)")
+    assert "kinks       0\n" in out
+    assert main(["primitives", "arctan"]) == 0
+    assert capsys.readouterr().out.startswith("atan:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["darw", "x"], "no command is named 'darw'; did you mean 'draw'?"),
+        (["quit"], "no command is named 'quit'; choose one of grad, draw, explain, check, primitives"),
+        (["primitives", "tahn"], "no primitive is named 'tahn'; did you mean 'tanh'?"),
+        (["grad", "sigmiod(x)", "x=1"], "sigmiod is no primitive; did you mean 'sigmoid'?"),
+        (["grad", "weight*x", "wieght=1", "weight=2", "x=1"], "no wieght in the expression; did you mean 'weight'?"),
+        (["grad", "__import__(x)", "x=1"], "__import__ is no primitive"),
+    ],
+)
+def test_what_was_meant(arguments, message, capsys):
+    try:
+        status = main(arguments)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert message in capsys.readouterr().err
+
+
+def test_versions_agree(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"autograd_mini {autograd_mini.__version__}\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_colours_are_for_terminals_alone(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["grad", "x", "x=1"]) == 0
+    assert "\x1b[1mname  value  gradient\x1b[0m" in terminal.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    before = len(terminal.getvalue())
+    assert main(["grad", "x", "x=1"]) == 0
+    assert "\x1b" not in terminal.getvalue()[before:]
+
+
+def test_a_power_is_written_with_stars():
+    for operation in (lambda x: x ^ 2, lambda x: 2 ^ x):
+        with pytest.raises(TypeError, match=r"write \*\* for a power"):
+            operation(Value(3.0))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+# batch=False is tried first
+# mypy: disable-error-code="overload-overlap"
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from autograd_mini.compiler.calls.options import Chosen, Options
 from autograd_mini.compiler.compiled import Compiled
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.primitives import brief
 
+if TYPE_CHECKING:
+    from autograd_mini.signatures import Batched, Function, OnePoint, Real, Reduced
 
-class _Keywords(TypedDict, total=False):
-    wrt: Chosen
-    batch: Chosen
+R = TypeVar("R")
+
+
+class _Running(TypedDict, total=False):
     static: Chosen
-    reduce: str | None
     backend: str | None
     threads: int | None
     cache: str | os.PathLike[str] | None
@@ -25,9 +29,38 @@ class _Keywords(TypedDict, total=False):
 
 
 @overload
-def compile(function: Callable[..., Any], **options: Unpack[_Keywords]) -> Compiled: ...
+def compile(function: Function[R], *, batch: Literal[False] = False, **options: Unpack[_Running]) -> OnePoint[R]: ...
 @overload
-def compile(function: None = None, **options: Unpack[_Keywords]) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(*, batch: Literal[False] = False, **options: Unpack[_Running]) -> Callable[[Function[R]], OnePoint[R]]: ...
+@overload
+def compile(
+    function: Function[R], *, batch: Chosen, reduce: None = None, **options: Unpack[_Running]
+) -> Batched[R]: ...
+@overload
+def compile(
+    *, batch: Chosen, reduce: None = None, **options: Unpack[_Running]
+) -> Callable[[Function[R]], Batched[R]]: ...
+@overload
+def compile(
+    function: Function[Real],
+    *,
+    reduce: Literal["sum", "mean"],
+    wrt: Chosen = None,
+    batch: Chosen,
+    **options: Unpack[_Running],
+) -> Reduced: ...
+@overload
+def compile(
+    *, reduce: Literal["sum", "mean"], wrt: Chosen = None, batch: Chosen, **options: Unpack[_Running]
+) -> Callable[[Function[Real]], Reduced]: ...
+@overload
+def compile(
+    function: Function[Any], *, wrt: Chosen, batch: Chosen = False, **options: Unpack[_Running]
+) -> Compiled: ...
+@overload
+def compile(
+    *, wrt: Chosen, batch: Chosen = False, **options: Unpack[_Running]
+) -> Callable[[Function[Any]], Compiled]: ...
 def compile(
     function: Callable[..., Any] | None = None,
     *,

@@ -10,7 +10,8 @@ from typing import TypeVar
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Scalars
+from autograd_mini.compiler.ir.scalars import Looped, Scalars
+from autograd_mini.compiler.partition import suits_elimination
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
@@ -46,13 +47,17 @@ class Plan:
         entries: for a request, what runs it in one call for one example; None if there is no such way.
     """
 
+    frame: Frame
+    has_batch: bool
+    per_example: bool
+
     def __init__(self, trace: Trace, arguments: Arguments, *, reduces: bool, target: Target) -> None:
         self.target = target
         self.trace = trace
         self.reduces = reduces
         self.ranges = arguments.ranges
-        self.is_one_number = trace.structure.shape == ()
-        self.share = 1.0
+        self.is_one_number: bool = trace.structure.shape == ()
+        self.share: float = 1.0
         self.state = 0
         self.entries: dict[Request, Entry | None] = {}
         self.patterns: dict[Request, Pattern] = {}
@@ -63,14 +68,14 @@ class Plan:
         self._careful: dict[object, tuple[NumpyExecutor, NumpyExecutor]] = {}
         self._asides: dict[object, Executor | None] = {}
         self._watched: dict[object, Source] = {}
-        self.inputs = [
+        self.inputs: list[Pack] = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, name))
             for position, (slot, name) in enumerate(zip(arguments.slots, arguments.slot_names()))
         ]
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
         self.frame = frame = Frame(self.inputs, reduces)
         self.has_batch, self.per_example = frame.has_batch, frame.per_example
-        self.source = Source(normalise(with_one_guard(trace)), frame)
+        self.source: Source = Source(normalise(with_one_guard(trace)), frame)
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""
@@ -80,6 +85,18 @@ class Plan:
     def stacked(self) -> Structure:
         """The structure of the result with arrays for the lists that they can hold."""
         return self.trace.structure.stacked()
+
+    @cached_property
+    def suits_elimination(self) -> bool:
+        """Whether sums are short enough for derivatives of each of their terms to be computed by itself."""
+        return suits_elimination(
+            sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
+        )
+
+    @cached_property
+    def loops(self) -> list[Looped]:
+        """What `scan` became."""
+        return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
@@ -152,7 +169,7 @@ class Plan:
         return self._once(self._asides, (request, sign), lambda: self._aside(request, sign))
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
-        steps = None if self.trace.inner else steps_of(self.trace, request.wrt, sign)
+        steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled

@@ -6,8 +6,9 @@ differentiated, and scheduled as kernels and matrix products.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
@@ -15,7 +16,13 @@ from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.ir.program import Leaf, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Application, Scalars
-from autograd_mini.compiler.partition import has_columns, suits_columns, suits_scalars, too_many_forms
+from autograd_mini.compiler.partition import (
+    MOST_UNNOTICED,
+    has_columns,
+    suits_columns,
+    suits_scalars,
+    too_many_forms,
+)
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
 from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
@@ -36,6 +43,10 @@ class Source:
     Args:
         origin: scalars that have decided already how these are run, so that all programs have the same values.
     """
+
+    scalars: Scalars
+    frame: Frame
+    origin: Source | None
 
     def __init__(self, scalars: Scalars, frame: Frame, origin: Source | None = None) -> None:
         self.scalars, self.frame, self.origin = scalars, frame, origin
@@ -65,6 +76,8 @@ class Source:
         found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs], most)
         if len(found) < most:
             self.forms = found
+        elif len(self.scalars.scalars) > MOST_UNNOTICED:
+            _notice()
         return len(found) >= most
 
     @cached_property
@@ -87,6 +100,16 @@ class Source:
             return suits_columns(*sizes_in_columns(divide(program, [*constants_of(program)])))
         except NotImplementedError:
             return False
+
+
+@cache
+def _notice() -> None:
+    """Say once how to compile long loops sooner."""
+    warnings.warn(
+        f"a compiled function computes more than {MOST_UNNOTICED} things, few of them alike, each of them compiled by "
+        "itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
+        stacklevel=2,
+    )
 
 
 def program_of(source: Source, request: Request) -> Program:
@@ -112,9 +135,11 @@ def build(source: Source, request: Request, target: Target, program: Program | N
         return NumpyExecutor(program or program_of(source, request))
     has_seeds = request.kind in (Kind.JACOBIAN, Kind.PRODUCT, Kind.TANGENT)
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
-    if not has_seeds and program is None and source.suits_columns:
-        return ArenaExecutor(program_of(source, request), cache)
+    if program is None and not has_seeds and not request.kind.is_sparse and source.suits_columns:
+        with suppress(NotImplementedError):
+            return ArenaExecutor(program_of(source, request), cache)
     if source.suits_scalars and program is None:
         with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
             return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    return MachineExecutor(schedule(program or program_of(source, request)), threads, cache)
+    divided = schedule(program or program_of(source, request), is_sparse=request.kind.is_sparse)
+    return MachineExecutor(divided, threads, cache)

@@ -34,7 +34,7 @@ class Animation(Sequence[Drawing]):
 
     def __init__(self, frames: Sequence[Drawing], captions: Sequence[tuple[str, ...]]) -> None:
         self._frames = tuple(frames)
-        self.captions = tuple(captions)
+        self.captions: tuple[tuple[str, ...], ...] = tuple(captions)
 
     def __len__(self) -> int:
         return len(self._frames)

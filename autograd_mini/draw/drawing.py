@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import graphviz
+from typing import TYPE_CHECKING, Any
 
 from autograd_mini.draw.arguments import check_options, results_of, values_of
 from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
@@ -21,8 +19,13 @@ from autograd_mini.formulas import naming
 from autograd_mini.mathematics import number_formatter
 from autograd_mini.value import Value
 
+if TYPE_CHECKING:
+    from autograd_mini.signatures import Digraph
+else:
+    from graphviz import Digraph
 
-class Drawing(graphviz.Digraph):  # type: ignore[misc]
+
+class Drawing(Digraph):
     """A picture in the DOT language that shows itself in notebooks and saves itself in any format."""
 
     @classmethod

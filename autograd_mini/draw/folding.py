@@ -11,6 +11,7 @@ from autograd_mini.draw.picture import Box, Kind, Row
 from autograd_mini.draw.scopes import Scopes
 from autograd_mini.nn.layers import ONE
 from autograd_mini.primitives import brief
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
 
 OUTERMOST = "modules"
@@ -216,5 +217,6 @@ def _folded(scopes: Scopes, fold: Fold | None) -> Collection[str]:
         if name not in scopes.modules:
             known = [repr(path) for path in scopes.modules]
             listed = ", ".join(known[:NAMES_SHOWN]) + (" …" if len(known) > NAMES_SHOWN else "")
-            raise ValueError(f"no module is named {brief(name)}; fold {OUTERMOST!r}, a depth, or some of {listed}")
+            meant = did_you_mean(name, scopes.modules, f"; fold {OUTERMOST!r}, a depth, or some of {listed}")
+            raise ValueError(f"no module is named {brief(name)}{meant}")
     return names

@@ -101,7 +101,8 @@ def draw_influence(
 def _function(f_or_layer: Any, x: Iterable[Any]) -> tuple[str, str, Callable[[Any], Any], list[float]]:
     """Its name, what its inputs are called, itself as a function of a list, and its inputs."""
     if isinstance(f_or_layer, Layer):
-        activation, zs = f_or_layer.activation, [z.data for z in f_or_layer.affine(x)]
+        activation: Any = f_or_layer.activation
+        zs = [z.data for z in f_or_layer.affine(x)]
         return (name_of(activation), "z", activation if is_vector(activation) else _each(activation), zs)
     f = find_activation(f_or_layer)
     if not hasattr(x, "__iter__") or isinstance(x, str):

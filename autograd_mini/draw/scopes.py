@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, KeysView
 from types import FrameType
 from typing import Any
 
@@ -31,10 +31,10 @@ class Scopes(Observer):
     def __init__(self, model: Module) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"scopes are those of a Module, got {brief(model)} ({type(model).__name__})")
-        self.modules = dict(model.named_modules())
+        self.modules: dict[str, Module] = dict(model.named_modules())
         self._path_by_id = {id(module): path for path, module in self.modules.items()}  # they need not be hashable
-        self.paths = {parameter: self._owner(path) for path, parameter in model.named_parameters()}
-        self.parameters = dict.fromkeys(self.paths).keys()
+        self.paths: dict[Value, str] = {parameter: self._owner(path) for path, parameter in model.named_parameters()}
+        self.parameters: KeysView[Value] = dict.fromkeys(self.paths).keys()
 
     def __repr__(self) -> str:
         return f"<Scopes of {describe(self.modules[''])}: {len(self.paths)} Values in {len(self.modules)} modules>"

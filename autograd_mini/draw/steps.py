@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.animation import Animation
@@ -100,7 +100,8 @@ def draw_steps(
     ∂y/∂w = ∂y/∂z1 · ∂z1/∂w = 44.36 · 3 = 133.1
     ∂y/∂x = ∂y/∂z1 · ∂z1/∂x = 44.36 · 2 = 88.72
     """
-    (y,) = roots = values_of([y] if isinstance(y, Value) else [f"{brief(y)} in place of one"], "draw_steps")
+    given: list[Any] = [y] if isinstance(y, Value) else [f"{brief(y)} in place of one"]
+    (y,) = roots = values_of(given, "draw_steps")
     check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)

@@ -49,10 +49,10 @@ def _controls() -> list[tuple[Any, Any]]:
     """What gives and what sets the number of threads, of each OpenBLAS or MKL that is loaded."""
     numpy.dot(1.0, 1.0)
     try:
-        paths = re.findall(r"/\S*(?:openblas|mkl_rt)\S*", Path("/proc/self/maps").read_text())
+        paths = re.findall(r"/\S*(?:openblas|mkl_rt)\S*", Path("/proc/self/maps").read_text("utf-8", "replace"))
     except OSError:  # not Linux
         root = Path(numpy.__file__).parent
-        folders = root.parent / "numpy.libs", root / ".dylibs"
+        folders = root.parent / "numpy.libs", root / ".dylibs"  # of Windows and Linux, of macOS
         paths = [str(path) for folder in folders for path in folder.glob("*openblas*")]
     libraries = map(ctypes.CDLL, sorted(set(paths)))
     pairs = [(getattr(each, one, None), getattr(each, two, None)) for each in libraries for one, two in NAMES]

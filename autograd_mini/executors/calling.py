@@ -34,6 +34,12 @@ class Call:
         TypeError, ValueError: the arguments do not fit the function, or each other.
     """
 
+    tiled: Tiled
+    method: str
+    name: Any
+    vector: int
+    rows: int
+
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
@@ -42,9 +48,9 @@ class Call:
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
-        self.is_sum = tiled.options.reduce is not None
+        self.is_sum: bool = tiled.options.reduce is not None
         places, is_single = roles.wrt if method in MAY_HAVE_ROWS else ((), True)
-        self.may_have_rows = self.is_sum and any(batched[place] for place in places)
+        self.may_have_rows: bool = self.is_sum and any(batched[place] for place in places)
         self.vector = 0
         if not is_single and vectors and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
             self.vector, vectors = len(places), vectors[0]
@@ -53,13 +59,13 @@ class Call:
         everything = [*args, *vectors]
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
-        self.arguments = [None if rows else each for each, rows in zip(everything, batched)]
-        self.first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
+        self.first: list[Any] = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
             self.chunks = chain([self.first], self._later(carrying))
-        self.n = None if self._streams else length(self.first, self.name)
+        self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows = 0
         self.lengths: deque[int] = deque()
 

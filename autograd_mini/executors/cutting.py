@@ -22,6 +22,9 @@ class Rows:
         row: the shape of one.
     """
 
+    rows: Any
+    shape: tuple[int, ...]
+
     def __init__(self, rows: Any, row: Sequence[int]) -> None:
         self.rows, self.shape = rows, (len(rows), *row)
 
@@ -74,6 +77,9 @@ class Draws(Rows):
     >>> 0.99 < variance < 1.01
     True
     """
+
+    seed: int
+    step: int
 
     def __init__(
         self, n: int, row: Sequence[int] = (), *, seed: int = 0, step: int = 0, kind: str = "standard_normal"

@@ -76,8 +76,8 @@ class Parcel:
                 f"names, and of arguments{advice}"
             ) from None
         self.values: list[Value] = [*pickler.values]
-        self.content = buffer.getvalue()
-        self.token = sha256(self.content).hexdigest()
+        self.content: bytes = buffer.getvalue()
+        self.token: str = sha256(self.content).hexdigest()
 
     def beside(self, arguments: Any) -> bytes:
         """The pickle of what the function is given, in which classes are those that it knows."""
@@ -112,7 +112,7 @@ class Function:
         for (module, name), here in data.items():
             if (there := getattr(sys.modules[module], name, None)) != here:
                 raise ValueError(f"{module}.{name} is {there!r} in this process and {here!r} where the call comes from")
-        self.compiled = type(compiled)(compiled.function, options)
+        self.compiled: Any = type(compiled)(compiled.function, options)
         self._places = {value: place for place, value in enumerate(self.values)}
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
         self._lock = threading.Lock()

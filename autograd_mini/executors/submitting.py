@@ -33,10 +33,12 @@ class Pool:
         TypeError: it has neither.
     """
 
+    workers: int
+
     def __init__(self, executor: Any) -> None:
-        self._executor = executor
-        self.is_dask = hasattr(executor, "scheduler_info") and hasattr(executor, "scatter")
-        self.is_here = isinstance(executor, ThreadPoolExecutor)
+        self._executor: Any = executor
+        self.is_dask: bool = hasattr(executor, "scheduler_info") and hasattr(executor, "scatter")
+        self.is_here: bool = isinstance(executor, ThreadPoolExecutor)
         self._spread: dict[str, Any] = {}
         client = executor if self.is_dask else getattr(executor, "_client", None)
         names = "_max_workers", "_processes", "num_workers"

@@ -26,6 +26,11 @@ class Tiled:
     are all Values that the function holds, and derivatives towards those that it does not use are 0.
     """
 
+    compiled: Any
+    options: Any
+    tile: int | None
+    retries: int
+
     def __init__(self, compiled: Any, executor: Any, tile: int | None, retries: int, mixed: str) -> None:
         for name, number, least in (("tile", 1 if tile is None else tile, 1), ("retries", retries, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
@@ -40,9 +45,9 @@ class Tiled:
         # A worker has one thread; and sums are divided by the number of examples when all are there.
         target = replace(self.options.target, threads=self.options.target.threads or 1)
         self.options = replace(self.options, reduce="sum" if self.options.reduce else None, target=target)
-        self.pool = Pool(executor)
+        self.pool: Pool = Pool(executor)
         self.tile, self.retries, self.mixed = tile, retries, mixed
-        self.token = uuid.uuid4().hex
+        self.token: str = uuid.uuid4().hex
         self.held: dict[str, Any] = {}
         self._parcel: Parcel | None = None
         self._state: int | None = None
@@ -54,13 +59,13 @@ class Tiled:
             return getattr(self.compiled, method)(*args, **keywords)
         return Call(self, method, args, keywords).result(parameters)
 
-    __call__ = partialmethod(_run, "__call__")
-    value_and_grad = partialmethod(_run, "value_and_grad")
-    grad = partialmethod(_run, "grad")
-    value_and_parameter_grads = partialmethod(_run, SLOPES)
-    jacobian = partialmethod(_run, "jacobian")
-    hessian = partialmethod(_run, "hessian")
-    hvp = partialmethod(_run, "hvp")
+    __call__: Any = partialmethod(_run, "__call__")
+    value_and_grad: Any = partialmethod(_run, "value_and_grad")
+    grad: Any = partialmethod(_run, "grad")
+    value_and_parameter_grads: Any = partialmethod(_run, SLOPES)
+    jacobian: Any = partialmethod(_run, "jacobian")
+    hessian: Any = partialmethod(_run, "hessian")
+    hvp: Any = partialmethod(_run, "hvp")
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; the value."""

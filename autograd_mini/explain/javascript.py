@@ -128,10 +128,10 @@ class _Term(Place):
         self.recorder.is_decided = True
         return super()._undecided()
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return TABLE.auxiliary["equal"](self, other)
 
-    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+    def __gt__(self, other: Any) -> Any:
         return TABLE.auxiliary["greater"](self, other)
 
     __bool__ = __lt__ = __le__ = __ge__ = __ne__ = __hash__ = _undecided

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from autograd_mini import functions
 from autograd_mini.primitives import brief
+from autograd_mini.suggesting import did_you_mean
+from autograd_mini.value import Value
 
 Activation = Callable[..., Any]
 
@@ -39,7 +40,7 @@ class VectorActivation:
 
     def __init__(self, function: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
         self.function = function
-        self.__name__ = getattr(function, "__name__", "vector activation")
+        self.__name__: Any | str = getattr(function, "__name__", "vector activation")
 
     def __call__(self, zs: Sequence[Any]) -> list[Any]:
         return list(self.function(zs))
@@ -61,9 +62,8 @@ def find_activation(activation: str | Activation) -> Activation:
     if isinstance(activation, str):
         known = {**SCALAR, **VECTOR}
         if activation not in known:
-            close = get_close_matches(activation.lower(), known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}, or give a function"
-            raise ValueError(f"no activation is named {brief(activation)}; {hint}")
+            hint = did_you_mean(activation, known, f"; choose one of {', '.join(known)}, or give a function")
+            raise ValueError(f"no activation is named {brief(activation)}{hint}")
         return known[activation]
     if not callable(activation):
         raise TypeError(f"an activation is a name or a function, got {brief(activation)} ({type(activation).__name__})")
@@ -73,6 +73,12 @@ def find_activation(activation: str | Activation) -> Activation:
 def is_vector(activation: Activation) -> bool:
     """Whether it takes the whole layer at once."""
     return isinstance(activation, VectorActivation) or activation in VECTOR.values()
+
+
+def activated(activation: Activation, zs: list[Value]) -> list[Value]:
+    """The outputs of a layer."""
+    ys: list[Value] = activation(zs) if is_vector(activation) else [activation(z) for z in zs]
+    return ys
 
 
 def name_of(activation: Activation) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from math import sqrt
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_mini.functions import dot, softmax
 from autograd_mini.nn.initialisers import Initialiser
@@ -47,6 +47,11 @@ class SelfAttention(Module):
     [[1.0], [0.53, 0.47], [0.23, 0.52, 0.26]]
     """
 
+    query: Layer
+    key: Layer
+    value: Layer
+    output: Layer
+
     def __init__(
         self,
         n_features: int,
@@ -57,8 +62,8 @@ class SelfAttention(Module):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        self.n_features = require_count(n_features, "n_features")
-        self.n_heads = require_count(n_heads, "n_heads")
+        self.n_features: int = require_count(n_features, "n_features")
+        self.n_heads: int = require_count(n_heads, "n_heads")
         if n_features % n_heads:
             raise ValueError(f"n_heads must divide n_features, {n_features}, got {n_heads}")
         self.causal = causal
@@ -110,4 +115,5 @@ class SelfAttention(Module):
     def details(self) -> str:
         return f"{self.n_features}, n_heads={self.n_heads}, causal={self.causal}"
 
-    __repr__ = Module._in_a_line
+    if not TYPE_CHECKING:
+        __repr__ = Module._in_a_line

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
-from autograd_mini.nn.grids import Shape, as_pair, slide
+from autograd_mini.nn.activations import Activation, activated, find_activation, name_of
+from autograd_mini.nn.grids import Pair, Shape, as_pair, slide
 from autograd_mini.nn.initialisers import Initialiser, find_initialiser
 from autograd_mini.nn.layers import Neuron, as_generator, as_inputs, require_count
 from autograd_mini.nn.module import Module
-from autograd_mini.value import Constant
+from autograd_mini.value import Constant, Value
 
 _PADDING = Constant(0.0)
 
@@ -67,14 +67,14 @@ class Conv2d(Module):
             require_count(width, "width"),
         )
         require_count(out_channels, "out_channels")
-        self.kernel = as_pair(kernel, "kernel")
-        self.stride = as_pair(stride, "stride")
-        self.padding = as_pair(padding, "padding", at_least=0)
-        self.activation = find_activation(activation)
+        self.kernel: Pair = as_pair(kernel, "kernel")
+        self.stride: Pair = as_pair(stride, "stride")
+        self.padding: Pair = as_pair(padding, "padding", at_least=0)
+        self.activation: Activation = find_activation(activation)
         counts, windows = slide(height, width, self.kernel, self.stride, self.padding)
         self.output_shape: Shape = (out_channels, *counts)
         area, channels = height * width, range(in_channels)
-        self.n_inputs = in_channels * area
+        self.n_inputs: int = in_channels * area
         self._windows = [
             [self.n_inputs if cell is None else channel * area + cell for channel in channels for cell in window]
             for window in windows
@@ -82,11 +82,10 @@ class Conv2d(Module):
         cells, generator = self.kernel[0] * self.kernel[1], as_generator(random)
         initialise = find_initialiser(initialise, name_of(self.activation))
         neuron = partial(Neuron, in_channels * cells, "identity", bias=bias, initialise=initialise, random=generator)
-        self.filters = [neuron(_n_outputs=out_channels * cells) for _ in range(out_channels)]
+        self.filters: list[Neuron] = [neuron(_n_outputs=out_channels * cells) for _ in range(out_channels)]
 
-    def __call__(self, inputs: Iterable[Any]) -> list[Any]:
-        zs = self.affine(inputs)
-        return self.activation(zs) if is_vector(self.activation) else [self.activation(z) for z in zs]
+    def __call__(self, inputs: Iterable[Any]) -> list[Value]:
+        return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Any]:
         """z, before the activation."""
@@ -101,4 +100,5 @@ class Conv2d(Module):
             f"activation={name_of(self.activation)!r}, stride={self.stride}, padding={self.padding}"
         )
 
-    __repr__ = Module._in_a_line
+    if not TYPE_CHECKING:
+        __repr__ = Module._in_a_line

@@ -64,7 +64,8 @@ class SigmoidKL(Divergence):
     1000.0
     """
 
-    name, output = "kl_sigmoid", "sigmoid"
+    name: str = "kl_sigmoid"
+    output: str = "sigmoid"
 
     def __call__(self, y: Any, d: Any) -> Any:
         y, d = self._one(y), self._desired(d)
@@ -96,7 +97,8 @@ class SoftmaxKL(Divergence):
     1000.0
     """
 
-    name, output = "kl_softmax", "softmax"
+    name: str = "kl_softmax"
+    output: str = "softmax"
 
     def __call__(self, y: Any, d: Any) -> Any:
         ys = _as_list(y)
@@ -125,7 +127,9 @@ class SoftmaxKL(Divergence):
         return distribution
 
 
-squared_error, kl_sigmoid, kl_softmax = SquaredError(), SigmoidKL(), SoftmaxKL()
+squared_error: SquaredError = SquaredError()
+kl_sigmoid: SigmoidKL = SigmoidKL()
+kl_softmax: SoftmaxKL = SoftmaxKL()
 
 
 def _weigh(ds: Sequence[Any], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from numbers import Integral
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_mini.mathematics import subscripted, weight_name
-from autograd_mini.nn.activations import Activation, find_activation, is_vector, name_of
+from autograd_mini.nn.activations import Activation, activated, find_activation, is_vector, name_of
 from autograd_mini.nn.initialisers import Initialiser, find_initialiser
 from autograd_mini.nn.module import Module
 from autograd_mini.primitives import TABLE, brief, to_float
@@ -50,18 +50,18 @@ class Neuron(Module):
         random: int | Random = 0,
         _n_outputs: int = 1,
     ) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.activation = find_activation(activation)
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.activation: Activation = find_activation(activation)
         self.has_bias = bias
         generator = as_generator(random)
         draw = find_initialiser(initialise, name_of(self.activation))
         labels = (subscripted("w", i) for i in range(1, n_inputs + 1))
-        self.weights = [Value(draw(n_inputs, _n_outputs, generator), label=label) for label in labels]
+        self.weights: list[Value] = [Value(draw(n_inputs, _n_outputs, generator), label=label) for label in labels]
         if bias:
             self.weights.insert(0, Value(0.0, label="b"))
 
-    def __call__(self, inputs: Iterable[Any]) -> Any:
-        return self.activation(self.affine(as_inputs(inputs, self.n_inputs, self)))
+    def __call__(self, inputs: Iterable[Any]) -> Value:
+        return self.activation(self.affine(as_inputs(inputs, self.n_inputs, self)))  # type: ignore[no-any-return]
 
     def affine(self, inputs: tuple[Value, ...]) -> Value:
         """z, of inputs that are Values already."""
@@ -93,18 +93,17 @@ class Layer(Module):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.n_outputs = require_count(n_outputs, "n_outputs")
-        self.activation = find_activation(activation)
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.n_outputs: int = require_count(n_outputs, "n_outputs")
+        self.activation: Activation = find_activation(activation)
         f = "identity" if is_vector(self.activation) else self.activation
         initialise = find_initialiser(initialise, name_of(self.activation))
         neuron = partial(Neuron, n_inputs, f, bias=bias, initialise=initialise, random=as_generator(random))
-        self.neurons = [neuron(_n_outputs=n_outputs) for _ in range(n_outputs)]
+        self.neurons: list[Neuron] = [neuron(_n_outputs=n_outputs) for _ in range(n_outputs)]
         self._label_weights()
 
-    def __call__(self, inputs: Iterable[Any]) -> list[Any]:
-        zs = self.affine(inputs)
-        return self.activation(zs) if is_vector(self.activation) else [self.activation(z) for z in zs]
+    def __call__(self, inputs: Iterable[Any]) -> list[Value]:
+        return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Value]:
         """z = W y + b, before the activation."""
@@ -120,7 +119,8 @@ class Layer(Module):
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_outputs}, {name_of(self.activation)!r}"
 
-    __repr__ = Module._in_a_line
+    if not TYPE_CHECKING:
+        __repr__ = Module._in_a_line
 
 
 class MLP(Module):
@@ -160,7 +160,7 @@ class MLP(Module):
         sizes = [n_inputs, *widths]
         activations = [activation] * (len(sizes) - 2) + [output]
         generator = as_generator(random)
-        self.layers = [
+        self.layers: list[Layer] = [
             Layer(n_in, n_out, f, bias=bias, initialise=initialise, random=generator)
             for n_in, n_out, f in zip(sizes, sizes[1:], activations)
         ]

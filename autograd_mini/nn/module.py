@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from autograd_mini.nn.state import assign, numbers_of
 from autograd_mini.observing import write_numbers
@@ -32,6 +32,9 @@ class Module:
     """
 
     training = True
+
+    if TYPE_CHECKING:
+        __call__: Callable[..., Any]
 
     def parameters(self) -> list[Value]:
         """All parameters, each once, in the order of the attributes."""

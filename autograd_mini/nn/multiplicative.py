@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_mini.functions import prod
 from autograd_mini.nn.activations import Activation, VectorActivation, name_of
@@ -38,12 +38,12 @@ class PairProducts(Module, VectorActivation):
     """
 
     def __init__(self, n_inputs: int, pairs: Iterable[Iterable[int]] | None = None) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
         if pairs is None:
             if n_inputs % 2:
                 raise ValueError(f"neighbours make pairs only of an even number of inputs, got {n_inputs}; give pairs")
             pairs = [(j, j + 1) for j in range(0, n_inputs, 2)]
-        self.pairs = require_subsets(pairs, self.n_inputs, "pair")
+        self.pairs: tuple[tuple[int, ...], ...] = require_subsets(pairs, self.n_inputs, "pair")
         for pair in self.pairs:
             if len(pair) != 2:
                 raise ValueError(f"a pair has two indices, got {brief(pair)}; ProductUnits multiplies any number")
@@ -73,8 +73,8 @@ class ProductUnits(Module, VectorActivation):
     """
 
     def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.subsets = require_subsets(subsets, self.n_inputs)
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs)
 
     def __call__(self, zs: Iterable[Any]) -> list[Value]:
         values = as_inputs(zs, self.n_inputs, self)
@@ -113,10 +113,12 @@ class Gate(Module):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.gates_itself = n_controls is None
-        self.n_controls = n_inputs if n_controls is None else require_count(n_controls, "n_controls")
-        self.control = Layer(self.n_controls, n_inputs, activation, bias=bias, initialise=initialise, random=random)
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.gates_itself: bool = n_controls is None
+        self.n_controls: int = n_inputs if n_controls is None else require_count(n_controls, "n_controls")
+        self.control: Layer = Layer(
+            self.n_controls, n_inputs, activation, bias=bias, initialise=initialise, random=random
+        )
 
     def __call__(self, inputs: Iterable[Any], controls: Iterable[Any] | None = None) -> list[Value]:
         if (controls is None) != self.gates_itself:
@@ -129,7 +131,8 @@ class Gate(Module):
         controls = "" if self.gates_itself else f", {self.n_controls}"
         return f"{self.n_inputs}{controls}, activation={name_of(self.control.activation)!r}"
 
-    __repr__ = Module._in_a_line
+    if not TYPE_CHECKING:
+        __repr__ = Module._in_a_line
 
 
 def multiply(xs: Iterable[Any], gates: Iterable[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from autograd_mini import functions
 from autograd_mini.nn.activations import VectorActivation
-from autograd_mini.nn.grids import Shape, as_pair, slide
+from autograd_mini.nn.grids import Pair, Shape, as_pair, slide
 from autograd_mini.nn.initialisers import Initialiser
 from autograd_mini.nn.layers import Neuron, as_generator, as_inputs, require_count
 from autograd_mini.nn.module import Module
@@ -38,8 +38,8 @@ class MaxOver(Module, VectorActivation):
     """
 
     def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.subsets = require_subsets(subsets, self.n_inputs)
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs)
 
     def __call__(self, zs: Iterable[Any]) -> list[Value]:
         values = as_inputs(zs, self.n_inputs, self)
@@ -83,8 +83,8 @@ class MaxPool2d(MaxOver):
             require_count(height, "height"),
             require_count(width, "width"),
         )
-        self.window = as_pair(window, "window")
-        self.stride = self.window if stride is None else as_pair(stride, "stride")
+        self.window: Pair = as_pair(window, "window")
+        self.stride: Pair = self.window if stride is None else as_pair(stride, "stride")
         counts, windows = slide(height, width, self.window, self.stride)
         self.output_shape: Shape = (channels, *counts)
         area = height * width
@@ -127,11 +127,13 @@ class Maxout(Module):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.n_outputs = require_count(n_outputs, "n_outputs")
-        self.n_pieces = require_count(n_pieces, "n_pieces")
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.n_outputs: int = require_count(n_outputs, "n_outputs")
+        self.n_pieces: int = require_count(n_pieces, "n_pieces")
         piece = partial(Neuron, n_inputs, "identity", bias=bias, initialise=initialise, random=as_generator(random))
-        self.units = [[piece(_n_outputs=n_outputs) for _ in range(n_pieces)] for _ in range(n_outputs)]
+        self.units: list[list[Neuron]] = [
+            [piece(_n_outputs=n_outputs) for _ in range(n_pieces)] for _ in range(n_outputs)
+        ]
 
     def __call__(self, inputs: Iterable[Any]) -> list[Value]:
         values = as_inputs(inputs, self.n_inputs, self)

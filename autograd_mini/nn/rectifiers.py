@@ -35,11 +35,14 @@ class RandomisedLeakyReLU(Module):
     (-0.2, 2.0)
     """
 
+    lower: float
+    upper: float
+
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, random: int | Random = 0) -> None:
         self.lower, self.upper = to_float(lower, "lower"), to_float(upper, "upper")
         if not (isfinite(self.lower) and isfinite(self.upper) and self.lower <= self.upper):
             raise ValueError(f"slopes are drawn from [lower, upper], finite and in this order, got [{lower}, {upper}]")
-        self.random = as_generator(random)
+        self.random: Random = as_generator(random)
 
     def __call__(self, z: Any) -> Any:
         slope = self.random.uniform(self.lower, self.upper) if self.training else (self.lower + self.upper) / 2
@@ -66,7 +69,7 @@ class PReLU(Module):
     """
 
     def __init__(self, slope: float = 0.25) -> None:
-        self.slope = Value(slope, label="slope")
+        self.slope: Value = Value(slope, label="slope")
 
     def __call__(self, z: Any) -> Any:
         return leaky_relu(z, self.slope)

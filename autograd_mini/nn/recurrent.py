@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd_mini.functions import dot, tanh
 from autograd_mini.nn.initialisers import Initialiser
@@ -79,7 +79,8 @@ class RecurrentCell(Module):
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_hidden}"
 
-    __repr__ = Module._in_a_line
+    if not TYPE_CHECKING:
+        __repr__ = Module._in_a_line
 
     def _zeros(self) -> tuple[Value, ...]:
         return (Constant(0.0),) * self.n_hidden
@@ -115,6 +116,11 @@ class LSTMCell(RecurrentCell):
     (3, 3, 72)
     """
 
+    input_gate: Layer
+    forget_gate: Layer
+    candidate: Layer
+    output_gate: Layer
+
     def __init__(
         self,
         n_inputs: int,
@@ -125,8 +131,8 @@ class LSTMCell(RecurrentCell):
         forget_bias: float = 1.0,
         random: int | Random = 0,
     ) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.n_hidden = require_count(n_hidden, "n_hidden")
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.n_hidden: int = require_count(n_hidden, "n_hidden")
         layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
         gate = partial(layer, n_inputs + n_hidden, n_hidden)
         self.input_gate, self.forget_gate = gate("sigmoid"), gate("sigmoid")
@@ -184,13 +190,13 @@ class GRUCell(RecurrentCell):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        self.n_inputs = require_count(n_inputs, "n_inputs")
-        self.n_hidden = require_count(n_hidden, "n_hidden")
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.n_hidden: int = require_count(n_hidden, "n_hidden")
         layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
-        self.reset_gate = layer(n_inputs + n_hidden, n_hidden, "sigmoid")
-        self.update_gate = layer(n_inputs + n_hidden, n_hidden, "sigmoid")
-        self.candidate_of_input = layer(n_inputs, n_hidden, "identity")
-        self.candidate_of_hidden = layer(n_hidden, n_hidden, "identity")
+        self.reset_gate: Layer = layer(n_inputs + n_hidden, n_hidden, "sigmoid")
+        self.update_gate: Layer = layer(n_inputs + n_hidden, n_hidden, "sigmoid")
+        self.candidate_of_input: Layer = layer(n_inputs, n_hidden, "identity")
+        self.candidate_of_hidden: Layer = layer(n_hidden, n_hidden, "identity")
 
     def __call__(self, inputs: Iterable[Any], state: Vector | None = None) -> list[Value]:
         hidden = self._as_state(self.initial_state() if state is None else state, "hidden state")

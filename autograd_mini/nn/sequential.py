@@ -33,7 +33,7 @@ class Sequential(Module):
         for step in steps:
             if not callable(step):
                 raise TypeError(f"a step is a module or a function, got {brief(step)} ({type(step).__name__})")
-        self.steps = list(steps)
+        self.steps: list[Activation] = list(steps)
 
     def __call__(self, inputs: Any) -> Any:
         for step in self.steps:

@@ -29,7 +29,7 @@ class ParameterArrays:
 
     def _read(self) -> None:
         self.data = _array(value.data for value in self._values)
-        self.grad = _array(value.grad for value in self._values)
+        self.grad: Any = _array(value.grad for value in self._values)
         self._slots = {name: _array(getattr(self._optimizer, name)) for name in self._optimizer.slots}
 
     @property

@@ -31,7 +31,7 @@ class SGD(Optimizer):
     0.95
     """
 
-    slots = ("velocity",)
+    slots: tuple[str, ...] = ("velocity",)
     takes_arrays = True
     velocity: list[float]
 
@@ -45,11 +45,11 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        self.momentum = require_between(momentum, 0.0, 1.0, "momentum")
-        self.weight_decay = require_between(weight_decay, 0.0, None, "weight_decay")
+        self.momentum: float = require_between(momentum, 0.0, 1.0, "momentum")
+        self.weight_decay: float = require_between(weight_decay, 0.0, None, "weight_decay")
         if nesterov and not momentum:
             raise ValueError("Nesterov's variant needs a momentum > 0, got 0; 0.9 is usual")
-        self.nesterov = bool(nesterov)
+        self.nesterov: bool = bool(nesterov)
 
     def _update(self, learning_rate: float) -> None:
         momentum, decay, velocity = self.momentum, self.weight_decay, self.velocity
@@ -80,7 +80,7 @@ class Adam(Optimizer):
     0.875
     """
 
-    slots = ("first_moment", "second_moment")
+    slots: tuple[str, ...] = ("first_moment", "second_moment")
     takes_arrays = True
     first_moment: list[float]
     second_moment: list[float]
@@ -99,9 +99,12 @@ class Adam(Optimizer):
             beta1, beta2 = betas
         except (TypeError, ValueError):
             raise ValueError(f"betas must be two numbers in [0, 1), got {brief(betas)}") from None
-        self.betas = require_between(beta1, 0.0, 1.0, "a beta"), require_between(beta2, 0.0, 1.0, "a beta")
-        self.epsilon = require_rate(epsilon, "epsilon")
-        self.weight_decay = require_between(weight_decay, 0.0, None, "weight_decay")
+        self.betas: tuple[float, float] = (
+            require_between(beta1, 0.0, 1.0, "a beta"),
+            require_between(beta2, 0.0, 1.0, "a beta"),
+        )
+        self.epsilon: float = require_rate(epsilon, "epsilon")
+        self.weight_decay: float = require_between(weight_decay, 0.0, None, "weight_decay")
 
     def _update(self, learning_rate: float) -> None:
         (beta1, beta2), epsilon, decay = self.betas, self.epsilon, self.weight_decay
@@ -125,7 +128,7 @@ class AdamW(Adam):
     0.95
     """
 
-    takes_arrays = True
+    takes_arrays: bool = True
 
     def __init__(
         self,
@@ -137,7 +140,7 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon)
-        self.decoupled_decay = require_between(weight_decay, 0.0, None, "weight_decay")
+        self.decoupled_decay: float = require_between(weight_decay, 0.0, None, "weight_decay")
 
     def _update(self, learning_rate: float) -> None:
         for w in self.parameters:

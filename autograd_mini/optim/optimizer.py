@@ -35,7 +35,7 @@ class Optimizer:
     slots: tuple[str, ...] = ()
     """The attributes that hold a number a parameter from step to step."""
 
-    takes_arrays = False
+    takes_arrays: bool = False
     """Whether `_update` is right for a single parameter whose `data` and `grad` are NumPy arrays, and for slots
     that hold an array in place of each number, which it replaces and does not change in place. A class with an
     `_update` or `step` of its own says so anew."""
@@ -46,9 +46,9 @@ class Optimizer:
             cls.takes_arrays = vars(cls).get("takes_arrays", False)
 
     def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
-        self.parameters = _as_parameters(parameters)
+        self.parameters: list[Value] = _as_parameters(parameters)
         self.learning_rate = learning_rate
-        self.steps = 0
+        self.steps: int = 0
         for name in self.slots:
             setattr(self, name, [0.0] * len(self.parameters))
 

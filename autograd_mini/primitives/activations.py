@@ -8,7 +8,7 @@ from autograd_mini.primitives.arithmetic import scale
 from autograd_mini.primitives.comparisons import less
 from autograd_mini.primitives.exponential import exp, expm1, sigmoid, sigmoid_slope
 from autograd_mini.primitives.piecewise import at_least, clip, step, where
-from autograd_mini.primitives.primitive import POSITIVE, REAL, row
+from autograd_mini.primitives.primitive import POSITIVE, REAL, Primitive, row
 from autograd_mini.primitives.special import erfc
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ SQRT_HALF = math.sqrt(0.5)
 NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 TANH_FACTOR, TANH_CUBIC = math.sqrt(8.0 / math.pi), 0.044715  # 2·√(2/π)
 
-relu = row(
+relu: Primitive = row(
     "relu",
     lambda x, at_zero=1.0: 0.0 if x < 0.0 else x,
     lambda out, x, at_zero=1.0: (step(x, at_zero),),
@@ -31,7 +31,7 @@ relu = row(
     doc="max(0, x), the rectified linear unit.",
     example="relu(-2.0) == 0.0",
 )
-leaky_relu = row(
+leaky_relu: Primitive = row(
     "leaky_relu",
     lambda x, slope: x if x >= 0.0 else slope * x,
     lambda out, x, slope: (where(at_least(x, 0.0), 1.0, slope), where(at_least(x, 0.0), 0.0, x)),
@@ -44,7 +44,7 @@ leaky_relu = row(
     doc="x for x ≥ 0, else slope·x.",
     example="leaky_relu(-2.0, 0.25) == -0.5",
 )
-elu = row(
+elu: Primitive = row(
     "elu",
     lambda x, alpha: x if x >= 0.0 else alpha * math.expm1(x),
     lambda out, x, alpha: (where(at_least(x, 0.0), 1.0, alpha * exp(x)), where(at_least(x, 0.0), 0.0, expm1(x))),
@@ -57,7 +57,7 @@ elu = row(
     doc="x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015.",
     example="elu(2.0, 1.0) == 2.0",
 )
-silu = row(
+silu: Primitive = row(
     "silu",
     lambda x: scale(sigmoid(x), x),
     lambda out, x: (sigmoid(x) + scale(sigmoid_slope(x), x),),
@@ -89,7 +89,7 @@ def _gelu_partials(out: Any, x: Any, approximate: str = "none") -> tuple[Any]:
     return (sigmoid(u) + scale(density, x),)
 
 
-gelu = row(
+gelu: Primitive = row(
     "gelu",
     _gelu,
     _gelu_partials,

@@ -9,7 +9,7 @@ from autograd_mini.primitives.primitive import REAL, Primitive, auxiliary_row, r
 
 NONZERO = (0.0, float("inf"))
 
-add = row(
+add: Primitive = row(
     "add",
     operator.add,
     lambda out, x, y: (1.0, 1.0),
@@ -18,7 +18,7 @@ add = row(
     doc="The sum x + y.",
     example="add(1.5, 2.0) == 3.5",
 )
-sub = row(
+sub: Primitive = row(
     "sub",
     operator.sub,
     lambda out, x, y: (1.0, -1.0),
@@ -27,7 +27,7 @@ sub = row(
     doc="The difference x - y.",
     example="sub(1.5, 2.0) == -0.5",
 )
-mul = row(
+mul: Primitive = row(
     "mul",
     operator.mul,
     lambda out, x, y: (y, x),
@@ -36,7 +36,7 @@ mul = row(
     doc="The product x·y.",
     example="mul(1.5, 2.0) == 3.0",
 )
-reciprocal = row(
+reciprocal: Primitive = row(
     "reciprocal",
     lambda x: ieee.divide(1.0, x),
     lambda out, x: (-(out * out),),
@@ -54,10 +54,10 @@ div: Primitive = row(
     doc="The quotient x/y in IEEE 754 arithmetic: ±inf or nan for y = 0.",
     example="div(1.0, 8.0) == 0.125",
 )
-neg = row("neg", operator.neg, lambda out, x: (-1.0,), symbol="-", doc="-x.", example="neg(2.0) == -2.0")
-pos = row("pos", operator.pos, lambda out, x: (1.0,), symbol="+", doc="x itself.", example="pos(2.0) == 2.0")
-square = row("square", lambda x: x * x, lambda out, x: (2.0 * x,), doc="x².", example="square(3.0) == 9.0")
-fma = row(
+neg: Primitive = row("neg", operator.neg, lambda out, x: (-1.0,), symbol="-", doc="-x.", example="neg(2.0) == -2.0")
+pos: Primitive = row("pos", operator.pos, lambda out, x: (1.0,), symbol="+", doc="x itself.", example="pos(2.0) == 2.0")
+square: Primitive = row("square", lambda x: x * x, lambda out, x: (2.0 * x,), doc="x².", example="square(3.0) == 9.0")
+fma: Primitive = row(
     "fma",
     ieee.fma,
     lambda out, x, y, z: (y, x, 1.0),
@@ -66,7 +66,7 @@ fma = row(
     example="fma(0.1, 10.0, -1.0) == 2.0**-54",
 )
 
-scale = auxiliary_row(
+scale: Primitive = auxiliary_row(
     "scale",
     lambda x, y: 0.0 if x == 0.0 else x * y,
     lambda out, x, y: (y, x),

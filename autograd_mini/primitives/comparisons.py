@@ -31,14 +31,14 @@ def _comparison(name: str, symbol: str, holds: Callable[[float, float], bool]) -
     )
 
 
-less = _comparison("less", "<", operator.lt)
-less_equal = _comparison("less_equal", "<=", operator.le)
-equal = _comparison("equal", "==", operator.eq)
-not_equal = _comparison("not_equal", "!=", operator.ne)
-greater = _comparison("greater", ">", operator.gt)
-greater_equal = _comparison("greater_equal", ">=", operator.ge)
+less: Primitive = _comparison("less", "<", operator.lt)
+less_equal: Primitive = _comparison("less_equal", "<=", operator.le)
+equal: Primitive = _comparison("equal", "==", operator.eq)
+not_equal: Primitive = _comparison("not_equal", "!=", operator.ne)
+greater: Primitive = _comparison("greater", ">", operator.gt)
+greater_equal: Primitive = _comparison("greater_equal", ">=", operator.ge)
 
-stopped = auxiliary_row(
+stopped: Primitive = auxiliary_row(
     "stopped",
     operator.pos,
     lambda out, x: (0.0,),

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 LN2, LOG2_E, LOG10_E = math.log(2.0), 1.0 / math.log(2.0), 1.0 / math.log(10.0)
 
-exp = row("exp", ieee.total(math.exp), lambda out, x: (out,), doc="eˣ.", example="exp(1.0) == 2.718281828459045")
-exp2 = row("exp2", ieee.total(math.exp2), lambda out, x: (LN2 * out,), doc="2ˣ.", example="exp2(3.0) == 8.0")
-expm1 = row(
+exp: Primitive = row(
+    "exp", ieee.total(math.exp), lambda out, x: (out,), doc="eˣ.", example="exp(1.0) == 2.718281828459045"
+)
+exp2: Primitive = row("exp2", ieee.total(math.exp2), lambda out, x: (LN2 * out,), doc="2ˣ.", example="exp2(3.0) == 8.0")
+expm1: Primitive = row(
     "expm1",
     ieee.total(math.expm1),
     lambda out, x: (exp(x),),
     doc="eˣ - 1, exact for small x.",
     example="expm1(1e-20) == 1e-20",
 )
-log = row(
+log: Primitive = row(
     "log",
     ieee.total(math.log, poles={0.0: -inf}),
     lambda out, x: (reciprocal(x),),
@@ -32,7 +34,7 @@ log = row(
     doc="The natural logarithm; -inf at 0, nan below.",
     example="log(2.0) == 0.6931471805599453",
 )
-log2 = row(
+log2: Primitive = row(
     "log2",
     ieee.total(math.log2, poles={0.0: -inf}),
     lambda out, x: (div(LOG2_E, x),),
@@ -40,7 +42,7 @@ log2 = row(
     doc="The logarithm to base 2; -inf at 0, nan below.",
     example="log2(8.0) == 3.0",
 )
-log10 = row(
+log10: Primitive = row(
     "log10",
     ieee.total(math.log10, poles={0.0: -inf}),
     lambda out, x: (div(LOG10_E, x),),
@@ -48,7 +50,7 @@ log10 = row(
     doc="The logarithm to base 10; -inf at 0, nan below.",
     example="log10(1000.0) == 3.0",
 )
-log1p = row(
+log1p: Primitive = row(
     "log1p",
     ieee.total(math.log1p, poles={-1.0: -inf}),
     lambda out, x: (reciprocal(1.0 + x),),
@@ -56,7 +58,7 @@ log1p = row(
     doc="log(1 + x), exact for small x; -inf at -1, nan below.",
     example="log1p(1e-20) == 1e-20",
 )
-sqrt = row(
+sqrt: Primitive = row(
     "sqrt",
     ieee.total(math.sqrt),
     lambda out, x: (div(0.5, out),),
@@ -64,7 +66,7 @@ sqrt = row(
     doc="The square root; nan below 0. Its derivative at 0 is inf.",
     example="sqrt(9.0) == 3.0",
 )
-cbrt = row(
+cbrt: Primitive = row(
     "cbrt",
     math.cbrt,
     lambda out, x: (square(reciprocal(out)) / 3.0,),
@@ -151,7 +153,7 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-tanh = row(
+tanh: Primitive = row(
     "tanh",
     math.tanh,
     lambda out, x: (square(sech(x)),),  # not 1 - out², which cancels for large x
@@ -165,7 +167,7 @@ sech: Primitive = auxiliary_row(
     formula=lambda x: 2.0 * _decay(x) / (1.0 + _decay(x) * _decay(x)),
     doc="1/cosh x within rules.",
 )
-sigmoid = row(
+sigmoid: Primitive = row(
     "sigmoid",
     _sigmoid,
     lambda out, x: (sigmoid_slope(x),),  # not out·(1 - out), which cancels for large x, and its derivative at 0
@@ -180,7 +182,7 @@ sigmoid_slope: Primitive = auxiliary_row(
     formula=lambda x: _decay(x) / ((1.0 + _decay(x)) * (1.0 + _decay(x))),
     doc="e⁻ˣ/(1 + e⁻ˣ)² within rules.",
 )
-softplus = row(
+softplus: Primitive = row(
     "softplus",
     _softplus,
     lambda out, x: (sigmoid(x),),
@@ -188,7 +190,7 @@ softplus = row(
     doc="log(1 + eˣ), without a threshold.",
     example="softplus(0.0) == 0.6931471805599453",
 )
-log_sigmoid = row(
+log_sigmoid: Primitive = row(
     "log_sigmoid",
     lambda x: -_softplus(-x),
     lambda out, x: (sigmoid(-x),),

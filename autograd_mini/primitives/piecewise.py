@@ -69,7 +69,7 @@ class Part(Primitive):
         self.part = part
 
 
-part_of = lru_cache(maxsize=None)(Part)
+part_of: Callable[[Primitive, int], Part] = lru_cache(maxsize=None)(Part)
 
 
 def parts_of(primitive: Primitive, n_args: int) -> range | None:
@@ -149,11 +149,11 @@ def smallest(*xs: float) -> float:
     return math.nan if any(map(isnan, xs)) else min(xs)
 
 
-floor = _step_row("floor", ieee.rounding(math.floor), "The largest integer ≤ x.", "floor(-1.5) == -2.0")
-ceil = _step_row("ceil", ieee.rounding(math.ceil), "The smallest integer ≥ x.", "ceil(-1.5) == -1.0")
-trunc = _step_row("trunc", ieee.rounding(math.trunc), "x without its fraction.", "trunc(-1.5) == -1.0")
-rint = _step_row("rint", ieee.rounding(round), "The nearest integer, halves to even.", "rint(2.5) == 2.0")
-sign = _step_row(
+floor: Primitive = _step_row("floor", ieee.rounding(math.floor), "The largest integer ≤ x.", "floor(-1.5) == -2.0")
+ceil: Primitive = _step_row("ceil", ieee.rounding(math.ceil), "The smallest integer ≥ x.", "ceil(-1.5) == -1.0")
+trunc: Primitive = _step_row("trunc", ieee.rounding(math.trunc), "x without its fraction.", "trunc(-1.5) == -1.0")
+rint: Primitive = _step_row("rint", ieee.rounding(round), "The nearest integer, halves to even.", "rint(2.5) == 2.0")
+sign: Primitive = _step_row(
     "sign",
     lambda x: 1.0 if x > 0.0 else -1.0 if x < 0.0 else abs(x),
     "-1, 0 or 1 by the sign of x.",
@@ -161,7 +161,7 @@ sign = _step_row(
     formula=lambda x: where(less(x, 0.0), -1.0, where(greater(x, 0.0), 1.0, abs_(x))),
     tied=_at_zero,
 )
-floordiv = _step_row(
+floordiv: Primitive = _step_row(
     "floordiv",
     ieee.floor_divide,
     "The floor of x/y.",
@@ -171,7 +171,7 @@ floordiv = _step_row(
     domain=(REAL, NONZERO),
     symbol="//",
 )
-frac = row(
+frac: Primitive = row(
     "frac",
     lambda x: math.modf(x)[0],
     lambda out, x: (1.0,),
@@ -180,7 +180,7 @@ frac = row(
     doc="The fraction of x with the sign of x: the first part of modf.",
     example="frac(-1.5) == -0.5",
 )
-mod = row(
+mod: Primitive = row(
     "mod",
     ieee.modulo,
     lambda out, x, y: (1.0, -floordiv(x, y)),
@@ -192,7 +192,7 @@ mod = row(
     doc="Python's remainder x - y·⌊x/y⌋, with the sign of y; nan for y = 0.",
     example="mod(-7.0, 3.0) == 2.0",
 )
-fmod = row(
+fmod: Primitive = row(
     "fmod",
     ieee.nan_outside(math.fmod),
     lambda out, x, y: (1.0, -rint(div(x - out, y))),
@@ -202,7 +202,7 @@ fmod = row(
     doc="C's remainder x - y·trunc(x/y), with the sign of x; nan for y = 0.",
     example="fmod(-7.0, 3.0) == -1.0",
 )
-remainder = row(
+remainder: Primitive = row(
     "remainder",
     ieee.nan_outside(math.remainder),
     fmod.partials,
@@ -244,7 +244,7 @@ ldexp: Primitive = row(
     doc="x·2ⁱ for an integer i, exact.",
     example="ldexp(3.0, -1) == 1.5",
 )
-maximum = row(
+maximum: Primitive = row(
     "maximum",
     largest,
     first_equal,
@@ -256,7 +256,7 @@ maximum = row(
     doc="The larger of x and y; nan if any is.",
     example="maximum(1.0, 2.0) == 2.0",
 )
-minimum = row(
+minimum: Primitive = row(
     "minimum",
     smallest,
     first_equal,
@@ -268,7 +268,7 @@ minimum = row(
     doc="The smaller of x and y; nan if any is.",
     example="minimum(1.0, 2.0) == 1.0",
 )
-clip = row(
+clip: Primitive = row(
     "clip",
     lambda x, low, high: min(max(x, low), high) if x == x and low == low and high == high else math.nan,
     lambda out, x, low, high: _clip_branch(x, low, high),

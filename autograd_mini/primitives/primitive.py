@@ -78,13 +78,13 @@ class Primitive:
         self.partials = partials
         self.arity = arity
         self.to_first = to_first
-        self.formula = formula or forward
-        self.domain = domain or (REAL,) * (1 if arity is None else arity)
+        self.formula: Callable[..., Any] = formula or forward
+        self.domain: tuple[Interval, ...] = domain or (REAL,) * (1 if arity is None else arity)
         self.kinks = kinks
-        self.tied = tied or (_at(kinks) if kinks else None)
+        self.tied: Callable[..., Any] | None = tied or (_at(kinks) if kinks else None)
         self.policy = policy
         self.selects = selects
-        self.symbol = symbol or name
+        self.symbol: str = symbol or name
         self.doc = doc
         self.example = example
         self.aliases = aliases

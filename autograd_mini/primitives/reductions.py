@@ -12,7 +12,7 @@ from math import exp, fsum, inf, nan
 
 from autograd_mini.primitives import ieee
 from autograd_mini.primitives.piecewise import first_equal, largest, several_equal, smallest
-from autograd_mini.primitives.primitive import auxiliary_row, row
+from autograd_mini.primitives.primitive import Primitive, auxiliary_row, row
 from autograd_mini.primitives.trigonometric import hypot
 
 TYPE_CHECKING = False
@@ -94,7 +94,7 @@ def _log_softmax_partials(out: Any, *xs: Any, index: int = 0) -> tuple[Any, ...]
     return tuple(-y for y in ys)
 
 
-sum_ = row(
+sum_: Primitive = row(
     "sum",
     lambda *xs: sum(xs, 0.0),
     lambda out, *xs: (1.0,) * len(xs),
@@ -103,7 +103,7 @@ sum_ = row(
     doc="Σ xs, added from left to right.",
     example="sum([1.0, 2.0, 3.5]) == 6.5",
 )
-fsum_ = row(
+fsum_: Primitive = row(
     "fsum",
     ieee.exact_sum,
     lambda out, *xs: (1.0,) * len(xs),
@@ -111,7 +111,7 @@ fsum_ = row(
     doc="Σ xs, rounded once.",
     example="fsum([1e16, 1.0, -1e16]) == 1.0",
 )
-mean = row(
+mean: Primitive = row(
     "mean",
     lambda *xs: sum(xs, 0.0) / len(xs),
     lambda out, *xs: (1.0 / len(xs),) * len(xs),
@@ -119,7 +119,7 @@ mean = row(
     doc="The arithmetic mean of xs.",
     example="mean([1.0, 2.0, 6.0]) == 3.0",
 )
-prod = row(
+prod: Primitive = row(
     "prod",
     lambda *xs: math.prod(xs, start=1.0),
     _products_of_others,
@@ -128,7 +128,7 @@ prod = row(
     doc="The product of xs.",
     example="prod([1.0, 2.0, 6.0]) == 12.0",
 )
-dot = row(
+dot: Primitive = row(
     "dot",
     _dot,
     _swap_halves,
@@ -137,7 +137,7 @@ dot = row(
     doc="Σ x·y over the pairs of two vectors of equal length.",
     example="dot([1.0, 2.0], [3.0, 4.0]) == 11.0",
 )
-sumprod = row(
+sumprod: Primitive = row(
     "sumprod",
     ieee.exact_dot,
     _swap_halves,
@@ -145,7 +145,7 @@ sumprod = row(
     doc="Σ x·y over the pairs of two vectors of equal length, rounded once.",
     example="sumprod([1e16, 1.0, -1e16], [1.0, 1.0, 1.0]) == 1.0",
 )
-max_ = row(
+max_: Primitive = row(
     "max",
     largest,
     first_equal,
@@ -156,7 +156,7 @@ max_ = row(
     doc="The largest of xs; nan if any is.",
     example="max([1.0, 3.0, 2.0]) == 3.0",
 )
-min_ = row(
+min_: Primitive = row(
     "min",
     smallest,
     first_equal,
@@ -167,7 +167,7 @@ min_ = row(
     doc="The smallest of xs; nan if any is.",
     example="min([1.0, 3.0, 2.0]) == 1.0",
 )
-norm = row(
+norm: Primitive = row(
     "norm",
     hypot.forward,
     hypot.partials,
@@ -177,7 +177,7 @@ norm = row(
     doc="The Euclidean norm √(Σ x²) of a vector.",
     example="norm([3.0, 4.0]) == 5.0",
 )
-logsumexp = row(
+logsumexp: Primitive = row(
     "logsumexp",
     _logsumexp,
     lambda out, *xs: tuple(_weights(xs, empty=0.0)),
@@ -192,7 +192,7 @@ _rest = auxiliary_row(
     arity=None,
     doc="1 - softmax within rules: the sum of the other outputs, so that it does not cancel.",
 )
-softmax = row(
+softmax: Primitive = row(
     "softmax",
     lambda *xs, index=0, empty=nan: _shares(xs, empty)[index],
     _softmax_partials,
@@ -200,7 +200,7 @@ softmax = row(
     doc="yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), without overflow; a list as long as xs.",
     example="softmax([2.0, 2.0]) == [0.5, 0.5]",
 )
-log_softmax = row(
+log_softmax: Primitive = row(
     "log_softmax",
     _log_softmax,
     _log_softmax_partials,

@@ -126,14 +126,14 @@ def _bell(x: Any) -> Any:
     return TWO_OVER_SQRT_PI * exp(-(x * x))
 
 
-erf = row(
+erf: Primitive = row(
     "erf",
     math.erf,
     lambda out, x: (_bell(x),),
     doc="The error function, 2/√π ∫₀ˣ exp(-t²) dt.",
     example="erf(0.0) == 0.0",
 )
-erfc = row(
+erfc: Primitive = row(
     "erfc",
     math.erfc,
     lambda out, x: (-_bell(x),),
@@ -148,7 +148,7 @@ polygamma: Primitive = row(
     doc="The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0.",
     example="polygamma(1, 1.0) == 1.6449340668482264",
 )
-digamma = row(
+digamma: Primitive = row(
     "digamma",
     _digamma,
     lambda out, x: (polygamma.variant(order=1)(x),),
@@ -156,7 +156,7 @@ digamma = row(
     doc="ψ(x), the derivative of log Γ(x); nan at negative integers.",
     example="digamma(1.0) == -0.5772156649015323",
 )
-gamma = row(
+gamma: Primitive = row(
     "gamma",
     ieee.gamma,
     lambda out, x: (out * digamma(x),),
@@ -164,7 +164,7 @@ gamma = row(
     doc="Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers.",
     example="gamma(5.0) == 24.0",
 )
-lgamma = row(
+lgamma: Primitive = row(
     "lgamma",
     _lgamma,
     lambda out, x: (digamma(x),),

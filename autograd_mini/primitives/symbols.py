@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from autograd_mini.primitives.primitive import Interval, Primitive
+    from autograd_mini.signatures import Arithmetic, Undecided
+else:
+    Arithmetic = Undecided = object
 
 
-class Number:
+class Number(Arithmetic):
     """What takes part in primitives, and so in the operators that stand for them."""
 
     __slots__ = ()
@@ -25,18 +28,6 @@ class Number:
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
         raise NotImplementedError
-
-    if TYPE_CHECKING:
-
-        def _operator(self, other: Any) -> Any:
-            raise NotImplementedError
-
-        def _sign(self) -> Any:
-            raise NotImplementedError
-
-        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _operator
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _operator
-        __neg__ = __pos__ = __abs__ = _sign
 
 
 def _attach_operators() -> None:
@@ -52,7 +43,7 @@ def _attach_operators() -> None:
 _attach_operators()
 
 
-class Symbol(Number):
+class Symbol(Number, Undecided):
     """A number that operators and primitives take, and that nothing can be decided or looked up by: it has no data."""
 
     __slots__ = ()
@@ -60,7 +51,8 @@ class Symbol(Number):
     def _undecided(self, other: Any = None) -> Any:
         raise TypeError("it branches on a number, which differs from lane to lane")
 
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
+    if not TYPE_CHECKING:
+        __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
 
 
 class Operations:
@@ -107,8 +99,6 @@ class Formula(Operations):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Formula) and self._key() == other._key()
 
-    __hash__ = None  # type: ignore[assignment]
-
     def _key(self) -> Any:
         return {place: number.hex() for place, number in self.constants.items()}, self.operations, self.output
 
@@ -127,8 +117,8 @@ class Place(Symbol):
     __slots__ = ("place", "recorder")
 
     def __init__(self, recorder: Any, place: int) -> None:
-        self.recorder = recorder
-        self.place = place
+        self.recorder: Any = recorder
+        self.place: int = place
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
@@ -144,16 +134,19 @@ class _Unknown(Place):
         self.recorder.is_decided = True
         return super()._undecided()
 
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
+    if not TYPE_CHECKING:
+        __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _undecided
 
 
 class Recorder(Operations):
     """Records what a function computes of `args`."""
 
+    count: int
+
     def __init__(self, n_args: int) -> None:
-        self.args = [_Unknown(self, place) for place in range(n_args)]
-        self.constants = {}
-        self.operations = []
+        self.args: list[Any] = [_Unknown(self, place) for place in range(n_args)]
+        self.constants: dict[int, float] = {}
+        self.operations: list[tuple[int, Primitive, tuple[int, ...]]] = []
         self.known: dict[Any, int] = {}
         self.count = n_args
         self.is_decided = False  # even where the function hides it
@@ -194,7 +187,7 @@ def formula_of(primitive: Primitive, n_args: int) -> Formula | None:
     return first
 
 
-lasting_formula = lru_cache(maxsize=None)(formula_of)
+lasting_formula: Callable[[Primitive, int], Formula | None] = lru_cache(maxsize=None)(formula_of)
 """The same, found once: for rows whose functions read nothing that changes."""
 
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 UNIT = (-1.0, 1.0)
 
-one_minus_square = auxiliary_row(
+one_minus_square: Primitive = auxiliary_row(
     "one_minus_square",
     lambda x: (1.0 - x) * (1.0 + x),
     lambda out, x: (-2.0 * x,),
     doc="1 - x² within rules, without cancellation near ±1, nor in its derivative near 0.",
 )
 
-sin = row(
+sin: Primitive = row(
     "sin",
     ieee.total(math.sin),
     lambda out, x: (cos(x),),
@@ -37,7 +37,7 @@ cos: Primitive = row(
     doc="The cosine of x radians.",
     example="cos(0.0) == 1.0",
 )
-tan = row(
+tan: Primitive = row(
     "tan",
     ieee.total(math.tan),
     lambda out, x: (1.0 + out * out,),
@@ -45,7 +45,7 @@ tan = row(
     doc="The tangent of x radians.",
     example="tan(0.0) == 0.0",
 )
-asin = row(
+asin: Primitive = row(
     "asin",
     ieee.total(math.asin),
     lambda out, x: (reciprocal(sqrt(one_minus_square(x))),),
@@ -54,7 +54,7 @@ asin = row(
     doc="The angle in [-π/2, π/2] whose sine is x; nan outside [-1, 1]. Its derivative at ±1 is inf.",
     example="asin(1.0) == 1.5707963267948966",
 )
-acos = row(
+acos: Primitive = row(
     "acos",
     ieee.total(math.acos),
     lambda out, x: (-reciprocal(sqrt(one_minus_square(x))),),
@@ -63,7 +63,7 @@ acos = row(
     doc="The angle in [0, π] whose cosine is x; nan outside [-1, 1]. Its derivative at ±1 is -inf.",
     example="acos(1.0) == 0.0",
 )
-hypot = row(
+hypot: Primitive = row(
     "hypot",
     math.hypot,
     lambda out, *xs: tuple(ratio(x, out) for x in xs),
@@ -73,7 +73,7 @@ hypot = row(
     doc="√(Σ x²), without overflow in between.",
     example="hypot(3.0, 4.0) == 5.0",
 )
-dist = row(
+dist: Primitive = row(
     "dist",
     lambda *pq: math.dist(pq[: len(pq) // 2], pq[len(pq) // 2 :]),
     lambda out, *pq: _towards_points(out, pq[: len(pq) // 2], pq[len(pq) // 2 :]),
@@ -91,7 +91,7 @@ def _towards_points(out: Any, p: tuple[Any, ...], q: tuple[Any, ...]) -> tuple[A
     return *units, *(-unit for unit in units)
 
 
-atan = row(
+atan: Primitive = row(
     "atan",
     math.atan,
     lambda out, x: (square(reciprocal(hypot(1.0, x))),),
@@ -99,7 +99,7 @@ atan = row(
     doc="The angle in (-π/2, π/2) whose tangent is x.",
     example="atan(1.0) == 0.7853981633974483",
 )
-atan2 = row(
+atan2: Primitive = row(
     "atan2",
     math.atan2,
     lambda out, y, x: (ratio(ratio(x, hypot(y, x)), hypot(y, x)), -ratio(ratio(y, hypot(y, x)), hypot(y, x))),
@@ -109,7 +109,7 @@ atan2 = row(
     doc="The angle in [-π, π] from the x-axis to the point (x, y); the arguments are y, x.",
     example="atan2(1.0, 1.0) == 0.7853981633974483",
 )
-sinh = row(
+sinh: Primitive = row(
     "sinh",
     ieee.total(math.sinh, overflow=ieee.infinity_like),
     lambda out, x: (cosh(x),),
@@ -123,7 +123,7 @@ cosh: Primitive = row(
     doc="The hyperbolic cosine (eˣ + e⁻ˣ)/2.",
     example="cosh(0.0) == 1.0",
 )
-asinh = row(
+asinh: Primitive = row(
     "asinh",
     math.asinh,
     lambda out, x: (reciprocal(hypot(1.0, x)),),
@@ -131,7 +131,7 @@ asinh = row(
     doc="The inverse of sinh, log(x + √(x² + 1)).",
     example="asinh(0.0) == 0.0",
 )
-acosh = row(
+acosh: Primitive = row(
     "acosh",
     ieee.total(math.acosh),
     lambda out, x: (reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0)),),
@@ -140,7 +140,7 @@ acosh = row(
     doc="The inverse of cosh, log(x + √(x² - 1)); nan below 1. Its derivative at 1 is inf.",
     example="acosh(1.0) == 0.0",
 )
-atanh = row(
+atanh: Primitive = row(
     "atanh",
     ieee.total(math.atanh, poles={1.0: inf, -1.0: -inf}),
     lambda out, x: (reciprocal(one_minus_square(x)),),
@@ -149,7 +149,7 @@ atanh = row(
     doc="The inverse of tanh, log((1 + x)/(1 - x))/2; ±inf at ±1, nan beyond.",
     example="atanh(0.0) == 0.0",
 )
-degrees = row(
+degrees: Primitive = row(
     "degrees",
     math.degrees,
     lambda out, x: (180.0 / pi,),
@@ -158,7 +158,7 @@ degrees = row(
     doc="x radians in degrees.",
     example="degrees(0.0) == 0.0",
 )
-radians = row(
+radians: Primitive = row(
     "radians",
     math.radians,
     lambda out, x: (pi / 180.0,),

@@ -24,7 +24,7 @@ class Builder:
         self._integer = choose
         self._constant = constant
         self.point = point
-        self.results = list(point)
+        self.results: list[float] = list(point)
         self.steps: list[Step] = []
 
     def add(self, row: Primitive) -> None:

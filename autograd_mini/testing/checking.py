@@ -197,6 +197,7 @@ class Shortcut:
 
     COMPARED, MANY = (1, 12, 30), 8
     """Which evaluations on a line, and of which lines one of these alone."""
+    holds: bool
 
     def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:
         self.holds = True

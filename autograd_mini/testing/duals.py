@@ -21,11 +21,15 @@ class Dual(symbols.Number):
     """
 
     __slots__ = ("slope", "value")
-    __hash__ = object.__hash__
+    slope: Any
+    value: Any
 
     def __init__(self, value: Any, slope: Any = 0.0) -> None:
         mpf = mpmath_module().mpf
         self.value, self.slope = mpf(value), mpf(slope)
+
+    def __hash__(self) -> int:
+        return id(self)
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Dual:

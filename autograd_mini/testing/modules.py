@@ -54,7 +54,7 @@ def check_module(
 
     def evaluate(numbers: Sequence[float]) -> Evaluation:
         assign(numbers)
-        result = model(*inputs)  # type: ignore[operator]
+        result = model(*inputs)
         return parameters, numbers_of(result if loss is None else loss(result))
 
     def assign(numbers: Sequence[float]) -> None:

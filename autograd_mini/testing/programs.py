@@ -47,8 +47,8 @@ class Program:
 
     def __init__(self, n_inputs: int, steps: Sequence[Step], point: Sequence[float]) -> None:
         self.n_inputs = n_inputs
-        self.steps = tuple(steps)
-        self.point = tuple(point)
+        self.steps: tuple[Step, ...] = tuple(steps)
+        self.point: tuple[float, ...] = tuple(point)
         self.__name__ = "program"
 
     def __call__(self, *inputs: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Value
 
 LEAST_DIGITS = 60
@@ -43,7 +44,9 @@ def register_twin(name: str, twin: Callable[..., Any]) -> None:
     >>> del TABLE["cube"], Value.cube
     """
     if name not in TABLE:
-        raise ValueError(f"there is no primitive named {brief(name)}; register it before its twin")
+        raise ValueError(
+            f"there is no primitive named {brief(name)}{did_you_mean(name, TABLE, '; register it before its twin')}"
+        )
     if not callable(twin):
         raise TypeError(f"the twin of {name} must be a function, got {brief(twin)} ({type(twin).__name__})")
     _twins[name] = twin

@@ -18,6 +18,7 @@ except ModuleNotFoundError:
 
 from autograd_mini.nn import MLP
 from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.suggesting import did_you_mean
 from autograd_mini.testing.building import Builder
 from autograd_mini.testing.programs import Program, Step
 
@@ -168,7 +169,7 @@ def _rows(primitives: Iterable[str | Primitive] | None) -> list[Primitive]:
     rows = []
     for each in [primitives] if isinstance(primitives, (str, Primitive)) else primitives:
         row = TABLE.get(each) if isinstance(each, str) else each
-        _require(isinstance(row, Primitive), f"there is no primitive {brief(each)}")
+        _require(isinstance(row, Primitive), f"there is no primitive {brief(each)}{did_you_mean(each, TABLE)}")
         rows.append(row)
     _require(bool(rows), "there must be at least one primitive to choose from")
     return rows  # type: ignore[return-value]

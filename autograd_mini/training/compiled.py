@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from math import fsum
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
@@ -147,7 +147,9 @@ class _Bound:
     Where it branches on numbers all come from the Values: each branch may have other parameters.
     """
 
-    def __init__(self, function: Callable[[Any, Any], Any], optimizer: Optimizer, reduce: str | None = None) -> None:
+    def __init__(
+        self, function: Callable[[Any, Any], Any], optimizer: Optimizer, reduce: Literal["mean"] | None = None
+    ) -> None:
         self._compiled: Any = compile(function, batch=True, reduce=reduce)
         self._place = {parameter: index for index, parameter in enumerate(optimizer.parameters)}
         self._branches = False

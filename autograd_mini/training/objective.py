@@ -47,7 +47,7 @@ class Objective:
                 f"{divergence!r} belongs to a {wanted} output, but the output of this model is {name_of(activation)}; "
                 f"make the model with output={wanted!r} or choose another divergence"
             )
-        self.uses_logits = bool(wanted) and activation is not None and hasattr(model, "logits")
+        self.uses_logits: bool = bool(wanted) and activation is not None and hasattr(model, "logits")
 
     def __call__(self, x: Any, d: Any) -> Any:
         """Div(f(x; W), d)."""
@@ -76,7 +76,7 @@ class Objective:
         """
         numbers: list[float] = []
         for start in range(0, len(indices), EXAMPLES_A_GRAPH):
-            divergences = []
+            divergences: list[Any] = []
             for index in indices[start : start + EXAMPLES_A_GRAPH]:
                 with blaming(index):
                     divergences.append(self(*examples[index]))
@@ -87,7 +87,8 @@ class Objective:
     def evaluate(self, examples: Sequence[Example], metrics: Mapping[str, Metric]) -> tuple[float, dict[str, float]]:
         """The mean divergence and the mean of every metric, in evaluation mode."""
         self.model.eval()
-        divergences, scores = [], Scores(metrics)
+        divergences: list[float] = []
+        scores = Scores(metrics)
         for index, (x, d) in enumerate(examples):
             with blaming(index):
                 z = self.forward(x)

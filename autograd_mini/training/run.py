@@ -33,6 +33,11 @@ class Plateau:
     False
     """
 
+    best: float
+    last: float
+    waited: int
+    rises: int
+
     def __init__(self, tolerance: float, patience: int) -> None:
         self.tolerance = tolerance
         self.patience = patience
@@ -71,14 +76,15 @@ class Run:
     patience: InitVar[int]
 
     def __post_init__(self, seed: int, tolerance: float, patience: int) -> None:
-        self.random = Random(seed)
-        self.training_loss = Plateau(tolerance, patience)
-        self.validation_loss = Plateau(tolerance, patience)
-        self.history = History()
-        self.steps = Steps(*self._made_of())
-        self.good = self.best = self.steps.numbers()
-        self.best_loss = inf
-        self.is_on_executor = False
+        self.random: Random = Random(seed)
+        self.training_loss: Plateau = Plateau(tolerance, patience)
+        self.validation_loss: Plateau = Plateau(tolerance, patience)
+        self.history: History = History()
+        self.steps: Steps = Steps(*self._made_of())
+        self.good: Sequence[float] = self.steps.numbers()
+        self.best: Sequence[float] = self.good
+        self.best_loss: float = inf
+        self.is_on_executor: bool = False
 
     @property
     def steps_an_epoch(self) -> int:

@@ -12,6 +12,7 @@ from autograd_mini.observing import write_numbers
 from autograd_mini.optim import Optimizer
 from autograd_mini.training.examples import Example
 from autograd_mini.training.objective import Metric, Objective
+from autograd_mini.value import Value
 
 
 def keeping_modes(model: Module, work: Callable[[], None]) -> None:
@@ -39,7 +40,7 @@ class Steps:
     metrics: Mapping[str, Metric]  # what else to evaluate
 
     def __post_init__(self) -> None:
-        self.parameters = self.objective.model.parameters()
+        self.parameters: list[Value] = self.objective.model.parameters()
 
     def __enter__(self) -> None:
         pass

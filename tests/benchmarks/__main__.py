@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from autograd_mini.files import write_whole
+from autograd_mini.suggesting import did_you_mean
 from tests.benchmarks.plot import save_plot
 from tests.benchmarks.run import ONE_THREAD, as_json, compare
 
@@ -20,13 +21,14 @@ PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
-    "asian", "newton", "tall_jacobian", "compile_times", "eager_moons", "eager_chain", "microgpt", "start_up", "tiles",
+    "asian", "newton", "tall_jacobian", "sparse_rosenbrock", "luksan", "compile_times", "eager_moons", "eager_chain",
+    "microgpt", "start_up", "tiles",
     "workers",
 ]  # fmt: skip
 
 LONG = [
-    "compile_large", "compile_growth", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps",
-    "sweep_chain",
+    "compile_large", "compile_growth", "heston", "bodies", "scan", "scan_memory", "sweep_points", "sweep_weights",
+    "sweep_steps", "sweep_chain",
 ]  # fmt: skip
 """Run where they are named, or with --all: together they take an hour on a busy machine."""
 
@@ -59,7 +61,8 @@ def main():
     names = options.workloads or [*WORKLOADS, *(LONG if options.all else [])]
     for name in names:
         if name not in WORKLOADS + LONG:
-            parser.error(f"no workload is named {name!r}; choose from {', '.join(WORKLOADS + LONG)}")
+            choices = f"; choose from {', '.join(WORKLOADS + LONG)}"
+            parser.error(f"no workload is named {name!r}{did_you_mean(name, WORKLOADS + LONG, choices)}")
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds}: each contender needs at least one turn")
     for path in filter(None, (options.json, options.plot)):  # not after minutes of measuring

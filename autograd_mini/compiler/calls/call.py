@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import bind
-from autograd_mini.compiler.calls.entering import Unknown, layout_of
-from autograd_mini.compiler.calls.nests import of_array, of_gradient, of_jacobian, of_numbers, of_result, parts_of_rows
+from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
+from autograd_mini.compiler.calls.nests import (
+    of_array,
+    of_gradient,
+    of_jacobian,
+    of_numbers,
+    of_result,
+    parts_of_rows,
+)
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
 from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.program import ENTRIES, Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
@@ -28,7 +36,7 @@ from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sp
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
 
-ENTRIES = -2
+SWEPT = -2
 """Among slots, which are 0 and more or -1 for parameters: what is neither."""
 
 
@@ -38,14 +46,21 @@ class Call:
     Args:
         roles: what the arguments are for.
         parameters: numbers in place of those of the Values that the function uses.
+
+    Attributes:
+        finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
+            form; None for other results.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
-        self.name = plans.name
+        self.name: str = plans.name
         self.roles = roles
-        self.reduce = roles.options.reduce
-        self.arguments = bind(args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats)
-        self.serving = Serving(plans, self.arguments, parameters)
+        self.reduce: str | None = roles.options.reduce
+        self.arguments: Arguments = bind(
+            args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
+        )
+        self.serving: Serving = Serving(plans, self.arguments, parameters)
+        self.finish: Callable[[Floats], Any] | None = None
 
     @property
     def ran(self) -> Ran:
@@ -99,19 +114,13 @@ class Call:
 
     def sparse(self, kind: Kind) -> Any:
         """A sparse matrix; over a batch that is not reduced, a list of one for each example."""
+        scipy_sparse()
         patterns = self._patterns(kind)
-        request = Request(kind, self.wrt)
-        found = []
-        for (plan, rows), pattern in patterns:
-            is_whole = len(patterns) == 1
-            arguments = self.arguments if is_whole else self.arguments.part(rows)
-            entries = self.serving.run_plan(plan, request, arguments).entries
-            if entries is None:
-                entries = numpy.zeros((pattern.columns.size, 1))
-            found.append((pattern, entries))
+        found = [(pattern, self._nonzeros(kind, part, pattern, len(patterns) == 1)) for part, pattern in patterns]
         n = self.arguments.n_examples
         if n is None:
             ((pattern, entries),) = found
+            self.finish = pattern.filled
             return pattern.matrix(entries[:, 0])
         if self.reduce is not None:
             whole, numbers = united([(pattern, entries[:, 0]) for pattern, entries in found])
@@ -123,16 +132,22 @@ class Call:
                 matrices[row] = pattern.matrix(numbers)
         return matrices
 
+    def _nonzeros(self, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
+        """The entries of some examples."""
+        arguments = self.arguments if is_whole else self.arguments.part(part.rows)
+        entries = self.serving.run_plan(part.plan, Request(kind, self.wrt), arguments).entries
+        return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
+
     def sparsity(self, kind: Kind) -> Any:
         """The pattern of a sparse matrix, that of all examples together."""
+        scipy_sparse()
         found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
-        whole, _ = united([(pattern._replace(order=None), ones) for pattern, ones in found])
+        whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
         matrix = whole.matrix(numpy.ones(whole.columns.size))
         return matrix.astype(bool)
 
     def _patterns(self, kind: Kind) -> list[tuple[Part, Pattern]]:
         """Which plan serves which examples, and its pattern."""
-        scipy_sparse()
         is_hessian = kind == Kind.SPARSE_HESSIAN
         if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
             raise ValueError(
@@ -163,13 +178,26 @@ class Call:
         wanted = [slots[number] for number in self.wrt]
         is_joint = self.reduce is not None and any(slot.batched for slot in wanted)
         is_forward = sum(slot.lanes for slot in wanted) < m and not is_joint
-        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
         positions, is_single = self.roles.wrt
         is_one_number = is_single and self.arguments.structures[positions[0]].kind is None
-        if is_one_number and not (plan.per_example or plan.trace.counts):
-            column = rows[self.wrt[0]].ravel()
-            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
+        if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
+            return self._column(structure)
+        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
         return of_jacobian(structure, rows, slots, plan.per_example, self._like_arguments)
+
+    def _column(self, structure: Structure) -> Any:
+        """The Jacobian towards one number, in the structure of the result."""
+        ((part, pattern),) = self._patterns(Kind.SPARSE_JACOBIAN)
+        rows, m = pattern.rows(), pattern.shape[0]
+
+        def finish(numbers: Floats) -> Any:
+            column = numbers if len(rows) == m else numpy.zeros(m)
+            if column is not numbers:
+                column[rows] = numbers
+            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
+
+        self.finish = finish
+        return finish(self._nonzeros(Kind.SPARSE_JACOBIAN, part, pattern, True)[:, 0])
 
     def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
@@ -177,10 +205,8 @@ class Call:
 
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The same by sweeps forward."""
-        found = self._sweeps(
-            parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {ENTRIES: m}
-        )
-        entries = found[ENTRIES].swapaxes(0, 1)
+        found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
+        entries = found[SWEPT].swapaxes(0, 1)
         starts = accumulate(self._lanes.values(), initial=0)
         return {number: entries[:, start : start + n] for (number, n), start in zip(self._lanes.items(), starts)}
 
@@ -204,7 +230,7 @@ class Call:
         They run side by side, as examples; one after the other where examples share directions, or are summed.
 
         Args:
-            lanes: of what is wanted: adjoints by slot, or `ENTRIES`.
+            lanes: of what is wanted: adjoints by slot, or `SWEPT`.
         """
         self.serving.note(parts, request)
         n, per_example, slots = self.arguments.n_examples, parts[0].plan.per_example, self.arguments.slots
@@ -360,13 +386,18 @@ class Call:
         if not is_possible() or not is_machine(plan.target):
             return None
         try:
-            layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+            if request.kind.is_sparse:
+                pattern, names = plan.patterns[request], [ENTRIES]
+                order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
+                layout = layout_of_entries(self.arguments, plan, order.tolist())
+            else:
+                layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+                names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None
-        names = ["value", *(name for _, name in request.names)]
         return entry_of(plan.executor(request), layout, names, len(plan.trace.guards))
 
 
 def _by_key(results: Results) -> dict[int, Floats]:
     """The adjoints by slot, and the entries."""
-    return results.adjoints if results.entries is None else {**results.adjoints, ENTRIES: results.entries}
+    return results.adjoints if results.entries is None else {**results.adjoints, SWEPT: results.entries}

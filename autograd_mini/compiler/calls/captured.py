@@ -45,6 +45,8 @@ Key = tuple[int, str]
 class Captured:
     """The state of what a function reads from outside, as a number: the same where all of it is the same."""
 
+    seen: State
+
     def __init__(self, function: Callable[..., Any], target: Target | None = None) -> None:
         self._function = function
         self._watched: dict[Key, Place] = {}

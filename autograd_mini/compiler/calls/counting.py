@@ -4,7 +4,7 @@ numbers alone."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_mini.graph import leaf
 from autograd_mini.value import Value
@@ -37,7 +37,9 @@ class Whole(Value):
     def __deepcopy__(self, memo: dict[int, Any]) -> Whole:
         return self
 
-    __int__ = __trunc__ = __floor__ = __ceil__ = __round__ = __index__
+    if not TYPE_CHECKING:
+        __int__ = __trunc__ = __floor__ = __ceil__ = __index__
+    __round__: Any = __index__
 
 
 def whole(shown: float, number: int, place: Place, counted: Callable[[tuple[Place, ...]], None]) -> Whole:

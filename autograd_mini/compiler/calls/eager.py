@@ -27,6 +27,12 @@ class Eager:
         args: all arguments in order.
     """
 
+    names: list[str]
+    batched: list[bool]
+    static: tuple[int, ...]
+    reduce: str | None
+    as_lists: bool
+
     def __init__(self, function: Callable[..., Any], name: str, roles: Roles, args: tuple[Any, ...]) -> None:
         self.function = function
         self.name = name
@@ -34,7 +40,7 @@ class Eager:
         self.names, self.batched, self.static = [*roles.names], [*roles.batched], roles.static
         self.reduce, self.as_lists = roles.options.reduce, roles.options.as_lists
         positions, is_single = roles.wrt
-        self.argnums = positions[0] if is_single and positions else positions
+        self.argnums: int | tuple[int, ...] = positions[0] if is_single and positions else positions
 
     def result(self) -> Any:
         """The result of the function."""

@@ -34,8 +34,8 @@ class Exact:
     __slots__ = ("thing", "token")
 
     def __init__(self, thing: Any) -> None:
-        self.thing = thing
-        self.token = token(thing)
+        self.thing: Any = thing
+        self.token: Hashable = token(thing)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Exact) and self.token == other.token
@@ -53,7 +53,7 @@ class Themselves:
     __slots__ = ("things",)
 
     def __init__(self, *things: Any) -> None:
-        self.things = things
+        self.things: tuple[Any, ...] = things
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Themselves) or len(self.things) != len(other.things):
@@ -97,7 +97,7 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
     if isinstance(thing, (set, frozenset)):
         return kind, frozenset([token(each, depth + 1) for each in thing])
-    if kind is FunctionType:
+    if isinstance(thing, FunctionType):
         cells = tuple([Themselves(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
         defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
         return thing.__code__, Themselves(thing.__globals__), defaults, cells

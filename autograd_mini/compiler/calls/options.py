@@ -10,6 +10,7 @@ from typing import Any
 
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.primitives import brief
+from autograd_mini.suggesting import did_you_mean
 
 Chosen = bool | int | str | Collection[int | str] | None
 
@@ -116,7 +117,8 @@ def _positions(
     for each in [chosen] if isinstance(chosen, (int, str)) and chosen is not False else chosen or ():
         position = names.index(each) if each in names else each
         if not isinstance(position, int) or not -len(names) <= position < len(names):
-            raise ValueError(f"{option} names argument {each!r} of {function}, which has {', '.join(names) or 'none'}")
+            has = f", which has {', '.join(names) or 'none'}"
+            raise ValueError(f"{option} names argument {each!r} of {function}{has}{did_you_mean(each, names)}")
         position %= len(names)
         if position in found:
             raise ValueError(f"{option} names argument {names[position]} of {function} twice")

@@ -46,7 +46,7 @@ class Plans:
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
         self._together: dict[Layout, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
-        self.captured = Captured(function, target)
+        self.captured: Captured = Captured(function, target)
         self._given: OrderedDict[Exact, Captured] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False

@@ -61,7 +61,7 @@ class Serving:
 
     def __init__(self, plans: Plans, arguments: Arguments, parameters: Floats | None) -> None:
         self.plans = plans
-        self.name = plans.name
+        self.name: str = plans.name
         self.arguments = arguments
         self.parameters = parameters
 

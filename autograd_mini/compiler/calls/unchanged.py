@@ -21,6 +21,10 @@ class State:
         containers: with the number of the place where each was found.
     """
 
+    number: int
+    places: Sequence[Place]
+    held: Sequence[Any]
+
     def __init__(
         self,
         number: int,

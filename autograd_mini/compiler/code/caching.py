@@ -29,7 +29,7 @@ class CodeCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -71,4 +71,4 @@ def _header(assembly: str) -> str:
 def _is_own(path: Path) -> bool:
     """Whether a file or folder belongs to this user, and nobody else may write to it."""
     status = path.stat()
-    return os.name != "posix" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)

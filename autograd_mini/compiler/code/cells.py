@@ -32,8 +32,8 @@ class Assembly(Function):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.type = "double" if width == 1 else f"<{width} x double>"
-        self.truth = "i1" if width == 1 else f"<{width} x i1>"
+        self.type: str = "double" if width == 1 else f"<{width} x double>"
+        self.truth: str = "i1" if width == 1 else f"<{width} x i1>"
         self._known: dict[str, Cell] = {}
 
     def begin(self, block: str) -> None:
@@ -107,6 +107,19 @@ class Assembly(Function):
             register = self.define(text).name
         return register
 
+    def across(self, register: str) -> str:
+        """The sum of a register's numbers, half and half."""
+        width = self.width
+        while width > 1:
+            kind, half = f"<{width} x double>", width // 2
+            parts = [
+                self.let(f"shufflevector {kind} {register}, {kind} poison, <{half} x i32> <{lanes}>")
+                for lanes in (", ".join(f"i32 {lane}" for lane in range(first, first + half)) for first in (0, half))
+            ]
+            register = self.let(f"fadd <{half} x double> {parts[0]}, {parts[1]}")
+            width = half
+        return register if self.width == 1 else self.let(f"extractelement <1 x double> {register}, i32 0")
+
     def operate(self, instruction: str, *args: Cell) -> Cell:
         """An instruction of LLVM's for doubles: fadd, fsub, fmul, fdiv, fneg."""
         return self.define(f"{instruction} {self.type} {', '.join([arg.name for arg in args])}")
@@ -141,9 +154,9 @@ class Cell(Number):
     __slots__ = ("assembly", "condition", "constant", "name", "negative_of")
 
     def __init__(self, assembly: Assembly, name: str, constant: float | None = None) -> None:
-        self.assembly = assembly
-        self.name = name
-        self.constant = constant
+        self.assembly: Assembly = assembly
+        self.name: str = name
+        self.constant: float | None = constant
         self.condition: str | None = None  # of which this is 1 or 0
         self.negative_of: Cell | None = None
 

@@ -63,6 +63,8 @@ class Chunks:
         n_rows: rows in all.
     """
 
+    n_rows: int
+
     def __init__(
         self,
         sequence: Sequence[Operation],
@@ -91,17 +93,19 @@ class Chunks:
             self._add(sequence[start:stop], stop, last, free)
 
     def _add(self, operations: Sequence[Operation], stop: int, last: dict[int, int], free: list[int]) -> None:
-        inside: dict[int, int] = {}
-        reads: dict[int, int] = {}
+        inside: list[int] = []
+        reads: list[int] = []
+        place_of: dict[int, int] = {}  # as in `Form`
         steps = []
         for results, head, numbers, _ in operations:
-            step = [head]
             for number in numbers:
-                place = inside.get(number)
-                step.append(~reads.setdefault(number, len(reads)) if place is None else place)
-            steps.append(tuple(step))
+                if number not in place_of:
+                    place_of[number] = ~len(reads)
+                    reads.append(number)
+            steps.append((head, *map(place_of.__getitem__, numbers)))
             for number in results:
-                inside[number] = len(inside)
+                place_of[number] = len(inside)
+                inside.append(number)
         written = [number for number in inside if last.get(number, -1) >= stop]
         for number in written:
             if number not in self.row_of:
@@ -109,7 +113,7 @@ class Chunks:
                 self.n_rows = max(self.n_rows, self.row_of[number] + 1)
         rows = [self.row_of[number] for number in (*reads, *written)]
         kinds = bytes([bisect_right(self._bounds, row) for row in rows])
-        key = tuple(steps), tuple([inside[number] for number in written]), kinds
+        key = tuple(steps), tuple(map(place_of.__getitem__, written)), kinds
         form = self._form_of.get(key)
         if form is None:
             form = self._form_of[key] = len(self.forms)

@@ -111,8 +111,8 @@ def point_to(function: Function, table: str, rows: str, count: str, arrays: str)
 
 DRIVE, POINT = _drive(), _point()
 
-Drive = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 5)
-Point = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)
+Drive: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 5)
+Point: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, ctypes.c_void_p)
 
 
 def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cache: CodeCache | None = None) -> Code:

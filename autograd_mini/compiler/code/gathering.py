@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd_mini.compiler.code.cells import Assembly
+from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.loops import Function
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
@@ -89,4 +89,60 @@ def terms(width: int, factors: int) -> str:
         return ()
 
     asm.loop(0, count, registers)
+    return asm.text(HEAD, "ret void")
+
+
+SIDE_BY_SIDE, ALL_ALIKE = 1, 0
+"""How far apart the numbers are that a register is filled with."""
+
+REGISTERS = 4
+"""So many are computed at a time, as none waits for the others."""
+
+
+def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float, *, across: bool, fused: bool) -> str:
+    """The text of Σ x·y, or Σ x, for registers of lanes whose factors are side by side, or all alike, as `steps` say.
+
+    Its words are a memory, the terms, a word each, those of some registers one after the other, the places where
+    sums go, how many registers there are, and the zero.
+
+    Args:
+        n_terms: how many terms each register has.
+        sign: that of all terms.
+        across: whether a register's numbers are added up to one sum.
+    """
+    asm = Assembly(width)
+    numbers, words, places, count, zero = _words(asm, "pppii")
+    first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
+
+    def registers(number: str) -> Sequence[str]:
+        here = asm.at("i64", words, asm.let(f"mul i64 {number}, {n_terms}"))
+
+        def term(k: str, *before: str) -> Sequence[str]:
+            at = asm.at("i64", here, asm.let(f"mul i64 {k}, {REGISTERS}"))
+            found = []
+            for register, total in enumerate(before):
+                word = asm.load("i64", at, register)
+                lows = asm.let(f"and i64 {word}, {LOW}"), asm.let(f"lshr i64 {word}, {SECOND}")
+                x, *others = (read(place, step) for place, step in zip(lows, steps))
+                if others and fused:
+                    x = -x if sign < 0.0 else x
+                    found.append(asm.intrinsic("fmuladd", x, others[0], Cell(asm, total)).name)
+                    continue
+                product = x * others[0] if others else x
+                found.append((Cell(asm, total) + (-product if sign < 0.0 else product)).name)
+            return found
+
+        sums = asm.loop(0, n_terms, term, [(asm.type, first.name)] * REGISTERS)
+        for register, total in enumerate(sums):
+            to = asm.at("double", numbers, asm.load("i64", places, asm.let(f"add i64 {number}, {register}")))
+            asm.store("double" if across else asm.type, asm.across(total) if across else total, to)
+        return ()
+
+    def read(place: str, step: int) -> Cell:
+        at = asm.at("double", numbers, place)
+        if step == ALL_ALIKE:
+            return asm.spread(asm.load("double", at))
+        return asm.define(f"load {asm.type}, ptr {at}, align 8")
+
+    asm.loop(0, count, registers, step=REGISTERS)
     return asm.text(HEAD, "ret void")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import sys
+from ctypes.util import find_library
 from functools import cache
 from typing import Any
 
@@ -11,6 +13,9 @@ from autograd_mini.primitives import brief
 WIDTHS = {2: "b", 4: "d", 8: "e"}
 """The widths in doubles that libmvec has, and the letter of their instruction set."""
 
+
+LIBM = {"linux": ("libm.so.6",), "darwin": ("libSystem.B.dylib",), "win32": ("ucrtbase", "msvcrt")}
+"""Where the elementary functions of C are, by platform; elsewhere, and in other C libraries, they are looked for."""
 
 OLDEST = (16, 0, 0)
 """The first version of LLVM that knows how functions are declared here; llvmlite 0.44 brings 15, 0.45 brings 20."""
@@ -69,9 +74,9 @@ def vector_name(function: str, width: int, n_args: int) -> str | None:
 @cache
 def announce_libm(function: str) -> None:
     """Make a function of libm known to LLVM."""
-    for name in ("libm.so.6", None):  # None: the process itself
+    for name in dict.fromkeys([*LIBM.get(sys.platform, ()), find_library("m"), find_library("c")]):
         try:
-            if announce_from(ctypes.CDLL(name), function):
+            if name and announce_from(ctypes.CDLL(name), function):
                 return
         except OSError:
             continue

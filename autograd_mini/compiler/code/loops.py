@@ -11,6 +11,8 @@ Carried = Sequence[tuple[str, str]]
 class Function:
     """The text of one function, line by line."""
 
+    block: str
+
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.declarations: set[str] = set()

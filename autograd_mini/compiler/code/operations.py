@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, compress
-from operator import add
+from operator import is_
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.code.machine_rows import is_arithmetic
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Number, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Primitive
 
@@ -55,6 +56,7 @@ class Operation(NamedTuple):
 
 
 _operation = tuple.__new__  # an `Operation`, made without a call of Python's
+_is_read = partial(is_, None)
 
 
 class Operations:
@@ -79,7 +81,6 @@ class Operations:
         if len(literals) > most_literals:
             literals = PLAIN
         self._literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
-        self._numbers = numbers.keys() - {ONE}
         vectors: set[Application] = set()
         for number in compress(range(len(scalars)), is_alive):
             scalar = scalars[number]
@@ -154,28 +155,12 @@ class Operations:
         self, result: int, cs: list[float], xs: list[int], ys: list[int], from_zero: bool, before: list[int]
     ) -> None:
         """A part of a sum, added to what comes before it."""
-        found: list[Term]
-        if self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):  # as mostly: faster
-            counts = bytes(map(add, map(bool, xs), map(bool, ys)))  # ONE is 0
-            reads = [*filter(None, chain.from_iterable(zip(xs, ys)))]
-            key: Any = tuple(cs), counts, from_zero, len(before)
-            head = self._known.get(key)
-            found = [(c, (None,) * count) for c, count in zip(cs, counts)] if head is None else []
-        else:
-            found, reads = self._terms(cs, xs, ys)
-            key = tuple(found), from_zero, len(before)
-            head = self._known.get(key)
+        literals = tuple(map(self._literal_of.get, xs)), tuple(map(self._literal_of.get, ys))
+        key = tuple(cs), *literals, from_zero, len(before)
+        head = self._known.get(key)
         if head is None:
+            pairs = [tuple([each for each in pair if each != FACTOR_ONE]) for pair in zip(*literals)]
             first: list[Term] = [(1.0, (None,))] if before else []
-            head = self._head(key, Sum((*first, *found), from_zero and not before), len(cs))
-        self._add((result,), head, before + reads if before else reads)
-
-    def _terms(self, cs: list[float], xs: list[int], ys: list[int]) -> tuple[list[Term], list[int]]:
-        """The terms of a sum as code has them, and the scalars that these read."""
-        found: list[Term] = []
-        read: list[int] = []
-        for c, *factors in zip(cs, xs, ys):
-            literals = [self._literal_of.get(factor) for factor in factors]
-            read += [factor for factor, literal in zip(factors, literals) if literal is None]
-            found.append((c, tuple([literal for literal in literals if literal != FACTOR_ONE])))
-        return found, read
+            head = self._head(key, Sum((*first, *zip(cs, pairs)), from_zero and not before), len(cs))
+        reads = compress(chain.from_iterable(zip(xs, ys)), map(_is_read, chain.from_iterable(zip(*literals))))
+        self._add((result,), head, [*before, *reads])

@@ -48,7 +48,7 @@ def totals(sums: Sequence[Total], kinds: bytes, at: At, width: int, n: int) -> s
         found = asm.loop(after, "%e", turn(True), [(asm.type, name) for name in found], width)
     out = asm.load("ptr", "%p", 0)
     for number, register in enumerate(found):
-        total = asm.let(f"fadd double {asm.load('double', out, number)}, {_across(asm, register)}")
+        total = asm.let(f"fadd double {asm.load('double', out, number)}, {asm.across(register)}")
         asm.store("double", total, out, number)
     return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
 
@@ -65,17 +65,3 @@ def _added(asm: Assembly, rows: Rows, total: Total, before: Cell, skipped: int) 
         else:
             before = asm.intrinsic("fmuladd", x, others[0], before) if others else before + x
     return before
-
-
-def _across(asm: Assembly, register: str) -> str:
-    """The sum of a register's numbers, half and half."""
-    width = asm.width
-    while width > 1:
-        kind, half = f"<{width} x double>", width // 2
-        parts = [
-            asm.let(f"shufflevector {kind} {register}, {kind} poison, <{half} x i32> <{lanes}>")
-            for lanes in (", ".join(f"i32 {lane}" for lane in range(first, first + half)) for first in (0, half))
-        ]
-        register = asm.let(f"fadd <{half} x double> {parts[0]}, {parts[1]}")
-        width = half
-    return register if asm.width == 1 else asm.let(f"extractelement <1 x double> {register}, i32 0")

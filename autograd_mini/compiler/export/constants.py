@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,12 +23,13 @@ class Constants:
     def __init__(self) -> None:
         self._names: dict[tuple[str, tuple[str, ...]], str] = {}
 
-    @property
-    def lines(self) -> list[str]:
-        """Their definitions."""
+    def written(self, body: str) -> list[str]:
+        """The definitions of those that a text uses."""
+        used = set(re.findall(r"\b[cn]\d+\b", body))
         return [
             f"static const {kind} {name}[{len(texts)}] = {{\n{wrapped(texts)}\n}};"
             for (kind, texts), name in self._names.items()
+            if name in used
         ]
 
     def numbers(self, numbers: Floats) -> str:

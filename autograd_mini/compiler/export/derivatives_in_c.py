@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.export.bodies import Body, Place, indented, nested
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, indented, nested
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.patterns import Pattern
 from autograd_mini.compiler.ir.program import TIED, Index
@@ -70,13 +70,24 @@ def sweeping(
     ]
 
 
-def checked(name: str, body: Body, n_guards: int) -> list[str]:
-    """A function that carries out a body, and gives 0, 1 where the path is another, or 2 where something is tied."""
+def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -> list[str]:
+    """A function that carries out a body, and gives 0, 1 where the path is another, or 2 where something is tied.
+
+    Args:
+        decides: what tells the path before; the body itself by default.
+    """
     lines = [f"{body.name}(w);"]
     if n_guards:
-        lines.append(f"if ({another_path(body, n_guards)}) return 1;")
+        other = f"if ({another_path(decides or body, n_guards)}) return 1;"
+        lines = [*lines, other] if decides is None else [f"{decides.name}(w);", other, *lines]
     lines.append(f"return {is_tied(body)} ? 2 : 0;" if TIED in body.results else "return 0;")
     return [f"static int {name}(casadi_real *w)", "{", *indented(lines), "}", ""]
+
+
+def either(name: str, first: str, second: str) -> list[str]:
+    """A function of two that compute the same blocks: the second one if the first one finds that something is tied."""
+    lines = [f"const int status = {first}(w, to);", f"return status == 2 ? {second}(w, to) : status;"]
+    return [f"static int {name}(casadi_real *w, casadi_real **to)", "{", *indented(lines), "}", ""]
 
 
 def settling(

@@ -11,25 +11,28 @@ from typing import TypeVar
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.export.bodies import Body
+from autograd_mini.compiler.export.bodies_in_c import Body
 from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.packs import body_of
-from autograd_mini.compiler.export.patterns import Pattern, dense
-from autograd_mini.compiler.ir.program import TIED, Floats, Index, Leaf, Pack, Program
+from autograd_mini.compiler.export.patterns import Pattern, dense, most_nonzeros
+from autograd_mini.compiler.ir.program import TIED, Apply, Floats, Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
-from autograd_mini.compiler.partition import is_ragged
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.packing import sizes_of
 from autograd_mini.compiler.passes.scalar_programs import ScalarProgram, differentiate_scalars
-from autograd_mini.compiler.pipeline import Source, program_of
+from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 from autograd_mini.compiler.ties.watching import watched
 
 MOST_ENTRIES = 2**24
-"""So many entries of a Hessian are written, 128 megabytes of doubles."""
+"""So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""
+
+FEW_VARIABLES, SHORT = 64, 4096
+"""Towards so many variables the program of the entries is looked at where most can be other than 0, and taken if it has
+fewer operations than this."""
 
 AnyProgram = TypeVar("AnyProgram", Program, ScalarProgram)
 
@@ -85,43 +88,38 @@ class Exported:
     def directions_at(self) -> list[int]:
         """Where the directions are, of each argument to differentiate towards."""
         first = self.weights_at + (0 if self.is_one else self.n_outputs)
-        lanes = [self.slots[slot].lanes for slot in self.wrt]
-        return [first + start for start in numpy.cumsum([0, *lanes]).tolist()]
+        return [first + start for start in numpy.cumsum([0, *self.lanes]).tolist()]
 
     @cached_property
     def weights(self) -> Pack:
         return Pack(self.n_outputs, False, Leaf("input", len(self.slots), "weights"))
 
     @cached_property
-    def jacobian(self) -> list[Pattern]:
-        """That of the Jacobian, towards each argument of `wrt`."""
-        return [dense(self.n_outputs, self.slots[slot].lanes) for slot in self.wrt]
+    def lanes(self) -> list[int]:
+        """Those of each argument of `wrt`."""
+        return [self.slots[slot].lanes for slot in self.wrt]
 
-    @cached_property
-    def rows(self) -> Index:
-        """In which sweep each row of the Jacobian is computed."""
-        return numpy.arange(self.n_outputs)
-
-    @cached_property
-    def hessian(self) -> list[list[Pattern]]:
-        """That of the Hessian, of the sum of the results times their weights.
+    def entries(self, kind: Kind) -> SparseProgram | None:
+        """The program of the entries of the Jacobian, or of the Hessian of the sum of all results times their weights,
+        that can be other than 0; None where most can, and sweeps are shorter.
 
         Raises:
-            ValueError: it is too large.
+            ValueError: there are too many.
         """
-        lanes = [self.slots[slot].lanes for slot in self.wrt]
-        if sum(lanes) ** 2 > MOST_ENTRIES:
-            raise ValueError(
-                f"the Hessian of {self.name} has {sum(lanes) ** 2:,} entries, which are too many; export first "
-                "derivatives alone by order=1"
-            )
-        return [[dense(m, n) for n in lanes] for m in lanes]
-
-    @cached_property
-    def columns(self) -> list[Index]:
-        """In which sweep each column of the Hessian is computed, for each argument of `wrt`."""
-        lanes = [self.slots[slot].lanes for slot in self.wrt]
-        return numpy.split(numpy.arange(sum(lanes)), numpy.cumsum(lanes)[:-1])
+        request, n = Request(kind, self.wrt), sum(self.lanes)
+        source = self.plan.source_of(request) if kind == Kind.SPARSE_JACOBIAN else self._source(request)
+        first, second = most_nonzeros(source.packed, [self.slots[slot] for slot in self.wrt])
+        most, size = (first, n * self.n_outputs) if kind == Kind.SPARSE_JACOBIAN else (second, n * n)
+        is_dense = 2.0 * most > size
+        if is_dense and size > MOST_ENTRIES:
+            name, rest = ("Hessian", "first derivatives alone by order=1")
+            if kind == Kind.SPARSE_JACOBIAN:
+                name, rest = "Jacobian", "the value alone by order=0"
+            raise ValueError(f"the {name} of {self.name} may have {size:,} entries, which are too many; export {rest}")
+        if self.plan.loops or (is_dense and n > FEW_VARIABLES):
+            return None
+        found = sparse_of(source, request)
+        return None if 2 * found.rows.size > size and _size(found.program) > SHORT else found
 
     @property
     def n_guards(self) -> int:
@@ -137,9 +135,7 @@ class Exported:
     @cached_property
     def as_scalars(self) -> bool:
         """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
-        source = self.plan.source
-        n_forms, n_scalars, _ = sizes_of(source.scalars, source.forms)
-        return is_ragged(n_forms, n_scalars)
+        return self.plan.source.is_ragged and not self.plan.loops
 
     def derivative(self, slot: int) -> str:
         """What bodies call the derivatives towards an argument."""
@@ -152,8 +148,9 @@ class Exported:
 
     def body(self, kind: Kind, constants: Constants) -> Body:
         """The program of a kind in C; derivatives are those of the sum of all results times their weights."""
-        request = Request(kind, () if kind == Kind.VALUE else self.wrt)
-        source = self.plan.source_of(request) if kind == Kind.VALUE else self._source(request)
+        is_plain = kind in (Kind.VALUE, Kind.GUARDS)
+        request = Request(kind, () if is_plain else self.wrt)
+        source = self.plan.source_of(request) if is_plain else self._source(request)
         return self._body(kind.name.lower(), source, request, constants)
 
     @cached_property
@@ -164,14 +161,13 @@ class Exported:
     @property
     def room(self) -> int:
         """From where on memory is free for programs: after room for three gradients, if something may be tied."""
-        lanes = [self.slots[slot].lanes for slot in self.wrt]
-        return self.directions_at[-1] + 3 * sum(lanes) * self._has_kinks
+        return self.directions_at[-1] + 3 * sum(self.lanes) * self._has_kinks
 
     def sides(self, constants: Constants) -> list[Body]:
         """What tells whether anything that is tied changes in different ways along a line, and the gradients a little
         way off on both sides; less of it, or nothing, where that is not known."""
         plan, arrays = self.plan, [*self.wrt, -1]
-        if not self._has_kinks or plan.trace.inner or plan.trace.parameters:
+        if not self._has_kinks or plan.trace.inner or plan.trace.parameters or plan.loops:
             return []
         scalars, frame = self._weighted() if not self.is_one else (plan.source.scalars, plan.frame)
         found: list[Body] = []
@@ -188,6 +184,10 @@ class Exported:
                 return found
             found.append(self._body(name, Source(aside, frame), gradient, constants))
         return found
+
+    def body_of_entries(self, name: str, program: Program, constants: Constants) -> Body:
+        """The program of the entries in C."""
+        return body_of(f"{self.name}_{name}_body", program, self._offsets_of([]), self.held, self.room, constants)
 
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
         name, room = f"{self.name}_{name}_body", self.room
@@ -215,7 +215,7 @@ class Exported:
         scalars, frame = self._weighted()
         inner = bool(self.plan.trace.inner)
         arrays = range(-1, len(self.slots)) if inner else [*request.wrt, -1]
-        scalars = watched(scalars, arrays, twice=request.kind == Kind.PRODUCT, inner=inner)
+        scalars = watched(scalars, arrays, twice=request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN), inner=inner)
         return Source(scalars, frame)
 
     def _weighted(self) -> tuple[Scalars, Frame]:
@@ -233,3 +233,9 @@ def _wanted(program: AnyProgram, request: Request) -> AnyProgram:
     is_needed = request.kind == Kind.VALUE or (request.kind == Kind.GRADIENT and TIED in program.results)
     kept = {name: each for name, each in program.results.items() if name != "value" or is_needed}
     return program._replace(results=kept) if isinstance(program, ScalarProgram) else replace(program, results=kept)
+
+
+def _size(program: Program) -> int:
+    """How many operations it has, one by one."""
+    terms = sum(block.n_terms for _, segment in program.segments() for block in segment.blocks)
+    return terms + sum(pack.lanes for pack in program.packs if isinstance(pack.operation, Apply))

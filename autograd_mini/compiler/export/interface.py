@@ -3,21 +3,32 @@ CasADi makes others of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy
 
-from autograd_mini.compiler.export.bodies import Body, indented
+from autograd_mini.compiler.export.bodies_in_c import Body, indented
 from autograd_mini.compiler.export.constants import Constants
-from autograd_mini.compiler.export.derivatives_in_c import Block, Results, another_path, checked, settling, sweeping
+from autograd_mini.compiler.export.derivatives_in_c import (
+    Block,
+    Results,
+    another_path,
+    checked,
+    either,
+    settling,
+    sweeping,
+)
 from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.functions_in_c import Entry
 from autograd_mini.compiler.export.identifiers import identifiers
-from autograd_mini.compiler.export.patterns import Pattern, dense, empty
-from autograd_mini.compiler.ir.program import TIED, Index
+from autograd_mini.compiler.export.patterns import Part, Pattern, dense, empty, parts_of
+from autograd_mini.compiler.ir.program import ENTRIES, TIED, Index
 from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 
 Named = tuple[str, Pattern]
+Sweep = tuple[str, Results]
+"""A function that gives a status, and where it leaves its results."""
 
 
 class Interface:
@@ -39,6 +50,7 @@ class Interface:
         self.entries: list[Entry] = []
         self._names = [name for name, _ in exported.inputs]
         self._m, self._lanes = exported.n_outputs, [leaf.lanes for leaf in exported.slots]
+        self._guards: Body | None = None
         self._arguments()
         self._value()
         if order >= 1 and exported.wrt:
@@ -58,7 +70,7 @@ class Interface:
     def _sweeping(
         self,
         name: str,
-        of: tuple[str, Results],
+        of: Sweep,
         blocks: Sequence[Block],
         seeds: Sequence[tuple[int, Index]] = (),
     ) -> None:
@@ -66,7 +78,7 @@ class Interface:
         n_sweeps = 1 + max((int(sweep.max(initial=0)) for _, sweep in seeds), default=0)
         self.lines += sweeping(f"{self.name}_{name}", *of, seeds, n_sweeps, blocks, self.constants)
 
-    def _checked(self, kind: Kind) -> tuple[str, Results]:
+    def _checked(self, kind: Kind) -> Sweep:
         """The function that carries out a body and gives a status, and the results of the body."""
         body, name = self._body(kind), f"{self.name}_{kind.name.lower()}"
         sides = self.exported.sides(self.constants) if kind == Kind.GRADIENT else []
@@ -136,19 +148,53 @@ class Interface:
             pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
         )
 
-    def _there(self, of: tuple[str, Results], slot: int, pattern: Pattern) -> Pattern:
+    def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
         """A pattern of derivatives towards an argument, without any nonzeros where nothing depends on it."""
         return pattern if self.exported.derivative(slot) in of[1] else empty(*pattern.shape)
 
-    def _first(self) -> tuple[str, Results]:
+    def _of_entries(self, name: str, found: SparseProgram) -> Sweep:
+        """The function that carries out the program of the entries of a matrix."""
+        exported = self.exported
+        if exported.n_guards and self._guards is None:
+            self._guards = self._body(Kind.GUARDS)
+        body = self._write(exported.body_of_entries(name, found.program, self.constants))
+        self.lines += checked(f"{self.name}_{name}", body, exported.n_guards, self._guards)
+        return f"{self.name}_{name}", body.results
+
+    def _matrix(self, name: str, by_entries: Sweep | None, found: list[Part], by_rows: Callable[[str], None]) -> None:
+        """The function that computes the blocks of a matrix: from its entries if there is a program of these; by rows
+        where there is none, or it tells that something is tied and rows know better."""
+        if by_entries is None:
+            by_rows(name)
+            return
+        falls_back = TIED in by_entries[1]
+        zeros = [numpy.zeros_like(places) for _, places in found]
+        blocks = [Block(pattern, ENTRIES, places, zero) for (pattern, places), zero in zip(found, zeros)]
+        self._sweeping(f"{name}_of_entries" if falls_back else name, by_entries, blocks)
+        if falls_back:
+            by_rows(f"{name}_by_rows")
+            self.lines += either(f"{self.name}_{name}", f"{self.name}_{name}_of_entries", f"{self.name}_{name}_by_rows")
+
+    def _first(self) -> Sweep:
         """First derivatives; what gives those of a sweep."""
-        exported, value = self.exported, self.exported.output
-        wrt, sweeps = exported.wrt, exported.rows
+        exported, value, wrt = self.exported, self.exported.output, self.exported.wrt
         gradient = self._checked(Kind.GRADIENT)
-        self._patterns = patterns = [self._there(gradient, *each) for each in zip(wrt, exported.jacobian)]
-        seeds = [] if exported.is_one else [(exported.weights_at, sweeps)]
-        blocks = [self._block(slot, p, p.columns, sweeps[p.rows]) for slot, p in zip(wrt, patterns)]
-        self._sweeping("jacobian", gradient, blocks, seeds)
+        found = None if exported.is_one else exported.entries(Kind.SPARSE_JACOBIAN)
+        rows = numpy.arange(self._m)
+        self._seeds = [] if exported.is_one else [(exported.weights_at, rows)]
+        self._entries = None if found is None else self._of_entries("entries_of_jacobian", found)
+        if found is None:
+            whole = [self._there(gradient, slot, dense(self._m, self._lanes[slot])) for slot in wrt]
+            self._parts = [Part(each, each.rows) for each in whole]
+        else:
+            (self._parts,) = parts_of(found.rows, found.columns, [self._m], exported.lanes)
+        patterns = [pattern for pattern, _ in self._parts]
+
+        def by_rows(name: str) -> None:
+            blocks = [self._block(slot, p, p.columns, p.rows * bool(self._seeds)) for slot, p in zip(wrt, patterns)]
+            self._sweeping(name, gradient, blocks, self._seeds)
+
+        self._matrix("jacobian", self._entries, self._parts, by_rows)
         if exported.is_one:
             outputs = [(f"grad_{self._names[slot]}", p.T) for slot, p in zip(wrt, patterns)]
             self._add(f"grad_{self.name}", "The gradient.", [], outputs, self._call("jacobian", range(len(wrt))))
@@ -159,8 +205,8 @@ class Interface:
         given = [(f"out_{value}", empty(self._m, 1))]
         self._add(f"jac_{self.name}", "The Jacobian.", given, outputs, self._call("jacobian", wrt))
         columns = [dense(lanes, 1) for lanes in self._lanes]
-        found = [self._there(gradient, slot, columns[slot]) for slot in wrt]
-        blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, found)]
+        alone = [self._there(gradient, slot, columns[slot]) for slot in wrt]
+        blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, alone)]
         self._sweeping("adjoint", gradient, blocks)
         place = len(self._lanes) + 1
         scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
@@ -174,19 +220,27 @@ class Interface:
         self._add(f"adj1_{self.name}", says, given, outputs, lines)
         return gradient
 
-    def _second(self, gradient: tuple[str, Results]) -> None:
+    def _second(self, gradient: Sweep) -> None:
         """Second derivatives."""
         exported, value = self.exported, self.exported.output
         wrt, n = exported.wrt, len(exported.wrt)
-        product = self._checked(Kind.PRODUCT)
-        seeds = [*zip(exported.directions_at, exported.columns)]
-        blocks = [
-            self._block(slot, each, each.rows, exported.columns[column][each.columns])
-            for slot, patterns in zip(wrt, exported.hessian)
-            for column, pattern in enumerate(patterns)
-            for each in [self._there(product, slot, pattern)]
-        ]
-        self._sweeping("hessian", product, blocks, seeds)
+        entries = exported.entries(Kind.SPARSE_HESSIAN)
+        if entries is None:
+            product = self._checked(Kind.PRODUCT)
+            columns = numpy.split(numpy.arange(sum(exported.lanes)), numpy.cumsum(exported.lanes)[:-1])
+            blocks = [
+                self._block(slot, each, each.rows, columns[place][each.columns])
+                for slot in wrt
+                for place, other in enumerate(wrt)
+                for each in [self._there(product, slot, dense(self._lanes[slot], self._lanes[other]))]
+            ]
+            self._sweeping("hessian", product, blocks, [*zip(exported.directions_at, columns)])
+        else:
+            parts = parts_of(entries.rows, entries.columns, exported.lanes, exported.lanes)
+            blocks = [
+                Block(pattern, ENTRIES, places, numpy.zeros_like(places)) for row in parts for pattern, places in row
+            ]
+            self._sweeping("hessian", self._of_entries("entries_of_hessian", entries), blocks)
         pairs = [(row, column) for row in wrt for column in wrt]
         outputs = [
             (f"hess_{self._names[row]}_{self._names[column]}", block.pattern)
@@ -199,9 +253,13 @@ class Interface:
             lines = [self._weights(len(self._lanes)), *self._call("hessian", range(n * n))]
             says = "The Hessian of the sum of the results times their weights."
             self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
-        turned = [self._block(slot, p.T, p.T.rows, exported.rows[p.T.columns]) for slot, p in zip(wrt, self._patterns)]
-        seeds = [] if exported.is_one else [(exported.weights_at, exported.rows)]
-        self._sweeping("transposed", gradient, turned, seeds)
+        turned = [Part(pattern.T, places[pattern.turned]) for pattern, places in self._parts]
+
+        def by_rows(name: str) -> None:
+            blocks = [self._block(slot, p, p.rows, p.columns * bool(self._seeds)) for slot, (p, _) in zip(wrt, turned)]
+            self._sweeping(name, gradient, blocks, self._seeds)
+
+        self._matrix("transposed", self._entries, turned, by_rows)
         place = len(self._lanes) + 1
         scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         found: dict[tuple[int, int], Pattern] = {pair: block.pattern for pair, block in zip(pairs, blocks)}

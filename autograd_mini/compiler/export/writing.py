@@ -12,7 +12,6 @@ from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.identifiers import require_identifier
 from autograd_mini.compiler.export.interface import Interface
-from autograd_mini.compiler.export.packs import NotInC
 from autograd_mini.files import write_whole
 
 FUSED = """\
@@ -52,7 +51,7 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
     header = Path(path).with_suffix(".h")
     try:
         texts = texts_of(Exported(name, plan, wrt), order, header.name)
-    except NotInC as error:
+    except NotImplementedError as error:
         raise ValueError(
             f"there is no C for {error} in {name} or its derivatives: C's library has no such function, and it is not "
             "written in operators and functions of autograd_mini alone; write it in these, or ask for fewer "
@@ -81,7 +80,7 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     says = SAYS.format(name=exported.name)
     helpers = _used(body)
     fused = [FUSED] if "FUSED(" in body else []
-    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.lines, "", *helpers, body]
+    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.written(body), "", *helpers, body]
     guard = f"{exported.name.upper()}_H"
     declarations = [line for entry in interface.entries for line in entry.declared()]
     return "\n".join(file), HEADER.format(says=says, guard=guard, declarations="\n".join(declarations))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -17,6 +17,7 @@ from autograd_mini.compiler.ir.program import (
     Floats,
     Index,
     Leaf,
+    Loop,
     Operation,
     Pack,
     Program,
@@ -27,6 +28,9 @@ from autograd_mini.compiler.ir.program import (
     Vector,
 )
 from autograd_mini.primitives import Part, Primitive
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
 
 
 class Builder:
@@ -39,7 +43,7 @@ class Builder:
     def __init__(self, leaves: Iterable[Pack] = ()) -> None:
         self._memo: dict[Any, Pack] = {}
         self._constants: dict[str, int] = {}
-        self.constants = Pack(0, False, Leaf("constant", 0, "constants"))
+        self.constants: Pack = Pack(0, False, Leaf("constant", 0, "constants"))
         self.packs: list[Pack] = [self.constants, *leaves]
 
     def go_on(self, program: Program) -> Mapping[str, list[Reference]]:
@@ -110,6 +114,11 @@ class Builder:
 
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
         return self.new(Pack(lanes, batched, Sum(segments, from_zero)))
+
+    def loop(self, scan: Scan, parts: Sequence[tuple[Reference, Index]], forward: Reference | None = None) -> Pack:
+        """A loop of lanes, each with the places where these go."""
+        args, places = zip(*parts)
+        return self.new(Pack(scan.n_out, any(arg.pack.batched for arg in args), Loop(scan, args, places, forward)))
 
     def gathered(self, parts: list[list[Reference]]) -> Reference:
         """References of one pack or several, [n][lanes of each], as one [n, lanes] reference to one pack."""
@@ -185,6 +194,9 @@ def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
 
     if isinstance(operation, Apply):
         return replace(operation, args=tuple(map(reference, operation.args)))
+    if isinstance(operation, Loop):
+        args, forward = tuple(map(reference, operation.args)), operation.forward
+        return replace(operation, args=args, forward=None if forward is None else reference(forward))
     if isinstance(operation, Reduce | Vector):
         return replace(operation, arg=reference(operation.arg))
     if isinstance(operation, Sum):
@@ -204,7 +216,7 @@ def _memo_key(pack: Pack) -> Any:
         return operation.primitive, "reduce", _key(operation.arg)
     if isinstance(operation, Vector):
         return operation.function, operation.empty == 0.0, _key(operation.arg)
-    return pack  # sums are all different
+    return pack  # sums and loops are all different
 
 
 def _key(arg: Argument) -> Any:

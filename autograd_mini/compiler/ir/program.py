@@ -19,6 +19,7 @@ from autograd_mini.mathematics import latex
 from autograd_mini.primitives import Primitive
 
 if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
     from autograd_mini.draw import Drawing
 
 Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
@@ -187,7 +188,27 @@ class Sum(_Operation):
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
 
 
-Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
+@dataclass(eq=False)
+class Loop(_Operation):
+    """A loop, from all that goes in to all that comes out: the lanes of `args` go to `places`; elsewhere there is 0.
+
+    Attributes:
+        forward: the loop that this one goes back through, if it does; it keeps its states for that.
+        keeps: whether another one goes back through this.
+    """
+
+    scan: Scan
+    args: tuple[Reference, ...]
+    places: tuple[Index, ...]
+    forward: Reference | None = None
+    keeps: bool = False
+    kind = "loop"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return self.args if self.forward is None else (*self.args, self.forward)
+
+
+Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop
 
 
 @dataclass(eq=False, frozen=True)

@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress
 from operator import is_not
+from typing import TYPE_CHECKING, Any
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.primitives import Primitive
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
 
 ONE = 0
 """The scalar 1, the second factor of a term that has only one."""
 
 MANY = 64
-"""So many terms are looked at one by one in less time than together."""
+"""So many terms are looked at one by one in less time than as arrays."""
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +68,14 @@ class Terms:
     xs: list[int] = field(default_factory=list)
     ys: list[int] = field(default_factory=list)
     from_zero: bool = False
+    _factors: Any = field(default=None, init=False)
+
+    @property
+    def factors(self) -> NDArray[numpy.int64]:
+        """Both lists as one array, [2, terms], which is kept."""
+        if self._factors is None or self._factors.shape[1] != len(self.xs):
+            self._factors = numpy.array([self.xs, self.ys], dtype=numpy.int64)
+        return self._factors  # type: ignore[no-any-return]
 
     def append(self, c: float, x: int, y: int) -> None:
         self.cs.append(c)
@@ -79,7 +92,23 @@ class Terms:
         return len(self.cs)
 
 
-Scalar = Input | Number | Application | Component | Terms
+@dataclass(eq=False, slots=True)
+class Looped:
+    """A loop, from all that goes in; no number itself."""
+
+    scan: Scan
+    args: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Picked:
+    """One of the numbers that a loop gives."""
+
+    loop: int
+    index: int
+
+
+Scalar = Input | Number | Application | Component | Terms | Looped | Picked
 
 
 @dataclass(eq=False)
@@ -112,8 +141,10 @@ def operands(scalar: Scalar) -> Iterable[int]:
         return ()
     if isinstance(scalar, Terms):
         return chain(scalar.xs, scalar.ys)
-    if isinstance(scalar, Application):
+    if isinstance(scalar, Application | Looped):
         return scalar.args
+    if isinstance(scalar, Picked):
+        return (scalar.loop,)
     return scalar.vector.args if isinstance(scalar, Component) else ()
 
 
@@ -147,7 +178,7 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
                 found[arg] = 1
         elif type(scalar) is Terms and len(scalar.cs) > MANY:
             marks = numpy.frombuffer(found, dtype=numpy.uint8)
-            marks[scalar.xs] = marks[scalar.ys] = 1
+            marks[scalar.factors] = 1
         else:
             for operand in operands(scalar):
                 found[operand] = 1

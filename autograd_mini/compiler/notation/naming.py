@@ -73,7 +73,7 @@ class Naming:
             else:
                 clashes = any(other.startswith(f"{name}[") for other in leaves.values())
                 self.names[leaf] = self._unique(f"{name}_" if clashes else name)
-        self.value = self._unique("value")
+        self.value: str = self._unique("value")
 
     def name(self, pack: Pack, wanted: str, is_layer: bool) -> None:
         """Give a pack its name: that of an adjoint, the wanted one or the next free one.

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.ir.program import Apply, Index, Pack, Program, Reference, Vector, is_adjoint, lanes_of
+from autograd_mini.compiler.ir.program import (
+    Apply,
+    Index,
+    Loop,
+    Pack,
+    Program,
+    Reference,
+    Sum,
+    Vector,
+    is_adjoint,
+    lanes_of,
+)  # fmt: skip
 from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term, role_of
@@ -51,21 +62,21 @@ class Reading:
     """
 
     def __init__(self, program: Program, most: int | None = None) -> None:
-        self.plain = Plain(program)
+        self.plain: Plain = Plain(program)
         self.lines: list[Line] = []
         self._results = {name: references[0] for name, references in program.results.items() if references}
         values = [reference.pack for name, reference in self._results.items() if not is_adjoint(name)]
         self._forward = _reached(values, lambda pack: pack.parents)
         self._finals = {ref.pack for name, ref in self._results.items() if is_adjoint(name)} - self._forward
         self._slopes = dict(self._found_slopes(program))
-        self.names = Naming(program, self.plain, self._forward)
+        self.names: Naming = Naming(program, self.plain, self._forward)
         starts = [self.plain.resolved(reference).pack for reference in self._results.values()] + list(self._finals)
         needed = _reached(starts, lambda pack: [operand.pack for operand in self._operands(pack)])
         self._uses = Counter(operand.pack for pack in needed for operand in self._operands(pack))
         self._layers: dict[Pack, str] = {}
         packs = [pack for pack in program.packs if pack in needed and not role_of(pack)]
         packs.sort(key=lambda pack: pack not in self._forward)
-        self.is_whole = len(packs[:most]) == len(packs)
+        self.is_whole: bool = len(packs[:most]) == len(packs)
         for pack in packs[:most]:
             self._read(pack)
         self._read_value()
@@ -142,7 +153,7 @@ class Reading:
             elif value is not None and self.plain.resolved(value).pack is pack and value.index.size == pack.lanes:
                 wanted = self.names.value
         self.names.name(pack, wanted, pack in self._layers)
-        for operand in operands if pack not in self.plain.terms else ():
+        for operand in operands if not isinstance(pack.operation, Sum | Loop) else ():
             self.names.lay_out_like(lanes_of(pack), operand)
 
     def _read_value(self) -> None:

@@ -16,7 +16,7 @@ import numpy
 
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program, Segment, Sum
 from autograd_mini.compiler.partition import FEWEST_COLUMNS, MOST_GATHERED_TERMS
-from autograd_mini.compiler.passes.columnar import Columns, Flat, reads_of
+from autograd_mini.compiler.passes.columnar import Columns, Flat, Rows, reads_of
 
 
 @dataclass
@@ -45,11 +45,12 @@ def divide(program: Program, constants: Sequence[Pack] = ()) -> list[Item]:
         if pack in wanted:
             wanted.update(pack.parents)
     given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants}
-    found = _Division(given)
+    used = {parent for pack in program.packs for parent in pack.parents}
+    found = _Division(given, constants)
     for is_first in (True, False):
         for pack in program.packs:
             if (pack in wanted) is is_first and pack not in given:
-                found.take(pack)
+                found.take(pack, is_last=not is_first and pack not in used)
         for item in found.items:
             if isinstance(item, Columns):
                 item.is_closed = True
@@ -72,20 +73,29 @@ def sizes_in_columns(items: Sequence[Item]) -> tuple[int, int, int]:
 
 
 class _Division:
-    def __init__(self, given: set[Pack]) -> None:
+    def __init__(self, given: set[Pack], constants: Sequence[Pack]) -> None:
         self.items: list[Item] = []
+        self._constants = {*constants} | {
+            pack for pack in given if isinstance(pack.operation, Leaf) and pack.operation.constants is not None
+        }
         self._item_of: dict[Pack, int] = dict.fromkeys(given, -1)
 
-    def take(self, pack: Pack) -> None:
+    def take(self, pack: Pack, *, is_last: bool) -> None:
+        """Find the item of a pack.
+
+        Args:
+            is_last: nothing is made of it: of many rows it is better computed in the order of its lanes.
+        """
         latest = max([self._item_of[parent] for parent in pack.parents], default=-1)
         item = self.items[latest] if latest >= 0 else None
         if isinstance(item, Columns):
-            if item.take(pack):
+            is_apart = is_last and isinstance(pack.operation, Sum) and pack.lanes > FEWEST_COLUMNS * item.n
+            if not is_apart and item.take(pack):
                 self._item_of[pack] = latest
                 return
             if isinstance(pack.operation, Sum) and self._total(pack, pack.operation, item):
                 return
-        if isinstance(pack.operation, Sum) and not _has_few_terms(pack.operation, pack.lanes):
+        if isinstance(pack.operation, Sum) and (is_last or not _has_few_terms(pack.operation, pack.lanes)):
             self._append(Gathered(pack, Flat.of(pack.operation)), pack)
             return
         n = reads_of(pack)[0]
@@ -113,7 +123,8 @@ class _Division:
             if other in columns.places:
                 inner |= chosen
         within = flat.part(inner)
-        if not inner.any() or columns.total(within) is None:
+        rows = columns.total(within) if inner.any() else None
+        if rows is None or 2 * self._gathered(columns, within, rows) > len(rows.row):
             return False
         lanes, within.lane = numpy.unique(within.lane, return_inverse=True)
         total = Pack(lanes.size, False, Leaf("total", 0, ""))
@@ -124,6 +135,22 @@ class _Division:
         parts = zip((rest.segment, rest.sign, rest.lane, rest.a, rest.b), more)
         self._append(Gathered(pack, Flat(segments, *[numpy.concatenate(part) for part in parts])), pack)
         return True
+
+    def _gathered(self, columns: Columns, flat: Flat, rows: Rows) -> int:
+        """How many rows of factors from elsewhere do not lie side by side."""
+        found = 0
+        for number, segment in enumerate(flat.segments):
+            for pack, lanes in ((segment.a, rows.a), (segment.b, rows.b)):
+                if pack is None or pack in columns.places or pack in self._constants:
+                    continue
+                places = lanes[rows.segment == number]
+                item = self.items[self._item_of[pack]] if self._item_of[pack] >= 0 else None
+                if isinstance(item, Columns):
+                    place = item.places[pack]
+                    places = (place.row * item.n + place.column)[places]
+                steps = numpy.diff(places, axis=1)
+                found += int(((steps != 0).any(axis=1) & (steps != 1).any(axis=1)).sum())
+        return found
 
 
 def _has_few_terms(operation: Sum, lanes: int) -> bool:

@@ -24,7 +24,7 @@ class Formulas:
 
     def __init__(self, used: set[tuple[Primitive, int]]) -> None:
         self._found: dict[tuple[Primitive, int], Formula | None] = {}
-        self.are_needed = any(is_own(primitive) and self(primitive, n_args) for primitive, n_args in used)
+        self.are_needed: bool = any(is_own(primitive) and self(primitive, n_args) for primitive, n_args in used)
 
     def __call__(self, primitive: Primitive, n_args: int) -> Formula | None:
         if has_form(primitive) or primitive.is_selector or isinstance(primitive, Part):

@@ -7,7 +7,17 @@ from dataclasses import replace
 from math import nan
 from typing import Any
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import (
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalar,
+    Terms,
+)
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
@@ -17,6 +27,8 @@ _equal, _greater = TABLE.auxiliary["equal"], TABLE.auxiliary["greater"]
 
 class Growing:
     """A list of scalars that grows; the same operation on the same scalars is made once."""
+
+    scalars: list[Scalar]
 
     def __init__(self, scalars: Iterable[Scalar] = ()) -> None:
         self.scalars = [*scalars]
@@ -74,6 +86,10 @@ class Growing:
             return self.components(scalar.vector.primitive, [*map(place, scalar.vector.args)])[scalar.index]
         if isinstance(scalar, Application):
             return self.apply(scalar.primitive, *map(place, scalar.args))
+        if isinstance(scalar, Looped):
+            return self.add(Looped(scalar.scan, tuple(map(place, scalar.args))))
+        if isinstance(scalar, Picked):
+            return self.add(Picked(place(scalar.loop), scalar.index))
         return self.add(scalar)
 
     def operand(self, number: int) -> Any:
@@ -98,10 +114,12 @@ class Operand(Place):
     """A scalar as a number of a rule; comparisons of it are scalars, 1 or 0."""
 
     __slots__ = ()
-    __hash__ = object.__hash__  # type: ignore[assignment]
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> Any:
         return _equal(self, other)
 
-    def __gt__(self, other: Any) -> Any:  # type: ignore[override]
+    def __gt__(self, other: Any) -> Any:
         return _greater(self, other)

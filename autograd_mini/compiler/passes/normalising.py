@@ -13,9 +13,10 @@ from dataclasses import replace
 from itertools import chain, filterfalse
 from typing import Any
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
@@ -80,6 +81,10 @@ class _Normaliser(Growing):
             rule = rule_of(operation)
             if rule is not None:
                 number = rule(self, args)
+            elif isinstance(operation, Scanned):
+                number = self.add(Looped(operation.scan, args))
+            elif isinstance(operation, Kept):
+                number = self.add(Picked(args[0], operation.index))
             elif operation.base in _VECTORS:
                 number = self._component(operation, args)
             else:

@@ -8,14 +8,26 @@ the depth, so a pack can never depend on itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, compress
+from itertools import chain, compress, product
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalars, Terms, alive
+from autograd_mini.compiler.ir.scalars import (
+    MANY,
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalars,
+    Terms,
+    alive,
+)
 from autograd_mini.compiler.passes.recognising import recognise
 from autograd_mini.primitives import TABLE
 
@@ -60,11 +72,18 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     if type(scalar) is Application:
         return scalar.primitive, *map(form_of.__getitem__, scalar.args)
     if type(scalar) is Terms:
-        forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
-        products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
-        return "sum", scalar.from_zero, products
+        xs, ys = ({*map(form_of.__getitem__, factors)} for factors in (scalar.xs, scalar.ys))
+        if len(xs) > 1 < len(ys):
+            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
+        else:
+            pairs = {*product(xs, ys)}
+        return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
+    if isinstance(scalar, Looped):
+        return scalar
+    if isinstance(scalar, Picked):
+        return "picked", form_of[scalar.loop]
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
@@ -128,6 +147,12 @@ class _Packed:
             vectors = {vector: group for group, vector in enumerate(dict.fromkeys(each.vector for each in scalars))}
             pack = self._vector(list(vectors))
             lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
+        elif isinstance(first, Looped):
+            pack = self._loop(first)
+            lanes[:] = 0
+        elif isinstance(first, Picked):
+            pack = self._packs[self._pack_of[first.loop]]
+            lanes = numpy.array([scalar.index for scalar in scalars])
         else:
             pack = self._application(scalars)
         self._pack_of[members] = len(self._packs)
@@ -155,13 +180,22 @@ class _Packed:
         empty = primitive.options.get("empty", float("nan"))
         return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty).pack
 
+    def _loop(self, scalar: Looped) -> Pack:
+        args = numpy.array(scalar.args)
+        packs, parts = self._pack_of[args], []
+        for each in numpy.unique(packs):
+            places = numpy.flatnonzero(packs == each)
+            parts.append((self.reference(args[places].tolist()), places))
+        return self.builder.loop(scalar.scan, parts)
+
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
         signs = numpy.fromiter(chain.from_iterable([scalar.cs for scalar in scalars]), float, lane.size)
-        xs, ys = (
-            numpy.fromiter(chain.from_iterable(factors), numpy.int64, lane.size)
-            for factors in ([scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars])
-        )
+        if lane.size > MANY * len(scalars):
+            xs, ys = numpy.concatenate([scalar.factors for scalar in scalars], axis=1)
+        else:
+            factors = [scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars]
+            xs, ys = (numpy.fromiter(chain.from_iterable(each), numpy.int64, lane.size) for each in factors)
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import chain, compress, count
+from functools import cached_property, partial
+from itertools import chain, compress, count, islice
 from operator import attrgetter, is_
 from typing import Any
 
@@ -31,20 +32,27 @@ class Recording:
         self.made, self.inputs, self.roots = made, inputs, roots
         self.parents = [*map(_parents, made)]
         self.is_foreign = is_foreign
-        used = [*chain(chain.from_iterable(self.parents), roots)]
-        number_of = dict(zip(chain(inputs, made), count()))
-        self._used = [*map(number_of.get, used)]  # inputs and nodes by number, others are None
-        self._others = [*compress(used, map(partial(is_, None), self._used))] if None in self._used else []
+        self._used = [*chain(chain.from_iterable(self.parents), roots)]
+
+    @cached_property
+    def _numbered(self) -> tuple[list[int], list[Value]]:
+        """What is used, by number: inputs, then what was made, then others; and these."""
+        numbers = count()
+        number_of: dict[Value, int] = defaultdict(numbers.__next__)
+        number_of.update(zip(chain(self.inputs, self.made), numbers))
+        n_known = len(number_of)
+        used = [*map(number_of.__getitem__, self._used)]
+        return used, [*islice(number_of, n_known, None)]
 
     def order(self, roots: Sequence[Value]) -> list[Value]:
         """All nodes that these are made of in a topological order: that in which the function made them, so that the
         neurons of a layer come one after the other; what was there before comes where it is used first."""
+        used, others = self._numbered
         first = len(self.inputs)
-        if roots is self.roots and {*self._used}.issuperset(range(first, first + len(self.made))):  # as mostly
+        is_all_used = roots is self.roots and {*used}.issuperset(range(first, first + len(self.made)))
+        if is_all_used and not any(map(_operation, others)):  # as mostly; others are leaves
             each = chain.from_iterable([(*parents, node) for parents, node in zip(self.parents, self.made)])
-            found = [*dict.fromkeys(chain(each, roots))]
-            if not any(map(_operation, self._others)):  # they are leaves
-                return found
+            return [*dict.fromkeys(chain(each, roots))]
         return self._order_of_some(roots)
 
     def _order_of_some(self, roots: Sequence[Value]) -> list[Value]:
@@ -65,14 +73,19 @@ class Recording:
 
     def repeats(self, first: Recording | None) -> bool:
         """Whether node by node the same was recorded as in a first run, of the same numbers."""
-        if first is None or self._shape() != first._shape() or self._used != first._used:
+        if first is None or self._shape() != first._shape():
             return False
         if not all(map(is_, map(_operation, first.made), map(_operation, self.made))):
             return False
-        others = dict(zip(first._others, self._others))
-        return all(map(is_, map(others.get, first._others), self._others)) and all(
-            self._is_same(first, each, its) for each, its in others.items()
-        )
+        used, others = first._numbered
+        nodes = [*self.inputs, *self.made]
+        if others:
+            is_other = map(len(nodes).__le__, used)
+            nodes += dict(compress(zip(used, self._used), is_other)).values()
+        if not all(map(is_, map(nodes.__getitem__, used), self._used)):
+            return False
+        its = nodes[len(nodes) - len(others) :]
+        return not others or ({*self.inputs}.isdisjoint(its) and all(map(partial(self._is_same, first), others, its)))
 
     def _shape(self) -> Any:
         return len(self.inputs), len(self.roots), [*map(len, self.parents)]

@@ -69,8 +69,7 @@ class _Rule(Recorder):
                 last = max(last, local.place if is_wanted else 0)
             elif local == 0.0 and primitive.selects:
                 continue
-            is_sign = not isinstance(local, Place) and abs(local) == 1.0
-            if is_wanted and is_sign:
+            if is_wanted and not isinstance(local, Place) and abs(local) == 1.0:
                 self.locals.append((place, float(local), None))
             elif is_wanted:
                 self.locals.append((place, 1.0, self.place(local, primitive.name)))

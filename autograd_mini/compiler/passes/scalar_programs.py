@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from math import nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.ir.program import ENTRIES, TIED, Leaf, Pack
@@ -14,7 +17,9 @@ from autograd_mini.compiler.ir.scalars import (
     ONE,
     Application,
     Component,
+    Looped,
     Number,
+    Picked,
     Scalar,
     Scalars,
     Terms,
@@ -61,9 +66,11 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     """
     kind = request.kind
     for scalar in scalars.scalars:
+        if type(scalar) is Looped:
+            raise NotImplementedError("scan")
         if type(scalar) is Application:
             require_derivative(scalar.primitive, len(scalar.args))
-    tape = _Tape(scalars)
+    tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members = dict.fromkeys(arrays, range(0)) | dict(leading(tape.scalars))
     seeds: list[Pack] = []
@@ -129,7 +136,7 @@ _Terms = Terms | tuple[float, int, int]
 """A sum, or its only term."""
 
 
-class _Tape(Growing):
+class ScalarTape(Growing):
     """Scalars that grow by their adjoints, by the table's own partials."""
 
     def __init__(self, scalars: Scalars) -> None:
@@ -137,6 +144,7 @@ class _Tape(Growing):
         self._rules = Rules()
         self._constants: dict[int, float] = {}
         self._sums: list[_Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
+        self._picked: dict[int, list[int]] = {}  # of each loop, those of its numbers that were given something
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -150,7 +158,7 @@ class _Tape(Growing):
         depending(self.scalars, active)
         constants = [(number, scalar) for number, scalar in enumerate(self.scalars) if type(scalar) is Number]
         self._constants = {number: scalar.number for number, scalar in constants}
-        self._sums = [None] * len(self.scalars)
+        self._sums, self._picked = [None] * len(self.scalars), {}
         for root, seed in seeds:
             self.give(root, 1.0, seed, ONE)
         adjoints: dict[int, int] = {}
@@ -158,13 +166,22 @@ class _Tape(Growing):
             scalar = self.scalars[number]
             if type(scalar) is Component:
                 if active[number] and scalar.index == 0:
+                    self.gives(number)
                     self._spread_vector(number, scalar, active)
+                continue
+            if type(scalar) is Looped and number in self._picked:
+                self.gives(number)
+                self._spread_loop(number, scalar, adjoints, active)
                 continue
             terms = self._sums[number]
             if terms is None or not active[number]:
                 continue
             adjoint = adjoints[number] = self._total(terms)
             self._sums[number] = None
+            if type(scalar) is Picked:
+                self._picked.setdefault(scalar.loop, []).append(number)
+                continue
+            self.gives(number)
             if type(scalar) is Terms:
                 for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
                     if active[x]:
@@ -174,6 +191,9 @@ class _Tape(Growing):
             elif type(scalar) is Application:
                 self._spread(number, scalar, adjoint, active)
         return [adjoints.get(number) for number in wanted]
+
+    def gives(self, number: int) -> None:
+        """A scalar is about to give something to what it is made of."""
 
     def give(self, number: int, c: float, x: int, y: int) -> None:
         """Add c·x·y to the adjoint of a scalar."""
@@ -223,6 +243,28 @@ class _Tape(Growing):
         for place, arg in enumerate(x):
             for c, gs, others in terms if active[arg] else ():
                 self.give(arg, c, gs[place], ONE if others is None else others[place])
+
+    def _spread_loop(self, loop: int, scalar: Looped, adjoints: Mapping[int, int], active: bytearray) -> None:
+        """What the adjoints of the numbers that come out of a loop give to what went in."""
+        zero, scan = self.number(0.0), scalar.scan
+        found = [zero] * scan.n_out
+        for number in self._picked[loop]:
+            place = self.scalars[number].index  # type: ignore[union-attr]
+            found[place] = adjoints[number] if found[place] == zero else self.sum([found[place], adjoints[number]])
+
+        def make(scan: Any, parts: Sequence[tuple[list[int], Any]]) -> int:
+            args = [zero] * scan.n_in
+            for numbers, places in parts:
+                for number, place in zip(numbers, places.tolist()):
+                    args[place] = number
+            return self.add(Looped(scan, tuple(args)))
+
+        bounds = sorted({0, min(scan.n_given, scan.n_in), scan.n_in})
+        parts = [([*scalar.args[a:b]], numpy.arange(a, b)) for a, b in pairwise(bounds)]
+        for numbers, back, places in scan.spread(make, parts, lambda some: [found[each] for each in some.tolist()]):
+            for number, place in zip(numbers, places.tolist()):
+                if active[number]:
+                    self.give(number, 1.0, self.add(Picked(back, place)), ONE)
 
     def _applied(self, primitive: Primitive, *args: int) -> int:
         return self.add(Application(primitive, args))

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.calls.counting import Place
 from autograd_mini.compiler.passes.recording import Recording
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import place, refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.scanning import Loop
 from autograd_mini.structures import Structure, flatten, may_hold_numbers
 from autograd_mini.value import Constant, Value
 
@@ -124,7 +126,7 @@ def trace(
     """
     given = [*chain.from_iterable(inputs)]
     known = {*given}
-    tracer, call = _Tracer(f, name, known), Differentiation(f)
+    tracer, call = Tracer(f, name, known), Differentiation(f)
     call.variables = known
     with tracer, call:
         try:
@@ -203,7 +205,7 @@ def without_collector(work: Callable[[], Result]) -> Result:
     return ensure(gc.enable, suspended)
 
 
-class _Tracer(Observer):
+class Tracer(Observer):
     hears_rules = owns_values = True
 
     def __init__(self, function: Callable[..., Any], name: str, inputs: set[Value]) -> None:
@@ -289,6 +291,11 @@ class _Tracer(Observer):
     def detached(self, node: Value) -> Any:
         return TABLE.auxiliary["stopped"](node)
 
+    def looped(self, loop: Loop) -> tuple[Any, Any] | None:
+        from autograd_mini.compiler.scans.looping import recorded  # which traces steps
+
+        return recorded(self, loop)
+
     def number_read(self, node: Value, how: str) -> None:
         if not node.is_constant:
             raise TypeError(
@@ -312,7 +319,9 @@ def difference(first: Trace, second: Trace) -> str:
     counterparts.update(zip(*made))
     counterpart = counterparts.__getitem__
     for a, b in zip(*made):
-        if a.operation is not b.operation:
+        if a.operation is not b.operation and not (
+            isinstance(a.operation, Scanned | Kept) and a.operation.is_like(b.operation)
+        ):
             return f"{_name(b)} in place of {_name(a)}"
         if len(a.parents) != len(b.parents) or not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"

@@ -14,12 +14,13 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.column_kernels import GATHERED, HERE, ColumnScalars
+from autograd_mini.compiler.code.emit import FUSED, require_emission, write
 from autograd_mini.compiler.code.emit import At as Distances
-from autograd_mini.compiler.code.emit import require_emission, write
 from autograd_mini.compiler.code.engine import DRIVE, Drive, addresses
-from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, SIGN, terms
+from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, regular_terms, terms
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.sum_tables import MINUS_ZERO, UNIT, Listed, Regular, gathered, regular, together
 from autograd_mini.compiler.code.totals import Total, at_once, totals
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum, is_checked
 from autograd_mini.compiler.ir.scalars import Number
@@ -32,9 +33,6 @@ from autograd_mini.compiler.run.numpy_executor import Results, sums_are_finite
 
 GAP = 0
 """Numbers between those of different things, which nothing reads or writes."""
-
-MINUS_ZERO, ZERO, UNIT = range(3)
-"""Where -0.0, 0.0 and 1.0 are."""
 
 
 class At(NamedTuple):
@@ -264,48 +262,60 @@ class ArenaExecutor:
         return Body(RUN, [DRIVE, Bodies(texts), starts, len(texts), every, *columns])
 
     def _gathered(self, item: Gathered) -> Iterator[Body]:
-        """What computes a sum term by term; a long one of few lanes in several parts first."""
+        """What computes a sum term by term: those that are regular, and those that are not."""
         assert isinstance(item.pack.operation, Sum)
-        flat, lanes, width = item.flat, item.pack.lanes, host_width()
-        a, b = (numpy.full(flat.lane.size, UNIT) for _ in range(2))
-        is_single = all(segment.b is None for segment in flat.segments)
-        for number, segment in enumerate(flat.segments):
-            chosen = flat.segment == number
-            a[chosen] = self._at(segment.a, flat.a[chosen])
-            if segment.b is not None:
-                b[chosen] = self._at(segment.b, flat.b[chosen])
-        order = numpy.argsort(flat.lane, kind="stable")
-        lane, sign, a, b = flat.lane[order], flat.sign[order], a[order], b[order]
-        first, zero = self.first.get(item.pack), 0.0 if item.pack.operation.from_zero else -0.0
+        flat, lanes, first = item.flat, item.pack.lanes, self.first.get(item.pack)
         if first is None:
             return
-        if 2 * lanes <= width and lane.size >= LONG_OF_FEW * lanes:
-            parts = self._room(lanes * width)
-            part = lane * width + numpy.arange(lane.size) % width
-            again = numpy.argsort(part, kind="stable")
-            yield self._terms(
-                parts, lanes * width, part[again], sign[again], a[again], None if is_single else b[again], -0.0
-            )
-            lane, a = numpy.repeat(numpy.arange(lanes), width), parts + numpy.arange(lanes * width)
-            sign, is_single = numpy.ones(a.size), True
-        yield self._terms(first, lanes, lane, sign, a, None if is_single else b, zero)
+        zero = 0.0 if item.pack.operation.from_zero else -0.0
+        every, rest = [], []
+        for number, segment in enumerate(flat.segments):
+            for sign in (1.0, -1.0):
+                part = flat.part((flat.segment == number) & (flat.sign == sign))
+                b = numpy.full(part.lane.size, UNIT) if segment.b is None else self._at(segment.b, part.b)
+                every.append(Listed(part.lane, part.sign, self._at(segment.a, part.a), b).in_order())
+        for listed in every:
+            found = regular(listed, host_width())
+            if found is None:
+                rest.append(listed)
+                continue
+            left, present = listed.part(found.left), numpy.unique(listed.lane)
+            is_all = listed.lane.size == flat.lane.size and not left.lane.size and present.size == lanes
+            to = first if is_all else self._room(lanes)
+            yield self._regular(found, to, float(listed.sign[0]), zero if is_all else -0.0)
+            if not is_all:
+                ones = numpy.ones(present.size)
+                rest += [left, Listed(present, ones, to + present, numpy.full(present.size, UNIT))]
+        if sum(each.lane.size for each in rest) or not flat.lane.size:
+            yield from self._terms(together(rest), first, lanes, zero)
 
-    def _terms(self, first: int, lanes: int, lane: Index, sign: Any, a: Index, b: Index | None, zero: float) -> Body:
-        """Sums of terms in the order of their lanes."""
-        width = host_width()
-        n_registers = -(-lanes // width)
-        counts = numpy.bincount(lane, minlength=n_registers * width)
-        starts = numpy.cumsum([0, *numpy.maximum(counts.reshape(-1, width).max(axis=1), 1)])
-        turn = numpy.arange(lane.size) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
-        nothing = MINUS_ZERO | UNIT << SECOND
-        words = numpy.full((int(starts[-1]), width), nothing, numpy.int64)
-        words[starts[:-1]] = numpy.where(counts.reshape(-1, width) > 0, nothing, ZERO | UNIT << SECOND)
-        found = a | (UNIT if b is None else b) << SECOND
-        words[starts[lane // width] + turn, lane % width] = numpy.where(sign < 0.0, found | SIGN, found)
+    def _regular(self, found: Regular, to: int, sign: float, zero: float) -> Body:
+        words, lanes = found.table()
+        n_terms, has_many = words.shape[1], words.shape[1] * (host_width() if found.across else 1) >= FUSED
+        text = regular_terms(host_width(), found.steps, n_terms, sign, across=found.across, fused=has_many)
         self.work += words.size
-        (bits,) = struct.unpack("q", struct.pack("d", zero))
+        tables = memory.copied(words, numpy.int64), memory.copied(to + lanes, numpy.int64)
+        return Body(text, [At(0), *tables, len(lanes), _bits(zero)])
+
+    def _terms(self, listed: Listed, first: int, lanes: int, zero: float) -> Iterator[Body]:
+        """Sums of terms that are gathered; long ones of few lanes in several parts first."""
+        width = host_width()
+        if 2 * lanes <= width and listed.lane.size >= LONG_OF_FEW * lanes:
+            parts = self._room(lanes * width)
+            lane = listed.lane * width + numpy.arange(listed.lane.size) % width
+            yield from self._terms(listed._replace(lane=lane).in_order(), parts, lanes * width, -0.0)
+            each = numpy.arange(lanes * width)
+            listed = Listed(each // width, numpy.ones(each.size), parts + each, numpy.full(each.size, UNIT))
+        words, starts = gathered(listed, lanes, width)
+        self.work += words.size
         tables = memory.copied(words, numpy.int64), memory.copied(starts, numpy.int64)
-        return Body(terms(width, 1 if b is None else 2), [At(first), At(0), *tables, n_registers, bits])
+        text = terms(width, 1 if listed.is_single else 2)
+        yield Body(text, [At(first), At(0), *tables, len(starts) - 1, _bits(zero)])
+
+
+def _bits(number: float) -> int:
+    (bits,) = struct.unpack("q", struct.pack("d", number))
+    return int(bits)
 
 
 def _by_distance(places: Sequence[int], kinds: bytes, n_reads: int) -> tuple[list[int], Distances]:

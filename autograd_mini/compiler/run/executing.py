@@ -13,6 +13,7 @@ from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.ir.program import Floats, Pack
 from autograd_mini.compiler.run.numpy_executor import Results
 from autograd_mini.primitives import brief
+from autograd_mini.suggesting import did_you_mean
 
 
 class Executor(Protocol):
@@ -21,6 +22,7 @@ class Executor(Protocol):
     @property
     def seeds(self) -> list[Pack]:
         """Leaves that are seeds."""
+        raise NotImplementedError
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results: ...
 
@@ -45,7 +47,8 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.backend not in (None, "machine", "numpy"):
-            raise ValueError(f"backend must be None, 'machine' or 'numpy', got {brief(self.backend)}")
+            meant = did_you_mean(self.backend, ("machine", "numpy"))
+            raise ValueError(f"backend must be None, 'machine' or 'numpy', got {brief(self.backend)}{meant}")
         is_count = isinstance(self.threads, int) and not isinstance(self.threads, bool) and self.threads >= 1
         if not (self.threads is None or is_count):
             raise ValueError(f"threads must be an int of 1 or more, or None, got {brief(self.threads)}")

@@ -23,17 +23,19 @@ class LanesStep:
     same bits as in other kernels."""
 
     writes: Sequence[int] = ()
+    packs: list[Pack]
+    number: int
 
     def __init__(self, executor: MachineExecutor, pack: Pack, operation: Apply | Reduce | Vector) -> None:
         self.packs, self.number = [pack], executor.place[pack]
         arguments = [arg for arg in operation.arguments() if isinstance(arg, Reference)]
-        self.takers = [(executor.place[arg.pack], Gather(arg.index)) for arg in arguments]
-        self.width = arguments[0].index.shape[-1]
+        self.takers: list[tuple[int, Gather]] = [(executor.place[arg.pack], Gather(arg.index)) for arg in arguments]
+        self.width: Any = arguments[0].index.shape[-1]
         leaves = [Pack(arg.index.size // self.width, True, Leaf("input", 0, "")) for arg in arguments]
         alone = Pack(pack.lanes // self.width, True, _alone(operation, leaves))
         packs = [*leaves, alone]
         place = {each: number for number, each in enumerate(packs)}
-        self.kernel = KernelStep(
+        self.kernel: KernelStep = KernelStep(
             lower([alone], [alone], [], set(packs), {}, place),
             [alone],
             [each.lanes for each in packs],

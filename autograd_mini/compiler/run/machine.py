@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,6 +61,10 @@ class Runner:
         results: for each name the places of arrays, and which of their rows.
         tiles: which steps can go tile by tile, of `tile` columns; None if none can.
     """
+
+    is_batched: bool
+    threads: int
+    cache: CodeCache | None
 
     def __init__(self, *, is_batched: bool, threads: int, cache: CodeCache | None) -> None:
         self.is_batched, self.threads, self.cache = is_batched, threads, cache
@@ -203,36 +207,42 @@ class MachineExecutor(Runner):
         cache: where kernels are kept on disk.
     """
 
+    varying: frozenset[Pack]
+    numbers: Mapping[Pack, Floats]
+    seeds: list[Pack]
+    packs: Sequence[Pack]
+    place: dict[Pack, int]
+
     def __init__(self, divided: Schedule, threads: int = 1, cache: CodeCache | None = None) -> None:
         super().__init__(is_batched=divided.is_batched, threads=threads, cache=cache)
         self.varying, self.numbers, program = divided.varying, divided.constants, divided.program
         self.seeds, self.packs = program.leaves("seed"), program.packs
-        self.lanes = [pack.lanes for pack in program.packs]
+        self.lanes: list[int] = [pack.lanes for pack in program.packs]
         self.place = place = {pack: number for number, pack in enumerate(program.packs)}
-        self.varies = {place[pack] for pack in self.varying}
-        self.constants = {place[pack]: held for pack, held in self.numbers.items()}
-        self.leaves = {
+        self.varies: set[int] = {place[pack] for pack in self.varying}
+        self.constants: dict[int, Floats] = {place[pack]: held for pack, held in self.numbers.items()}
+        self.leaves: dict[Pack, int] = {
             pack: number
             for pack, number in place.items()
             if isinstance(pack.operation, Leaf) and pack not in self.numbers
         }
         results = [(name, each) for name, references in program.results.items() for each in references]
-        self.needed = {reference.pack for _, reference in results}
+        self.needed: set[Pack] = {reference.pack for _, reference in results}
         adjoints = {reference.pack for name, reference in results if is_checked(name)}
-        self.adjoints = adjoints & self.varying if self.is_batched else set()
+        self.adjoints: set[Pack] = adjoints & self.varying if self.is_batched else set()
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
         for part in divided.parts:
             self.steps.append(numpy_step(self, part) if isinstance(part, Pack) else self._kernel(part))
-        self.results = {
+        self.results: dict[str, list[tuple[int, Gather]]] = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
         }
         if any(isinstance(step, ProductStep) for step in self.steps):
             phases = phases_of(divided)
-            self.tiles = None if phases is None else self._tiles(*phases)
+            self.tiles: Tiles | None = None if phases is None else self._tiles(*phases)
             for kernel in self.kernels:
                 kernel.threads = 1
-        self.tile = columns_of_a_tile(sum(pack.lanes for pack in self.varying))
+        self.tile: int = columns_of_a_tile(sum(pack.lanes for pack in self.varying))
 
     def _tiles(self, sums: set[Pack], after: set[Pack]) -> Tiles:
         firsts = [step.packs[0] for step in self.steps]
@@ -254,9 +264,9 @@ class MachineExecutor(Runner):
         used = {parent for pack in self.packs if pack not in inside for parent in pack.parents}
         outputs = [pack for pack in run if pack in used or pack in self.needed]
         checked = [pack for pack in outputs if pack in self.adjoints]
-        self.fresh += [place[pack] for pack in outputs if pack in self.needed]
-        self.own |= {*self.fresh}
-        self.checked |= {place[pack] for pack in checked}
+        self.fresh.extend([place[pack] for pack in outputs if pack in self.needed])
+        self.own.update(self.fresh)
+        self.checked.update([place[pack] for pack in checked])
         return KernelStep(
             lower(run, outputs, checked, self.varying if self.is_batched else frozenset(), self.numbers, place),
             run,

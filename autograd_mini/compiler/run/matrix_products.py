@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Floats, Pack, Sum
+from autograd_mini.compiler.ir.program import Floats, Index, Loop, Pack, Sum
 from autograd_mini.compiler.partition import MOST_UNUSED
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.lanes import lanes_step
-from autograd_mini.compiler.run.numpy_executor import Gather, Values, step_of
+from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step, step_of
 from autograd_mini.compiler.run.terms import terms_step
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Step(Protocol):
     def prepare(self, values: Values, n: int) -> Any:
         """Make room for what it computes for n columns; gives what else it keeps."""
 
-    def run(self, values: Values, state: Any) -> None:
+    def run(self, values: Values, state: Any, /) -> None:
         """Compute it for as many columns as there is room for."""
 
 
@@ -55,9 +55,14 @@ class NumpyStep:
     writes: Sequence[int] = ()
 
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
-        self.packs = [pack]
-        self.number = executor.place[pack]
-        self.compute = step_of(pack, executor.place)
+        self.packs: list[Pack] = [pack]
+        self.number: int = executor.place[pack]
+        operation = pack.operation
+        self.compute: Callable[[Values, int], Floats] = (
+            loop_step(operation, executor.place, in_machine_code=True)
+            if isinstance(operation, Loop)
+            else step_of(pack, executor.place)
+        )
 
     def prepare(self, values: Values, n: int) -> int:
         return n
@@ -70,9 +75,12 @@ class GatherStep:
     """Rows of an array for matrix products, into memory that is kept; steps that want the same rows share them."""
 
     writes: Sequence[int] = ()
+    place: int
+    number: int
+    gather: Gather
 
     def __init__(self, source: Pack, place: int, number: int, gather: Gather) -> None:
-        self.packs = [source]
+        self.packs: list[Pack] = [source]
         self.place, self.number, self.gather = place, number, gather
 
     def prepare(self, values: Values, n: int) -> Floats:
@@ -88,8 +96,10 @@ class GatherStep:
 class ProductStep:
     """A matrix product, by BLAS into memory that is kept."""
 
+    shape: tuple[int, ...]
+
     def __init__(self, executor: MachineExecutor, pack: Pack, *, sums_batch: bool) -> None:
-        self.packs = [pack]
+        self.packs: list[Pack] = [pack]
         assert isinstance(pack.operation, Sum)
         (segment,) = pack.operation.segments
         (block,) = segment.blocks
@@ -98,9 +108,10 @@ class ProductStep:
         self.writes: Sequence[int] = (executor.place[pack],)
         self.shape = block.lane.shape
         self.sums_batch = sums_batch
-        self.a = executor.rows(segment.a, block.a)
-        self.b = executor.rows(segment.b, block.b.swapaxes(1, 2) if sums_batch else block.b)
-        self.is_negative = block.sign < 0.0
+        self.a: Callable[[list[Any]], Floats] = executor.rows(segment.a, block.a)
+        b = block.b.swapaxes(1, 2) if sums_batch else block.b
+        self.b: Callable[[list[Any]], Floats] = executor.rows(segment.b, b)
+        self.is_negative: bool = block.sign < 0.0
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
@@ -127,10 +138,20 @@ class BatchSumStep:
     """Sums over the batch of lanes, and of products of two lanes: one product of all the lanes, of which some are
     picked."""
 
+    packs: list[Pack]
+    lanes: int
+    rows: int
+    left: list[int]
+    right: list[tuple[int, int]]
+    lane: Index
+    row: Index
+    column: Index
+    sign: Floats
+
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         assert isinstance(pack.operation, Sum)
         self.packs, self.lanes = [pack], pack.lanes
-        self.number = executor.place[pack]
+        self.number: int = executor.place[pack]
         self.writes: Sequence[int] = ()
         starts: dict[int, int] = {}
         self.rows = 0
@@ -147,7 +168,9 @@ class BatchSumStep:
         self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
         lanes = numpy.arange(self.lanes)
-        self.picks_all = len(self.right) == 1 and all(numpy.array_equal(lanes, each) for each in (self.lane, self.row))
+        self.picks_all: bool = (len(self.right), self.rows) == (1, self.lanes) and all(
+            numpy.array_equal(lanes, each) for each in (self.lane, self.row)
+        )
 
     def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
         return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))

@@ -21,6 +21,7 @@ from autograd_mini.compiler.ir.program import (
     Floats,
     Index,
     Leaf,
+    Loop,
     Pack,
     Program,
     Reduce,
@@ -32,6 +33,7 @@ from autograd_mini.compiler.ir.program import (
 )
 from autograd_mini.compiler.partition import MOST_TURNS
 from autograd_mini.compiler.run import numpy_rows
+from autograd_mini.compiler.scans.states import kept_states
 
 Values = list[Any]
 Step = Callable[[Values, int], Floats]
@@ -59,7 +61,7 @@ class NumpyExecutor:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.seeds = program.leaves("seed")
+        self.seeds: list[Pack] = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
         last_use = {parent: pack for pack in program.packs for parent in pack.parents}
         kept = {reference.pack for references in program.results.values() for reference in references}
@@ -72,7 +74,7 @@ class NumpyExecutor:
                 over = [place[parent] for parent in set(pack.parents) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
                 self.steps.append((place[pack], step_of(pack, place), free))
-        self.results = {
+        self.results: dict[str, list[tuple[int, Gather]]] = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
         }
@@ -114,12 +116,14 @@ class Gather:
     The result has the shape of the index array, and then the width.
     """
 
+    shape: tuple[int, ...]
+
     def __init__(self, index: Index) -> None:
         self.shape = index.shape
         flat = index.ravel()
-        self.absent = flat == ABSENT if (flat == ABSENT).any() else None
+        self.absent: Any | None = flat == ABSENT if (flat == ABSENT).any() else None
         self.rows: Any = numpy.where(flat == ABSENT, 0, flat)
-        self.only = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
+        self.only: int = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
         if self.absent is None and flat.size:
             step = int(flat[1] - flat[0]) if flat.size > 1 else 1
             if step > 0 and (numpy.diff(flat) == step).all():
@@ -149,6 +153,8 @@ def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
         return _sum(pack, operation, place)
     if isinstance(operation, Apply):
         return _apply(operation, place)
+    if isinstance(operation, Loop):
+        return loop_step(operation, place)
     assert isinstance(operation, Reduce | Vector)
     number, gather = place[operation.arg.pack], Gather(operation.arg.index)
     if isinstance(operation, Reduce):
@@ -156,6 +162,24 @@ def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
         return lambda values, n: reduce(gather(values[number]))
     function, empty = numpy_rows.VECTORS[operation.function], operation.empty
     return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
+
+
+def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bool = False) -> Step:
+    """A loop runs for as many columns as what goes in has."""
+    scan = operation.scan
+    takers = [(place[arg.pack], arg.index, where) for arg, where in zip(operation.args, operation.places)]
+    forward = None if operation.forward is None else place[operation.forward.pack]
+
+    def step(values: Values, n: int) -> Floats:
+        widths = [values[number].shape[1] for number, _, _ in takers]
+        width = min(widths) and max(widths)  # of no example, none
+        given = numpy.zeros((scan.n_in, width))
+        for number, index, where in takers:
+            given[where] = values[number][index]
+        states = None if forward is None else kept_states.taken(values[forward])
+        return scan.run(given, in_machine_code=in_machine_code, keeps=operation.keeps, states=states)
+
+    return step
 
 
 def _apply(operation: Apply, place: Mapping[Pack, int]) -> Step:
@@ -211,13 +235,17 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
 class Scatter:
     """Adding rows to lanes of an array; lanes that come several times get all of theirs."""
 
+    order: Index
+    starts: Index
+    lanes: Index
+
     def __init__(self, lane: Index, lanes: int) -> None:
         flat = lane.ravel()
         present = numpy.flatnonzero(flat != ABSENT)
-        self.is_whole = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
+        self.is_whole: bool = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
         order = present[numpy.argsort(flat[present], kind="stable")]
         _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
-        self.turns = []  # in each of them every lane comes once
+        self.turns: list[Any] = []  # in each of them every lane comes once
         self.order, self.starts, self.lanes = order, starts, flat[order[starts]] if order.size else flat[:0]
         if counts.max(initial=0) <= MOST_TURNS:
             turn = numpy.arange(order.size) - numpy.repeat(starts, counts)

@@ -7,9 +7,11 @@ import numpy
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import require_emission
 from autograd_mini.compiler.code.kernels import Place, kernel_of
+from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Scalar, Terms
 from autograd_mini.compiler.passes.scalar_programs import ScalarProgram
 from autograd_mini.compiler.run.machine import Runner
+from autograd_mini.compiler.run.matrix_products import Step
 from autograd_mini.compiler.run.numpy_executor import Gather
 from autograd_mini.compiler.run.running import KernelStep
 
@@ -28,10 +30,10 @@ class ScalarExecutor(Runner):
     def __init__(self, program: ScalarProgram, threads: int, cache: CodeCache | None = None) -> None:
         scalars, arrays = [*program.scalars], program.arrays
         super().__init__(is_batched=any(pack.batched for pack in arrays.values()), threads=threads, cache=cache)
-        self.seeds = program.seeds
-        self.lanes = [pack.lanes for pack in arrays.values()]
-        self.leaves = {pack: place for place, pack in enumerate(arrays.values())}
-        self.varies = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
+        self.seeds: list[Pack] = program.seeds
+        self.lanes: list[int] = [pack.lanes for pack in arrays.values()]
+        self.leaves: dict[Pack, int] = {pack: place for place, pack in enumerate(arrays.values())}
+        self.varies: set[int] = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
         inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether they differ from column to column
         n_found = dict.fromkeys(arrays, 0)  # of each array; its lanes come in order
         for number, scalar in enumerate(scalars):
@@ -70,7 +72,7 @@ class ScalarExecutor(Runner):
             threads=threads,
             cache=cache,
         )
-        self.steps = [step]
+        self.steps: list[Step] = [step]
 
 
 def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:

@@ -6,11 +6,14 @@ import ctypes
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy
 
+from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM
+from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack
 from autograd_mini.compiler.partition import MOST_ALONE
 from autograd_mini.compiler.run import memory
@@ -24,14 +27,15 @@ from autograd_mini.compiler.run.watch import Watch
 Short = Callable[[tuple[Any, ...]], Any]
 """Gives the results for a tuple of arguments, None where the long way has to be taken."""
 
-TEXT = text()
-
 Lane = tuple[str, int]
 """The name of a result, and a lane of it."""
 
 
 class Layout:
     """How so many arguments are read, and the results are made."""
+
+    depth: int
+    deepest: int
 
     def __init__(self, n_args: int) -> None:
         self.n_args = n_args
@@ -89,10 +93,12 @@ class Entry:
 
     Attributes:
         at: where its words are.
+        cache: where machine code is kept.
         held: all that it points to.
     """
 
     at: int
+    cache: CodeCache | None
     held: list[Any] = field(repr=False)
 
 
@@ -137,7 +143,13 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     lanes = {name: prepared.lanes[name] for name in [*names, TIED, "guards"] if name in prepared.lanes}
     numbers, (sums, n_sums) = prepared.numbers, prepared.sums
     base = memory.address(numbers, numbers.shape)
-    checked = numpy.concatenate([places for name, places in lanes.items() if name != "guards"])
+    checked = [run for name, places in lanes.items() if name != "guards" for run in _runs(places)]
+    picks = numpy.array([lanes[name][lane] if name in lanes else 0 for name, lane in layout.picks], numpy.int64)
+    block, array = MAKE.index("block"), MAKE.index("array")
+    makes = [
+        (block if kind == array and len(_runs(picks[first : first + size])) == 1 else kind, first, size, what)
+        for kind, first, size, what in layout.makes
+    ]
     reads = [
         [*record, 0 if to is None else prepared.first[to[0]] + to[1], size, what]
         for *record, to, size, what in layout.reads
@@ -145,10 +157,10 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     tables = {
         "reads": memory.table(reads, 8),
         "held": memory.table([[0] * (len(reads) + 2)], 1),
-        "checked": memory.table([checked], 1),
-        "makes": memory.table(layout.makes, 4),
+        "checked": memory.table(checked, 2),
+        "makes": memory.table(makes, 4),
         "made": memory.table([[0] * (layout.deepest + 1)], 1),
-        "picks": memory.table([[lanes[name][lane] if name in lanes else 0 for name, lane in layout.picks]], 1),
+        "picks": memory.table([picks], 1),
     }
     objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
     words = {word: address for word, (address, _) in tables.items()} | {
@@ -160,7 +172,7 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     words |= {"n_checked": len(checked), "guard": lanes["guards"][0] if n_guards else 0}
     words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
     address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
-    return Entry(address, [layout, executor, prepared, tables, held_words, objects])
+    return Entry(address, executor.cache, [layout, executor, prepared, tables, held_words, objects])
 
 
 def _of_arena(executor: ArenaExecutor) -> Prepared:
@@ -211,6 +223,12 @@ def _of_kernel(executor: Runner) -> Prepared | None:
     )
 
 
+def _runs(places: Index) -> list[tuple[int, int]]:
+    """The first of places that follow each other, and how many do."""
+    bounds = [0, *(numpy.flatnonzero(numpy.diff(places) != 1) + 1).tolist(), places.size]
+    return [(int(places[start]), stop - start) for start, stop in pairwise(bounds) if start < stop]
+
+
 def short(entry: Entry, watch: Watch) -> Short:
     """The function that runs it as long as what is watched is the same."""
-    return as_builtin(address_of(TEXT), (entry.at, *watch.at, entry, watch))
+    return as_builtin(address_of(text(host_width()), entry.cache), (entry.at, *watch.at, entry, watch))

@@ -44,6 +44,7 @@ class Table:
     blocks: dict[int, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.at: int
         self.at, self.arrays_at, taking_at = (
             memory.address(each, each.shape) for each in (self.pointers, self.arrays, self.taking)
         )
@@ -71,7 +72,7 @@ class State:
     sums: Floats
 
     def __post_init__(self) -> None:
-        self.rows_at = memory.address(self.rows, self.rows.shape)
+        self.rows_at: int = memory.address(self.rows, self.rows.shape)
 
 
 class KernelStep:
@@ -88,6 +89,14 @@ class KernelStep:
 
     drive: Any
     point: Any
+    kernel: Kernel
+    packs: list[Pack]
+    lanes: Sequence[int]
+    outputs: Sequence[int]
+    writes: Sequence[int]
+    summed: Sequence[tuple[int, slice]]
+    effort: int
+    cache: CodeCache | None
 
     def __init__(
         self,
@@ -106,21 +115,21 @@ class KernelStep:
     ) -> None:
         self.kernel, self.packs, self.lanes = kernel, packs, lanes
         self.outputs, self.writes, self.summed = outputs, writes, summed
-        self.fixed = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
+        self.fixed: set[int] = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
         self.effort, self.cache = effort, cache
         self.threads = threads
-        self.width = host_width() if is_batched else 1
-        self.columns = columns_of_a_block(kernel.n_scratch, self.width) if is_batched else 1
+        self.width: int = host_width() if is_batched else 1
+        self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if is_batched else 1
         calls = [chunk.rows for chunk in kernel.chunks]
         if kernel.sums:
             calls.append([kernel.n_rows, kernel.n_rows + 1, *kernel.sums])
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
-        self.starts = (ctypes.c_int64 * len(starts))(*starts)
+        self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
         places = numpy.array([*kernel.places(), (SUMS, 0), (SIZES, 0)], dtype=numpy.int64)
-        self.slots = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
-        self.rows = _by_array(self.slots)
-        self.inputs = [
+        self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
+        self.rows: dict[int, Index] = _by_array(self.slots)
+        self.inputs: list[tuple[int, Any, Any]] = [
             (number, Gather(row + len(kernel.constants)).rows, Gather(lane).rows)
             for number, (row, lane) in _by_array(kernel.uniform).items()
         ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Floats, Pack, Sum
+from autograd_mini.compiler.ir.program import Floats, Index, Pack, Sum
 from autograd_mini.compiler.partition import MOST_TERMS
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.numpy_executor import Values
@@ -56,12 +56,16 @@ class TermsStep:
     """A sum of single numbers, by a loop over its terms."""
 
     writes: Sequence[int] = ()
+    packs: list[Pack]
+    lanes: int
+    number: int
+    count: int
 
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         assert isinstance(pack.operation, Sum)
         self.packs, self.lanes, self.number = [pack], pack.lanes, executor.place[pack]
         sources = dict.fromkeys(pack.parents)
-        self.sources = [executor.place[source] for source in sources]
+        self.sources: list[int] = [executor.place[source] for source in sources]
         *firsts, self.count = accumulate((source.lanes for source in sources), initial=1)
         first: dict[Pack | None, int] = {None: 0}  # the place of a 1, which comes before all numbers
         first.update(zip(sources, firsts))
@@ -71,14 +75,14 @@ class TermsStep:
         ]
         lane, signs, *places = map(numpy.concatenate, zip(*parts))
         order = numpy.argsort(lane, kind="stable")
-        self.zero = 0.0 if pack.operation.from_zero else -0.0
-        self.tables = (
+        self.zero: float = 0.0 if pack.operation.from_zero else -0.0
+        self.tables: tuple[Index, Index, Index] = (
             memory.copied(numpy.searchsorted(lane[order], numpy.arange(self.lanes + 1)), numpy.int64),
             memory.copied(signs[order]),
             memory.copied(numpy.stack(places, axis=1)[order], numpy.int64),
         )
-        self.at = [memory.address(table, table.shape) for table in self.tables]
-        self.call = _call(addresses([TERMS], keep=True, cache=executor.cache)[0])
+        self.at: list[int] = [memory.address(table, table.shape) for table in self.tables]
+        self.call: Callable[..., Any] = _call(addresses([TERMS], keep=True, cache=executor.cache)[0])
 
     def prepare(self, values: Values, n: int) -> Floats:
         return memory.empty(self.count)

@@ -12,6 +12,8 @@ from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
+    Index,
+    Loop,
     Pack,
     Reduce,
     Reference,
@@ -23,6 +25,9 @@ from autograd_mini.compiler.passes.rules import Rules
 from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES
 from autograd_mini.compiler.sparse.entries import Numbers, Terms
 from autograd_mini.primitives import Primitive
+
+MOST_ROWS = 64
+"""Of so many numbers that come out of a loop each has a loop of its own for its derivatives."""
 
 
 def local_terms(builder: Builder, rules: Rules, pack: Pack, active: Set[Pack]) -> Iterator[tuple[Pack, Terms]]:
@@ -44,8 +49,29 @@ def local_terms(builder: Builder, rules: Rules, pack: Pack, active: Set[Pack]) -
             yield from _of_vector(builder, pack, operation)
     elif isinstance(operation, Reduce):
         yield from _of_reduction(builder, rules, pack, operation, active)
+    elif isinstance(operation, Loop):
+        yield from _of_loop(builder, operation, active)
     elif isinstance(operation, Apply) and not operation.primitive.is_selector:
         yield from _by_rule(builder, rules, pack, operation.primitive, operation.args, active)
+
+
+def _of_loop(builder: Builder, operation: Loop, active: Set[Pack]) -> Iterator[tuple[Pack, Terms]]:
+    """Row by row, by the adjoints for each of the numbers that come out; whatever goes in may reach each of them."""
+    scan, parts = operation.scan, [*zip(operation.args, operation.places)]
+    if scan.n_rows > MOST_ROWS:
+        raise ValueError(
+            f"sparse derivatives go through a scan of at most {MOST_ROWS} numbers, and one here carries and keeps "
+            f"{scan.n_rows}, or takes as many for a Hessian; ask for them without sparse=True"
+        )
+    zero, one = builder.constant(numpy.array([0.0, 1.0]))
+    for row in range(scan.n_rows):
+
+        def unit(places: Index, row: int = row) -> Reference:
+            return Reference(builder.constants, numpy.where(places == row, one, zero))
+
+        for arg, loop, places in scan.spread(builder.loop, parts, unit):
+            if arg.pack in active:
+                yield arg.pack, Terms(numpy.full(places.size, row), arg.index, Reference(loop, places))
 
 
 def _by_rule(

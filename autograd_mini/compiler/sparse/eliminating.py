@@ -23,6 +23,9 @@ from autograd_mini.compiler.sparse.edges import local_terms
 from autograd_mini.compiler.sparse.entries import Matrix, Terms, constants, cost, merged, product, sum_of
 from autograd_mini.compiler.sparse.folding import Folding
 
+MOST_PRODUCTS = 2**26
+"""So many terms at once take several gigabytes."""
+
 Outputs: TypeAlias = "Sequence[tuple[int, Reference]]"
 
 
@@ -51,7 +54,8 @@ def eliminated(
 
 
 class _Graph:
-    """The edges, by the pack that is made and the one that it is made of; None stands for the outputs."""
+    """The edges, by the pack that is made and the one that it is made of; None stands for the outputs. They hold terms
+    that are added up when that is needed."""
 
     def __init__(
         self, builder: Builder, outputs: Outputs, wrt: Sequence[Pack], batched: bool, is_symmetric: bool
@@ -59,8 +63,8 @@ class _Graph:
         self.builder, self.wrt, self.batched, self.is_symmetric = builder, wrt, batched, is_symmetric
         starts = numpy.cumsum([0, *(leaf.lanes for leaf in wrt)]).tolist()
         self.first_column = dict(zip(wrt, starts))
-        self.parents: dict[Pack | None, dict[Pack, Matrix]] = {}
-        self.children: dict[Pack, dict[Pack | None, Matrix]] = {}
+        self.parents: dict[Pack | None, dict[Pack, list[Terms]]] = {}
+        self.children: dict[Pack, dict[Pack | None, list[Terms]]] = {}
         order, rules = list(builder.packs), Rules()
         active, fold = descendants_of(wrt, order), Folding(builder)
         terms: dict[Pack, list[Terms]] = {}
@@ -77,21 +81,21 @@ class _Graph:
 
     def _add(self, pack: Pack | None, terms: dict[Pack, list[Terms]]) -> None:
         for parent, each in terms.items():
-            self._set(pack, parent, each)
+            entries = self._merged(pack, parent, each)
+            if entries:
+                self._edge(pack, parent).extend(entries)
+
+    def _edge(self, pack: Pack | None, parent: Pack) -> list[Terms]:
+        """What adds up to an edge, which is made if it is not there."""
+        found = self.parents.setdefault(pack, {}).setdefault(parent, [])
+        return self.children.setdefault(parent, {}).setdefault(pack, found)
+
+    def _merged(self, pack: Pack | None, parent: Pack, terms: Sequence[Terms]) -> Matrix:
+        varies = self._varies(pack) or parent.batched
+        return merged(self.builder, terms, varies, cancels=parent in self.first_column)
 
     def _varies(self, pack: Pack | None) -> bool:
         return self.batched if pack is None else pack.batched
-
-    def _set(self, pack: Pack | None, parent: Pack, terms: Sequence[Terms]) -> None:
-        """Make an edge of terms that add up."""
-        varies = self._varies(pack) or parent.batched
-        entries = merged(self.builder, terms, varies, cancels=parent in self.first_column)
-        if entries:
-            self.parents.setdefault(pack, {})[parent] = entries
-            self.children.setdefault(parent, {})[pack] = entries
-        else:  # what was there may have cancelled
-            self.parents.get(pack, {}).pop(parent, None)
-            self.children.get(parent, {}).pop(pack, None)
 
     def eliminate(self) -> None:
         waiting = {pack for pack in self.children if pack not in self.first_column}
@@ -109,22 +113,29 @@ class _Graph:
                 heappush(queue, (now, number, pack))
                 continue
             waiting.remove(pack)
-            self._take_out(pack)
+            self._take_out(pack, now)
 
     def _cost(self, pack: Pack) -> int:
         """How many products there are to take it out."""
         befores, afters = self.parents.get(pack, {}).values(), self.children.get(pack, {}).values()
         return sum(cost(after, before) for after in afters for before in befores)
 
-    def _take_out(self, pack: Pack) -> None:
+    def _take_out(self, pack: Pack, price: int) -> None:
+        if price > MOST_PRODUCTS:
+            raise ValueError(
+                f"the entries of this matrix take more than {MOST_PRODUCTS:,} products, so that it is not sparse; "
+                "leave out sparse=True, or take its products with vectors by jvp, vjp or hvp"
+            )
         befores, afters = self.parents.pop(pack, {}), self.children.pop(pack, {})
         for child in afters:
             del self.parents[child][pack]
         for parent in befores:
             del self.children[parent][pack]
-        for child, after in afters.items():
-            for parent, before in befores.items():
-                self._join(child, parent, product(after, before), pack.batched)
+        lefts = {child: self._merged(child, pack, after) for child, after in afters.items()}
+        rights = {parent: self._merged(pack, parent, before) for parent, before in befores.items()}
+        for child, left in lefts.items():
+            for parent, right in rights.items():
+                self._join(child, parent, product(left, right), pack.batched)
 
     def _join(self, child: Pack | None, parent: Pack, terms: Sequence[Terms], batched: bool) -> None:
         """Add the terms of a product to the edge that goes past the pack between them."""
@@ -133,13 +144,15 @@ class _Graph:
             terms = [each.chosen(numpy.flatnonzero(each.rows >= each.columns + first)) for each in terms]
         if batched and not (self._varies(child) or parent.batched):
             terms = merged(self.builder, terms, False, sums_batch=True)
-        self._set(child, parent, [*self.parents.get(child, {}).get(parent, ()), *terms])
+        terms = [each for each in terms if each.rows.size]
+        if terms:
+            self._edge(child, parent).extend(terms)
 
     def nonzeros(self) -> Nonzeros:
         found = [
             each._replace(columns=each.columns + self.first_column[leaf])
-            for leaf, parts in self.parents.get(None, {}).items()
-            for each in parts
+            for leaf, terms in self.parents.get(None, {}).items()
+            for each in self._merged(None, leaf, terms)
         ]
         if not found:
             nothing = numpy.empty(0, dtype=numpy.int64)

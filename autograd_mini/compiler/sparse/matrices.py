@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-class Pattern(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Pattern:
     """Which entries of a matrix can be other than 0, with variables in the order in which the arguments hold them.
 
     Attributes:
@@ -32,9 +35,22 @@ class Pattern(NamedTuple):
     order: Index | None
 
     def matrix(self, entries: Floats) -> csr_array:
-        """The matrix with these numbers, [entries], those of the program."""
-        numbers = entries.copy() if self.order is None else entries[self.order]
-        return scipy_sparse().csr_array((numbers, self.columns.copy(), self.starts.copy()), shape=self.shape)
+        """The matrix with these numbers, [entries], those of the program; it may be changed in place."""
+        return self.filled(entries.copy() if self.order is None else entries[self.order])
+
+    def filled(self, numbers: Floats) -> csr_array:
+        """The matrix with these numbers, row by row, which become its own."""
+        made = copy(self._empty)  # SciPy looks at a new one for longer than it takes to compute it
+        made.data = numbers
+        made.indices, made.indptr = self.columns.copy(), self.starts.copy()
+        return made
+
+    @cached_property
+    def _empty(self) -> csr_array:
+        zeros = numpy.zeros(self.columns.size)
+        made = scipy_sparse().csr_array((zeros, self.columns, self.starts), shape=self.shape)
+        made.sum_duplicates()  # there are none, as it now knows
+        return made
 
     def rows(self) -> Index:
         """The row of each entry."""

@@ -22,7 +22,7 @@ class SparseProgram(NamedTuple):
     Attributes:
         shape: how many rows and columns there are.
         rows, columns: the place of each entry that can be other than 0, row by row, with ascending columns.
-        program: its result `entries` are these; none if there are none.
+        program: its result `entries` are these; there is none if there are none.
     """
 
     shape: tuple[int, int]
@@ -45,6 +45,9 @@ def sparse_program(base: Program, request: Request, frame: Frame) -> SparseProgr
         roots = [(start, lanes_of(each)) for start, each in zip(starts, gradient) if each is not None]
     rows, columns, lanes = eliminated(builder, roots, wrt, batched=frame.per_example, is_symmetric=is_hessian)
     results = {} if lanes is None else {ENTRIES: [lanes]}
+    if found["guards"]:
+        guards = builder.gathered([[guard] for guard in found["guards"]])
+        results["guards"] = [Reference(guards.pack, guards.index.ravel())]
     if found[TIED]:
         results[TIED] = found[TIED]
     shape = starts[-1] if is_hessian else outputs.index.size, starts[-1]

@@ -38,7 +38,8 @@ from autograd_mini.value import Value
 _equal, _not_equal, _less, _greater, _stopped, _ratio = (
     TABLE.auxiliary[name] for name in ("equal", "not_equal", "less", "greater", "stopped", "ratio")
 )
-where, norm = TABLE["where"], TABLE["norm"]
+where: Primitive = TABLE["where"]
+norm: Primitive = TABLE["norm"]
 
 
 class _Direction(Growing):

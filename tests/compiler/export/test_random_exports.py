@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import compile, gradients
-from autograd_mini.compiler.export import exported
+from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.testing import strategies
 from tests.compiler.contract import Contract, is_tied, wrong_among
 from tests.compiler.export.in_c import built, needs_gcc
@@ -134,7 +134,7 @@ def check_second(library, name, program):
 
 @pytest.fixture(params=["packs", "scalars"])
 def form(request, monkeypatch):
-    monkeypatch.setattr(exported, "is_ragged", lambda *args: request.param == "scalars")
+    monkeypatch.setattr(Exported, "as_scalars", request.param == "scalars")
 
 
 def test_values_and_gradients(tmp_path):

@@ -76,6 +76,6 @@ def test_columns_that_do_not_do_the_same_are_apart():
 
 def test_vectors_are_columns():
     def shares(x):
-        return sum([a * b for i in range(0, 60, 3) for a, b in zip(softmax(x[i : i + 3]), x[i : i + 3])])
+        return sum([square(a) for i in range(0, 60, 3) for a in softmax(x[i : i + 3])])
 
     assert items(shares, CHANCE.normal(size=60))[0] == (20, [3], 1)

@@ -295,3 +295,46 @@ def test_without_scipy(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ModuleNotFoundError, match="sparse matrices are SciPy's; install it with: pip install scipy"):
         compile(lambda x: x * x).hessian(1.0, sparse=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_one_function_at_many_points_one_after_the_other(way, backend):
+    """The second call and those after it go a shorter way, but not where a branch, a tie or a captured number says
+    otherwise."""
+    scale = [2.0]
+
+    def value(x):
+        y = am.abs(x[0]) * x[1] * scale[0] if x[2] > 0 else x[1] * x[1] * x[2] + x[0]
+        return [y, x[0] * x[2]] if way == "jacobian" else y + x[0] * x[2]
+
+    operator = {"jacobian": jacobian, "hessian": hessian}[way]
+    compiled = compile(value, backend=backend)
+    points = [[1.0, 2.0, 3.0], [-1.0, 0.5, 2.0], [0.0, 3.0, 1.0], [1.0, 2.0, -1.0], [1.0, 0.0, 1.0], [2.0, 1.0, 1.0]]
+    for turn, x in enumerate([*points, *points[::-1]]):
+        scale[0] = 2.0 if turn < 9 else 5.0
+        check(getattr(compiled, way)(x, sparse=True), operator(value)(x))
+        check(getattr(compiled, way)([*x], sparse=True), operator(value)(x))
+        agree(numpy.array(getattr(compiled, way)(numpy.array(x))), operator(value)(x), 16.0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_columns_of_one_number_at_many_points(backend):
+    def f(t):
+        return {"a": [am.abs(t), am.exp(t) * (2.0 if t < 2 else 3.0)], "b": numpy.array([1.0, t * t]), "c": 4.0}
+
+    compiled = compile(f, backend=backend)
+    for t in (0.5, -1.0, 0.0, 3.0, -2.0, 0.5):
+        found = compiled.jacobian(t)
+        agree(found, jacobian(f)(t), 100.0)
+        assert isinstance(found["c"], float)
+        assert found["b"].shape == (2,)
+
+
+def test_a_matrix_that_is_not_sparse(monkeypatch):
+    from autograd_mini.compiler.sparse import eliminating
+
+    f = compile(lambda x: am.exp(am.sum(x)) * am.sin(am.sum([each * each for each in x])))
+    monkeypatch.setattr(eliminating, "MOST_PRODUCTS", 100)
+    with pytest.raises(ValueError, match="the entries of this matrix take more than 100 products, so that it is not"):
+        f.hessian(numpy.ones(20), sparse=True)

@@ -1,0 +1,79 @@
+"""What users write, as type checkers see it: right snippets pass, and of wrong ones the marked lines are errors."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+
+
+def marked():
+    """The lines that are errors, as (file, line)."""
+    paths = (HERE / "wrong").glob("*.py")
+    lines = [
+        (path.name, number, line) for path in paths for number, line in enumerate(path.read_text().splitlines(), 1)
+    ]
+    return sorted((name, number) for name, number, line in lines if line.endswith("# error"))
+
+
+def mypy(folder, *options):
+    command = [sys.executable, "-m", "mypy", "--config-file", "setup.cfg", "--cache-dir", ".mypy_cache", *options]
+    done = subprocess.run([*command, *map(str, (HERE / folder).glob("*.py"))], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == "", done.stderr
+    return done.stdout
+
+
+def pyright(*arguments):
+    program = shutil.which("pyright")
+    if program is None:
+        pytest.skip("pyright is not installed")
+    command = [program, "--pythonpath", sys.executable, "--outputjson", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def test_mypy_takes_what_is_right():
+    assert mypy("right").startswith("Success")
+
+
+def test_mypy_finds_what_is_wrong():
+    found = re.findall(r"wrong/(\w+\.py):(\d+): error", mypy("wrong"))
+    assert sorted({(name, int(number)) for name, number in found}) == marked()
+
+
+@pytest.mark.parametrize("folder", ["right", "wrong"])
+def test_pyright_agrees(folder):
+    found = [each for each in pyright(HERE / folder)["generalDiagnostics"] if each["severity"] == "error"]
+    places = sorted({(Path(each["file"]).name, each["range"]["start"]["line"] + 1) for each in found})
+    assert places == ([] if folder == "right" else marked())
+
+
+def test_pyright_knows_nearly_all_types_of_the_package():
+    found = pyright("--verifytypes", "autograd_mini", "--ignoreexternal")["typeCompleteness"]
+    assert found["completenessScore"] >= 0.98
+
+
+@pytest.mark.parametrize("name", ["values", "derivatives", "compiled", "numpy_arrays"])
+def test_what_is_right_runs(name, capsys):
+    """And gives what the types say, as far as a class can tell."""
+    tree = ast.parse((HERE / "right" / f"{name}.py").read_text())
+    kinds = {"float": float, "int": int, "bool": bool, "list": list, "tuple": tuple, "dict": dict}
+    checked = 0
+    names = {}
+    for node in tree.body:
+        exec(compile(ast.Module([node], []), f"{name}.py", "exec"), names)
+        match node:
+            case ast.Expr(ast.Call(ast.Name("assert_type"), [said, kind])):
+                given = eval(compile(ast.Expression(said), f"{name}.py", "eval"), names)
+                written = ast.unparse(kind).partition("[")[0]
+                wanted = kinds.get(written) or names[{"Floats": "np", "NDArray": "np"}.get(written, written)]
+                wanted = getattr(wanted, "ndarray", wanted)
+                assert isinstance(given, wanted), ast.unparse(node)
+                checked += 1
+    assert checked > 5
