@@ -33,7 +33,7 @@ from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.primitives import brief
-from autograd_mini.structures import Structure
+from autograd_mini.structures import NUMBER, Structure
 
 SWEPT = -2
 """Among slots, which are 0 and more or -1 for parameters: what is neither."""
@@ -293,6 +293,9 @@ class Call(SparseCall):
     def _in_order(structure: Structure, vector: Any, takes_none: bool = False) -> Any:
         """A vector with its numbers where those of the structure are, and 0 for None where there may be no derivative;
         as it is if it has another structure."""
+        is_plain = structure.kind in (list, tuple) and all(child is NUMBER for child in structure.children)
+        if is_plain and type(vector) is structure.kind and set(map(type, vector)) == {float}:
+            return vector
         try:
             leaves = [0.0 if each is None and takes_none else each for each in structure.leaves_of(vector)]
         except (TypeError, KeyError, ValueError, AttributeError):
