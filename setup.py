@@ -1,6 +1,7 @@
 """Makes machine code of autograd_mini/graph.py, where there is a C compiler; else that file runs as it stands."""
 
 import os
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -50,4 +51,15 @@ def extensions_here() -> list[Extension]:
         return []
 
 
-setup(ext_modules=extensions_here())
+def long_description() -> str:
+    """The README as it reads where the repository's files are not: a picture is left out, a link is its text."""
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[(.*?)\]\((?!https?:).*?\)\n*", "", text, flags=re.DOTALL)
+    return re.sub(r"(?<!!)\[([^\[\]]*?)\]\((?!https?:|#).*?\)", r"\1", text)
+
+
+setup(
+    ext_modules=extensions_here(),
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
+)
