@@ -2,7 +2,15 @@
 
 from autograd_mini import loading  # noqa: F401  (first of all: it decides which form of graph the others get)
 from autograd_mini.debugging import debug
-from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, value_and_grad
+from autograd_mini.derivatives import (
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    topological_order,
+    value_and_grad,
+)
 from autograd_mini.functions import (
     abs as abs,
 )
@@ -97,11 +105,11 @@ from autograd_mini.functions import (
     sum as sum,
 )
 from autograd_mini.graph import compiled as compiled_core
-from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp
 from autograd_mini.registering import register_primitive
 from autograd_mini.roots import root
+from autograd_mini.scanning import scan
 from autograd_mini.series import taylor
 from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
@@ -114,18 +122,18 @@ __all__ = [
     "gamma", "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma",
     "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod",
     "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
-    "remainder", "rint", "root", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square",
-    "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
+    "remainder", "rint", "root", "scan", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "square", "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
 ]  # fmt: skip
 
 _BESIDE = ("abs", "compile", "max", "min", "pow", "sum")
-_ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "nn", "optim", "testing", "training")
+_ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "neighbours", "nn", "optim", "testing", "training")
 
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from autograd_mini import compiler, executors, micrograd, nn, optim, testing, training  # noqa: F401
+    from autograd_mini import compiler, executors, micrograd, neighbours, nn, optim, testing, training  # noqa: F401
     from autograd_mini.compiler import compile as compile
     from autograd_mini.draw import draw as draw
     from autograd_mini.explain import explain as explain

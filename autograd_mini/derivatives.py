@@ -1,22 +1,21 @@
 """Derivatives as functions: from f to its gradient, Jacobian, Hessian.
 
-Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns of
-pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are. Numbers give
-numbers. Values give Values that can be differentiated again, and so does everything within a function that
-is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
-arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an
-axis reaches f as the number it holds, and its gradient is such an array.
+Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns
+and frames of pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are.
+Numbers give numbers. Values give Values that can be differentiated again, and so does everything within a function
+that is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
+arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an axis
+reaches f as the number it holds, and its gradient is such an array.
 """
 
 from __future__ import annotations
 
 from functools import wraps
 
-from autograd_mini import observing
+from autograd_mini import graph, observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.calls import Run, as_value, require_callable, split_vector, vector_like
 from autograd_mini.functions import dot
-from autograd_mini.graph import topological_order
 from autograd_mini.primitives import brief
 from autograd_mini.products import Differential, matrix_of
 from autograd_mini.structures import flatten
@@ -25,11 +24,39 @@ from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Literal, overload
 
     from autograd_mini import signatures
     from autograd_mini.signatures import Argnums, Function, Numbers, Real
+
+
+def require_values(name: str, *things: object) -> None:
+    for thing in things:
+        if not isinstance(thing, Value):
+            raise TypeError(f"{name} takes Values, got {brief(thing)} ({type(thing).__name__})")
+
+
+def topological_order(*roots: Value, known: Iterable[Value] = ()) -> list[Value]:
+    """All Values that `roots` were computed from, roots included, every parent before its children.
+
+    Args:
+        roots: where to begin; without any, the order is empty.
+        known: Values to be left out, with what lies behind them.
+
+    The order depends on the graph alone, not on addresses or hash seeds, and depth is no limit.
+
+    Raises:
+        TypeError: one of them is not a Value.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + x
+    >>> [node.operation.symbol if node.operation else node.label for node in topological_order(y)]
+    ['x', '*', '+']
+    """
+    known = tuple(known)
+    require_values("topological_order", *roots, *known)
+    return graph.topological_order(*roots, known=known)
 
 
 def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
@@ -48,16 +75,14 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     >>> gradients(first, [x])
     [12.0]
     """
-    for thing in (y, *(xs if hasattr(xs, "__iter__") else [f"{brief(xs)} in place of a list"])):
-        if not isinstance(thing, Value):
-            raise TypeError(f"gradients takes Values, got {brief(thing)} ({type(thing).__name__})")
-    order = topological_order(y)
+    require_values("gradients", y, *(xs if hasattr(xs, "__iter__") else [f"{brief(xs)} in place of a list"]))
+    order = graph.topological_order(y)
     if not create_graph:
         if observing.active:
             observing.number_read(y, "gradients()")
         return adjoints(order, [(y, 1.0)], [*xs])
-    graph = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
-    return [as_value(graph.get(x, 0.0)) for x in xs]
+    recorded = differentiable_adjoints(order, [(y, 1.0)], descendants_of(xs, order))
+    return [as_value(recorded.get(x, 0.0)) for x in xs]
 
 
 if TYPE_CHECKING:

@@ -167,6 +167,11 @@ def leaf(number: float, kind: type[Any]) -> Value:
     return node  # type: ignore[return-value]
 
 
+def leaves(numbers: list[float], kind: type[Any]) -> list[Any]:
+    """A leaf for each of many numbers."""
+    return [leaf(number, kind) for number in numbers]
+
+
 def start(node: Node, number: float) -> None:
     """Make it a leaf."""
     node._data = number

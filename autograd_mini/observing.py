@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
+    from autograd_mini.scanning import Loop
     from autograd_mini.value import Value
 
     Entry: TypeAlias = ref[Callable[..., Any]]
@@ -80,7 +81,10 @@ class Scope:
     @classmethod
     def here(cls) -> list[Any]:
         """Those of this thread or task, outermost first."""
-        found = [cls.opened.get(entry) for entry in cls._entries.get() if entry() is not None]
+        entries = cls._entries.get()
+        found = [cls.opened.get(entry) for entry in entries if entry() is not None]
+        if len(found) < len(entries):  # some have ended
+            cls._entries.set(tuple([entry for entry in entries if entry() is not None]))
         return [scope for scope in found if scope is not None]
 
     @classmethod
@@ -145,6 +149,10 @@ class Observer(Scope):
     def truth_asked(self, node: Value) -> None:
         """The program branches on whether `node` is 0."""
 
+    def looped(self, loop: Loop) -> tuple[Any, Any] | None:
+        """`scan` is called. Gives its result in place of that of running its steps one by one, or None."""
+        return None
+
     def number_read(self, node: Value, how: str) -> None:
         """The number of `node`, or one computed from it, is about to leave the graph, by `how`, such as ".data"."""
 
@@ -164,7 +172,7 @@ class Differentiation(Scope):
     Attributes:
         function: the function.
         variables: the Values that stand for the numbers among its arguments.
-        own: all Values made within the call, those included: nothing outside depends on them.
+        own: other Values made within the call: nothing outside depends on them.
     """
 
     opened: ClassVar[dict[Entry, Differentiation]] = {}
@@ -177,7 +185,7 @@ class Differentiation(Scope):
 
     def is_foreign(self, leaf: Value) -> bool:
         """Whether a leaf of the graph is a variable that this call did not make."""
-        return not leaf.is_constant and leaf not in self.own
+        return not (leaf.is_constant or leaf in self.own or leaf in self.variables)
 
 
 differentiations: dict[Entry, Differentiation] = Differentiation.opened
@@ -247,6 +255,12 @@ def _tell_owners(*nodes: Any) -> None:
 
 def notify(node: Value) -> None:
     """Tell the observers of this thread or task that `node` was recorded."""
+    entries = Observer._entries.get()
+    if len(active) == len(entries) == 1:
+        only = active.get(entries[0])
+        if only is not None:  # as mostly: there is one, and it is here
+            only.node_recorded(node)
+            return
     heard = current_observers()
     for observer in heard:
         observer.node_recorded(node)

@@ -50,6 +50,7 @@ class Differential:
             for observer in observers:
                 observer.tangents_end(seeds, zip(self.results, changes))
             return changes
+        seeds = {x: seed for x, seed in seeds.items() if isinstance(seed, Value) or seed}  # where nothing moves
         changes = self._push(seeds) if not ties(self.order) else [nan]
         if all(change == change for change in changes):
             return changes

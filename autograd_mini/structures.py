@@ -23,7 +23,7 @@ class Structure:
     """A nest without its numbers: `kind` builds one from parts, `children` are those parts' structures.
 
     A number has no kind, and nothing builds it; a thing that holds no numbers is of the kind "other". `like` is what
-    else tells how it was: an empty dict of that sort, the fields of a dataclass, the labels of a column, the thing.
+    else tells how it was: an empty dict of that sort, the fields of a dataclass, labels, the thing.
     Two structures are equal if the same numbers fit into both, whatever else they hold.
     """
 
@@ -128,7 +128,7 @@ class Structure:
             return
         if self.kind_name == "dict":
             parts = [nest[key] for key in self.kind[1]] + [nest] * (len(nest) - len(self.kind[1]))
-        elif self.kind_name == "column":
+        elif self.kind_name == "labelled":
             parts = [nest if is_array(nest) else nest.to_numpy()]
         elif self.kind == OTHER:
             parts = []
@@ -149,7 +149,7 @@ class Structure:
         if self.kind_name == "dict":
             labels = [f"[{key!r}]" for key in self.kind[1]]
         for label, child in zip(labels, self.children):
-            yield from child.paths(name if self.kind_name == "column" else name + label)
+            yield from child.paths(name if self.kind_name == "labelled" else name + label)
 
     @property
     def has_others(self) -> bool:
@@ -197,7 +197,7 @@ def flatten(nest: Any, what: str, *, takes_others: bool = False) -> tuple[list[A
     """The numbers and Values of a nest, from left to right, and its structure.
 
     Args:
-        nest: numbers, in lists, tuples, dicts, dataclasses and arrays, those of pandas' columns included.
+        nest: numbers, in lists, tuples, dicts, dataclasses and arrays, those of pandas included.
         what: what messages call it.
         takes_others: whether it may hold things that hold no numbers, such as texts, None, functions and
             members of an Enum.
@@ -264,9 +264,9 @@ def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
     if hasattr(kind, "__dataclass_fields__"):
         return _record(nest, leaves, take)
     pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(nest, pandas.Series):
-        build = partial(_column, index=nest.index, name=nest.name)
-        return Structure(("column",), build, [walk(nest.to_numpy(), leaves, take)], nest.index)
+    if pandas is not None and isinstance(nest, (pandas.Series, pandas.DataFrame)):
+        array = walk(nest.to_numpy(), leaves, take)
+        return Structure(("labelled",), partial(_labelled, nest.iloc[:0], nest.axes), [array], nest.axes)
     return take(nest, leaves)
 
 
@@ -304,12 +304,14 @@ def _instance(kind: type, names: Sequence[str], parts: list[Any]) -> Any:
     return made
 
 
-def _column(parts: list[Any], index: Any, name: Any) -> Any:
-    """A pandas Series, of an array that fits its labels."""
+def _labelled(empty: Any, axes: Sequence[Any], parts: list[Any]) -> Any:
+    """A pandas Series or DataFrame like the empty one, of an array that fits its labels."""
     (array,) = parts
-    if not is_array(array) or array.shape != (len(index),):
+    if not is_array(array) or array.shape != tuple(map(len, axes)):
         return array
-    return sys.modules["pandas"].Series(array, index=index, name=name)
+    if len(axes) == 1:
+        return sys.modules["pandas"].Series(array, index=axes[0], name=empty.name)
+    return sys.modules["pandas"].DataFrame(array, index=axes[0], columns=axes[1])
 
 
 def may_hold_numbers(thing: Any) -> bool:

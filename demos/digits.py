@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 
 import matplotlib.pyplot as plt
 import numpy as np
 from common import SIGNS, save_figure
 from common import parse_arguments as parse_arguments
 from sklearn.datasets import load_digits
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.model_selection import train_test_split
 
 SIDE = 8
 N_HELD_OUT = 450
@@ -21,10 +21,10 @@ Example = tuple[list[float], int]
 
 def digits() -> tuple[list[Example], list[Example]]:
     """Training and held-out images of scikit-learn's 1,797 digits: 64 numbers in [0, 1] each, and the digit."""
-    bunch = load_digits()
-    examples = [([float(p) / 16.0 for p in image], int(d)) for image, d in zip(bunch.data, bunch.target)]
-    Random(849).shuffle(examples)
-    return examples[N_HELD_OUT:], examples[:N_HELD_OUT]
+    images, digits = load_digits(return_X_y=True)
+    parts = train_test_split(images / 16.0, digits, test_size=N_HELD_OUT, stratify=digits, random_state=849)
+    training, held_out, *labels = [part.tolist() for part in parts]
+    return list(zip(training, labels[0])), list(zip(held_out, labels[1]))
 
 
 def most_likely(outputs: Sequence[float]) -> int:
@@ -79,21 +79,14 @@ def draw_weights(weights: Sequence[Sequence[float]], captions: Sequence[str], ti
 
 
 def draw_confusion(
-    truths: Sequence[int], answers: Sequence[int], rows: Sequence[str], columns: Sequence[str], title: str, path: Path
+    truths: Sequence[int], answers: Sequence[int], classes: Sequence[str], title: str, path: Path
 ) -> None:
-    """How many images of each kind, a row, got which answer, a column; mistakes have a frame. The answer to a row
-    is the column of its number; to rows beyond the columns it is the last one."""
-    counts = Counter(zip(truths, answers))
-    table = np.array([[counts[row, column] for column in range(len(columns))] for row in range(len(rows))])
+    """How many images of each class, a row, got which answer, a column."""
     figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
-    axes.imshow(table, cmap="Blues", vmax=table.max() * 1.2)
-    for (row, column), count in np.ndenumerate(table):
-        if count:
-            shade = "white" if count > 0.6 * table.max() else "black"
-            axes.text(column, row, count, ha="center", va="center", color=shade)
-            if column != min(row, len(columns) - 1):
-                frame = plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#b2182b", linewidth=2)
-                axes.add_patch(frame)
-    axes.set(xticks=range(len(columns)), xticklabels=columns, yticks=range(len(rows)), yticklabels=rows)
+    display = ConfusionMatrixDisplay.from_predictions(
+        truths, answers, labels=range(len(classes)), display_labels=classes, cmap="Blues", colorbar=False, ax=axes
+    )
+    for count, text in zip(display.confusion_matrix.flat, display.text_.flat):
+        text.set_visible(bool(count))
     axes.set(xlabel="answer", ylabel="truth", title=title)
     save_figure(figure, path)

@@ -69,7 +69,7 @@ HELPERS = {name: row.doc for name, row in TABLE.auxiliary.items()} | {
 HEAD = """# All primitives
 
 Written by `python demos/primitives_page.py` from the table in
-[`autograd_mini/primitives/`](../../autograd_mini/primitives). Meaning, domain and what holds at kinks are the rows' own
+`autograd_mini/primitives/`. Meaning, domain and what holds at kinks are the rows' own
 words. Each derivative is what the row's rule computes when it is run on symbols: it stands as it is computed, with care
 for large and small numbers; where that is not the form of the books, theirs stands in front. `out` is the result, ∂x
 its derivative towards x; numbers have four digits. Operations on any number of arguments are shown with three, or two

@@ -49,7 +49,7 @@ def main():
     print(f"held-out images {len(wrong)}: accuracy {1 - sum(wrong) / len(wrong):.2%}, {sum(wrong)} wrong")
 
     history.plot(arguments.out / "ten_digits_loss.png")
-    draw_confusion(truths, answers, CLASSES, CLASSES, "Held-out digits", arguments.out / "ten_digits_confusion.png")
+    draw_confusion(truths, answers, CLASSES, "Held-out digits", arguments.out / "ten_digits_confusion.png")
     shown = sorted(range(len(wrong)), key=lambda i: not wrong[i])[:40]
     draw_sheet(
         [held_out[i][0] for i in shown],

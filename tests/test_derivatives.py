@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_mini as am
-from autograd_mini import Value, grad, gradients, hessian, hvp, jacobian, value_and_grad
+from autograd_mini import Value, grad, gradients, hessian, hvp, jacobian, topological_order, value_and_grad
 from autograd_mini.products import Differential
 from tests.graphs import STEPS, run, variables
 
@@ -333,3 +333,9 @@ def test_misplaced_arguments_are_named():
         gradients(x * x, x)
     with pytest.raises(TypeError, match=r"hvp of rosenbrock takes its arguments and then the vector, got 1 argument"):
         hvp(rosenbrock)([1.0, 2.0])
+
+
+@pytest.mark.parametrize(("roots", "known"), [((2.0,), ()), ((Value(1.0), "x"), ()), ((Value(1.0),), (1.0,))])
+def test_an_order_is_of_values(roots, known):
+    with pytest.raises(TypeError, match="^topological_order takes Values, got"):
+        topological_order(*roots, known=known)

@@ -101,3 +101,9 @@ def test_a_direction_costs_no_more_for_more_results():
 def test_bad_calls(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+def test_what_does_not_move_carries_nothing_even_where_it_meets_inf():
+    f = lambda x: [am.sqrt(x[0]) + 3.0 * x[1]]
+    assert jvp(f)([0.0, 2.0], [0.0, 1.0]) == [3.0]
+    assert jvp(f)([0.0, 2.0], [1.0, 1.0]) == [math.inf]

@@ -193,7 +193,7 @@ def test_dataclasses_that_cannot_be_made_anew():
         grad(lambda scaled: scaled.x)(Scaled(1.0, 2.0))
 
 
-# Columns of pandas
+# Columns and frames of pandas
 
 
 def test_columns():
@@ -206,3 +206,13 @@ def test_columns():
     assert hvp(f)(column, column).tolist() == [4.0, 5.0, 6.0]
     assert hessian(f)(column).tolist() == [[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 2.0]]
     assert jvp(lambda s: s * 2.0)(column, column).to_dict() == {"a": 2.0, "b": 4.0, "c": 6.0}
+
+
+def test_frames():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [1.0, 2.0], "n": [3, 4]}, index=["a", "b"])
+    f = lambda table: (table["x"] ** 2 * table["n"]).sum()
+    assert grad(f)(frame).equals(pandas.DataFrame({"x": [6.0, 16.0], "n": [1.0, 4.0]}, index=["a", "b"]))
+    assert jvp(lambda table: table * 2.0)(frame, frame).equals(frame * 2.0)
+    with pytest.raises(TypeError, match="holds"):
+        grad(f)(pandas.DataFrame({"x": ["a"], "n": ["b"]}))

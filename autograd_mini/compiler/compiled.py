@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -18,10 +20,11 @@ from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran
+from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.one_point import Short
-from autograd_mini.derivatives import hessian, jacobian, value_and_grad
+from autograd_mini.derivatives import value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.value import Value
 
@@ -34,7 +37,7 @@ _accumulating = threading.Lock()
 """Held while derivatives are added to the `grad` of Values, which functions may share."""
 
 
-class Compiled:
+class Compiled(Differentiable):
     """A function compiled by `compile`; call it with numbers and arrays.
 
     It may be called from several threads at once, and pickled if the function itself can be. Called with Values, or
@@ -55,6 +58,7 @@ class Compiled:
         self._latest: Ran | None = None
         self._short: Short | None = None
         self._short_value: Short | None = None
+        self._short_matrices = {}
         self._gradients: Ran | None = None
         self._values: Ran | None = None
         self._state: object = None
@@ -165,55 +169,6 @@ class Compiled:
             write_numbers(parameters, "grad", grads)
         return value
 
-    def jacobian(self, *args: Any, **keywords: Any) -> Any:
-        """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.
-
-        >>> from autograd_mini import compile
-        >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
-        [[5.0, 2.0], [1.0, 1.0]]
-        """
-        call = self._call(args, keywords)
-        return call.derivative(jacobian) if isinstance(call, Eager) else self._ran(call, call.jacobian())
-
-    def hessian(self, *args: Any, **keywords: Any) -> Any:
-        """The second derivatives towards the arguments, as `autograd_mini.hessian`; over a batch that is not reduced,
-        arrays with the batch axis first in place of its numbers.
-
-        >>> from autograd_mini import compile
-        >>> compile(lambda x, y: x * x * y).hessian(2.0, 3.0)
-        ((6.0, 4.0), (4.0, 0.0))
-
-        Raises:
-            TypeError: the result is not one number.
-            ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
-        """
-        call = self._call(args, keywords)
-        return call.derivative(hessian) if isinstance(call, Eager) else self._ran(call, call.hessian())
-
-    def hvp(self, *args: Any, **keywords: Any) -> Any:
-        """The product of the Hessian with a vector, the last argument, in the structure of the gradient: that of the
-        argument if there is one to differentiate towards, else a tuple.
-
-        >>> from autograd_mini import compile
-        >>> compile(lambda x, y: x * x * y).hvp(2.0, 3.0, (1.0, 0.0))
-        (6.0, 4.0)
-
-        Raises:
-            TypeError: the result is not one number, or the vector is of another structure.
-        """
-        if len(args) < max(1, self._fewest - len(keywords)) + 1:
-            raise TypeError(
-                f"hvp of {self._name} takes its arguments and then the vector, in the structure of the gradient; got "
-                f"{len(args) + len(keywords)} argument(s) in all"
-            )
-        call = self._call(args[:-1], keywords)
-        if isinstance(call, Eager):
-            return call.product(args[-1])
-        try:
-            return self._ran(call, call.product(args[-1]))
-        except HoldsValues:
-            return self._as_function(args[:-1], keywords).product(args[-1])
-
     def on(self, executor: Any, tile: int | None = None, retries: int = 2, *, mixed: str = "warn") -> Tiled:
         """The same function, its batches computed in tiles on an executor: threads, processes, a cluster.
 
@@ -238,7 +193,7 @@ class Compiled:
             executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
                 forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
-            tile: how many examples are computed at a time; None for as many as hold about 2¹⁸ numbers.
+            tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
             retries: how many times rows are computed again whose worker died.
             mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
                 last digits of results: "warn" or "refuse".
@@ -252,6 +207,45 @@ class Compiled:
         from autograd_mini.executors import Tiled
 
         return Tiled(self, executor, tile, retries, mixed)
+
+    def export(
+        self, path: str | os.PathLike[str], *args: Any, name: str | None = None, order: int = 2, **keywords: Any
+    ) -> None:
+        """Write the function in C99, with a header beside it: value, gradient, Jacobian and Hessian, sparse where they
+        are, by the interface of CasADi's external functions.
+
+        What is written is the path that the function takes for an example, the arguments given here or else those of
+        the last call: elsewhere the functions in C give 1 and nan. Where derivatives are asked for at a tie or a kink,
+        which compiled functions look at once more, they give 2 and nan. The Values that the function uses without being
+        given them are constants there. Each array of numbers among the arguments is one of the file's, in C's order,
+        and all numbers of the result are one. Nothing is allocated; they may run in several threads at once.
+
+        In CasADi, after `cc -shared -fPIC -O2 -std=c99 f.c -o f.so -lm`, `casadi.external("f", "./f.so")` loads it.
+
+        Args:
+            path: of the file in C; the header stands beside it.
+            args: an example, of the layout that the file is for.
+            name: of the function in C; that of the file by default.
+            order: that of the highest derivatives, 0 to 2.
+
+        Raises:
+            OSError: the files cannot be written; neither is.
+            TypeError: `order` is no such number.
+            ValueError: there is no example, the function has a batch, its name is none in C, or there is no C for an
+                operation.
+        """
+        from autograd_mini.compiler.export.writing import write
+
+        if type(order) is not int or order not in (0, 1, 2):
+            raise TypeError(f"order is that of the highest derivatives, 0, 1 or 2, got {order!r}")
+        if args or keywords:
+            self(*args, **keywords)
+        plan = self._latest_run().parts[0].plan
+        if self._options.batch is not False or plan.has_batch:
+            raise ValueError(f"export writes {self._name} for one example; compile it without batch=… for that")
+        chosen, _ = roles(self._options, self._name, self._names, len(plan.ranges)).wrt
+        wrt = tuple([slot for position in chosen for slot in plan.ranges[position]])
+        write(path, Path(path).stem if name is None else name, plan, wrt, order)
 
     @property
     def parameters(self) -> list[Value]:
@@ -297,6 +291,10 @@ class Compiled:
             )
         return self._as_function(args, keywords)
 
+    def _state_read(self) -> int:
+        """The number of the state of what the function reads: another one where anything of it has changed."""
+        return self._plans.captured.settled()
+
     def _data_read(self) -> dict[tuple[str, str], Any]:
         return data_read(self.function)
 
@@ -322,6 +320,7 @@ class Compiled:
         """Keep what ran last; the short ways are open only while nothing outside has changed."""
         if self._state is not self._plans.captured.seen:
             self._state, self._short, self._short_value = self._plans.captured.seen, None, None
+            self._short_matrices.clear()
         self._latest = call.ran
         return result
 

@@ -87,9 +87,9 @@ def compile(
 
     Args:
         function: a function of numbers and arrays, nested in lists, tuples, dicts and dataclasses as you like, columns
-            of pandas included, that computes with operators and functions of `autograd_mini`. It sees one example:
-            Values, and arrays of Values. Texts, None and what else holds no numbers stay what they are, and it is
-            compiled anew for each. So it is for integers with which it counts or indexes: `range(n)`, `xs[n - 1]`;
+            and frames of pandas included, that computes with operators and functions of `autograd_mini`. It sees one
+            example: Values, and arrays of Values. Texts, None and what else holds no numbers stay what they are, and it
+            is compiled anew for each. So it is for integers with which it counts or indexes: `range(n)`, `xs[n - 1]`;
             towards these the derivative is None.
             Values that it uses without being given them are parameters, read anew at each call. Where something
             changes that it reads from closures, defaults, globals or attributes, or what lists, dicts, arrays and

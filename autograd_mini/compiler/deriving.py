@@ -10,15 +10,18 @@ from typing import TypeVar
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Scalars
+from autograd_mini.compiler.ir.scalars import Looped, Scalars
+from autograd_mini.compiler.partition import suits_elimination
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
-from autograd_mini.compiler.pipeline import Source, build, program_of
+from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
 from autograd_mini.compiler.run.executing import Executor, Target
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.one_point import Entry
+from autograd_mini.compiler.sparse.matrices import Pattern
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 from autograd_mini.compiler.ties.watching import watched
@@ -36,9 +39,11 @@ class Plan:
         target: what runs the programs.
 
     Attributes:
+        ranges: the slots of each argument.
         is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
         state: the number of the state of what the function reads from outside.
+        patterns: for a request, that of its sparse matrix.
         entries: for a request, what runs it in one call for one example; None if there is no such way.
     """
 
@@ -50,13 +55,16 @@ class Plan:
         self.target = target
         self.trace = trace
         self.reduces = reduces
+        self.ranges = arguments.ranges
         self.is_one_number: bool = trace.structure.shape == ()
         self.share: float = 1.0
         self.state = 0
         self.entries: dict[Request, Entry | None] = {}
+        self.patterns: dict[Request, Pattern] = {}
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}
         self._executors: dict[object, Executor] = {}
+        self._sparse: dict[object, SparseProgram] = {}
         self._careful: dict[object, tuple[NumpyExecutor, NumpyExecutor]] = {}
         self._asides: dict[object, Executor | None] = {}
         self._watched: dict[object, Source] = {}
@@ -67,7 +75,7 @@ class Plan:
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
         self.frame = frame = Frame(self.inputs, reduces)
         self.has_batch, self.per_example = frame.has_batch, frame.per_example
-        self.source: Source = Source(normalise(with_one_guard(trace)).verify(), frame)
+        self.source: Source = Source(normalise(with_one_guard(trace)), frame)
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""
@@ -77,6 +85,18 @@ class Plan:
     def stacked(self) -> Structure:
         """The structure of the result with arrays for the lists that they can hold."""
         return self.trace.structure.stacked()
+
+    @cached_property
+    def suits_elimination(self) -> bool:
+        """Whether sums are short enough for derivatives of each of their terms to be computed by itself."""
+        return suits_elimination(
+            sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
+        )
+
+    @cached_property
+    def loops(self) -> list[Looped]:
+        """What `scan` became."""
+        return [scalar for scalar in self.source.scalars.scalars if type(scalar) is Looped]
 
     def leaf(self, slot: int) -> Pack:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
@@ -89,9 +109,9 @@ class Plan:
                 kept[key] = without_collector(make)
             return kept[key]
 
-    def _source(self, request: Request) -> Source:
+    def source_of(self, request: Request) -> Source:
         """What programs for a request are made from: those of derivatives tell where something is tied."""
-        has_inner, is_second = bool(self.trace.inner), request.kind == Kind.PRODUCT
+        has_inner, is_second = bool(self.trace.inner), request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN)
         if request.kind == Kind.GUARDS or (request.kind == Kind.VALUE and not has_inner):
             return self.source
         key = request.wrt, is_second
@@ -102,10 +122,12 @@ class Plan:
         return self._watched[key]
 
     def _other(self, scalars: Scalars) -> Source:
-        return Source(scalars.verify(), self.frame, self.source)
+        return Source(scalars, self.frame, self.source)
 
     def shown(self, request: Request) -> Program:
         """The program of that kind to be read, with each guard by itself."""
+        if request.kind.is_sparse:
+            return self.sparse(request).program
         return self._once(self._shown, request, lambda: differentiate(self._base_shown().packed, request, self.frame))
 
     def _base_shown(self) -> Source:
@@ -118,7 +140,15 @@ class Plan:
     def executor(self, request: Request) -> Executor:
         """The program for a request ready to run."""
         found = self._executors.get(request)
-        return found or self._once(self._executors, request, lambda: build(self._source(request), request, self.target))
+        if found is not None:
+            return found
+        program = self.sparse(request).program if request.kind.is_sparse else None
+        source = self.source_of(request)
+        return self._once(self._executors, request, lambda: build(source, request, self.target, program))
+
+    def sparse(self, request: Request) -> SparseProgram:
+        """The pattern of a sparse matrix, and the program of its entries."""
+        return self._once(self._sparse, request, lambda: sparse_of(self.source_of(request), request))
 
     def careful(self, request: Request) -> tuple[NumpyExecutor, NumpyExecutor]:
         """The program for a request in which zeros are told apart, and what tells where that is in doubt."""
@@ -139,7 +169,7 @@ class Plan:
         return self._once(self._asides, (request, sign), lambda: self._aside(request, sign))
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
-        steps = None if self.trace.inner else steps_of(self.trace, request.wrt, sign)
+        steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
+MOST_FORMS_UNNOTICED = 20_000  # a graph of more forms has so many different steps, or is a loop written out
+MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
 LARGE_SUM = {True: 1024, False: 32768}  # sums of one form with so many terms in all are worth a matrix product
 SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
 MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them
@@ -26,8 +28,13 @@ MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so ma
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once
 MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel
 
+MOST_ELIMINATED = 2**16  # local derivatives of more terms of sums are left to sweeps, which keep products whole
+
 # Kernels; some of them of packs (True), and of programs of scalars.
-MOST_LANES_OF_ONE_COLUMN = 256  # what does not vary over a batch, and has more lanes, is left to NumPy
+MOST_LANES_OF_ONE_COLUMN = {True: 4096, False: 256}
+"""What does not vary over a batch, and has more lanes, is left to NumPy; programs of the entries of a sparse matrix
+(True) have no products for BLAS: of 1,000 lanes they take 33 µs as a kernel and 75 by NumPy, of 10,000 205 and 495, but
+1.5 s longer to compile."""
 LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and for each lane, and vectors, likewise
 LONGEST_SUM = 16  # a sum of more terms is computed by several operations
 MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more
@@ -36,9 +43,19 @@ MOST_CODE = 8192  # if chunks that differ hold more operations, each operation b
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
 STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
 
+# What one example does again and again.
+FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute
+MANY_LANES, MANY_SCALARS = 8, 100  # a form has so many scalars on average, and there are so many
+MOST_ROWS = 4096  # operations in columns, which are written one by one
+FREELY_GATHERED = 2**21  # so many numbers are fetched sooner than NumPy has multiplied them
+MOST_GATHERED_TERMS = 4  # of sums that kernels compute of what is gathered for them; others are computed term by term
+FEWEST_REGULAR = 64  # terms that are worth code of their own
+LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from which on its parts do
+
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
+SIDE_BY_SIDE = 4096  # directions run side by side until they are so many columns in all, where each is by itself
 COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system takes and gives back more readily
 TILE_BYTES = 2**24
 """Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
@@ -55,6 +72,32 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
     """
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
     return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+
+
+def too_many_forms(n_scalars: int) -> int:
+    """So many forms of at most so many scalars make a graph ragged."""
+    return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
+
+
+def has_columns(n_forms: int, n_scalars: int) -> bool:
+    """Whether one example may have columns worth a kernel."""
+    return n_scalars >= max(MANY_SCALARS, MANY_LANES * n_forms)
+
+
+def suits_columns(rows: int, inside: int, gathered: int) -> bool:
+    """Whether one example is better computed in columns.
+
+    Args:
+        rows: operations in columns.
+        inside: how many operations on numbers these are in all.
+        gathered: how many numbers are fetched one by one.
+    """
+    return rows <= MOST_ROWS and gathered <= 2 * inside + FREELY_GATHERED
+
+
+def suits_elimination(n_terms: int) -> bool:
+    """Whether derivatives may be computed entry by entry where sums have so many terms in all."""
+    return n_terms <= MOST_ELIMINATED
 
 
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:

@@ -6,24 +6,35 @@ differentiated, and scheduled as kernels and matrix products.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.ir.program import Program
-from autograd_mini.compiler.ir.request import Frame, Request
-from autograd_mini.compiler.ir.scalars import Scalars
-from autograd_mini.compiler.partition import suits_scalars
+from autograd_mini.compiler.code.lower import can_emit
+from autograd_mini.compiler.ir.program import Leaf, Program, Sum
+from autograd_mini.compiler.ir.request import Frame, Kind, Request
+from autograd_mini.compiler.ir.scalars import Application, Scalars
+from autograd_mini.compiler.partition import (
+    MOST_UNNOTICED,
+    has_columns,
+    suits_columns,
+    suits_scalars,
+    too_many_forms,
+)
+from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
 from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
-from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars
-from autograd_mini.compiler.passes.scheduling import schedule
+from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars, require_derivative
+from autograd_mini.compiler.passes.scheduling import constants_of, schedule
+from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.executing import Executor, Target, is_machine, threads_of
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
 
 
 class Source:
@@ -53,20 +64,81 @@ class Source:
     def suits_scalars(self) -> bool:
         if self.origin is not None:
             return self.origin.suits_scalars
-        return suits_scalars(*sizes_of(self.scalars, self.forms), self.frame.has_batch)
+        n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
+        if self.is_ragged:
+            return suits_scalars(too_many_forms(n_scalars), n_scalars, 0, has_batch)
+        return suits_scalars(*sizes_of(self.scalars, self.forms), has_batch)
+
+    @cached_property
+    def is_ragged(self) -> bool:
+        """Whether there are many forms for so few scalars; no further ones are looked for."""
+        most = too_many_forms(len(self.scalars.scalars))
+        found = forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs], most)
+        if len(found) < most:
+            self.forms = found
+        elif len(self.scalars.scalars) > MOST_UNNOTICED:
+            _notice()
+        return len(found) >= most
+
+    @cached_property
+    def suits_columns(self) -> bool:
+        """Whether programs of one example without seeds are run column by column."""
+        if self.origin is not None:
+            return self.origin.suits_columns
+        if self.frame.has_batch or self.is_ragged:
+            return False
+        n_forms, n_scalars, _ = sizes_of(self.scalars, self.forms)
+        if not has_columns(n_forms, n_scalars):
+            return False
+        try:
+            for scalar in self.scalars.scalars:
+                if type(scalar) is Application:
+                    require_derivative(scalar.primitive, len(scalar.args))
+            program = program_of(self, Request(Kind.VALUE))
+            if not all(isinstance(pack.operation, Leaf | Sum) or can_emit(pack) for pack in program.packs):
+                return False
+            return suits_columns(*sizes_in_columns(divide(program, [*constants_of(program)])))
+        except NotImplementedError:
+            return False
+
+
+@cache
+def _notice() -> None:
+    """Say once how to compile long loops sooner."""
+    warnings.warn(
+        f"a compiled function computes more than {MOST_UNNOTICED} things, few of them alike, each of them compiled by "
+        "itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
+        stacklevel=2,
+    )
 
 
 def program_of(source: Source, request: Request) -> Program:
     """The program for a request, of packs."""
+    if request.kind.is_sparse:
+        return sparse_of(source, request).program
     return expanded(differentiate(source.packed, request, source.frame))
 
 
-def build(source: Source, request: Request, target: Target) -> Executor:
-    """The program for a request ready to run."""
+def sparse_of(source: Source, request: Request) -> SparseProgram:
+    """The program for a sparse matrix, and its pattern."""
+    found = sparse_program(source.packed, request, source.frame)
+    return found._replace(program=expanded(found.program))
+
+
+def build(source: Source, request: Request, target: Target, program: Program | None = None) -> Executor:
+    """The program for a request ready to run.
+
+    Args:
+        program: that of packs, if it is there already.
+    """
     if not is_machine(target):
-        return NumpyExecutor(program_of(source, request))
+        return NumpyExecutor(program or program_of(source, request))
+    has_seeds = request.kind in (Kind.JACOBIAN, Kind.PRODUCT, Kind.TANGENT)
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
-    if source.suits_scalars:
+    if program is None and not has_seeds and not request.kind.is_sparse and source.suits_columns:
+        return ArenaExecutor(program_of(source, request), cache)
+    if source.suits_scalars and program is None:
         with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
             return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    return MachineExecutor(schedule(program_of(source, request)), threads, cache)
+    divided = schedule(program or program_of(source, request), is_sparse=request.kind.is_sparse)
+    return MachineExecutor(divided, threads, cache)

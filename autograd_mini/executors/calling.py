@@ -19,10 +19,9 @@ from autograd_mini.primitives import brief
 if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
 
-TILE = 2**18
-"""So many numbers are in a tile, about, if nothing else is asked for: some milliseconds of work."""
-TASK = 2**20
-"""So many are in a task at the most, where several tiles make one: 8 MiB on the way."""
+TILE = 2**20
+"""So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
+make one: some milliseconds of work, 8 MiB on the way."""
 
 MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp")
 """Methods that give derivatives towards each example of a batch, though it is reduced."""
@@ -159,7 +158,7 @@ class Call:
         arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
         in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TASK // in_row)
+        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
         number = -1

@@ -50,6 +50,8 @@ class Tiled:
         self.token: str = uuid.uuid4().hex
         self.held: dict[str, Any] = {}
         self._parcel: Parcel | None = None
+        self._state: int | None = None
+        self._is_held = False
         self._hosts: dict[str, dict[str, str]] = {}
 
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
@@ -76,12 +78,16 @@ class Tiled:
         return self.parcel().values
 
     def parcel(self) -> Parcel:
-        """The function on its way to a worker, as it is now."""
-        return self._parcel or Parcel(self.compiled, self.options)
+        """The function on its way to a worker, as it is now; made anew where anything that it reads has changed."""
+        state = self._state if self._is_held else self.compiled._state_read()
+        if self._parcel is None or self._state != state:
+            self._parcel, self._state = Parcel(self.compiled, self.options), state
+        return self._parcel
 
     def hold(self) -> None:
         """Take the function as it is from now on: but for the numbers of Values, nothing that it reads will change."""
-        self._parcel = self.parcel()
+        self.parcel()
+        self._is_held = True
 
     def share(self, token: str, array: Any) -> None:
         """Send an array once, however many calls take rows of it as `Taken` by this token."""

@@ -55,6 +55,15 @@ def load(model: Module, path: str | os.PathLike[str]) -> Module:
         StateError: (a ValueError) the file is damaged or of another architecture; nothing is changed.
         ValueError: the ending is neither .json nor .npz.
         OSError: the file cannot be read.
+
+    >>> import os, tempfile
+    >>> from autograd_mini.nn import MLP
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.json")
+    ...     save(MLP(2, [3, 1], random=1), path)
+    ...     model = load(MLP(2, [3, 1], random=2), path)
+    >>> model([0.5, -1.0]).data == MLP(2, [3, 1], random=1)([0.5, -1.0]).data
+    True
     """
     read = {".json": _from_json, ".npz": _from_npz}[_ending(path)]
     expected = model.state_dict()

@@ -35,6 +35,8 @@ def paired_numbers(nest: Any, like: Any, what: str) -> list[Any]:
     >>> paired_numbers({"b": [3.0, 4.0], "a": 2.0}, {"a": 0.0, "b": [0.0, 0.0]}, "the gradient")
     [2.0, 3.0, 4.0]
     """
+    if type(nest) in (float, Value) and not _holds_dict(like):
+        return [nest]
     if isinstance(nest, dict) and isinstance(like, dict) and nest.keys() == like.keys():
         pairs = [(nest[key], part, f"{what} at {brief(key)}") for key, part in like.items()]
     elif _holds_dict(nest) or _holds_dict(like):

@@ -34,6 +34,14 @@ def register_twin(name: str, twin: Callable[..., Any]) -> None:
     Raises:
         ValueError: no primitive of that name is registered.
         TypeError: the twin is no function.
+
+    >>> import mpmath
+    >>> from autograd_mini import TABLE, Value, register_primitive
+    >>> cube = register_primitive("cube", forward=lambda x: x * x * x, partials=lambda out, x: (3.0 * x * x,))
+    >>> register_twin("cube", lambda x: mpmath.power(x, 3))
+    >>> print(reference_value(cube(Value(2.0))))
+    8.0
+    >>> del TABLE["cube"], Value.cube
     """
     if name not in TABLE:
         raise ValueError(

@@ -13,8 +13,8 @@ Example = tuple[Any, Any]
 
 
 def pairs(inputs: Iterable[Any], desired: Iterable[Any]) -> list[Example]:
-    """The training set (X₁, d₁) … (X_N, d_N) from all inputs and all desired outputs. Rows of NumPy arrays
-    become lists of floats, with which everything goes faster.
+    """The training set (X₁, d₁) … (X_N, d_N) from all inputs and all desired outputs. Rows of arrays and of
+    pandas' frames become lists of floats, with which everything goes faster.
 
     Raises:
         ValueError: there are more of the one than of the other.
@@ -57,6 +57,8 @@ def as_examples(data: Any, name: str) -> list[Example]:
 
 
 def _listed(things: Any, name: str) -> list[Any]:
+    if hasattr(things, "to_numpy"):  # of pandas
+        things = things.to_numpy()
     if is_array(things):
         return list(things.tolist())
     try:
@@ -72,7 +74,7 @@ def _is_finite(nest: Any) -> bool:
     if isinstance(nest, dict):
         return all(map(_is_finite, nest.values()))
     if isinstance(nest, (list, tuple)):
-        return all(map(_is_finite, nest))
+        return all(map(isfinite if set(map(type, nest)) == {float} else _is_finite, nest))
     if is_array(nest):
         return _is_finite(nest.tolist())
     return isfinite(nest) if hasattr(nest, "__float__") else True

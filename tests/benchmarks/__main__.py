@@ -21,10 +21,15 @@ PACKAGE = "tests.benchmarks"
 
 WORKLOADS = [
     "black_scholes", "one_point", "digits", "wide", "lstm", "attention", "convolution", "moons_compiled",
-    "compile_times", "eager_moons", "eager_chain", "start_up", "tiles", "workers",
+    "asian", "newton", "tall_jacobian", "sparse_rosenbrock", "luksan", "compile_times", "eager_moons", "eager_chain",
+    "microgpt", "start_up", "tiles",
+    "workers",
 ]  # fmt: skip
 
-LONG = ["compile_large", "heston", "bodies", "sweep_points", "sweep_weights", "sweep_steps", "sweep_chain"]
+LONG = [
+    "compile_large", "compile_growth", "heston", "bodies", "scan", "scan_memory", "sweep_points", "sweep_weights",
+    "sweep_steps", "sweep_chain",
+]  # fmt: skip
 """Run where they are named, or with --all: together they take an hour on a busy machine."""
 
 PEERS = ["numpy", "scipy", "llvmlite", "torch", "jax", "casadi", "ddx-ad", "autograd", "xad", "micrograd"]

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy
 
+from tests.benchmarks.floors import floor
 from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 
 TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient towards its three matrices"
@@ -138,9 +139,14 @@ def ddx(n):
     return ddx_over_examples(loss, weights, x.reshape(n, -1).T, d.reshape(n, -1).T)
 
 
+def by_hand_in_c(n):
+    return floor("attention", *data(n), n, n_out=1 + 3 * WIDTH * WIDTH)
+
+
 CONTENDERS = {
     "autograd_mini, machine code": lambda n: compiled(n, "machine"),
     "autograd_mini, NumPy": lambda n: compiled(n, "numpy"),
+    "C by hand": by_hand_in_c,
     "NumPy by hand": numpy_by_hand,
     "torch": torch,
     "JAX, jit": jax,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.benchmarks import compile_times
 
-WORKLOADS = {"sweep_chain": [8_000], "heston": [], "bodies": [], "sweep_steps": [192]}
+WORKLOADS = [("sweep_chain", [8_000]), ("heston", []), ("bodies", []), ("sweep_steps", [192])]
 
 
 def main():

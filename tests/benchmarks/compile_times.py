@@ -14,20 +14,22 @@ import numpy
 
 from tests.benchmarks.run import start
 
-WORKLOADS = {"digits": [], "wide": [], "lstm": [256], "black_scholes": [100_000]}
+WORKLOADS = [("digits", []), ("wide", []), ("lstm", [256]), ("black_scholes", [100_000])]
 """By name, with the size for those that take one."""
 
+OURS = ["autograd_mini, machine code", "autograd_mini, NumPy"]
 
-def main(workloads=WORKLOADS, times=3):
+
+def main(workloads=WORKLOADS, times=3, contenders=None):
     print(f"\ncompile: seconds from the function to its first result (in fresh processes, median of {times})")
     print(f"  {'':14} {'':30} {'clock':>9} {'processor':>9} {'nodes':>9} {'µs a node':>9}")
     measured, missing = [], []
-    for name, size in workloads.items():
+    for name, size in workloads:
         workload = importlib.import_module(f"tests.benchmarks.{name}")
         nodes = count_nodes(*workload.scalars(*size))
         for contender in workload.CONTENDERS:
-            is_ours = contender in ("autograd_mini, machine code", "autograd_mini, NumPy")
-            if not is_ours and "jit" not in contender:
+            is_ours = contender in OURS
+            if contender not in contenders if contenders else not is_ours and "jit" not in contender:
                 continue
             answers = [first_run(workload.__name__, contender, size) for _ in range(times)]
             if isinstance(answers[0], str):

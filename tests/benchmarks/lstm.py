@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy
 
+from tests.benchmarks.floors import floor
 from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 from tests.benchmarks.run import LeftOut
 
@@ -170,11 +171,18 @@ def ddx(n, steps):
     return ddx_over_examples(loss, weights, xs.T, desired.T)
 
 
+def by_hand_in_c(n, steps):
+    if steps != 12:
+        raise LeftOut("it is written for 12 steps")
+    return floor("lstm", *data(n, steps), n, n_out=1 + 4 * UNITS * (1 + UNITS + 1))
+
+
 def contenders(size):
     """All of them, where `size(s)` gives the examples and the steps."""
     return {
         "autograd_mini, machine code": lambda s: compiled(*size(s), "machine"),
         "autograd_mini, NumPy": lambda s: compiled(*size(s), "numpy"),
+        "C by hand": lambda s: by_hand_in_c(*size(s)),
         "torch, nn.LSTM": lambda s: torch(*size(s)),
         "JAX, jit of a scan": lambda s: jax(*size(s)),
         "CasADi, map": lambda s: casadi(*size(s)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy
 
 from tests.benchmarks.eager_moons import L2, first_weights, micrograd, two_moons
+from tests.benchmarks.floors import floor
 
 TITLE = "compiled: MLP 2-16-16-1, hinge loss over 100 points in one graph, loss and all gradients"
 BASELINE = "torch"
@@ -111,10 +112,18 @@ def numpy_by_hand():
     return run
 
 
+def by_hand_in_c():
+    layers, points = weights(), two_moons()
+    flat = numpy.concatenate([layer.ravel() for layer in layers])
+    xs, ds = (numpy.array(column, dtype=float) for column in zip(*points))
+    return floor("moons", flat, xs, ds, len(points), L2, n_out=1 + flat.size)
+
+
 CONTENDERS = {
     "autograd_mini, machine code": lambda: compiled("machine"),
     "autograd_mini, NumPy": lambda: compiled("numpy"),
     "autograd_mini, over a batch": compiled_batch,
+    "C by hand": by_hand_in_c,
     "NumPy by hand": numpy_by_hand,
     "torch": torch,
     "JAX, jit": jax,

@@ -109,3 +109,26 @@ def ddx_over_examples(formula, weights, *batches):
         return call.value.mean(), call.jacobian.mean(axis=-1)
 
     return run
+
+
+def casadi_arrays(function, args, is_called=False):
+    """A function of CasADi's of vectors, its results the numbers that are not 0 by form, column by column.
+
+    Args:
+        is_called: whether it is called as a function of arrays, which gives matrices of CasADi's; else it reads and
+            writes bound memory.
+    """
+    if is_called:
+        return lambda: function.call(args), lambda found: [each.nonzeros() for each in found]
+    inputs, results = (
+        [numpy.array(each) for each in args],
+        [numpy.empty(function.nnz_out(place)) for place in range(function.n_out())],
+    )
+    evaluate, kept = bound(function, inputs, results)
+
+    def run():
+        evaluate()
+        return results
+
+    run.kept = kept
+    return run

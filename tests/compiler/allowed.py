@@ -68,14 +68,18 @@ class Library:
             if primitive in packing.REDUCTIONS:
                 run = self._reduction(primitive, len(args))
                 return float(run(numpy.array([float(arg) for arg in args])[:, None])[0])
-            if self.backend == "machine":
-                from autograd_mini.compiler.code.machine_rows import has_emission
+            return self.single(primitive, args)
 
-                if has_emission(primitive, len(args)):
-                    run = _machine(primitive, len(args))
-                    return float(run(*[numpy.array([float(arg)]) for arg in args])[0])
-            arrays = [arg if type(arg) is float else numpy.array([float(arg)]) for arg in args]
-            return float(numpy_rows.elementwise(primitive)(*arrays)[0])
+    def single(self, primitive, args):
+        """A primitive that is no function of vectors; constants are those of its arguments that are plain floats."""
+        if self.backend == "machine":
+            from autograd_mini.compiler.code.machine_rows import has_emission
+
+            if has_emission(primitive, len(args)):
+                run = _machine(primitive, len(args))
+                return float(run(*[numpy.array([float(arg)]) for arg in args])[0])
+        arrays = [arg if type(arg) is float else numpy.array([float(arg)]) for arg in args]
+        return float(numpy_rows.elementwise(primitive)(*arrays)[0])
 
     def _vector(self, name, count, is_empty_zero):
         empty = 0.0 if is_empty_zero else numpy.nan

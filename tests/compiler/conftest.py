@@ -1,7 +1,23 @@
 import pytest
 
-from autograd_mini.compiler import partition, pipeline
+from autograd_mini.compiler import deriving, partition, pipeline
+from autograd_mini.compiler.ir.scalars import operands
 from tests.compiler.run.fences import Margined, fenced
+
+
+@pytest.fixture(autouse=True, scope="session")
+def in_order():
+    """Of all scalars that programs are made of, each is made of earlier ones."""
+
+    class Source(deriving.Source):
+        def __init__(self, scalars, *rest):
+            for number, scalar in enumerate(scalars.scalars):
+                assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
+            super().__init__(scalars, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deriving, "Source", Source)
+        yield
 
 
 @pytest.fixture
@@ -21,6 +37,13 @@ def as_packs(monkeypatch):
 def as_scalars(monkeypatch):
     """Programs go as scalars, however few these are."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)
+
+
+@pytest.fixture
+def in_columns(monkeypatch):
+    """Programs of one example go column by column, however few these are."""
+    for name in ("has_columns", "suits_columns"):
+        monkeypatch.setattr(pipeline, name, lambda *args: True)
 
 
 @pytest.fixture

@@ -40,7 +40,8 @@ class Contract:
     """
 
     def __init__(self, function, point, backend, slack=0):
-        self.library, self.slack = Library(backend), slack
+        self.library = backend if isinstance(backend, Library) else Library(backend)
+        self.slack = slack
         self.function, self.point = function, point
         self.leaves = [Value(x) for x in point]
         outputs = [y if isinstance(y, Value) else None for y in flatten(function(*self.leaves), "a result")[0]]

@@ -44,12 +44,12 @@ def check(program, backend, lengths):
 
 def check_some(kind, count, seed, lengths):
     """What is wrong with some programs, how many values are fixed to the bit, and how many left open."""
-    chance, backend = random.Random(seed), "machine" if kind == "scalars" else kind
-    suits = (lambda *args: True) if kind == "scalars" else pipeline.suits_scalars
+    chance, backend = random.Random(seed), "numpy" if kind == "numpy" else "machine"
+    ways = {"scalars": ["suits_scalars"], "columns": ["has_columns", "suits_columns"]}.get(kind, [])
     found, n_exact, n_open = [], 0, 0
     for number in range(count):
         program = ordinary(chance) if number % 2 else tricky(chance.randint)
-        with numpy.errstate(all="ignore"), mock.patch.object(pipeline, "suits_scalars", suits):
+        with numpy.errstate(all="ignore"), mock.patch.multiple(pipeline, **dict.fromkeys(ways, lambda *args: True)):
             wrong = check(program, backend, lengths if number % 4 < 2 else [])
             (allowed,) = Contract(program, program.point, backend).values
         n_exact += allowed is None or allowed.is_exact
@@ -61,7 +61,7 @@ def check_some(kind, count, seed, lengths):
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.compiler.many_programs")
-    parser.add_argument("backend", choices=["numpy", "machine", "scalars"])
+    parser.add_argument("backend", choices=["numpy", "machine", "scalars", "columns"])
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lengths", type=int, nargs="*", default=[3, 19], help="of batches")

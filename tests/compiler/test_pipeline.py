@@ -1,5 +1,6 @@
 """The stages of the pipeline are pure: the same input gives the same result twice, and is left as it was."""
 
+import functools
 import random
 from collections.abc import Mapping
 from collections.abc import Set as AnySet
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile
+from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.ir.program import Leaf
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.passes.expanding import expanded
@@ -107,3 +109,17 @@ def test_stages_are_pure_whatever_the_rows(seed):
     with numpy.errstate(all="ignore"):
         compiled(*program.point)
         run_stages(compiled._latest.parts[0].plan, [Kind.GRADIENT])
+
+
+def test_long_loops_are_told_of_scan(monkeypatch):
+    monkeypatch.setattr(pipeline, "MOST_UNNOTICED", 1000)
+    monkeypatch.setattr(pipeline, "_notice", functools.cache(pipeline._notice.__wrapped__))
+
+    def loop(x):
+        for _ in range(600):
+            x = x * 0.5 + 1.0
+        return x
+
+    with pytest.warns(UserWarning, match=r"scan\(f, init, xs\) compiles one step"):
+        assert compile(loop)(2.0) == 2.0
+    assert compile(lambda x: loop(x) + 1.0)(2.0) == 3.0  # it is said once

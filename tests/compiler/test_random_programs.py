@@ -260,18 +260,18 @@ def test_jacobians(kind, backend):
         first, second = programs
 
         def function(x):
-            return made(first(x[0], x[1]), second(x[1], x[0]), x[0] * x[1])
+            return made(first(x[0], x[1]), second(x[1], x[0]), x[2] * x[3])
 
-        point = list(first.point)
+        point = [*first.point, 0.5, -3.0]  # no fewer than results, so that sweeps go backward
         compiled = compile(function, backend=backend)
         found = compiled(point)
         contract = Contract(lambda *xs: function(list(xs)), point, backend)
         assert not wrong_among(found, contract.values, "value")
         found_rows = compiled.jacobian(point)
         if kind == "array":  # for each number of the point an array
-            rows = numpy.stack(found_rows, axis=-1).reshape(-1, 2)
+            rows = numpy.stack(found_rows, axis=-1).reshape(-1, 4)
         else:
-            rows = numpy.array(flatten(found_rows, "a Jacobian")[0]).reshape(-1, 2)
+            rows = numpy.array(flatten(found_rows, "a Jacobian")[0]).reshape(-1, 4)
         for output in range(len(rows)):  # where one is careful, all are: they are the batch
             _ = contract.outputs[output] is None or contract.gradient(output)
         for output, row in enumerate(rows.tolist()):

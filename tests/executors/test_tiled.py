@@ -251,15 +251,28 @@ def test_tiles_that_use_other_values(pool):
 
 
 def test_what_it_captures_is_that_of_the_call(pool):
-    factor = 2.0
+    factor, shifts, weight = 2.0, [0.0], Value(1.0)
+
+    def shifted(x):
+        return x + shifts[0]
 
     def scaled(x):
-        return factor * x
+        return factor * weight * shift(x)
 
+    shift = shifted
     tiled = compile(scaled, batch=True).on(pool)
     assert tiled([1.0]).tolist() == [2.0]
     factor = 5.0
     assert tiled([1.0]).tolist() == [5.0]
+    shifts[0] = 3.0
+    assert tiled([1.0]).tolist() == [20.0]
+    factor, shifts[0] = 2.0, 0.0
+    assert tiled([1.0]).tolist() == [2.0]
+    weight = Value(3.0)
+    assert tiled([1.0]).tolist() == [6.0]
+    assert tiled.parameters == [weight]
+    shift = abs
+    assert tiled([-1.0]).tolist() == [6.0]
 
 
 def test_threads_take_what_cannot_be_pickled(pool):

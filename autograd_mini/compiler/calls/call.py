@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.binding import bind
-from autograd_mini.compiler.calls.entering import Unknown, layout_of
-from autograd_mini.compiler.calls.nests import combined, of_gradient, of_jacobian, of_result, parts_of_rows
+from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
+from autograd_mini.compiler.calls.nests import (
+    of_array,
+    of_gradient,
+    of_jacobian,
+    of_numbers,
+    of_result,
+    parts_of_rows,
+)
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
 from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.program import ENTRIES, Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
+from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
 from autograd_mini.compiler.run.python_calls import is_possible
+from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sparse, united
 from autograd_mini.primitives import brief
 from autograd_mini.structures import Structure
+
+SWEPT = -2
+"""Among slots, which are 0 and more or -1 for parameters: what is neither."""
 
 
 class Call:
@@ -32,6 +46,10 @@ class Call:
     Args:
         roles: what the arguments are for.
         parameters: numbers in place of those of the Values that the function uses.
+
+    Attributes:
+        finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
+            form; None for other results.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
@@ -42,6 +60,7 @@ class Call:
             args, roles.names, roles.batched, self.name, static=roles.static, floats=roles.floats
         )
         self.serving: Serving = Serving(plans, self.arguments, parameters)
+        self.finish: Callable[[Floats], Any] | None = None
 
     @property
     def ran(self) -> Ran:
@@ -81,15 +100,70 @@ class Call:
         per_example = self.serving.ran.parts[0].plan.per_example
 
         def parts(number: int) -> list[Any]:
-            slot, found = self.arguments.slots[number], results.adjoints.get(number)
-            has_batch = slot.batched or per_example
-            width = self.arguments.n_examples if has_batch else 1
-            found = numpy.zeros((slot.lanes, width or 0)) if found is None else self.scaled(found)
-            if found.shape[1] == 1 != width:
-                found = numpy.repeat(found, width or 0, axis=1)
-            return parts_of_rows(found, slot, has_batch)
+            slot = self.arguments.slots[number]
+            return parts_of_rows(self._towards(number, results, per_example), slot, slot.batched or per_example)
 
         return self._like_arguments(parts)
+
+    def _towards(self, number: int, results: Results, per_example: bool) -> Floats:
+        """Derivatives towards a slot, [lanes, width]."""
+        slot, found = self.arguments.slots[number], results.adjoints.get(number)
+        width = (self.arguments.n_examples or 0) if slot.batched or per_example else 1
+        found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
+        return numpy.repeat(found, width, axis=1) if found.shape[1] == 1 != width else found
+
+    def sparse(self, kind: Kind) -> Any:
+        """A sparse matrix; over a batch that is not reduced, a list of one for each example."""
+        scipy_sparse()
+        patterns = self._patterns(kind)
+        found = [(pattern, self._nonzeros(kind, part, pattern, len(patterns) == 1)) for part, pattern in patterns]
+        n = self.arguments.n_examples
+        if n is None:
+            ((pattern, entries),) = found
+            self.finish = pattern.filled
+            return pattern.matrix(entries[:, 0])
+        if self.reduce is not None:
+            whole, numbers = united([(pattern, entries[:, 0]) for pattern, entries in found])
+            return whole.matrix(self.scaled(numbers[:, None])[:, 0])
+        matrices: list[Any] = [None] * n
+        for ((_, rows), pattern), (_, entries) in zip(patterns if n else (), found):
+            columns = numpy.broadcast_to(entries.T, (len(rows), len(entries)))
+            for row, numbers in zip(rows.tolist(), columns):
+                matrices[row] = pattern.matrix(numbers)
+        return matrices
+
+    def _nonzeros(self, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
+        """The entries of some examples."""
+        arguments = self.arguments if is_whole else self.arguments.part(part.rows)
+        entries = self.serving.run_plan(part.plan, Request(kind, self.wrt), arguments).entries
+        return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
+
+    def sparsity(self, kind: Kind) -> Any:
+        """The pattern of a sparse matrix, that of all examples together."""
+        scipy_sparse()
+        found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
+        whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
+        matrix = whole.matrix(numpy.ones(whole.columns.size))
+        return matrix.astype(bool)
+
+    def _patterns(self, kind: Kind) -> list[tuple[Part, Pattern]]:
+        """Which plan serves which examples, and its pattern."""
+        is_hessian = kind == Kind.SPARSE_HESSIAN
+        if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
+            raise ValueError(
+                f"{self.name} is reduced over its batch, and a sparse matrix towards the batch itself has no one "
+                "order; name the arguments to differentiate towards in wrt=…"
+            )
+        parts = self.serving.parts(scalar=is_hessian)
+        request = Request(kind, self.wrt)
+        self.serving.note(parts, request)
+        found = []
+        for part in parts:
+            if request not in part.plan.patterns:
+                program = part.plan.sparse(request)
+                part.plan.patterns[request] = pattern_of(program, self.arguments, self.roles.wrt[0], is_hessian)
+            found.append((part, part.plan.patterns[request]))
+        return found
 
     def _like_arguments(self, parts: Parts) -> Any:
         """Derivatives in the structure of the arguments."""
@@ -97,15 +171,97 @@ class Call:
         return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
     def jacobian(self) -> Any:
-        """For each number of the result its gradient."""
-        request = Request(Kind.JACOBIAN, self.wrt)
-        parts = self.serving.parts()
+        """For each number of the result its gradient: by sweeps in the direction that takes fewer of them."""
+        parts, slots = self.serving.parts(), self.arguments.slots
         plan = parts[0].plan
-        m = len(plan.trace.outputs)
-        gradients = self._for_each(parts, request, [numpy.eye(m)], m)
-        has_batch = self.arguments.n_examples is not None and plan.per_example
-        like = self.gradient(Results(None, None, {}))
-        return of_jacobian(self._structure(plan), gradients, has_batch, like)
+        structure, m = self._structure(plan), len(plan.trace.outputs)
+        wanted = [slots[number] for number in self.wrt]
+        is_joint = self.reduce is not None and any(slot.batched for slot in wanted)
+        is_forward = sum(slot.lanes for slot in wanted) < m and not is_joint
+        positions, is_single = self.roles.wrt
+        is_one_number = is_single and self.arguments.structures[positions[0]].kind is None
+        if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
+            return self._column(structure)
+        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
+        return of_jacobian(structure, rows, slots, plan.per_example, self._like_arguments)
+
+    def _column(self, structure: Structure) -> Any:
+        """The Jacobian towards one number, in the structure of the result."""
+        ((part, pattern),) = self._patterns(Kind.SPARSE_JACOBIAN)
+        rows, m = pattern.rows(), pattern.shape[0]
+
+        def finish(numbers: Floats) -> Any:
+            column = numbers if len(rows) == m else numpy.zeros(m)
+            if column is not numbers:
+                column[rows] = numbers
+            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
+
+        self.finish = finish
+        return finish(self._nonzeros(Kind.SPARSE_JACOBIAN, part, pattern, True)[:, 0])
+
+    def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
+        """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
+        return self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
+
+    def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
+        """The same by sweeps forward."""
+        found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
+        entries = found[SWEPT].swapaxes(0, 1)
+        starts = accumulate(self._lanes.values(), initial=0)
+        return {number: entries[:, start : start + n] for (number, n), start in zip(self._lanes.items(), starts)}
+
+    @property
+    def _lanes(self) -> dict[int, int]:
+        """Those of each slot of the arguments to differentiate towards."""
+        return {number: self.arguments.slots[number].lanes for number in self.wrt}
+
+    @property
+    def _unit(self) -> list[Floats]:
+        """The directions towards each of their numbers, a column each; by slot."""
+        starts = accumulate(self._lanes.values(), initial=0)
+        unit = numpy.eye(sum(self._lanes.values()))
+        return [unit[start : start + lanes] for start, lanes in zip(starts, self._lanes.values())]
+
+    def _sweeps(
+        self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[int, int]
+    ) -> dict[int, Floats]:
+        """What the programs for a request give for each of so many columns of the seeds, [columns, lanes, width].
+
+        They run side by side, as examples; one after the other where examples share directions, or are summed.
+
+        Args:
+            lanes: of what is wanted: adjoints by slot, or `SWEPT`.
+        """
+        self.serving.note(parts, request)
+        n, per_example, slots = self.arguments.n_examples, parts[0].plan.per_example, self.arguments.slots
+        has_axis = {key: per_example or (key >= 0 and slots[key].batched) for key in lanes}
+        found = {key: numpy.zeros((count, size, (n or 0) if has_axis[key] else 1)) for key, size in lanes.items()}
+        if n is not None and not per_example:
+            for column in range(count):
+                results = self.serving.run_parts(parts, request, [seed[:, column : column + 1] for seed in seeds])
+                for key, rows in _by_key(results).items():
+                    found[key][column] = self.scaled(rows)
+            return found
+        for plan, places in () if n == 0 else parts:
+            n_rows = len(places)
+            step = max(1, count if n is None else SIDE_BY_SIDE // max(1, n_rows))
+            if not all(seed.batched for seed in plan.executor(request).seeds):
+                step = 1  # examples share the direction
+            for start in range(0, count, step):
+                k = min(step, count - start)
+                chosen = [seed[:, start : start + k] for seed in seeds]
+                chosen = [numpy.repeat(seed, n_rows, axis=1) for seed in chosen] if k > 1 else chosen
+                is_whole = n is None or (k == 1 and len(parts) == 1)
+                some = self.arguments if is_whole else self.arguments.part(numpy.tile(places, k))
+                results = self.serving.run_plan(plan, request, some, chosen, n=k if n is None else None)
+                for key, rows in _by_key(results).items():
+                    cube = numpy.broadcast_to(rows, (lanes[key], k * n_rows)).reshape(lanes[key], k, n_rows)
+                    found[key][start : start + k, :, places] = cube.swapaxes(0, 1)
+        return found
+
+    @staticmethod
+    def _entries(results: Results, m: int) -> Floats:
+        return numpy.zeros((m, 1)) if results.entries is None else results.entries
 
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""
@@ -115,66 +271,96 @@ class Call:
                 f"the Hessian of {self.name}, reduced over a batch, towards the batch itself has no room for all pairs "
                 "of examples; name the arguments to differentiate towards in wrt=…"
             )
-        size = sum(slot.lanes for slot in slots)
-        starts = dict(zip(self.wrt, numpy.cumsum([0, *(slot.lanes for slot in slots)]).tolist()))
-        unit = numpy.eye(size)
-        directions = [unit[starts[number] :][: slot.lanes] for number, slot in zip(self.wrt, slots)]
-        parts = self.serving.parts(scalar=True)
-        columns = self._for_each(parts, Request(Kind.PRODUCT, self.wrt), directions, size)
-        has_batch = self.arguments.n_examples is not None and parts[0].plan.per_example
-        like = self.gradient(Results(None, None, {}))
+        lanes, parts = self._lanes, self.serving.parts(scalar=True)
+        found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)
+        starts = dict(zip(lanes, accumulate(lanes.values(), initial=0)))
 
         def of_slot(number: int) -> list[Any]:
-            slot = self.arguments.slots[number]
-            found = columns[starts[number] :][: slot.lanes]
-            return [combined(found, slot.shape, has_batch, like)] if slot.is_array else found
+            slot, start = self.arguments.slots[number], starts[number]
+            rows = {each: columns[start : start + slot.lanes] for each, columns in found.items()}
+            nests = of_numbers if not slot.is_array else of_array
+            return nests(rows, slot.shape, self.arguments.slots, parts[0].plan.per_example, self._like_arguments)
 
         return self._like_arguments(of_slot)
 
-    def _for_each(self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int) -> list[Any]:
-        """The nests of derivatives for each column of the seeds: without a batch, they are the batch."""
-        self.serving.note(parts, request)
-        if self.arguments.n_examples is None:
-            results = self.serving.run_plan(parts[0].plan, request, self.arguments, seeds, n=count)
-            return [self.gradient(_column(results, column)) for column in range(count)]
-        columns = [[seed[:, column : column + 1] for seed in seeds] for column in range(count)]
-        return [self.gradient(self.serving.run_parts(parts, request, column)) for column in columns]
-
     def product(self, vector: Any) -> Any:
         """The Hessian times a vector."""
+        directions = self._directions("hvp", "gradient", vector)
+        parts = self.serving.parts(scalar=True)
+        return self.gradient(self.serving.run_parts(parts, Request(Kind.PRODUCT, self.wrt), directions))
+
+    def change(self, vector: Any) -> Any:
+        """The Jacobian times a vector, in the structure of the result."""
+        directions = self._directions("jvp", "arguments", vector)
+        parts = self.serving.parts()
+        plan = parts[0].plan
+        results = self.serving.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
+        entries = self.scaled(self._entries(results, len(plan.trace.outputs)))
+        return of_result(self._structure(plan), entries, plan.per_example)
+
+    def pulled(self, vector: Any) -> Any:
+        """A vector times the Jacobian."""
+        parts = self.serving.parts()
+        plan = parts[0].plan
+        m, n = len(plan.trace.outputs), self.arguments.n_examples or 0 if plan.per_example else 1
+        places = numpy.repeat(numpy.arange(float(m))[:, None], max(n, 1), axis=1)
+        like = of_result(self._structure(plan), places, plan.per_example)
+        expected = bind([like], ["the result"], [plan.per_example], self.name)
+        vector = self._in_order(expected.structures[0], vector)
+        given = self._vectors("vjp", "result", [vector], ["the vector"], [plan.per_example], expected.structures)
+        weights = numpy.zeros((m, n))
+        for chosen, rows in zip(expected.arrays, given.arrays):
+            weights[chosen[:, 0].astype(int)] = rows
+        return self.gradient(self.serving.run_parts(parts, Request(Kind.JACOBIAN, self.wrt), [weights]))
+
+    def _directions(self, operator: str, whose: str, vector: Any) -> Sequence[Floats]:
+        """A vector towards the arguments, as arrays."""
         positions, is_single = self.roles.wrt
         vectors = (vector,) if is_single else vector
         names = [self.roles.names[position] for position in positions]
         if not isinstance(vectors, tuple) or len(vectors) != len(positions):
             raise TypeError(
-                f"hvp's vector for {self.name} must be a tuple of {len(positions)}, one each for "
+                f"{operator}'s vector for {self.name} must be a tuple of {len(positions)}, one each for "
                 f"{', '.join(names)}, got {brief(vector)}"
             )
-        expected = tuple(self.arguments.structures[position] for position in positions)
+        expected = [self.arguments.structures[position] for position in positions]
         batched = [
             any(slot.batched for slot in self.arguments.slots if slot.argument == position) for position in positions
         ]
-        given = bind(
-            [*map(self._in_order, positions, vectors)], [f"the vector for {name}" for name in names], batched, self.name
-        )
-        if tuple(given.structures) != expected:
-            shown = [brief(nests[0] if is_single else nests) for nests in (expected, tuple(given.structures))]
+        slots = [self.arguments.ranges[position] for position in positions]
+        takes_none = [not self.arguments.integers.keys().isdisjoint(each) for each in slots]
+        ordered = [*map(self._in_order, expected, vectors, takes_none)]
+        given = self._vectors(operator, whose, ordered, [f"the vector for {name}" for name in names], batched, expected)
+        return given.arrays
+
+    def _vectors(
+        self,
+        operator: str,
+        whose: str,
+        vectors: Sequence[Any],
+        names: Sequence[str],
+        batched: Sequence[bool],
+        expected: Sequence[Structure],
+    ) -> Arguments:
+        """Vectors as arrays, if they have the structures that are expected and as many examples as the arguments."""
+        given = bind(vectors, names, batched, self.name)
+        if [*given.structures] != [*expected]:
+            shown = [brief(each[0] if len(each) == 1 else tuple(each)) for each in (expected, given.structures)]
             raise TypeError(
-                f"hvp's vector must have the structure of the gradient of {self.name}, {shown[0]}, but has {shown[1]}"
+                f"{operator}'s vector must have the structure of the {whose} of {self.name}, {shown[0]}, but has "
+                f"{shown[1]}"
             )
         if given.n_examples is not None and given.n_examples != self.arguments.n_examples:
             raise ValueError(
-                f"hvp's vector for {self.name} has {given.n_examples} examples along its first axis, but its arguments "
-                f"have {self.arguments.n_examples}"
+                f"{operator}'s vector for {self.name} has {given.n_examples} examples along its first axis, but its "
+                f"arguments have {self.arguments.n_examples}"
             )
-        parts = self.serving.parts(scalar=True)
-        return self.gradient(self.serving.run_parts(parts, Request(Kind.PRODUCT, self.wrt), given.arrays))
+        return given
 
-    def _in_order(self, position: int, vector: Any) -> Any:
-        """A vector with its numbers where those of the argument are, and 0 for None where there may be no derivative;
+    @staticmethod
+    def _in_order(structure: Structure, vector: Any, takes_none: bool = False) -> Any:
+        """A vector with its numbers where those of the structure are, and 0 for None where there may be no derivative;
         as it is if it has another structure."""
-        structure, slots = self.arguments.structures[position], self.arguments.ranges[position]
-        takes_none = not self.arguments.integers.keys().isdisjoint(slots)
         try:
             leaves = [0.0 if each is None and takes_none else each for each in structure.leaves_of(vector)]
         except (TypeError, KeyError, ValueError, AttributeError):
@@ -197,16 +383,18 @@ class Call:
         if not is_possible() or not is_machine(plan.target):
             return None
         try:
-            layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+            if request.kind.is_sparse:
+                pattern, names = plan.patterns[request], [ENTRIES]
+                order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
+                layout = layout_of_entries(self.arguments, plan, order.tolist())
+            else:
+                layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+                names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None
-        names = ["value", *(name for _, name in request.names)]
         return entry_of(plan.executor(request), layout, names, len(plan.trace.guards))
 
 
-def _column(results: Results, column: int) -> Results:
-    """Of results for several seeds at once, those of one."""
-    adjoints = {
-        slot: rows[:, column : column + 1] if rows.shape[1] > 1 else rows for slot, rows in results.adjoints.items()
-    }
-    return Results(None, None, adjoints)
+def _by_key(results: Results) -> dict[int, Floats]:
+    """The adjoints by slot, and the entries."""
+    return results.adjoints if results.entries is None else {**results.adjoints, SWEPT: results.entries}

@@ -55,6 +55,7 @@ class Captured:
         self._target = target
         self.seen = State(0, [], [], [], in_machine_code=False)
         self._numbers: dict[Any, int] = {}
+        self._settled: set[int] = set()
         self._count = 0
         self._lock = threading.Lock()
 
@@ -69,6 +70,15 @@ class Captured:
                 self._kept += search.kept
                 self._watched = {**self._watched, **new}
         return bool(new)
+
+    def settled(self) -> int:
+        """The number of the state now, when all has been looked at that there is to watch in it."""
+        number = self.state()
+        if number not in self._settled:
+            self.look()
+            number = self.state()
+            self._settled.add(number)
+        return number
 
     def state(self) -> int:
         """The number of the state now."""

@@ -11,8 +11,8 @@ import numpy
 from autograd_mini.compiler.calls.binding import bind
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.slots import Arguments
-from autograd_mini.derivatives import hvp
 from autograd_mini.functions import sum as total
+from autograd_mini.products import vjp
 from autograd_mini.structures import NUMBER, Structure, flatten, walk
 from autograd_mini.value import Value
 
@@ -53,19 +53,24 @@ class Eager:
             return self._over_batch(operator(self._of_example, self.argnums), None)(*self.args)
         return operator(self._over_batch(self._of_example, self.reduce), self.argnums)(*self.args)
 
-    def product(self, vector: Any) -> Any:
-        """The Hessian times a vector."""
+    def product(self, operator: Callable[..., Callable[..., Any]], vector: Any) -> Any:
+        """What `hvp`, `jvp` or `vjp` makes of the function and a vector."""
         if self.reduce is not None:
-            return hvp(self._over_batch(self.function, self.reduce), self.argnums)(*self.args, vector)
+            return operator(self._over_batch(self.function, self.reduce), self.argnums)(*self.args, vector)
+        is_tuple = isinstance(self.argnums, tuple) and operator is not vjp
         argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
-        parts = vector if isinstance(self.argnums, tuple) else (vector,)
+        parts = vector if is_tuple else (vector,)
         n = len(self.args)
-        product = hvp(self.function, self.argnums)
+        product = operator(self._of_example, self.argnums)
 
         @wraps(self.function)
         def of_parts(*args: Any) -> Any:
-            return product(*args[:n], args[n:] if isinstance(self.argnums, tuple) else args[n])
+            return product(*args[:n], args[n:] if is_tuple else args[n])
 
+        if operator is vjp:
+            self.names.append("the vector")
+            self.batched.append(any(self.batched))
+            return self._over_batch(of_parts, None)(*self.args, vector)
         if isinstance(parts, tuple) and len(parts) == len(argnums):
             self.names += [f"the vector for {self.names[position]}" for position in argnums]
             self.batched += [self.batched[position] for position in argnums]

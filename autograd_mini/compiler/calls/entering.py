@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Pack
+from autograd_mini.compiler.ir.program import ENTRIES, Pack
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.one_point import Layout
 from autograd_mini.structures import OTHER, Structure
@@ -31,11 +31,7 @@ def layout_of(
     Raises:
         Unknown: machine code does not know how.
     """
-    layout = Layout(len(arguments.structures))
-    for position, structure in enumerate(arguments.structures):
-        _Argument(layout, arguments, plan, position).read(structure, (0, position))
-    for lane, parameter in enumerate(plan.trace.parameters):
-        layout.read("attribute", (0, 0), (plan.leaf(-1), lane), what=(parameter, "_data"))
+    layout = _read(arguments, plan)
     _make_value(layout, value, iter(range(value.size)), plan.per_example)
     if kind == Kind.VALUE:
         return layout
@@ -45,6 +41,26 @@ def layout_of(
     if not is_single:
         layout.make("nest", len(positions), what=tuple)
     layout.make("nest", 2, what=tuple)
+    return layout
+
+
+def layout_of_entries(arguments: Arguments, plan: Plan, order: Sequence[int]) -> Layout:
+    """How arguments are read, and the entries of a sparse matrix are made, in this order.
+
+    Raises:
+        Unknown: machine code does not know how.
+    """
+    layout = _read(arguments, plan)
+    layout.make("array", picks=[(ENTRIES, place) for place in order], what=(len(order),))
+    return layout
+
+
+def _read(arguments: Arguments, plan: Plan) -> Layout:
+    layout = Layout(len(arguments.structures))
+    for position, structure in enumerate(arguments.structures):
+        _Argument(layout, arguments, plan, position).read(structure, (0, position))
+    for lane, parameter in enumerate(plan.trace.parameters):
+        layout.read("attribute", (0, 0), (plan.leaf(-1), lane), what=(parameter, "_data"))
     return layout
 
 

@@ -36,7 +36,7 @@ def merged(plans: Sequence[Plan]) -> Trace | None:
     first = traces[0]
     if any(each.structure != first.structure or each.inner for each in traces) or any(map(_has_sums, plans)):
         return None
-    together = _Together(first)
+    together = Together(first)
     for each in traces:
         together.take_in(each)
     outputs, number = together.ending([*enumerate(traces, 1)], 0)
@@ -53,7 +53,7 @@ def _has_sums(plan: Plan) -> bool:
     return any(isinstance(scalar, Terms) for scalar, is_used in zip(scalars.scalars, used) if is_used)
 
 
-class _Together:
+class Together:
     """The nodes of several traces, those that are alike but once."""
 
     def __init__(self, first: Trace) -> None:

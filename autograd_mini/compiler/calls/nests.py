@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy
 from autograd_mini.compiler.calls.counting import Place
 from autograd_mini.compiler.calls.slots import Arguments, Parts, Slot
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.structures import NUMBER, Structure, other, walk
+from autograd_mini.structures import Structure
 
 
 def shaped(rows: Floats, shape: tuple[int, ...], has_batch: bool) -> Any:
@@ -68,34 +69,67 @@ def parts_of_rows(rows: Floats, slot: Slot, has_batch: bool) -> list[Any]:
     return list(rows[:, 0].tolist())
 
 
-def of_jacobian(structure: Structure, gradients: Sequence[Any], has_batch: bool, like: Any) -> Any:
-    """The result of a function with a nest of derivatives for each of its numbers; all are `like` one nest."""
-    return structure.replaced(
-        iter(gradients), lambda part: part, lambda chosen, shape: combined(chosen, shape, has_batch, like)
-    )
+def parts_of_matrix(rows: Floats, shape: tuple[int, ...], slot: Slot, per_example: bool) -> list[Any]:
+    """Derivatives [results, lanes, width] of an array of this shape; of each example, the batch axis first."""
+    _, lanes, width = rows.shape
+    axis = (width,) if slot.batched or per_example else ()
+    lead, rest = (axis, ()) if per_example else ((), axis)
+    rows = rows.transpose((2, 0, 1) if per_example else (0, 2, 1))
+    if slot.is_array:
+        return [numpy.ascontiguousarray(rows).reshape((*lead, *shape, *rest, *slot.shape))]
+    return [numpy.ascontiguousarray(rows[:, :, lane]).reshape((*lead, *shape, *rest)) for lane in range(lanes)]
 
 
-def combined(nests: Sequence[Any], shape: tuple[int, ...], has_batch: bool, like: Any) -> Any:
-    """One nest of arrays for an array of nests, all like one: an array for each number, the batch axis first."""
-    if not shape and has_batch:
-        return nests[0]
-    one: list[Any] = []
-    structure = walk(like, one, _whole)
-    rows: list[list[Any]] = []
-    for nest in nests:
-        rows.append([])
-        walk(nest, rows[-1], _whole)
-    return structure.rebuild([_stacked([row[i] for row in rows], shape, has_batch, each) for i, each in enumerate(one)])
+def of_jacobian(
+    structure: Structure,
+    rows: Mapping[int, Floats],
+    slots: Sequence[Slot],
+    per_example: bool,
+    like_arguments: Callable[[Parts], Any],
+) -> Any:
+    """The result of a function with a nest of derivatives for each of its numbers, and one of arrays for each array.
+
+    Args:
+        rows: by slot, the derivatives [results, lanes, width].
+        like_arguments: makes a nest of its parts by slot.
+    """
+
+    def some(places: Sequence[int]) -> dict[int, Floats]:
+        chosen = slice(places[0], places[-1] + 1) if places else slice(0)
+        return {number: each[chosen] for number, each in rows.items()}
+
+    def one(row: int) -> Any:
+        return of_numbers(some([row]), (1,), slots, per_example, like_arguments)[0]
+
+    def many(places: Sequence[int], shape: tuple[int, ...]) -> Any:
+        return of_array(some(places), shape, slots, per_example, like_arguments)[0]
+
+    if structure.shape:  # it is one array
+        return many(range(structure.size), structure.shape)
+    return structure.replaced(iter(range(structure.size)), one, many)
 
 
-def _whole(thing: Any, leaves: list[Any]) -> Structure:
-    if not isinstance(thing, numpy.ndarray):
-        return other(thing)
-    leaves.append(thing)
-    return NUMBER
+def of_numbers(
+    rows: Mapping[int, Floats],
+    shape: tuple[int, ...],
+    slots: Sequence[Slot],
+    per_example: bool,
+    like_arguments: Callable[[Parts], Any],
+) -> list[Any]:
+    """A nest of derivatives for each of so many numbers; arguments as for `of_jacobian`."""
+
+    def parts(row: int, number: int) -> list[Any]:
+        return parts_of_rows(rows[number][row], slots[number], slots[number].batched or per_example)
+
+    return [like_arguments(partial(parts, row)) for row in range(math.prod(shape))]
 
 
-def _stacked(parts: Sequence[Any], shape: tuple[int, ...], has_batch: bool, like: Any) -> Any:
-    stacked = numpy.stack([numpy.asarray(part) for part in parts or [like]], axis=int(has_batch))
-    lead, rest = stacked.shape[: int(has_batch)], stacked.shape[int(has_batch) + 1 :]
-    return stacked.reshape((*lead, *shape, *rest)) if parts else numpy.empty((*lead, *shape, *rest))
+def of_array(
+    rows: Mapping[int, Floats],
+    shape: tuple[int, ...],
+    slots: Sequence[Slot],
+    per_example: bool,
+    like_arguments: Callable[[Parts], Any],
+) -> list[Any]:
+    """One nest of arrays of derivatives for an array of this shape; arguments as for `of_jacobian`."""
+    return [like_arguments(lambda number: parts_of_matrix(rows[number], shape, slots[number], per_example))]

@@ -21,7 +21,7 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.passes.tracing import Trace, difference, trace, without_collector
 from autograd_mini.compiler.run.executing import Target
 from autograd_mini.compiler.run.numpy_rows import errors_kept
-from autograd_mini.graph import leaf
+from autograd_mini.graph import leaves
 from autograd_mini.leaving import place
 from autograd_mini.observing import user_line
 from autograd_mini.primitives import brief
@@ -149,12 +149,15 @@ class Plans:
         second = self._elsewhere(arguments, row, first)
         if [*map(id, first.parameters)] != [*map(id, second.parameters)]:  # the first run made a parameter that stays
             first = self._trace(arguments, row, 0.0)
-        what = difference(first, second)
+        what = "" if second is first else difference(first, second)
+        if [*map(id, first.parameters)] != [*map(id, second.parameters)]:
+            what = what or "other Values from outside"
         if what:
             raise ValueError(
                 f"{self.name} computed two different things when run twice: {what}; what it computes may depend on "
                 "its arguments only by operations on Values, not on random numbers, counters or other state"
             )
+        first.recording = None
         with numpy.errstate(all="ignore"):
             return Plan(first, arguments, reduces=self.reduces, target=self.target)
 
@@ -163,25 +166,25 @@ class Plans:
         middle = (arguments.n_examples or 1) // 2
         for other, shift in ((middle, 1e-3), (row, 1e-3), (row, -1e-3)):
             try:
-                second = self._trace(arguments, other, shift)
+                second = self._trace(arguments, other, shift, first)
             except Exception:
                 continue
             if second.path == first.path:
                 return second
-        return self._trace(arguments, row, 0.0)
+        return self._trace(arguments, row, 0.0, first)
 
-    def _trace(self, arguments: Arguments, row: int, shift: float) -> Trace:
-        """A trace at an example of the batch, with its numbers shifted."""
+    def _trace(self, arguments: Arguments, row: int, shift: float, first: Trace | None = None) -> Trace:
+        """A trace at an example of the batch, with its numbers shifted; the first one if it is the same."""
         with numpy.errstate(all="ignore"):
             numbers = [array * (1.0 + shift) + shift * abs(shift) for array in arguments.example(row)]
-        values = [[leaf(number, Value) for number in array.tolist()] for array in numbers]
+        values = [leaves(array.tolist(), Value) for array in numbers]
         counts: dict[Place, int] = {}
         for slot, given in arguments.integers.items():
             for lane, number in given.items() if isinstance(given, dict) else enumerate(given.tolist()):
                 counted = partial(_count, arguments, counts)
                 values[slot][lane] = whole(values[slot][lane]._data, number, (slot, lane), counted)
         try:
-            return trace(self.function, self.name, values, arguments.for_function(values), counts)
+            return trace(self.function, self.name, values, arguments.for_function(values), counts, first)
         except TypeError as error:
             others = [
                 f"{path} of {self.name} is {brief(each)} ({type(each).__name__})" for path, each in arguments.others()

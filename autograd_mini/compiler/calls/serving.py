@@ -246,7 +246,9 @@ class Serving:
                 pieces = [(part, _spread(rows, part.plan.trace.parameters, number_of)) for part, rows in pieces]
             is_each = per_example or (slot >= 0 and self.arguments.slots[slot].batched)
             adjoints[slot] = self._whole([(part.rows, rows) for part, rows in pieces], is_each)
-        return Results(value, None, adjoints)
+        changes = [(part.rows, each.entries) for part, each in zip(parts, found) if each.entries is not None]
+        entries = self._whole(changes, per_example) if changes else None
+        return Results(value, None, adjoints, entries)
 
     def _whole(self, pieces: Sequence[tuple[Index, Any]], is_each: bool) -> Any:
         """A result of the whole batch, made of those of some examples."""

@@ -129,9 +129,7 @@ class Arguments:
 
 def objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
     """An array of Values."""
-    array = numpy.empty(len(numbers), dtype=object)
-    array[:] = numbers
-    return array.reshape(shape)
+    return numpy.fromiter(numbers, dtype=object, count=len(numbers)).reshape(shape)
 
 
 def _key(structure: Structure) -> Hashable:
@@ -145,8 +143,8 @@ def _key(structure: Structure) -> Hashable:
     if structure.kind_name == "dict":
         like = None if structure.like is None else Exact(structure.like)
         return "dict", tuple(map(_exact, structure.kind[1])), children, like
-    if structure.kind_name == "column" and structure.children[0].kind[1]:  # else there is only one row to see
-        return "column", Exact(structure.like.tolist()), children
+    if structure.kind_name == "labelled" and structure.children[0].kind[1]:  # else there is only one row to see
+        return "labelled", Exact([axis.tolist() for axis in structure.like]), children
     return structure.kind, children
 
 

@@ -86,9 +86,9 @@ class Assembly(Function):
         found: list[str] = []
         for first in range(0, self.width, width):
             places = [place % self.width for place in range(first, first + width)]
-            given = ", ".join(f"{part} {self._register([each[place] for place in places])}" for each in numbers)
+            given = ", ".join(f"{part} {self.register([each[place] for place in places])}" for each in numbers)
             found += self._numbers(self.define(f"call {part} @{function}({given})").name, width)
-        return Cell(self, self._register(found[: self.width]))
+        return Cell(self, self.register(found[: self.width]))
 
     def _numbers(self, register: str, width: int) -> list[str]:
         """Those that a register of some width holds."""
@@ -97,7 +97,7 @@ class Assembly(Function):
         lanes = range(width)
         return [self.define(f"extractelement <{width} x double> {register}, i32 {lane}").name for lane in lanes]
 
-    def _register(self, numbers: Sequence[str]) -> str:
+    def register(self, numbers: Sequence[str]) -> str:
         """A register that holds these."""
         if len(numbers) == 1:
             return numbers[0]
@@ -106,6 +106,27 @@ class Assembly(Function):
             text = f"insertelement <{len(numbers)} x double> {register}, double {number}, i32 {lane}"
             register = self.define(text).name
         return register
+
+    def across(self, register: str) -> str:
+        """The sum of a register's numbers, half and half."""
+        width = self.width
+        while width > 1:
+            kind, half = f"<{width} x double>", width // 2
+            parts = [
+                self.let(f"shufflevector {kind} {register}, {kind} poison, <{half} x i32> <{lanes}>")
+                for lanes in (", ".join(f"i32 {lane}" for lane in range(first, first + half)) for first in (0, half))
+            ]
+            register = self.let(f"fadd <{half} x double> {parts[0]}, {parts[1]}")
+            width = half
+        return register if self.width == 1 else self.let(f"extractelement <1 x double> {register}, i32 0")
+
+    def operate(self, instruction: str, *args: Cell) -> Cell:
+        """An instruction of LLVM's for doubles: fadd, fsub, fmul, fdiv, fneg."""
+        return self.define(f"{instruction} {self.type} {', '.join([arg.name for arg in args])}")
+
+    def compare(self, how: str, x: Cell, y: Cell) -> str:
+        """The register of the truth of a comparison: olt, oeq, uno, une …"""
+        return self.let(f"fcmp {how} {self.type} {x.name}, {y.name}")
 
     def intrinsic(self, function: str, *args: Cell) -> Cell:
         return self.apply(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
@@ -140,9 +161,8 @@ class Cell(Number):
         self.negative_of: Cell | None = None
 
     def compare(self, how: str, other: Any) -> str:
-        """The register of the truth of a comparison: olt, oeq, uno, une …"""
-        other = self.assembly.cell(other)
-        return self.assembly.let(f"fcmp {how} {self.assembly.type} {self.name}, {other.name}")
+        """The truth of a comparison: olt, oeq, uno, une …"""
+        return self.assembly.compare(how, self, self.assembly.cell(other))
 
     def where(self, how: str, other: Any, x: Any, y: Any) -> Cell:
         """x where the comparison holds, else y."""

@@ -82,8 +82,9 @@ class Chunks:
         self._bounds = n_uniform, max(n_arrays, n_uniform)
         self.n_rows = max(row_of.values(), default=-1) + 1
         last: dict[int, int] = {}
-        for place, operation in enumerate(sequence):
-            last.update(dict.fromkeys(operation.reads, place))
+        for place, (_, _, reads, _) in enumerate(sequence):
+            for number in reads:
+                last[number] = place
         last.update(dict.fromkeys([*kept, *row_of], len(sequence)))
         self._form_of: dict[Any, int] = {}
         free: list[int] = []
@@ -92,19 +93,19 @@ class Chunks:
             self._add(sequence[start:stop], stop, last, free)
 
     def _add(self, operations: Sequence[Operation], stop: int, last: dict[int, int], free: list[int]) -> None:
-        inside: dict[int, int] = {}
-        reads: dict[int, int] = {}
+        inside: list[int] = []
+        reads: list[int] = []
+        place_of: dict[int, int] = {}  # as in `Form`
         steps = []
-        for operation in operations:
-            step = [operation.head]
-            for number in operation.reads:
-                if number in inside:
-                    step.append(inside[number])
-                else:
-                    step.append(~reads.setdefault(number, len(reads)))
-            steps.append(tuple(step))
-            for number in operation.results:
-                inside[number] = len(inside)
+        for results, head, numbers, _ in operations:
+            for number in numbers:
+                if number not in place_of:
+                    place_of[number] = ~len(reads)
+                    reads.append(number)
+            steps.append((head, *map(place_of.__getitem__, numbers)))
+            for number in results:
+                place_of[number] = len(inside)
+                inside.append(number)
         written = [number for number in inside if last.get(number, -1) >= stop]
         for number in written:
             if number not in self.row_of:
@@ -112,7 +113,7 @@ class Chunks:
                 self.n_rows = max(self.n_rows, self.row_of[number] + 1)
         rows = [self.row_of[number] for number in (*reads, *written)]
         kinds = bytes([bisect_right(self._bounds, row) for row in rows])
-        key = tuple(steps), tuple([inside[number] for number in written]), kinds
+        key = tuple(steps), tuple(map(place_of.__getitem__, written)), kinds
         form = self._form_of.get(key)
         if form is None:
             form = self._form_of[key] = len(self.forms)
@@ -135,11 +136,12 @@ def _crossing(sequence: Sequence[Operation], last: Mapping[int, int]) -> list[in
 
 def _bounds(sequence: Sequence[Operation], largest: int, crossing: Sequence[int]) -> Iterator[tuple[int, int]]:
     """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest."""
-    digests = [(crossing[n], hash((each.head, each.size))) for n, each in enumerate(sequence)]
+    sizes = [size for _, _, _, size in sequence]
+    digests = [*zip(crossing, map(hash, zip([head for _, head, _, _ in sequence], sizes)))]
     start, size, place = 0, 0, 0
-    while place < len(sequence):
-        size += sequence[place].size
-        if sequence[place].size > largest and place > start:
+    while place < len(sizes):
+        size += sizes[place]
+        if sizes[place] > largest and place > start:
             yield start, place
             start, size = place, 0
         elif size > largest and place > start:
@@ -149,5 +151,5 @@ def _bounds(sequence: Sequence[Operation], largest: int, crossing: Sequence[int]
             start, place, size = cut, cut, 0
         else:
             place += 1
-    if start < len(sequence):
-        yield start, len(sequence)
+    if start < len(sizes):
+        yield start, len(sizes)

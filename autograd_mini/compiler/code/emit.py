@@ -28,35 +28,64 @@ def require_emission(head: Head) -> None:
             raise NotImplementedError(primitive.name)
 
 
-def write(form: Form, heads: Sequence[Head], width: int) -> str:
+At = Sequence[tuple[int, int]]
+"""Where rows are that lie at fixed distances: by which pointer each of them is found, and how far behind it."""
+
+
+class Rows:
+    """The rows that a function reads and writes, a register of columns at a time.
+
+    Args:
+        kinds: where each of them is.
+        at: if it is given, all pointers are read before any column is looked at.
+    """
+
+    def __init__(self, asm: Assembly, kinds: bytes, at: At = ()) -> None:
+        self._asm, self._kinds, self._at = asm, kinds, at
+        self._pointers = {pointer: asm.load("ptr", "%p", pointer) for pointer, _ in dict.fromkeys(at)}
+        self._found: dict[int, Cell] = {}
+
+    def turn(self, i: str) -> None:
+        """Go to the columns from i on."""
+        self._i, self._offset = i, self._asm.let(f"sub i64 {i}, %b")
+        self._found = {}
+
+    def _place(self, row: int) -> str:
+        asm, kind = self._asm, self._kinds[row]
+        index = 0 if kind == UNIFORM else self._i if kind == ARRAY else self._offset
+        if not self._at:
+            return asm.at("double", asm.load("ptr", "%p", row), index)
+        pointer, distance = self._at[row]
+        return asm.at("double", asm.at("double", self._pointers[pointer], index), distance)
+
+    def read(self, row: int) -> Cell:
+        if row not in self._found:  # not sooner, so that few are alive at a time
+            asm, place = self._asm, self._place(row)
+            if self._kinds[row] == UNIFORM:
+                self._found[row] = asm.spread(asm.load("double", place))
+            else:
+                self._found[row] = asm.define(f"load {asm.type}, ptr {place}, align 8")
+        return self._found[row]
+
+    def store(self, row: int, number: Cell) -> None:
+        self._asm.line(f"store {self._asm.type} {number.name}, ptr {self._place(row)}, align 8")
+
+
+def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
     """The function of a chunk: `p` points to the rows it reads and then to those it writes. It works on the columns
     from `b` to `e`, which are the first of a block.
     """
     asm = Assembly(width)
+    rows = Rows(asm, form.kinds, at)
 
     def columns(i: str) -> Sequence[str]:
-        offset = asm.let(f"sub i64 {i}, %b")
-        reads: dict[int, Cell] = {}
+        rows.turn(i)
         results: list[Cell] = []
-
-        def place(row: int) -> tuple[str, str | int]:
-            kind = form.kinds[row]
-            return asm.load("ptr", "%p", row), 0 if kind == UNIFORM else i if kind == ARRAY else offset
-
-        def read(row: int) -> Cell:
-            if row not in reads:  # not sooner, so that few are alive at a time
-                pointer, index = place(row)
-                if form.kinds[row] == UNIFORM:
-                    reads[row] = asm.spread(asm.load("double", pointer))
-                else:
-                    reads[row] = asm.define(f"load {asm.type}, ptr {asm.at('double', pointer, index)}, align 8")
-            return reads[row]
-
         for head, *operands in form.steps:
-            cells = [results[operand] if operand >= 0 else read(~operand) for operand in operands]
-            results.extend(_computed(asm, heads[head], cells))
+            cells = [results[operand] if operand >= 0 else rows.read(~operand) for operand in operands]
+            results.extend(computed(asm, heads[head], cells))
         for row, result in enumerate(form.writes, form.n_reads):
-            asm.line(f"store {asm.type} {results[result].name}, ptr {asm.at('double', *place(row))}, align 8")
+            rows.store(row, results[result])
         return ()
 
     asm.loop("%b", "%e", columns, step=width)
@@ -91,10 +120,10 @@ def sum_columns(width: int) -> str:
 
             return turn
 
-        (total,) = asm.loop(start, whole, add(asm.type), [(asm.type, "zeroinitializer" if width > 1 else "0.0")], width)
+        (total,) = asm.loop(start, whole, add(asm.type), [(asm.type, asm.number(-0.0).name)], width)
         if width > 1:
             types, function = f"double, {asm.type}", f"llvm.vector.reduce.fadd.v{width}f64"
-            total = asm.call("double", function, "double 0.0", f"{asm.type} {total}", declared=types)
+            total = asm.call("double", function, "double -0.0", f"{asm.type} {total}", declared=types)
         (total,) = asm.loop(whole, stop, add("double"), [("double", total)])
         place = asm.let(f"add i64 {asm.let(f'mul i64 {row}, {n_blocks}')}, {block}")
         before = asm.load("double", sums, place)
@@ -105,7 +134,8 @@ def sum_columns(width: int) -> str:
     return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
 
 
-def _computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
+def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The results of an operation of these operands."""
     rest = iter(cells)
     if isinstance(head, Sum):
         products = [(sign, [_operand(each, rest) for each in factors] or [1.0]) for sign, factors in head.terms]

@@ -90,18 +90,23 @@ def _point() -> str:
     table, its array and its number, and for each array where it begins and how many bytes there are from row to row.
     """
     function = Function()
+    point_to(function, "%table", "%rows", "%count", "%arrays")
+    return function.text("void @BODY(ptr %table, ptr %rows, i64 %count, ptr %arrays)", "ret void")
+
+
+def point_to(function: Function, table: str, rows: str, count: str, arrays: str) -> None:
+    """Write what `_point` says."""
 
     def one(k: str) -> Sequence[str]:
-        row = function.at("i64", "%rows", function.let(f"mul i64 {k}, 3"))
+        row = function.at("i64", rows, function.let(f"mul i64 {k}, 3"))
         place, array, number = (function.load("i64", row, part) for part in range(3))
-        start_and_stride = function.at("i64", "%arrays", function.let(f"mul i64 {array}, 2"))
+        start_and_stride = function.at("i64", arrays, function.let(f"mul i64 {array}, 2"))
         start, stride = (function.load("i64", start_and_stride, part) for part in range(2))
         offset = function.let(f"mul i64 {stride}, {number}")
-        function.store("i64", function.let(f"add i64 {start}, {offset}"), "%table", place)
+        function.store("i64", function.let(f"add i64 {start}, {offset}"), table, place)
         return ()
 
-    function.loop(0, "%count", one)
-    return function.text("void @BODY(ptr %table, ptr %rows, i64 %count, ptr %arrays)", "ret void")
+    function.loop(0, count, one)
 
 
 DRIVE, POINT = _drive(), _point()

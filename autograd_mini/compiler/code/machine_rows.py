@@ -24,7 +24,7 @@ def _intrinsic(name: str) -> Callable[..., Any]:
 
 
 def _instruction(name: str) -> Callable[[Cell, Cell], Cell]:
-    return lambda x, y: x.assembly.define(f"{name} {x.assembly.type} {x.name}, {y.name}")
+    return lambda x, y: x.assembly.operate(name, x, y)
 
 
 def _product(x: Cell, y: Cell) -> Cell:
@@ -32,11 +32,11 @@ def _product(x: Cell, y: Cell) -> Cell:
         x, y = y, x
     if y.constant == 1.0:
         return x
-    return -x if y.constant == -1.0 else x.assembly.define(f"fmul {x.assembly.type} {x.name}, {y.name}")
+    return -x if y.constant == -1.0 else x.assembly.operate("fmul", x, y)
 
 
 def _negative(x: Cell) -> Cell:
-    negative = x.assembly.define(f"fneg {x.assembly.type} {x.name}")
+    negative = x.assembly.operate("fneg", x)
     negative.negative_of = x
     return negative
 

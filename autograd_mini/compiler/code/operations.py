@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from operator import add
-from typing import NamedTuple
+from functools import partial
+from itertools import chain, compress
+from operator import is_
+from typing import Any, NamedTuple
 
 from autograd_mini.compiler.code.machine_rows import is_arithmetic
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Number, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Primitive
 
@@ -54,6 +55,10 @@ class Operation(NamedTuple):
     size: int
 
 
+_operation = tuple.__new__  # an `Operation`, made without a call of Python's
+_is_read = partial(is_, None)
+
+
 class Operations:
     """The operations that compute the wanted scalars.
 
@@ -68,6 +73,7 @@ class Operations:
         self.heads: list[Head] = []
         self.constants: dict[int, float] = {}
         self._head_of: dict[Head, int] = {}
+        self._known: dict[Any, tuple[int, int]] = {}  # heads by what tells them without making them, and their sizes
         self._fresh = len(scalars)
         is_alive = alive(scalars, wanted)
         numbers = {number: scalar.number for number, scalar in enumerate(scalars) if type(scalar) is Number}
@@ -75,11 +81,9 @@ class Operations:
         if len(literals) > most_literals:
             literals = PLAIN
         self._literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
-        self._numbers = numbers.keys() - {ONE}
         vectors: set[Application] = set()
-        for number, scalar in enumerate(scalars):
-            if not is_alive[number]:
-                continue
+        for number in compress(range(len(scalars)), is_alive):
+            scalar = scalars[number]
             if type(scalar) is Terms:
                 self._sum(number, scalar)
             elif type(scalar) is Application:
@@ -114,41 +118,49 @@ class Operations:
                     found.append(self.sequence[stack.pop()])
         return found
 
-    def _add(self, results: tuple[int, ...], head: Head, reads: list[int], size: int) -> None:
+    def _add(self, results: tuple[int, ...], head: tuple[int, int], reads: Sequence[int]) -> None:
+        number, size = head
+        self.sequence.append(_operation(Operation, (results, number, tuple(reads), size)))
+
+    def _head(self, key: Any, head: Head, size: int) -> tuple[int, int]:
+        """The number of a head that is told by a key, and the size of its operations."""
         number = self._head_of.setdefault(head, len(self.heads))
         if number == len(self.heads):
             self.heads.append(head)
-        self.sequence.append(Operation(results, number, tuple(reads), size))
+        found = self._known[key] = number, size
+        return found
 
     def _apply(self, results: tuple[int, ...], primitive: Primitive, args: Sequence[int], *, is_vector: bool) -> None:
-        literals = tuple([self._literal_of.get(arg) for arg in args])
-        reads = [arg for arg, literal in zip(args, literals) if literal is None]
-        size = 1 if is_arithmetic(primitive) else 4 * len(results)
-        self._add(results, Apply(primitive, literals, is_vector), reads, size)
+        literals = tuple(map(self._literal_of.get, args))
+        reads = args if not any(literals) else [arg for arg, literal in zip(args, literals) if literal is None]
+        key = primitive, literals, is_vector
+        head = self._known.get(key)
+        if head is None:
+            size = 1 if is_arithmetic(primitive) else 4 * len(results)
+            head = self._head(key, Apply(*key), size)
+        self._add(results, head, reads)
 
     def _sum(self, result: int, terms: Terms) -> None:
         """A sum; a long one as a chain of short ones."""
         before: list[int] = []
-        for start in range(0, len(terms) or 1, LONGEST_SUM):
+        for start in range(0, len(terms.cs) or 1, LONGEST_SUM):
             part = slice(start, start + LONGEST_SUM)
-            is_last = part.stop >= len(terms)
+            is_last = part.stop >= len(terms.cs)
             place = result if is_last else self._fresh
             self._fresh += not is_last
-            found, reads = self._terms(terms.cs[part], terms.xs[part], terms.ys[part])
-            first = [(1.0, (None,))] if before else []
-            self._add((place,), Sum((*first, *found), terms.from_zero and not before), before + reads, len(found))
+            self._short_sum(place, terms.cs[part], terms.xs[part], terms.ys[part], terms.from_zero, before)
             before = [place]
 
-    def _terms(self, cs: list[float], xs: list[int], ys: list[int]) -> tuple[list[Term], list[int]]:
-        """The terms of a sum as code has them, and the scalars that these read."""
-        if self._numbers.isdisjoint(xs) and self._numbers.isdisjoint(ys):  # as mostly: faster
-            counts = map(add, map(bool, xs), map(bool, ys))  # ONE is 0
-            reads = filter(None, chain.from_iterable(zip(xs, ys)))
-            return [*zip(cs, map(((), (None,), (None, None)).__getitem__, counts))], [*reads]
-        found: list[Term] = []
-        read: list[int] = []
-        for c, *factors in zip(cs, xs, ys):
-            literals = [self._literal_of.get(factor) for factor in factors]
-            read += [factor for factor, literal in zip(factors, literals) if literal is None]
-            found.append((c, tuple([literal for literal in literals if literal != FACTOR_ONE])))
-        return found, read
+    def _short_sum(
+        self, result: int, cs: list[float], xs: list[int], ys: list[int], from_zero: bool, before: list[int]
+    ) -> None:
+        """A part of a sum, added to what comes before it."""
+        literals = tuple(map(self._literal_of.get, xs)), tuple(map(self._literal_of.get, ys))
+        key = tuple(cs), *literals, from_zero, len(before)
+        head = self._known.get(key)
+        if head is None:
+            pairs = [tuple([each for each in pair if each != FACTOR_ONE]) for pair in zip(*literals)]
+            first: list[Term] = [(1.0, (None,))] if before else []
+            head = self._head(key, Sum((*first, *zip(cs, pairs)), from_zero and not before), len(cs))
+        reads = compress(chain.from_iterable(zip(xs, ys)), map(_is_read, chain.from_iterable(zip(*literals))))
+        self._add((result,), head, [*before, *reads])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -16,6 +17,7 @@ from autograd_mini.compiler.ir.program import (
     Floats,
     Index,
     Leaf,
+    Loop,
     Operation,
     Pack,
     Program,
@@ -26,6 +28,9 @@ from autograd_mini.compiler.ir.program import (
     Vector,
 )
 from autograd_mini.primitives import Part, Primitive
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
 
 
 class Builder:
@@ -76,8 +81,13 @@ class Builder:
         """A constant as so many lanes."""
         return Reference(self.constants, numpy.repeat(self.constant(numpy.array([number])), lanes))
 
+    @property
+    def known_constants(self) -> Floats:
+        """Those of the lanes of `constants`."""
+        return numpy.array([float.fromhex(text) for text in self._constants])
+
     def constant_at(self, lane: int) -> float:
-        return float.fromhex(list(self._constants)[lane])
+        return float.fromhex(next(islice(self._constants, lane, None)))
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
@@ -105,6 +115,11 @@ class Builder:
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
         return self.new(Pack(lanes, batched, Sum(segments, from_zero)))
 
+    def loop(self, scan: Scan, parts: Sequence[tuple[Reference, Index]]) -> Pack:
+        """A loop of lanes, each with the places where these go."""
+        args, places = zip(*parts)
+        return self.new(Pack(scan.n_out, any(arg.pack.batched for arg in args), Loop(scan, args, places)))
+
     def gathered(self, parts: list[list[Reference]]) -> Reference:
         """References of one pack or several, [n][lanes of each], as one [n, lanes] reference to one pack."""
         packs = {part.pack for row in parts for part in row}
@@ -123,7 +138,7 @@ class Builder:
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """All packs there are, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
-        self.constants.operation.constants = numpy.array([float.fromhex(text) for text in self._constants])
+        self.constants.operation.constants = self.known_constants
         return Program(list(self.packs), results)
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
@@ -177,7 +192,7 @@ def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
     def reference(argument: Argument) -> Any:
         return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
 
-    if isinstance(operation, Apply):
+    if isinstance(operation, Apply | Loop):
         return replace(operation, args=tuple(map(reference, operation.args)))
     if isinstance(operation, Reduce | Vector):
         return replace(operation, arg=reference(operation.arg))
@@ -198,7 +213,7 @@ def _memo_key(pack: Pack) -> Any:
         return operation.primitive, "reduce", _key(operation.arg)
     if isinstance(operation, Vector):
         return operation.function, operation.empty == 0.0, _key(operation.arg)
-    return pack  # sums are all different
+    return pack  # sums and loops are all different
 
 
 def _key(arg: Argument) -> Any:

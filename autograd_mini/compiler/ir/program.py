@@ -19,6 +19,7 @@ from autograd_mini.mathematics import latex
 from autograd_mini.primitives import Primitive
 
 if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
     from autograd_mini.draw import Drawing
 
 Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
@@ -187,7 +188,20 @@ class Sum(_Operation):
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
 
 
-Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum
+@dataclass(eq=False)
+class Loop(_Operation):
+    """A loop, from all that goes in to all that comes out: the lanes of `args` go to `places`; elsewhere there is 0."""
+
+    scan: Scan
+    args: tuple[Reference, ...]
+    places: tuple[Index, ...]
+    kind = "loop"
+
+    def arguments(self) -> tuple[Argument, ...]:
+        return self.args
+
+
+Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop
 
 
 @dataclass(eq=False, frozen=True)
@@ -306,6 +320,9 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
 TIED = "tied"
 """The result that is 0 for an example, or inf where something was at a kink."""
 
+ENTRIES = "entries"
+"""The result that is derivatives in an order of their own, not that of the arguments."""
+
 
 def is_adjoint(name: str) -> bool:
     """Whether a result of this name is a derivative."""
@@ -314,7 +331,7 @@ def is_adjoint(name: str) -> bool:
 
 def is_checked(name: str) -> bool:
     """Whether it matters if a result of this name is finite."""
-    return is_adjoint(name) or name == TIED
+    return is_adjoint(name) or name in (TIED, ENTRIES)
 
 
 def lanes_of(pack: Pack) -> Reference:

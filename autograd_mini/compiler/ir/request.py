@@ -18,11 +18,19 @@ class Kind(StrEnum):
     GRADIENT = "gradient"
     JACOBIAN = "jacobian"
     PRODUCT = "product"
+    TANGENT = "tangent"
+    SPARSE_JACOBIAN = "sparse jacobian"
+    SPARSE_HESSIAN = "sparse hessian"
 
     @property
     def in_words(self) -> str:
         words = {"value": "the value", "gradient": "value and gradient", "jacobian": "the Jacobian"}
-        return words.get(self, "products with the Hessian")
+        words |= {"tangent": "products with the Jacobian", "product": "products with the Hessian"}
+        return words.get(self, f"the {self.title().replace('S', 's', 1)}")
+
+    @property
+    def is_sparse(self) -> bool:
+        return self in (Kind.SPARSE_JACOBIAN, Kind.SPARSE_HESSIAN)
 
 
 class Request(NamedTuple):
@@ -76,8 +84,11 @@ class Results(NamedTuple):
         value: the numbers of the result.
         agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
         adjoints: derivatives by slot; those missing are 0.
+        entries: what is neither, in an order of its own: the change of each number of the result along a direction, or
+            what can be other than 0 in a sparse matrix.
     """
 
     value: Floats | None
     agreements: Floats | None
     adjoints: dict[int, Floats]
+    entries: Floats | None = None

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import partial
+from itertools import chain, compress
+from operator import is_not
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.primitives import Primitive
 
+if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Scan
+
 ONE = 0
 """The scalar 1, the second factor of a term that has only one."""
+
+MANY = 64
+"""So many terms are looked at one by one in less time than as arrays."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +68,14 @@ class Terms:
     xs: list[int] = field(default_factory=list)
     ys: list[int] = field(default_factory=list)
     from_zero: bool = False
+    _factors: Any = field(default=None, init=False)
+
+    @property
+    def factors(self) -> NDArray[numpy.int64]:
+        """Both lists as one array, [2, terms], which is kept."""
+        if self._factors is None or self._factors.shape[1] != len(self.xs):
+            self._factors = numpy.array([self.xs, self.ys], dtype=numpy.int64)
+        return self._factors  # type: ignore[no-any-return]
 
     def append(self, c: float, x: int, y: int) -> None:
         self.cs.append(c)
@@ -71,7 +92,23 @@ class Terms:
         return len(self.cs)
 
 
-Scalar = Input | Number | Application | Component | Terms
+@dataclass(eq=False, slots=True)
+class Looped:
+    """A loop, from all that goes in; no number itself."""
+
+    scan: Scan
+    args: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Picked:
+    """One of the numbers that a loop gives."""
+
+    loop: int
+    index: int
+
+
+Scalar = Input | Number | Application | Component | Terms | Looped | Picked
 
 
 @dataclass(eq=False)
@@ -97,16 +134,6 @@ class Scalars:
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return f"<{len(kinds)} scalars: {counts}>"
 
-    def verify(self) -> Scalars:
-        """The scalars themselves, if each is made of earlier ones.
-
-        Raises:
-            AssertionError: one is not.
-        """
-        for number, scalar in enumerate(self.scalars):
-            assert max(operands(scalar), default=-1) < number, f"scalar {number} is out of order"
-        return self
-
 
 def operands(scalar: Scalar) -> Iterable[int]:
     """The scalars it is made of."""
@@ -114,9 +141,28 @@ def operands(scalar: Scalar) -> Iterable[int]:
         return ()
     if isinstance(scalar, Terms):
         return chain(scalar.xs, scalar.ys)
-    if isinstance(scalar, Application):
+    if isinstance(scalar, Application | Looped):
         return scalar.args
+    if isinstance(scalar, Picked):
+        return (scalar.loop,)
     return scalar.vector.args if isinstance(scalar, Component) else ()
+
+
+def leading(scalars: Sequence[Scalar]) -> Iterator[tuple[int, range]]:
+    """The arrays that come before all that is computed, by their number, and the scalars of each."""
+    start = 1
+    while start < len(scalars) and type(first := scalars[start]) is Input:
+        is_other = partial(is_not, first)
+        stop = start + 1
+        if stop < len(scalars) and scalars[stop] is first:  # all its lanes are one object
+            stop = bisect_left(scalars, True, stop, key=is_other)
+        yield first.array, range(start, stop)
+        start = stop
+
+
+def first_computed(scalars: Sequence[Scalar]) -> int:
+    """The first one that is no lane of a leading array."""
+    return max([1, *[lanes.stop for _, lanes in leading(scalars)]])
 
 
 def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
@@ -124,8 +170,39 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
     found = bytearray(len(scalars))
     for number in wanted:
         found[number] = 1
-    for number in range(len(scalars) - 1, -1, -1):
-        if found[number]:
-            for operand in operands(scalars[number]):
+    start = first_computed(scalars)
+    for number in compress(range(len(scalars) - 1, start - 1, -1), reversed(found)):
+        scalar = scalars[number]
+        if type(scalar) is Application:
+            for arg in scalar.args:
+                found[arg] = 1
+        elif type(scalar) is Terms and len(scalar.cs) > MANY:
+            marks = numpy.frombuffer(found, dtype=numpy.uint8)
+            marks[scalar.factors] = 1
+        else:
+            for operand in operands(scalar):
                 found[operand] = 1
     return found
+
+
+def depending(
+    scalars: Sequence[Scalar], on: bytearray, goes_on: Callable[[Primitive], bool] = lambda primitive: True
+) -> bytearray:
+    """Which scalars are made of some, those included.
+
+    Args:
+        on: which they are; it is filled.
+        goes_on: whether the result of an operation counts.
+    """
+    is_found, passes = on.__getitem__, {}
+    for number in range(first_computed(scalars), len(scalars)):
+        scalar = scalars[number]
+        if type(scalar) is Application:
+            if any(map(is_found, scalar.args)):
+                primitive = scalar.primitive
+                if primitive not in passes:
+                    passes[primitive] = goes_on(primitive)
+                on[number] = on[number] or passes[primitive]
+        elif any(map(is_found, operands(scalar))):
+            on[number] = 1
+    return on

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy
 
-from autograd_mini.compiler.ir.program import ABSENT, Apply, Index, Pack, Reduce, Reference, Vector, lanes_of
+from autograd_mini.compiler.ir.program import ABSENT, Apply, Index, Loop, Pack, Reduce, Reference, Vector, lanes_of
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term, constants_of, role_of
-from autograd_mini.mathematics import PRODUCT, SIGN, Text, applied, number, operation_name, times, total
+from autograd_mini.mathematics import ATOM, PRODUCT, SIGN, Text, applied, joined, number, operation_name, times, total
 
 OTHERS = "Σ≠"
 
@@ -18,6 +18,9 @@ OTHERS = "Σ≠"
 def operation_text(names: Naming, plain: Plain, pack: Pack) -> Text:
     """The formula of what is no sum."""
     operation = pack.operation
+    if isinstance(operation, Loop):
+        parts = joined([names.written(plain.resolved(arg)) for arg in operation.args])
+        return Text(f"{operation.scan.sign}⟨{operation.scan.length}⟩{parts.within(ATOM)}")
     args = [
         names.written(plain.resolved(in_order(names, pack, arg))) if isinstance(arg, Reference) else number(arg)
         for arg in operation.arguments()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Pack, Program, Reference, Segment, Sum, Vector
+from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Loop, Pack, Program, Reference, Segment, Sum, Vector
 
 MOST_LEVELS = 4
 """A constant vector of more different numbers stays one."""
@@ -200,7 +200,7 @@ def _links(plain: Plain, pack: Pack) -> Iterator[tuple[Index, Reference]]:
                 lanes, index = term.lane.ravel(), factor.index[:, :, 0].ravel()
                 is_there = (lanes != ABSENT) & (index != ABSENT)
                 yield lanes[is_there], Reference(factor.pack, index[is_there])
-    if pack not in plain.terms:
+    if pack not in plain.terms and not isinstance(pack.operation, Loop):
         for operand in plain.operands(pack):
             if operand.index.size == pack.lanes and (operand.index.ndim == 1 or isinstance(pack.operation, Vector)):
                 yield numpy.arange(pack.lanes), Reference(operand.pack, operand.index.ravel())

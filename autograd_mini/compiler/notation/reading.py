@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.ir.program import Apply, Index, Pack, Program, Reference, Vector, is_adjoint, lanes_of
+from autograd_mini.compiler.ir.program import (
+    Apply,
+    Index,
+    Loop,
+    Pack,
+    Program,
+    Reference,
+    Sum,
+    Vector,
+    is_adjoint,
+    lanes_of,
+)  # fmt: skip
 from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term, role_of
@@ -142,7 +153,7 @@ class Reading:
             elif value is not None and self.plain.resolved(value).pack is pack and value.index.size == pack.lanes:
                 wanted = self.names.value
         self.names.name(pack, wanted, pack in self._layers)
-        for operand in operands if pack not in self.plain.terms else ():
+        for operand in operands if not isinstance(pack.operation, Sum | Loop) else ():
             self.names.lay_out_like(lanes_of(pack), operand)
 
     def _read_value(self) -> None:

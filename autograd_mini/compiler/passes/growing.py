@@ -7,7 +7,17 @@ from dataclasses import replace
 from math import nan
 from typing import Any
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import (
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalar,
+    Terms,
+)
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
@@ -43,9 +53,11 @@ class Growing:
 
     def apply(self, primitive: Primitive, *args: int) -> int:
         key = primitive, args
-        if key not in self._memo:
-            self._memo[key] = self.add(Application(primitive, args))
-        return self._memo[key]
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = len(self.scalars)
+            self.scalars.append(Application(primitive, args))
+        return found
 
     def vector(self, function: str, x: Sequence[int], empty: float = nan) -> Sequence[int]:
         """A function of vectors to vectors, by its name."""
@@ -74,6 +86,10 @@ class Growing:
             return self.components(scalar.vector.primitive, [*map(place, scalar.vector.args)])[scalar.index]
         if isinstance(scalar, Application):
             return self.apply(scalar.primitive, *map(place, scalar.args))
+        if isinstance(scalar, Looped):
+            return self.add(Looped(scalar.scan, tuple(map(place, scalar.args))))
+        if isinstance(scalar, Picked):
+            return self.add(Picked(place(scalar.loop), scalar.index))
         return self.add(scalar)
 
     def operand(self, number: int) -> Any:

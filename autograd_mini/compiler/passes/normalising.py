@@ -10,12 +10,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
-from typing import Any, NamedTuple
+from itertools import chain, filterfalse
+from typing import Any
 
-from autograd_mini.compiler.ir.scalars import ONE, Application, Number, Scalars, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
@@ -45,12 +46,9 @@ def normalise(trace: Trace) -> Scalars:
     return _Normaliser(trace).normalised()
 
 
-class _Chain(NamedTuple):
-    """A chain of + that may go on: the scalars it adds up, of which a sum has `size` terms in all."""
-
-    scalars: tuple[int, ...]
-    size: int
-    from_zero: bool = False
+_Chain = tuple[tuple[int, ...], int, bool]
+"""A chain of + that may go on: the scalars it adds up, of which a sum has so many terms in all, and whether it begins
+with 0.0."""
 
 
 class _Normaliser(Growing):
@@ -61,52 +59,65 @@ class _Normaliser(Growing):
         self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
         self.chains: dict[int, _Chain] = {}
         self.sums: set[int] = set()  # those that are no chains of +
-        self.uses = Counter(chain.from_iterable([node.parents for node in trace.order]))
+        self.scalar_of: dict[Value, int] = {}
+        for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
+            self.scalar_of.update(zip(values, self.inputs(array, len(values))))
+        is_input = self.scalar_of.__contains__
+        self.computed = [*filterfalse(is_input, trace.order)]
+        self.parents = [node.parents for node in self.computed]
+        self.uses = Counter(filterfalse(is_input, chain.from_iterable(self.parents)))
         for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
             self.uses[root] += 2  # it must stay a scalar of its own
 
     def normalised(self) -> Scalars:
-        number_of: dict[Value, int] = {}
-        for array, values in [*enumerate(self.trace.inputs), (-1, self.trace.parameters)]:
-            number_of.update(zip(values, self.inputs(array, len(values))))
-        for node in self.trace.order:
-            if node not in number_of:
-                args = [*map(number_of.__getitem__, node.parents)]
-                if self.constants.issuperset(args):
-                    number_of[node] = self.number(node._data)
-                else:
-                    number = number_of[node] = self._scalar(node.operation, args)
-                    if self.uses[node] == 1:
-                        self.single_use.add(number)
-        wanted = [number_of[output] for output in self.trace.outputs]
-        return Scalars(self.scalars, wanted, [number_of[guard.node] for guard in self.trace.guards])
+        scalar_of, scalars, memo = self.scalar_of, self.scalars, self._memo
+        place, are_constant, rule_of = scalar_of.__getitem__, self.constants.issuperset, _RULES.get
+        for node, parents, n_uses in zip(self.computed, self.parents, map(self.uses.get, self.computed)):
+            args = tuple(map(place, parents))
+            if are_constant(args):
+                scalar_of[node] = self.number(node._data)
+                continue
+            operation: Any = node.operation
+            rule = rule_of(operation)
+            if rule is not None:
+                number = rule(self, args)
+            elif isinstance(operation, Scanned):
+                number = self.add(Looped(operation.scan, args))
+            elif isinstance(operation, Kept):
+                number = self.add(Picked(args[0], operation.index))
+            elif operation.base in _VECTORS:
+                number = self._component(operation, args)
+            else:
+                key = operation, args
+                number = memo.get(key, -1)
+                if number < 0:
+                    number = memo[key] = len(scalars)
+                    scalars.append(Application(operation, args))
+            scalar_of[node] = number
+            if n_uses == 1:
+                self.single_use.add(number)
+        wanted = [*map(place, self.trace.outputs)]
+        return Scalars(self.scalars, wanted, [scalar_of[guard.node] for guard in self.trace.guards])
 
     def number(self, number: float) -> int:
         found = super().number(number)
         self.constants.add(found)
         return found
 
-    def _scalar(self, operation: Any, args: list[int]) -> int:
-        rule = _RULES.get(operation)
-        if rule is not None:
-            return rule(self, args)  # type: ignore[no-any-return]
-        if operation.base in (TABLE["softmax"], TABLE["log_softmax"]):
-            return self._component(operation, args)
-        return self.apply(operation, *args)
-
-    def _component(self, operation: Primitive, args: list[int]) -> int:
+    def _component(self, operation: Primitive, args: tuple[int, ...]) -> int:
         """One output of a vector function; all of them are one vector."""
         options = {name: option for name, option in operation.options.items() if name != "index"}
         components = self.components(operation.base.variant(**options) if options else operation.base, args)
         return components[int(operation.options.get("index", 0))]
 
-    def _added(self, args: list[int]) -> int:
+    def _added(self, args: tuple[int, ...]) -> int:
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
         x, y = args
-        if self._open(x) is None and self._open(y) is not None and (y in self.sums or not self._is_sum(x)):
-            x, y = y, x
-        longer = self._longer(x, y)
-        if longer is not None and (longer.size >= SHORTEST_CHAIN or self._is_layer(x, y)):
+        first, second = self._open(x), self._open(y)
+        if first is None and second is not None and (y in self.sums or not self._is_sum(x)):
+            x, y, first, second = y, x, second, first
+        longer = self._longer(x, y, first, second)
+        if longer is not None and (longer[1] >= SHORTEST_CHAIN or self._is_layer(x, y)):
             return self._long(longer)
         found = self.apply(TABLE["add"], *args)
         if longer is not None:
@@ -126,27 +137,27 @@ class _Normaliser(Growing):
         if number not in self.single_use:
             return None
         scalar = self.scalars[number]
-        return _Chain((number,), len(scalar)) if type(scalar) is Terms else self.chains.get(number)
+        return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 
-    def _longer(self, x: int, y: int) -> _Chain | None:
-        """The chain x + y; None where a constant ends it."""
+    def _longer(self, x: int, y: int, first: _Chain | None, second: _Chain | None) -> _Chain | None:
+        """The chain x + y, of the chains that these are; None where a constant ends it."""
         if x in self.constants or y in self.constants:
-            number, other = (x, y) if x in self.constants else (y, x)
+            number, other, rest = (x, y, second) if x in self.constants else (y, x, first)
             is_zero = self.scalars[number].number.hex() == "0x0.0p+0"  # type: ignore[union-attr]
-            return (self._open(other) or _Chain((other,), 1))._replace(from_zero=True) if is_zero else None
-        before = self._open(x) or _Chain((x,), 1)
-        size = len(self.scalars[y]) if y in self.sums and y in self.single_use else 1  # type: ignore[arg-type]
-        return _Chain((*before.scalars, y), before.size + size, before.from_zero)
+            return (*(rest or ((other,), 1))[:2], True) if is_zero else None
+        before, size, from_zero = first or ((x,), 1, False)
+        more = len(self.scalars[y]) if y in self.sums and y in self.single_use else 1  # type: ignore[arg-type]
+        return (*before, y), size + more, from_zero
 
     def _long(self, links: _Chain) -> int:
         """The sum of a chain; it grows in place."""
-        first, *others = links.scalars
+        (first, *others), _, from_zero = links
         scalar = self.scalars[first]
         if type(scalar) is Terms and first in self.single_use:
             terms, self.scalars[first] = scalar, Number(math.nan)  # nobody else uses it
         else:
             terms, others = Terms(), [first, *others]
-        terms.from_zero |= links.from_zero
+        terms.from_zero |= from_zero
         return self._summed(others, terms)
 
     def _sum(self, args: Iterable[int]) -> int:
@@ -179,16 +190,16 @@ class _Normaliser(Growing):
         scalar = self.scalars[number]
         return number in self.single_use and type(scalar) is Application and scalar.primitive in _PRODUCTS
 
-    def _dot(self, args: list[int]) -> int:
+    def _dot(self, args: tuple[int, ...]) -> int:
         half = len(args) // 2
-        found = self.add(Terms([1.0] * half, args[:half], args[half:], from_zero=True))
+        found = self.add(Terms([1.0] * half, [*args[:half]], [*args[half:]], from_zero=True))
         self.sums.add(found)
         return found
 
-    def _mean(self, args: list[int]) -> int:
+    def _mean(self, args: tuple[int, ...]) -> int:
         return self.apply(TABLE["div"], self._sum(args), self.number(float(len(args))))
 
-    def _power(self, args: list[int]) -> int:
+    def _power(self, args: tuple[int, ...]) -> int:
         exponent = self.scalars[args[1]]
         if type(exponent) is Number and exponent.number == 2.0:
             return self.apply(TABLE["square"], args[0])
@@ -196,6 +207,7 @@ class _Normaliser(Growing):
 
 
 _PRODUCTS = {TABLE["mul"], TABLE["square"]}
+_VECTORS = {TABLE["softmax"], TABLE["log_softmax"]}
 _NEGATION = TABLE["neg"]
 
 # By the primitive itself: a user's own of the same name is another.

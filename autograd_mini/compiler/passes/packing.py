@@ -8,24 +8,38 @@ the depth, so a pack can never depend on itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, compress, product
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
-from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Number, Scalars, Terms, alive
+from autograd_mini.compiler.ir.scalars import (
+    MANY,
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalars,
+    Terms,
+    alive,
+)
 from autograd_mini.compiler.passes.recognising import recognise
 from autograd_mini.primitives import TABLE
 
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
-def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
+def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, list[int]]:
     """The scalars of each form, forms in an order in which operands come first.
 
     Args:
         lanes: how many numbers each array among the arguments holds; the last one is that of the parameters.
+        most: look no further where there are so many forms.
     """
     found = scalars.scalars
     is_alive = alive(found, [ONE, *scalars.roots])
@@ -37,36 +51,52 @@ def forms_of(scalars: Scalars, lanes: Sequence[int]) -> dict[Any, list[int]]:
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
         form_of[n_leaves:last] = [form] * (last - n_leaves)
-        used = [number for number in range(n_leaves, last) if is_alive[number]]
+        used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
         if used:
             members["input", first.array] = used
         n_leaves = last
-    for number, scalar in enumerate(found):
-        if is_alive[number] and not 1 <= number < n_leaves:
-            form = _form(scalar, form_of)
-            form_of[number] = numbers.setdefault(form, len(numbers))
-            members.setdefault(form, []).append(number)
+    for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
+        form = _form(found[number], form_of)
+        like = members.get(form)
+        if like is None:
+            if len(members) == most:
+                break
+            numbers[form] = len(numbers)
+            like = members[form] = []
+        form_of[number] = numbers[form]
+        like.append(number)
     return members
 
 
 def _form(scalar: Any, form_of: list[int]) -> Any:
-    if isinstance(scalar, Terms):
-        forms = map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys)
-        products = frozenset([(x, y) if x <= y else (y, x) for x, y in set(zip(*forms))])
-        return "sum", scalar.from_zero, products
-    if isinstance(scalar, Application):
-        return scalar.primitive, *[form_of[arg] for arg in scalar.args]
+    if type(scalar) is Application:
+        return scalar.primitive, *map(form_of.__getitem__, scalar.args)
+    if type(scalar) is Terms:
+        xs, ys = ({*map(form_of.__getitem__, factors)} for factors in (scalar.xs, scalar.ys))
+        if len(xs) > 1 < len(ys):
+            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
+        else:
+            pairs = {*product(xs, ys)}
+        return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
+    if isinstance(scalar, Looped):
+        return scalar
+    if isinstance(scalar, Picked):
+        return "picked", form_of[scalar.loop]
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
 def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
     """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
-    groups = [[scalars.scalars[number] for number in members] for members in forms.values()]
-    computed = [group for group in groups if not isinstance(group[0], Input | Number)]
-    terms = [sum(len(each) for each in group if isinstance(each, Terms)) for group in computed]
-    return len(forms), sum(map(len, computed)), max(terms, default=0)
+    n_scalars = most_terms = 0
+    for members in forms.values():
+        first = scalars.scalars[members[0]]
+        if not isinstance(first, Input | Number):
+            n_scalars += len(members)
+        if isinstance(first, Terms):
+            most_terms = max(most_terms, sum([len(scalars.scalars[number].cs) for number in members]))  # type: ignore
+    return len(forms), n_scalars, most_terms
 
 
 def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
@@ -117,6 +147,12 @@ class _Packed:
             vectors = {vector: group for group, vector in enumerate(dict.fromkeys(each.vector for each in scalars))}
             pack = self._vector(list(vectors))
             lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
+        elif isinstance(first, Looped):
+            pack = self._loop(first)
+            lanes[:] = 0
+        elif isinstance(first, Picked):
+            pack = self._packs[self._pack_of[first.loop]]
+            lanes = numpy.array([scalar.index for scalar in scalars])
         else:
             pack = self._application(scalars)
         self._pack_of[members] = len(self._packs)
@@ -144,23 +180,43 @@ class _Packed:
         empty = primitive.options.get("empty", float("nan"))
         return self.builder.vector(primitive.base.name, self.builder.gathered(args), empty).pack
 
+    def _loop(self, scalar: Looped) -> Pack:
+        args = numpy.array(scalar.args)
+        packs, parts = self._pack_of[args], []
+        for each in numpy.unique(packs):
+            places = numpy.flatnonzero(packs == each)
+            parts.append((self.reference(args[places].tolist()), places))
+        return self.builder.loop(scalar.scan, parts)
+
     def _sum(self, scalars: list[Terms]) -> Pack:
         lane = numpy.repeat(numpy.arange(len(scalars)), [len(scalar) for scalar in scalars])
-        signs = numpy.array([c for scalar in scalars for c in scalar.cs])
-        xs = numpy.array([x for scalar in scalars for x in scalar.xs], dtype=numpy.int64)
-        ys = numpy.array([y for scalar in scalars for y in scalar.ys], dtype=numpy.int64)
+        signs = numpy.fromiter(chain.from_iterable([scalar.cs for scalar in scalars]), float, lane.size)
+        if lane.size > MANY * len(scalars):
+            xs, ys = numpy.concatenate([scalar.factors for scalar in scalars], axis=1)
+        else:
+            factors = [scalar.xs for scalar in scalars], [scalar.ys for scalar in scalars]
+            xs, ys = (numpy.fromiter(chain.from_iterable(each), numpy.int64, lane.size) for each in factors)
         first, second = self._pack_of[xs], self._pack_of[ys]
         swapped = (ys != ONE) & ((xs == ONE) | (self._rank[first] > self._rank[second]))
         xs, ys = numpy.where(swapped, ys, xs), numpy.where(swapped, xs, ys)
         first, second = self._pack_of[xs], numpy.where(ys == ONE, -1, self._pack_of[ys])
         segments = []
-        for a, b in dict.fromkeys(zip(first.tolist(), second.tolist())):
+        n_packs = len(self._packs)
+        for a, b in [divmod(pair, n_packs + 1) for pair in _distinct(first * (n_packs + 1) + second + 1)]:
+            b -= 1
             chosen = (first == a) & (second == b)
             blocks = []
-            for sign in dict.fromkeys(signs[chosen].tolist()):
+            for sign in _distinct(signs[chosen]):
                 of_sign = chosen & (signs == sign)
                 index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
                 blocks += recognise(lane[of_sign], *index, sign)
             segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
         batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
         return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)
+
+
+def _distinct(numbers: Any) -> list[Any]:
+    """The different ones, in the order in which they come first."""
+    if numbers.size and (numbers == numbers[0]).all():
+        return [numbers[0].item()]
+    return [*dict.fromkeys(numbers.tolist())]

@@ -20,11 +20,23 @@ from autograd_mini.compiler.partition import DENSE, MOST_LENGTHS
 def recognise(lane: Index, ia: Index, ib: Index | None, sign: float = 1.0) -> list[Block]:
     """The blocks of Σ ±a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them."""
     columns = [lane, ia] if ib is None else [lane, ia, ib]
-    order = numpy.lexsort(columns[::-1])
-    lane, ia, ib = lane[order], ia[order], None if ib is None else ib[order]
-    if numpy.unique(lane).size == lane.size:
+    if not _is_sorted(columns):
+        order = numpy.lexsort(columns[::-1])
+        lane, ia, ib = lane[order], ia[order], None if ib is None else ib[order]
+    if (lane[1:] != lane[:-1]).all():
         return [elementwise(lane, ia, ib, sign)]
     return list(_row_sums(lane, ia, sign) if ib is None else _products(lane, ia, ib, sign))
+
+
+def _is_sorted(columns: list[Index]) -> bool:
+    """Whether the rows of these columns come in order."""
+    is_tied = numpy.ones(max(len(columns[0]) - 1, 0), dtype=bool)
+    for column in columns:
+        before, after = column[:-1], column[1:]
+        if (is_tied & (before > after)).any():
+            return False
+        is_tied &= before == after
+    return True
 
 
 def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
@@ -35,11 +47,12 @@ def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
 def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]:
     columns, place = numpy.unique(ib, return_inverse=True)
     rows, row = numpy.unique(lane, return_inverse=True)
-    if lane.size > DENSE * rows.size * columns.size and numpy.unique(row * columns.size + place).size == lane.size:
+    if lane.size > DENSE * rows.size * columns.size:
         matrix = numpy.full((1, rows.size, columns.size), ABSENT, dtype=numpy.int64)
         matrix[0, row, place] = ia
-        yield Block(rows[None, :, None], matrix, columns[None, :, None], sign)
-        return
+        if numpy.count_nonzero(matrix != ABSENT) == lane.size:  # none is there twice
+            yield Block(rows[None, :, None], matrix, columns[None, :, None], sign)
+            return
     for rows, places in _by_row_length(lane):
         first, second = _picked(ia, places), _picked(ib, places)
         by_b, by_a = _grouped(rows, first, second), _grouped(rows, second, first)

@@ -13,9 +13,11 @@ import numpy
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir.building import Builder, elementwise, segment, whole
 from autograd_mini.compiler.ir.program import (
+    ENTRIES,
     TIED,
     Apply,
     Argument,
+    Loop,
     Pack,
     Program,
     Reduce,
@@ -35,7 +37,7 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     """The program for a request, from that of the results, guards and what is watched."""
     builder = Builder()
     found = builder.go_on(base)
-    outputs = _outputs(builder, found["outputs"], frame)
+    outputs = outputs_of(builder, found["outputs"], frame)
     results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
     if found["guards"]:
         guards = builder.gathered([[guard] for guard in found["guards"]])
@@ -43,14 +45,13 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     if found[TIED] and request.kind != Kind.GUARDS:
         results[TIED] = found[TIED]
     if request.kind not in (Kind.GUARDS, Kind.VALUE):
-        adjoints = _derivatives(builder, outputs, request.kind, [frame.inputs[slot] for slot in request.wrt], frame)
-        for (_, name), adjoint in zip(request.names, adjoints):
-            if adjoint is not None:
-                results[name] = [lanes_of(adjoint)]
+        found_ = _derivatives(builder, outputs, request.kind, [frame.inputs[slot] for slot in request.wrt], frame)
+        names = [ENTRIES] if request.kind == Kind.TANGENT else [name for _, name in request.names]
+        results.update((name, [lanes_of(each)]) for name, each in zip(names, found_) if each is not None)
     return builder.program(results)
 
 
-def _outputs(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
+def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
     """All results in order; over the batch they are summed if it is reduced."""
     outputs = builder.gathered([[output] for output in found]) if found else None
     if outputs is None:
@@ -65,22 +66,35 @@ def _outputs(builder: Builder, found: Sequence[Reference], frame: Frame) -> Refe
 
 
 def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pack], frame: Frame) -> list[Pack | None]:
-    if kind == Kind.JACOBIAN:  # the seed picks an output; without a batch, all outputs are the batch
-        seed = builder.leaf("seed", 0, "seed", outputs.index.size, not frame.has_batch)
-        return reverse(builder, [(outputs, lanes_of(seed))], wrt, per_example=not frame.reduces or seed.batched)
+    if kind in (Kind.JACOBIAN, Kind.TANGENT):  # the seed weights outputs; without a batch, several seeds are the batch
+        is_each = not (frame.reduces and frame.has_batch)
+        weights = builder.leaf("seed", len(wrt) * (kind == Kind.TANGENT), "seed", outputs.index.size, is_each)
+        pulled = reverse(builder, [(outputs, lanes_of(weights))], wrt, per_example=is_each)
+        if kind == Kind.JACOBIAN:
+            return pulled
+        # The gradient's product with a direction is linear in the weights: its derivative towards them is the change
+        # of the outputs along it, and made of no weights.
+        return reverse(builder, _along(builder, pulled, wrt, frame), [weights], per_example=is_each)
     one = Reference(builder.constants, builder.constant(numpy.ones(1)))
     gradient = reverse(builder, [(outputs, one)], wrt, per_example=frame.per_example)
     if kind == Kind.GRADIENT:
         return gradient
-    # The product of the Hessian with a direction is the gradient of the gradient's product with it; without a batch,
-    # several directions are the batch.
+    # The product of the Hessian with a direction is the gradient of the gradient's product with it.
+    seeds = _along(builder, gradient, wrt, frame)
+    return reverse(builder, seeds, wrt, per_example=frame.per_example or not frame.has_batch)
+
+
+def _along(
+    builder: Builder, gradient: Sequence[Pack | None], wrt: Sequence[Pack], frame: Frame
+) -> list[tuple[Reference, Reference]]:
+    """The factors of the gradient's product with a direction; without a batch, several directions are the batch."""
     seeds = []
     for position, (leaf, adjoint) in enumerate(zip(wrt, gradient)):
         name = f"d{getattr(leaf.operation, 'name', '')}"
         direction = builder.leaf("seed", position, name, leaf.lanes, leaf.batched or not frame.has_batch)
         if adjoint is not None and leaf.lanes:
             seeds.append((lanes_of(adjoint), lanes_of(direction)))
-    return reverse(builder, seeds, wrt, per_example=frame.per_example or not frame.has_batch)
+    return seeds
 
 
 def reverse(
@@ -137,6 +151,10 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         local = reduction(builder, x, Reference(pack, index))
         selects = operation.primitive.selects
         return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
+    if isinstance(operation, Loop):
+        parts = [*zip(operation.args, operation.places)]
+        given = operation.scan.spread(builder.loop, parts, lambda lanes: Reference(adjoint, lanes))
+        return [(x.pack, segment(x.index, 1.0, Reference(loop, places), None)) for x, loop, places in given]
     if isinstance(operation, Apply) and not operation.primitive.is_selector:
         return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)
     return []

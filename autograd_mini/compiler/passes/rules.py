@@ -27,7 +27,7 @@ class Rules:
         primitive: Primitive,
         args: Sequence[Any],
         constants: Sequence[float | None],
-        wanted: Sequence[bool],
+        wanted: Sequence[int],
         apply: Callable[..., Any],
         number: Callable[[float], Any] = float,
     ) -> list[tuple[int, float, Any]]:
@@ -40,11 +40,13 @@ class Rules:
             apply: `apply(primitive, *args)` carries out an operation.
             number: what a constant is there.
         """
-        key = primitive, *wanted, *[None if each is None else each.hex() for each in constants]
+        key = primitive, *wanted
+        if any(each is not None for each in constants):
+            key = *key, *[None if each is None else each.hex() for each in constants]
         rule = self._found.get(key)
         if rule is None:
             rule = self._found[key] = _Rule(primitive, constants, wanted)
-        known = rule.numbers(args, apply, number)
+        known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
         return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
 
 
@@ -53,9 +55,10 @@ class _Rule(Recorder):
 
     Attributes:
         locals: for arguments by place a sign, and the place of a local derivative; None for 1.
+        is_plain: it computes nothing: these are among `out` and the arguments.
     """
 
-    def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[bool]) -> None:
+    def __init__(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> None:
         super().__init__(1 + len(constants))
         out, *args = self.args
         operands = [arg if constant is None else constant for arg, constant in zip(args, constants)]
@@ -71,6 +74,7 @@ class _Rule(Recorder):
             elif is_wanted:
                 self.locals.append((place, 1.0, self.place(local, primitive.name)))
         self.operations = [each for each in self.operations if each[0] <= last]
+        self.is_plain = not self.operations and not self.constants
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         parts = parts_of(primitive, len(args))

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from math import nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.ir.program import TIED, Leaf, Pack
+from autograd_mini.compiler.ir.program import ENTRIES, TIED, Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import (
     ONE,
     Application,
     Component,
-    Input,
+    Looped,
     Number,
+    Picked,
     Scalar,
     Scalars,
     Terms,
-    operands,
+    depending,
+    leading,
 )
 from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
 from autograd_mini.compiler.passes.expanding import expanded_scalars
@@ -61,14 +66,13 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     """
     kind = request.kind
     for scalar in scalars.scalars:
+        if type(scalar) is Looped:
+            raise NotImplementedError("scan")
         if type(scalar) is Application:
-            _require_derivative(scalar.primitive, len(scalar.args))
-    tape = _Tape(scalars)
+            require_derivative(scalar.primitive, len(scalar.args))
+    tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
-    members: dict[int, list[int]] = {number: [] for number in arrays}
-    for number, scalar in enumerate(tape.scalars):
-        if type(scalar) is Input:
-            members[scalar.array].append(number)
+    members = dict.fromkeys(arrays, range(0)) | dict(leading(tape.scalars))
     seeds: list[Pack] = []
 
     def seed(lanes: int) -> range:
@@ -80,15 +84,22 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     targets = [members[array] for array in request.wrt]
     flat = [number for target in targets for number in target]
     adjoints: list[int | None] = []
+    weights: Sequence[int] = [ONE] * len(scalars.outputs)
     if kind == Kind.JACOBIAN:
-        adjoints = tape.reverse(list(zip(scalars.outputs, seed(len(scalars.outputs)))), flat)
-    elif kind not in (Kind.GUARDS, Kind.VALUE):
-        adjoints = tape.reverse([(output, ONE) for output in scalars.outputs], flat)
-    if kind == Kind.PRODUCT:  # the gradient of the gradient's product with a direction
-        directions = [number for target in targets for number in seed(len(target))]
-        adjoints = tape.reverse([(a, d) for a, d in zip(adjoints, directions) if a is not None], flat)
+        weights = seed(len(scalars.outputs))
+    elif kind == Kind.TANGENT:  # nothing is made of them in the end
+        weights = [tape.add(Number(1.0)) for _ in scalars.outputs]
+    if kind not in (Kind.GUARDS, Kind.VALUE):
+        adjoints = tape.reverse([*zip(scalars.outputs, weights)], flat)
     is_summed = frame.has_batch and frame.reduces
     results = {} if kind == Kind.GUARDS else {"value": Result(scalars.outputs, is_summed)}
+    if kind in (Kind.PRODUCT, Kind.TANGENT):  # the derivative of the gradient's product with a direction
+        directions = [number for target in targets for number in seed(len(target))]
+        products = [(a, d) for a, d in zip(adjoints, directions) if a is not None]
+        adjoints = tape.reverse(products, weights if kind == Kind.TANGENT else flat)
+    if kind == Kind.TANGENT:
+        numbers = [tape.number(0.0) if each is None else each for each in adjoints]
+        results[ENTRIES], adjoints = Result(numbers, is_summed), []
     if scalars.guards:
         results["guards"] = Result(scalars.guards, False)
     if scalars.tied is not None and kind != Kind.GUARDS:
@@ -109,7 +120,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
 
 
 @cache
-def _require_derivative(primitive: Primitive, n_args: int) -> None:
+def require_derivative(primitive: Primitive, n_args: int) -> None:
     """Raise NotImplementedError if there is no machine code for what its rule computes."""
     if primitive.is_selector or primitive in REDUCTIONS:
         return
@@ -121,13 +132,19 @@ def _require_derivative(primitive: Primitive, n_args: int) -> None:
         raise NotImplementedError(primitive.name) from None
 
 
-class _Tape(Growing):
+_Terms = Terms | tuple[float, int, int]
+"""A sum, or its only term."""
+
+
+class ScalarTape(Growing):
     """Scalars that grow by their adjoints, by the table's own partials."""
 
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars.scalars)
         self._rules = Rules()
-        self._sums: list[Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
+        self._constants: dict[int, float] = {}
+        self._sums: list[_Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
+        self._picked: dict[int, list[int]] = {}  # of each loop, those of its numbers that were given something
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         """Append the adjoints Σ seed · ∂root/∂scalar of the wanted scalars, given pairs (root, seed).
@@ -135,8 +152,13 @@ class _Tape(Growing):
         Returns:
             The adjoint of each wanted scalar; None where no root depends on it.
         """
-        active = self._active(wanted)
-        self._sums = [None] * len(self.scalars)
+        active = bytearray(len(self.scalars))
+        for number in wanted:
+            active[number] = 1
+        depending(self.scalars, active)
+        constants = [(number, scalar) for number, scalar in enumerate(self.scalars) if type(scalar) is Number]
+        self._constants = {number: scalar.number for number, scalar in constants}
+        self._sums, self._picked = [None] * len(self.scalars), {}
         for root, seed in seeds:
             self.give(root, 1.0, seed, ONE)
         adjoints: dict[int, int] = {}
@@ -144,13 +166,22 @@ class _Tape(Growing):
             scalar = self.scalars[number]
             if type(scalar) is Component:
                 if active[number] and scalar.index == 0:
+                    self.gives(number)
                     self._spread_vector(number, scalar, active)
+                continue
+            if type(scalar) is Looped and number in self._picked:
+                self.gives(number)
+                self._spread_loop(number, scalar, adjoints, active)
                 continue
             terms = self._sums[number]
             if terms is None or not active[number]:
                 continue
             adjoint = adjoints[number] = self._total(terms)
             self._sums[number] = None
+            if type(scalar) is Picked:
+                self._picked.setdefault(scalar.loop, []).append(number)
+                continue
+            self.gives(number)
             if type(scalar) is Terms:
                 for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
                     if active[x]:
@@ -161,30 +192,27 @@ class _Tape(Growing):
                 self._spread(number, scalar, adjoint, active)
         return [adjoints.get(number) for number in wanted]
 
+    def gives(self, number: int) -> None:
+        """A scalar is about to give something to what it is made of."""
+
     def give(self, number: int, c: float, x: int, y: int) -> None:
         """Add c·x·y to the adjoint of a scalar."""
         terms = self._sums[number]
         if terms is None:
-            self._sums[number] = Terms([c], [x], [y])
+            self._sums[number] = c, x, y
             return
-        if len(terms.cs) >= MOST_CONTRIBUTIONS:
+        if isinstance(terms, tuple):
+            first, a, b = terms
+            terms = self._sums[number] = Terms([first], [a], [b])
+        elif len(terms.cs) >= MOST_CONTRIBUTIONS:
             terms = self._sums[number] = Terms([1.0], [self.add(terms)], [ONE])
         terms.append(c, x, y)
 
-    def _active(self, wanted: Sequence[int]) -> bytearray:
-        """Which scalars are made of the wanted ones."""
-        active = bytearray(len(self.scalars))
-        for number in wanted:
-            active[number] = 1
-        is_active = active.__getitem__
-        for number, scalar in enumerate(self.scalars):
-            if any(map(is_active, operands(scalar))):
-                active[number] = 1
-        return active
-
-    def _total(self, terms: Terms) -> int:
-        is_copy = len(terms.cs) == 1 and terms.cs[0] == 1.0 and ONE in (terms.xs[0], terms.ys[0])
-        return max(terms.xs[0], terms.ys[0]) if is_copy else self.add(terms)
+    def _total(self, terms: _Terms) -> int:
+        if not isinstance(terms, tuple):
+            return self.add(terms)
+        c, x, y = terms
+        return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms([c], [x], [y]))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """What the adjoint of an application gives to its arguments."""
@@ -196,11 +224,11 @@ class _Tape(Growing):
             locals_ = reduction(self, args, [number] * len(args)) or [ONE] * len(args)
             found = [(place, 1.0, local) for place, local in enumerate(locals_) if active[args[place]]]
         else:
-            constants = [each.number if type(each := self.scalars[arg]) is Number else None for arg in args]
-            wanted = [bool(active[arg]) for arg in args]
+            constants = [*map(self._constants.get, args)]
+            wanted = [*map(active.__getitem__, args)]
             found = self._rules.locals(primitive, (number, *args), constants, wanted, self._applied, self.number)
         for place, c, local in found:
-            self.give(args[place], c, adjoint, ONE if local is None else local)
+            self.give(args[place], c, adjoint, local or ONE)
 
     def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
         """What the adjoints of all components of a vector give to its arguments."""
@@ -215,6 +243,28 @@ class _Tape(Growing):
         for place, arg in enumerate(x):
             for c, gs, others in terms if active[arg] else ():
                 self.give(arg, c, gs[place], ONE if others is None else others[place])
+
+    def _spread_loop(self, loop: int, scalar: Looped, adjoints: Mapping[int, int], active: bytearray) -> None:
+        """What the adjoints of the numbers that come out of a loop give to what went in."""
+        zero, scan = self.number(0.0), scalar.scan
+        found = [zero] * scan.n_out
+        for number in self._picked[loop]:
+            place = self.scalars[number].index  # type: ignore[union-attr]
+            found[place] = adjoints[number] if found[place] == zero else self.sum([found[place], adjoints[number]])
+
+        def make(scan: Any, parts: Sequence[tuple[list[int], Any]]) -> int:
+            args = [zero] * scan.n_in
+            for numbers, places in parts:
+                for number, place in zip(numbers, places.tolist()):
+                    args[place] = number
+            return self.add(Looped(scan, tuple(args)))
+
+        bounds = sorted({0, min(scan.n_given, scan.n_in), scan.n_in})
+        parts = [([*scalar.args[a:b]], numpy.arange(a, b)) for a, b in pairwise(bounds)]
+        for numbers, back, places in scan.spread(make, parts, lambda some: [found[each] for each in some.tolist()]):
+            for number, place in zip(numbers, places.tolist()):
+                if active[number]:
+                    self.give(number, 1.0, self.add(Picked(back, place)), ONE)
 
     def _applied(self, primitive: Primitive, *args: int) -> int:
         return self.add(Application(primitive, args))

@@ -30,13 +30,18 @@ class Schedule(NamedTuple):
     parts: Sequence[Pack | list[Pack]]
 
 
-def schedule(program: Program) -> Schedule:
-    """Divide a program; its leaves stay the same objects."""
+def schedule(program: Program, *, is_sparse: bool = False) -> Schedule:
+    """Divide a program; its leaves stay the same objects.
+
+    Args:
+        is_sparse: whether its results are the entries of a sparse matrix.
+    """
     program = isolate(program)
     is_batched = any(pack.batched for pack in program.packs)
     varying = frozenset(_varying(program.packs) if is_batched else program.packs)
-    constants = _constants_of(program)
-    return Schedule(program, is_batched, varying, constants, [*_parts(program, is_batched, varying, {*constants})])
+    constants = constants_of(program)
+    most = None if is_batched else MOST_LANES_OF_ONE_COLUMN[is_sparse]
+    return Schedule(program, is_batched, varying, constants, [*_parts(program, most, varying, {*constants})])
 
 
 def _varying(packs: Sequence[Pack]) -> set[Pack]:
@@ -48,7 +53,7 @@ def _varying(packs: Sequence[Pack]) -> set[Pack]:
     return found
 
 
-def _constants_of(program: Program) -> dict[Pack, Floats]:
+def constants_of(program: Program) -> dict[Pack, Floats]:
     """What the packs hold that are made of constants only."""
     known: set[Pack] = set()
     for pack in program.packs:
@@ -66,12 +71,16 @@ def _constants_of(program: Program) -> dict[Pack, Floats]:
 
 
 def _parts(
-    program: Program, is_batched: bool, varying: frozenset[Pack], done: set[Pack]
+    program: Program, most: int | None, varying: frozenset[Pack], done: set[Pack]
 ) -> Iterator[Pack | list[Pack]]:
-    """Packs one by one, and runs of packs for a kernel, as long as they can be; without those that are done."""
+    """Packs one by one, and runs of packs for a kernel, as long as they can be; without those that are done.
+
+    Args:
+        most: so many lanes a pack of a kernel may have; None for any number.
+    """
     done = done | {pack for pack in program.packs if isinstance(pack.operation, Leaf)}
     waiting = [pack for pack in program.packs if pack not in done]
-    fits = {pack for pack in waiting if pack in varying and _fits(pack, is_batched)}
+    fits = {pack for pack in waiting if pack in varying and _fits(pack, most)}
     while waiting:
         for is_kernel in (True, False):
             found = []
@@ -86,9 +95,9 @@ def _parts(
             waiting = [pack for pack in waiting if pack not in done]
 
 
-def _fits(pack: Pack, is_batched: bool) -> bool:
+def _fits(pack: Pack, most: int | None) -> bool:
     """Whether a pack that varies belongs into a kernel."""
-    if not is_batched and pack.lanes > MOST_LANES_OF_ONE_COLUMN:
+    if most is not None and pack.lanes > most:
         return False
     segments = pack.operation.segments if isinstance(pack.operation, Sum) else ()
     return can_emit(pack) and not any(is_large(pack, segment, each) for segment in segments for each in segment.blocks)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, filterfalse
 from operator import is_
 from traceback import walk_tb
 from typing import Any, TypeVar
 
 from autograd_mini.adjoints import record_choice
 from autograd_mini.compiler.calls.counting import Place
-from autograd_mini.graph import topological_order
+from autograd_mini.compiler.passes.recording import Recording
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import place, refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.scanning import Loop
 from autograd_mini.structures import Structure, flatten, may_hold_numbers
 from autograd_mini.value import Constant, Value
 
@@ -76,6 +78,7 @@ class Trace:
         order: all nodes that outputs and guards depend on, in topological order.
         inner: the derivatives that the function itself takes, in order.
         all: if there are any, the nodes of results and of what these derivatives are taken of, in topological order.
+        recording: what the run recorded, until another run is compared with it.
     """
 
     inputs: list[list[Value]]
@@ -87,6 +90,7 @@ class Trace:
     counts: dict[Place, int]
     inner: Sequence[Inner] = ()
     all: Sequence[Value] = ()
+    recording: Recording | None = None
 
     @property
     def path(self) -> list[bool]:
@@ -107,21 +111,23 @@ def trace(
     inputs: list[list[Value]],
     nest: Sequence[Any],
     counts: dict[Place, int] | None = None,
+    first: Trace | None = None,
 ) -> Trace:
     """Run `f(*nest)`, where the nest holds the Values of `inputs`, and keep what it recorded.
 
     Args:
         counts: where whole numbers among the inputs note that Python counts with them.
+        first: an earlier trace, which is given back if this one is the same.
 
     Raises:
         TypeError: it reads the number of a Value, which would be frozen in, or counts with one that is no whole
             number, or its result holds no numbers.
         ValueError: the result is not made from its inputs nor from any Value.
     """
-    known = {value for values in inputs for value in values}
-    tracer, call = _Tracer(f, name, known), Differentiation(f)
-    call.variables.update(known)
-    call.own.update(known)
+    given = [*chain.from_iterable(inputs)]
+    known = {*given}
+    tracer, call = Tracer(f, name, known), Differentiation(f)
+    call.variables = known
     with tracer, call:
         try:
             result = f(*nest)
@@ -151,17 +157,25 @@ def trace(
     leaves, structure = flatten(result, f"the result of {name}")
     outputs = [leaf if isinstance(leaf, Value) else Constant(leaf) for leaf in leaves]
     tracer.require_use(outputs)
-    order = _as_recorded(tracer.recorded, [*outputs, *[guard.node for guard in tracer.guards]])
-    parameters = [node for node in order if not node.parents and call.is_foreign(node)]
+    decided = [guard.node for guard in tracer.guards]
+    recording = Recording(tracer.recorded, given, [*outputs, *decided], call.is_foreign)
+    path = [guard.outcome for guard in tracer.guards]
+    if first is not None and (structure, path) == (first.structure, first.path) and recording.repeats(first.recording):
+        return first
+    order = recording.order(recording.roots)
+    others = [*filterfalse(known.__contains__, order)]
+    parameters = [node for node in others if node.operation is None and call.is_foreign(node)]
     is_plain = not any(isinstance(leaf, Value) for leaf in leaves)  # a derivative of what is linear is a Constant
-    if leaves and is_plain and not parameters and known.isdisjoint(order) and known:
+    if leaves and is_plain and not parameters and known and len(others) == len(order):
         raise ValueError(
             f"{name} gave {brief(result)}, which is not made from its arguments; a compiled function must compute "
             "its result from the Values it is given, with operators and functions of autograd_mini"
         )
     taken = [root for inner in tracer.inner for root, _ in inner.roots]
-    everything = _as_recorded(tracer.recorded, [*taken, *outputs]) if taken else []
-    return Trace(inputs, parameters, outputs, structure, tracer.guards, order, counts or {}, tracer.inner, everything)
+    everything = recording.order([*taken, *outputs]) if taken else []
+    return Trace(
+        inputs, parameters, outputs, structure, tracer.guards, order, counts or {}, tracer.inner, everything, recording
+    )
 
 
 def _raised_at(error: Exception) -> str:
@@ -175,49 +189,23 @@ def truth_of(node: Value) -> Value:
     return node if node.operation in COMPARISONS else TABLE.auxiliary["not_equal"](node, 0.0)
 
 
-def _as_recorded(recorded: list[Value], roots: Sequence[Value]) -> list[Value]:
-    """All nodes that the roots are made of in a topological order: that in which the function made them, so that the
-    neurons of a layer come one after the other; what was there before comes where it is used first."""
-    alive = set(roots)
-    for node in reversed(recorded):
-        if node in alive:
-            alive.update(node.parents)
-    order: list[Value] = []
-    seen: set[Value] = set()
-    for node in recorded:
-        if node in alive:
-            if not seen.issuperset(node.parents):
-                _add(node.parents, order, seen)
-            order.append(node)
-            seen.add(node)
-    _add(roots, order, seen)
-    return order
-
-
-def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:
-    """Put nodes, and whatever they are made of, into the order if they are not there yet."""
-    fresh = [*dict.fromkeys([node for node in nodes if node not in seen])]
-    if any(node.parents for node in fresh):
-        before = [each for node in fresh for each in topological_order(node) if each not in seen]
-        fresh = [*dict.fromkeys(before)]
-    order += fresh
-    seen.update(fresh)
-
-
 def without_collector(work: Callable[[], Result]) -> Result:
     """What `work` gives. Python's cyclic garbage collector is suspended meanwhile: on a large graph it would take
-    longer than all the rest."""
+    longer than all the rest. What was made then counts as old, so that it is not looked through right after."""
     if not gc.isenabled():
         return work()
 
     def suspended() -> Result:
         gc.disable()
-        return work()
+        result = work()
+        if not gc.get_freeze_count():
+            ensure(gc.unfreeze, gc.freeze)
+        return result
 
     return ensure(gc.enable, suspended)
 
 
-class _Tracer(Observer):
+class Tracer(Observer):
     hears_rules = owns_values = True
 
     def __init__(self, function: Callable[..., Any], name: str, inputs: set[Value]) -> None:
@@ -225,14 +213,13 @@ class _Tracer(Observer):
         self.name = name
         self.guards: list[Guard] = []
         self.recorded: list[Value] = []
+        self.node_recorded = self.recorded.append  # type: ignore[method-assign, assignment]
         self._comparisons: dict[Value, Line] = {}
-        self._own = set(inputs)
+        self._inputs = inputs
+        self._own: set[Value] = set()
         self._counted = 0  # so many of those recorded are among its own
         self.inner: list[Inner] = []
         self._starts: list[tuple[int, int]] = []
-
-    def node_recorded(self, node: Value) -> None:
-        self.recorded.append(node)
 
     def differentiation_begins(self) -> None:
         self._starts.append((len(self.recorded), len(self.inner)))
@@ -282,7 +269,7 @@ class _Tracer(Observer):
         fresh = self.recorded[self._counted :]
         self._counted += len(fresh)
         self._own.update(fresh)
-        if not self._own.isdisjoint([node for node in nodes if isinstance(node, Value)]):
+        if any(isinstance(node, Value) and (node in self._own or node in self._inputs) for node in nodes):
             raise TypeError(
                 f"{self.name} uses its Values in another thread at {place(user_line())}, and what happens there is not "
                 "compiled; compute in the thread that calls it"
@@ -303,6 +290,11 @@ class _Tracer(Observer):
 
     def detached(self, node: Value) -> Any:
         return TABLE.auxiliary["stopped"](node)
+
+    def looped(self, loop: Loop) -> tuple[Any, Any] | None:
+        from autograd_mini.compiler.scans.looping import recorded  # which traces steps
+
+        return recorded(self, loop)
 
     def number_read(self, node: Value, how: str) -> None:
         if not node.is_constant:
@@ -327,13 +319,16 @@ def difference(first: Trace, second: Trace) -> str:
     counterparts.update(zip(*made))
     counterpart = counterparts.__getitem__
     for a, b in zip(*made):
-        if a.operation is not b.operation:
+        if a.operation is not b.operation and not (
+            isinstance(a.operation, Scanned | Kept) and a.operation.is_like(b.operation)
+        ):
             return f"{_name(b)} in place of {_name(a)}"
-        if not all(map(is_, map(counterpart, a.parents), b.parents)):
+        if len(a.parents) != len(b.parents) or not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"
         if not a.parents and a is not b and a._data != b._data and a._data == a._data:
             return f"the number {b._data} in place of {a._data}"
-    return ""
+    results = [[*traced.outputs, *[guard.node for guard in traced.guards]] for traced in (first, second)]
+    return "" if all(map(is_, map(counterpart, results[0]), results[1])) else "other results"
 
 
 def _name(node: Value) -> str:

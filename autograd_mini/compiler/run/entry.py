@@ -17,9 +17,9 @@ WORDS = (
     "none",
 )  # fmt: skip
 """What stands in a frame: the tables of the bodies; all numbers; how many arguments there are, the records of how they
-are read, and room for what is read; where sums begin and how many there are; which numbers must be finite, which one
-tells how many decisions agree, and how many must; the records of what is made, room for it, and which numbers it takes;
-whether other threads may run meanwhile; whether the frame is in use; objects of Python."""
+are read, and room for what is read; where sums begin and how many there are; which runs of numbers must be finite;
+which number tells how many decisions agree, and how many must; the records of what is made, room for it, and which
+numbers it takes; whether other threads may run meanwhile; whether the frame is in use; objects of Python."""
 
 COUNTS = ("count", "n_args", "n_reads", "n_sums", "n_checked", "guard", "agreed", "n_makes", "lets_go")
 
@@ -28,19 +28,26 @@ READ = ("number", "attribute", "nest", "numbers", "array", "itself")
 that is still the same. A record is its kind; the number of the thing that holds it and its place there; an object and
 the name of its attribute; where its numbers go, and how many there are; its type, its shape or itself."""
 
-MAKE = ("number", "nest", "numbers", "array", "nothing")
+MAKE = ("number", "nest", "numbers", "array", "nothing", "block")
 """Kinds of what is made, the parts of a nest before itself: a float; a list or tuple of the last things made, or of
-floats; an array; None. A record is its kind, its first pick, how many parts or numbers there are, and its shape, or
-what makes and fills a nest."""
+floats; an array; None; an array of numbers that lie side by side. A record is its kind, its first pick, how many parts
+or numbers there are, and its shape, or what makes and fills a nest."""
 
 STRIDES_AND_FORMAT, WRITABLE = 0x18 | 0x4, 0x1
+NOT_FINITE = 0x7FF << 52
+"""The bits of the exponent, all of which inf and nan have."""
+
 DOUBLES = int.from_bytes(b"d\0", sys.byteorder)
 
 
-def text() -> str:
+def text(width: int) -> str:
     """The text of a function of a tuple of arguments, handed a tuple of the addresses of a frame, of what is watched
     and of what tells whether that is the same. It gives None where it is not, or the arguments are other ones, a result
-    is not finite, a decision comes out otherwise, or another thread uses the frame."""
+    is not finite, a decision comes out otherwise, or another thread uses the frame.
+
+    Args:
+        width: how many numbers a register holds.
+    """
     f = PythonFunction()
     f.line("%view = alloca [10 x i64], align 8")
     for word in ("n_held", "n_made"):
@@ -66,12 +73,12 @@ def text() -> str:
     agreements, all_of_them = f.load("double", "%numbers", "%guard"), f.let("bitcast i64 %agreed to double")
     f.unless(f.let(f"fcmp oeq double {agreements}, {all_of_them}"), "long")
 
-    def check(k: str, total: str) -> list[str]:
-        number = f.load("double", "%numbers", f.load("i64", "%checked", k))
-        return [f.let(f"fadd double {total}, {number}")]
+    def check(k: str, largest: str) -> list[str]:
+        first, size = f.record("%checked", k, "ii")
+        return _largest_exponent(f, f.at("double", "%numbers", first), size, largest, width)
 
-    (total,) = f.loop(0, "%n_checked", check, [("double", "0.0")])
-    f.unless(f.let(f"fcmp oeq double {f.let(f'fsub double {total}, {total}')}, 0.0"), "long")
+    (largest,) = f.loop(0, "%n_checked", check, [("i64", "0")])
+    f.unless(f.let(f"icmp ne i64 {largest}, {NOT_FINITE}"), "long")
     f.each("%n_makes", lambda k: _make(f, k))
     made, last = f.load("ptr", "%made"), f.block
     f.go("leave", "lost")
@@ -91,6 +98,34 @@ def text() -> str:
     none = f.load("ptr", f.at("i64", frame, WORDS.index("none")))
     f.python("Py_IncRef", f"ptr {none}")
     return f.text("ptr @BODY(ptr %self, ptr %args)", f"ret ptr {none}")
+
+
+def _largest_exponent(f: PythonFunction, numbers: str, size: str, before: str, width: int) -> list[str]:
+    """The bits of the largest exponent of some numbers, as many as fill registers and then the others, and of what
+    was before."""
+    whole = f.let(f"and i64 {size}, {-width}")
+    kind, every = f"<{width} x i64>", f"<{', '.join([f'i64 {NOT_FINITE}'] * width)}>"
+
+    def registers(i: str, largest: str) -> list[str]:
+        bits = f.let(f"and {kind} {f.load(kind, f.at('double', numbers, i))}, {every}")
+        return [
+            f.call(kind, f"llvm.umax.v{width}i64", f"{kind} {largest}", f"{kind} {bits}", declared=f"{kind}, {kind}")
+        ]
+
+    def number(i: str, largest: str) -> list[str]:
+        bits = f.let(f"and i64 {f.load('i64', f.at('double', numbers, i))}, {NOT_FINITE}")
+        return [f.call("i64", "llvm.umax.i64", f"i64 {largest}", f"i64 {bits}", declared="i64, i64")]
+
+    (found,) = f.loop(0, whole, registers, [(kind, "zeroinitializer")], width)
+    found = f.call("i64", f"llvm.vector.reduce.umax.v{width}i64", f"{kind} {found}", declared=kind)
+    found = f.call("i64", "llvm.umax.i64", f"i64 {before}", f"i64 {found}", declared="i64, i64")
+    return f.loop(whole, size, number, [("i64", found)])
+
+
+def _copy(f: PythonFunction, to: str, numbers: str, size: str) -> None:
+    function = "llvm.memcpy.p0.p0.i64"
+    f.declarations.add(f"declare void @{function}(ptr, ptr, i64, i1)")
+    f.line(f"call void @{function}(ptr {to}, ptr {numbers}, i64 {f.let(f'mul i64 {size}, 8')}, i1 false)")
 
 
 def _number(f: PythonFunction, thing: str) -> str:
@@ -162,12 +197,8 @@ def _read(f: PythonFunction, k: str) -> None:
     def compare(axis: str) -> None:
         f.unless(f.let(f"icmp eq i64 {f.load('i64', shape, axis)}, {f.load('i64', lengths, axis)}"), "other")
 
-    def copy(i: str) -> None:
-        number = f.let(f"load double, ptr {f.at('double', numbers, i)}, align 1")
-        f.store("double", number, into, i)
-
     f.each(f.load("i64", what), compare)
-    f.each(size, copy)
+    _copy(f, into, numbers, size)
     f.python("PyBuffer_Release", "ptr %view")
     f.go("read", "other")
     f.python("PyBuffer_Release", "ptr %view")
@@ -184,7 +215,7 @@ def _make(f: PythonFunction, k: str) -> None:
     def pick(i: str | int) -> str:
         return f.load("double", "%numbers", f.load("i64", picks, i))
 
-    f.choose(kind, [f"make_{each}" for each in ("number", "nest", "nest", "array", "nothing")], "lost")
+    f.choose(kind, [f"make_{each}" for each in ("number", "nest", "nest", "array", "nothing", "array")], "lost")
     f.begin("make_number")
     number = f.python("PyFloat_FromDouble", f"double {pick(0)}")
     f.go("made_one", "make_nothing")
@@ -195,7 +226,11 @@ def _make(f: PythonFunction, k: str) -> None:
     failed = f.python("PyObject_GetBuffer", f"ptr {array}", "ptr %view", f"i32 {WRITABLE}")
     f.unless(f.let(f"icmp eq i32 {failed}, 0"), "half_array")
     numbers = f.load("ptr", "%view")
+    f.unless(f.let(f"icmp eq i64 {kind}, {MAKE.index('block')}"), "one_by_one")
+    _copy(f, numbers, f.at("double", "%numbers", f.load("i64", picks)), size)
+    f.go("filled", "one_by_one")
     f.each(size, lambda i: f.store("double", pick(i), numbers, i))
+    f.go("filled", "filled")
     f.python("PyBuffer_Release", "ptr %view")
     of_array = f.block
     f.go("made_one", "make_nest")

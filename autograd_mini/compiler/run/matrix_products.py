@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy
 
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Floats, Index, Pack, Sum
+from autograd_mini.compiler.ir.program import Floats, Index, Loop, Pack, Sum
 from autograd_mini.compiler.partition import MOST_UNUSED
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.lanes import lanes_step
-from autograd_mini.compiler.run.numpy_executor import Gather, Values, step_of
+from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step, step_of
 from autograd_mini.compiler.run.terms import terms_step
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ class NumpyStep:
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         self.packs: list[Pack] = [pack]
         self.number: int = executor.place[pack]
-        self.compute: Callable[[Values, int], Floats] = step_of(pack, executor.place)
+        operation = pack.operation
+        self.compute: Callable[[Values, int], Floats] = (
+            loop_step(operation, executor.place, in_machine_code=True)
+            if isinstance(operation, Loop)
+            else step_of(pack, executor.place)
+        )
 
     def prepare(self, values: Values, n: int) -> int:
         return n
@@ -163,7 +168,7 @@ class BatchSumStep:
         self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
         self.left, self.right = list(starts), list(columns)
         lanes = numpy.arange(self.lanes)
-        self.picks_all: bool = len(self.right) == 1 and all(
+        self.picks_all: bool = (len(self.right), self.rows) == (1, self.lanes) and all(
             numpy.array_equal(lanes, each) for each in (self.lane, self.row)
         )
 

@@ -74,6 +74,19 @@ def rows(array: Floats, lanes: int, columns: int) -> tuple[int, int]:
     return start()(array), stride // 8
 
 
+def scattered(array: Floats, lanes: int, columns: int) -> tuple[int, int, int]:
+    """Where an array of so many rows and columns lies, in any order, and how many bytes there are from row to row and
+    from column to column.
+
+    Raises:
+        ValueError: it is another array.
+    """
+    if array.shape != (lanes, columns):
+        raise _mistaken(array, f"{(lanes, columns)}")
+    by_row, by_column = array.strides
+    return start()(array), by_row, by_column
+
+
 def _mistaken(array: NDArray[Any], wanted: str) -> ValueError:
     return ValueError(f"machine code needs an array {wanted}, but is given {array.shape} with strides {array.strides}")
 

@@ -21,6 +21,7 @@ from autograd_mini.compiler.ir.program import (
     Floats,
     Index,
     Leaf,
+    Loop,
     Pack,
     Program,
     Reduce,
@@ -151,6 +152,8 @@ def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
         return _sum(pack, operation, place)
     if isinstance(operation, Apply):
         return _apply(operation, place)
+    if isinstance(operation, Loop):
+        return loop_step(operation, place)
     assert isinstance(operation, Reduce | Vector)
     number, gather = place[operation.arg.pack], Gather(operation.arg.index)
     if isinstance(operation, Reduce):
@@ -158,6 +161,21 @@ def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
         return lambda values, n: reduce(gather(values[number]))
     function, empty = numpy_rows.VECTORS[operation.function], operation.empty
     return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
+
+
+def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bool = False) -> Step:
+    """A loop runs for as many columns as what goes in has."""
+    scan = operation.scan
+    takers = [(place[arg.pack], arg.index, where) for arg, where in zip(operation.args, operation.places)]
+
+    def step(values: Values, n: int) -> Floats:
+        width = max([values[number].shape[1] for number, _, _ in takers])
+        given = numpy.zeros((scan.n_in, width))
+        for number, index, where in takers:
+            given[where] = values[number][index]
+        return scan.run(given, in_machine_code=in_machine_code)
+
+    return step
 
 
 def _apply(operation: Apply, place: Mapping[Pack, int]) -> Step:

@@ -50,7 +50,7 @@ class ScalarExecutor(Runner):
             self.lanes.append(len(result.numbers))
             self.own.add(place)
             self.results[name] = [(place, Gather(numpy.arange(len(result.numbers))))]
-            own = [_own(scalars, number, taken) for number in result.numbers]
+            own = [own_scalar(scalars, number, taken) for number in result.numbers]
             if result.is_summed:
                 summed.append((place, slice(len(sums), len(sums) + len(own))))
                 sums += own
@@ -75,7 +75,7 @@ class ScalarExecutor(Runner):
         self.steps: list[Step] = [step]
 
 
-def _own(scalars: list[Scalar], number: int, taken: set[int]) -> int:
+def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:
     """The scalar itself, or a copy if it is not computed or has a place in the results already."""
     if type(scalars[number]) in (Input, Number) or number in taken:
         scalars.append(Terms([1.0], [number], [ONE]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.libraries import announce_from
 from autograd_mini.compiler.code.loops import Function
@@ -95,11 +96,16 @@ def is_possible() -> bool:
 
 
 @cache
-def address_of(text: str) -> int:
-    """Where the code of a function that calls Python is; it is never freed."""
+def _announce() -> None:
+    """Make the functions of Python known to LLVM."""
     for name in SIGNATURES:
         announce_from(ctypes.pythonapi, name)
-    return addresses([text], keep=True)[0]
+
+
+def address_of(text: str, cache: CodeCache | None = None) -> int:
+    """Where the code of a function that calls Python is; it is never freed."""
+    _announce()
+    return addresses([text], keep=True, cache=cache)[0]
 
 
 class _Definition(ctypes.Structure):

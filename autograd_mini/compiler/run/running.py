@@ -6,7 +6,7 @@ import ctypes
 import os
 from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from struct import pack_into
@@ -19,6 +19,7 @@ from autograd_mini.compiler.code.emit import sum_columns, write
 from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.taking import RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, threads_for
 from autograd_mini.compiler.run import memory
@@ -27,14 +28,27 @@ from autograd_mini.compiler.run.numpy_executor import Gather, Values
 
 @dataclass
 class Table:
-    """What one thread is given: pointers, the memory of a block, and what the sums need to know."""
+    """What one thread is given: pointers, the memory of a block, and what the sums need to know.
+
+    Attributes:
+        arrays: where arrays are that are others in every call, and the bytes from row to row.
+        taking: the table of `take`, to which the last pointer points.
+        blocks: memory for blocks of arrays that lie in memory in another way than machine code reads them.
+    """
 
     pointers: Index
     scratch: Floats
     sizes: Index
+    arrays: Index
+    taking: Index
+    blocks: dict[int, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.at: int = memory.address(self.pointers, self.pointers.shape)
+        self.at: int
+        self.at, self.arrays_at, taking_at = (
+            memory.address(each, each.shape) for each in (self.pointers, self.arrays, self.taking)
+        )
+        self.pointers[-1] = taking_at
 
 
 @dataclass
@@ -44,9 +58,8 @@ class State:
     Attributes:
         uniform: numbers that are the same for all columns.
         padded: stands in for the arrays of a batch that does not fill a register, by their places.
-        moving: places of arrays that are others in every call; `arrays` says where they are in this one, and `rows`
-            which pointers point to which of their rows.
-        copies: of arrays that lie in memory in another way than machine code reads them.
+        moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
+            rows.
         sums: those of each block.
     """
 
@@ -55,13 +68,11 @@ class State:
     uniform: Floats
     padded: dict[int, Floats]
     moving: list[int]
-    arrays: Index
     rows: Index
     sums: Floats
-    copies: dict[int, Floats]
 
     def __post_init__(self) -> None:
-        self.at: list[int] = [memory.address(each, each.shape) for each in (self.rows, self.arrays)]
+        self.rows_at: int = memory.address(self.rows, self.rows.shape)
 
 
 class KernelStep:
@@ -151,17 +162,17 @@ class KernelStep:
             uniform,
             padded,
             moving,
-            memory.empty(len(moving), 2, of=numpy.int64),
             memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
             memory.empty(n_sums, n_blocks),
-            {},
         )
         columns = self.width if padded else n
         for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
             table = Table(
-                memory.empty(len(self.slots), of=numpy.int64),
+                memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),
                 memory.copied([n - n % self.width, n, self.columns, n_blocks, n_sums], numpy.int64),
+                memory.empty(len(moving), 2, of=numpy.int64),
+                memory.empty(5 + RECORD * len(moving), of=numpy.int64),
             )
             state.tables.append(table)
             for number in self.rows.keys() - moving:
@@ -192,7 +203,8 @@ class KernelStep:
                 array[:, n:] = values[number][:, -1:]
         if len(state.sums):
             state.sums[...] = 0.0
-        self._point(values, state)
+        if self._point(values, state):
+            functions = self._taking(width)
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
@@ -214,24 +226,50 @@ class KernelStep:
             for number, part in self.summed:
                 values[number] = totals[part]
 
-    def _point(self, values: Values, state: State) -> None:
-        """Write the pointers to arrays that are others in every call."""
+    def _point(self, values: Values, state: State) -> bool:
+        """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
+        taken one by one, for they lie in memory in another way."""
         found: list[int] = []
+        taken: list[tuple[int, int]] = []
         for number in state.moving:
             array = values[number]
             rows, columns = array.strides
-            if rows % 8 or (state.n > 1 and columns != 8):
-                copy = state.copies.get(number)
-                if copy is None:
-                    copy = state.copies[number] = memory.rows_of(*array.shape)
-                copy[...] = array
-                array = values[number] = copy
+            if state.n == 1 and rows % 8:
+                array = values[number] = memory.copied(array)
+            elif state.n > 1 and (columns != 8 or rows % 8):
+                taken.append((len(found), number))
+                found += 0, 0
+                continue
             start, stride = memory.rows(array, self.lanes[number], state.n)
             found += start, 8 * stride
-        pack_into(f"{len(found)}q", state.arrays.data, 0, *found)
-        rows_at, arrays_at = state.at
         for table in state.tables if state.moving else ():
-            self.point(table.at, rows_at, len(state.rows), arrays_at)
+            pack_into(f"{len(found)}q", table.arrays.data, 0, *found)
+            if taken:
+                self._take(values, state, table, taken)
+            else:
+                self.point(table.at, state.rows_at, len(state.rows), table.arrays_at)
+        return bool(taken)
+
+    def _take(self, values: Values, state: State, table: Table, taken: Sequence[tuple[int, int]]) -> None:
+        """Write down what there is to take."""
+        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken)]
+        for place, number in taken:
+            if number not in table.blocks:
+                table.blocks[number] = memory.lines_of(self.lanes[number], self.columns)
+            start, stride = memory.rows(table.blocks[number], self.lanes[number], self.columns)
+            table.arrays[place // 2, 1] = 8 * stride
+            given = memory.scattered(values[number], self.lanes[number], state.n)
+            records += place, *given, self.lanes[number], start, 8 * stride
+        table.taking[: len(records)] = records
+
+    def _taking(self, width: int) -> tuple[Any, Any, int]:
+        """The functions for so many columns at a time, before them what takes blocks of arrays."""
+        if -width not in self.linked:
+            bodies, starts, count = self.linked[width]
+            code = addresses([take(width)], keep=True, cache=self.cache)
+            every = code.table([code[0], *bodies])  # the others are held where they were linked
+            self.linked[-width] = every, (ctypes.c_int64 * (count + 1))(len(self.slots), *starts), count + 1
+        return self.linked[-width]
 
     def _columns(self, functions: tuple[Any, Any, int], table: Table, *bounds: int) -> None:
         self.drive(*functions, table.at, self.columns, *bounds)

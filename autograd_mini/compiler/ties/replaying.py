@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
 from autograd_mini.compiler.passes.tracing import COMPARISONS, Inner, Trace
+from autograd_mini.compiler.scans.nodes import Kept, Scanned
+from autograd_mini.compiler.scans.transforming import Scan
 from autograd_mini.functions import sum as total
 from autograd_mini.graph import leaf, topological_order
 from autograd_mini.primitives import TABLE
@@ -46,11 +48,29 @@ def _recorded(node: Value, found: Mapping[Value, Any]) -> Any:
     if operation is None:
         return node._data if node.is_constant else node
     args = [found[parent] for parent in node.parents]
+    if isinstance(operation, Scanned):
+        return _looped(operation.scan, args)
+    if isinstance(operation, Kept):
+        return args[0][operation.index]
     if operation in COMPARISONS:  # in eager mode, they are plain truths
         return operation(*[each._data if isinstance(each, Value) else each for each in args])
     if operation is _stopped and isinstance(args[0], Value):
         return args[0].detach()
     return operation(*args)
+
+
+def _looped(scan: Scan, args: Sequence[Any]) -> list[Any]:
+    """All that a loop gives, each step recorded again."""
+    (carried, given, fixed), outside = scan.trace.inputs, args[scan.first_outside :]
+    carry, kept = [*args[: len(carried)]], []
+    for number in range(scan.length):
+        first = len(carried) + number * len(given)
+        found = dict(zip(scan.trace.parameters, outside)) | dict(zip(carried, carry))
+        found |= dict(zip(given, args[first : first + len(given)])) | dict(zip(fixed, scan.constants[number].tolist()))
+        results = recorded_again(scan.trace, found)
+        carry = results[: len(carried)]
+        kept += results[len(carried) :]
+    return carry + kept
 
 
 def _differentiate(inner: Inner, found: dict[Value, Any]) -> None:

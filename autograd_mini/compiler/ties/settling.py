@@ -12,16 +12,21 @@ from dataclasses import replace
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack, is_adjoint
+from autograd_mini.compiler.ir.program import ENTRIES, TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.scans.transforming import n_operations
 from autograd_mini.compiler.ties.careful import DOUBTFUL
 from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.ties.fallback import in_eager_mode
+from autograd_mini.compiler.ties.row_by_row import row_by_row
 from autograd_mini.limits import TOLERANCE
 
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
 """Of first derivatives."""
+
+MOST_RECORDED = 2**21
+"""Loops of more operations in all, of which each takes 0.2 KB and 3 µs, are not left to eager mode."""
 
 MOST_NUMBERS = 2**22
 """So many products are held at a time where zeros are told apart."""
@@ -33,12 +38,18 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
     results = asked.run(plan.executor(request))
     found = rows_of(results)
     tied = found.pop(TIED, None)
-    if not results.is_finite:
+    if request.kind == Kind.TANGENT or request.kind.is_sparse:
+        if ENTRIES in found and not results.is_finite:
+            found[ENTRIES] = row_by_row(
+                asked, found[ENTRIES], tied, lambda some: run(plan, some.request, some.leaves, some.seeds, some.n)
+            )
+    elif not results.is_finite:
         found = _Settling(asked, found).settled(tied)
     return Results(
         found.get("value"),
         found.get("guards"),
         {slot: found[name] for slot, name in request.names if name in found},
+        found.get(ENTRIES),
     )
 
 
@@ -73,6 +84,11 @@ class _Settling:
             self.hard |= ~numpy.isfinite(tied[0])
             self.hard &= ~self._is_cleared()
         is_tied = self.hard.copy()
+        if is_tied.any() and not self._can_be_recorded:
+            raise ValueError(
+                f"a step of a scan meets a tie or kink, as of max, abs or relu, and loops of more than {MOST_RECORDED} "
+                "operations are too long to settle that; begin a little off it, or write the step without"
+            )
         self._leave_out()
         broken = self._broken()
         if broken.any():
@@ -85,6 +101,12 @@ class _Settling:
                 elif name in self.each:
                     self.each[name][:, columns] = rows
         return self.found | self.each | self.sums
+
+    @property
+    def _can_be_recorded(self) -> bool:
+        """Whether the loops are short enough to be recorded step by step."""
+        loops = [loop.scan for loop in self.asked.plan.loops]
+        return sum(scan.length * n_operations(scan.trace) for scan in loops) <= MOST_RECORDED
 
     def _is_cleared(self) -> Mask:
         """For which columns, of those where something is tied, it changes in one way along a line, whatever is
@@ -117,6 +139,11 @@ class _Settling:
 
     def _tell_apart(self, broken: Mask) -> None:
         """Put in what is found where zeros are told apart; what stays doubtful is hard."""
+        if self.asked.plan.loops:
+            if self._can_be_recorded:  # else they stay inf or nan
+                self.hard |= broken
+                self._leave_out()
+            return
         derivatives, doubts = self.asked.plan.careful(self.asked.request)
         fresh, columns = self._run(derivatives, broken), numpy.flatnonzero(broken)
         for name in [name for name in self.each if is_adjoint(name)]:

@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import compress
 from math import inf, nan
 from typing import Any
 
 from autograd_mini.compiler.ir.scalars import (
     Application,
     Input,
+    Looped,
     Number,
+    Picked,
     Scalar,
     Scalars,
     alive,
-    operands,
+    depending,
+    first_computed,
+    leading,
 )
 from autograd_mini.compiler.passes.growing import Growing, Operand
 from autograd_mini.compiler.passes.rules import local_derivatives
@@ -43,13 +48,10 @@ _KEEPING = {TABLE["square"], TABLE["neg"], TABLE["mul"], TABLE["add"], TABLE["su
 def variable(scalars: Scalars, arrays: Iterable[int]) -> bytearray:
     """Which scalars vary with some arrays among the arguments, by more than jumps."""
     varying, found = {*arrays}, bytearray(len(scalars.scalars))
-    varies = found.__getitem__
-    for number, scalar in enumerate(scalars.scalars):
-        if type(scalar) is Input:
-            found[number] = scalar.array in varying
-        elif any(map(varies, operands(scalar))):
-            found[number] = not (type(scalar) is Application and _is_flat(scalar.primitive))
-    return found
+    for array, lanes in leading(scalars.scalars):
+        if array in varying:
+            found[lanes.start : lanes.stop] = bytes([1]) * len(lanes)
+    return depending(scalars.scalars, found, lambda primitive: not _is_flat(primitive))
 
 
 def _is_flat(primitive: Primitive) -> bool:
@@ -66,16 +68,19 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
     """
     varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
     growing = Growing(scalars.scalars)
-    places = [number for number, is_needed in enumerate(needed) if is_needed and varies[number]]
+    computed = range(first_computed(scalars.scalars), len(needed))
+    places = [number for number in compress(computed, needed[computed.start :]) if varies[number]]
     if twice:
         places += _made_of(growing, places)
         varies = variable(replace(scalars, scalars=growing.scalars), arrays)
     flags = []
     for number in places:
         scalar = growing.scalars[number]
+        if type(scalar) is Looped and varies[number] and scalar.scan.tied is not None:
+            flags.append(growing.add(Picked(number, scalar.scan.tied)))
         if type(scalar) is not Application or not varies[number]:
             continue
-        flag = _flag(growing, number, scalar, varies)
+        flag = None if scalar.primitive.tied is None else _flag(growing, number, scalar, varies)
         if flag is not None:
             flags.append(flag)
         if inner and scalar.primitive is _scale and not _is_bounded(growing.scalars, scalar.args[1]):

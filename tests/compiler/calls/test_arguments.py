@@ -108,5 +108,23 @@ def test_columns():
     assert len(compiled._plans._by_layout) == 1
     compiled(frame["x"][:1], frame["y"][:1])
     assert len(compiled._plans._by_layout) == 1
-    with pytest.raises(TypeError, match=r"x of <lambda> is .* \(DataFrame\); it may hold numbers"):
-        compiled(frame, frame["y"])
+
+
+def test_frames():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}, index=["a", "b"])
+    f = lambda table: (table["x"] * table["y"] ** 2).sum()
+    compiled = compile(f)
+    assert compiled(frame) == f(frame) == 41.0
+    assert compiled.grad(frame).equals(grad(f)(frame))
+    assert compiled(frame[["y", "x"]]) == 41.0  # by label, not by place
+    assert compiled(frame.rename(columns={"x": "y", "y": "x"})) == 3.0 + 16.0
+    rows = compile(lambda row, z: row[0] * row[1] + z, batch=True)
+    assert rows(frame, frame["x"]).tolist() == [4.0, 10.0]
+    of_rows, of_z = rows.grad(frame, frame["x"])
+    assert of_rows.equals(pandas.DataFrame({"x": [3.0, 4.0], "y": [1.0, 2.0]}, index=["a", "b"]))
+    assert of_z.tolist() == [1.0, 1.0]
+    assert rows(frame[:1], frame["x"][:1]).tolist() == [4.0]
+    texts = pandas.DataFrame({"x": ["one", "two"]})
+    with pytest.raises(TypeError, match="row of <lambda> is an array of object; it must hold real numbers"):
+        rows(texts, texts["x"])

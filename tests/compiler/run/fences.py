@@ -15,6 +15,7 @@ import numpy
 
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run import one_point as direct
+from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import Runner
 
 PAGE = mmap.PAGESIZE
@@ -94,7 +95,7 @@ class Fences:
         self._blocks = {}
         self._ours = threading.local()
         self._lock = threading.Lock()
-        self._address, self._rows = memory.address, memory.rows
+        self._address, self._rows, self._scattered = memory.address, memory.rows, memory.scattered
 
     def empty(self, *shape, of=numpy.float64):
         block = self.make(shape, of)
@@ -110,6 +111,10 @@ class Fences:
     def rows(self, array, lanes, columns):
         self._rows(array, lanes, columns)
         return self._rows(self._within(array), lanes, columns)
+
+    def scattered(self, array, lanes, columns):
+        self._scattered(array, lanes, columns)
+        return self._scattered(self._within(array.T).T, lanes, columns)
 
     def _within(self, array):
         """The array if it stands between fences, else a copy that does, kept for this run, and only to be read."""
@@ -155,9 +160,9 @@ def fenced(make):
     with ExitStack() as stack:
         if make is not Margined:  # a page has room for no gaps between rows
             stack.enter_context(mock.patch.object(memory, "lines_of", fences.empty))
-        for name in ("empty", "address", "rows"):
+        for name in ("empty", "address", "rows", "scattered"):
             stack.enter_context(mock.patch.object(memory, name, getattr(fences, name)))
-        for executor in (Runner,):
+        for executor in (Runner, ArenaExecutor):
             stack.enter_context(mock.patch.object(executor, "__call__", fences.checked(executor.__call__)))
         checked = mock.patch.object(direct, "short", lambda *args: fences.checked(short(*args)))
         stack.enter_context(checked)

@@ -88,14 +88,14 @@ def kinds(function, options):
     return ["__call__", "value_and_grad", "jacobian", "hvp", *([] if is_wide else ["hessian"])]
 
 
-def run(function, options, lanes, lengths, at_end):
-    """Everything that one function is compiled to, over batches of these lengths."""
+def run(function, options, lanes, lengths, at_end, only=None):
+    """Everything that one function is compiled to, or some of it, over batches of these lengths."""
     random = numpy.random.default_rng(lanes)
     with fenced(partial(Guarded, at_end=at_end)):
         machine, plain = (compile(function, backend=each, threads=3, **options) for each in ("machine", "numpy"))
         for n in lengths if options else [1]:
             args = [random.normal(size=(n, lanes) if i in options.get("batch", ()) else lanes) for i in range(2)]
-            for kind in kinds(function, options):
+            for kind in only or kinds(function, options):
                 vector = [tuple(random.normal(size=arg.shape) for arg in args)] if kind == "hvp" else []
                 expected = getattr(plain, kind)(*args, *vector)
                 for _ in range(1 + (n == 1 and kind in ("__call__", "value_and_grad"))):  # the second goes a short way
@@ -136,6 +136,13 @@ def by_lanes():
             run([several, many, half, flat][turn % 4], OPTIONS[1 + turn % 9], lanes, lengths, not at_end)
 
 
+def by_columns():
+    """Value and gradient of one example, each number of lanes once; programs and sides take turns."""
+    for turn, lanes in enumerate([1, 2, 3, 4, 7, 8, 9, 12, 15, 16, 17, 24] * 2):
+        function = few if lanes == 1 else [many, layers, long, rows, half][turn % 5]
+        run(function, {}, lanes, [], turn % 24 < 12, ["__call__", "value_and_grad"])
+
+
 def beyond():
     """One number too far."""
     place = Guarded((10,))
@@ -148,11 +155,12 @@ def planted():
         run(lambda x, w: sum([abs(a) for a in x]), {}, 12, [], True)
 
 
-SWEEPS = {"lengths": by_length, "lanes": by_lanes, "beyond": beyond, "planted": planted}
+SWEEPS = {"lengths": by_length, "lanes": by_lanes, "columns": by_columns, "beyond": beyond, "planted": planted}
 
 
 def main(sweep, form="packs"):
     pipeline.suits_scalars = lambda *args: form == "scalars"
+    pipeline.has_columns = pipeline.suits_columns = lambda *args: form == "columns"
     partition.TILE_BYTES = 0  # batches of a few hundred examples go tile by tile already
     partition.COLUMNS_A_THREAD = {True: 128, False: 128}
     SWEEPS[sweep]()

@@ -133,7 +133,7 @@ def test_code_is_compiled_once(monkeypatch):
     )
     x = random.normal(size=(20, 3))
     for _ in range(3):
-        compile(lambda v: exp(v[0]) * 1.2345678 - sin(v[1] + v[2]), batch=True, backend="machine")(x)
+        compile(lambda v: exp(v[0]) * 1.2345678 - sin(v[1] + v[2]), batch=True, backend="machine")(x.copy(order="F"))
     assert len(compilations) == 1
     texts = [text for texts in compilations for text in texts]
     assert len(set(texts)) == len(texts)

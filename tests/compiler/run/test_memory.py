@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy
@@ -23,8 +24,9 @@ def run(*args):
 
 
 @needs_pages
-@pytest.mark.parametrize("form", ["packs", "scalars"])
-@pytest.mark.parametrize("sweep", ["lengths", "lanes"])
+@pytest.mark.parametrize(
+    ("sweep", "form"), [*product(["lengths", "lanes"], ["packs", "scalars"]), ("columns", "columns")]
+)
 def test_nothing_outside_is_touched(sweep, form):
     result = run(sweep, form)
     assert (result.returncode, result.stdout) == (0, "untouched\n"), result.stderr
@@ -69,11 +71,13 @@ def test_addresses_of_all_kinds_of_arrays(shape):
 def test_no_address_of_another_array():
     """Machine code is made for arrays of one shape, and would read or write beyond any other."""
     array = numpy.zeros((4, 6))
-    for given_to in (memory.address, lambda array, shape: memory.rows(array, *shape)):
+    kinds = memory.address, *(lambda array, shape, of=of: of(array, *shape) for of in (memory.rows, memory.scattered))
+    for given_to in kinds:
         for other in (array[:, :5], array[:3], array.T, array[:, ::2]):
             with pytest.raises(ValueError, match=r"needs an array \(4, 6\)"):
                 given_to(other, (4, 6))
     assert memory.rows(array[:, 1:3], 4, 2) == (memory.address(array, (4, 6)) + 8, 6)
+    assert memory.scattered(array[::-1, ::2], 4, 3) == (memory.address(array, (4, 6)) + 8 * 18, -48, 16)
     with pytest.raises(ValueError, match="without gaps"):
         memory.address(array[:, 1:3], (4, 2))
     with pytest.raises(ValueError, match="whole rows"):

@@ -1,0 +1,148 @@
+"""The texts of what goes on between kernels in one memory: numbers are gathered, sums are computed term by term, and a
+kernel is run on all its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograd_mini.compiler.code.cells import Assembly, Cell
+from autograd_mini.compiler.code.loops import Function
+
+HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
+"""As bodies of kernels have it; here %p are words, and the columns are not looked at."""
+
+SECOND, LOW, SIGN = 32, 2**32 - 1, -(2**63)
+"""A term is a word: the place of its first factor in the low half, that of its second one from this bit on; the last
+bit is its sign."""
+
+
+def _words(function: Function, kinds: str) -> list[str]:
+    """The first words, integers ("i") and pointers ("p")."""
+    types = {"i": "i64", "p": "ptr"}
+    return [function.load(types[kind], "%p", place) for place, kind in enumerate(kinds)]
+
+
+def _copy() -> str:
+    function = Function()
+    to, numbers, places, count = _words(function, "pppi")
+
+    def one(k: str) -> Sequence[str]:
+        function.store("double", function.load("double", numbers, function.load("i64", places, k)), to, k)
+        return ()
+
+    function.loop(0, count, one)
+    return function.text(HEAD, "ret void")
+
+
+def _run() -> str:
+    function = Function()
+    drive, bodies, starts, count, pointers, *bounds = _words(function, "pppipiiiii")
+    numbers = ", ".join(f"i64 {each}" for each in bounds)
+    function.line(f"call void {drive}(ptr {bodies}, ptr {starts}, i64 {count}, ptr {pointers}, {numbers})")
+    return function.text(HEAD, "ret void")
+
+
+COPY = _copy()
+"""Numbers from places in a memory, one after the other: to where, the memory, the places, and how many they are."""
+
+RUN = _run()
+"""A kernel: what `engine.DRIVE` is, and what that takes."""
+
+
+def terms(width: int, factors: int) -> str:
+    """The text of Σ ±x·y, or Σ ±x, of `width` lanes at a time, from a zero of one sign.
+
+    Its words are where sums go, a memory, the terms, where those of each register begin, how many registers there are,
+    and the zero.
+    """
+    asm = Assembly(width)
+    to, numbers, words, starts, count, zero = _words(asm, "ppppii")
+    first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
+    integers = asm.type.replace("double", "i64")
+    signs = str(SIGN) if width == 1 else f"<{', '.join([f'i64 {SIGN}'] * width)}>"
+
+    def registers(number: str) -> Sequence[str]:
+        start, stop = asm.load("i64", starts, number), asm.load("i64", starts, asm.let(f"add i64 {number}, 1"))
+
+        def term(k: str, total: str) -> Sequence[str]:
+            here = asm.at("i64", words, asm.let(f"mul i64 {k}, {width}"))
+            found: list[list[str]] = [[] for _ in range(factors)]
+            for lane in range(width):
+                word = asm.load("i64", here, lane)
+                places = [asm.let(f"and i64 {word}, {LOW}")]
+                if factors == 2:
+                    high = asm.let(f"lshr i64 {word}, {SECOND}")
+                    places.append(asm.let(f"and i64 {high}, {LOW >> 1}"))
+                for each, place in zip(found, places):
+                    each.append(asm.load("double", numbers, place))
+            x, *others = (asm.register(each) for each in found)
+            bits = asm.let(f"load {integers}, ptr {here}, align 8")
+            bits = asm.let(f"and {integers} {bits}, {signs}")
+            bits = asm.let(f"xor {integers} {bits}, {asm.let(f'bitcast {asm.type} {x} to {integers}')}")
+            x = asm.let(f"bitcast {integers} {bits} to {asm.type}")
+            for y in others:
+                x = asm.let(f"fmul {asm.type} {x}, {y}")
+            return [asm.let(f"fadd {asm.type} {total}, {x}")]
+
+        (total,) = asm.loop(start, stop, term, [(asm.type, first.name)])
+        asm.store(asm.type, total, asm.at("double", to, asm.let(f"mul i64 {number}, {width}")))
+        return ()
+
+    asm.loop(0, count, registers)
+    return asm.text(HEAD, "ret void")
+
+
+SIDE_BY_SIDE, ALL_ALIKE = 1, 0
+"""How far apart the numbers are that a register is filled with."""
+
+REGISTERS = 4
+"""So many are computed at a time, as none waits for the others."""
+
+
+def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float, *, across: bool, fused: bool) -> str:
+    """The text of Σ x·y, or Σ x, for registers of lanes whose factors are side by side, or all alike, as `steps` say.
+
+    Its words are a memory, the terms, a word each, those of some registers one after the other, the places where
+    sums go, how many registers there are, and the zero.
+
+    Args:
+        n_terms: how many terms each register has.
+        sign: that of all terms.
+        across: whether a register's numbers are added up to one sum.
+    """
+    asm = Assembly(width)
+    numbers, words, places, count, zero = _words(asm, "pppii")
+    first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
+
+    def registers(number: str) -> Sequence[str]:
+        here = asm.at("i64", words, asm.let(f"mul i64 {number}, {n_terms}"))
+
+        def term(k: str, *before: str) -> Sequence[str]:
+            at = asm.at("i64", here, asm.let(f"mul i64 {k}, {REGISTERS}"))
+            found = []
+            for register, total in enumerate(before):
+                word = asm.load("i64", at, register)
+                lows = asm.let(f"and i64 {word}, {LOW}"), asm.let(f"lshr i64 {word}, {SECOND}")
+                x, *others = (read(place, step) for place, step in zip(lows, steps))
+                if others and fused:
+                    x = -x if sign < 0.0 else x
+                    found.append(asm.intrinsic("fmuladd", x, others[0], Cell(asm, total)).name)
+                    continue
+                product = x * others[0] if others else x
+                found.append((Cell(asm, total) + (-product if sign < 0.0 else product)).name)
+            return found
+
+        sums = asm.loop(0, n_terms, term, [(asm.type, first.name)] * REGISTERS)
+        for register, total in enumerate(sums):
+            to = asm.at("double", numbers, asm.load("i64", places, asm.let(f"add i64 {number}, {register}")))
+            asm.store("double" if across else asm.type, asm.across(total) if across else total, to)
+        return ()
+
+    def read(place: str, step: int) -> Cell:
+        at = asm.at("double", numbers, place)
+        if step == ALL_ALIKE:
+            return asm.spread(asm.load("double", at))
+        return asm.define(f"load {asm.type}, ptr {at}, align 8")
+
+    asm.loop(0, count, registers, step=REGISTERS)
+    return asm.text(HEAD, "ret void")

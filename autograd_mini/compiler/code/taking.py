@@ -1,0 +1,108 @@
+"""Machine code that brings columns of arrays whose rows do not lie side by side into rows that do, a block at a time,
+where they are read: the memory of a block stays in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from autograd_mini.compiler.code.engine import point_to
+from autograd_mini.compiler.code.loops import Function
+
+RECORD = 7
+"""The words of an array in the table of `take`: which one it is; where it begins; the bytes from row to row and from
+column to column; its rows; where a block of it goes, and the bytes from row to row there."""
+
+
+@cache
+def take(width: int) -> str:
+    """The text of what copies the columns from `b` to `e` of arrays, a multiple of `width`, and has rows of them
+    pointed to in memory of a block as if all columns were there.
+
+    `p` points to a table: five words of which the first four are the arguments of `POINT` and the fifth counts the
+    arrays; then a record for each. Rows that are side by side, as in arrays in C order, are turned in registers.
+    """
+    function = Function()
+    given = function.load("ptr", "%p")
+    table, rows, arrays = (function.load("ptr", given, place) for place in (0, 1, 3))
+    n_rows, n_arrays = (function.load("i64", given, place) for place in (2, 4))
+    n = function.let("sub i64 %e, %b")
+
+    def one(k: str) -> Sequence[str]:
+        record = function.at("i64", given, function.let(f"add i64 {function.let(f'mul i64 {k}, {RECORD}')}, 5"))
+        place, start, by_row, by_column, count, out, out_by_row = (
+            function.load("i64", record, word) for word in range(RECORD)
+        )
+        start = _moved(function, start, "%b", by_column)
+        whole = "0"
+        if width > 1:
+            is_turned = function.let(f"icmp eq i64 {by_row}, 8")
+            whole = function.let(f"select i1 {is_turned}, i64 {function.let(f'and i64 {count}, {-width}')}, i64 0")
+
+            def columns(column: str) -> Sequence[str]:
+                first = _moved(function, start, column, by_column)
+                sources = [_moved(function, first, each, by_column) for each in range(width)]
+                to = _moved(function, out, column, 8)
+
+                def lanes(lane: str) -> Sequence[str]:
+                    kind, first = f"<{width} x double>", _moved(function, to, lane, out_by_row)
+                    pointers = [_pointer(function, _moved(function, source, lane, 8)) for source in sources]
+                    registers = [function.let(f"load {kind}, ptr {each}, align 1") for each in pointers]
+                    for row, register in enumerate(_turned(function, registers)):
+                        pointer = _pointer(function, _moved(function, first, row, out_by_row))
+                        function.line(f"store {kind} {register}, ptr {pointer}, align 8")
+                    return ()
+
+                function.loop(0, whole, lanes, step=width)
+                return ()
+
+            function.loop(0, n, columns, step=width)
+
+        def lane(lane: str) -> Sequence[str]:
+            source, to = _moved(function, start, lane, by_row), _moved(function, out, lane, out_by_row)
+
+            def column(column: str) -> Sequence[str]:
+                pointer = _pointer(function, _moved(function, source, column, by_column))
+                number = function.let(f"load double, ptr {pointer}, align 1")
+                function.store("double", number, _pointer(function, to), column)
+                return ()
+
+            function.loop(0, n, column)
+            return ()
+
+        function.loop(whole, count, lane)
+        before = function.let(f"sub i64 {out}, {function.let('mul i64 %b, 8')}")
+        function.store("i64", before, arrays, place)
+        return ()
+
+    function.loop(0, n_arrays, one)
+    point_to(function, table, rows, n_rows, arrays)
+    return function.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
+
+
+def _moved(function: Function, address: str, count: str | int, size: str | int) -> str:
+    """An address so many times so many bytes further on."""
+    if count == 0:
+        return address
+    return function.let(f"add i64 {address}, {function.let(f'mul i64 {size}, {count}')}")
+
+
+def _pointer(function: Function, address: str) -> str:
+    return function.let(f"inttoptr i64 {address} to ptr")
+
+
+def _turned(function: Function, rows: Sequence[str]) -> Sequence[str]:
+    """The columns of a square: in squares of two the corners change places, then in squares of four, and so on."""
+    width, step = len(rows), 1
+    kind, places = f"<{width} x double>", f"<{width} x i32>"
+    turned = [*rows]
+    while step < width:
+        for i in (i for i in range(width) if not i & step):
+            pair = f"{kind} {turned[i]}, {kind} {turned[i + step]}"
+            low = [width + k - step if k & step else k for k in range(width)]
+            high = [width + k if k & step else k + step for k in range(width)]
+            for place, chosen in (i, low), (i + step, high):
+                mask = ", ".join(f"i32 {k}" for k in chosen)
+                turned[place] = function.let(f"shufflevector {pair}, {places} <{mask}>")
+        step *= 2
+    return turned

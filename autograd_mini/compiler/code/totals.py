@@ -1,0 +1,67 @@
+"""Sums over columns: of products of rows, some of them at a time in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from autograd_mini.compiler.code.cells import Assembly, Cell
+from autograd_mini.compiler.code.emit import At, Rows
+
+Total = Sequence[tuple[float, Sequence[int | float]]]
+"""What each column adds to a sum: signs, and one or two factors, by their rows; a number stands for itself."""
+
+
+def at_once(width: int) -> int:
+    """How many sums registers hold besides what they are made of."""
+    return 16 if width > 4 else 8
+
+
+def totals(sums: Sequence[Total], kinds: bytes, at: At, width: int, n: int) -> str:
+    """The function that adds to some sums what `n` columns give, those from `b` to `e` of them in a call.
+
+    The first pointer is to the sums, the others to rows. Columns that do not begin where a register does are the last
+    ones, with some before them, of which only those count that fill none.
+    """
+    asm = Assembly(width)
+    rows = Rows(asm, kinds, at)
+    full = n - n % width
+
+    def turn(is_last: bool) -> Callable[..., Sequence[str]]:
+        def columns(i: str, *before: str) -> Sequence[str]:
+            rows.turn(i)
+            return [
+                _added(asm, rows, each, Cell(asm, name), full - n + width if is_last else 0).name
+                for each, name in zip(sums, before)
+            ]
+
+        return columns
+
+    carried = [(asm.type, asm.number(-0.0).name)] * len(sums)
+    if n == full:
+        found = asm.loop("%b", "%e", turn(False), carried, width)
+    else:
+        is_last = asm.let(f"icmp eq i64 %b, {n - width}")
+        start, after = (
+            asm.let(f"select i1 {is_last}, i64 {yes}, i64 {no}") for yes, no in (("%e", "%b"), ("%b", "%e"))
+        )
+        found = asm.loop(start, "%e", turn(False), carried, width)
+        found = asm.loop(after, "%e", turn(True), [(asm.type, name) for name in found], width)
+    out = asm.load("ptr", "%p", 0)
+    for number, register in enumerate(found):
+        total = asm.let(f"fadd double {asm.load('double', out, number)}, {asm.across(register)}")
+        asm.store("double", total, out, number)
+    return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
+
+
+def _added(asm: Assembly, rows: Rows, total: Total, before: Cell, skipped: int) -> Cell:
+    """What was there before, and what a register of columns adds, but for the first `skipped` of them."""
+    for sign, factors in total:
+        x, *others = (rows.read(each) if isinstance(each, int) else asm.number(each) for each in factors)
+        x = -x if sign < 0.0 else x
+        if skipped:
+            product = x * others[0] if others else x
+            truth = ", ".join(f"i1 {'false' if lane < skipped else 'true'}" for lane in range(asm.width))
+            before = before + asm.select(f"<{truth}>", product, -0.0)
+        else:
+            before = asm.intrinsic("fmuladd", x, others[0], before) if others else before + x
+    return before

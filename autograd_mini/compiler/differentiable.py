@@ -1,0 +1,199 @@
+"""Matrices of derivatives of a compiled function, and their products with vectors."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from autograd_mini.compiler.calls.binding import HoldsValues
+from autograd_mini.compiler.calls.call import Call
+from autograd_mini.compiler.calls.eager import Eager
+from autograd_mini.compiler.calls.serving import Ran
+from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.run.one_point import Short
+from autograd_mini.derivatives import hessian, hvp, jacobian
+from autograd_mini.observing import differentiations
+from autograd_mini.primitives import brief
+from autograd_mini.products import jvp, vjp
+
+
+class Differentiable:
+    """A function of which calls can be made."""
+
+    _name: str
+    _fewest: int
+    _latest: Ran | None
+    _short_matrices: dict[object, tuple[Short, Callable[[Floats], Any], Ran]]
+
+    @abstractmethod
+    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Call | Eager: ...
+
+    @abstractmethod
+    def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager: ...
+
+    @abstractmethod
+    def _ran(self, call: Call, result: Any = None) -> Any: ...
+
+    def jacobian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
+        """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
+        [[5.0, 2.0], [1.0, 1.0]]
+
+        Args:
+            sparse: give a `scipy.sparse.csr_array` with sorted indices. It has a row for each number of the result and
+                a column for each number of the arguments to differentiate towards, both from left to right as they are
+                nested, arrays row by row. Its entries are those that can be other than 0 on the path of branches that
+                is taken, 0 as they may be at this point. Over a batch it is a list of one matrix for each example,
+                and of a batch that is reduced one for them all.
+
+        >>> print(compile(lambda v: [v[0] * v[1], 3 * v[1]]).jacobian([2.0, 5.0], sparse=True).toarray())
+        [[5. 2.]
+         [0. 3.]]
+
+        Raises:
+            ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
+            ValueError: one is wanted of a reduced batch, towards an argument that carries it.
+        """
+        return self._matrix(jacobian, Call.jacobian, Kind.SPARSE_JACOBIAN if sparse else None, args, keywords)
+
+    def hessian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
+        """The second derivatives towards the arguments, as `autograd_mini.hessian`; over a batch that is not reduced,
+        arrays with the batch axis first in place of its numbers.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda x, y: x * x * y).hessian(2.0, 3.0)
+        ((6.0, 4.0), (4.0, 0.0))
+
+        Args:
+            sparse: give a `scipy.sparse.csr_array`, as for `jacobian`, with rows and columns for the numbers of the
+                arguments.
+
+        Raises:
+            TypeError: the result is not one number.
+            ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
+            ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
+        """
+        return self._matrix(hessian, Call.hessian, Kind.SPARSE_HESSIAN if sparse else None, args, keywords)
+
+    def sparsity(self, which: str, *args: Any, **keywords: Any) -> Any:
+        """Which entries of the sparse Jacobian or Hessian can be other than 0, as a `scipy.sparse.csr_array` of bools,
+        all of them True: what SciPy takes as `jac_sparsity`. Of a batch it is that of all examples together.
+
+        The pattern is that of the path of branches that the function takes at these arguments: another path may have
+        another one.
+
+        >>> from autograd_mini import compile
+        >>> pattern = compile(lambda x: [x[0] * x[1], x[1] ** 2]).sparsity("jacobian", [2.0, 0.0])
+        >>> print(pattern.toarray())
+        [[ True  True]
+         [False  True]]
+
+        Args:
+            which: "jacobian" or "hessian".
+
+        Raises:
+            ValueError: it is neither.
+            TypeError: the result is not one number, and its Hessian is wanted.
+            ModuleNotFoundError: SciPy is not installed.
+        """
+        kinds = {"jacobian": Kind.SPARSE_JACOBIAN, "hessian": Kind.SPARSE_HESSIAN}
+        if which not in kinds:
+            raise ValueError(f"sparsity of {self._name} takes 'jacobian' or 'hessian' first, got {brief(which)}")
+        call = self._plain_call("sparsity", args, keywords)
+        return self._ran(call, call.sparsity(kinds[which]))
+
+    def _matrix(
+        self, operator: Any, dense: Callable[[Call], Any], kind: Kind | None, args: Any, keywords: dict[str, Any]
+    ) -> Any:
+        """What an operator makes of the function, or the sparse matrix of this kind."""
+        key = operator.__name__, kind
+        if key in self._short_matrices and not keywords and not differentiations:
+            short, finish, ran = self._short_matrices[key]
+            numbers = short(args)
+            if numbers is not None:
+                self._latest = ran
+                return finish(numbers)
+        if kind is not None:
+            call = self._plain_call(f"{operator.__name__} with sparse=True", args, keywords)
+            result = self._ran(call, call.sparse(kind))
+        else:
+            found = self._call(args, keywords)
+            if isinstance(found, Eager):
+                return found.derivative(operator)
+            call, result = found, self._ran(found, dense(found))
+        opened = None if call.finish is None else call.short(call.ran.parts[0].plan)
+        if opened is None or call.finish is None:
+            self._short_matrices.pop(key, None)
+        else:
+            self._short_matrices[key] = opened, call.finish, call.ran
+        return result
+
+    def _plain_call(self, what: str, args: Any, keywords: dict[str, Any]) -> Call:
+        call = self._call(args, keywords)
+        if isinstance(call, Eager):
+            raise TypeError(
+                f"{what} of {self._name} takes plain numbers, outside of what is being differentiated or compiled"
+            )
+        return call
+
+    def hvp(self, *args: Any, **keywords: Any) -> Any:
+        """The product of the Hessian with a vector, the last argument, in the structure of the gradient: that of the
+        argument if there is one to differentiate towards, else a tuple.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda x, y: x * x * y).hvp(2.0, 3.0, (1.0, 0.0))
+        (6.0, 4.0)
+
+        Raises:
+            TypeError: the result is not one number, or the vector is of another structure.
+        """
+        return self._product(hvp, "gradient", Call.product, args, keywords)
+
+    def jvp(self, *args: Any, **keywords: Any) -> Any:
+        """The product J v of the Jacobian with a vector, the last argument, in the structure of the arguments to
+        differentiate towards: of several a tuple. It is the change of the result along v, by one sweep forward.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda x: [x[0] * x[1], x[0] + 3 * x[1]]).jvp([2.0, 5.0], [1.0, -1.0])
+        [3.0, -2.0]
+
+        Raises:
+            TypeError: the vector is of another structure.
+            ValueError: it has another number of examples.
+        """
+        return self._product(jvp, "arguments", Call.change, args, keywords)
+
+    def vjp(self, *args: Any, **keywords: Any) -> Any:
+        """The product wᵀ J of a vector, the last argument, in the structure of the result, with the Jacobian. It is in
+        the structure of the gradient; over a batch that is not reduced, w has the batch axis first.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda x: [x[0] * x[1], x[0] + 3 * x[1]]).vjp([2.0, 5.0], [1.0, -1.0])
+        [4.0, -1.0]
+
+        Raises:
+            TypeError: the vector is of another structure.
+            ValueError: it has another number of examples.
+        """
+        return self._product(vjp, "result", Call.pulled, args, keywords)
+
+    def _product(
+        self, operator: Any, whose: str, of_call: Callable[[Call, Any], Any], args: Any, keywords: dict[str, Any]
+    ) -> Any:
+        """What an operator makes of the function, its arguments and a vector."""
+        if len(args) < max(1, self._fewest - len(keywords)) + 1:
+            raise TypeError(
+                f"{operator.__name__} of {self._name} takes its arguments and then the vector, in the structure of the "
+                f"{whose}; got {len(args) + len(keywords)} argument(s) in all"
+            )
+        call = self._call(args[:-1], keywords)
+        if isinstance(call, Eager):
+            return call.product(operator, args[-1])
+        try:
+            return self._ran(call, of_call(call, args[-1]))
+        except HoldsValues:
+            return self._as_function(args[:-1], keywords).product(operator, args[-1])

@@ -1,0 +1,1 @@
+"""Export: a compiled function as a file in C99, with the interface by which CasADi loads functions."""

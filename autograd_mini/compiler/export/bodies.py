@@ -1,0 +1,85 @@
+"""What programs become in C: functions that compute in a memory of doubles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Place = Callable[[str], str]
+"""Gives the place of a number of a result in C, by the variable that counts them."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A program in C.
+
+    Attributes:
+        name: that of the function that carries it out.
+        helpers: functions that it calls.
+        pieces: what it does, in pieces that are functions of their own.
+        results: by name, how many numbers there are and where.
+        size: how many doubles of memory it needs, those of its inputs included.
+    """
+
+    name: str
+    helpers: Sequence[str]
+    pieces: Sequence[Sequence[str]]
+    results: Mapping[str, tuple[int, Place]]
+    size: int
+
+    def written(self) -> list[str]:
+        """The functions in C."""
+        lines, names = [*self.helpers], []
+        for number, piece in enumerate(self.pieces):
+            names.append(f"{self.name}_{number}")
+            lines += [f"static void {names[-1]}(double *w)", "{", *indented(piece), "}", ""]
+        calls = [f"{name}(w);" for name in names] or ["(void)w;"]
+        return [*lines, f"static void {self.name}(double *w)", "{", *indented(calls), "}", ""]
+
+
+MOST_LINES = 256
+"""So many lines are one function, which a C compiler takes little time for."""
+
+
+def pieces(lines: Iterable[str]) -> list[list[str]]:
+    """Lines in pieces; a line that is indented goes with those before."""
+    found: list[list[str]] = []
+    for line in lines:
+        if not found or (len(found[-1]) >= MOST_LINES and line[0] not in " }"):
+            found.append([])
+        found[-1].append(line)
+    return found
+
+
+class Room:
+    """Places in a memory that grows: those that are free again are given to what has the same size."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._free: dict[int, list[int]] = {}
+
+    def take(self, size: int) -> int:
+        free = self._free.get(size)
+        if free:
+            return free.pop()
+        self.size += size
+        return self.size - size
+
+    def give(self, start: int, size: int) -> None:
+        self._free.setdefault(size, []).append(start)
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in lines]
+
+
+def nested(variables: Sequence[str], sizes: Sequence[int], body: Sequence[str]) -> list[str]:
+    """Loops around some lines; none where there is one turn, in which the variable is not used."""
+    lines = list(body)
+    for variable, size in reversed([*zip(variables, sizes)]):
+        if size == 1:
+            continue
+        head = f"for (int {variable} = 0; {variable} < {size}; ++{variable})"
+        is_one = len(lines) == 1 or (lines[0].startswith("for") and all(each[0] in " }" for each in lines[1:]))
+        lines = [head, *indented(lines)] if is_one else [f"{head} {{", *indented(lines), "}"]
+    return lines

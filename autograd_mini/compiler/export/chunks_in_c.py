@@ -1,0 +1,130 @@
+"""Programs of scalars in C: a function for every form of chunk, which is called for all that are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+
+import numpy
+
+from autograd_mini.compiler.code.cells import Cell
+from autograd_mini.compiler.code.chunks import Form
+from autograd_mini.compiler.code.emit import computed, require_emission
+from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Kernel, Place, kernel_of
+from autograd_mini.compiler.export.bodies import Body, indented, pieces
+from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.export.statements import Statements
+from autograd_mini.compiler.ir.program import Floats, Pack
+from autograd_mini.compiler.ir.scalars import Input
+from autograd_mini.compiler.passes.scalar_programs import ScalarProgram
+from autograd_mini.compiler.run.one_kernel import own_scalar
+
+
+def body_of_scalars(
+    name: str,
+    program: ScalarProgram,
+    offsets: Mapping[Pack, int],
+    held: Mapping[Pack, Floats],
+    room: int,
+    constants: Constants,
+) -> Body:
+    """A program in C.
+
+    Args:
+        name: that of the function.
+        offsets: where leaves are in memory.
+        held: the numbers of leaves that are constants in the file.
+        room: from where on memory is free.
+
+    Raises:
+        NotImplementedError: there is no C for an operation.
+    """
+    scalars, taken = [*program.scalars], set[int]()
+    number_of = {array: number for number, array in enumerate(program.arrays)}
+    lanes: dict[int, list[int]] = {array: [] for array in program.arrays}
+    for number, scalar in enumerate(scalars):
+        if type(scalar) is Input:
+            lanes[scalar.array].append(number)
+    inputs: dict[int, Place] = {
+        scalar: (number_of[array], lane) for array, found in lanes.items() for lane, scalar in enumerate(found)
+    }
+    own = {
+        each: [own_scalar(scalars, number, taken) for number in result.numbers]
+        for each, result in program.results.items()
+    }
+    places = [number for numbers in own.values() for number in numbers]
+    results = {number: (len(number_of), place) for place, number in enumerate(places)}
+    kernel = kernel_of(scalars, {}, inputs, results, [], by_demand=False)
+    for head in kernel.heads:
+        require_emission(head)
+    starts: list[int] = []
+    copies: list[str] = []
+
+    def put(numbers: Floats) -> int:
+        """Where constants are in memory, to which they are copied."""
+        nonlocal room
+        if numbers.size:
+            copies.append(f"for (int k = 0; k < {numbers.size}; ++k)")
+            copies.append(f"    w[{room} + k] = {constants.numbers(numbers)}[k];")
+        room += numbers.size
+        return room - numbers.size
+
+    for pack in program.arrays.values():
+        starts.append(put(held[pack]) if pack in held else offsets[pack])
+    uniform = put(numpy.array(kernel.constants))
+    starts.append(room)
+    first = {}
+    for each, numbers in own.items():
+        first[each] = room
+        room += len(numbers)
+    scratch, room = room, room + kernel.n_scratch
+    bases = {UNIFORM: uniform, SCRATCH: scratch, **dict(enumerate(starts))}
+    memory = [bases[array] + row for array, row in kernel.places()]
+    functions, lines = _chunks(name, kernel, memory, constants)
+    return Body(name, functions, pieces([*copies, *lines]), {each: _at(first[each], own[each]) for each in own}, room)
+
+
+def _at(start: int, numbers: Sequence[int]) -> tuple[int, Callable[[str], str]]:
+    return len(numbers), lambda variable: f"w[{start} + {variable}]"
+
+
+def _chunks(name: str, kernel: Kernel, memory: Sequence[int], constants: Constants) -> tuple[list[str], list[str]]:
+    """Functions for chunks that come several times, and what carries out all chunks; what comes once stands there."""
+    rows: dict[int, list[int]] = {}  # of all chunks of a form, one after the other
+    for chunk in kernel.chunks:
+        rows.setdefault(chunk.form, []).extend([memory[row] for row in chunk.rows])
+    tables: dict[int, str] = {}
+    functions: list[str] = []
+    lines: list[str] = []
+    done = dict.fromkeys(rows, 0)
+    for number, chunks in groupby(kernel.chunks, key=lambda chunk: chunk.form):
+        form, count = kernel.forms[number], sum(1 for _ in chunks)
+        width, function = len(form.kinds), f"{name}_form_{number}"
+        if len(rows[number]) == width:
+            lines += ["{", *indented(_lines(form, kernel, [f"w[{row}]" for row in rows[number]])), "}"]
+            continue
+        if not done[number]:
+            tables[number] = constants.integers(rows[number], "int")
+            places = [f"w[r[{place}]]" for place in range(width)]
+            body = indented(_lines(form, kernel, places))
+            functions += [f"static void {function}(double *w, const int *r)", "{", *body, "}", ""]
+        table, start = tables[number], done[number]
+        done[number] += count
+        if count == 1:
+            lines.append(f"{function}(w, {table} + {width * start});")
+        else:
+            lines.append(f"for (int k = {start}; k < {start + count}; ++k)")
+            lines.append(f"    {function}(w, {table} + {width} * k);")
+    return functions, lines
+
+
+def _lines(form: Form, kernel: Kernel, places: Sequence[str]) -> Sequence[str]:
+    """The statements of a chunk, given the places that it reads and writes."""
+    statements = Statements()
+    results: list[Cell] = []
+    for head, *operands in form.steps:
+        cells = [results[each] if each >= 0 else statements.read(places[~each]) for each in operands]
+        results.extend(computed(statements, kernel.heads[head], cells))
+    for place, result in zip(places[form.n_reads :], form.writes):
+        statements.write(place, results[result])
+    return statements.written()

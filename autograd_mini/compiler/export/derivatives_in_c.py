@@ -1,0 +1,168 @@
+"""The functions in C that compute values and derivatives, each a loop of sweeps through the body of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from autograd_mini.compiler.export.bodies import Body, Place, indented, nested
+from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.export.patterns import Pattern
+from autograd_mini.compiler.ir.program import TIED, Index
+from autograd_mini.limits import TOLERANCE
+
+Results = Mapping[str, tuple[int, Place]]
+"""Where the numbers of results are."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of a matrix of derivatives.
+
+    Attributes:
+        pattern: its nonzeros.
+        source: the name of the result of the body that holds a row or a column of it.
+        place: for each nonzero, which number of that result it is.
+        sweep: and in which sweep it is there.
+    """
+
+    pattern: Pattern
+    source: str
+    place: Index
+    sweep: Index
+
+
+def sweeping(
+    name: str,
+    sweep: str,
+    results: Results,
+    seeds: Sequence[tuple[int, Index]],
+    n_sweeps: int,
+    blocks: Sequence[Block],
+    constants: Constants,
+) -> list[str]:
+    """A function that computes the nonzeros of blocks, each where `to` points if it does; it gives a status.
+
+    Args:
+        sweep: the function that is called for each sweep, and gives one, too.
+        results: what that has computed.
+        seeds: for each array of seeds where it is in memory, and in which sweep each number is 1.
+    """
+    turn: list[str] = []
+    for start, sweep_of in seeds:
+        test = f"{constants.index(sweep_of, ['k'])} == c" if n_sweeps > 1 else "1.0"
+        turn.append(f"for (int k = 0; k < {sweep_of.size}; ++k)")
+        turn.append(f"    w[{start} + k] = {test};")
+    turn.append(f"if (!status) status = {sweep}(w);")
+    for number, block in enumerate(blocks):
+        count = block.pattern.rows.size
+        if count:
+            turn += [f"if (to[{number}]) {{", *indented(_copied(number, results, block, n_sweeps, constants)), "}"]
+    lines = nested(["c"], [n_sweeps], turn)
+    return [
+        f"static int {name}(casadi_real *w, casadi_real **to)",
+        "{",
+        *indented(["int status = 0;", "(void)to;", *lines, "return status;"]),
+        "}",
+        "",
+    ]
+
+
+def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -> list[str]:
+    """A function that carries out a body, and gives 0, 1 where the path is another, or 2 where something is tied.
+
+    Args:
+        decides: what tells the path before; the body itself by default.
+    """
+    lines = [f"{body.name}(w);"]
+    if n_guards:
+        other = f"if ({another_path(decides or body, n_guards)}) return 1;"
+        lines = [*lines, other] if decides is None else [f"{decides.name}(w);", other, *lines]
+    lines.append(f"return {is_tied(body)} ? 2 : 0;" if TIED in body.results else "return 0;")
+    return [f"static int {name}(casadi_real *w)", "{", *indented(lines), "}", ""]
+
+
+def either(name: str, first: str, second: str) -> list[str]:
+    """A function of two that compute the same blocks: the second one if the first one finds that something is tied."""
+    lines = [f"const int status = {first}(w, to);", f"return status == 2 ? {second}(w, to) : status;"]
+    return [f"static int {name}(casadi_real *w, casadi_real **to)", "{", *indented(lines), "}", ""]
+
+
+def settling(
+    name: str, body: Body, sources: Sequence[tuple[str, int, int]], room: int, sides: Sequence[Body], n_guards: int
+) -> tuple[list[str], Results]:
+    """The same for a gradient; where something is tied, it is chosen among the limits from both sides.
+
+    Args:
+        sources: what bodies call its parts, how many numbers they have, and where their variables are in memory.
+        room: where in memory there is room for three gradients.
+        sides: what tells whether anything tied changes in different ways, and the gradients a little way off.
+
+    Returns:
+        The function, and where it leaves the gradient.
+    """
+    starts = numpy.cumsum([0, *(size for _, size, _ in sources)]).tolist()
+    n = starts[-1]
+
+    def kept(found: Body, place: int) -> list[str]:
+        """What copies a gradient to a place; 0 for what nothing depends on."""
+        lines = []
+        for (source, size, _), start in zip(sources, starts):
+            number = found.results[source][1]("k") if source in found.results else "0.0"
+            lines += [f"for (int k = 0; k < {size}; ++k)", f"    w[{place + start} + k] = {number};"]
+        return lines
+
+    lines = [f"{body.name}(w);"]
+    if n_guards:
+        lines.append(f"if ({another_path(body, n_guards)}) return 1;")
+    lines.append(f"const int is_settled = !{is_tied(body)};")
+    if len(sides) > 1:
+        lines.append(f"const int is_nan = isnan({body.results['value'][1]('0')});")
+    lines += [*kept(body, room), "if (is_settled) return 0;"]
+    differing, *others = sides
+    lines += [f"{differing.name}(w);", f"if ({differing.results['guards'][1]('0')} == 0.0) return 0;"]
+    lines.append("if (is_nan) return 2;" if others else "return 2;")
+    for _, size, start in sources if others else ():
+        lines += [f"for (int k = 0; k < {size}; ++k)", f"    if (!isfinite(w[{start} + k])) return 2;"]
+    for number, side in enumerate(others, 1):
+        lines += [f"{side.name}(w);", *kept(side, room + number * n)]
+    if others:
+        lines.append(f"return settle({n}, {TOLERANCE!r}, w + {room}, w + {room + n}, w + {room + 2 * n});")
+    results = {
+        source: (size, _at(room + start)) for (source, size, _), start in zip(sources, starts) if source in body.results
+    }
+    return [f"static int {name}(casadi_real *w)", "{", *indented(lines), "}", ""], results
+
+
+def _at(start: int) -> Callable[[str], str]:
+    return lambda variable: f"w[{start} + {variable}]"
+
+
+def is_tied(body: Body) -> str:
+    """What tells in C whether something is tied."""
+    return f"!({body.results[TIED][1]('0')} == 0.0)"
+
+
+def another_path(body: Body, n_guards: int) -> str:
+    """What tells in C whether decisions have come out in another way."""
+    return f"!({body.results['guards'][1]('0')} == {float(n_guards)!r})" if n_guards else "0"
+
+
+def _copied(number: int, results: Results, block: Block, n_sweeps: int, constants: Constants) -> list[str]:
+    """The loop that takes what a sweep has found of a block."""
+    order = numpy.argsort(block.sweep, kind="stable")
+    counts = numpy.bincount(block.sweep, minlength=n_sweeps)
+    _, place = results[block.source]
+    if (counts == counts[0]).all():
+        shape = n_sweeps, int(counts[0])
+        here = [(variable, size) for variable, size in zip(["c", "k"], shape) if size > 1]
+        names, sizes = [variable for variable, _ in here], [size for _, size in here]
+        to = constants.index(order.reshape(sizes), names)
+        source = constants.index(block.place[order].reshape(sizes), names)
+        return nested(["k"], [shape[1]], [f"to[{number}][{to}] = {place(source)};"])
+    starts = constants.integers(numpy.concatenate([[0], numpy.cumsum(counts)]))
+    to, source = constants.index(order, ["k"]), constants.index(block.place[order], ["k"])
+    loop = f"for (int k = {starts}[c]; k < {starts}[c + 1]; ++k)"
+    return [loop, *indented([f"to[{number}][{to}] = {place(source)};"])]

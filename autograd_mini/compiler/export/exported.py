@@ -1,0 +1,241 @@
+"""What is exported: a path of a function, its arguments, and its programs in C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy
+
+from autograd_mini.compiler.deriving import Plan
+from autograd_mini.compiler.export.bodies import Body
+from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
+from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.export.identifiers import identifiers
+from autograd_mini.compiler.export.packs import body_of
+from autograd_mini.compiler.export.patterns import Pattern, dense, most_nonzeros
+from autograd_mini.compiler.ir.program import TIED, Apply, Floats, Leaf, Pack, Program
+from autograd_mini.compiler.ir.request import Frame, Kind, Request
+from autograd_mini.compiler.ir.scalars import Scalars, Terms
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.passes.scalar_programs import ScalarProgram, differentiate_scalars
+from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
+from autograd_mini.compiler.ties.directions import differing, settled, steps_of
+from autograd_mini.compiler.ties.watching import watched
+
+MOST_ENTRIES = 2**24
+"""So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""
+
+FEW_VARIABLES, SHORT = 64, 4096
+"""Towards so many variables the program of the entries is looked at where most can be other than 0, and taken if it has
+fewer operations than this."""
+
+AnyProgram = TypeVar("AnyProgram", Program, ScalarProgram)
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """What is written.
+
+    Attributes:
+        name: that of the function in C.
+        plan: the path of the function.
+        wrt: slots of the arguments that it may be differentiated towards.
+    """
+
+    name: str
+    plan: Plan
+    wrt: tuple[int, ...]
+
+    @cached_property
+    def slots(self) -> Sequence[Pack]:
+        return self.plan.inputs[:-1]
+
+    @cached_property
+    def inputs(self) -> list[tuple[str, Pattern]]:
+        names = identifiers(leaf.operation.name for leaf in self.slots if isinstance(leaf.operation, Leaf))
+        return [(name, dense(leaf.lanes, 1)) for name, leaf in zip(names, self.slots)]
+
+    @cached_property
+    def output(self) -> str:
+        return identifiers(["value"], [name for name, _ in self.inputs])[0]
+
+    @cached_property
+    def n_outputs(self) -> int:
+        return len(self.plan.trace.outputs)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the result is one number."""
+        return self.n_outputs == 1
+
+    @cached_property
+    def offsets(self) -> dict[Pack, int]:
+        """Where the numbers of the arguments are in memory."""
+        starts = numpy.cumsum([0, *(leaf.lanes for leaf in self.slots)]).tolist()
+        return dict(zip(self.slots, starts))
+
+    @cached_property
+    def weights_at(self) -> int:
+        """Where the weights of the results are in memory, if there are several."""
+        return sum(leaf.lanes for leaf in self.slots)
+
+    @cached_property
+    def directions_at(self) -> list[int]:
+        """Where the directions are, of each argument to differentiate towards."""
+        first = self.weights_at + (0 if self.is_one else self.n_outputs)
+        return [first + start for start in numpy.cumsum([0, *self.lanes]).tolist()]
+
+    @cached_property
+    def weights(self) -> Pack:
+        return Pack(self.n_outputs, False, Leaf("input", len(self.slots), "weights"))
+
+    @cached_property
+    def lanes(self) -> list[int]:
+        """Those of each argument of `wrt`."""
+        return [self.slots[slot].lanes for slot in self.wrt]
+
+    def entries(self, kind: Kind) -> SparseProgram | None:
+        """The program of the entries of the Jacobian, or of the Hessian of the sum of all results times their weights,
+        that can be other than 0; None where most can, and sweeps are shorter.
+
+        Raises:
+            ValueError: there are too many.
+        """
+        request, n = Request(kind, self.wrt), sum(self.lanes)
+        source = self.plan.source_of(request) if kind == Kind.SPARSE_JACOBIAN else self._source(request)
+        first, second = most_nonzeros(source.packed, [self.slots[slot] for slot in self.wrt])
+        most, size = (first, n * self.n_outputs) if kind == Kind.SPARSE_JACOBIAN else (second, n * n)
+        is_dense = 2.0 * most > size
+        if is_dense and size > MOST_ENTRIES:
+            name, rest = ("Hessian", "first derivatives alone by order=1")
+            if kind == Kind.SPARSE_JACOBIAN:
+                name, rest = "Jacobian", "the value alone by order=0"
+            raise ValueError(f"the {name} of {self.name} may have {size:,} entries, which are too many; export {rest}")
+        if is_dense and n > FEW_VARIABLES:
+            return None
+        found = sparse_of(source, request)
+        return None if 2 * found.rows.size > size and _size(found.program) > SHORT else found
+
+    @property
+    def n_guards(self) -> int:
+        """How many decisions have to come out as they did."""
+        return len(self.plan.trace.guards)
+
+    @cached_property
+    def counts(self) -> list[tuple[int, float]]:
+        """The numbers that Python counted with, and where they are in memory."""
+        starts = [*self.offsets.values()]
+        return [(starts[slot] + lane, float(number)) for (slot, lane), number in self.plan.trace.counts.items()]
+
+    @cached_property
+    def as_scalars(self) -> bool:
+        """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
+        return self.plan.source.is_ragged
+
+    def derivative(self, slot: int) -> str:
+        """What bodies call the derivatives towards an argument."""
+        return dict(Request(Kind.GRADIENT, self.wrt).names)[slot]
+
+    @cached_property
+    def held(self) -> dict[Pack, Floats]:
+        """The numbers of parameters, as they are now."""
+        return {self.plan.inputs[-1]: numpy.array([each._data for each in self.plan.trace.parameters], dtype=float)}
+
+    def body(self, kind: Kind, constants: Constants) -> Body:
+        """The program of a kind in C; derivatives are those of the sum of all results times their weights."""
+        is_plain = kind in (Kind.VALUE, Kind.GUARDS)
+        request = Request(kind, () if is_plain else self.wrt)
+        source = self.plan.source_of(request) if is_plain else self._source(request)
+        return self._body(kind.name.lower(), source, request, constants)
+
+    @cached_property
+    def _has_kinks(self) -> bool:
+        """Whether derivatives may be asked for where something is tied."""
+        return self._source(Request(Kind.GRADIENT, self.wrt)).scalars.tied is not None
+
+    @property
+    def room(self) -> int:
+        """From where on memory is free for programs: after room for three gradients, if something may be tied."""
+        return self.directions_at[-1] + 3 * sum(self.lanes) * self._has_kinks
+
+    def sides(self, constants: Constants) -> list[Body]:
+        """What tells whether anything that is tied changes in different ways along a line, and the gradients a little
+        way off on both sides; less of it, or nothing, where that is not known."""
+        plan, arrays = self.plan, [*self.wrt, -1]
+        if not self._has_kinks or plan.trace.inner or plan.trace.parameters:
+            return []
+        scalars, frame = self._weighted() if not self.is_one else (plan.source.scalars, plan.frame)
+        found: list[Body] = []
+        gradient = Request(Kind.GRADIENT, self.wrt)
+        for name, sign in (("above", 1.0), ("below", -1.0)):
+            steps = steps_of(plan.trace, self.wrt, sign)
+            if steps is None:
+                return []
+            if not found:
+                flag = Source(differing(scalars, arrays, steps), frame)
+                found.append(self._body("differing", flag, Request(Kind.GUARDS, self.wrt), constants))
+            aside = settled(scalars, arrays, steps)
+            if aside is None:
+                return found
+            found.append(self._body(name, Source(aside, frame), gradient, constants))
+        return found
+
+    def body_of_entries(self, name: str, program: Program, constants: Constants) -> Body:
+        """The program of the entries in C."""
+        return body_of(f"{self.name}_{name}_body", program, self._offsets_of([]), self.held, self.room, constants)
+
+    def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
+        name, room = f"{self.name}_{name}_body", self.room
+        if self.as_scalars:
+            with suppress(NotImplementedError):  # a row without C: the packs of others have it
+                scalars = differentiate_scalars(source.scalars, request, source.frame)
+                offsets = self._offsets_of(scalars.seeds)
+                return body_of_scalars(name, _wanted(scalars, request), offsets, self.held, room, constants)
+        program = program_of(source, request)
+        offsets = self._offsets_of(program.leaves("seed"))
+        return body_of(name, _wanted(program, request).without_dead(), offsets, self.held, room, constants)
+
+    def _offsets_of(self, seeds: Sequence[Pack]) -> dict[Pack, int]:
+        """Where leaves are in memory."""
+        offsets = {**self.offsets, self.weights: self.weights_at}
+        for seed in seeds:
+            assert isinstance(seed.operation, Leaf)
+            offsets[seed] = self.directions_at[seed.operation.position]
+        return offsets
+
+    def _source(self, request: Request) -> Source:
+        """What programs of derivatives are made from."""
+        if self.is_one:
+            return self.plan.source_of(request)
+        scalars, frame = self._weighted()
+        inner = bool(self.plan.trace.inner)
+        arrays = range(-1, len(self.slots)) if inner else [*request.wrt, -1]
+        scalars = watched(scalars, arrays, twice=request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN), inner=inner)
+        return Source(scalars, frame)
+
+    def _weighted(self) -> tuple[Scalars, Frame]:
+        """The sum of all results times their weights, which are one argument more."""
+        scalars = self.plan.source.scalars
+        growing = Growing(scalars.scalars)
+        weights = growing.inputs(len(self.slots), self.n_outputs)
+        total = growing.add(Terms([1.0] * self.n_outputs, [*weights], [*scalars.outputs]))
+        frame = Frame([*self.slots, self.weights, self.plan.inputs[-1]], False)
+        return Scalars(growing.scalars, [total], scalars.guards), frame
+
+
+def _wanted(program: AnyProgram, request: Request) -> AnyProgram:
+    """The program without the value, if it is one of derivatives, and that is not needed to settle ties."""
+    is_needed = request.kind == Kind.VALUE or (request.kind == Kind.GRADIENT and TIED in program.results)
+    kept = {name: each for name, each in program.results.items() if name != "value" or is_needed}
+    return program._replace(results=kept) if isinstance(program, ScalarProgram) else replace(program, results=kept)
+
+
+def _size(program: Program) -> int:
+    """How many operations it has, one by one."""
+    terms = sum(block.n_terms for _, segment in program.segments() for block in segment.blocks)
+    return terms + sum(pack.lanes for pack in program.packs if isinstance(pack.operation, Apply))

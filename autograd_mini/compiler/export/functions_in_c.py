@@ -1,0 +1,94 @@
+"""Functions in C that are called from outside, each with those by which CasADi asks what it takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograd_mini.compiler.export.bodies import indented
+from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.export.patterns import Pattern
+
+ARGUMENTS = "const casadi_real **arg, casadi_real **res, casadi_int *iw, casadi_real *w, int mem"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A function that is called from outside.
+
+    Attributes:
+        says: what it computes, for the header.
+        inputs: its arguments, by name.
+        outputs: its results, by name.
+        lines: what it does, all but its head; its status is what it returns.
+        differentiable: which of its inputs it may be differentiated towards.
+    """
+
+    name: str
+    says: str
+    inputs: Sequence[tuple[str, Pattern]]
+    outputs: Sequence[tuple[str, Pattern]]
+    lines: Sequence[str]
+    differentiable: Sequence[bool] = ()
+
+    def declared(self) -> list[str]:
+        """Its prototypes, for the header."""
+        takes, gives = (", ".join(map(_shown, each)) for each in (self.inputs, self.outputs))
+        return [
+            f"/* {self.says}",
+            f"   arg: {takes or 'nothing'}",
+            f"   res: {gives or 'nothing'} */",
+            f"int {self.name}({ARGUMENTS});",
+            *[f"{head};" for head, _ in self._questions(None)],
+            "",
+        ]
+
+    def written(self, constants: Constants, size: int) -> list[str]:
+        """Its definition, and those of the functions that tell of it.
+
+        Args:
+            size: how many doubles of memory all functions need.
+        """
+        lines = [f"int {self.name}({ARGUMENTS})", "{", *indented(["(void)iw;", "(void)mem;", *self.lines]), "}", ""]
+        for head, body in self._questions(constants, size):
+            lines += [head, "{", *indented(body), "}", ""]
+        return lines
+
+    def _questions(self, constants: Constants | None, size: int = 0) -> list[tuple[str, list[str]]]:
+        """Heads and bodies of the functions that tell what it takes and gives."""
+        name, n_in, n_out = self.name, len(self.inputs), len(self.outputs)
+
+        def choice(kind: str, what: str, answers: Sequence[str], otherwise: str = "0") -> tuple[str, list[str]]:
+            cases = [f"case {number}: return {answer};" for number, answer in enumerate(answers)]
+            return f"{kind}{name}_{what}(casadi_int i)", ["switch (i) {", *cases, f"default: return {otherwise};", "}"]
+
+        def patterns(each: Sequence[tuple[str, Pattern]]) -> list[str]:
+            if constants is None:
+                return []
+            return [constants.integers(pattern.in_casadi, "casadi_int") for _, pattern in each]
+
+        sizes = ["*sz_arg", "*sz_res", "*sz_iw", "*sz_w"]
+        asked = ", ".join(f"casadi_int {each}" for each in sizes)
+        given = [f"if ({each[1:]}) {each} = {count};" for each, count in zip(sizes, (n_in, n_out, 0, size))]
+        found = [
+            (f"casadi_int {name}_n_in(void)", [f"return {n_in};"]),
+            (f"casadi_int {name}_n_out(void)", [f"return {n_out};"]),
+            choice("const char *", "name_in", [f'"{each}"' for each, _ in self.inputs]),
+            choice("const char *", "name_out", [f'"{each}"' for each, _ in self.outputs]),
+            choice("const casadi_int *", "sparsity_in", patterns(self.inputs)),
+            choice("const casadi_int *", "sparsity_out", patterns(self.outputs)),
+            (f"int {name}_work({asked})", [*given, "return 0;"]),
+            (f"void {name}_incref(void)", []),
+            (f"void {name}_decref(void)", []),
+        ]
+        if not all(self.differentiable):
+            found.append(choice("int ", "diff_in", [str(int(each)) for each in self.differentiable]))
+        return found
+
+
+def _shown(each: tuple[str, Pattern]) -> str:
+    name, pattern = each
+    n_rows, n_columns = pattern.shape
+    count = pattern.rows.size
+    shape = f"{n_rows}" if n_columns == 1 else f"{n_rows} x {n_columns}"
+    return f"{name}[{shape}]" if count == n_rows * n_columns else f"{name}[{shape}, {count} nonzeros]"

@@ -1,0 +1,287 @@
+"""The functions of the file that are called from outside: the value, the gradient, Jacobian and Hessian, and those that
+CasADi makes others of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy
+
+from autograd_mini.compiler.export.bodies import Body, indented
+from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.export.derivatives_in_c import (
+    Block,
+    Results,
+    another_path,
+    checked,
+    either,
+    settling,
+    sweeping,
+)
+from autograd_mini.compiler.export.exported import Exported
+from autograd_mini.compiler.export.functions_in_c import Entry
+from autograd_mini.compiler.export.identifiers import identifiers
+from autograd_mini.compiler.export.patterns import Part, Pattern, dense, empty, parts_of
+from autograd_mini.compiler.ir.program import ENTRIES, TIED, Index
+from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
+
+Named = tuple[str, Pattern]
+Sweep = tuple[str, Results]
+"""A function that gives a status, and where it leaves its results."""
+
+
+class Interface:
+    """Writes the functions of a file.
+
+    Args:
+        order: that of the highest derivatives.
+
+    Attributes:
+        lines: the functions that others call.
+        entries: those that are called from outside.
+        size: how many doubles of memory they need.
+    """
+
+    def __init__(self, exported: Exported, order: int, constants: Constants) -> None:
+        self.exported, self.constants = exported, constants
+        self.name, self.size = exported.name, 0
+        self.lines: list[str] = []
+        self.entries: list[Entry] = []
+        self._names = [name for name, _ in exported.inputs]
+        self._m, self._lanes = exported.n_outputs, [leaf.lanes for leaf in exported.slots]
+        self._guards: Body | None = None
+        self._arguments()
+        self._value()
+        if order >= 1 and exported.wrt:
+            gradient = self._first()
+            if order >= 2:
+                self._second(gradient)
+
+    def _body(self, kind: Kind) -> Body:
+        """The body of a program, written."""
+        return self._write(self.exported.body(kind, self.constants))
+
+    def _write(self, body: Body) -> Body:
+        self.lines += body.written()
+        self.size = max(self.size, body.size)
+        return body
+
+    def _sweeping(
+        self,
+        name: str,
+        of: Sweep,
+        blocks: Sequence[Block],
+        seeds: Sequence[tuple[int, Index]] = (),
+    ) -> None:
+        """The function that computes some blocks, of what each sweep gives and of its results."""
+        n_sweeps = 1 + max((int(sweep.max(initial=0)) for _, sweep in seeds), default=0)
+        self.lines += sweeping(f"{self.name}_{name}", *of, seeds, n_sweeps, blocks, self.constants)
+
+    def _checked(self, kind: Kind) -> Sweep:
+        """The function that carries out a body and gives a status, and the results of the body."""
+        body, name = self._body(kind), f"{self.name}_{kind.name.lower()}"
+        sides = self.exported.sides(self.constants) if kind == Kind.GRADIENT else []
+        if not sides:
+            self.lines += checked(name, body, self.exported.n_guards)
+            return name, body.results
+        for side in sides:
+            self._write(side)
+        starts = [*self.exported.offsets.values()]
+        sources = [(self.exported.derivative(slot), self._lanes[slot], starts[slot]) for slot in self.exported.wrt]
+        place = self.exported.directions_at[-1]
+        lines, results = settling(name, body, sources, place, sides, self.exported.n_guards)
+        self.lines += lines
+        return name, results
+
+    def _call(self, function: str, places: Sequence[int]) -> list[str]:
+        """What calls a function that computes blocks, which are the results at these places."""
+        to = ", ".join([f"res[{place}]" for place in places])
+        call = f"if (!status) status = {self.name}_{function}(w, to);"
+        return ["{", *indented([f"casadi_real *to[{len(places)}] = {{{to}}};", call]), "}"]
+
+    def _add(
+        self, name: str, says: str, inputs: Sequence[Named], outputs: Sequence[Named], lines: Sequence[str]
+    ) -> None:
+        """A function that is called from outside; where its status is not 0, its results are nan."""
+        inputs = [*self.exported.inputs, *inputs]
+        sizes = [pattern.rows.size for _, pattern in outputs]
+        nans = [f"set_nan({size}, res[{place}]);" for place, size in enumerate(sizes) if size]
+        end = ["if (status) {", *indented(nans), "}"] if nans else ["(void)res;"]
+        lines = [f"int status = {self.name}_load(arg, w);", *lines, *end, "return status;"]
+        differentiable = [slot in self.exported.wrt for slot in range(len(self._lanes))]
+        differentiable += [True] * (len(inputs) - len(differentiable))
+        self.entries.append(Entry(name, says, inputs, outputs, lines, differentiable))
+
+    def _arguments(self) -> None:
+        """What takes the arguments, and tells whether those that Python counted with are the same."""
+        loads = [
+            f"load({leaf.lanes}, arg[{slot}], w + {start});"
+            for slot, (leaf, start) in enumerate(self.exported.offsets.items())
+            if leaf.lanes
+        ]
+        same = [f"w[{place}] == {number!r}" for place, number in self.exported.counts]
+        lines = ["(void)arg;", "(void)w;", *loads, f"return !({' && '.join(same)});" if same else "return 0;"]
+        head = f"static int {self.name}_load(const casadi_real **arg, casadi_real *w)"
+        self.lines += [head, "{", *indented(lines), "}", ""]
+
+    def _value(self) -> None:
+        body = self._body(Kind.VALUE)
+        count, place = body.results["value"]
+        lines = [f"{body.name}(w);"]
+        if self.exported.n_guards:
+            lines += [f"if ({another_path(body, self.exported.n_guards)})", "    status = 1;"]
+        if TIED in body.results:  # the function takes derivatives itself
+            lines += [f"if (!status && !({body.results[TIED][1]('0')} == 0.0))", "    status = 2;"]
+        if count:
+            lines += [f"for (int k = 0; res[0] && k < {count}; ++k)", f"    res[0][k] = {place('k')};"]
+        outputs = [(self.exported.output, dense(self._m, 1))]
+        self._add(self.name, "The value.", [], outputs, lines)
+
+    def _weights(self, place: int) -> str:
+        """What takes the weights of the results."""
+        return f"load({self._m}, arg[{place}], w + {self.exported.weights_at});"
+
+    def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> Block:
+        """Of a matrix of derivatives towards an argument."""
+        return Block(
+            pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
+        )
+
+    def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
+        """A pattern of derivatives towards an argument, without any nonzeros where nothing depends on it."""
+        return pattern if self.exported.derivative(slot) in of[1] else empty(*pattern.shape)
+
+    def _of_entries(self, name: str, found: SparseProgram) -> Sweep:
+        """The function that carries out the program of the entries of a matrix."""
+        exported = self.exported
+        if exported.n_guards and self._guards is None:
+            self._guards = self._body(Kind.GUARDS)
+        body = self._write(exported.body_of_entries(name, found.program, self.constants))
+        self.lines += checked(f"{self.name}_{name}", body, exported.n_guards, self._guards)
+        return f"{self.name}_{name}", body.results
+
+    def _matrix(self, name: str, by_entries: Sweep | None, found: list[Part], by_rows: Callable[[str], None]) -> None:
+        """The function that computes the blocks of a matrix: from its entries if there is a program of these; by rows
+        where there is none, or it tells that something is tied and rows know better."""
+        if by_entries is None:
+            by_rows(name)
+            return
+        falls_back = TIED in by_entries[1]
+        zeros = [numpy.zeros_like(places) for _, places in found]
+        blocks = [Block(pattern, ENTRIES, places, zero) for (pattern, places), zero in zip(found, zeros)]
+        self._sweeping(f"{name}_of_entries" if falls_back else name, by_entries, blocks)
+        if falls_back:
+            by_rows(f"{name}_by_rows")
+            self.lines += either(f"{self.name}_{name}", f"{self.name}_{name}_of_entries", f"{self.name}_{name}_by_rows")
+
+    def _first(self) -> Sweep:
+        """First derivatives; what gives those of a sweep."""
+        exported, value, wrt = self.exported, self.exported.output, self.exported.wrt
+        gradient = self._checked(Kind.GRADIENT)
+        found = None if exported.is_one else exported.entries(Kind.SPARSE_JACOBIAN)
+        rows = numpy.arange(self._m)
+        self._seeds = [] if exported.is_one else [(exported.weights_at, rows)]
+        self._entries = None if found is None else self._of_entries("entries_of_jacobian", found)
+        if found is None:
+            whole = [self._there(gradient, slot, dense(self._m, self._lanes[slot])) for slot in wrt]
+            self._parts = [Part(each, each.rows) for each in whole]
+        else:
+            (self._parts,) = parts_of(found.rows, found.columns, [self._m], exported.lanes)
+        patterns = [pattern for pattern, _ in self._parts]
+
+        def by_rows(name: str) -> None:
+            blocks = [self._block(slot, p, p.columns, p.rows * bool(self._seeds)) for slot, p in zip(wrt, patterns)]
+            self._sweeping(name, gradient, blocks, self._seeds)
+
+        self._matrix("jacobian", self._entries, self._parts, by_rows)
+        if exported.is_one:
+            outputs = [(f"grad_{self._names[slot]}", p.T) for slot, p in zip(wrt, patterns)]
+            self._add(f"grad_{self.name}", "The gradient.", [], outputs, self._call("jacobian", range(len(wrt))))
+        whole = [empty(self._m, lanes) for lanes in self._lanes]
+        for slot, pattern in zip(wrt, patterns):
+            whole[slot] = pattern
+        outputs = [(f"jac_{value}_{name}", pattern) for name, pattern in zip(self._names, whole)]
+        given = [(f"out_{value}", empty(self._m, 1))]
+        self._add(f"jac_{self.name}", "The Jacobian.", given, outputs, self._call("jacobian", wrt))
+        columns = [dense(lanes, 1) for lanes in self._lanes]
+        alone = [self._there(gradient, slot, columns[slot]) for slot in wrt]
+        blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, alone)]
+        self._sweeping("adjoint", gradient, blocks)
+        place = len(self._lanes) + 1
+        scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
+        given.append((f"adj_{value}", dense(self._m, 1)))
+        zeros = [f"set_zero({lanes}, res[{slot}]);" for slot, lanes in enumerate(self._lanes)]
+        lines = [*zeros, *([] if exported.is_one else [self._weights(place)]), *self._call("adjoint", wrt)]
+        if exported.is_one:
+            lines += [f"multiply({self._lanes[slot]}, res[{slot}], {scale});" for slot in wrt]
+        says = "The gradient of the sum of the results times their weights, which are the last argument."
+        outputs = [(f"adj_{name}", column) for name, column in zip(self._names, columns)]
+        self._add(f"adj1_{self.name}", says, given, outputs, lines)
+        return gradient
+
+    def _second(self, gradient: Sweep) -> None:
+        """Second derivatives."""
+        exported, value = self.exported, self.exported.output
+        wrt, n = exported.wrt, len(exported.wrt)
+        entries = exported.entries(Kind.SPARSE_HESSIAN)
+        if entries is None:
+            product = self._checked(Kind.PRODUCT)
+            columns = numpy.split(numpy.arange(sum(exported.lanes)), numpy.cumsum(exported.lanes)[:-1])
+            blocks = [
+                self._block(slot, each, each.rows, columns[place][each.columns])
+                for slot in wrt
+                for place, other in enumerate(wrt)
+                for each in [self._there(product, slot, dense(self._lanes[slot], self._lanes[other]))]
+            ]
+            self._sweeping("hessian", product, blocks, [*zip(exported.directions_at, columns)])
+        else:
+            parts = parts_of(entries.rows, entries.columns, exported.lanes, exported.lanes)
+            blocks = [
+                Block(pattern, ENTRIES, places, numpy.zeros_like(places)) for row in parts for pattern, places in row
+            ]
+            self._sweeping("hessian", self._of_entries("entries_of_hessian", entries), blocks)
+        pairs = [(row, column) for row in wrt for column in wrt]
+        outputs = [
+            (f"hess_{self._names[row]}_{self._names[column]}", block.pattern)
+            for (row, column), block in zip(pairs, blocks)
+        ]
+        if exported.is_one:
+            self._add(f"hess_{self.name}", "The Hessian.", [], outputs, self._call("hessian", range(n * n)))
+        else:
+            (name,) = identifiers(["weights"], [name for name, _ in (*exported.inputs, *outputs)])
+            lines = [self._weights(len(self._lanes)), *self._call("hessian", range(n * n))]
+            says = "The Hessian of the sum of the results times their weights."
+            self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
+        turned = [Part(pattern.T, places[pattern.turned]) for pattern, places in self._parts]
+
+        def by_rows(name: str) -> None:
+            blocks = [self._block(slot, p, p.rows, p.columns * bool(self._seeds)) for slot, (p, _) in zip(wrt, turned)]
+            self._sweeping(name, gradient, blocks, self._seeds)
+
+        self._matrix("transposed", self._entries, turned, by_rows)
+        place = len(self._lanes) + 1
+        scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
+        found: dict[tuple[int, int], Pattern] = {pair: block.pattern for pair, block in zip(pairs, blocks)}
+        outputs, of_hessian, of_jacobian = [], [], []
+        for slot, name in enumerate(self._names):
+            for other, other_name in enumerate(self._names):
+                if (slot, other) in found:
+                    of_hessian.append(len(outputs))
+                pattern = found.get((slot, other), empty(self._lanes[slot], self._lanes[other]))
+                outputs.append((f"jac_adj_{name}_{other_name}", pattern))
+            outputs.append((f"jac_adj_{name}_out_{value}", empty(self._lanes[slot], self._m)))
+            if slot in wrt:
+                of_jacobian.append(len(outputs))
+            pattern = turned[wrt.index(slot)].pattern if slot in wrt else empty(self._lanes[slot], self._m)
+            outputs.append((f"jac_adj_{name}_adj_{value}", pattern))
+        lines = self._call("transposed", of_jacobian)
+        if not exported.is_one:
+            lines.append(self._weights(place))
+        lines += self._call("hessian", of_hessian)
+        if exported.is_one:
+            lines += [f"multiply({outputs[each][1].rows.size}, res[{each}], {scale});" for each in of_hessian]
+        given = [(f"out_{value}", empty(self._m, 1)), (f"adj_{value}", dense(self._m, 1))]
+        given += [(f"out_adj_{name}", empty(lanes, 1)) for name, lanes in zip(self._names, self._lanes)]
+        says = "The Jacobian of the function before."
+        self._add(f"jac_adj1_{self.name}", says, given, outputs, lines)

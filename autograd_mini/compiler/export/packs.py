@@ -1,0 +1,325 @@
+"""Programs of packs in C: a loop for every pack, one for several of them where lanes stand beside lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
+from typing import NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.code.cells import Cell
+from autograd_mini.compiler.code.emit import total
+from autograd_mini.compiler.code.lower import terms_of
+from autograd_mini.compiler.code.machine_rows import has_emission
+from autograd_mini.compiler.export.bodies import Body, Place, Room, nested, pieces
+from autograd_mini.compiler.export.constants import Constants, is_absent
+from autograd_mini.compiler.export.statements import FUSED, Statements, literal
+from autograd_mini.compiler.ir.program import (
+    Apply,
+    Argument,
+    Block,
+    Floats,
+    Index,
+    Leaf,
+    Pack,
+    Program,
+    Reduce,
+    Reference,
+    Segment,
+    Sum,
+    Vector,
+)
+from autograd_mini.compiler.passes.scheduling import constants_of
+from autograd_mini.primitives import Primitive
+
+MOST_PACKS = 64
+"""So many packs share one loop."""
+
+REDUCTIONS = ("max", "min", "prod", "norm", "logsumexp")
+VECTORS = {
+    "softmax": "softmax_in({n}, {x}, {empty})",
+    "log_softmax": "log_softmax_in({n}, {x})",
+    "sum_of_others": "sum_of_others_in({n}, {x}, {x} + {n})",
+    "first_max": "first_max_in({n}, {x})",
+    "first_min": "first_min_in({n}, {x})",
+}
+
+
+class NotInC(NotImplementedError):
+    """There is no C for a row; its name is the message."""
+
+
+class Term(NamedTuple):
+    """±x·y of whole packs, lane by lane; y is None for 1."""
+
+    sign: float
+    x: Reference
+    y: Reference | None
+
+
+def body_of(
+    name: str,
+    program: Program,
+    offsets: Mapping[Pack, int],
+    held: Mapping[Pack, Floats],
+    room: int,
+    constants: Constants,
+) -> Body:
+    """A program in C.
+
+    Args:
+        name: that of the function.
+        offsets: where leaves are in memory.
+        held: the numbers of leaves that are constants in the file.
+        room: from where on memory is free.
+    """
+    return _Packs(program, offsets, held, room, constants).body(name)
+
+
+class _Packs:
+    def __init__(
+        self,
+        program: Program,
+        offsets: Mapping[Pack, int],
+        held: Mapping[Pack, Floats],
+        room: int,
+        constants: Constants,
+    ) -> None:
+        self._program, self._constants, self._room = program, constants, Room(room)
+        self._held = {**constants_of(program), **held}
+        self._offsets = {**offsets}
+        self._kept = {reference.pack for references in program.results.values() for reference in references}
+        self._users: dict[Pack, set[Pack]] = {}
+        for pack in program.packs:
+            for parent in pack.parents:
+                self._users.setdefault(parent, set()).add(pack)
+
+    def body(self, name: str) -> Body:
+        lines = [line for group in self._groups() for line in self._written(group)]
+        results = {}
+        for result, references in self._program.results.items():
+            packs, index = {each.pack for each in references}, numpy.concatenate([each.index for each in references])
+            (pack,) = packs  # of each result all numbers are lanes of one
+            results[result] = index.size, self._place(pack, index)
+        return Body(name, [], pieces(lines), results, self._room.size)
+
+    def _place(self, pack: Pack, index: Index) -> Place:
+        return lambda variable: self._at(pack, index, [variable if variable.isalnum() else f"({variable})"])
+
+    def _groups(self) -> Iterator[list[Pack]]:
+        """Packs in program order, those together that one loop can hold."""
+        group: list[Pack] = []
+        for pack in self._program.packs:
+            if isinstance(pack.operation, Leaf) or pack in self._held or not pack.lanes:
+                continue
+            if group and not (len(group) < MOST_PACKS and self._joins(pack, group)):
+                yield group
+                group = []
+            group.append(pack)
+        if group:
+            yield group
+
+    def _joins(self, pack: Pack, group: Sequence[Pack]) -> bool:
+        """Whether a pack is computed lane by lane, and takes of the group what is in its own lane."""
+        inside = set(group)
+        if pack.lanes != group[0].lanes or not (_is_by_lane(pack) and _is_by_lane(group[0])):
+            return False
+        return all(each.is_whole for each in _references(pack) if each.pack in inside)
+
+    def _written(self, group: list[Pack]) -> list[str]:
+        """The loop of a group; what only its own packs read stays in registers."""
+        inside = set(group)
+        stored = [pack for pack in group if pack in self._kept or not self._users.get(pack, set()) <= inside]
+        for pack in stored:
+            self._offsets[pack] = self._room.take(pack.lanes)
+        lines = self._by_lane(group, stored) if _is_by_lane(group[0]) else self._alone(group[0])
+        for pack in dict.fromkeys([*(parent for each in group for parent in each.parents), *stored]):
+            self._users[pack] = self._users.get(pack, set()) - inside
+            is_own = not isinstance(pack.operation, Leaf) and pack in self._offsets
+            if is_own and not self._users[pack] and pack not in self._kept:
+                self._room.give(self._offsets[pack], pack.lanes)
+        return lines
+
+    def _by_lane(self, group: list[Pack], stored: list[Pack]) -> list[str]:
+        statements = Statements()
+        cells: dict[Pack, Cell] = {}
+
+        def operand(argument: Argument) -> Cell:
+            if not isinstance(argument, Reference):
+                return statements.number(argument)
+            if argument.pack in cells:
+                return cells[argument.pack]
+            text, number = self._at(argument.pack, argument.index, ["i"]), self._number(argument)
+            return statements.read(text) if number is None else statements.number(number)
+
+        for pack in group:
+            operation = pack.operation
+            if isinstance(operation, Apply):
+                _require(operation.primitive, len(operation.args))
+                found = operation.primitive(*map(operand, operation.args))
+                cells[pack] = statements.cell(found if operation.part is None else found[operation.part])
+            else:
+                products = [
+                    (sign, [operand(each) for each in (x, y) if each is not None]) for sign, x, y in _terms(pack) or []
+                ]
+                cells[pack] = total(statements, products, operation.from_zero)  # type: ignore[union-attr]
+        for pack in stored:
+            statements.write(self._at(pack, numpy.arange(pack.lanes), ["i"]), cells[pack])
+        lines = [*statements.written()]
+        return nested(["i"], [group[0].lanes], lines) if group[0].lanes > 1 else ["{", *_in(lines), "}"]
+
+    def _number(self, reference: Reference) -> float | None:
+        """The number that all lanes are, if they are constants."""
+        held = self._held.get(reference.pack)
+        if held is None or not reference.index.size:
+            return None
+        found = {number.hex() for number in held[reference.index.ravel()].tolist()}
+        return float.fromhex(found.pop()) if len(found) == 1 else None
+
+    def _at(self, pack: Pack, index: Index, variables: Sequence[str]) -> str:
+        """The place of a lane, in memory or among the constants."""
+        number = self._number(Reference(pack, index))
+        if number is not None:
+            return literal(number)
+        used = [(variable, size) for variable, size in zip(variables, index.shape) if size > 1]
+        index = index.reshape([size for _, size in used])
+        names = [variable for variable, _ in used]
+        held = self._held.get(pack)
+        if held is not None:
+            return f"{self._constants.numbers(held)}[{self._constants.index(index, names)}]"
+        return f"w[{self._constants.index(index, names, self._offsets[pack])}]"
+
+    def _alone(self, pack: Pack) -> list[str]:
+        """What computes a pack that is not computed lane by lane."""
+        operation = pack.operation
+        if isinstance(operation, Sum):
+            return self._sum(pack, operation)
+        if not isinstance(operation, Reduce | Vector):
+            raise NotInC(operation.kind)
+        n, lanes = operation.arg.index.shape
+        if pack not in self._offsets:  # nothing reads it
+            return []
+        buffer = self._room.take(2 * n)
+        x = f"w + {buffer}"
+        gathered = f"w[{buffer} + k] = {self._at(operation.arg.pack, operation.arg.index, ['k', 'i'])};"
+        lines = nested(["k"], [n], [gathered if n > 1 else gathered.replace("+ k]", "+ 0]")])
+        every = numpy.arange(pack.lanes)
+        if isinstance(operation, Reduce):
+            if operation.primitive.name == "hypot":
+                function = "norm_of"
+            elif operation.primitive.name in REDUCTIONS:
+                function = f"{operation.primitive.name}_of"
+            else:
+                raise NotInC(operation.primitive.name)
+            lines.append(f"{self._at(pack, every, ['i'])} = {function}({n}, {x});")
+        else:
+            empty = "NAN" if isnan(operation.empty) else literal(operation.empty)
+            lines.append(VECTORS[operation.function].format(n=n, x=x, empty=empty) + ";")
+            target = self._at(pack, every.reshape(n, lanes), ["k", "i"])
+            lines += nested(["k"], [n], [f"{target} = w[{buffer}{' + k' if n > 1 else ''}];"])
+        self._room.give(buffer, 2 * n)
+        return nested(["i"], [lanes], lines) if lanes > 1 else lines
+
+    def _sum(self, pack: Pack, operation: Sum) -> list[str]:
+        """A sum block by block, each added to what was there."""
+        if pack not in self._offsets:
+            return []
+        blocks = [(segment, block) for segment in operation.segments for block in segment.blocks]
+        every = numpy.arange(pack.lanes)
+        first = -0.0 if not operation.from_zero else 0.0
+        lines: list[str] = []
+        blocks.sort(key=lambda each: not _covers(each[1], pack.lanes))
+        is_begun = not operation.from_zero and bool(blocks) and _covers(blocks[0][1], pack.lanes)
+        if not is_begun:  # -0.0 changes nothing that is added to it
+            lines += nested(["i"], [pack.lanes], [f"{self._at(pack, every, ['i'])} = {literal(first)};"])
+        for segment, block in blocks:
+            lines += self._block(pack, segment, block, "=" if is_begun else "+=")
+            is_begun = False
+        return lines
+
+    def _block(self, pack: Pack, segment: Segment, block: Block, into: str) -> list[str]:
+        if any(is_absent(each) for each in (block.lane, block.a, block.b) if each is not None):
+            return self._scattered(pack, segment, block)
+        (g, h, s), k = block.lane.shape, block.a.shape[2]
+        sizes, names = [g, h, s], ["g", "h", "s"]
+        a = self._at(segment.a, numpy.broadcast_to(block.a[:, :, None, :], (g, h, s, k)), [*names, "k"])
+        lane = self._at(pack, block.lane, names)
+        b = None
+        if segment.b is not None and block.b is not None:
+            turned = block.b.swapaxes(1, 2)[:, None]
+            b = self._at(segment.b, numpy.broadcast_to(turned, (g, h, s, k)), [*names, "k"])
+        is_negative = block.sign < 0.0
+        if k == 1:
+            product = a if b is None else f"{a} * {b}"
+            if into == "=":
+                text = f"{lane} = {'-' if is_negative else ''}{f'({product})' if is_negative and b else product};"
+            else:
+                text = f"{lane} {'-=' if is_negative else '+='} {product};"
+            return nested(names, sizes, [text])
+        step = f"t = t + {a};" if b is None else f"t = {FUSED}({a}, {b}, t);"
+        end = (
+            f"{lane} = {'-' if is_negative else ''}t;" if into == "=" else f"{lane} {'-=' if is_negative else '+='} t;"
+        )
+        lines = nested(names, sizes, ["double t = -0.0;", *nested(["k"], [k], [step]), end])
+        return lines if g * h * s > 1 else ["{", *_in(lines), "}"]
+
+    def _scattered(self, pack: Pack, segment: Segment, block: Block) -> list[str]:
+        """Term by term, without those that are absent."""
+        lines = []
+        for _, sign, lane, a, b in terms_of(Sum([Segment(segment.a, segment.b, [block])])):
+            product = self._at(segment.a, a, ["i"])
+            if segment.b is not None:
+                product += f" * {self._at(segment.b, b, ['i'])}"
+            text = f"{self._at(pack, lane, ['i'])} {'-=' if sign < 0.0 else '+='} {product};"
+            lines += nested(["i"], [lane.size], [text]) if lane.size else []
+        return lines
+
+
+def _in(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _covers(block: Block, lanes: int) -> bool:
+    """Whether it has each lane once."""
+    flat = block.lane.ravel()
+    return (
+        flat.size == lanes
+        and not is_absent(flat)
+        and numpy.unique(flat).size == lanes
+        and not (is_absent(block.a) or (block.b is not None and is_absent(block.b)))
+    )
+
+
+def _is_by_lane(pack: Pack) -> bool:
+    return isinstance(pack.operation, Apply) or (isinstance(pack.operation, Sum) and _terms(pack) is not None)
+
+
+def _terms(pack: Pack) -> list[Term] | None:
+    """The terms of a sum of whole packs; None if it is another."""
+    found = []
+    assert isinstance(pack.operation, Sum)
+    every = numpy.arange(pack.lanes)
+    for segment in pack.operation.segments:
+        for block in segment.blocks:
+            lane, a = block.lane.ravel(), block.a.ravel()
+            if not block.is_elementwise or lane.size != pack.lanes or (lane != every).any() or is_absent(a):
+                return None
+            if block.b is not None and is_absent(block.b):
+                return None
+            x = Reference(segment.a, a)
+            y = None if segment.b is None or block.b is None else Reference(segment.b, block.b.ravel())
+            found.append(Term(block.sign, x, y))
+    return found
+
+
+def _references(pack: Pack) -> list[Reference]:
+    operation = pack.operation
+    if isinstance(operation, Sum):
+        return [each for term in _terms(pack) or [] for each in (term.x, term.y) if each is not None]
+    return [each for each in operation.arguments() if isinstance(each, Reference)]
+
+
+def _require(primitive: Primitive, n_args: int) -> None:
+    if not has_emission(primitive, n_args):
+        raise NotInC(primitive.name)

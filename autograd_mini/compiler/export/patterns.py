@@ -1,0 +1,114 @@
+"""Which numbers of a derivative may not be 0, in the order in which they are kept, and which are computed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.code.lower import terms_of
+from autograd_mini.compiler.ir.program import Apply, Floats, Index, Pack, Program, Reference, Sum
+from autograd_mini.primitives import TABLE
+
+LINEAR = {TABLE[name] for name in ("add", "sub", "neg", "pos")}
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Rows and columns of the nonzeros of a matrix, column after column."""
+
+    shape: tuple[int, int]
+    rows: Index
+    columns: Index
+
+    @property
+    def T(self) -> Pattern:
+        """Of the transposed matrix."""
+        return Pattern(self.shape[::-1], self.columns[self.turned], self.rows[self.turned])
+
+    @property
+    def turned(self) -> Index:
+        """Which nonzero here is each of the transposed matrix."""
+        return numpy.lexsort((self.columns, self.rows))
+
+    @property
+    def in_casadi(self) -> list[int]:
+        """The integers by which CasADi knows it: the shape, where each column starts, and the row of each nonzero."""
+        n_rows, n_columns = self.shape
+        if self.rows.size == n_rows * n_columns:
+            return [n_rows, n_columns, 1]
+        starts = numpy.searchsorted(self.columns, numpy.arange(n_columns + 1))
+        return [n_rows, n_columns, *starts.tolist(), *self.rows.tolist()]
+
+
+def dense(n_rows: int, n_columns: int) -> Pattern:
+    columns, rows = (each.ravel() for each in numpy.indices((n_columns, n_rows)))
+    return Pattern((n_rows, n_columns), rows, columns)
+
+
+def empty(n_rows: int, n_columns: int) -> Pattern:
+    none = numpy.zeros(0, dtype=numpy.int64)
+    return Pattern((n_rows, n_columns), none, none)
+
+
+class Part(NamedTuple):
+    """A block of a matrix, and which of its entries each of its nonzeros is."""
+
+    pattern: Pattern
+    places: Index
+
+
+def parts_of(rows: Index, columns: Index, heights: Sequence[int], widths: Sequence[int]) -> list[list[Part]]:
+    """The blocks of a matrix, given the rows and columns of its entries."""
+    ends, edges = numpy.cumsum([0, *heights]), numpy.cumsum([0, *widths])
+    row, column = (numpy.searchsorted(each[1:], at, "right") for each, at in ((ends, rows), (edges, columns)))
+
+    def part(i: int, j: int) -> Part:
+        chosen = numpy.flatnonzero((row == i) & (column == j))
+        at = rows[chosen] - ends[i], columns[chosen] - edges[j]
+        order = numpy.lexsort(at)
+        return Part(Pattern((heights[i], widths[j]), at[0][order], at[1][order]), chosen[order])
+
+    return [[part(i, j) for j in range(len(widths))] for i in range(len(heights))]
+
+
+def most_nonzeros(base: Program, wrt: Sequence[Pack]) -> tuple[float, float]:
+    """How many entries of the Jacobian and of the Hessian of a program can be other than 0, at most: by how many
+    variables each number depends on, as if these were never the same."""
+    n = sum(leaf.lanes for leaf in wrt)
+    counts: dict[Pack, Floats] = {leaf: numpy.ones(leaf.lanes) for leaf in wrt}
+    second = 0.0
+
+    def of(pack: Pack, index: Index) -> Floats:
+        return counts[pack][index] if pack in counts else numpy.zeros(index.shape)
+
+    needed = {each.pack for each in base.results["outputs"]}
+    for pack in reversed(base.packs):
+        needed.update(pack.parents if pack in needed else ())
+    for pack in base.packs:
+        if pack in counts or pack not in needed or counts.keys().isdisjoint(pack.parents):
+            continue
+        found = numpy.zeros(pack.lanes)
+        operation = pack.operation
+        if isinstance(operation, Sum):
+            for segment, _, lane, a, b in terms_of(operation):
+                x = of(segment.a, a)
+                y = numpy.zeros_like(x) if segment.b is None else of(segment.b, b)
+                numpy.add.at(found, lane, x + y)
+                second += float(((x + y) ** 2)[(x > 0.0) & (y > 0.0)].sum())
+        else:
+            each = [of(arg.pack, arg.index) for arg in operation.arguments() if isinstance(arg, Reference)]
+            active = [part for part in each if part.any()]
+            if isinstance(operation, Apply):
+                found = sum(active, found)
+                is_scaled = operation.primitive is TABLE["mul"] and len(active) == 1
+                is_linear = operation.primitive in LINEAR or is_scaled
+            else:  # of vectors, of which each gives one number or as many as it has
+                total = sum((part.sum(axis=0) for part in active), numpy.zeros(each[0].shape[1]))
+                found, is_linear = numpy.resize(total, pack.lanes), False
+            second += 0.0 if is_linear else float((numpy.minimum(found, n) ** 2).sum())
+        counts[pack] = numpy.minimum(found, n)
+    first = sum(float(of(each.pack, each.index).sum()) for each in base.results["outputs"])
+    return first, second

@@ -1,0 +1,159 @@
+"""Columns: what one example does again and again, such as the same for each of many points or pairs, becomes columns
+that a kernel computes side by side.
+
+Packs are taken in order. A pack goes on in the columns of what it is made of where each of its lanes needs one of them
+alone; where it needs some of them, and no two lanes the same, these become one column. Else it begins columns of its
+own, one for each lane, and numbers are gathered for it. A sum over all columns alike is added up by the kernel; a sum
+over others is computed term by term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from autograd_mini.compiler.ir.program import Leaf, Pack, Program, Segment, Sum
+from autograd_mini.compiler.partition import FEWEST_COLUMNS, MOST_GATHERED_TERMS
+from autograd_mini.compiler.passes.columnar import Columns, Flat, Rows, reads_of
+
+
+@dataclass
+class Gathered:
+    """A sum term by term: numbers may come from anywhere."""
+
+    pack: Pack
+    flat: Flat
+
+    def reads(self) -> Iterator[Pack]:
+        """The packs that come from elsewhere."""
+        return (pack for pack, _, _ in self.flat.factors())
+
+
+Item = Columns | Gathered
+
+
+def divide(program: Program, constants: Sequence[Pack] = ()) -> list[Item]:
+    """Columns and sums that compute a program without a batch, one after the other.
+
+    What the value is made of comes first and is divided in the same way whatever else a program computes, so that the
+    value has the same bits.
+    """
+    wanted = {reference.pack for reference in program.results.get("value", program.results.get("outputs", ()))}
+    for pack in reversed(program.packs):
+        if pack in wanted:
+            wanted.update(pack.parents)
+    given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants}
+    used = {parent for pack in program.packs for parent in pack.parents}
+    found = _Division(given, constants)
+    for is_first in (True, False):
+        for pack in program.packs:
+            if (pack in wanted) is is_first and pack not in given:
+                found.take(pack, is_last=not is_first and pack not in used)
+        for item in found.items:
+            if isinstance(item, Columns):
+                item.is_closed = True
+    return found.items
+
+
+def sizes_in_columns(items: Sequence[Item]) -> tuple[int, int, int]:
+    """How many operations are in columns, how many these are in all of at least so many columns as are worth it, and
+    how many numbers are gathered."""
+    rows = inside = gathered = 0
+    for item in items:
+        if isinstance(item, Gathered):
+            gathered += 2 * item.flat.lane.size
+            continue
+        sizes = [len(place.lanes) for pack, place in item.places.items() if pack not in item.flat]
+        sizes += [flat.lane.size // item.n for flat in (*item.flat.values(), *item.totals.values())]
+        rows += sum(sizes)
+        inside += sum(sizes) * item.n * (item.n >= FEWEST_COLUMNS)
+    return rows, inside, gathered
+
+
+class _Division:
+    def __init__(self, given: set[Pack], constants: Sequence[Pack]) -> None:
+        self.items: list[Item] = []
+        self._constants = {*constants} | {
+            pack for pack in given if isinstance(pack.operation, Leaf) and pack.operation.constants is not None
+        }
+        self._item_of: dict[Pack, int] = dict.fromkeys(given, -1)
+
+    def take(self, pack: Pack, *, is_last: bool) -> None:
+        """Find the item of a pack.
+
+        Args:
+            is_last: nothing is made of it: of many rows it is better computed in the order of its lanes.
+        """
+        latest = max([self._item_of[parent] for parent in pack.parents], default=-1)
+        item = self.items[latest] if latest >= 0 else None
+        if isinstance(item, Columns):
+            is_apart = is_last and isinstance(pack.operation, Sum) and pack.lanes > FEWEST_COLUMNS * item.n
+            if not is_apart and item.take(pack):
+                self._item_of[pack] = latest
+                return
+            if isinstance(pack.operation, Sum) and self._total(pack, pack.operation, item):
+                return
+        if isinstance(pack.operation, Sum) and (is_last or not _has_few_terms(pack.operation, pack.lanes)):
+            self._append(Gathered(pack, Flat.of(pack.operation)), pack)
+            return
+        n = reads_of(pack)[0]
+        for number in range(len(self.items) - 1, latest, -1):
+            item = self.items[number]
+            if isinstance(item, Columns) and item.n == n and item.begin(pack):
+                self._item_of[pack] = number
+                return
+        columns = Columns(n)
+        if columns.begin(pack):
+            self._append(columns, pack)
+        else:
+            assert isinstance(pack.operation, Sum)
+            self._append(Gathered(pack, Flat.of(pack.operation)), pack)
+
+    def _append(self, item: Item, pack: Pack) -> None:
+        self._item_of[pack] = len(self.items)
+        self.items.append(item)
+
+    def _total(self, pack: Pack, operation: Sum, columns: Columns) -> bool:
+        """Whether a sum runs over all columns alike, but for terms that have nothing to do with them."""
+        flat = Flat.of(operation)
+        inner = numpy.zeros(flat.lane.size, bool)
+        for other, chosen, _ in flat.factors():
+            if other in columns.places:
+                inner |= chosen
+        within = flat.part(inner)
+        rows = columns.total(within) if inner.any() else None
+        if rows is None or 2 * self._gathered(columns, within, rows) > len(rows.row):
+            return False
+        lanes, within.lane = numpy.unique(within.lane, return_inverse=True)
+        total = Pack(lanes.size, False, Leaf("total", 0, ""))
+        columns.totals[total] = within
+        rest, each = flat.part(~inner), numpy.arange(lanes.size)
+        segments = [*flat.segments, Segment(total, None, [])]
+        more = [numpy.full(lanes.size, len(flat.segments)), numpy.ones(lanes.size), lanes, each, each]
+        parts = zip((rest.segment, rest.sign, rest.lane, rest.a, rest.b), more)
+        self._append(Gathered(pack, Flat(segments, *[numpy.concatenate(part) for part in parts])), pack)
+        return True
+
+    def _gathered(self, columns: Columns, flat: Flat, rows: Rows) -> int:
+        """How many rows of factors from elsewhere do not lie side by side."""
+        found = 0
+        for number, segment in enumerate(flat.segments):
+            for pack, lanes in ((segment.a, rows.a), (segment.b, rows.b)):
+                if pack is None or pack in columns.places or pack in self._constants:
+                    continue
+                places = lanes[rows.segment == number]
+                item = self.items[self._item_of[pack]] if self._item_of[pack] >= 0 else None
+                if isinstance(item, Columns):
+                    place = item.places[pack]
+                    places = (place.row * item.n + place.column)[places]
+                steps = numpy.diff(places, axis=1)
+                found += int(((steps != 0).any(axis=1) & (steps != 1).any(axis=1)).sum())
+        return found
+
+
+def _has_few_terms(operation: Sum, lanes: int) -> bool:
+    return sum(block.n_terms for segment in operation.segments for block in segment.blocks) <= (
+        MOST_GATHERED_TERMS * lanes
+    )

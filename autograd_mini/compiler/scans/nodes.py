@@ -1,0 +1,41 @@
+"""What stands in a graph for a loop: a node made of all that goes in; of this one, all numbers that come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autograd_mini.primitives import Primitive
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.scans.transforming import Forward
+
+
+def _never(*args: object) -> Any:
+    raise NotImplementedError("a loop is not computed number by number")
+
+
+class Scanned(Primitive):
+    """A loop."""
+
+    def __init__(self, scan: Forward) -> None:
+        super().__init__("scan", _never, _never, arity=None)
+        self.scan = scan
+
+    def is_like(self, other: object) -> bool:
+        """Whether another loop computes the same."""
+        return isinstance(other, Scanned) and self.scan.key == other.scan.key
+
+
+class Kept(Primitive):
+    """One of the numbers that a loop gives; there may be many of them, so that all but its index is the class's."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def is_like(self, other: object) -> bool:
+        """Whether another is the number at the same place."""
+        return isinstance(other, Kept) and self.index == other.index
+
+
+for _name, _attribute in vars(Primitive("kept", _never, _never)).items():
+    setattr(Kept, _name, _attribute)

@@ -1,0 +1,365 @@
+"""One step of a loop as a program, run many times in a row: in machine code, or by NumPy.
+
+A program reads and writes rows of arrays; from one step to the next it moves on by so many rows of each.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
+from itertools import compress
+from typing import Any, NamedTuple, Protocol
+
+import numpy
+
+from autograd_mini.compiler.code.cells import Assembly, Cell
+from autograd_mini.compiler.code.emit import computed, require_emission
+from autograd_mini.compiler.code.engine import Code, addresses, call_all
+from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_of
+from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.loops import Function
+from autograd_mini.compiler.code.operations import Operations
+from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.scalars import (
+    ONE,
+    Application,
+    Component,
+    Input,
+    Looped,
+    Number,
+    Picked,
+    Scalar,
+    Terms,
+    alive,
+)
+from autograd_mini.compiler.passes.expanding import expanded_scalars
+from autograd_mini.compiler.run import memory, numpy_rows
+from autograd_mini.compiler.run.one_kernel import own_scalar
+from autograd_mini.compiler.run.running import KernelStep
+
+LONGEST_STRAIGHT = 1000
+"""Steps of more operations are compiled in chunks, and with less effort, which takes a fraction of the time."""
+
+
+class Rows(NamedTuple):
+    """The rows of an array that the first of some steps reads or writes, from `first` on, and how many rows further
+    on those of the next one are."""
+
+    array: Floats
+    first: int = 0
+    pace: int = 0
+
+
+class Program(NamedTuple):
+    """One step: scalars, which of them are given in each of several arrays, and which go to others.
+
+    Attributes:
+        fixed: those that are the same for all columns, in an array of their own.
+        carried: arrays that are given, and those of the same size whose numbers they are at the next step.
+    """
+
+    scalars: Sequence[Scalar]
+    inputs: Sequence[Sequence[int]]
+    fixed: Sequence[int]
+    outputs: Sequence[Sequence[int]]
+    carried: Sequence[tuple[int, int]]
+
+    def needed(self) -> Iterator[Scalar]:
+        """The scalars that what it gives is made of."""
+        found = alive(self.scalars, [number for numbers in self.outputs for number in numbers])
+        return compress(self.scalars, found)
+
+    def expanded(self) -> Program:
+        """The same with rows of users written out."""
+        written = expanded_scalars(self.scalars)
+        if written is None:
+            return self
+        scalars, place = written
+
+        def moved(numbers: Sequence[int]) -> list[int]:
+            return [place[number] for number in numbers]
+
+        return self._replace(
+            scalars=scalars,
+            inputs=[*map(moved, self.inputs)],
+            fixed=moved(self.fixed),
+            outputs=[*map(moved, self.outputs)],
+        )
+
+
+class Step(Protocol):
+    """A program ready to run."""
+
+    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
+        """Run it several times.
+
+        Args:
+            rows: of each array that it reads, and then of each that it writes, all of as many columns.
+            fixed: of what is the same for all columns.
+        """
+
+
+class StraightStep:
+    """A short program in machine code, the loop around it included: what is carried stays in registers. Arrays have one
+    column, or whole registers of them.
+
+    Raises:
+        NotImplementedError: there is no machine code for a primitive.
+    """
+
+    def __init__(self, program: Program, operations: Operations) -> None:
+        self._program, self._operations = program, operations
+        for head in operations.heads:
+            require_emission(head)
+        self._linked: dict[int, tuple[Any, Code]] = {}
+
+    def _function(self, width: int) -> Any:
+        if width not in self._linked:
+            code = addresses([self.text(width)])
+            self._linked[width] = Straight(code[0]), code
+        return self._linked[width][0]
+
+    def text(self, width: int) -> str:
+        """The function of so many columns at a time; `p` points to where the rows of each array begin, and to how many
+        bytes further on those of the next step are: of those given, of those it gives, of the fixed ones."""
+        program, asm = self._program, Assembly(width)
+        n_arrays = len(program.inputs) + len(program.outputs) + 1
+        starts = [asm.load("ptr", "%p", 2 * place) for place in range(n_arrays)]
+        paces = [asm.load("i64", "%p", 2 * place + 1) for place in range(n_arrays)]
+        place_of = {
+            each: (place, row) for place, numbers in enumerate(program.inputs) for row, each in enumerate(numbers)
+        }
+        place_of |= {each: (n_arrays - 1, row) for row, each in enumerate(program.fixed)}
+        carried = [number for place, _ in program.carried for number in program.inputs[place]]
+        following = [number for _, place in program.carried for number in program.outputs[place]]
+
+        def columns(i: str) -> Sequence[str]:
+            def index(row: int) -> str:
+                return str(row) if width == 1 else asm.let(f"add i64 {asm.let(f'mul i64 %columns, {row}')}, {i}")
+
+            def address(start: str, row: int) -> str:
+                return asm.at("double", start, index(row))
+
+            def read(start: str, row: int) -> str:
+                return asm.let(f"load {asm.type}, ptr {address(start, row)}, align 8")
+
+            first = [(asm.type, read(starts[place_of[each][0]], place_of[each][1])) for each in carried]
+
+            def turn(k: str, *registers: str) -> Sequence[str]:
+                known = dict(zip(carried, [Cell(asm, register) for register in registers]))
+                here = [asm.at("i8", start, asm.let(f"mul i64 {k}, {pace}")) for start, pace in zip(starts, paces)]
+
+                def cell(number: int) -> Cell:
+                    if number not in known:
+                        scalar = program.scalars[number]
+                        if type(scalar) is Number:
+                            return asm.number(scalar.number)
+                        place, row = place_of[number]
+                        if place == n_arrays - 1:
+                            known[number] = asm.spread(asm.load("double", here[place], row))
+                        else:
+                            known[number] = Cell(asm, read(here[place], row))
+                    return known[number]
+
+                for results, head, reads, _ in self._operations.sequence:
+                    known.update(zip(results, computed(asm, self._operations.heads[head], [*map(cell, reads)])))
+                for place, numbers in enumerate(program.outputs, len(program.inputs)):
+                    for row, number in enumerate(numbers):
+                        asm.line(f"store {asm.type} {cell(number).name}, ptr {address(here[place], row)}, align 8")
+                return [cell(number).name for number in following]
+
+            asm.loop(0, "%steps", turn, first)
+            return ()
+
+        asm.loop(0, "%columns", columns, step=width)
+        return asm.text("void @BODY(ptr %p, i64 %columns, i64 %steps)", "ret void")
+
+    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
+        columns = rows[0].array.shape[1]
+        function = self._function(1 if columns == 1 else host_width())
+        table = memory.empty(2 * len(rows) + 2, of=numpy.int64)
+        for place, (array, first, pace) in enumerate((*rows, fixed)):
+            size = 8 * columns if place < len(rows) else 8
+            table[2 * place] = memory.address(array, array.shape) + size * first
+            table[2 * place + 1] = size * pace
+        function(memory.address(table, table.shape), columns, steps)
+
+
+Straight = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+class ChunkedStep:
+    """A long program in machine code; arrays have one column, or whole registers of them.
+
+    Raises:
+        NotImplementedError: there is no machine code for a primitive.
+    """
+
+    def __init__(self, program: Program) -> None:
+        scalars, taken = [*program.scalars], set[int]()
+        arrays = {
+            number: (place, row) for place, numbers in enumerate(program.inputs) for row, number in enumerate(numbers)
+        }
+        n_inputs, results = len(program.inputs), dict[int, Place]()
+        for place, numbers in enumerate(program.outputs):
+            results |= {own_scalar(scalars, each, taken): (n_inputs + place, row) for row, each in enumerate(numbers)}
+        fixed = {number: (-1, row) for row, number in enumerate(program.fixed)}
+        self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False)
+        for head in self.kernel.heads:
+            require_emission(head)
+        self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, effort=0, cache=None)
+        self._uniform = memory.copied(self.kernel.constants)
+        self._linked: dict[int, tuple[Any, Any, Code]] = {}
+        array, row = self._step.slots.reshape(-1, 2).T.copy()
+        is_fixed, n = (array == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
+        row[is_fixed] -= len(self._uniform)
+        self._row = row  # of what each pointer points to: the row, and the array it is in
+        self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
+
+    def _functions(self, width: int) -> tuple[Any, Any, Code]:
+        """What runs the steps of so many columns, and the table of the bodies."""
+        if width not in self._linked:
+            code = addresses([STEPPING, *self._step.texts(width)], effort=self._step.effort)
+            bodies = Code.of(code.functions[1:])
+            self._linked[width] = Stepping(code[0]), bodies.table(bodies), code
+        return self._linked[width]
+
+    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
+        columns = rows[0].array.shape[1]
+        run, bodies, _ = self._functions(1 if columns == 1 else host_width())
+        scratch = Rows(memory.empty(self.kernel.n_scratch, columns))
+        arrays = [*rows, Rows(self._uniform), fixed, scratch]
+        sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
+        starts = [memory.address(each, each.shape) + size * first for (each, first, _), size in zip(arrays, sizes)]
+        paces = [size * pace for (_, _, pace), size in zip(arrays, sizes)]
+        pointers, moves = memory.empty(len(self._array), of=numpy.int64), numpy.array(paces)[self._array]
+        pointers[...] = numpy.array(starts)[self._array] + numpy.array(sizes)[self._array] * self._row
+        moving = moves.nonzero()[0]
+        table = memory.empty(len(moving), 2, of=numpy.int64)
+        table[:, 0], table[:, 1] = moving, moves[moving]
+        at = [memory.address(each, each.shape) for each in (pointers, table)]
+        run(bodies, self._step.starts, len(self._step.starts), at[0], columns, steps, at[1], len(table))
+
+
+def _stepping() -> str:
+    """The text of what runs the bodies of a kernel so many times; in between some of the pointers move on."""
+    function = Function()
+
+    def move(k: str) -> Sequence[str]:
+        record = function.at("i64", "%moves", function.let(f"mul i64 {k}, 2"))
+        place = function.at("i64", "%p", function.load("i64", record))
+        before, by = function.load("i64", place), function.load("i64", record, 1)
+        function.store("i64", function.let(f"add i64 {before}, {by}"), place)
+        return ()
+
+    def step(k: str) -> Sequence[str]:
+        call_all(function, "%p", "0", "%columns")
+        function.loop(0, "%n_moves", move)
+        return ()
+
+    function.loop(0, "%steps", step)
+    counts = "i64 %columns, i64 %steps, ptr %moves, i64 %n_moves"
+    return function.text(f"void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, {counts})", "ret void")
+
+
+STEPPING = _stepping()
+
+Stepping = ctypes.CFUNCTYPE(
+    None,
+    *[ctypes.c_void_p] * 2,
+    ctypes.c_int64,
+    ctypes.c_void_p,
+    *[ctypes.c_int64] * 2,
+    ctypes.c_void_p,
+    ctypes.c_int64,
+)
+
+
+class NumpyStep:
+    """A program by NumPy, scalar by scalar for all columns; loops within it may run in machine code."""
+
+    def __init__(self, program: Program, *, in_machine_code: bool) -> None:
+        self.program = program
+        self._in_machine_code = in_machine_code
+
+    @cached_property
+    def _computed(self) -> list[tuple[int, Callable[[list[Any]], Any]]]:
+        """What computes each scalar that is needed, from all that are known."""
+        scalars = self.program.scalars
+        needed = alive(scalars, [number for numbers in self.program.outputs for number in numbers])
+        return [
+            (number, partial(_COMPUTED.get(type(scalar), self._looped), scalar))
+            for number, scalar in enumerate(scalars)
+            if needed[number] and not isinstance(scalar, Input | Number)
+        ]
+
+    def _looped(self, scalar: Looped, numbers: list[Any]) -> Any:
+        given = numpy.stack(numpy.broadcast_arrays(*[numbers[arg] for arg in scalar.args]))
+        return scalar.scan.run(given, in_machine_code=self._in_machine_code)
+
+    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
+        columns = rows[0].array.shape[1]
+        numbers: list[Any] = [None] * len(self.program.scalars)
+        for number, scalar in enumerate(self.program.scalars):
+            if type(scalar) is Number:
+                numbers[number] = numpy.full(columns, scalar.number)
+        n_inputs = len(self.program.inputs)
+        with numpy.errstate(all="ignore"):
+            for step in range(steps):
+                for places, (array, first, pace) in zip(self.program.inputs, rows):
+                    for row, number in enumerate(places, first + step * pace):
+                        numbers[number] = array[row]
+                for row, number in enumerate(self.program.fixed, fixed.first + step * fixed.pace):
+                    numbers[number] = fixed.array[row : row + 1]
+                for number, compute in self._computed:
+                    numbers[number] = compute(numbers)
+                found = [[numbers[number] for number in places] for places in self.program.outputs]
+                for results, (array, first, pace) in zip(found, rows[n_inputs:]):
+                    for row, result in enumerate(results, first + step * pace):
+                        array[row] = result
+
+
+def _applied(scalar: Application, numbers: list[Any]) -> Any:
+    return numpy_rows.elementwise(scalar.primitive)(*[numbers[arg] for arg in scalar.args])
+
+
+def _component(scalar: Component, numbers: list[Any]) -> Any:
+    primitive = scalar.vector.primitive
+    x = numpy.stack(numpy.broadcast_arrays(*[numbers[arg] for arg in scalar.vector.args]))[:, None]
+    return numpy_rows.VECTORS[primitive.base.name](x, primitive.options.get("empty", numpy.nan))[scalar.index, 0]
+
+
+def _summed(scalar: Terms, numbers: list[Any]) -> Any:
+    total: Any = 0.0 if scalar.from_zero or not len(scalar) else None
+    for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
+        term = numbers[x] if y == ONE else numbers[y] if x == ONE else numbers[x] * numbers[y]
+        term = -term if c < 0.0 else term
+        total = term if total is None else total + term
+    return total
+
+
+def _picked(scalar: Picked, numbers: list[Any]) -> Any:
+    return numbers[scalar.loop][scalar.index]
+
+
+_COMPUTED: dict[type, Callable[..., Any]] = {
+    Application: _applied,
+    Component: _component,
+    Terms: _summed,
+    Picked: _picked,
+}
+
+
+def step_of(program: Program, *, in_machine_code: bool) -> Step:
+    """A program ready to run; by NumPy where there is no machine code for a primitive."""
+    if in_machine_code and not any(type(each) is Looped for each in program.needed()):
+        with suppress(NotImplementedError):
+            written = program.expanded()
+            wanted = [number for numbers in written.outputs for number in numbers]
+            operations = Operations(written.scalars, wanted, most_literals=LONGEST_STRAIGHT)
+            if len(operations.sequence) <= LONGEST_STRAIGHT:
+                return StraightStep(written, operations)
+            return ChunkedStep(written)
+    return NumpyStep(program, in_machine_code=in_machine_code)

@@ -1,0 +1,346 @@
+"""Loops as functions of vectors, and their derivatives, which are loops of the same two kinds.
+
+With the step s, what goes in θ = (first carry, xs, what comes from outside) and what comes out F(θ), `Forward` is F
+and `Reverse` is R(θ, v) = vᵀ ∂F/∂θ: it keeps some states of the loop, computes those in between again, and goes
+through the steps from the last to the first. What differentiates R is the loop T of the step's tangents, s and ∂s·u
+for changes u of θ: since u · R(θ, v) = v · ∂F/∂θ u, its derivative towards v is what comes out of T, and that towards
+θ is what `Reverse` makes of T. So derivatives of all orders come from the rules of the table alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isqrt
+from typing import Any, TypeAlias, TypeVar
+
+import numpy
+
+from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.ir.program import Floats, Index
+from autograd_mini.compiler.ir.scalars import ONE, Scalar, Scalars, Terms
+from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.passes.tracing import Trace
+from autograd_mini.compiler.scans.gating import GatedTape
+from autograd_mini.compiler.scans.nodes import Scanned
+from autograd_mini.compiler.scans.stepping import Program, Rows, Step, step_of
+from autograd_mini.structures import NUMBER
+
+KEPT_BYTES = 2**26
+"""So much memory may the states of a loop take that are kept for the way back, before some are computed again."""
+
+Source = TypeVar("Source")
+Loop = TypeVar("Loop")
+
+NOT_RECORDED = Trace([], [], [], NUMBER, [], [], {})
+
+Part: TypeAlias = tuple[Source, Index]
+"""Numbers that go into a loop, lanes of a pack or scalars, and the places where they go."""
+
+Made: TypeAlias = Callable[[Any, Sequence[tuple[Source, Index]]], Loop]
+"""Makes a loop of such parts."""
+
+
+@dataclass(eq=False)
+class Body:
+    """One step of a loop: scalars, and which of them are what.
+
+    Attributes:
+        carry, x, outside: what it is given: the carry, what differs from step to step, and what does not.
+        fixed: what differs from step to step, and is known.
+        following, kept: what it gives: the next carry, and what is kept of this step.
+        tied: a scalar that is not 0 where something is at a kink, if anything can be.
+    """
+
+    scalars: list[Scalar]
+    carry: Sequence[int]
+    x: Sequence[int]
+    fixed: Sequence[int]
+    outside: Sequence[int]
+    following: Sequence[int]
+    kept: Sequence[int]
+    tied: int | None = None
+
+    def __post_init__(self) -> None:
+        self._steps: dict[tuple[str, bool], Step] = {}
+        self._lock = threading.RLock()
+
+    @cached_property
+    def tangent(self) -> Body:
+        """The step together with its tangents: each of the numbers it is given and gives, and then their changes."""
+        tape = self._tape()
+        results, given = [*self.following, *self.kept], [*self.carry, *self.x, *self.outside]
+        weights = tape.inputs(0, len(results))
+        slopes = tape.reverse([*zip(results, weights)], given)
+        changes = tape.inputs(0, len(given))
+        seeds = [(slope, change) for slope, change in zip(slopes, changes) if slope is not None]
+        tangents = [tape.number(0.0) if each is None else each for each in tape.reverse(seeds, weights)]
+        n, m = len(self.carry), len(self.carry) + len(self.x)
+        return Body(
+            tape.scalars,
+            [*self.carry, *changes[:n]],
+            [*self.x, *changes[n:m]],
+            self.fixed,
+            [*self.outside, *changes[m:]],
+            [*self.following, *tangents[:n]],
+            [*self.kept, *tangents[n:]],
+        )
+
+    def step(self, kind: str, *, in_machine_code: bool) -> Step:
+        """One of its programs: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints."""
+        with self._lock:
+            key = kind, in_machine_code
+            if key not in self._steps:
+                program: Callable[[], Program] = {"all": self._all, "carry": self._carry, "back": self._back}[kind]
+                self._steps[key] = step_of(program(), in_machine_code=in_machine_code)
+            return self._steps[key]
+
+    def _tape(self) -> GatedTape:
+        return GatedTape(Scalars(self.scalars, [], []))
+
+    def _all(self) -> Program:
+        growing = Growing(self.scalars)
+        carry, following = [*self.carry], [*self.following]
+        if self.tied is not None:
+            carry += growing.inputs(0, 1)
+            following.append(growing.add(Terms([1.0, 1.0], [carry[-1], self.tied], [ONE, ONE])))
+        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, [following, self.kept], [(0, 0)])
+
+    def _carry(self) -> Program:
+        return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following], [(0, 0)])
+
+    def _back(self) -> Program:
+        """From the carry of a step and the adjoints of what it gives to those of what it is given; those of what comes
+        from outside are added to what there is."""
+        tape = self._tape()
+        of_following, of_kept = tape.inputs(0, len(self.following)), tape.inputs(0, len(self.kept))
+        before = tape.inputs(0, len(self.outside))
+        seeds = [*zip(self.following, of_following), *zip(self.kept, of_kept)]
+        found = tape.reverse(seeds, [*self.carry, *self.x, *self.outside])
+        numbers = [tape.number(0.0) if each is None else each for each in found]
+        n, m = len(self.carry), len(self.carry) + len(self.x)
+        totals = [tape.add(Terms([1.0, 1.0], [*each], [ONE, ONE])) for each in zip(before, numbers[m:])]
+        inputs = [self.carry, self.x, self.outside, of_following, of_kept, before]
+        outputs = [numbers[:n], numbers[n:m], totals]
+        return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
+
+
+def n_operations(trace: Trace) -> int:
+    """How many operations there are in a trace, those of each step of loops included."""
+    within = [node.operation.scan for node in trace.order if isinstance(node.operation, Scanned)]
+    return len(trace.order) + sum(scan.length * n_operations(scan.trace) for scan in within)
+
+
+class Scan:
+    """A function from vectors to vectors that is a loop.
+
+    What goes in are the first carry, what each step is given, and what comes from outside; for derivatives, then the
+    adjoints of what comes out. What comes out are the last carry and what is kept of each step, or the adjoints.
+
+    Attributes:
+        constants: what the steps are given that is known, [steps, numbers].
+        checkpoint: after how many steps each a state is kept.
+        n_in, n_out: how many numbers go in and come out; `n_rows` of these have derivatives.
+        sign: what it is called where programs are read.
+        trace: the step, as it was recorded, if it was.
+        key: what is equal for loops that compute the same.
+        tied: the place of a number among those that come out that is not 0 where something was at a kink.
+    """
+
+    n_in: int
+    n_out: int
+    n_rows: int
+    sign = "scan"
+    trace = NOT_RECORDED
+    key: Any = None
+    tied: int | None = None
+
+    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
+        self.body, self.length, self.constants, self.checkpoint = body, length, constants, checkpoint
+        self.n_carry, self.n_x = len(body.carry), len(body.x)
+        self.first_outside = self.n_carry + length * self.n_x
+        self.n_given = self.first_outside + len(body.outside)
+        self.n_given_back = self.n_carry + length * len(body.kept)
+
+    def spread(
+        self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
+    ) -> list[tuple[Source, Loop, Index]]:
+        """What goes back to each of the parts that went in: the numbers at some places of a loop.
+
+        Args:
+            make: makes a loop.
+            adjoints: those of some of the numbers that came out.
+        """
+        raise NotImplementedError
+
+    def run(self, given: Floats, *, in_machine_code: bool) -> Floats:
+        """What comes out for some columns, of which each is on its own."""
+        n = given.shape[1]
+        width = host_width() if in_machine_code and n > 1 else 1
+        most = max(1, BLOCK_BYTES // (8 * width * max(1, self.n_carry))) * width
+        columns = min(most, COLUMNS, -(-n // width) * width) if in_machine_code else n
+        if columns == n:
+            return self._columns(numpy.ascontiguousarray(given), in_machine_code)
+        out = numpy.empty((self.n_out, n))
+        for start in range(0, n, columns):
+            part = given[:, start : start + columns]
+            filled = numpy.empty((self.n_in, columns))
+            filled[:, : part.shape[1]] = part
+            filled[:, part.shape[1] :] = part[:, -1:]
+            out[:, start : start + columns] = self._columns(filled, in_machine_code)[:, : part.shape[1]]
+        return out
+
+    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+        """The same for columns that are alone in their memory."""
+        raise NotImplementedError
+
+    def _inputs(self, carry: Rows, given: Floats, number: int, pace: int = 1) -> list[Rows]:
+        """What a step is given, and how that moves on by so many steps."""
+        x = Rows(given, self.n_carry + number * self.n_x, pace * self.n_x)
+        return [carry, x, Rows(given, self.first_outside)]
+
+    def _fixed(self, number: int, pace: int = 1) -> Rows:
+        n = self.constants.shape[1]
+        return Rows(self.constants.ravel(), number * n, pace * n)
+
+    @cached_property
+    def tangent(self) -> Forward:
+        """The loop of the tangents."""
+        return Forward(self.body.tangent, self.length, self.constants, self.checkpoint)
+
+
+class Forward(Scan):
+    """A loop."""
+
+    def __init__(
+        self,
+        body: Body,
+        length: int,
+        constants: Floats,
+        checkpoint: int | str,
+        trace: Trace = NOT_RECORDED,
+        key: Any = None,
+    ) -> None:
+        super().__init__(body, length, constants, checkpoint)
+        self.trace, self.key = trace, key
+        self.n_in, self.n_out = self.n_given, self.n_given_back
+        self.n_rows = self.n_out
+        if body.tied is not None:
+            self.tied, self.n_out = self.n_out, self.n_out + 1
+
+    def spread(
+        self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
+    ) -> list[tuple[Source, Loop, Index]]:
+        places = numpy.arange(self.n_given_back)
+        back = make(self.reverse, [*parts, (adjoints(places), self.n_given + places)])
+        return [(part, back, places) for part, places in parts]
+
+    @cached_property
+    def reverse(self) -> Reverse:
+        return Reverse(self.body, self.length, self.constants, self.checkpoint)
+
+    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+        body, n = self.body, self.n_carry
+        step, all_carried = body.step("all", in_machine_code=in_machine_code), n + (body.tied is not None)
+        at_a_time = min(self.length, max(1, BLOCK_BYTES // (8 * max(1, all_carried) * given.shape[1])))
+        states = numpy.zeros(((at_a_time + 1) * all_carried, given.shape[1]))
+        states[:n] = given[:n]
+        out = numpy.empty((self.n_out, given.shape[1]))
+        n_kept = len(body.kept)
+        for start in range(0, self.length, at_a_time):
+            steps = min(at_a_time, self.length - start)
+            inputs = self._inputs(Rows(states, 0, all_carried), given, start)
+            outputs = [Rows(states, all_carried, all_carried), Rows(out, n + start * n_kept, n_kept)]
+            step.run(steps, [*inputs, *outputs], self._fixed(start))
+            states[:all_carried] = states[steps * all_carried : (steps + 1) * all_carried]
+        out[:n] = states[:n]
+        if self.tied is not None:
+            out[self.tied] = states[n]
+        return out
+
+
+class Reverse(Scan):
+    """The derivatives of a loop, weighted by adjoints of what comes out."""
+
+    sign = "scan′"
+
+    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
+        super().__init__(body, length, constants, checkpoint)
+        self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
+        self.n_rows = self.n_out
+
+    def spread(
+        self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
+    ) -> list[tuple[Source, Loop, Index]]:
+        body, tangent = self.body, self.tangent
+        place, of_change = _doubled(self.n_carry, self.length, self.n_x, len(body.outside))
+        _, kept_change = _doubled(self.n_carry, self.length, len(body.kept), 0)
+        given = [part for part in parts if (part[1] < self.n_given).all()]
+        weights = [(part, places - self.n_given) for part, places in parts if (places >= self.n_given).all()]
+        moved = [(part, place[places]) for part, places in given]
+        moved.append((adjoints(numpy.arange(self.n_given)), of_change))
+        forward = make(tangent, moved)
+        weighted = [(part, tangent.n_given + kept_change[places]) for part, places in weights]
+        back = make(tangent.reverse, [*moved, *weighted])
+        return [
+            *[(part, back, place[places]) for part, places in given],
+            *[(part, forward, kept_change[places]) for part, places in weights],
+        ]
+
+    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+        body, n, n_x, n_kept, columns = self.body, self.n_carry, self.n_x, len(self.body.kept), given.shape[1]
+        onward, back = (body.step(kind, in_machine_code=in_machine_code) for kind in ("carry", "back"))
+        every = self._every(columns)
+        starts = range(0, self.length, every)
+        first = numpy.empty((len(starts) * n, columns))
+        states, slopes = (numpy.empty(((min(every, self.length) + 1) * n, columns)) for _ in range(2))
+        out, of_kept = numpy.zeros((self.n_out, columns)), self.n_given + n
+
+        def advance(start: int) -> int:
+            steps = min(every, self.length - start)
+            inputs = self._inputs(Rows(states, 0, n), given, start)
+            onward.run(steps, [*inputs, Rows(states, n, n)], self._fixed(start))
+            return steps * n
+
+        states[:n] = given[:n]
+        for number, start in enumerate(starts):
+            first[number * n : (number + 1) * n] = states[:n]
+            if start != starts[-1]:
+                end = advance(start)
+                states[:n] = states[end : end + n]
+        slope = given[self.n_given : of_kept]
+        for number, start in reversed([*enumerate(starts)]):
+            states[:n] = first[number * n : (number + 1) * n]
+            end = advance(start)
+            slopes[end : end + n] = slope
+            steps = min(every, self.length - start)
+            last = start + steps - 1
+            inputs = self._inputs(Rows(states, end - n, -n), given, last, -1)
+            adjoints = [Rows(slopes, end, -n), Rows(given, of_kept + last * n_kept, -n_kept)]
+            outside = Rows(out, self.first_outside)
+            outputs = [Rows(slopes, end - n, -n), Rows(out, n + last * n_x, -n_x), outside]
+            back.run(steps, [*inputs, *adjoints, outside, *outputs], self._fixed(last, -1))
+            slope = slopes[:n].copy()
+        out[:n] = slope
+        return out
+
+    def _every(self, columns: int) -> int:
+        """After how many steps each a state is kept."""
+        if isinstance(self.checkpoint, int):
+            return self.checkpoint
+        size = 16 * self.n_carry * columns * self.length
+        return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
+
+
+def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:
+    """Where numbers are that come in a first part, one for each step, and a last one, if in each of these there stand
+    their changes behind them; and where the changes are."""
+    first, each, last = numpy.arange(n_first), numpy.arange(n_each), numpy.arange(n_last)
+    steps = (2 * n_first + 2 * n_each * numpy.arange(length))[:, None]
+    end = 2 * n_first + 2 * n_each * length
+    place = numpy.concatenate([first, (steps + each).ravel(), end + last])
+    sizes = numpy.repeat([n_first, n_each, n_last], [n_first, n_each * length, n_last])
+    return place, place + sizes

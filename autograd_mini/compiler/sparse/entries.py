@@ -1,0 +1,171 @@
+"""Sparse matrices of derivatives between packs: their entries are numbers, or lanes of a pack of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy
+
+from autograd_mini.compiler.ir.building import Builder, elementwise, whole
+from autograd_mini.compiler.ir.program import ABSENT, Floats, Index, Pack, Reference, Segment, lanes_of
+
+Numbers: TypeAlias = "Floats | Reference"
+"""Of each entry: a constant, or a lane."""
+
+
+class Terms(NamedTuple):
+    """A sparse matrix as sums: sign·x·y is added at each place, which may come several times."""
+
+    rows: Index
+    columns: Index
+    x: Numbers
+    y: Numbers | None = None
+    sign: float = 1.0
+
+    def folded(self, fold: Callable[[Reference], Numbers]) -> Terms:
+        """The same with the numbers of what is constant."""
+        x = fold(self.x) if isinstance(self.x, Reference) else self.x
+        return self._replace(x=x, y=fold(self.y) if isinstance(self.y, Reference) else self.y)
+
+    def chosen(self, kept: Index) -> Terms:
+        """Some of them."""
+        y = None if self.y is None else taken(self.y, kept)
+        return Terms(self.rows[kept], self.columns[kept], taken(self.x, kept), y, self.sign)
+
+
+Matrix: TypeAlias = "Sequence[Terms]"
+"""Parts of one factor each that have no place in common, and each place once."""
+
+
+def taken(numbers: Numbers, index: Index) -> Numbers:
+    """Some of them."""
+    return Reference(numbers.pack, numbers.index[index]) if isinstance(numbers, Reference) else numbers[index]
+
+
+def product(left: Matrix, right: Matrix) -> list[Terms]:
+    """The product of two matrices, term by term."""
+    return [_product(one, other) for one in left for other in right]
+
+
+def _product(left: Terms, right: Terms) -> Terms:
+    order = numpy.argsort(right.rows, kind="stable")
+    rows = right.rows[order]
+    starts, ends = numpy.searchsorted(rows, left.columns, "left"), numpy.searchsorted(rows, left.columns, "right")
+    counts = ends - starts
+    of_left = numpy.repeat(numpy.arange(left.columns.size), counts)
+    within = numpy.arange(of_left.size) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
+    of_right = order[numpy.repeat(starts, counts) + within]
+    x, y = taken(left.x, of_left), taken(right.x, of_right)
+    return Terms(left.rows[of_left], right.columns[of_right], x, y, left.sign * right.sign)
+
+
+def cost(left: Matrix, right: Matrix) -> int:
+    """How many terms their product has."""
+    uses = numpy.bincount(numpy.concatenate([each.columns for each in left]))
+    made = numpy.bincount(numpy.concatenate([each.rows for each in right]))
+    size = min(uses.size, made.size)
+    return int(uses[:size] @ made[:size])
+
+
+def merged(
+    builder: Builder, given: Sequence[Terms], batched: bool, *, cancels: bool = False, sums_batch: bool = False
+) -> Matrix:
+    """The matrix that some terms add up to: constants, lanes as they are, and lanes of a sum.
+
+    What is 0 whatever the data is no entry: a product with the constant 0, and constants that cancel.
+
+    Args:
+        batched: whether entries differ from example to example.
+        cancels: whether constants that cancel are no entries; towards what may change by inf, they are.
+        sums_batch: whether they are summed over the batch, of which each term is one example.
+    """
+    terms = [each for each in map(_simplified, given) if each.rows.size]
+    if not terms:
+        return []
+    rows, columns = (numpy.concatenate([each[axis] for each in terms]) for axis in (0, 1))
+    _, first, place = numpy.unique(rows * (int(columns.max()) + 1) + columns, return_index=True, return_inverse=True)
+    sizes = [each.rows.size for each in terms]
+    owner = numpy.repeat(numpy.arange(len(terms)), sizes)[first]
+    places = numpy.split(place.ravel(), numpy.cumsum(sizes)[:-1])
+    n_terms, n_constants, total = numpy.bincount(place.ravel()), numpy.zeros(first.size), numpy.zeros(first.size)
+    is_pure = numpy.zeros(len(terms), dtype=bool)
+    for number, (each, where) in enumerate(zip(terms, places) if not sums_batch else ()):
+        if each.y is not None:
+            continue
+        if isinstance(each.x, Reference):
+            is_pure[number] = each.x.pack.batched == batched
+        else:
+            n_constants += numpy.bincount(where, minlength=first.size)
+            total += numpy.bincount(where, weights=each.sign * each.x, minlength=first.size)
+    is_constant, is_lane = n_terms == n_constants, (n_terms == 1) & is_pure[owner]
+    order = numpy.argsort(first)  # as they come
+    kept = order[(is_constant & (total != 0.0))[order]]
+    found = [Terms(rows[first[kept]], columns[first[kept]], total[kept])]
+    for number, each in enumerate(terms):
+        if is_pure[number]:
+            found.append(each.chosen(numpy.flatnonzero(is_lane[places[number]])))
+    kept = order[~(is_constant & ((total != 0.0) | cancels) | is_lane)[order]]
+    rank = numpy.full(first.size, ABSENT)
+    rank[kept] = numpy.arange(kept.size)
+    if kept.size:
+        lanes = [rank[where] for where in places]
+        some = [each.chosen(numpy.flatnonzero(lane != ABSENT)) for each, lane in zip(terms, lanes)]
+        pack = builder.sum(
+            kept.size, batched or sums_batch, sum_of(builder, some, [lane[lane != ABSENT] for lane in lanes])
+        )
+        if sums_batch:
+            pack = builder.sum(kept.size, False, [whole(pack)])
+        found.append(Terms(rows[first[kept]], columns[first[kept]], lanes_of(pack)))
+    return [each for each in found if each.rows.size]
+
+
+def _simplified(terms: Terms) -> Terms:
+    """Those of which no factor is the constant 0; of two constants their product, and of one it is the second."""
+    x, y = terms.x, terms.y
+    if isinstance(x, numpy.ndarray) and y is not None:
+        x, y = (x * y, None) if isinstance(y, numpy.ndarray) else (y, x)
+    terms, constant = terms._replace(x=x, y=y), x if isinstance(x, numpy.ndarray) else y
+    if isinstance(constant, numpy.ndarray) and not constant.all():
+        terms = terms.chosen(numpy.flatnonzero(constant))
+    for sign in (1.0, -1.0):
+        if isinstance(terms.y, numpy.ndarray) and (terms.y == sign).all():
+            terms = terms._replace(y=None, sign=sign * terms.sign)
+    return terms
+
+
+def sum_of(builder: Builder, terms: Sequence[Terms], places: Sequence[Index]) -> list[Segment]:
+    """The segments of the sum: Σ x·y at the places."""
+    segments: dict[tuple[Pack, Pack | None], Segment] = {}
+    for each, place in zip(terms, places):
+        if not place.size:
+            continue
+        for chosen, sign, a, b in _factors(builder, each):
+            lane = place if chosen is None else place[chosen]
+            key = a.pack, None if b is None else b.pack
+            found = segments.setdefault(key, Segment(*key, []))
+            found.blocks.append(elementwise(lane, a.index, None if b is None else b.index, sign * each.sign))
+    return [*segments.values()]
+
+
+def _factors(builder: Builder, terms: Terms) -> Iterator[tuple[Index | None, float, Reference, Reference | None]]:
+    """Terms as signs and lanes: constants become lanes, ±1 a sign."""
+    x, y = terms.x, terms.y
+    if not isinstance(x, Reference):
+        yield None, 1.0, constants(builder, x), None
+    elif isinstance(y, numpy.ndarray):
+        if (numpy.abs(y) != 1.0).any():
+            yield None, 1.0, x, constants(builder, y)
+            return
+        for sign in (1.0, -1.0):
+            chosen = numpy.flatnonzero(y == sign)
+            if chosen.size:
+                yield chosen, sign, Reference(x.pack, x.index[chosen]), None
+    else:
+        yield None, 1.0, x, y
+
+
+def constants(builder: Builder, numbers: Floats) -> Reference:
+    """The lanes of these constants."""
+    different, place = numpy.unique(numbers, return_inverse=True)
+    return Reference(builder.constants, builder.constant(different)[place.ravel()])

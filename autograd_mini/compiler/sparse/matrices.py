@@ -1,0 +1,129 @@
+"""Sparse matrices of SciPy for what programs of nonzeros give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.ir.program import Floats, Index
+from autograd_mini.compiler.sparse.nonzeros import SparseProgram
+from autograd_mini.structures import flatten
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Which entries of a matrix can be other than 0, with variables in the order in which the arguments hold them.
+
+    Attributes:
+        starts: where each row begins among the entries.
+        columns: of each entry, ascending within a row.
+        order: which entry of the program each is; None if they are in that order.
+    """
+
+    shape: tuple[int, int]
+    starts: Index
+    columns: Index
+    order: Index | None
+
+    def matrix(self, entries: Floats) -> csr_array:
+        """The matrix with these numbers, [entries], those of the program; it may be changed in place."""
+        return self.filled(entries.copy() if self.order is None else entries[self.order])
+
+    def filled(self, numbers: Floats) -> csr_array:
+        """The matrix with these numbers, row by row, which become its own."""
+        made = copy(self._empty)  # SciPy looks at a new one for longer than it takes to compute it
+        made.data = numbers
+        made.indices, made.indptr = self.columns.copy(), self.starts.copy()
+        return made
+
+    @cached_property
+    def _empty(self) -> csr_array:
+        zeros = numpy.zeros(self.columns.size)
+        made = scipy_sparse().csr_array((zeros, self.columns, self.starts), shape=self.shape)
+        made.sum_duplicates()  # there are none, as it now knows
+        return made
+
+    def rows(self) -> Index:
+        """The row of each entry."""
+        return numpy.repeat(numpy.arange(self.shape[0]), numpy.diff(self.starts))
+
+
+def scipy_sparse() -> Any:
+    """SciPy's sparse arrays.
+
+    Raises:
+        ModuleNotFoundError: SciPy is not installed.
+    """
+    try:
+        import scipy.sparse
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("sparse matrices are SciPy's; install it with: pip install scipy") from None
+    return scipy.sparse
+
+
+def pattern_of(program: SparseProgram, arguments: Arguments, positions: Sequence[int], is_square: bool) -> Pattern:
+    """The pattern of a program, for variables in the order of the arguments.
+
+    Args:
+        is_square: whether rows are variables, too.
+    """
+    rows, columns = program.rows, program.columns
+    places, order = _in_order_of_arguments(arguments, positions), None
+    if places is not None:
+        columns = places[columns]
+        rows = places[rows] if is_square else rows
+        order = numpy.lexsort((columns, rows))
+        rows, columns = rows[order], columns[order]
+    starts = numpy.searchsorted(rows, numpy.arange(program.shape[0] + 1))
+    kind = numpy.int32 if max(*program.shape, columns.size) < 2**31 else numpy.int64
+    return Pattern(program.shape, starts.astype(kind), columns.astype(kind), order)
+
+
+def united(parts: Sequence[tuple[Pattern, Floats]]) -> tuple[Pattern, Floats]:
+    """The sum of matrices."""
+    shape = parts[0][0].shape
+    keys = numpy.concatenate([each.rows() * shape[1] + each.columns for each, _ in parts])
+    numbers = [entries if each.order is None else entries[each.order] for each, entries in parts]
+    different, place = numpy.unique(keys, return_inverse=True)
+    total = numpy.zeros(different.size)
+    numpy.add.at(total, place.ravel(), numpy.concatenate(numbers))
+    rows, columns = numpy.divmod(different, max(shape[1], 1))
+    kind = parts[0][0].columns.dtype
+    starts = numpy.searchsorted(rows, numpy.arange(shape[0] + 1))
+    return Pattern(shape, starts.astype(kind), columns.astype(kind), None), total
+
+
+def _in_order_of_arguments(arguments: Arguments, positions: Sequence[int]) -> Index | None:
+    """Where each lane of the slots is among the numbers of the arguments; None if they are in that order."""
+    places: list[float] = []
+    first = 0
+    for position in positions:
+        slots = arguments.ranges[position]
+        starts = dict(zip(slots, numpy.cumsum([first, *(arguments.slots[slot].lanes for slot in slots)]).tolist()))
+        if len(slots) == 1:
+            places += range(first, first + arguments.slots[slots[0]].lanes)
+        elif len(slots):
+            nest = arguments.rebuilt(position, partial(_numbered, arguments, starts))
+            places += [int(each) for each in flatten(nest, "an argument", takes_others=True)[0]]
+        first = len(places)
+    order = numpy.array(places, dtype=numpy.int64)
+    if (order == numpy.arange(order.size)).all():
+        return None
+    found = numpy.empty_like(order)
+    found[order] = numpy.arange(order.size)
+    return found
+
+
+def _numbered(arguments: Arguments, starts: Mapping[int, int], number: int) -> list[Any]:
+    slot, first = arguments.slots[number], starts[number]
+    lanes = numpy.arange(float(first), float(first + slot.lanes))
+    return [lanes.reshape(slot.shape)] if slot.is_array else lanes.tolist()

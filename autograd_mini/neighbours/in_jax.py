@@ -1,0 +1,135 @@
+"""Compiled functions within JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import jax
+import numpy
+
+from autograd_mini.compiler import Compiled
+from autograd_mini.neighbours.sweeps import Arrays, Sweeps, as_compiled, batched, leaves, rebuilt
+
+
+def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]:
+    """The same function of JAX's arrays: within `jit`, `vmap` and reverse mode, twice if need be.
+
+    It runs in double precision on the processor, called back by JAX; results and gradients have JAX's precision.
+    Second derivatives are `jax.jacrev(jax.grad(f))`: JAX's forward mode does not go through callbacks. `vmap` of a
+    function of one example calls it once, with the batch. Values that the function uses without being given them are
+    constants.
+
+    Args:
+        function: a function for `compile`, or one that is compiled, over a batch if you like. Arrays, and floats, are
+            differentiated towards; other arguments, integers of Python among them, reach it as they are.
+        like: a result, whose structure and shapes are those of all results. Without it the function runs once on
+            ones for each shape of its arguments, to see.
+
+    Returns:
+        A function that gives an array in place of each array, list of numbers and number.
+
+    Raises:
+        TypeError: it is no function; when called: there is no array of floats among the arguments, or what
+            `compile` refuses.
+
+    >>> from autograd_mini import tanh
+    >>> import jax
+    >>> f = to_jax(lambda w: tanh(w[0]) * w[1])
+    >>> [round(float(slope), 4) for slope in jax.jit(jax.grad(f))(jax.numpy.array([0.5, -1.0]))]
+    [-0.7864, 0.4621]
+    """
+    compiled = as_compiled(function, "to_jax")
+
+    @cache
+    def form_of(count: int, shapes: tuple[tuple[int, tuple[int, ...]], ...], others: Any) -> _Form:
+        sweeps = Sweeps(compiled, count, tuple([place for place, _ in shapes]))
+        shown = sweeps.value([numpy.ones(shape) for _, shape in shapes], dict(others)) if like is None else like
+        return _Form(sweeps, [shape for _, shape in shapes], dict(others), shown)
+
+    @wraps(function)
+    def of_arrays(*args: Any) -> Any:
+        places = [
+            place
+            for place, arg in enumerate(args)
+            if isinstance(arg, float) or (hasattr(arg, "dtype") and jax.numpy.issubdtype(arg.dtype, jax.numpy.floating))
+        ]
+        if not places:
+            raise TypeError("to_jax's functions take arrays of floats, and got none")
+        arrays = [jax.numpy.asarray(args[place]) for place in places]
+        others = tuple([(place, arg) for place, arg in enumerate(args) if place not in places])
+        shapes = tuple([(place, array.shape) for place, array in zip(places, arrays)])
+        form = form_of(len(args), shapes, others)
+        return rebuilt(form.shown, iter(form.value(*arrays)))
+
+    return of_arrays
+
+
+class _Form:
+    """A function of arrays of certain shapes, as JAX differentiates it.
+
+    Attributes:
+        shown: a result.
+        value: of arrays the arrays of the result.
+    """
+
+    def __init__(self, sweeps: Sweeps, shapes: list[tuple[int, ...]], others: dict[int, Any], shown: Any) -> None:
+        self.sweeps, self.others, self.shown = sweeps, others, shown
+        self.shapes = [*shapes, *(leaf.shape for leaf in leaves(shown))]
+        self.count = len(shapes)
+        self.value: Any = jax.custom_vjp(self._value)
+        self.value.defvjp(lambda *xs: (self.value(*xs), xs), lambda xs, weights: self.pull(*xs, *weights))
+        self.pull: Any = jax.custom_vjp(self._pull)
+        self.pull.defvjp(lambda *both: (self.pull(*both), both), self._pull_again)
+
+    def _value(self, *xs: Any) -> Any:
+        dtype = jax.numpy.result_type(*xs)
+        wanted = [_array_of(shape, dtype) for shape in self.shapes[self.count :]]
+        return self._call_back(lambda sweeps, arrays: leaves(sweeps.value(arrays, self.others)), wanted, xs)
+
+    def _pull(self, *both: Any) -> Any:
+        def pull(sweeps: Sweeps, arrays: Arrays) -> Arrays:
+            return sweeps.pull(arrays[: self.count], self.others, arrays[self.count :])
+
+        return self._call_back(pull, _alike(both[: self.count]), both)
+
+    def _pull_again(self, both: Any, directions: Any) -> Any:
+        def pull_again(sweeps: Sweeps, arrays: Arrays) -> Arrays:
+            xs, weights, along = arrays[: self.count], arrays[self.count : len(both)], arrays[len(both) :]
+            slopes, towards_weights = sweeps.pull_again(xs, self.others, weights, along)
+            return [*slopes, *towards_weights]
+
+        return self._call_back(pull_again, _alike(both), [*both, *directions])
+
+    def _call_back(self, run: Callable[[Sweeps, Arrays], Arrays], wanted: list[Any], arguments: Any) -> Any:
+        """`run` on plain arrays; where `vmap` adds axes to them, over a batch."""
+        own = [*self.shapes, *self.shapes[: self.count]]
+
+        def on_arrays(*given: Any) -> tuple[Any, ...]:
+            arrays = [numpy.asarray(array, dtype=float) for array in given]
+            axes = arrays[0].shape[: arrays[0].ndim - len(own[0])]
+            if not axes:
+                found = run(self.sweeps, arrays)
+            else:
+                flat = [array.reshape(-1, *shape) for array, shape in zip(arrays, own)]
+                found = self._over(run, flat)
+            shapes = [(*axes, *each.shape) for each in wanted]
+            return tuple([numpy.reshape(a, s).astype(w.dtype) for a, s, w in zip(found, shapes, wanted)])
+
+        return jax.pure_callback(on_arrays, tuple(wanted), *arguments, vmap_method="broadcast_all")
+
+    def _over(self, run: Callable[[Sweeps, Arrays], Arrays], arrays: Arrays) -> Arrays:
+        function: Compiled = self.sweeps.function
+        if function._options.batch is False and not self.others:
+            return run(Sweeps(batched(function), self.sweeps.count, self.sweeps.places), arrays)
+        each = [run(self.sweeps, [array[i] for array in arrays]) for i in range(len(arrays[0]))]
+        return [numpy.stack(parts) for parts in zip(*each)]
+
+
+def _alike(arrays: Any) -> list[Any]:
+    return [_array_of(array.shape, array.dtype) for array in arrays]
+
+
+def _array_of(shape: tuple[int, ...], dtype: Any) -> Any:
+    return jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call, unused-ignore]

@@ -1,0 +1,124 @@
+"""Compiled functions within PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import torch
+
+from autograd_mini.neighbours.sweeps import Sweeps, as_compiled, leaves, rebuilt
+
+
+def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function of tensors, differentiable by PyTorch, twice if need be.
+
+    It runs in double precision on the processor; results and gradients have the precision and the device of the
+    tensors. Values that the function uses without being given them are constants.
+
+    Args:
+        function: a function for `compile`, or one that is compiled, over a batch if you like. Tensors of floats are
+            differentiated towards; other arguments reach it as they are.
+
+    Returns:
+        A function that gives a tensor in place of each array, list of numbers and number.
+
+    Raises:
+        TypeError: it is no function; when called: there is no tensor of floats among the arguments, or what
+            `compile` refuses.
+
+    >>> from autograd_mini import tanh
+    >>> import torch
+    >>> w = torch.tensor([0.5, -1.0], dtype=torch.float64, requires_grad=True)
+    >>> y = to_torch(lambda w: tanh(w[0]) * w[1])(w)
+    >>> y.backward()
+    >>> w.grad
+    tensor([-0.7864,  0.4621], dtype=torch.float64)
+    """
+    compiled = as_compiled(function, "to_torch")
+
+    @cache
+    def sweeps(count: int, places: tuple[int, ...]) -> Sweeps:
+        return Sweeps(compiled, count, places)
+
+    @wraps(function)
+    def of_tensors(*args: Any) -> Any:
+        is_array = [isinstance(arg, torch.Tensor) and arg.is_floating_point() for arg in args]
+        places = tuple([place for place, is_one in enumerate(is_array) if is_one])
+        if not places:
+            raise TypeError("to_torch's functions take tensors of floats, and got none")
+        others = {
+            place: arg.numpy(force=True) if isinstance(arg, torch.Tensor) else arg
+            for place, arg in enumerate(args)
+            if place not in places
+        }
+        call = _Call(sweeps(len(args), places), others)
+        tensors = _Value.apply(call, *(args[place] for place in places))  # type: ignore[no-untyped-call, unused-ignore]
+        return rebuilt(call.result, iter(tensors))
+
+    return of_tensors
+
+
+class _Call:
+    """One call: what it is made of beside tensors, and the shape of its result."""
+
+    result: Any = None
+
+    def __init__(self, sweeps: Sweeps, others: dict[int, Any]) -> None:
+        self.sweeps, self.others = sweeps, others
+
+
+def _arrays(tensors: Any) -> list[Any]:
+    return [tensor.numpy(force=True).astype(float) for tensor in tensors]
+
+
+def _like(arrays: Any, tensors: Any) -> tuple[Any, ...]:
+    return tuple(
+        [
+            torch.as_tensor(array, dtype=tensor.dtype, device=tensor.device).reshape(tensor.shape)
+            for array, tensor in zip(arrays, tensors)
+        ]
+    )
+
+
+class _Value(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
+    @staticmethod
+    def forward(call: _Call, *tensors: Any) -> Any:
+        call.result = call.sweeps.value(_arrays(tensors), call.others)
+        dtype = tensors[0].dtype
+        for tensor in tensors[1:]:
+            dtype = torch.promote_types(dtype, tensor.dtype)
+        return tuple([torch.as_tensor(leaf, dtype=dtype, device=tensors[0].device) for leaf in leaves(call.result)])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.call, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *weights: Any) -> Any:
+        tensors = ctx.saved_tensors
+        return None, *_Pull.apply(ctx.call, len(tensors), *tensors, *weights)  # type: ignore[no-untyped-call, unused-ignore]
+
+
+class _Pull(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
+    @staticmethod
+    def forward(call: _Call, count: int, *tensors: Any) -> Any:
+        arrays = _arrays(tensors)
+        return _like(call.sweeps.pull(arrays[:count], call.others, arrays[count:]), tensors[:count])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.call, ctx.count, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[no-untyped-call, untyped-decorator, unused-ignore]
+    def backward(ctx: Any, *directions: Any) -> Any:
+        tensors = ctx.saved_tensors
+        arrays = _arrays(tensors)
+        slopes, towards_weights = ctx.call.sweeps.pull_again(
+            arrays[: ctx.count], ctx.call.others, arrays[ctx.count :], _arrays(directions)
+        )
+        return None, None, *_like([*slopes, *towards_weights], tensors)

@@ -1,0 +1,131 @@
+"""What others ask of a function on arrays: its value, a product with its Jacobian, and the derivative of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler import Compiled, compile
+from autograd_mini.compiler.calls.options import Roles, roles
+from autograd_mini.functions import dot
+from autograd_mini.structures import flatten
+
+Arrays = list[Any]
+
+
+def as_compiled(function: Callable[..., Any], name: str) -> Compiled:
+    """The function, compiled if it is not.
+
+    Raises:
+        TypeError: it is no function.
+    """
+    if not callable(function):
+        raise TypeError(f"{name} takes a function of scalar code, got a {type(function).__name__}")
+    return function if isinstance(function, Compiled) else compile(function)
+
+
+@dataclass(frozen=True, eq=False)
+class Sweeps:
+    """A compiled function of arrays, and of things that stay what they are.
+
+    With w as many numbers as f gives: `pull` is ∇ₓ⟨w, f(x)⟩, and `pull_again` the derivative of ⟨v, ∇ₓ⟨w, f(x)⟩⟩.
+    Both are gradients of one scalar function, so that a batch is summed where an argument is shared by all examples.
+
+    Attributes:
+        function: f.
+        count: how many arguments it takes.
+        places: where the arrays stand among them.
+    """
+
+    function: Compiled
+    count: int
+    places: tuple[int, ...]
+
+    def value(self, arrays: Sequence[Any], others: dict[int, Any]) -> Any:
+        return self.function(*self._arguments(arrays, others))
+
+    def pull(self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any]) -> Arrays:
+        return [*self._weighted.grad(*self._arguments(arrays, others), self._row(weights))[:-1]]
+
+    def pull_again(
+        self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any], directions: Sequence[Any]
+    ) -> tuple[Arrays, Arrays]:
+        """Its derivatives towards the arrays, and towards w in the shapes of `weights`."""
+        row = self._row(weights)
+        *slopes, flat = self._weighted.hvp(
+            *self._arguments(arrays, others), row, (*map(numpy.asarray, directions), numpy.zeros_like(row))
+        )
+        sizes = [numpy.size(weight) // len(row) if self._keeps_batch else numpy.size(weight) for weight in weights]
+        parts = numpy.split(numpy.asarray(flat), numpy.cumsum(sizes)[:-1], axis=-1)
+        return slopes, [part.reshape(numpy.shape(weight)) for part, weight in zip(parts, weights)]
+
+    @cached_property
+    def _roles(self) -> Roles:
+        function = self.function
+        return roles(function._options, function._name, function._names, self.count)
+
+    @property
+    def _keeps_batch(self) -> bool:
+        return any(self._roles.batched) and self.function._options.reduce is None
+
+    def _row(self, weights: Sequence[Any]) -> Any:
+        """All of w as one array, with the axis of the batch first if there is one."""
+        first = (len(weights[0]),) if self._keeps_batch else ()
+        return numpy.concatenate([numpy.reshape(weight, (*first, -1)) for weight in weights], axis=-1, dtype=float)
+
+    def _arguments(self, arrays: Sequence[Any], others: dict[int, Any]) -> list[Any]:
+        standing = {**others, **dict(zip(self.places, arrays))}
+        return [standing[place] for place in range(self.count)]
+
+    @cached_property
+    def _weighted(self) -> Compiled:
+        """⟨w, f(x)⟩, summed over the batch."""
+        function = self.function.function
+
+        def weighted(*args: Any) -> Any:
+            *xs, weights = args
+            return dot(flatten(function(*xs), "the result")[0], weights)
+
+        batch = [place for place in range(self.count) if self._roles.batched[place]]
+        options = replace(
+            self.function._options,
+            wrt=(*self.places, self.count),
+            batch=(*batch, self.count) if self._keeps_batch else tuple(batch),
+            static=self._roles.static,
+            reduce="sum" if self._keeps_batch else self.function._options.reduce,
+        )
+        return Compiled(weighted, options)
+
+
+@cache
+def batched(function: Compiled) -> Compiled:
+    """The function of one example, over a batch of all arguments."""
+    return compile(function.function, batch=True)
+
+
+def leaves(result: Any) -> Arrays:
+    """The arrays of a result: one, or those in its tuples and dicts; lists of numbers are arrays."""
+    if isinstance(result, (tuple, dict)):
+        parts = result.values() if isinstance(result, dict) else result
+        return [leaf for part in parts for leaf in leaves(part)]
+    try:
+        return [numpy.asarray(result, dtype=float)]
+    except (TypeError, ValueError):
+        raise TypeError(
+            "the function gives lists that no array can hold; give numbers, lists and arrays of numbers of one shape, "
+            "and tuples and dicts of these"
+        ) from None
+
+
+def rebuilt(result: Any, parts: Any) -> Any:
+    """The same tuples and dicts with `parts`, an iterator, in place of the arrays."""
+    if isinstance(result, dict):
+        return {key: rebuilt(part, parts) for key, part in result.items()}
+    if isinstance(result, tuple):
+        made = [rebuilt(part, parts) for part in result]
+        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+    return next(parts)

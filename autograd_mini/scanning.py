@@ -1,0 +1,175 @@
+"""`scan`: a loop that carries something from step to step, written as one step."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from autograd_mini import observing
+from autograd_mini.calls import name_of, require_callable
+from autograd_mini.primitives import brief, is_real
+from autograd_mini.structures import NUMBER, OTHER, Structure, flatten, is_array
+from autograd_mini.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    *,
+    checkpoint: int | str = "auto",
+) -> tuple[Any, Any]:
+    """Carry something through a loop, step by step, as `jax.lax.scan`:
+
+        carry, rows = init, []
+        for x in xs:
+            carry, y = f(carry, x)
+            rows.append(y)
+
+    That is what runs, and what is differentiated. Within a compiled function f is looked at once, whatever the length,
+    and the loop runs in machine code; its derivatives keep some of the states on the way and compute the others again.
+
+    Args:
+        f: the step: `f(carry, x)` gives the next carry, in the structure of `init`, and what to keep of this step, in
+            the same structure at every step, or None. It may use Values from outside, such as weights: derivatives
+            towards them are summed over the steps.
+        init: the first carry: a number, or several nested in lists, tuples, dicts, dataclasses and arrays; None for
+            nothing.
+        xs: what the steps are given: a list with one x a step, or an array, along its first axis; or a tuple or dict of
+            such, of equal lengths, so that each x is a tuple or dict; None where the steps are given None.
+        length: how many steps there are; it may be left out if xs tells.
+        checkpoint: in a compiled function, after how many steps each a state is kept for the way back: of n steps,
+            derivatives hold n/checkpoint + checkpoint states. "auto" keeps all of them where they need at most 64 MiB,
+            else every √n-th.
+
+    Returns:
+        The last carry, and what was kept: the structure of y with an array, with the axis of the steps first, in place
+        of each number and array. Of no steps, `init` and an empty array.
+
+    Raises:
+        TypeError: xs or a result of f is none of these, or f changes the structure of the carry or of y.
+        ValueError: lengths disagree, are negative, or are not there at all; `checkpoint` is not "auto" or 1 or more.
+
+    >>> scan(lambda total, x: (total + x, total * x), 0.0, [1.0, 2.0, 3.0])
+    (6.0, array([0., 2., 9.]))
+    >>> from autograd_mini import grad
+    >>> grad(lambda rate: scan(lambda money, _: (money * rate, None), 1.0, length=3)[0])(2.0)
+    12.0
+    """
+    require_callable(f, "scan")
+    if checkpoint != "auto" and (type(checkpoint) is not int or checkpoint < 1):
+        raise ValueError(f"scan's checkpoint must be 'auto' or an int of 1 or more, got {brief(checkpoint)}")
+    loop = Loop(f, init, xs, length, checkpoint)
+    answer = observing.ask("looped", loop) if observing.active else None
+    return loop.unrolled() if answer is None else answer
+
+
+class Loop:
+    """A call of `scan`.
+
+    Attributes:
+        init: the numbers of the first carry; `structure` is how they are nested.
+        xs: what the steps are given.
+        length: how many steps there are.
+    """
+
+    def __init__(self, f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, checkpoint: int | str) -> None:
+        self.f = f
+        self.name = name_of(f)
+        self.checkpoint = checkpoint
+        self.init, self.structure = flatten(init, "the first carry of scan", takes_others=True)
+        if any(part.like is not None for _, part in self.structure.paths("") if part.kind == OTHER):
+            raise TypeError(f"scan carries numbers and None from step to step, got {brief(init)}")
+        self._first = init
+        self.xs = xs
+        self._x: Callable[[int], Any]
+        self.length, self._x = _steps(xs, length)
+        self.y_structure: Structure | None = None
+
+    def x(self, number: int) -> Any:
+        """What a step is given."""
+        return self._x(number)
+
+    def step(self, carry: Any, x: Any) -> tuple[Any, list[Any], list[Any]]:
+        """The next carry, its numbers, and those that are kept."""
+        result = self.f(carry, x)
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise TypeError(f"scan takes a function that gives (carry, y), but {self.name} gave {brief(result)}")
+        carry, y = result
+        leaves, structure = flatten(carry, f"the carry that {self.name} gives", takes_others=True)
+        if structure != self.structure:
+            raise TypeError(
+                f"{self.name} gives a carry {structure} for {self.structure}; scan needs the same structure at every "
+                "step"
+            )
+        kept, found = flatten(y, f"the y that {self.name} gives", takes_others=True)
+        if self.y_structure is None:
+            self.y_structure = found
+        elif found != self.y_structure:
+            raise TypeError(
+                f"{self.name} gives a y {found} for {self.y_structure}; scan needs the same structure at every step"
+            )
+        return carry, leaves, kept
+
+    def unrolled(self) -> tuple[Any, Any]:
+        """The loop, as Python runs it."""
+        carry, rows = self._first, []
+        for number in range(self.length):
+            carry, _, kept = self.step(carry, self.x(number))
+            rows.append(kept)
+        return carry, self.stacked(rows)
+
+    def stacked(self, rows: list[list[Any]]) -> Any:
+        """What is kept of all steps."""
+        return (self.y_structure or NUMBER).spread(rows, (self.length,))
+
+
+def _steps(xs: Any, length: Any) -> tuple[int, Callable[[int], Any]]:
+    """How many steps there are, and what gives each its x."""
+    if length is not None and (not hasattr(length, "__index__") or isinstance(length, (bool, Value))):
+        raise TypeError(f"scan's length must be an int, got {brief(length)} ({type(length).__name__})")
+    if length is not None and length < 0:
+        raise ValueError(f"scan's length must be 0 or more, got {brief(length)}")
+    found: list[tuple[str, int]] = []
+    x = _rows(xs, "xs", found)
+    lengths = [("length", int(length)), *found] if length is not None else found
+    if not lengths:
+        raise ValueError("scan needs xs or a length, to know how many steps there are; got neither")
+    (first, n), *others = lengths
+    for name, other in others:
+        if other != n:
+            raise ValueError(f"scan takes one x a step, but {first} is for {n} step(s) and {name} for {other}")
+    return n, x
+
+
+def _rows(xs: Any, name: str, found: list[tuple[str, int]]) -> Callable[[int], Any]:
+    """What gives the x of a step; the lengths of lists and arrays are noted by their names."""
+    if xs is None:
+        return lambda number: None
+    if isinstance(xs, dict):
+        return partial(_entries, {key: _rows(part, f"{name}[{key!r}]", found) for key, part in xs.items()})
+    if isinstance(xs, tuple):
+        kind: Any = getattr(xs, "_make", tuple)
+        parts = [_rows(part, f"{name}[{place}]", found) for place, part in enumerate(xs)]
+        return lambda number: kind([part(number) for part in parts])
+    if hasattr(xs, "to_numpy"):  # a column of pandas, whose labels are no places
+        xs = xs.to_numpy()
+    if is_array(xs) and not xs.shape:
+        xs = xs.item()
+    if isinstance(xs, Value) or is_real(type(xs)) or isinstance(xs, (str, bytes)) or not hasattr(xs, "__iter__"):
+        raise TypeError(
+            f"{name} of scan must be a list or an array with one x a step, or a tuple or dict of such, got {brief(xs)} "
+            f"({type(xs).__name__})"
+        )
+    rows = xs if is_array(xs) or isinstance(xs, (list, range)) else [*xs]
+    found.append((name, len(rows)))
+    return rows.__getitem__
+
+
+def _entries(parts: dict[Any, Callable[[int], Any]], number: int) -> dict[Any, Any]:
+    return {key: part(number) for key, part in parts.items()}

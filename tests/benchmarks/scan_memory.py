@@ -1,0 +1,44 @@
+"""The pendulum of `scan` again: the first value and gradient, compiling included, and what memory they take at most."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+
+from tests.benchmarks import scan
+
+NAMES = ["autograd_mini, scan", scan.BASELINE]
+SIZES = scan.SIZES[1]
+PROGRAM = "from tests.benchmarks import scan_memory as m; m.measure({name!r}, {steps})"
+
+
+def peak():
+    """The most memory this process ever had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def measure(name, steps):
+    """Print the seconds of computing and the MB of one contender, in this process, over what a few steps take."""
+    scan.CONTENDERS[name](64)()
+    before = peak()
+    begin = time.process_time()
+    scan.CONTENDERS[name](steps)()
+    print(time.process_time() - begin, peak() - before)
+
+
+def main():
+    print("\nfirst value and gradient, seconds of computing, and memory at most, MB, of a pendulum in so many steps")
+    found = {}
+    for name in NAMES:
+        for steps in SIZES:
+            command = [sys.executable, "-c", PROGRAM.format(name=name, steps=steps)]
+            answer = subprocess.run(command, capture_output=True, text=True)
+            if answer.returncode:
+                print(f"{name:24} {answer.stderr.splitlines()[-1]}")
+                break
+            seconds, megabytes = map(float, answer.stdout.split())
+            found[f"{name}, {steps}"] = seconds, megabytes
+            print(f"{name:24} {steps:9,}  {seconds:8.3f} s  {megabytes:8.1f} MB")
+    return found

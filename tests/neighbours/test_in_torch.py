@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from autograd_mini import Value, compile, dot  # noqa: E402
+from autograd_mini.neighbours import to_torch  # noqa: E402
+from tests.neighbours.functions import COMPILED, ONE_EXAMPLE, pair  # noqa: E402
+
+
+def tensors(name, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(len(name))
+    shapes = [(3,), (3,) if name in ONE_EXAMPLE else (5, 3)]
+    return [torch.randn(shape, dtype=dtype, generator=generator).requires_grad_() for shape in shapes]
+
+
+def flat(function):
+    """Its tensors as a tuple, as PyTorch's checks want them."""
+
+    def tensors_of(result):
+        if isinstance(result, dict):
+            return sum(map(tensors_of, result.values()), ())
+        return sum(map(tensors_of, result), ()) if isinstance(result, tuple) else (result,)
+
+    return lambda *args: tensors_of(function(*args))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_pytorch_finds_first_and_second_derivatives_right(name):
+    function = flat(to_torch(COMPILED[name]))
+    assert torch.autograd.gradcheck(function, tensors(name))
+    assert torch.autograd.gradgradcheck(function, tensors(name))
+
+
+def test_values_are_those_of_the_function():
+    w, x = tensors("a batch")
+    found = to_torch(compile(pair, batch=1))(w, x)
+    assert np.array_equal(found.numpy(force=True), compile(pair, batch=1)(w.numpy(force=True), x.numpy(force=True)))
+
+
+def test_it_is_a_layer_in_theirs():
+    """A loss with a layer of PyTorch on either side, against PyTorch alone."""
+    torch.manual_seed(0)
+    before, after = torch.nn.Linear(4, 3).double(), torch.nn.Linear(2, 1).double()
+    w, x = torch.randn(3, dtype=torch.float64, requires_grad=True), torch.randn(6, 4, dtype=torch.float64)
+    ours = to_torch(compile(pair, batch=1))
+
+    def theirs(w, x):
+        return torch.stack([torch.tanh(x @ w), (x * x).sum(axis=1) * w[0]], axis=1)
+
+    everything = [w, *before.parameters(), *after.parameters()]
+    losses = [after(f(w, before(x))).square().mean() for f in (ours, theirs)]
+    for one, other in zip(*(torch.autograd.grad(loss, everything) for loss in losses)):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_precision_is_that_of_the_tensors():
+    w, x = tensors("a batch", torch.float32)
+    y = to_torch(compile(pair, batch=1))(w, x)
+    y.sum().backward()
+    assert y.dtype == w.grad.dtype == x.grad.dtype == torch.float32
+
+
+def test_what_holds_no_floats_reaches_the_function():
+    f = to_torch(lambda xs, n: sum(xs[:n]))
+    x = torch.ones(4, requires_grad=True)
+    f(x, 2).backward()
+    assert x.grad.tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_values_from_outside_are_constants():
+    w = Value(3.0)
+    x = torch.tensor(2.0, requires_grad=True)
+    to_torch(lambda x: w * x**2)(x).backward()
+    assert x.grad == 12.0
+    assert w.grad == 0.0
+
+
+def test_torch_func_takes_it():
+    w, x = (tensor.detach() for tensor in tensors("a list"))
+    f = to_torch(pair)
+    slope = torch.func.grad(lambda w: f(w, x)[1])(w)
+    torch.testing.assert_close(slope, torch.stack([(x * x).sum(), *torch.zeros(2).double()]))
+
+
+def test_bad_input():
+    with pytest.raises(TypeError, match="^to_torch takes a function of scalar code, got a int"):
+        to_torch(3)
+    with pytest.raises(TypeError, match="take tensors of floats, and got none"):
+        to_torch(dot)([1.0], [2.0])
+    with pytest.raises(TypeError, match="lists that no array can hold"):
+        to_torch(lambda x: [x[0], [x[1]]])(torch.ones(2))
