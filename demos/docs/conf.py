@@ -27,6 +27,8 @@ autodoc_mock_imports = ["jax", "sklearn", "torch"]  # of which the pages on `nei
 def as_restructured_text(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
     """Docstrings are plain text with `names` in them: what else reStructuredText reads as markup is escaped."""
     for i, line in enumerate(lines):
+        if line.endswith(":") and "".join(lines[i + 1 : i + 2]) == "" and "".join(lines[i + 2 : i + 3])[:1] == " ":
+            line = lines[i] = line + ":"  # what follows is code
         if not line.lstrip().startswith((">>>", "...")):
             between = re.split("(`[^`]*`)", line)
             escaped = [re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part) for part in between[::2]]

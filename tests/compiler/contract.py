@@ -90,7 +90,36 @@ class Contract:
         out = total(terms, self.library, roundings=roundings + self.slack)
         return out if isinstance(out, Allowed) else Allowed(out, out, self.library)
 
+    def changes(self, place):
+        """For each number of the result, along one number of the point, as sweeps forward find it."""
+        zero = Allowed(0.0, 0.0, self.library)
+        tangents = dict.fromkeys(self.leaves, zero)
+        tangents[self.leaves[place]] = Allowed(1.0, 1.0, self.library)
+        for node in self.order:
+            if self.shared[node] is not node or not node.parents or node not in self.known_nodes:
+                continue
+            terms, roundings = [], 0
+            for parent, local, more in self._locals(node):
+                tangent = tangents.get(self.shared[parent])
+                if tangent is not None and self._carries(tangent, local, node.operation):
+                    terms.append((tangent,) if isinstance(local, float) and local == 1.0 else (tangent, local))
+                    roundings += more
+            if terms:
+                tangents[node] = self._sum(terms, roundings)
+        found = [None if y is None else tangents.get(self.shared[y], zero) for y in self.outputs]
+        self.is_careful |= not all(each.is_finite for each in found if each is not None)
+        return found
+
     def _spread(self, node, adjoint, active, contributions):
+        for parent, local, more in self._locals(node):
+            if parent in active and self._carries(adjoint, local, node.operation):
+                terms, roundings = contributions.setdefault(self.shared[parent], ([], 0))
+                terms.append((adjoint,) if isinstance(local, float) and local == 1.0 else (adjoint, local))
+                contributions[self.shared[parent]] = terms, roundings + more
+
+    def _locals(self, node):
+        """The parents of a node with their local derivatives, and how many roundings more these may be off; without
+        those that are a choice of 0."""
         operation = node.operation
         if operation.is_selector:
             return
@@ -103,14 +132,8 @@ class Contract:
             locals_ = (anything(self.library),) * len(args)
         more = len(args) + 6 if operation.base in VECTORS else 1 if operation is TABLE["square"] else 0
         for parent, local in zip(node.parents, locals_):
-            if parent not in active:
-                continue
-            if isinstance(local, float) and local == 0.0 and operation.selects:
-                continue
-            if self._carries(adjoint, local, operation):
-                terms, roundings = contributions.setdefault(self.shared[parent], ([], 0))
-                terms.append((adjoint,) if isinstance(local, float) and local == 1.0 else (adjoint, local))
-                contributions[self.shared[parent]] = terms, roundings + more
+            if not (isinstance(local, float) and local == 0.0 and operation.selects):
+                yield parent, local, more
 
     def _carries(self, adjoint, local, operation):
         """Whether a term is there at all; a choice of 0 wins over inf and nan, other zeros leave it open."""

@@ -115,10 +115,10 @@ class Builder:
     def sum(self, lanes: int, batched: bool, segments: list[Segment], *, from_zero: bool = False) -> Pack:
         return self.new(Pack(lanes, batched, Sum(segments, from_zero)))
 
-    def loop(self, scan: Scan, parts: Sequence[tuple[Reference, Index]]) -> Pack:
+    def loop(self, scan: Scan, parts: Sequence[tuple[Reference, Index]], forward: Reference | None = None) -> Pack:
         """A loop of lanes, each with the places where these go."""
         args, places = zip(*parts)
-        return self.new(Pack(scan.n_out, any(arg.pack.batched for arg in args), Loop(scan, args, places)))
+        return self.new(Pack(scan.n_out, any(arg.pack.batched for arg in args), Loop(scan, args, places, forward)))
 
     def gathered(self, parts: list[list[Reference]]) -> Reference:
         """References of one pack or several, [n][lanes of each], as one [n, lanes] reference to one pack."""
@@ -192,8 +192,11 @@ def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
     def reference(argument: Argument) -> Any:
         return Reference(copies[argument.pack], argument.index) if isinstance(argument, Reference) else argument
 
-    if isinstance(operation, Apply | Loop):
+    if isinstance(operation, Apply):
         return replace(operation, args=tuple(map(reference, operation.args)))
+    if isinstance(operation, Loop):
+        args, forward = tuple(map(reference, operation.args)), operation.forward
+        return replace(operation, args=args, forward=None if forward is None else reference(forward))
     if isinstance(operation, Reduce | Vector):
         return replace(operation, arg=reference(operation.arg))
     if isinstance(operation, Sum):

@@ -190,15 +190,22 @@ class Sum(_Operation):
 
 @dataclass(eq=False)
 class Loop(_Operation):
-    """A loop, from all that goes in to all that comes out: the lanes of `args` go to `places`; elsewhere there is 0."""
+    """A loop, from all that goes in to all that comes out: the lanes of `args` go to `places`; elsewhere there is 0.
+
+    Attributes:
+        forward: the loop that this one goes back through, if it does; it keeps its states for that.
+        keeps: whether another one goes back through this.
+    """
 
     scan: Scan
     args: tuple[Reference, ...]
     places: tuple[Index, ...]
+    forward: Reference | None = None
+    keeps: bool = False
     kind = "loop"
 
     def arguments(self) -> tuple[Argument, ...]:
-        return self.args
+        return self.args if self.forward is None else (*self.args, self.forward)
 
 
 Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop

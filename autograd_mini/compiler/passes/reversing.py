@@ -6,6 +6,7 @@ Adjoints of isomorphic scalars need not be isomorphic, so it is packs that are d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy
@@ -153,7 +154,9 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
     if isinstance(operation, Loop):
         parts = [*zip(operation.args, operation.places)]
-        given = operation.scan.spread(builder.loop, parts, lambda lanes: Reference(adjoint, lanes))
+        operation.keeps = operation.scan.keeps_states
+        make = partial(builder.loop, forward=lanes_of(pack) if operation.keeps else None)
+        given = operation.scan.spread(make, parts, lambda lanes: Reference(adjoint, lanes))
         return [(x.pack, segment(x.index, 1.0, Reference(loop, places), None)) for x, loop, places in given]
     if isinstance(operation, Apply) and not operation.primitive.is_selector:
         return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)

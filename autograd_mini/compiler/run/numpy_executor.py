@@ -33,6 +33,7 @@ from autograd_mini.compiler.ir.program import (
 )
 from autograd_mini.compiler.partition import MOST_TURNS
 from autograd_mini.compiler.run import numpy_rows
+from autograd_mini.compiler.scans.states import kept_states
 
 Values = list[Any]
 Step = Callable[[Values, int], Floats]
@@ -167,13 +168,16 @@ def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bo
     """A loop runs for as many columns as what goes in has."""
     scan = operation.scan
     takers = [(place[arg.pack], arg.index, where) for arg, where in zip(operation.args, operation.places)]
+    forward = None if operation.forward is None else place[operation.forward.pack]
 
     def step(values: Values, n: int) -> Floats:
-        width = max([values[number].shape[1] for number, _, _ in takers])
+        widths = [values[number].shape[1] for number, _, _ in takers]
+        width = min(widths) and max(widths)  # of no example, none
         given = numpy.zeros((scan.n_in, width))
         for number, index, where in takers:
             given[where] = values[number][index]
-        return scan.run(given, in_machine_code=in_machine_code)
+        states = None if forward is None else kept_states.taken(values[forward])
+        return scan.run(given, in_machine_code=in_machine_code, keeps=operation.keeps, states=states)
 
     return step
 

@@ -1,16 +1,11 @@
-"""One step of a loop as a program, run many times in a row: in machine code, or by NumPy.
-
-A program reads and writes rows of arrays; from one step to the next it moves on by so many rows of each.
-"""
+"""Steps of loops in machine code; by NumPy, where there is none."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property, partial
-from itertools import compress
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy
 
@@ -21,84 +16,18 @@ from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.operations import Operations
-from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.scalars import (
-    ONE,
-    Application,
-    Component,
-    Input,
     Looped,
     Number,
-    Picked,
-    Scalar,
-    Terms,
-    alive,
 )
-from autograd_mini.compiler.passes.expanding import expanded_scalars
-from autograd_mini.compiler.run import memory, numpy_rows
+from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.one_kernel import own_scalar
 from autograd_mini.compiler.run.running import KernelStep
+from autograd_mini.compiler.scans.by_numpy import NumpyStep
+from autograd_mini.compiler.scans.step_programs import Program, Rows, Step
 
 LONGEST_STRAIGHT = 1000
 """Steps of more operations are compiled in chunks, and with less effort, which takes a fraction of the time."""
-
-
-class Rows(NamedTuple):
-    """The rows of an array that the first of some steps reads or writes, from `first` on, and how many rows further
-    on those of the next one are."""
-
-    array: Floats
-    first: int = 0
-    pace: int = 0
-
-
-class Program(NamedTuple):
-    """One step: scalars, which of them are given in each of several arrays, and which go to others.
-
-    Attributes:
-        fixed: those that are the same for all columns, in an array of their own.
-        carried: arrays that are given, and those of the same size whose numbers they are at the next step.
-    """
-
-    scalars: Sequence[Scalar]
-    inputs: Sequence[Sequence[int]]
-    fixed: Sequence[int]
-    outputs: Sequence[Sequence[int]]
-    carried: Sequence[tuple[int, int]]
-
-    def needed(self) -> Iterator[Scalar]:
-        """The scalars that what it gives is made of."""
-        found = alive(self.scalars, [number for numbers in self.outputs for number in numbers])
-        return compress(self.scalars, found)
-
-    def expanded(self) -> Program:
-        """The same with rows of users written out."""
-        written = expanded_scalars(self.scalars)
-        if written is None:
-            return self
-        scalars, place = written
-
-        def moved(numbers: Sequence[int]) -> list[int]:
-            return [place[number] for number in numbers]
-
-        return self._replace(
-            scalars=scalars,
-            inputs=[*map(moved, self.inputs)],
-            fixed=moved(self.fixed),
-            outputs=[*map(moved, self.outputs)],
-        )
-
-
-class Step(Protocol):
-    """A program ready to run."""
-
-    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
-        """Run it several times.
-
-        Args:
-            rows: of each array that it reads, and then of each that it writes, all of as many columns.
-            fixed: of what is the same for all columns.
-        """
 
 
 class StraightStep:
@@ -275,81 +204,6 @@ Stepping = ctypes.CFUNCTYPE(
     ctypes.c_void_p,
     ctypes.c_int64,
 )
-
-
-class NumpyStep:
-    """A program by NumPy, scalar by scalar for all columns; loops within it may run in machine code."""
-
-    def __init__(self, program: Program, *, in_machine_code: bool) -> None:
-        self.program = program
-        self._in_machine_code = in_machine_code
-
-    @cached_property
-    def _computed(self) -> list[tuple[int, Callable[[list[Any]], Any]]]:
-        """What computes each scalar that is needed, from all that are known."""
-        scalars = self.program.scalars
-        needed = alive(scalars, [number for numbers in self.program.outputs for number in numbers])
-        return [
-            (number, partial(_COMPUTED.get(type(scalar), self._looped), scalar))
-            for number, scalar in enumerate(scalars)
-            if needed[number] and not isinstance(scalar, Input | Number)
-        ]
-
-    def _looped(self, scalar: Looped, numbers: list[Any]) -> Any:
-        given = numpy.stack(numpy.broadcast_arrays(*[numbers[arg] for arg in scalar.args]))
-        return scalar.scan.run(given, in_machine_code=self._in_machine_code)
-
-    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
-        columns = rows[0].array.shape[1]
-        numbers: list[Any] = [None] * len(self.program.scalars)
-        for number, scalar in enumerate(self.program.scalars):
-            if type(scalar) is Number:
-                numbers[number] = numpy.full(columns, scalar.number)
-        n_inputs = len(self.program.inputs)
-        with numpy.errstate(all="ignore"):
-            for step in range(steps):
-                for places, (array, first, pace) in zip(self.program.inputs, rows):
-                    for row, number in enumerate(places, first + step * pace):
-                        numbers[number] = array[row]
-                for row, number in enumerate(self.program.fixed, fixed.first + step * fixed.pace):
-                    numbers[number] = fixed.array[row : row + 1]
-                for number, compute in self._computed:
-                    numbers[number] = compute(numbers)
-                found = [[numbers[number] for number in places] for places in self.program.outputs]
-                for results, (array, first, pace) in zip(found, rows[n_inputs:]):
-                    for row, result in enumerate(results, first + step * pace):
-                        array[row] = result
-
-
-def _applied(scalar: Application, numbers: list[Any]) -> Any:
-    return numpy_rows.elementwise(scalar.primitive)(*[numbers[arg] for arg in scalar.args])
-
-
-def _component(scalar: Component, numbers: list[Any]) -> Any:
-    primitive = scalar.vector.primitive
-    x = numpy.stack(numpy.broadcast_arrays(*[numbers[arg] for arg in scalar.vector.args]))[:, None]
-    return numpy_rows.VECTORS[primitive.base.name](x, primitive.options.get("empty", numpy.nan))[scalar.index, 0]
-
-
-def _summed(scalar: Terms, numbers: list[Any]) -> Any:
-    total: Any = 0.0 if scalar.from_zero or not len(scalar) else None
-    for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
-        term = numbers[x] if y == ONE else numbers[y] if x == ONE else numbers[x] * numbers[y]
-        term = -term if c < 0.0 else term
-        total = term if total is None else total + term
-    return total
-
-
-def _picked(scalar: Picked, numbers: list[Any]) -> Any:
-    return numbers[scalar.loop][scalar.index]
-
-
-_COMPUTED: dict[type, Callable[..., Any]] = {
-    Application: _applied,
-    Component: _component,
-    Terms: _summed,
-    Picked: _picked,
-}
 
 
 def step_of(program: Program, *, in_machine_code: bool) -> Step:

@@ -9,9 +9,7 @@ for changes u of θ: since u · R(θ, v) = v · ∂F/∂θ u, its derivative tow
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import isqrt
 from typing import Any, TypeAlias, TypeVar
@@ -20,13 +18,12 @@ import numpy
 
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import Floats, Index
-from autograd_mini.compiler.ir.scalars import ONE, Scalar, Scalars, Terms
 from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS
-from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.tracing import Trace
-from autograd_mini.compiler.scans.gating import GatedTape
+from autograd_mini.compiler.scans.bodies import Body
 from autograd_mini.compiler.scans.nodes import Scanned
-from autograd_mini.compiler.scans.stepping import Program, Rows, Step, step_of
+from autograd_mini.compiler.scans.states import kept_states
+from autograd_mini.compiler.scans.step_programs import Rows
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26
@@ -42,90 +39,6 @@ Part: TypeAlias = tuple[Source, Index]
 
 Made: TypeAlias = Callable[[Any, Sequence[tuple[Source, Index]]], Loop]
 """Makes a loop of such parts."""
-
-
-@dataclass(eq=False)
-class Body:
-    """One step of a loop: scalars, and which of them are what.
-
-    Attributes:
-        carry, x, outside: what it is given: the carry, what differs from step to step, and what does not.
-        fixed: what differs from step to step, and is known.
-        following, kept: what it gives: the next carry, and what is kept of this step.
-        tied: a scalar that is not 0 where something is at a kink, if anything can be.
-    """
-
-    scalars: list[Scalar]
-    carry: Sequence[int]
-    x: Sequence[int]
-    fixed: Sequence[int]
-    outside: Sequence[int]
-    following: Sequence[int]
-    kept: Sequence[int]
-    tied: int | None = None
-
-    def __post_init__(self) -> None:
-        self._steps: dict[tuple[str, bool], Step] = {}
-        self._lock = threading.RLock()
-
-    @cached_property
-    def tangent(self) -> Body:
-        """The step together with its tangents: each of the numbers it is given and gives, and then their changes."""
-        tape = self._tape()
-        results, given = [*self.following, *self.kept], [*self.carry, *self.x, *self.outside]
-        weights = tape.inputs(0, len(results))
-        slopes = tape.reverse([*zip(results, weights)], given)
-        changes = tape.inputs(0, len(given))
-        seeds = [(slope, change) for slope, change in zip(slopes, changes) if slope is not None]
-        tangents = [tape.number(0.0) if each is None else each for each in tape.reverse(seeds, weights)]
-        n, m = len(self.carry), len(self.carry) + len(self.x)
-        return Body(
-            tape.scalars,
-            [*self.carry, *changes[:n]],
-            [*self.x, *changes[n:m]],
-            self.fixed,
-            [*self.outside, *changes[m:]],
-            [*self.following, *tangents[:n]],
-            [*self.kept, *tangents[n:]],
-        )
-
-    def step(self, kind: str, *, in_machine_code: bool) -> Step:
-        """One of its programs: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints."""
-        with self._lock:
-            key = kind, in_machine_code
-            if key not in self._steps:
-                program: Callable[[], Program] = {"all": self._all, "carry": self._carry, "back": self._back}[kind]
-                self._steps[key] = step_of(program(), in_machine_code=in_machine_code)
-            return self._steps[key]
-
-    def _tape(self) -> GatedTape:
-        return GatedTape(Scalars(self.scalars, [], []))
-
-    def _all(self) -> Program:
-        growing = Growing(self.scalars)
-        carry, following = [*self.carry], [*self.following]
-        if self.tied is not None:
-            carry += growing.inputs(0, 1)
-            following.append(growing.add(Terms([1.0, 1.0], [carry[-1], self.tied], [ONE, ONE])))
-        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, [following, self.kept], [(0, 0)])
-
-    def _carry(self) -> Program:
-        return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following], [(0, 0)])
-
-    def _back(self) -> Program:
-        """From the carry of a step and the adjoints of what it gives to those of what it is given; those of what comes
-        from outside are added to what there is."""
-        tape = self._tape()
-        of_following, of_kept = tape.inputs(0, len(self.following)), tape.inputs(0, len(self.kept))
-        before = tape.inputs(0, len(self.outside))
-        seeds = [*zip(self.following, of_following), *zip(self.kept, of_kept)]
-        found = tape.reverse(seeds, [*self.carry, *self.x, *self.outside])
-        numbers = [tape.number(0.0) if each is None else each for each in found]
-        n, m = len(self.carry), len(self.carry) + len(self.x)
-        totals = [tape.add(Terms([1.0, 1.0], [*each], [ONE, ONE])) for each in zip(before, numbers[m:])]
-        inputs = [self.carry, self.x, self.outside, of_following, of_kept, before]
-        outputs = [numbers[:n], numbers[n:m], totals]
-        return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
 
 
 def n_operations(trace: Trace) -> int:
@@ -154,16 +67,24 @@ class Scan:
     n_out: int
     n_rows: int
     sign = "scan"
+    keeps_states = False
     trace = NOT_RECORDED
     key: Any = None
     tied: int | None = None
+    body: Body
+    length: int
+    constants: Floats
+    checkpoint: int | str
+    n_carry: int
+    n_x: int
 
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         self.body, self.length, self.constants, self.checkpoint = body, length, constants, checkpoint
         self.n_carry, self.n_x = len(body.carry), len(body.x)
-        self.first_outside = self.n_carry + length * self.n_x
-        self.n_given = self.first_outside + len(body.outside)
-        self.n_given_back = self.n_carry + length * len(body.kept)
+        self.first_outside: int = self.n_carry + length * self.n_x
+        self.n_given: int = self.first_outside + len(body.outside)
+        self.n_given_back: int = self.n_carry + length * len(body.kept)
+        self.n_state: int = self.n_carry + (body.tied is not None)
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -176,14 +97,21 @@ class Scan:
         """
         raise NotImplementedError
 
-    def run(self, given: Floats, *, in_machine_code: bool) -> Floats:
-        """What comes out for some columns, of which each is on its own."""
+    def run(self, given: Floats, *, in_machine_code: bool, keeps: bool = False, states: Floats | None = None) -> Floats:
+        """What comes out for some columns, of which each is on its own.
+
+        Args:
+            keeps: keep the states for the way back, if they are few.
+            states: those that were kept on the way forth.
+        """
         n = given.shape[1]
+        if not n:
+            return numpy.empty((self.n_out, 0))
         width = host_width() if in_machine_code and n > 1 else 1
         most = max(1, BLOCK_BYTES // (8 * width * max(1, self.n_carry))) * width
         columns = min(most, COLUMNS, -(-n // width) * width) if in_machine_code else n
         if columns == n:
-            return self._columns(numpy.ascontiguousarray(given), in_machine_code)
+            return self._columns(numpy.ascontiguousarray(given), in_machine_code, keeps, states)
         out = numpy.empty((self.n_out, n))
         for start in range(0, n, columns):
             part = given[:, start : start + columns]
@@ -193,7 +121,9 @@ class Scan:
             out[:, start : start + columns] = self._columns(filled, in_machine_code)[:, : part.shape[1]]
         return out
 
-    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+    def _columns(
+        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
+    ) -> Floats:
         """The same for columns that are alone in their memory."""
         raise NotImplementedError
 
@@ -206,6 +136,13 @@ class Scan:
         n = self.constants.shape[1]
         return Rows(self.constants.ravel(), number * n, pace * n)
 
+    def _every(self, columns: int) -> int:
+        """After how many steps each a state is kept."""
+        if isinstance(self.checkpoint, int):
+            return self.checkpoint
+        size = 16 * self.n_carry * columns * self.length
+        return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
+
     @cached_property
     def tangent(self) -> Forward:
         """The loop of the tangents."""
@@ -214,6 +151,13 @@ class Scan:
 
 class Forward(Scan):
     """A loop."""
+
+    keeps_states = True
+    trace: Trace
+    key: Any
+    n_in: int
+    n_out: int
+    tied: int
 
     def __init__(
         self,
@@ -227,7 +171,7 @@ class Forward(Scan):
         super().__init__(body, length, constants, checkpoint)
         self.trace, self.key = trace, key
         self.n_in, self.n_out = self.n_given, self.n_given_back
-        self.n_rows = self.n_out
+        self.n_rows: int = self.n_out
         if body.tied is not None:
             self.tied, self.n_out = self.n_out, self.n_out + 1
 
@@ -242,10 +186,14 @@ class Forward(Scan):
     def reverse(self) -> Reverse:
         return Reverse(self.body, self.length, self.constants, self.checkpoint)
 
-    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+    def _columns(
+        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
+    ) -> Floats:
         body, n = self.body, self.n_carry
-        step, all_carried = body.step("all", in_machine_code=in_machine_code), n + (body.tied is not None)
+        step, all_carried = body.step("all", in_machine_code=in_machine_code), self.n_state
         at_a_time = min(self.length, max(1, BLOCK_BYTES // (8 * max(1, all_carried) * given.shape[1])))
+        keeps = keeps and self.checkpoint == "auto" and self._every(given.shape[1]) == self.length
+        at_a_time = self.length if keeps else at_a_time
         states = numpy.zeros(((at_a_time + 1) * all_carried, given.shape[1]))
         states[:n] = given[:n]
         out = numpy.empty((self.n_out, given.shape[1]))
@@ -255,10 +203,14 @@ class Forward(Scan):
             inputs = self._inputs(Rows(states, 0, all_carried), given, start)
             outputs = [Rows(states, all_carried, all_carried), Rows(out, n + start * n_kept, n_kept)]
             step.run(steps, [*inputs, *outputs], self._fixed(start))
-            states[:all_carried] = states[steps * all_carried : (steps + 1) * all_carried]
-        out[:n] = states[:n]
+            last = states[steps * all_carried : (steps + 1) * all_carried]
+            if not keeps:
+                states[:all_carried] = last
+        out[:n] = last[:n]
         if self.tied is not None:
-            out[self.tied] = states[n]
+            out[self.tied] = last[n]
+        if keeps:
+            kept_states.keep(out, states)
         return out
 
 
@@ -266,11 +218,13 @@ class Reverse(Scan):
     """The derivatives of a loop, weighted by adjoints of what comes out."""
 
     sign = "scan′"
+    n_in: int
+    n_out: int
 
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         super().__init__(body, length, constants, checkpoint)
         self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
-        self.n_rows = self.n_out
+        self.n_rows: int = self.n_out
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -290,19 +244,26 @@ class Reverse(Scan):
             *[(part, forward, kept_change[places]) for part, places in weights],
         ]
 
-    def _columns(self, given: Floats, in_machine_code: bool) -> Floats:
+    def _columns(
+        self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
+    ) -> Floats:
         body, n, n_x, n_kept, columns = self.body, self.n_carry, self.n_x, len(self.body.kept), given.shape[1]
-        onward, back = (body.step(kind, in_machine_code=in_machine_code) for kind in ("carry", "back"))
-        every = self._every(columns)
+        is_kept = states is not None and states.shape == ((self.length + 1) * self.n_state, columns)
+        every, size = (self.length, self.n_state) if is_kept else (self._every(columns), n)
         starts = range(0, self.length, every)
         first = numpy.empty((len(starts) * n, columns))
-        states, slopes = (numpy.empty(((min(every, self.length) + 1) * n, columns)) for _ in range(2))
+        slopes = numpy.empty(((min(every, self.length) + 1) * n, columns))
+        if states is None or not is_kept:
+            states = numpy.empty_like(slopes)
+        there, back = states, body.step("back", in_machine_code=in_machine_code)
         out, of_kept = numpy.zeros((self.n_out, columns)), self.n_given + n
 
         def advance(start: int) -> int:
             steps = min(every, self.length - start)
-            inputs = self._inputs(Rows(states, 0, n), given, start)
-            onward.run(steps, [*inputs, Rows(states, n, n)], self._fixed(start))
+            if not is_kept:
+                inputs = self._inputs(Rows(there, 0, n), given, start)
+                onward = body.step("carry", in_machine_code=in_machine_code)
+                onward.run(steps, [*inputs, Rows(there, n, n)], self._fixed(start))
             return steps * n
 
         states[:n] = given[:n]
@@ -318,7 +279,7 @@ class Reverse(Scan):
             slopes[end : end + n] = slope
             steps = min(every, self.length - start)
             last = start + steps - 1
-            inputs = self._inputs(Rows(states, end - n, -n), given, last, -1)
+            inputs = self._inputs(Rows(states, (steps - 1) * size, -size), given, last, -1)
             adjoints = [Rows(slopes, end, -n), Rows(given, of_kept + last * n_kept, -n_kept)]
             outside = Rows(out, self.first_outside)
             outputs = [Rows(slopes, end - n, -n), Rows(out, n + last * n_x, -n_x), outside]
@@ -326,13 +287,6 @@ class Reverse(Scan):
             slope = slopes[:n].copy()
         out[:n] = slope
         return out
-
-    def _every(self, columns: int) -> int:
-        """After how many steps each a state is kept."""
-        if isinstance(self.checkpoint, int):
-            return self.checkpoint
-        size = 16 * self.n_carry * columns * self.length
-        return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
 
 
 def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:

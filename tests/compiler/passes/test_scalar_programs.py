@@ -41,9 +41,10 @@ def test_compiled_derivatives():
     test_random_programs.test_compiled_derivatives("machine")
 
 
+@pytest.mark.parametrize("others", [[], [0.5, -3.0]])
 @pytest.mark.parametrize("kind", ["list", "array", "dict"])
-def test_jacobians(kind):
-    test_random_programs.test_jacobians(kind, "machine")
+def test_jacobians(kind, others):
+    test_random_programs.test_jacobians(kind, others, "machine")
 
 
 def test_products_with_the_hessian():

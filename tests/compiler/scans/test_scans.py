@@ -228,6 +228,14 @@ def test_over_a_batch(n, reduce, backend):
         assert flat(slopes[place]) == pytest.approx(whole, rel=1e-11, abs=1e-13)
 
 
+def test_over_no_examples(backend):
+    compiled = compile(network, batch="xs", wrt="w", backend=backend)
+    value, slopes = compiled.value_and_grad(W, U, H, numpy.zeros((0, 6)))
+    assert (value.shape, slopes.shape) == ((0,), (0, 2, 2))
+    whole = compile(network, batch="xs", wrt="w", reduce="sum", backend=backend)
+    assert disagreement(whole.value_and_grad(W, U, H, numpy.zeros((0, 6))), (0.0, numpy.zeros((2, 2)))) == ""
+
+
 def test_an_example_is_on_its_own():
     xs = numpy.random.default_rng(5).normal(size=(150, 6))
     compiled = compile(network, batch="xs")

@@ -1,0 +1,98 @@
+"""One step of a loop as scalars, its tangents, and its programs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from autograd_mini.compiler.ir.scalars import ONE, Scalar, Scalars, Terms
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.scans.gating import GatedTape
+from autograd_mini.compiler.scans.step_programs import Program, Step
+from autograd_mini.compiler.scans.stepping import step_of
+
+
+@dataclass(eq=False)
+class Body:
+    """One step of a loop: scalars, and which of them are what.
+
+    Attributes:
+        carry, x, outside: what it is given: the carry, what differs from step to step, and what does not.
+        fixed: what differs from step to step, and is known.
+        following, kept: what it gives: the next carry, and what is kept of this step.
+        tied: a scalar that is not 0 where something is at a kink, if anything can be.
+    """
+
+    scalars: list[Scalar]
+    carry: Sequence[int]
+    x: Sequence[int]
+    fixed: Sequence[int]
+    outside: Sequence[int]
+    following: Sequence[int]
+    kept: Sequence[int]
+    tied: int | None = None
+
+    def __post_init__(self) -> None:
+        self._steps: dict[tuple[str, bool], Step] = {}
+        self._lock = threading.RLock()
+
+    @cached_property
+    def tangent(self) -> Body:
+        """The step together with its tangents: each of the numbers it is given and gives, and then their changes."""
+        tape = self._tape()
+        results, given = [*self.following, *self.kept], [*self.carry, *self.x, *self.outside]
+        weights = tape.inputs(0, len(results))
+        slopes = tape.reverse([*zip(results, weights)], given)
+        changes = tape.inputs(0, len(given))
+        seeds = [(slope, change) for slope, change in zip(slopes, changes) if slope is not None]
+        tangents = [tape.number(0.0) if each is None else each for each in tape.reverse(seeds, weights)]
+        n, m = len(self.carry), len(self.carry) + len(self.x)
+        return Body(
+            tape.scalars,
+            [*self.carry, *changes[:n]],
+            [*self.x, *changes[n:m]],
+            self.fixed,
+            [*self.outside, *changes[m:]],
+            [*self.following, *tangents[:n]],
+            [*self.kept, *tangents[n:]],
+        )
+
+    def step(self, kind: str, *, in_machine_code: bool) -> Step:
+        """One of its programs: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints."""
+        with self._lock:
+            key = kind, in_machine_code
+            if key not in self._steps:
+                program: Callable[[], Program] = {"all": self._all, "carry": self._carry, "back": self._back}[kind]
+                self._steps[key] = step_of(program(), in_machine_code=in_machine_code)
+            return self._steps[key]
+
+    def _tape(self) -> GatedTape:
+        return GatedTape(Scalars(self.scalars, [], []))
+
+    def _all(self) -> Program:
+        growing = Growing(self.scalars)
+        carry, following = [*self.carry], [*self.following]
+        if self.tied is not None:
+            carry += growing.inputs(0, 1)
+            following.append(growing.add(Terms([1.0, 1.0], [carry[-1], self.tied], [ONE, ONE])))
+        return Program(growing.scalars, [carry, self.x, self.outside], self.fixed, [following, self.kept], [(0, 0)])
+
+    def _carry(self) -> Program:
+        return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following], [(0, 0)])
+
+    def _back(self) -> Program:
+        """From the carry of a step and the adjoints of what it gives to those of what it is given; those of what comes
+        from outside are added to what there is."""
+        tape = self._tape()
+        of_following, of_kept = tape.inputs(0, len(self.following)), tape.inputs(0, len(self.kept))
+        before = tape.inputs(0, len(self.outside))
+        seeds = [*zip(self.following, of_following), *zip(self.kept, of_kept)]
+        found = tape.reverse(seeds, [*self.carry, *self.x, *self.outside])
+        numbers = [tape.number(0.0) if each is None else each for each in found]
+        n, m = len(self.carry), len(self.carry) + len(self.x)
+        totals = [tape.add(Terms([1.0, 1.0], [*each], [ONE, ONE])) for each in zip(before, numbers[m:])]
+        inputs = [self.carry, self.x, self.outside, of_following, of_kept, before]
+        outputs = [numbers[:n], numbers[n:m], totals]
+        return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])

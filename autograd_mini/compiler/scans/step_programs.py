@@ -1,0 +1,75 @@
+"""One step of a loop as a program, which is run many times in a row.
+
+It reads and writes rows of arrays; from one step to the next it moves on by so many rows of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import NamedTuple, Protocol
+
+from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.scalars import (
+    Scalar,
+    alive,
+)
+from autograd_mini.compiler.passes.expanding import expanded_scalars
+
+
+class Rows(NamedTuple):
+    """The rows of an array that the first of some steps reads or writes, from `first` on, and how many rows further
+    on those of the next one are."""
+
+    array: Floats
+    first: int = 0
+    pace: int = 0
+
+
+class Program(NamedTuple):
+    """One step: scalars, which of them are given in each of several arrays, and which go to others.
+
+    Attributes:
+        fixed: those that are the same for all columns, in an array of their own.
+        carried: arrays that are given, and those of the same size whose numbers they are at the next step.
+    """
+
+    scalars: Sequence[Scalar]
+    inputs: Sequence[Sequence[int]]
+    fixed: Sequence[int]
+    outputs: Sequence[Sequence[int]]
+    carried: Sequence[tuple[int, int]]
+
+    def needed(self) -> Iterator[Scalar]:
+        """The scalars that what it gives is made of."""
+        found = alive(self.scalars, [number for numbers in self.outputs for number in numbers])
+        return compress(self.scalars, found)
+
+    def expanded(self) -> Program:
+        """The same with rows of users written out."""
+        written = expanded_scalars(self.scalars)
+        if written is None:
+            return self
+        scalars, place = written
+
+        def moved(numbers: Sequence[int]) -> list[int]:
+            return [place[number] for number in numbers]
+
+        return self._replace(
+            scalars=scalars,
+            inputs=[*map(moved, self.inputs)],
+            fixed=moved(self.fixed),
+            outputs=[*map(moved, self.outputs)],
+        )
+
+
+class Step(Protocol):
+    """A program ready to run."""
+
+    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
+        """Run it several times.
+
+        Args:
+            rows: of each array that it reads, and then of each that it writes, all of as many columns.
+            fixed: of what is the same for all columns.
+        """
