@@ -14,7 +14,11 @@ WIDTHS = {2: "b", 4: "d", 8: "e"}
 """The widths in doubles that libmvec has, and the letter of their instruction set."""
 
 
-LIBM = {"linux": ("libm.so.6",), "darwin": ("libSystem.B.dylib",), "win32": ("ucrtbase", "msvcrt")}
+LIBM: dict[str, tuple[str, ...]] = {
+    "linux": ("libm.so.6",),
+    "darwin": ("libSystem.B.dylib",),
+    "win32": ("ucrtbase", "msvcrt"),
+}
 """Where the elementary functions of C are, by platform; elsewhere, and in other C libraries, they are looked for."""
 
 OLDEST = (16, 0, 0)

@@ -82,6 +82,9 @@ class ArenaExecutor:
         NotImplementedError: there is no machine code for a primitive.
     """
 
+    size: int
+    work: int
+
     def __init__(self, program: Program, cache: CodeCache | None = None) -> None:
         self.cache = cache
         self.seeds: list[Pack] = []
@@ -93,7 +96,9 @@ class ArenaExecutor:
         self._constants = constants_of(program)
         for pack, held in self._constants.items():
             self.first[pack] = self._know(held)
-        self.leaves = [pack for pack in program.packs if isinstance(pack.operation, Leaf) and pack not in self.first]
+        self.leaves: list[Pack] = [
+            pack for pack in program.packs if isinstance(pack.operation, Leaf) and pack not in self.first
+        ]
         for pack in self.leaves:
             self.first[pack] = self._room(pack.lanes)
         items = divide(program, [*self._constants])
