@@ -58,6 +58,13 @@ def host_width() -> int:
 
 
 @cache
+def host_registers() -> int:
+    """How many registers of doubles this host has."""
+    features = binding().get_host_cpu_features()
+    return 16 if features.get("sse2") and not features.get("avx512f") else 32
+
+
+@cache
 def _libmvec() -> Any:
     try:
         return ctypes.CDLL("libmvec.so.1")
