@@ -215,10 +215,11 @@ class Compiled(Differentiable):
         are, by the interface of CasADi's external functions.
 
         What is written is the path that the function takes for an example, the arguments given here or else those of
-        the last call: elsewhere the functions in C give 1 and nan. Where derivatives are asked for at a tie or a kink,
-        which compiled functions look at once more, they give 2 and nan. The Values that the function uses without being
-        given them are constants there. Each array of numbers among the arguments is one of the file's, in C's order,
-        and all numbers of the result are one. Nothing is allocated; they may run in several threads at once.
+        the last call: elsewhere the functions in C give 1 and nan. At ties and kinks, first derivatives are those of
+        compiled functions; second ones, and those of functions with parameters or a `scan`, are 2 and nan there. The
+        Values that the function uses without being given them are constants. Each array of numbers among the arguments
+        is one of the file's, in C's order, and all numbers of the result are one. Nothing is allocated; the functions
+        may run in several threads at once.
 
         In CasADi, after `cc -shared -fPIC -O2 -std=c99 f.c -o f.so -lm`, `casadi.external("f", "./f.so")` loads it.
 
@@ -230,7 +231,7 @@ class Compiled(Differentiable):
 
         Raises:
             OSError: the files cannot be written; neither is.
-            TypeError: `order` is no such number.
+            TypeError: `order` is no such number, or the example holds Values.
             ValueError: there is no example, the function has a batch, its name is none in C, or there is no C for an
                 operation.
         """
@@ -239,7 +240,9 @@ class Compiled(Differentiable):
         if type(order) is not int or order not in (0, 1, 2):
             raise TypeError(f"order is that of the highest derivatives, 0, 1 or 2, got {order!r}")
         if args or keywords:
-            self(*args, **keywords)
+            call = self._plain_call("export", args, keywords)
+            call.run(Kind.VALUE)
+            self._ran(call)
         plan = self._latest_run().parts[0].plan
         if self._options.batch is not False or plan.has_batch:
             raise ValueError(f"export writes {self._name} for one example; compile it without batch=… for that")

@@ -52,6 +52,29 @@ def compiled(backend):
     return partial(derive, numpy.array(PARAMETERS), *shocks())
 
 
+def by_scan():
+    """One path, its step compiled once."""
+    from autograd_mini import compile, exp, log, relu, scan, sqrt
+
+    def price(parameters, zs, others):
+        spot, variance, speed, average, volatility, correlation, rate = parameters
+        rest = sqrt(1.0 - correlation * correlation)
+
+        def step(state, shocks):
+            growth, variance = state
+            z, other = shocks
+            spread = sqrt(variance * DT)
+            growth = growth + (rate - variance / 2) * DT + spread * z
+            shock = correlation * z + rest * other
+            return (growth, variance + speed * (average - variance) * DT + volatility * spread * shock), None
+
+        (growth, _), _ = scan(step, (log(spot), variance), (zs, others))
+        return exp(-rate) * relu(exp(growth) - STRIKE)
+
+    derive = compile(price, batch=["zs", "others"], wrt="parameters", reduce="mean").value_and_grad
+    return partial(derive, numpy.array(PARAMETERS), *shocks())
+
+
 def torch():
     import torch
 
@@ -128,6 +151,7 @@ def autograd():
 
 CONTENDERS = {
     "autograd_mini, machine code": partial(compiled, "machine"),
+    "autograd_mini, scan": by_scan,
     "autograd_mini, NumPy": partial(compiled, "numpy"),
     "torch": torch,
     "JAX, jit of a scan": jax,

@@ -120,10 +120,10 @@ def sum_columns(width: int) -> str:
 
             return turn
 
-        (total,) = asm.loop(start, whole, add(asm.type), [(asm.type, asm.number(-0.0).name)], width)
+        (total,) = asm.loop(start, whole, add(asm.type), [(asm.type, "zeroinitializer" if width > 1 else "0.0")], width)
         if width > 1:
             types, function = f"double, {asm.type}", f"llvm.vector.reduce.fadd.v{width}f64"
-            total = asm.call("double", function, "double -0.0", f"{asm.type} {total}", declared=types)
+            total = asm.call("double", function, "double 0.0", f"{asm.type} {total}", declared=types)
         (total,) = asm.loop(whole, stop, add("double"), [("double", total)])
         place = asm.let(f"add i64 {asm.let(f'mul i64 {row}, {n_blocks}')}, {block}")
         before = asm.load("double", sums, place)

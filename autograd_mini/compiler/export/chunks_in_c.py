@@ -11,7 +11,7 @@ from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.chunks import Form
 from autograd_mini.compiler.code.emit import computed, require_emission
 from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Kernel, Place, kernel_of
-from autograd_mini.compiler.export.bodies import Body, indented, pieces
+from autograd_mini.compiler.export.bodies_in_c import Body, indented, pieces
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
 from autograd_mini.compiler.ir.program import Floats, Pack

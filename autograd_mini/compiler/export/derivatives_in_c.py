@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.export.bodies import Body, Place, indented, nested
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, indented, nested
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.patterns import Pattern
 from autograd_mini.compiler.ir.program import TIED, Index

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.export.bodies import Body
+from autograd_mini.compiler.export.bodies_in_c import Body
 from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers
@@ -116,7 +116,7 @@ class Exported:
             if kind == Kind.SPARSE_JACOBIAN:
                 name, rest = "Jacobian", "the value alone by order=0"
             raise ValueError(f"the {name} of {self.name} may have {size:,} entries, which are too many; export {rest}")
-        if is_dense and n > FEW_VARIABLES:
+        if self.plan.loops or (is_dense and n > FEW_VARIABLES):
             return None
         found = sparse_of(source, request)
         return None if 2 * found.rows.size > size and _size(found.program) > SHORT else found
@@ -135,7 +135,7 @@ class Exported:
     @cached_property
     def as_scalars(self) -> bool:
         """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
-        return self.plan.source.is_ragged
+        return self.plan.source.is_ragged and not self.plan.loops
 
     def derivative(self, slot: int) -> str:
         """What bodies call the derivatives towards an argument."""
@@ -167,7 +167,7 @@ class Exported:
         """What tells whether anything that is tied changes in different ways along a line, and the gradients a little
         way off on both sides; less of it, or nothing, where that is not known."""
         plan, arrays = self.plan, [*self.wrt, -1]
-        if not self._has_kinks or plan.trace.inner or plan.trace.parameters:
+        if not self._has_kinks or plan.trace.inner or plan.trace.parameters or plan.loops:
             return []
         scalars, frame = self._weighted() if not self.is_one else (plan.source.scalars, plan.frame)
         found: list[Body] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd_mini.compiler.export.bodies import indented
+from autograd_mini.compiler.export.bodies_in_c import indented
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.patterns import Pattern
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from autograd_mini.compiler.export.bodies import Body, indented
+from autograd_mini.compiler.export.bodies_in_c import Body, indented
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.derivatives_in_c import (
     Block,

@@ -12,8 +12,9 @@ from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.emit import total
 from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.code.machine_rows import has_emission
-from autograd_mini.compiler.export.bodies import Body, Place, Room, nested, pieces
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, nested, pieces
 from autograd_mini.compiler.export.constants import Constants, is_absent
+from autograd_mini.compiler.export.loops_in_c import Loops
 from autograd_mini.compiler.export.statements import FUSED, Statements, literal
 from autograd_mini.compiler.ir.program import (
     Apply,
@@ -22,6 +23,7 @@ from autograd_mini.compiler.ir.program import (
     Floats,
     Index,
     Leaf,
+    Loop,
     Pack,
     Program,
     Reduce,
@@ -44,10 +46,6 @@ VECTORS = {
     "first_max": "first_max_in({n}, {x})",
     "first_min": "first_min_in({n}, {x})",
 }
-
-
-class NotInC(NotImplementedError):
-    """There is no C for a row; its name is the message."""
 
 
 class Term(NamedTuple):
@@ -74,12 +72,13 @@ def body_of(
         held: the numbers of leaves that are constants in the file.
         room: from where on memory is free.
     """
-    return _Packs(program, offsets, held, room, constants).body(name)
+    return _Packs(name, program, offsets, held, room, constants).body()
 
 
 class _Packs:
     def __init__(
         self,
+        name: str,
         program: Program,
         offsets: Mapping[Pack, int],
         held: Mapping[Pack, Floats],
@@ -89,20 +88,21 @@ class _Packs:
         self._program, self._constants, self._room = program, constants, Room(room)
         self._held = {**constants_of(program), **held}
         self._offsets = {**offsets}
+        self._name, self._loops = name, Loops(name, constants)
         self._kept = {reference.pack for references in program.results.values() for reference in references}
         self._users: dict[Pack, set[Pack]] = {}
         for pack in program.packs:
             for parent in pack.parents:
                 self._users.setdefault(parent, set()).add(pack)
 
-    def body(self, name: str) -> Body:
+    def body(self) -> Body:
         lines = [line for group in self._groups() for line in self._written(group)]
         results = {}
         for result, references in self._program.results.items():
             packs, index = {each.pack for each in references}, numpy.concatenate([each.index for each in references])
             (pack,) = packs  # of each result all numbers are lanes of one
             results[result] = index.size, self._place(pack, index)
-        return Body(name, [], pieces(lines), results, self._room.size)
+        return Body(self._name, self._loops.functions, pieces(lines), results, self._room.size)
 
     def _place(self, pack: Pack, index: Index) -> Place:
         return lambda variable: self._at(pack, index, [variable if variable.isalnum() else f"({variable})"])
@@ -195,11 +195,12 @@ class _Packs:
         operation = pack.operation
         if isinstance(operation, Sum):
             return self._sum(pack, operation)
-        if not isinstance(operation, Reduce | Vector):
-            raise NotInC(operation.kind)
-        n, lanes = operation.arg.index.shape
         if pack not in self._offsets:  # nothing reads it
             return []
+        if isinstance(operation, Loop):
+            return self._loop(pack, operation)
+        assert isinstance(operation, Reduce | Vector)
+        n, lanes = operation.arg.index.shape
         buffer = self._room.take(2 * n)
         x = f"w + {buffer}"
         gathered = f"w[{buffer} + k] = {self._at(operation.arg.pack, operation.arg.index, ['k', 'i'])};"
@@ -211,7 +212,7 @@ class _Packs:
             elif operation.primitive.name in REDUCTIONS:
                 function = f"{operation.primitive.name}_of"
             else:
-                raise NotInC(operation.primitive.name)
+                raise NotImplementedError(operation.primitive.name)
             lines.append(f"{self._at(pack, every, ['i'])} = {function}({n}, {x});")
         else:
             empty = "NAN" if isnan(operation.empty) else literal(operation.empty)
@@ -220,6 +221,26 @@ class _Packs:
             lines += nested(["k"], [n], [f"{target} = w[{buffer}{' + k' if n > 1 else ''}];"])
         self._room.give(buffer, 2 * n)
         return nested(["i"], [lanes], lines) if lanes > 1 else lines
+
+    def _loop(self, pack: Pack, operation: Loop) -> list[str]:
+        """A loop: what goes in is brought together before."""
+        scan, taken = operation.scan, list[tuple[int, int]]()
+
+        def take(size: int) -> int:
+            taken.append((self._room.take(size), size))
+            return taken[-1][0]
+
+        given = take(scan.n_in)
+        lines = [f"for (int k = 0; k < {scan.n_in}; ++k)", f"    w[{given} + k] = 0.0;"]
+        for arg, places in zip(operation.args, operation.places):
+            if places.size:
+                to = self._constants.index(places, ["i"], given) if places.size > 1 else str(given + int(places[0]))
+                text = f"w[{to}] = {self._at(arg.pack, arg.index, ['i'])};"
+                lines += nested(["i"], [places.size], [text])
+        lines += self._loops.lines(scan, given, self._offsets[pack], take)
+        for start, size in taken:
+            self._room.give(start, size)
+        return lines
 
     def _sum(self, pack: Pack, operation: Sum) -> list[str]:
         """A sum block by block, each added to what was there."""
@@ -322,4 +343,4 @@ def _references(pack: Pack) -> list[Reference]:
 
 def _require(primitive: Primitive, n_args: int) -> None:
     if not has_emission(primitive, n_args):
-        raise NotInC(primitive.name)
+        raise NotImplementedError(primitive.name)

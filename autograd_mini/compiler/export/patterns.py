@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy
 
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Apply, Floats, Index, Pack, Program, Reference, Sum
+from autograd_mini.compiler.ir.program import Apply, Floats, Index, Loop, Pack, Program, Reference, Sum
 from autograd_mini.primitives import TABLE
 
 LINEAR = {TABLE[name] for name in ("add", "sub", "neg", "pos")}
@@ -98,6 +98,9 @@ def most_nonzeros(base: Program, wrt: Sequence[Pack]) -> tuple[float, float]:
                 y = numpy.zeros_like(x) if segment.b is None else of(segment.b, b)
                 numpy.add.at(found, lane, x + y)
                 second += float(((x + y) ** 2)[(x > 0.0) & (y > 0.0)].sum())
+        elif isinstance(operation, Loop):
+            found += n
+            second += pack.lanes * n * n
         else:
             each = [of(arg.pack, arg.index) for arg in operation.arguments() if isinstance(arg, Reference)]
             active = [part for part in each if part.any()]

@@ -12,7 +12,6 @@ from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.identifiers import require_identifier
 from autograd_mini.compiler.export.interface import Interface
-from autograd_mini.compiler.export.packs import NotInC
 from autograd_mini.files import write_whole
 
 FUSED = """\
@@ -49,12 +48,10 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
     if Path(path).suffix != ".c":
         raise ValueError(f"export takes the path of a file in C, such as 'f.c', got {os.fspath(path)!r}")
     require_identifier(name)
-    if plan.loops:
-        raise ValueError(f"{name} runs a scan, and loops are not written in C; write its steps as a loop of Python's")
     header = Path(path).with_suffix(".h")
     try:
         texts = texts_of(Exported(name, plan, wrt), order, header.name)
-    except NotInC as error:
+    except NotImplementedError as error:
         raise ValueError(
             f"there is no C for {error} in {name} or its derivatives: C's library has no such function, and it is not "
             "written in operators and functions of autograd_mini alone; write it in these, or ask for fewer "

@@ -188,10 +188,20 @@ class _StepTracer(Tracer):
         self.from_outside: list[Guard] = []
         self.node_recorded = self._note_node  # type: ignore[method-assign]
         self._inside = set(inputs)
+        self._met = {*inputs, *around.recorded}
         self._forced = forced
 
     def _note_node(self, node: Value) -> None:
+        for parent in node.parents:
+            if parent.operation is not None and parent not in self._met:  # as a solution, of which nobody is told
+                for each in topological_order(parent, known=self._met):
+                    if each.operation is not None:  # else it may become a solution
+                        self._meet(each)
+        self._meet(node)
+
+    def _meet(self, node: Value) -> None:
         self.recorded.append(node)
+        self._met.add(node)
         if not self._inside.isdisjoint(node.parents):
             self._inside.add(node)
 

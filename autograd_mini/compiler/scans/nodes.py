@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def _never(*args: object) -> Any:
-    raise NotImplementedError("a loop is not computed number by number")
+    raise TypeError(
+        "a compiled function takes a derivative of, or computes anew, what came out of a scan before; take the "
+        "derivative by grad, jacobian and the like of a function that calls scan"
+    )
 
 
 class Scanned(Primitive):

@@ -23,6 +23,9 @@ from autograd_mini.compiler.sparse.edges import local_terms
 from autograd_mini.compiler.sparse.entries import Matrix, Terms, constants, cost, merged, product, sum_of
 from autograd_mini.compiler.sparse.folding import Folding
 
+MOST_PRODUCTS = 2**26
+"""So many terms at once take several gigabytes."""
+
 Outputs: TypeAlias = "Sequence[tuple[int, Reference]]"
 
 
@@ -110,14 +113,19 @@ class _Graph:
                 heappush(queue, (now, number, pack))
                 continue
             waiting.remove(pack)
-            self._take_out(pack)
+            self._take_out(pack, now)
 
     def _cost(self, pack: Pack) -> int:
         """How many products there are to take it out."""
         befores, afters = self.parents.get(pack, {}).values(), self.children.get(pack, {}).values()
         return sum(cost(after, before) for after in afters for before in befores)
 
-    def _take_out(self, pack: Pack) -> None:
+    def _take_out(self, pack: Pack, price: int) -> None:
+        if price > MOST_PRODUCTS:
+            raise ValueError(
+                f"the entries of this matrix take more than {MOST_PRODUCTS:,} products, so that it is not sparse; "
+                "leave out sparse=True, or take its products with vectors by jvp, vjp or hvp"
+            )
         befores, afters = self.parents.pop(pack, {}), self.children.pop(pack, {})
         for child in afters:
             del self.parents[child][pack]

@@ -28,6 +28,7 @@ from autograd_mini import (
     prod,
     register_primitive,
     relu,
+    scan,
     sin,
     softmax,
     sqrt,
@@ -68,9 +69,23 @@ FUNCTIONS = {
     "inner": (lambda x, y: grad(lambda z: z**3 * x)(x * y), [2.0, 0.5]),
     "longer": (lambda x: max([a * a for a in x]) + norm(x) + logsumexp(x) + prod(x), [numpy.linspace(0.5, 1.5, 200)]),
     "unused": (lambda x, y, z: x * z[1], [1.5, 2.5, [1.0, 2.0, 3.0]]),
+    "scanned": (
+        lambda x, p: scan(lambda y, _: (y + 0.01 * sin(y) * p - 0.001 * y * y, None), x, length=300)[0],
+        [0.5, 0.3],
+    ),
+    "scanned_rows": (lambda x, u: rows(x, u), [0.4, numpy.linspace(0.0, 1.0, 150)]),
+    "scanned_constants": (
+        lambda x: scan(lambda s, c: (s * c + x, None), x, [0.1 * (k % 9) for k in range(200)])[0] ** 2,
+        [0.7],
+    ),
     "recurrence": (lambda x, p: steps(x, p, 200), [0.5, 0.3]),
     "loops": (lambda x: sum([exp(-a * a) * sin(b) for a, b in zip(x, x[1:])]), [numpy.linspace(-1.0, 1.0, 300)]),
 }
+
+
+def rows(x, u):
+    last, ys = scan(lambda s, v: ((s[0] * 0.9 + v * s[1], tanh(s[1] + x * v)), s[0] * s[1]), (x, 0.5), u)
+    return [last[0], sum(ys), ys[3]]
 
 
 def steps(x, p, n):
@@ -267,6 +282,32 @@ def test_kinks(tmp_path):
     assert slopes == compile(KINKED["two"][0]).vjp([0.0, 0.0], [1.0, 2.0, 3.0])
 
 
+def test_loops_that_scan_makes(tmp_path):
+    """They stay loops; ties within them are not told, and loops within loops refused."""
+    function = lambda x, u: scan(lambda s, v: (relu(s - v) * 0.5 + x, None), x, u)[0]
+    sizes = []
+    for n in (1000, 10_000):
+        long = compile(lambda x, n=n: scan(lambda y, _: (y + 0.01 * sin(y), None), x, length=n)[0])
+        long.export(tmp_path / f"long{n}.c", 0.5, order=1)
+        sizes.append((tmp_path / f"long{n}.c").stat().st_size)
+    assert sizes[1] < 1.02 * sizes[0]
+    u = numpy.linspace(0.1, 1.0, 150)
+    compiled = compile(function)
+    compiled.export(tmp_path / "kinked.c", 0.4, u)
+    library = built(tmp_path)
+    assert library("grad_kinked", 0.4, u)[0] == 0
+    u[0] = 0.4
+    assert library("kinked", 0.4, u) == (0, [compiled(0.4, u)])
+    status, found = library("grad_kinked", 0.4, u)
+    assert status == 2
+    assert all(numpy.isnan(each).all() for each in found)
+    within = lambda x: scan(
+        lambda s, _: (scan(lambda r, _: (r - sin(r) ** 2, None), s, length=3000)[0], None), x, length=3
+    )[0]
+    with pytest.raises(ValueError, match="no C for scan within scan in g"):
+        compile(within, backend="numpy").export(tmp_path / "g.c", 0.4)
+
+
 def test_second_derivatives_at_kinks(tmp_path):
     """They are not told, and say so."""
     compile(lambda x: maximum(x[0], x[1]) ** 2).export(tmp_path / "kinks.c", [1.0, 2.0])
@@ -341,6 +382,14 @@ def test_the_last_call_is_the_example(tmp_path):
     compiled(X)
     compiled.export(tmp_path / "f.c", name="other")
     assert built(tmp_path)("other", X)[1][0] == compiled(X)
+
+
+def test_examples_are_numbers(tmp_path):
+    compiled = compile(rosenbrock)
+    compiled(X)
+    with pytest.raises(TypeError, match="export of rosenbrock takes plain numbers"):
+        compiled.export(tmp_path / "f.c", [Value(x) for x in X])
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_same_twice(tmp_path):

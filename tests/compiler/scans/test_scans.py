@@ -12,10 +12,12 @@ from autograd_mini import (
     compile,
     dot,
     grad,
+    gradients,
     hessian,
     hvp,
     log,
     relu,
+    root,
     scan,
     sin,
     sqrt,
@@ -340,13 +342,36 @@ def test_products_with_the_jacobian_and_sparse_matrices(backend):
     assert compiled.sparsity("jacobian", point).toarray().all()
 
 
-def test_what_does_not_take_loops_says_so(tmp_path):
+def test_what_does_not_take_loops_says_so():
     compiled = compile(lambda v: scan(lambda s, x: (s * x, s), v[0], v)[1])
     with pytest.raises(ValueError, match="sparse derivatives go through a scan of at most 64 numbers"):
         compiled.jacobian([1.5] * 70, sparse=True)
-    with pytest.raises(ValueError, match="loops are not written in C"):
-        compiled.export(tmp_path / "f.c", [1.5] * 70)
-    assert [*tmp_path.iterdir()] == []
+
+
+def test_steps_that_solve_equations_or_use_rows_of_users(backend):
+    def f(a):
+        return scan(lambda s, _: (root(lambda x: x**3 + x - s * a, 0.5), None), a, length=4)[0]
+
+    compiled = compile(f, backend=backend)
+    assert disagreement(compiled.value_and_grad(0.7), value_and_grad(f)(0.7)) == ""
+    assert disagreement(compiled.hessian(0.9), hessian(f)(0.9)) == ""
+    assert loops(compiled) == 1
+
+
+def test_derivatives_of_what_came_out_are_refused_in_one_sentence():
+    def f(a):
+        last, _ = scan(lambda s, _: (sin(s) * a, None), a, length=5)
+        return gradients(last, [a], create_graph=True)[0]
+
+    with pytest.raises(TypeError, match="take the derivative by grad, jacobian and the like of a function that calls"):
+        compile(f)(0.7)
+
+
+def test_comparisons_of_what_stays_the_same_are_used():
+    def f(a):
+        return scan(lambda s, _: (s * where(a > 0.5, a, 2.0), None), a, length=5)[0]
+
+    assert disagreement(compile(f).value_and_grad(0.7), value_and_grad(f)(0.7)) == ""
 
 
 def test_nothing_varies_or_nothing_is_carried():

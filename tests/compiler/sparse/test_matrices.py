@@ -329,3 +329,12 @@ def test_columns_of_one_number_at_many_points(backend):
         agree(found, jacobian(f)(t), 100.0)
         assert isinstance(found["c"], float)
         assert found["b"].shape == (2,)
+
+
+def test_a_matrix_that_is_not_sparse(monkeypatch):
+    from autograd_mini.compiler.sparse import eliminating
+
+    f = compile(lambda x: am.exp(am.sum(x)) * am.sin(am.sum([each * each for each in x])))
+    monkeypatch.setattr(eliminating, "MOST_PRODUCTS", 100)
+    with pytest.raises(ValueError, match="the entries of this matrix take more than 100 products, so that it is not"):
+        f.hessian(numpy.ones(20), sparse=True)
