@@ -127,13 +127,13 @@ __all__ = [
 ]  # fmt: skip
 
 _BESIDE = ("abs", "compile", "max", "min", "pow", "sum")
-_ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "nn", "optim", "testing", "training")
+_ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "neighbours", "nn", "optim", "testing", "training")
 
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from autograd_mini import compiler, executors, micrograd, nn, optim, testing, training  # noqa: F401
+    from autograd_mini import compiler, executors, micrograd, neighbours, nn, optim, testing, training  # noqa: F401
     from autograd_mini.compiler import compile as compile
     from autograd_mini.draw import draw as draw
     from autograd_mini.explain import explain as explain

@@ -78,9 +78,13 @@ class Loop:
         length: how many steps there are.
     """
 
+    init: list[Any]
+    structure: Structure
+    length: int
+
     def __init__(self, f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, checkpoint: int | str) -> None:
         self.f = f
-        self.name = name_of(f)
+        self.name: str = name_of(f)
         self.checkpoint = checkpoint
         self.init, self.structure = flatten(init, "the first carry of scan", takes_others=True)
         if any(part.like is not None for _, part in self.structure.paths("") if part.kind == OTHER):

@@ -10,8 +10,11 @@ from __future__ import annotations
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
 MOST_FORMS_UNNOTICED = 20_000  # a graph of more forms has so many different steps, or is a loop written out
 MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
-LARGE_SUM = {True: 1024, False: 32768}  # sums of one form with so many terms in all are worth a matrix product
+LARGE_SUM = {True: 2**14, False: 32768}
+"""Sums of one form with so many terms in all are for BLAS. In a batch, scalars have them in registers: digits 64-32-10
+(2,048) takes 0.6 of the time then, a convolution (1,440) 0.7."""
 SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
+MATRIX = 64  # sums of one form with so many terms in a batch make it scalars, however few these are
 MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them
 
 # Paths: put together they may have so many times the operations of the longest, and so many more, which take less time
@@ -26,6 +29,8 @@ SMALL_OF_MANY = 4096  # of many products of single numbers, smaller ones take le
 MOST_TERMS = 2**18  # the table of more terms would not fit the cache
 MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so many times the numbers
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once
+SMALLEST_MATRIX = 16  # sums of the same factors are computed together if they have so many terms
+SMALLEST_OUTER = 8  # and sums over the batch
 MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel
 
 MOST_ELIMINATED = 2**16  # local derivatives of more terms of sums are left to sweeps, which keep products whole
@@ -55,6 +60,7 @@ LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
+SUMMED_TOGETHER = 256  # columns at least whose sums over the batch go to the same memory
 SIDE_BY_SIDE = 4096  # directions run side by side until they are so many columns in all, where each is by itself
 COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system takes and gives back more readily
 TILE_BYTES = 2**24
@@ -70,8 +76,9 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
     """
+    is_many = n_scalars in SCALARS[has_batch] or (has_batch and largest_sum >= MATRIX and n_scalars < MANY_FORMS)
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
-    return is_ragged or (n_scalars in SCALARS[has_batch] and largest_sum < LARGE_SUM[has_batch])
+    return is_ragged or (is_many and largest_sum < LARGE_SUM[has_batch])
 
 
 def too_many_forms(n_scalars: int) -> int:
@@ -117,6 +124,24 @@ def columns_of_a_block(n_scratch: int, width: int) -> int:
     """How many columns a kernel takes at a time that keeps so many numbers of each; they fill registers of `width`."""
     fits = BLOCK_BYTES // (8 * max(n_scratch, 1)) // width * width
     return max(width, min(COLUMNS, fits))
+
+
+def columns_of_a_group(n_sums: int, columns: int) -> int:
+    """How many columns, blocks of `columns`, add to the same memory for sums over the batch: to clear and to add up at
+    the end are no more work than one more of them."""
+    return -(-max(SUMMED_TOGETHER, n_sums) // columns) * columns
+
+
+def rows_of_a_matrix(registers: int) -> int:
+    """How many sums of the same factors fit registers, with a factor and a weight."""
+    return min(16, registers - 4)
+
+
+def shape_of_an_outer(n_columns: int, registers: int) -> tuple[int, int]:
+    """How many rows and columns of an outer product fit registers, with a column of factors and a row of them: of so
+    many columns, which are not more than rows."""
+    columns = min(n_columns, 4 if registers > 16 else 2)
+    return (3 * registers // 4) // columns, columns
 
 
 def columns_of_a_tile(n_lanes: int) -> int:

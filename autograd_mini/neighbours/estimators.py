@@ -62,8 +62,8 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]
             progress=False,
         )
         self.network_ = model
-        self.loss_curve_ = [epoch.loss for epoch in history.epochs]
-        self.n_iter_ = len(history.epochs)
+        self.loss_curve_: list[float] = [epoch.loss for epoch in history.epochs]
+        self.n_iter_: int = len(history.epochs)
         self._run = compile(model, batch=True)
 
     def _outputs(self, x: Any) -> Any:

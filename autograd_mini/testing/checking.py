@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from math import isfinite, ulp
 from typing import Any
 from warnings import warn
@@ -26,6 +27,8 @@ FAR = 2_654_435_769.0
 LITTLE = 2.0**-40
 SHARED = 2.0**-16
 """Noise up to this, against the result, may be that of numbers inside the function on which derivatives depend."""
+MANY = 8
+"""Of more inputs, each further one is looked at in fewer ways, for it is one of many."""
 
 Evaluation = tuple[list[Value], list[Any]]
 Function = Callable[[Sequence[float]], list[float]]
@@ -195,8 +198,8 @@ class Shortcut:
     always the same. What raises an exception on floats is evaluated on Values.
     """
 
-    COMPARED, MANY = (1, 12, 30), 8
-    """Which evaluations on a line, and of which lines one of these alone."""
+    COMPARED = 1, 12, 30
+    """Which evaluations on a line; of more than MANY lines one of these alone."""
     holds: bool
 
     def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:
@@ -217,7 +220,7 @@ class Shortcut:
         except Exception:
             return self._reference(numbers)
         turn = self._lines % len(self.COMPARED)
-        if self._count in (self.COMPARED if self._lines <= self.MANY else self.COMPARED[turn : turn + 1]):
+        if self._count in (self.COMPARED if self._lines <= MANY else self.COMPARED[turn : turn + 1]):
             expected = self._reference(numbers)
             self.holds = len(found) == len(expected) and all(
                 x == y or (x != x and y != y) for x, y in zip(found, expected)
@@ -249,7 +252,8 @@ def _compare(
 ) -> list[Comparison]:
     lines = [Line(lambda x, j=j: f([*point[:j], x, *point[j + 1 :]]), point[j]) for j in range(len(point))]  # type: ignore[misc]
     sides = [(line, side) for line in lines for side in (-1.0, 1.0)]
-    noises = [max(line.noise_at_large(i) for line in lines) for i in range(len(components))]
+    spacings = [3 if j < MANY else 1 for j in range(len(lines))]
+    noises = [max(map(Line.noise_at_large, lines, repeat(i), spacings)) for i in range(len(components))]
     sizes = [max(s, *(line.size_beside(i, side) for line, side in sides)) for i, s in enumerate(scales)]
     compared = []
     for j, line in enumerate(lines):

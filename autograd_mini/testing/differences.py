@@ -99,12 +99,12 @@ class Line:
             self._noise[place] = noise if noise <= COARSE * size else 0.0
         return self._noise[place]
 
-    def noise_at_large(self, index: int) -> float:
+    def noise_at_large(self, index: int, spacings: int = 3) -> float:
         """The most noise on either side of the largest step: at several spacings, lest rounding is even at one."""
         steps = [side * self.largest for side in (-1.0, 1.0)]
-        spacings = [APART * self.largest * GOLDEN**k for k in range(3)]
-        found = [self.noise_apart(index, step, spacing) or 0.0 for step in steps for spacing in spacings]
-        return max(*found, *(self.noise(index, step) for step in steps))
+        apart = [APART * self.largest * GOLDEN**k for k in range(1, spacings)]
+        found = [self.noise_apart(index, step, spacing) or 0.0 for step in steps for spacing in apart]
+        return max([*found, *(self.noise(index, step) for step in steps)])
 
     def size_beside(self, index: int, side: float) -> float:
         """How large the result is where noise is looked for at large; 0 if it is not finite there."""

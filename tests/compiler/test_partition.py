@@ -55,3 +55,25 @@ def test_more_terms_never_fit_where_fewer_do_not(n_terms, lanes):
     fits = partition.sum_fits_kernel(n_terms, lanes)
     assert fits is (n_terms <= partition.LONGEST or n_terms <= partition.LONGEST_LANE * lanes)
     assert fits or not partition.sum_fits_kernel(n_terms + 1, lanes)
+
+
+@given(st.integers(1, partition.MANY_FORMS - 1), st.integers(partition.MATRIX, partition.LARGE_SUM[True] - 1))
+def test_matrices_of_a_batch_stay_in_registers(n, largest_sum):
+    assert partition.suits_scalars(n, n, largest_sum, True)
+    assert partition.suits_scalars(n, n, largest_sum, False) is (n in partition.SCALARS[False])
+
+
+@given(st.integers(1, 500), st.sampled_from([16, 32]))
+def test_what_is_computed_together_fits_the_registers(n_columns, registers):
+    rows, columns = partition.shape_of_an_outer(n_columns, registers)
+    assert 1 <= columns <= min(n_columns, rows)
+    assert rows * columns + columns + 1 <= registers
+    assert 4 <= partition.rows_of_a_matrix(registers) <= registers - 2
+
+
+@given(counts, widths.map(lambda width: 16 * width))
+def test_groups_are_whole_blocks_and_no_smaller_than_their_sums(n_sums, columns):
+    group = partition.columns_of_a_group(n_sums, columns)
+    assert group % columns == 0
+    assert group >= n_sums
+    assert group - columns < max(n_sums, partition.SUMMED_TOGETHER)

@@ -17,6 +17,9 @@ from autograd_mini.value import Value
 
 DOUBLES = numpy.dtype(numpy.float64)
 
+LARGEST_EXACT = 2**53
+"""Whole numbers up to this are floats."""
+
 
 class HoldsValues(TypeError):
     """An argument holds Values, or objects that may be some."""
@@ -131,6 +134,8 @@ class _Binder:
         """A batch that came as a list of numbers, or of lists of equally many; None for any other nest."""
         leaves: list[Any] = []
         try:
+            if not self.takes_values and type(nest) in (list, tuple) and _is_plain(nest):
+                return numpy.array(nest, dtype=DOUBLES)
             if not _is_rectangle(walk(nest, leaves, self._number)):
                 return None
             array = numpy.array(nest, dtype=object if self.takes_values else DOUBLES)
@@ -154,6 +159,10 @@ class _Binder:
             if not self.takes_values:
                 raise HoldsValues(f"{self._at(thing)} is a Value; it takes plain numbers and arrays here")
             leaves.append(thing)
+            return NUMBER
+        if type(thing) is int and abs(thing) <= LARGEST_EXACT:
+            self.whole[len(leaves)] = thing
+            leaves.append(float(thing))
             return NUMBER
         if is_real(type(thing)):
             if hasattr(thing, "__index__"):
@@ -214,6 +223,14 @@ def _path(arg: Any, name: str, thing: Any) -> str:
     """What a part of an argument is called."""
     structure = walk(arg, [], lambda part, leaves: other(part))
     return next((path for path, node in structure.paths(name) if node.like is thing), name)
+
+
+def _is_plain(nest: Any) -> bool:
+    """Whether it is made of nothing but lists, tuples, floats and ints."""
+    kinds = set(map(type, nest))
+    if kinds <= {list, tuple}:
+        return all(map(_is_plain, nest))
+    return kinds <= {float, int}
 
 
 def _is_rectangle(structure: Structure) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -23,6 +22,7 @@ from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
 from autograd_mini.compiler.calls.slots import Arguments, Parts
+from autograd_mini.compiler.calls.sparse_call import SparseCall
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import ENTRIES, Floats
@@ -32,15 +32,14 @@ from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
 from autograd_mini.compiler.run.python_calls import is_possible
-from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sparse, united
 from autograd_mini.primitives import brief
-from autograd_mini.structures import Structure
+from autograd_mini.structures import NUMBER, Structure
 
 SWEPT = -2
 """Among slots, which are 0 and more or -1 for parameters: what is neither."""
 
 
-class Call:
+class Call(SparseCall):
     """One call: its arguments as arrays, and the plans that serve them.
 
     Args:
@@ -112,59 +111,6 @@ class Call:
         found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
         return numpy.repeat(found, width, axis=1) if found.shape[1] == 1 != width else found
 
-    def sparse(self, kind: Kind) -> Any:
-        """A sparse matrix; over a batch that is not reduced, a list of one for each example."""
-        scipy_sparse()
-        patterns = self._patterns(kind)
-        found = [(pattern, self._nonzeros(kind, part, pattern, len(patterns) == 1)) for part, pattern in patterns]
-        n = self.arguments.n_examples
-        if n is None:
-            ((pattern, entries),) = found
-            self.finish = pattern.filled
-            return pattern.matrix(entries[:, 0])
-        if self.reduce is not None:
-            whole, numbers = united([(pattern, entries[:, 0]) for pattern, entries in found])
-            return whole.matrix(self.scaled(numbers[:, None])[:, 0])
-        matrices: list[Any] = [None] * n
-        for ((_, rows), pattern), (_, entries) in zip(patterns if n else (), found):
-            columns = numpy.broadcast_to(entries.T, (len(rows), len(entries)))
-            for row, numbers in zip(rows.tolist(), columns):
-                matrices[row] = pattern.matrix(numbers)
-        return matrices
-
-    def _nonzeros(self, kind: Kind, part: Part, pattern: Pattern, is_whole: bool) -> Floats:
-        """The entries of some examples."""
-        arguments = self.arguments if is_whole else self.arguments.part(part.rows)
-        entries = self.serving.run_plan(part.plan, Request(kind, self.wrt), arguments).entries
-        return numpy.zeros((pattern.columns.size, 1)) if entries is None else entries
-
-    def sparsity(self, kind: Kind) -> Any:
-        """The pattern of a sparse matrix, that of all examples together."""
-        scipy_sparse()
-        found = [(pattern, numpy.ones(pattern.columns.size)) for _, pattern in self._patterns(kind)]
-        whole, _ = united([(replace(pattern, order=None), ones) for pattern, ones in found])
-        matrix = whole.matrix(numpy.ones(whole.columns.size))
-        return matrix.astype(bool)
-
-    def _patterns(self, kind: Kind) -> list[tuple[Part, Pattern]]:
-        """Which plan serves which examples, and its pattern."""
-        is_hessian = kind == Kind.SPARSE_HESSIAN
-        if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
-            raise ValueError(
-                f"{self.name} is reduced over its batch, and a sparse matrix towards the batch itself has no one "
-                "order; name the arguments to differentiate towards in wrt=…"
-            )
-        parts = self.serving.parts(scalar=is_hessian)
-        request = Request(kind, self.wrt)
-        self.serving.note(parts, request)
-        found = []
-        for part in parts:
-            if request not in part.plan.patterns:
-                program = part.plan.sparse(request)
-                part.plan.patterns[request] = pattern_of(program, self.arguments, self.roles.wrt[0], is_hessian)
-            found.append((part, part.plan.patterns[request]))
-        return found
-
     def _like_arguments(self, parts: Parts) -> Any:
         """Derivatives in the structure of the arguments."""
         counts = {place for plan, _ in self.serving.ran.parts for place in plan.trace.counts}
@@ -181,23 +127,9 @@ class Call:
         positions, is_single = self.roles.wrt
         is_one_number = is_single and self.arguments.structures[positions[0]].kind is None
         if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
-            return self._column(structure)
+            return self.column(structure)
         rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
         return of_jacobian(structure, rows, slots, plan.per_example, self._like_arguments)
-
-    def _column(self, structure: Structure) -> Any:
-        """The Jacobian towards one number, in the structure of the result."""
-        ((part, pattern),) = self._patterns(Kind.SPARSE_JACOBIAN)
-        rows, m = pattern.rows(), pattern.shape[0]
-
-        def finish(numbers: Floats) -> Any:
-            column = numbers if len(rows) == m else numpy.zeros(m)
-            if column is not numbers:
-                column[rows] = numbers
-            return column.reshape(structure.shape) if structure.shape else structure.rebuild(column.tolist())
-
-        self.finish = finish
-        return finish(self._nonzeros(Kind.SPARSE_JACOBIAN, part, pattern, True)[:, 0])
 
     def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
@@ -361,6 +293,9 @@ class Call:
     def _in_order(structure: Structure, vector: Any, takes_none: bool = False) -> Any:
         """A vector with its numbers where those of the structure are, and 0 for None where there may be no derivative;
         as it is if it has another structure."""
+        is_plain = structure.kind in (list, tuple) and all(child is NUMBER for child in structure.children)
+        if is_plain and type(vector) is structure.kind and set(map(type, vector)) == {float}:
+            return vector
         try:
             leaves = [0.0 if each is None and takes_none else each for each in structure.leaves_of(vector)]
         except (TypeError, KeyError, ValueError, AttributeError):

@@ -27,13 +27,17 @@ PURE = " nounwind willreturn memory(none)"
 
 
 class Assembly(Function):
-    """The text of a function of numbers `width` at a time; it gives LLVM no licence to change a result."""
+    """The text of a function of numbers `width` at a time; it gives LLVM no licence to change a result.
+
+    `is_exact` tells whether all results are rounded as IEEE 754 has it: they are not of functions of a library.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
         self.type: str = "double" if width == 1 else f"<{width} x double>"
         self.truth: str = "i1" if width == 1 else f"<{width} x i1>"
+        self.is_exact = True
         self._known: dict[str, Cell] = {}
 
     def begin(self, block: str) -> None:
@@ -68,6 +72,7 @@ class Assembly(Function):
     def libm(self, function: str, *args: Cell) -> Cell:
         """A function of libm by one and the same code for every width: of whole registers where there is such a
         function, of one number too, or number by number."""
+        self.is_exact = False
         width = host_width()
         symbol = None if function in elementary.OF_ANGLES else vector_name(function, width, len(args))
         if symbol is None:
@@ -126,7 +131,7 @@ class Assembly(Function):
 
     def compare(self, how: str, x: Cell, y: Cell) -> str:
         """The register of the truth of a comparison: olt, oeq, uno, une …"""
-        return self.let(f"fcmp {how} {self.type} {x.name}, {y.name}")
+        return self.define(f"fcmp {how} {self.type} {x.name}, {y.name}").name
 
     def intrinsic(self, function: str, *args: Cell) -> Cell:
         return self.apply(f"llvm.{function}.{'' if self.width == 1 else f'v{self.width}'}f64", *args)
@@ -134,6 +139,14 @@ class Assembly(Function):
     def select(self, condition: str, x: Any, y: Any) -> Cell:
         x, y = self.cell(x), self.cell(y)
         return self.define(f"select {self.truth} {condition}, {self.type} {x.name}, {self.type} {y.name}")
+
+    def either(self, x: str, y: str) -> str:
+        """The truth of two comparisons together."""
+        return self.let(f"or {self.truth} {x}, {y}")
+
+    def written_out(self, function: str, x: Cell) -> Cell:
+        """A function of our own where it stands, so that it shares its parts with others."""
+        return elementary.WRITTEN_OUT[function](x)
 
     def power_of_two(self, exponent: Cell) -> Cell:
         """2ⁿ of whole numbers n from -1022 to 1023, by their bits."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from autograd_mini.compiler.code.operations import Operation
+from autograd_mini.compiler.code.operations import ALONE, Operation
 
 UNIFORM, ARRAY, SCRATCH = range(3)
 """Where the numbers of a row are: one for all columns, those of the whole batch, those of one block of columns."""
@@ -29,12 +29,14 @@ class Form:
         n_reads: how many numbers it reads.
         writes: which results within the chunk are written to memory.
         kinds: for each number read, and then for each written, where it is.
+        is_alone: whether it is one operation that is given all that it reads in order.
     """
 
     steps: tuple[tuple[int, ...], ...]
     n_reads: int
     writes: tuple[int, ...]
     kinds: bytes
+    is_alone: bool = False
 
 
 @dataclass
@@ -93,6 +95,9 @@ class Chunks:
             self._add(sequence[start:stop], stop, last, free)
 
     def _add(self, operations: Sequence[Operation], stop: int, last: dict[int, int], free: list[int]) -> None:
+        if operations[0].size == ALONE:
+            self._add_alone(operations[0], stop, last, free)
+            return
         inside: list[int] = []
         reads: list[int] = []
         place_of: dict[int, int] = {}  # as in `Form`
@@ -107,19 +112,40 @@ class Chunks:
                 place_of[number] = len(inside)
                 inside.append(number)
         written = [number for number in inside if last.get(number, -1) >= stop]
+        rows = self._rows([*reads, *written], written, free)
+        self._take(tuple(steps), len(reads), tuple(map(place_of.__getitem__, written)), rows)
+        free += [self.row_of[number] for number in reads if last[number] < stop]
+
+    def _add_alone(self, operation: Operation, stop: int, last: dict[int, int], free: list[int]) -> None:
+        rows = self._rows([*operation.reads, *operation.results], operation.results, free)
+        results = tuple(range(len(operation.results)))
+        self._take(((operation.head,),), len(operation.reads), results, rows, is_alone=True)
+        free += {self.row_of[number] for number in operation.reads if number >= 0 and last[number] < stop}
+
+    def _rows(self, numbers: Sequence[int], written: Sequence[int], free: list[int]) -> list[int]:
+        """The rows of these scalars, some of which are written, and may have none yet; those counted from the end of
+        all rows are numbers of rows already."""
         for number in written:
             if number not in self.row_of:
                 self.row_of[number] = free.pop() if free else self.n_rows
                 self.n_rows = max(self.n_rows, self.row_of[number] + 1)
-        rows = [self.row_of[number] for number in (*reads, *written)]
-        kinds = bytes([bisect_right(self._bounds, row) for row in rows])
-        key = tuple(steps), tuple(map(place_of.__getitem__, written)), kinds
+        return [number if number < 0 else self.row_of[number] for number in numbers]
+
+    def _take(
+        self,
+        steps: tuple[tuple[int, ...], ...],
+        n_reads: int,
+        writes: tuple[int, ...],
+        rows: list[int],
+        *,
+        is_alone: bool = False,
+    ) -> None:
+        key = steps, writes, bytes([bisect_right(self._bounds, row) for row in rows])
         form = self._form_of.get(key)
         if form is None:
             form = self._form_of[key] = len(self.forms)
-            self.forms.append(Form(key[0], len(reads), *key[1:]))
+            self.forms.append(Form(steps, n_reads, *key[1:], is_alone))
         self.chunks.append(Chunk(form, rows))
-        free += [self.row_of[number] for number in reads if last[number] < stop]
 
 
 def _crossing(sequence: Sequence[Operation], last: Mapping[int, int]) -> list[int]:
@@ -140,6 +166,12 @@ def _bounds(sequence: Sequence[Operation], largest: int, crossing: Sequence[int]
     digests = [*zip(crossing, map(hash, zip([head for _, head, _, _ in sequence], sizes)))]
     start, size, place = 0, 0, 0
     while place < len(sizes):
+        if sizes[place] == ALONE:
+            if place > start:
+                yield start, place
+            yield place, place + 1
+            start, size, place = place + 1, 0, place + 1
+            continue
         size += sizes[place]
         if sizes[place] > largest and place > start:
             yield start, place

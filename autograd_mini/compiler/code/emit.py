@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
+from autograd_mini.compiler.code.emit_products import write_matrix, write_outer
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
-from autograd_mini.compiler.code.operations import Apply, Head, Literal, Sum
+from autograd_mini.compiler.code.operations import AnyOf, Applies, Apply, Head, Literal, Sum
+from autograd_mini.compiler.code.register_products import FUSED, Matrix, Outer
 from autograd_mini.primitives import Part
 
 Product = tuple[float, Sequence[Any]]
 """A sign and one or two factors."""
 
-FUSED = 4
-"""The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
-do it; those of fewer before, as they are written."""
-
 
 def require_emission(head: Head) -> None:
     """Raise NotImplementedError if there is no machine code for it."""
+    inside = head.functions if isinstance(head, Applies) else head.conditions if isinstance(head, AnyOf) else ()
+    for each in filter(None, inside):
+        require_emission(each)
     if isinstance(head, Apply):
         primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
         is_vector = head.is_vector and primitive.base.name in VECTORS
@@ -75,6 +76,11 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
     """The function of a chunk: `p` points to the rows it reads and then to those it writes. It works on the columns
     from `b` to `e`, which are the first of a block.
     """
+    head = heads[form.steps[0][0]]
+    if isinstance(head, Matrix):
+        return write_matrix(form, head, width)
+    if isinstance(head, Outer):
+        return write_outer(form, head, width)
     asm = Assembly(width)
     rows = Rows(asm, form.kinds, at)
 
@@ -92,54 +98,17 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
     return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
 
 
-def sum_columns(width: int) -> str:
-    """The text of what adds up rows of a block of columns, each into its row of an array of a column for each block.
-
-    Its pointers are to the array, to five sizes (the columns that fill registers, all columns, the columns of a block,
-    the blocks, the rows), and to the rows. Of columns that do not begin where a register does, the last ones with some
-    before them, only those count that fill none.
-    """
-    asm = Assembly(width)
-    sums, sizes = asm.load("ptr", "%p", 0), asm.load("ptr", "%p", 1)
-    full, stop, columns, n_blocks, n_rows = (asm.load("i64", sizes, place) for place in range(5))
-    is_full = asm.let(f"icmp eq i64 {asm.let(f'urem i64 %b, {width}')}, 0")
-    start = asm.let(f"select i1 {is_full}, i64 %b, i64 {full}")
-    stop = asm.call("i64", "llvm.smin.i64", f"i64 {stop}", "i64 %e")
-    start, stop = asm.let(f"sub i64 {start}, %b"), asm.let(f"sub i64 {stop}, %b")
-    rest = asm.let(f"srem i64 {asm.let(f'sub i64 {stop}, {start}')}, {width}")
-    whole = asm.let(f"sub i64 {stop}, {rest}")
-    block = asm.let(f"udiv i64 %b, {columns}")
-
-    def one(row: str) -> Sequence[str]:
-        numbers = asm.load("ptr", "%p", asm.let(f"add i64 {row}, 2"))
-
-        def add(kind: str) -> Callable[[str, str], Sequence[str]]:
-            def turn(i: str, total: str) -> Sequence[str]:
-                number = asm.let(f"load {kind}, ptr {asm.at('double', numbers, i)}, align 8")
-                return [asm.let(f"fadd {kind} {total}, {number}")]
-
-            return turn
-
-        (total,) = asm.loop(start, whole, add(asm.type), [(asm.type, "zeroinitializer" if width > 1 else "0.0")], width)
-        if width > 1:
-            types, function = f"double, {asm.type}", f"llvm.vector.reduce.fadd.v{width}f64"
-            total = asm.call("double", function, "double 0.0", f"{asm.type} {total}", declared=types)
-        (total,) = asm.loop(whole, stop, add("double"), [("double", total)])
-        place = asm.let(f"add i64 {asm.let(f'mul i64 {row}, {n_blocks}')}, {block}")
-        before = asm.load("double", sums, place)
-        asm.store("double", asm.let(f"fadd double {before}, {total}"), sums, place)
-        return ()
-
-    asm.loop(0, n_rows, one)
-    return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
-
-
 def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
     """The results of an operation of these operands."""
     rest = iter(cells)
+    assert not isinstance(head, Matrix | Outer)
     if isinstance(head, Sum):
         products = [(sign, [_operand(each, rest) for each in factors] or [1.0]) for sign, factors in head.terms]
         return [total(asm, products, head.from_zero)]
+    if isinstance(head, Applies):
+        return [one for each in head.functions for one in computed(asm, each, cells)]
+    if isinstance(head, AnyOf):
+        return [_any(asm, head, rest)]
     args = [_operand(literal, rest) for literal in head.args]
     primitive = head.primitive
     if head.is_vector:
@@ -147,6 +116,17 @@ def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]
     if isinstance(primitive, Part):
         return [asm.cell(primitive.whole(*args)[primitive.part])]
     return [asm.cell(primitive(*args))]
+
+
+def _any(asm: Assembly, head: AnyOf, cells: Any) -> Cell:
+    found: str | None = None
+    for condition in head.conditions:
+        args = [_operand(literal, cells) for literal in condition.args] if condition else [next(cells)]
+        truth: Cell = condition.primitive(*args) if condition else args[0]
+        holds = truth.condition or truth.compare("une", 0.0)
+        found = asm.either(found, holds) if found else holds
+    first, second = (_operand(literal, cells) for literal in head.choices)
+    return asm.select(found or "", first, second)
 
 
 def _operand(literal: Literal, cells: Any) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
-from autograd_mini.compiler.code.operations import Head, Operations
-from autograd_mini.compiler.ir.scalars import Scalar
+from autograd_mini.compiler.code.operations import OF_SUMS, Head, Operations
+from autograd_mini.compiler.code.register_products import OuterScalars, outers_of, products_of, uses_of
+from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
 UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
@@ -21,13 +23,16 @@ Place = tuple[int, int]
 @dataclass
 class Kernel:
     """Chunks of operations, and where their rows are: first what is the same for all columns, then those of arrays,
-    then those of the memory of a block.
+    then those of the memory of a block; last the sums over all columns, from the last one on, and their sizes.
 
     Attributes:
         constants: the first numbers that are the same for all columns.
         uniform: the places of the others.
+        n_weights: so many of these, the last ones, have to be side by side.
         arrays: those of the rows of arrays.
-        sums: rows of a block that are summed over all columns.
+        n_sums: how many sums there are.
+        added: rows of a block that are added to a sum.
+        kept: rows of a block that are there at its end.
     """
 
     heads: list[Head]
@@ -35,9 +40,12 @@ class Kernel:
     chunks: list[Chunk]
     constants: list[float]
     uniform: list[Place]
+    n_weights: int
     arrays: list[Place]
     n_rows: int
-    sums: list[int]
+    n_sums: int
+    added: dict[int, int]
+    kept: list[int]
 
     @property
     def n_uniform(self) -> int:
@@ -47,10 +55,17 @@ class Kernel:
     def n_scratch(self) -> int:
         return self.n_rows - self.n_uniform - len(self.arrays)
 
+    def calls(self) -> list[list[int]]:
+        """The rows that each function is given; the last one adds up rows."""
+        added = [row for number, each in self.added.items() for row in (OF_SUMS - 1 - number, each)]
+        calls = [chunk.rows for chunk in self.chunks]
+        return [*calls, [OF_SUMS, *added]] if added else calls
+
     def places(self) -> list[Place]:
         """Where each row is."""
         uniform = [(UNIFORM, row) for row in range(self.n_uniform)]
-        return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch))]
+        sums = [(SUMS, number) for number in reversed(range(self.n_sums))]
+        return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch)), *sums, (SIZES, 0)]
 
 
 def kernel_of(
@@ -61,6 +76,7 @@ def kernel_of(
     sums: Sequence[int],
     *,
     by_demand: bool,
+    kept: Sequence[int] | None = None,
 ) -> Kernel:
     """The kernel that computes scalars, none of which is an input or a number.
 
@@ -70,13 +86,21 @@ def kernel_of(
         results: scalars with a number for each column, and where these go.
         sums: scalars that are summed over the columns.
         by_demand: compute each scalar when another first needs it, not in the order of the scalars.
+        kept: scalars that the memory of a block has to hold at its end; there are no matrices then.
     """
-    wanted = [*sums, *results]
+    outers, added = _summed(scalars, sums, results)
+    wanted = [*added.values(), *(kept or ()), *results]
+    has_matrices = bool(arrays) and kept is None
     for size, most_literals in ((CHUNK[by_demand], MOST_LITERALS), (1, 0)):
-        operations = Operations(scalars, wanted, most_literals=most_literals)
-        rows = [*operations.constants, *uniform, *arrays, *results]
+        operations = Operations(
+            scalars, wanted, most_literals=most_literals, uniform=uniform if has_matrices else (), outers=outers
+        )
+        reads = set(chain.from_iterable(each.reads for each in operations.sequence))
+        weights = {*operations.weights.values()}
+        alone = [number for number in uniform if number in reads or number not in weights]
+        rows = [*operations.constants, *alone, *operations.weights, *arrays, *results]
         row_of = {number: row for row, number in enumerate(rows)}
-        n_uniform = len(operations.constants) + len(uniform)
+        n_uniform = len(operations.constants) + len(alone) + len(operations.weights)
         sequence = operations.by_demand(wanted) if by_demand else operations.sequence
         chunks = Chunks(
             sequence, row_of, wanted, size, where_few_cross=by_demand, n_uniform=n_uniform, n_arrays=len(rows)
@@ -88,8 +112,29 @@ def kernel_of(
         chunks.forms,
         chunks.chunks,
         [*operations.constants.values()],
-        [*uniform.values()],
+        [uniform[number] for number in (*alone, *operations.weights.values())],
+        len(operations.weights),
         [*arrays.values(), *results.values()],
         chunks.n_rows,
-        [chunks.row_of[number] for number in sums],
+        len(sums),
+        {number: chunks.row_of[scalar] for number, scalar in added.items()},
+        [chunks.row_of[number] for number in kept or ()],
     )
+
+
+def _summed(
+    scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]
+) -> tuple[list[OuterScalars], dict[int, int]]:
+    """Sums over the columns, as outer products, and those that are left to be added up, by their numbers."""
+    wanted = [*sums, *results]
+    uses = uses_of(scalars, alive(scalars, wanted), wanted)
+    products: list[list[tuple[int, int]]] = []
+    for number in sums:
+        terms = [(1.0, number, ONE)]
+        if type(scalars[number]) is Terms and uses[number] == 1:
+            own, _, _ = products_of(scalars, number, uses)
+            if all(c == 1.0 for c, _, _ in own):  # others may cancel example by example, but not when added up first
+                terms = own
+        products.append([(max(x, y), min(x, y)) for _, x, y in terms])
+    outers, covered = outers_of(products)
+    return outers, {place: number for place, number in enumerate(sums) if place not in covered}

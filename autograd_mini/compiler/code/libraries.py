@@ -14,7 +14,11 @@ WIDTHS = {2: "b", 4: "d", 8: "e"}
 """The widths in doubles that libmvec has, and the letter of their instruction set."""
 
 
-LIBM = {"linux": ("libm.so.6",), "darwin": ("libSystem.B.dylib",), "win32": ("ucrtbase", "msvcrt")}
+LIBM: dict[str, tuple[str, ...]] = {
+    "linux": ("libm.so.6",),
+    "darwin": ("libSystem.B.dylib",),
+    "win32": ("ucrtbase", "msvcrt"),
+}
 """Where the elementary functions of C are, by platform; elsewhere, and in other C libraries, they are looked for."""
 
 OLDEST = (16, 0, 0)
@@ -51,6 +55,13 @@ def host_width() -> int:
     if features.get("avx512f"):
         return 8
     return 4 if features.get("avx2") else 2
+
+
+@cache
+def host_registers() -> int:
+    """How many registers of doubles this host has."""
+    features = binding().get_host_cpu_features()
+    return 16 if features.get("sse2") and not features.get("avx512f") else 32
 
 
 @cache

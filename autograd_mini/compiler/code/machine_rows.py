@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, reduce
-from math import inf, isnan, nan
+from math import frexp, inf, isnan, nan
 from typing import Any
 
+from autograd_mini.compiler.code import elementary
 from autograd_mini.compiler.code.cells import EMISSIONS, Assembly, Cell
 from autograd_mini.primitives import TABLE, Primitive, piecewise
 from autograd_mini.primitives.symbols import lasting_formula
@@ -17,6 +18,10 @@ from autograd_mini.primitives.symbols import lasting_formula
 
 def _libm(name: str) -> Callable[..., Any]:
     return lambda *args: args[0].assembly.libm(name, *args)
+
+
+def _written_out(name: str) -> Callable[[Cell], Cell]:
+    return lambda x: x.assembly.written_out(name, x)
 
 
 def _intrinsic(name: str) -> Callable[..., Any]:
@@ -33,6 +38,13 @@ def _product(x: Cell, y: Cell) -> Cell:
     if y.constant == 1.0:
         return x
     return -x if y.constant == -1.0 else x.assembly.operate("fmul", x, y)
+
+
+def _quotient(x: Cell, y: Cell) -> Cell:
+    """By a power of two as a product, which takes less time and rounds the same number."""
+    if y.constant is not None and abs(frexp(y.constant)[0]) == 0.5 and 2.0**-1022 <= abs(y.constant) <= 2.0**1022:
+        return _product(x, y.assembly.number(1.0 / y.constant))
+    return x.assembly.operate("fdiv", x, y)
 
 
 def _negative(x: Cell) -> Cell:
@@ -147,8 +159,8 @@ def _logsumexp(*xs: Cell) -> Cell:
 
 def _softmax(xs: Sequence[Cell], empty: float) -> list[Cell]:
     top, powers = _powers(xs)
-    total = reduce(lambda x, y: x + y, powers)
-    return [top.where("oeq", -inf, empty, power / total) for power in powers]
+    share = 1.0 / reduce(lambda x, y: x + y, powers)
+    return [top.where("oeq", -inf, empty, power * share) for power in powers]
 
 
 def _log_softmax(xs: Sequence[Cell], empty: float) -> list[Cell]:
@@ -169,7 +181,7 @@ def _sum_of_others(xs: Sequence[Cell], empty: float) -> list[Cell]:
 
 LIBM = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt", "pow", "sin", "cos", "tan", "asin", "acos",
-    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma", "fmod", "remainder",
+    "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma", "fmod", "remainder",
 )  # fmt: skip
 """Functions of the C library's libm, and most of them of libmvec by another name."""
 
@@ -177,7 +189,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "add": _instruction("fadd"),
     "sub": _instruction("fsub"),
     "mul": _product,
-    "div": _instruction("fdiv"),
+    "div": _quotient,
     "neg": _negative,
     "pos": lambda x: x,
     "fma": _intrinsic("fma"),
@@ -202,6 +214,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "greater_equal": _comparison("oge"),
     "gamma": _libm("tgamma"),
     **{name: _libm(name) for name in LIBM},
+    **{name: _written_out(name) for name in elementary.WRITTEN_OUT},
     "max": lambda *xs: reduce(largest, xs),
     "min": lambda *xs: reduce(smallest, xs),
     "prod": lambda *xs: reduce(lambda x, y: x * y, xs),
@@ -228,17 +241,23 @@ EMISSIONS.update({piecewise._clip_branch: _clip_branch, piecewise.first_equal: _
 _ARITHMETIC = {_known[name] for name in ("add", "sub", "mul", "neg", "pos", "square", "scale", "stopped")}
 
 
+WHERE = _known["where"]
+COMPARISONS = {
+    _known[name] for name in ("less", "less_equal", "equal", "not_equal", "greater", "greater_equal") if name in _known
+}
+
+
 def is_arithmetic(primitive: Primitive) -> bool:
     """Whether it is one instruction or so."""
     return primitive.base in _ARITHMETIC
 
 
 @cache
-def calls_library(primitive: Primitive, n_args: int) -> bool:
-    """Whether its machine code, which it must have, calls functions of a library."""
+def is_exact(primitive: Primitive, n_args: int) -> bool:
+    """Whether its machine code, which it must have, rounds as IEEE 754 has it."""
     assembly = Assembly(1)
     primitive(*[Cell(assembly, "%x") for _ in range(n_args)])
-    return any("@llvm." not in declaration for declaration in assembly.declarations)
+    return assembly.is_exact
 
 
 def has_emission(primitive: Primitive, n_args: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, compress
@@ -10,6 +10,15 @@ from operator import is_
 from typing import Any, NamedTuple
 
 from autograd_mini.compiler.code.machine_rows import is_arithmetic
+from autograd_mini.compiler.code.register_products import (
+    Matrix,
+    MatrixScalars,
+    Outer,
+    OuterScalars,
+    matrices_of,
+    uses_of,
+)
+from autograd_mini.compiler.code.sharing import any_of, choices_by_sums, sharing
 from autograd_mini.compiler.ir.scalars import Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Primitive
@@ -43,11 +52,35 @@ class Apply:
     is_vector: bool = False
 
 
-Head = Sum | Apply
+@dataclass(frozen=True)
+class Applies:
+    """Functions of the same operands, which may share what they are made of: their results one after the other."""
+
+    functions: tuple[Apply, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """The first of two operands where any comparison holds, or any number, given in place of one, is not 0; else the
+    second."""
+
+    conditions: tuple[Apply | None, ...]
+    choices: tuple[Literal, ...]
+
+
+Head = Sum | Apply | Applies | AnyOf | Matrix | Outer
+
+
+ALONE = -1
+OF_SUMS = -1
+"""What sums over the columns need to know, among the rows counted from the end; before it come these."""
 
 
 class Operation(NamedTuple):
-    """What gives some scalars: `head` by number, and the scalars it reads."""
+    """What gives some scalars: `head` by number, and the scalars it reads, or rows, counted from the end of all.
+
+    Of the size `ALONE` it is a chunk by itself, which is given all that it reads in order.
+    """
 
     results: tuple[int, ...]
     head: int
@@ -62,39 +95,70 @@ _is_read = partial(is_, None)
 class Operations:
     """The operations that compute the wanted scalars.
 
+    Args:
+        uniform: inputs that are the same for all columns, where there are others.
+        outers: sums over the columns.
+
     Attributes:
         sequence: the operations in an order in which operands come first.
         heads: their forms.
         constants: the numbers of scalars that the code reads from memory.
+        weights: scalars that stand for inputs once more, where matrices have them side by side.
     """
 
-    def __init__(self, scalars: Sequence[Scalar], wanted: Sequence[int], *, most_literals: int = MOST_LITERALS) -> None:
+    def __init__(
+        self,
+        scalars: Sequence[Scalar],
+        wanted: Sequence[int],
+        *,
+        most_literals: int = MOST_LITERALS,
+        uniform: Collection[int] = (),
+        outers: Sequence[OuterScalars] = (),
+    ) -> None:
         self.sequence: list[Operation] = []
         self.heads: list[Head] = []
         self.constants: dict[int, float] = {}
+        self.weights: dict[int, int] = {}
         self._head_of: dict[Head, int] = {}
+        self._copies: dict[tuple[int, ...], int] = {}
         self._known: dict[Any, tuple[int, int]] = {}  # heads by what tells them without making them, and their sizes
         self._fresh = len(scalars)
+        wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
         is_alive = alive(scalars, wanted)
+        choices = choices_by_sums(scalars, is_alive)
+        uses = uses_of(scalars, is_alive, wanted) if uniform or choices else {}
+        matrices, covered = matrices_of(scalars, is_alive, uses, uniform) if uniform else ({}, set())
         numbers = {number: scalar.number for number, scalar in enumerate(scalars) if type(scalar) is Number}
         literals = PLAIN.union([each for number, each in numbers.items() if is_alive[number]])
         if len(literals) > most_literals:
             literals = PLAIN
         self._literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
-        vectors: set[Application] = set()
+        anys = any_of(scalars, choices, uses)
+        covered.update(*anys.values())
+        shared = sharing(scalars, is_alive)
         for number in compress(range(len(scalars)), is_alive):
             scalar = scalars[number]
+            if number in matrices:
+                self._matrix(matrices[number], numbers)
+            if number in covered:
+                continue
             if type(scalar) is Terms:
                 self._sum(number, scalar)
+            elif number in anys:
+                self._any((number,), anys[number], scalars)
             elif type(scalar) is Application:
-                self._apply((number,), scalar.primitive, scalar.args, is_vector=False)
-            elif type(scalar) is Component and scalar.vector not in vectors:
-                vectors.add(scalar.vector)
-                primitive, args = scalar.vector.primitive, scalar.vector.args
-                first = number - scalar.index
-                self._apply(tuple(range(first, first + len(args))), primitive, args, is_vector=True)
+                together = shared.get((scalar.args, False), {})
+                if number not in together:
+                    self._apply((number,), scalar.primitive, scalar.args, is_vector=False)
+                elif number == next(iter(together)):
+                    self._apply_all(together, scalar.args, is_vector=False)
+            elif type(scalar) is Component:
+                together = shared.pop((scalar.vector.args, True), {})
+                self._apply_all(together, scalar.vector.args, is_vector=True)
             elif type(scalar) is Number and number not in self._literal_of:
                 self.constants[number] = scalar.number
+        for outer in outers:
+            self._outer(outer, numbers)
 
     def by_demand(self, wanted: Sequence[int]) -> list[Operation]:
         """The operations in such an order that each is done when another first needs it: what is computed lane by
@@ -103,8 +167,9 @@ class Operations:
         is_done = bytearray(len(self.sequence))
         found: list[Operation] = []
         stack: list[int] = []
-        for number in wanted:
-            stack.append(of[number])
+        last = [place for place, operation in enumerate(self.sequence) if not operation.results]
+        for wanted_place in chain(map(of.__getitem__, wanted), last):
+            stack.append(wanted_place)
             while stack:
                 place = stack[-1]
                 reads = map(of.get, self.sequence[place].reads)
@@ -139,6 +204,52 @@ class Operations:
             size = 1 if is_arithmetic(primitive) else 4 * len(results)
             head = self._head(key, Apply(*key), size)
         self._add(results, head, reads)
+
+    def _apply_all(self, together: Mapping[int, Primitive], args: Sequence[int], *, is_vector: bool) -> None:
+        """Functions of the same operands, by their first results."""
+        n_results = len(args) if is_vector else 1
+        results = tuple([number for first in together for number in range(first, first + n_results)])
+        if len(together) == 1:
+            (primitive,) = together.values()
+            self._apply(results, primitive, args, is_vector=is_vector)
+        elif together:
+            literals = tuple(map(self._literal_of.get, args))
+            reads = [arg for arg, literal in zip(args, literals) if literal is None]
+            head = Applies(tuple([Apply(primitive, literals, is_vector) for primitive in together.values()]))
+            self._add(results, self._head(head, head, 4 * len(results)), reads)
+
+    def _any(self, results: tuple[int], inside: Sequence[int], scalars: Sequence[Any]) -> None:
+        """A choice by a sum of comparisons, that is the first of what is inside it."""
+        whole, (sum_, *comparisons) = scalars[results[0]], inside
+        reads: list[int] = []
+        conditions: list[Apply | None] = []
+        for number in scalars[sum_].xs:
+            args = scalars[number].args if number in comparisons else (number,)
+            literals = tuple([self._literal_of.get(arg) for arg in args])
+            reads += [arg for arg, literal in zip(args, literals) if literal is None]
+            conditions.append(Apply(scalars[number].primitive, literals) if number in comparisons else None)
+        choices = tuple([self._literal_of.get(arg) for arg in whole.args[1:]])
+        reads += [arg for arg, literal in zip(whole.args[1:], choices) if literal is None]
+        head = AnyOf(tuple(conditions), choices)
+        self._add(results, self._head(head, head, len(conditions)), reads)
+
+    def _matrix(self, rows: MatrixScalars, numbers: Mapping[int, float]) -> None:
+        key = tuple(rows.weights)
+        if key not in self._copies:
+            self._copies[key] = self._fresh
+            for place, weight in enumerate(key, self._fresh):
+                if weight in numbers:
+                    self.constants[place] = numbers[weight]
+                else:
+                    self.weights[place] = weight
+            self._fresh += len(key)
+        reads = [self._copies[key], *rows.factors, *rows.starts]
+        self._add(tuple(rows.results), self._head(rows.head, rows.head, ALONE), reads)
+
+    def _outer(self, outer: OuterScalars, numbers: Mapping[int, float]) -> None:
+        self.constants |= {number: numbers[number] for number in outer.factors if number in numbers}
+        sums = [OF_SUMS, *[OF_SUMS - 1 - number for number in outer.sums]]
+        self._add((), self._head(outer.head, outer.head, ALONE), [*sums, *outer.factors])
 
     def _sum(self, result: int, terms: Terms) -> None:
         """A sum; a long one as a chain of short ones."""

@@ -54,6 +54,8 @@ def pieces(lines: Iterable[str]) -> list[list[str]]:
 class Room:
     """Places in a memory that grows: those that are free again are given to what has the same size."""
 
+    size: int
+
     def __init__(self, size: int) -> None:
         self.size = size
         self._free: dict[int, list[int]] = {}

@@ -43,6 +43,10 @@ class Interface:
         size: how many doubles of memory they need.
     """
 
+    exported: Exported
+    constants: Constants
+    name: str
+
     def __init__(self, exported: Exported, order: int, constants: Constants) -> None:
         self.exported, self.constants = exported, constants
         self.name, self.size = exported.name, 0

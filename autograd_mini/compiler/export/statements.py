@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from math import copysign, inf, isnan
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
+from autograd_mini.primitives import TABLE
+from autograd_mini.primitives.symbols import lasting_formula
 
 OPERATIONS = {"fadd": "{} + {}", "fsub": "{} - {}", "fmul": "{} * {}", "fdiv": "{} / {}", "fneg": "-{}"}
 COMPARISONS = {
@@ -71,6 +73,13 @@ class Statements(Assembly):
 
     def select(self, condition: str, x: object, y: object) -> Cell:
         return self.define(f"{condition} ? {self.cell(x).name} : {self.cell(y).name}")
+
+    def either(self, x: str, y: str) -> str:
+        return f"{x} || {y}"
+
+    def written_out(self, function: str, x: Cell) -> Cell:
+        formula = lasting_formula(TABLE.auxiliary[function], 1) if function in TABLE.auxiliary else None
+        return self.libm(function, x) if formula is None else formula(x)
 
     def libm(self, function: str, *args: Cell) -> Cell:
         return self.apply(function, *args)

@@ -26,11 +26,15 @@ class Recording:
         is_foreign: whether a leaf is a variable that the run did not make.
     """
 
+    made: list[Value]
+    inputs: list[Value]
+    roots: list[Value]
+
     def __init__(
         self, made: list[Value], inputs: list[Value], roots: list[Value], is_foreign: Callable[[Value], bool]
     ) -> None:
         self.made, self.inputs, self.roots = made, inputs, roots
-        self.parents = [*map(_parents, made)]
+        self.parents: list[Any] = [*map(_parents, made)]
         self.is_foreign = is_foreign
         self._used = [*chain(chain.from_iterable(self.parents), roots)]
 

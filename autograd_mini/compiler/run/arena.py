@@ -14,12 +14,13 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.column_kernels import GATHERED, HERE, ColumnScalars
-from autograd_mini.compiler.code.emit import FUSED, require_emission, write
 from autograd_mini.compiler.code.emit import At as Distances
+from autograd_mini.compiler.code.emit import require_emission, write
 from autograd_mini.compiler.code.engine import DRIVE, Drive, addresses
 from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, regular_terms, terms
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.register_products import FUSED
 from autograd_mini.compiler.code.sum_tables import MINUS_ZERO, UNIT, Listed, Regular, gathered, regular, together
 from autograd_mini.compiler.code.totals import Total, at_once, totals
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum, is_checked
@@ -82,6 +83,9 @@ class ArenaExecutor:
         NotImplementedError: there is no machine code for a primitive.
     """
 
+    size: int
+    work: int
+
     def __init__(self, program: Program, cache: CodeCache | None = None) -> None:
         self.cache = cache
         self.seeds: list[Pack] = []
@@ -93,7 +97,9 @@ class ArenaExecutor:
         self._constants = constants_of(program)
         for pack, held in self._constants.items():
             self.first[pack] = self._know(held)
-        self.leaves = [pack for pack in program.packs if isinstance(pack.operation, Leaf) and pack not in self.first]
+        self.leaves: list[Pack] = [
+            pack for pack in program.packs if isinstance(pack.operation, Leaf) and pack not in self.first
+        ]
         for pack in self.leaves:
             self.first[pack] = self._room(pack.lanes)
         items = divide(program, [*self._constants])
@@ -201,12 +207,12 @@ class ArenaExecutor:
         computed = {number: None for total in found.totals for _, factors in total for number in factors}
         is_given = {*found.uniform, *found.arrays}
         sums = [each for each in computed if each not in is_given and type(found.scalars[each]) is not Number]
-        kernel = kernel_of(found.scalars, found.uniform, found.arrays, results, sums, by_demand=True)
+        kernel = kernel_of(found.scalars, found.uniform, found.arrays, results, [], by_demand=True, kept=sums)
         for head in kernel.heads:
             require_emission(head)
         n_constants = len(kernel.constants)
         row_of: dict[int, int | float] = dict(zip((*found.uniform, *found.arrays), count(n_constants)))
-        row_of |= dict(zip(sums, kernel.sums))
+        row_of |= dict(zip(sums, kernel.kept))
         for number in computed.keys() - row_of.keys():
             scalar = found.scalars[number]
             assert isinstance(scalar, Number)

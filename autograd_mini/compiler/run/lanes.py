@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from autograd_mini.compiler.code.lower import can_emit, lower
-from autograd_mini.compiler.code.machine_rows import calls_library
+from autograd_mini.compiler.code.machine_rows import is_exact
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Reduce, Reference, Vector
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
 from autograd_mini.compiler.run.running import KernelStep, State
@@ -77,6 +77,6 @@ def lanes_step(executor: MachineExecutor, pack: Pack) -> LanesStep | None:
         return None
     if not isinstance(operation, Apply | Reduce | Vector) or not can_emit(pack):
         return None
-    if isinstance(operation, Apply) and not calls_library(operation.primitive, len(operation.args)):
+    if isinstance(operation, Apply) and is_exact(operation.primitive, len(operation.args)):
         return None
     return LanesStep(executor, pack, operation)

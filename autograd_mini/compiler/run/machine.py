@@ -196,7 +196,7 @@ class _Frame:
         link(executor.kernels, 1 if n == 1 or not executor.is_batched else host_width())
         self.states = [step.prepare(self.values, n) for step in executor.steps]
         kernels = [(step, state) for step, state in zip(executor.steps, self.states) if isinstance(step, KernelStep)]
-        self.checking = [(step, state) for step, state in kernels if step.kernel.sums and not step.summed]
+        self.checking = [(step, state) for step, state in kernels if step.kernel.n_sums and not step.summed]
 
 
 class MachineExecutor(Runner):

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.emit_products import copy_weights
+from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack
@@ -186,13 +188,25 @@ def _of_kernel(executor: Runner) -> Prepared | None:
         return None
     step = executor.steps[0]
     kernel, summed = step.kernel, dict(step.summed)
-    n_constants, n_sums = len(kernel.constants), len(kernel.sums)
-    slots = step.slots.copy()
-    is_input = (slots[:, 0] == UNIFORM) & (slots[:, 1] >= n_constants)
-    slots[is_input] = numpy.reshape(kernel.uniform, (-1, 2))[slots[is_input, 1] - n_constants]
+    n_constants, n_sums, n_weights = len(kernel.constants), kernel.n_sums, kernel.n_weights
+    inputs = numpy.reshape(kernel.uniform, (-1, 2))
+    slots, n_read = step.slots.copy(), len(inputs) - n_weights
+    is_uniform = slots[:, 0] == UNIFORM
+    is_weight = is_uniform & (slots[:, 1] >= n_constants + n_read)
+    is_input = is_uniform & (slots[:, 1] >= n_constants) & ~is_weight
+    slots[is_input] = inputs[slots[is_input, 1] - n_constants]
+    slots[is_weight, 1] -= n_read
+    bodies, starts, count = step.functions(1)
+    held = [bodies, starts]
+    if n_weights:  # the first function puts them side by side
+        slots = numpy.concatenate([[(SIZES, 5), (UNIFORM, n_constants)], inputs[n_read:], slots])
+        code = addresses([copy_weights()], keep=True, cache=step.cache)
+        bodies = code.table([*code, *bodies])
+        starts = (ctypes.c_int64 * (count + 1))(0, *[start + 2 + n_weights for start in starts])
+        count += 1
     used = {SUMS, *executor.leaves.values(), *executor.constants, *executor.own, *numpy.unique(slots[:, 0]).tolist()}
     sizes = dict(enumerate(executor.lanes))
-    sizes |= {UNIFORM: n_constants, SCRATCH: kernel.n_scratch, SUMS: n_sums, SIZES: 5}
+    sizes |= {UNIFORM: n_constants + n_weights, SCRATCH: kernel.n_scratch, SUMS: n_sums, SIZES: 6}
     first, end = {}, 1
     for place in sorted(used - summed.keys()):
         first[place], end = end, end + sizes[place]
@@ -201,7 +215,7 @@ def _of_kernel(executor: Runner) -> Prepared | None:
     if any(place not in first or gather.absent is not None for place, gather in results.values()):
         return None
     numbers = memory.copied(numpy.zeros(end))
-    whole = numpy.array([1 - 1 % step.width, 1, step.columns, 1, n_sums], numpy.int64)
+    whole = numpy.array([1, 1, 1, n_sums, len(kernel.added), n_weights], numpy.int64)
     known: dict[int, Any] = {**executor.constants, UNIFORM: kernel.constants, SIZES: whole.view(float)}
     for place, held in known.items():
         if place in first:
@@ -211,7 +225,6 @@ def _of_kernel(executor: Runner) -> Prepared | None:
     starts_of[[*first]] = [*first.values()]
     base = memory.address(numbers, numbers.shape)
     pointers, table = memory.table([base + 8 * (starts_of[slots[:, 0]] + slots[:, 1])], 1)
-    bodies, starts, count = step.functions(1)
     return Prepared(
         numbers,
         {pack: first[place] for pack, place in executor.leaves.items()},
@@ -219,7 +232,7 @@ def _of_kernel(executor: Runner) -> Prepared | None:
         (first[SUMS], n_sums),
         (ctypes.addressof(bodies), ctypes.addressof(starts), count, pointers),
         len(slots),
-        [bodies, starts, table],
+        [*held, bodies, starts, table],
     )
 
 

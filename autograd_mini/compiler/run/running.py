@@ -15,13 +15,14 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.emit import sum_columns, write
+from autograd_mini.compiler.code.emit import write
+from autograd_mini.compiler.code.emit_products import sum_columns
 from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.taking import RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
-from autograd_mini.compiler.partition import columns_of_a_block, threads_for
+from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
 
@@ -60,7 +61,7 @@ class State:
         padded: stands in for the arrays of a batch that does not fill a register, by their places.
         moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
             rows.
-        sums: those of each block.
+        sums: for each group of columns, [sums, places in a register].
     """
 
     n: int
@@ -120,13 +121,12 @@ class KernelStep:
         self.threads = threads
         self.width: int = host_width() if is_batched else 1
         self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if is_batched else 1
-        calls = [chunk.rows for chunk in kernel.chunks]
-        if kernel.sums:
-            calls.append([kernel.n_rows, kernel.n_rows + 1, *kernel.sums])
+        self.group: int = columns_of_a_group(kernel.n_sums, self.columns)
+        calls = kernel.calls()
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
-        places = numpy.array([*kernel.places(), (SUMS, 0), (SIZES, 0)], dtype=numpy.int64)
+        places = numpy.array(kernel.places(), dtype=numpy.int64)
         self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows: dict[int, Index] = _by_array(self.slots)
         self.inputs: list[tuple[int, Any, Any]] = [
@@ -138,7 +138,13 @@ class KernelStep:
         """The functions for so many columns at a time, one after the other."""
         forms = [write(form, self.kernel.heads, width) for form in self.kernel.forms]
         texts = [forms[chunk.form] for chunk in self.kernel.chunks]
-        return [*texts, sum_columns(host_width())] if self.kernel.sums else texts
+        return [*texts, sum_columns(width)] if self.kernel.added else texts
+
+    @property
+    def are_loops(self) -> list[bool]:
+        """Whether each function is a loop around a loop."""
+        chunks = [self.kernel.forms[chunk.form].is_alone for chunk in self.kernel.chunks]
+        return [*chunks, True] if self.kernel.added else chunks
 
     def functions(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, where the pointers of each start, and how many there are."""
@@ -155,7 +161,7 @@ class KernelStep:
         moving = [each for each in arrays if not (each in self.fixed or each in padded)]
         rows = [numpy.insert(self.rows[each], 1, k, axis=0) for k, each in enumerate(moving)]
         uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
-        n_sums, n_blocks = len(self.kernel.sums), -(-n // self.columns)
+        n_sums, width = self.kernel.n_sums, 1 if n == 1 else self.width
         state = State(
             n,
             [],
@@ -163,14 +169,14 @@ class KernelStep:
             padded,
             moving,
             memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
-            memory.empty(n_sums, n_blocks),
+            memory.empty(-(-n // self.group), n_sums, width),
         )
         columns = self.width if padded else n
         for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
             table = Table(
                 memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),
-                memory.copied([n - n % self.width, n, self.columns, n_blocks, n_sums], numpy.int64),
+                memory.copied([n - n % width, n, self.group, n_sums * width, len(self.kernel.added)], numpy.int64),
                 memory.empty(len(moving), 2, of=numpy.int64),
                 memory.empty(5 + RECORD * len(moving), of=numpy.int64),
             )
@@ -183,7 +189,7 @@ class KernelStep:
                 elif number == SIZES:
                     start, stride = memory.address(table.sizes, table.sizes.shape), 0
                 elif number == SUMS:
-                    start, stride = memory.address(state.sums, (n_sums, n_blocks)), 0
+                    start, stride = memory.address(state.sums, state.sums.shape), width
                 else:
                     array = padded[number] if padded else values[number]
                     start, stride = memory.rows(array, self.lanes[number], columns)
@@ -211,7 +217,7 @@ class KernelStep:
         if len(tables) == 1:
             self._columns(functions, tables[0], 0, whole, *rest)
         else:
-            share = -(-whole // (len(tables) * self.columns)) * self.columns
+            share = -(-whole // (len(tables) * self.group)) * self.group
             held = list(values), state  # what the pointers point to, if an interrupt ends the call before its threads
 
             def work(start: int, table: Table, held: object = held) -> None:
@@ -222,7 +228,7 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            totals = state.sums.sum(axis=1, keepdims=True) if state.sums.shape[1] != 1 else state.sums.copy()
+            totals = numpy.einsum("gsl->s", state.sums)[:, None]
             for number, part in self.summed:
                 values[number] = totals[part]
 
@@ -289,18 +295,23 @@ def _by_array(places: Any) -> dict[int, Index]:
 
 
 def link(steps: Sequence[KernelStep], width: int) -> None:
-    """Compile for so many columns at a time all that they need, at once."""
+    """Compile for so many columns at a time all that they need, at once: loops with more effort than straight lines."""
     steps = [step for step in steps if width not in step.linked]
     texts = [step.texts(width) for step in steps]
     if texts:
-        every = [DRIVE, POINT, *chain.from_iterable(texts)]
-        functions = addresses(every, effort=max(step.effort for step in steps), cache=steps[0].cache).functions
-        drivers, start = functions[:2], 2
+        kinds: dict[bool, list[str]] = {False: [DRIVE, POINT], True: []}
+        for step, each in zip(steps, texts):
+            for text, is_loop in zip(each, step.are_loops):
+                kinds[is_loop].append(text)
+        known: dict[str, Any] = {}
+        for is_loop, group in kinds.items():
+            effort = 1 if is_loop else max(step.effort for step in steps)
+            known |= zip(group, addresses(group, effort=effort, cache=steps[0].cache).functions)
+        drivers = [known[DRIVE], known[POINT]]
         for step, each in zip(steps, texts):
             step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
-            own = Code.of([*functions[start : start + len(each)], *drivers])
+            own = Code.of([*map(known.__getitem__, each), *drivers])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
-            start += len(each)
 
 
 def workers() -> ThreadPoolExecutor:

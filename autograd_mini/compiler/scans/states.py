@@ -23,4 +23,4 @@ class KeptStates:
         return states if known is not None and known() is out else None
 
 
-kept_states = KeptStates()
+kept_states: KeptStates = KeptStates()

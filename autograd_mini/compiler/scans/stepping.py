@@ -135,7 +135,7 @@ class ChunkedStep:
         for place, numbers in enumerate(program.outputs):
             results |= {own_scalar(scalars, each, taken): (n_inputs + place, row) for row, each in enumerate(numbers)}
         fixed = {number: (-1, row) for row, number in enumerate(program.fixed)}
-        self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False)
+        self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
         for head in self.kernel.heads:
             require_emission(head)
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, effort=0, cache=None)

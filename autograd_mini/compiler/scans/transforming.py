@@ -71,14 +71,20 @@ class Scan:
     trace = NOT_RECORDED
     key: Any = None
     tied: int | None = None
+    body: Body
+    length: int
+    constants: Floats
+    checkpoint: int | str
+    n_carry: int
+    n_x: int
 
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         self.body, self.length, self.constants, self.checkpoint = body, length, constants, checkpoint
         self.n_carry, self.n_x = len(body.carry), len(body.x)
-        self.first_outside = self.n_carry + length * self.n_x
-        self.n_given = self.first_outside + len(body.outside)
-        self.n_given_back = self.n_carry + length * len(body.kept)
-        self.n_state = self.n_carry + (body.tied is not None)
+        self.first_outside: int = self.n_carry + length * self.n_x
+        self.n_given: int = self.first_outside + len(body.outside)
+        self.n_given_back: int = self.n_carry + length * len(body.kept)
+        self.n_state: int = self.n_carry + (body.tied is not None)
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -147,6 +153,11 @@ class Forward(Scan):
     """A loop."""
 
     keeps_states = True
+    trace: Trace
+    key: Any
+    n_in: int
+    n_out: int
+    tied: int
 
     def __init__(
         self,
@@ -160,7 +171,7 @@ class Forward(Scan):
         super().__init__(body, length, constants, checkpoint)
         self.trace, self.key = trace, key
         self.n_in, self.n_out = self.n_given, self.n_given_back
-        self.n_rows = self.n_out
+        self.n_rows: int = self.n_out
         if body.tied is not None:
             self.tied, self.n_out = self.n_out, self.n_out + 1
 
@@ -207,11 +218,13 @@ class Reverse(Scan):
     """The derivatives of a loop, weighted by adjoints of what comes out."""
 
     sign = "scan′"
+    n_in: int
+    n_out: int
 
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         super().__init__(body, length, constants, checkpoint)
         self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
-        self.n_rows = self.n_out
+        self.n_rows: int = self.n_out
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]

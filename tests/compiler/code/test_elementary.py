@@ -27,7 +27,7 @@ def without_libmvec(monkeypatch):
 
 
 def test_every_function_is_tried():
-    assert MOST.keys() == elementary.FUNCTIONS.keys()
+    assert MOST.keys() == elementary.FUNCTIONS.keys() | {"tanh"}  # which is written out where it stands
 
 
 @pytest.mark.parametrize("width", sorted({2, *WIDTHS}))
@@ -39,7 +39,7 @@ def test_units_in_the_last_place(name, width):
         errors = [units_in_the_last_place(*each) for each in zip(exact, got)]
     worst = int(numpy.argmax(errors))
     assert errors[worst] <= MOST[name], f"{name}({args[worst]}): {got[worst]}, not {exact[worst]}"
-    assert cells.own_function(name, width) is not None
+    assert cells.own_function(name, width) is not None or name == "tanh"
 
 
 @pytest.mark.parametrize("name", MOST)

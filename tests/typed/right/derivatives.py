@@ -1,19 +1,21 @@
 """Derivatives have the structure of the arguments."""
 
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_mini import Value, grad, hessian, hvp, jacobian, softmax, value_and_grad
-from autograd_mini.signatures import Number
+
+if TYPE_CHECKING:
+    from autograd_mini.signatures import Number
 
 
 def cube(x: Value) -> Value:
     return x**3
 
 
-def product(x: Number, y: Number) -> Number:
+def product(x: "Number", y: "Number") -> "Number":
     return x * y
 
 

@@ -1,0 +1,224 @@
+"""Matrix products among scalars: sums that share their factors, which are computed together in registers.
+
+Sums Σₖ w·y of the same y, each with weights of its own that are the same for all columns, are a `Matrix`; sums over the
+columns of the products of each of some x with each of some y are an `Outer`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
+
+from autograd_mini.compiler.code.libraries import host_registers
+from autograd_mini.compiler.ir.scalars import ONE, Number, Scalar, Terms, operands
+from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, rows_of_a_matrix, shape_of_an_outer
+
+T = TypeVar("T")
+
+FUSED = 4
+"""The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
+do it; those of fewer before, as they are written."""
+
+Product = tuple[float, int, int]
+"""A sign and two scalars, the second of which may be ONE."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The head of `n_rows` sums: for each factor y a sign, and whether it is there or stands for 1.
+
+    Attributes:
+        has_start: whether each sum begins with a scalar of its own.
+        from_zero: whether it begins with 0.0.
+    """
+
+    n_rows: int
+    factors: tuple[tuple[float, bool], ...]
+    has_start: bool
+    from_zero: bool
+
+
+@dataclass(frozen=True)
+class Outer:
+    """The head of sums of x·y over the columns, and over `n_terms` pairs of vectors x and y."""
+
+    n_rows: int
+    n_columns: int
+    n_terms: int
+
+
+class MatrixScalars(NamedTuple):
+    """The scalars of a `Matrix`: its sums; for each factor the weight of each sum; the factors that are there; what the
+    sums begin with."""
+
+    head: Matrix
+    results: list[int]
+    weights: list[int]
+    factors: list[int]
+    starts: list[int]
+
+
+class OuterScalars(NamedTuple):
+    """The scalars of an `Outer`: x and y of each term; and the numbers of its sums, row by row."""
+
+    head: Outer
+    factors: list[int]
+    sums: list[int]
+
+
+def uses_of(scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int]) -> Counter[int]:
+    """How often each scalar is read or wanted."""
+    living = [operands(scalar) for scalar, lives in zip(scalars, is_alive) if lives]
+    return Counter(chain(wanted, chain.from_iterable(living)))
+
+
+def products_of(
+    scalars: Sequence[Scalar], number: int, uses: Mapping[int, int]
+) -> tuple[list[Product], list[int], bool]:
+    """The products of a sum and of those that it alone goes on from; these; and whether the first begins with 0.0."""
+    parts: list[list[Product]] = []
+    before: list[int] = []
+    terms: Any = scalars[number]
+    while True:
+        xs, ys = ([ONE if _is_one(scalars[x]) else x for x in factors] for factors in (terms.xs, terms.ys))
+        parts.append([(c, y, x) if x == ONE else (c, x, y) for c, x, y in zip(terms.cs, xs, ys)])
+        if terms.from_zero or not parts[-1]:
+            break
+        c, x, y = parts[-1][0]
+        if c != 1.0 or y != ONE or uses[x] != 1 or type(scalars[x]) is not Terms:
+            break
+        before.append(x)
+        terms = scalars[x]
+        del parts[-1][0]
+    return [*chain.from_iterable(reversed(parts))], before, terms.from_zero
+
+
+def _is_one(scalar: Scalar) -> bool:
+    return type(scalar) is Number and scalar.number == 1.0
+
+
+class _Row(NamedTuple):
+    """One sum of a matrix."""
+
+    number: int
+    weights: list[int]
+    start: int | None
+    others: list[int]
+
+
+def matrices_of(
+    scalars: Sequence[Scalar], is_alive: Sequence[int], uses: Mapping[int, int], uniform: Collection[int]
+) -> tuple[dict[int, MatrixScalars], set[int]]:
+    """The matrices among the sums, each by the first of its results, where it is computed; and all sums in them.
+
+    Args:
+        uniform: inputs that are the same for all columns.
+    """
+    groups: dict[_Key, list[_Row]] = {}
+    within: set[int] = set()
+    for number in range(len(scalars) - 1, -1, -1):
+        if is_alive[number] and type(scalars[number]) is Terms and number not in within:
+            found = _row(scalars, number, uses, uniform)
+            if found is not None:
+                groups.setdefault(found[0], []).append(found[1])
+                within.update(found[1].others)
+    matrices: dict[int, MatrixScalars] = {}
+    covered: set[int] = set()
+    for key, members in groups.items():
+        for rows in _together(members[::-1]):
+            if len(rows) * len(key.factors) < SMALLEST_MATRIX:
+                continue
+            for part in _evenly(rows, rows_of_a_matrix(host_registers())):
+                head = Matrix(len(part), tuple([(c, y != ONE) for c, y in key.factors]), key.has_start, key.from_zero)
+                matrices[part[0].number] = MatrixScalars(
+                    head,
+                    [row.number for row in part],
+                    [*chain.from_iterable(zip(*[row.weights for row in part]))],
+                    [y for _, y in key.factors if y != ONE],
+                    [row.start for row in part if row.start is not None],
+                )
+                covered.update(*[(row.number, *row.others) for row in part])
+    return matrices, covered
+
+
+class _Key(NamedTuple):
+    """What the sums of a matrix share."""
+
+    factors: tuple[tuple[float, int], ...]
+    has_start: bool
+    from_zero: bool
+    of_constants: bool
+
+
+def _row(
+    scalars: Sequence[Scalar], number: int, uses: Mapping[int, int], uniform: Collection[int]
+) -> tuple[_Key, _Row] | None:
+    """A sum as a row of a matrix; None if it has to be none."""
+    products, others, from_zero = products_of(scalars, number, uses)
+    factors: list[tuple[float, int]] = []
+    weights: list[int] = []
+    start = None
+
+    def is_same(x: int) -> bool:
+        return x in uniform or (type(scalars[x]) is Number and x != ONE)
+
+    for place, (c, x, y) in enumerate(products):
+        if is_same(y):
+            x, y = y, x
+        if is_same(x) and not is_same(y):
+            weights.append(x)
+            factors.append((c, y))
+        elif place == 0 and c == 1.0 and y == ONE:
+            start = x
+        else:
+            return None
+    of_constants = [type(scalars[weight]) is Number for weight in weights]
+    if len(products) < FUSED or any(of_constants) is not all(of_constants):
+        return None
+    return _Key((*factors,), start is not None, from_zero, all(of_constants)), _Row(number, weights, start, others)
+
+
+def _together(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+    """MatrixScalars that begin with what is known where the first of them is computed."""
+    found: list[_Row] = []
+    for row in rows:
+        if found and row.start is not None and row.start > found[0].number:
+            yield found
+            found = []
+        found.append(row)
+    yield found
+
+
+def outers_of(sums: Sequence[Sequence[tuple[int, int]]]) -> tuple[list[OuterScalars], set[int]]:
+    """The outer products among sums of products x·y over the columns, and those of the sums that are in them."""
+    by_y: dict[tuple[int, ...], dict[tuple[int, ...], int]] = {}
+    for number, products in enumerate(sums):
+        xs, ys = zip(*products) if products else ((), ())
+        by_y.setdefault(ys, {}).setdefault(xs, number)
+    groups: dict[tuple[tuple[int, ...], ...], list[tuple[int, ...]]] = {}
+    for ys, by_x in by_y.items():
+        groups.setdefault((*sorted(by_x),), []).append(ys)
+    found: list[OuterScalars] = []
+    for rows, columns in groups.items():
+        n_terms = len(rows[0])
+        if len(rows) * len(columns) * n_terms < SMALLEST_OUTER:
+            continue
+        is_turned = len(columns) > len(rows)
+        longer, shorter = (columns, rows) if is_turned else (rows, columns)
+        most_rows, most_columns = shape_of_an_outer(len(shorter), host_registers())
+        for first in _evenly(longer, most_rows):
+            for second in _evenly(shorter, most_columns):
+                numbers = [by_y[x][y] if is_turned else by_y[y][x] for x in first for y in second]
+                factors = chain.from_iterable([each[k] for each in (*first, *second)] for k in range(n_terms))
+                found.append(OuterScalars(Outer(len(first), len(second), n_terms), [*factors], numbers))
+    return found, {number for each in found for number in each.sums}
+
+
+def _evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """At most so many of them at a time, and not many fewer."""
+    n_parts = -(-len(items) // most)
+    for part in range(n_parts):
+        yield items[part * len(items) // n_parts : (part + 1) * len(items) // n_parts]
