@@ -10,7 +10,7 @@ import numpy
 from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.chunks import Form
 from autograd_mini.compiler.code.emit import computed, require_emission
-from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Kernel, Place, kernel_of
+from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, UNIFORM, Kernel, Place, kernel_of
 from autograd_mini.compiler.export.bodies_in_c import Body, indented, pieces
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
@@ -54,7 +54,7 @@ def body_of_scalars(
     }
     places = [number for numbers in own.values() for number in numbers]
     results = {number: (len(number_of), place) for place, number in enumerate(places)}
-    kernel = kernel_of(scalars, {}, inputs, results, [], by_demand=False)
+    kernel = kernel_of(scalars, {}, inputs, results, [], by_demand=False, kept=())
     for head in kernel.heads:
         require_emission(head)
     starts: list[int] = []
@@ -78,7 +78,7 @@ def body_of_scalars(
         first[each] = room
         room += len(numbers)
     scratch, room = room, room + kernel.n_scratch
-    bases = {UNIFORM: uniform, SCRATCH: scratch, **dict(enumerate(starts))}
+    bases = {UNIFORM: uniform, SCRATCH: scratch, SIZES: room, **dict(enumerate(starts))}
     memory = [bases[array] + row for array, row in kernel.places()]
     functions, lines = _chunks(name, kernel, memory, constants)
     return Body(name, functions, pieces([*copies, *lines]), {each: _at(first[each], own[each]) for each in own}, room)

@@ -107,6 +107,8 @@ class Exported:
             ValueError: there are too many.
         """
         request, n = Request(kind, self.wrt), sum(self.lanes)
+        if self.as_scalars and n <= FEW_VARIABLES:  # packs of one lane each take long
+            return None
         source = self.plan.source_of(request) if kind == Kind.SPARSE_JACOBIAN else self._source(request)
         first, second = most_nonzeros(source.packed, [self.slots[slot] for slot in self.wrt])
         most, size = (first, n * self.n_outputs) if kind == Kind.SPARSE_JACOBIAN else (second, n * n)
