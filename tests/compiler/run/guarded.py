@@ -20,7 +20,7 @@ from tests.compiler.run.fences import Guarded, fenced
 LENGTHS = [*range(1, 21), 31, 33, 127, 128, 129, 131, 257, 1024, 1027, 1537]
 """Of a batch."""
 
-MOST_LANES = 65
+LANES = [*range(1, 21), 23, 24, 25, 31, 32, 33, 47, 48, 49, 63, 64, 65]
 OPTIONS = [
     {},
     *({"batch": batch, "reduce": reduce} for batch in ((0, 1), (0,), (1,)) for reduce in (None, "sum", "mean")),
@@ -124,9 +124,9 @@ def by_length():
 
 
 def by_lanes():
-    """Each number of lanes, which without a batch is that of directions; programs, options, lengths and sides take
+    """Many numbers of lanes, which without a batch is that of directions; programs, options, lengths and sides take
     turns."""
-    for lanes in range(1, MOST_LANES + 1):
+    for lanes in LANES:
         turn, at_end = lanes // 2, lanes // 2 % 2 == 0
         run(flat, {}, lanes, [], at_end)
         if lanes % 2:
