@@ -8,7 +8,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,6 +80,15 @@ def seconds_of(function: Callable[[], object], repeats: int) -> float:
         function()
         times.append(time.perf_counter() - begin)
     return statistics.median(times)
+
+
+def draw_parameters(axes: plt.Axes, names: Sequence[str], shares: np.ndarray, errors: np.ndarray) -> None:
+    """Parameters that were fitted, as shares of the true ones, with their standard errors."""
+    places = range(len(names))
+    axes.errorbar(shares, places, xerr=errors, fmt="o", color=BLUE, capsize=5, markersize=9)
+    axes.axvline(1.0, color="0.35", linestyle=":")
+    axes.set(yticks=places, yticklabels=names, xlabel="fit / truth, with standard error")
+    axes.invert_yaxis()
 
 
 def save_figure(figure: plt.Figure, path: Path) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, ORANGE, parse_arguments, save_figure, seconds_of
+from common import BLUE, ORANGE, draw_parameters, parse_arguments, save_figure, seconds_of
 from scipy.optimize import minimize
 
 from autograd_mini import compile, scan
@@ -98,11 +98,7 @@ def draw_fit(data, is_recorded, p, errors, path: Path) -> None:
         axes.plot(times, theirs, color="0.2", linestyle=":", label="truth" if name == "v" else None)
     axes.set(xlabel="time", ylabel="voltage v, recovery w")
     axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.1))
-    places = range(len(NAMES))
-    parameters.errorbar(p / TRUTH, places, xerr=errors / abs(TRUTH), fmt="o", color=BLUE, capsize=5, markersize=9)
-    parameters.axvline(1.0, color="0.35", linestyle=":")
-    parameters.set(yticks=places, yticklabels=NAMES, xlabel="fit / truth, with standard error")
-    parameters.invert_yaxis()
+    draw_parameters(parameters, NAMES, p / TRUTH, errors / abs(TRUTH))
     save_figure(figure, path)
 
 

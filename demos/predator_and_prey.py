@@ -23,7 +23,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import BLUE, ORANGE, parse_arguments, save_figure, seconds_of
+from common import BLUE, ORANGE, draw_parameters, parse_arguments, save_figure, seconds_of
 from scipy.optimize import minimize
 
 from autograd_mini import compile, sum, value_and_grad
@@ -104,11 +104,7 @@ def draw_fit(counts, p, errors, path: Path) -> None:
         )
     axes.set(xlabel="time, years", ylabel="animals, in thousands", ylim=(0, None), xticks=range(0, years + 1, 2))
     axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1))
-    places = range(len(NAMES))
-    parameters.errorbar(p / TRUTH, places, xerr=errors / TRUTH, fmt="o", color=BLUE, capsize=5, markersize=9)
-    parameters.axvline(1.0, color="0.35", linestyle=":")
-    parameters.set(yticks=places, yticklabels=NAMES, xlabel="fit / truth, with standard error")
-    parameters.invert_yaxis()
+    draw_parameters(parameters, NAMES, p / TRUTH, errors / TRUTH)
     save_figure(figure, path)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
-MOST_FORMS_UNNOTICED = 20_000  # a graph of more forms has so many different steps, or is a loop written out
 MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
 LARGE_SUM = {True: 2**14, False: 32768}
 """Sums of one form with so many terms in all are for BLAS. In a batch, scalars have them in registers: digits 64-32-10

@@ -133,13 +133,14 @@ def build(source: Source, request: Request, target: Target, program: Program | N
     """
     if not is_machine(target):
         return NumpyExecutor(program or program_of(source, request))
-    has_seeds = request.kind in (Kind.JACOBIAN, Kind.PRODUCT, Kind.TANGENT)
     threads, cache = threads_of(target), CodeCache(target.cache) if target.cache is not None else None
-    if program is None and not has_seeds and not request.kind.is_sparse and source.suits_columns:
+    if not request.kind.is_sparse:
+        has_seeds = request.kind in (Kind.JACOBIAN, Kind.PRODUCT, Kind.TANGENT)
+        with suppress(NotImplementedError):  # a row without machine code: the next way has it
+            if not has_seeds and source.suits_columns:
+                return ArenaExecutor(program_of(source, request), cache)
         with suppress(NotImplementedError):
-            return ArenaExecutor(program_of(source, request), cache)
-    if source.suits_scalars and program is None:
-        with suppress(NotImplementedError):  # a row without machine code: the packs of others have it
-            return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
+            if source.suits_scalars:
+                return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
     divided = schedule(program or program_of(source, request), is_sparse=request.kind.is_sparse)
     return MachineExecutor(divided, threads, cache)

@@ -10,14 +10,7 @@ import numpy
 
 from autograd_mini.compiler.calls.binding import bind
 from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
-from autograd_mini.compiler.calls.nests import (
-    of_array,
-    of_gradient,
-    of_jacobian,
-    of_numbers,
-    of_result,
-    parts_of_rows,
-)
+from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result, parts_of_rows
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
@@ -129,7 +122,10 @@ class Call(SparseCall):
         if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
             return self.column(structure)
         rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
-        return of_jacobian(structure, rows, slots, plan.per_example, self._like_arguments)
+        return self._nests(plan).of_result(structure, rows)
+
+    def _nests(self, plan: Plan) -> Nests:
+        return Nests(self.arguments.slots, plan.per_example, self._like_arguments)
 
     def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
         """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
@@ -139,8 +135,7 @@ class Call(SparseCall):
         """The same by sweeps forward."""
         found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
         entries = found[SWEPT].swapaxes(0, 1)
-        starts = accumulate(self._lanes.values(), initial=0)
-        return {number: entries[:, start : start + n] for (number, n), start in zip(self._lanes.items(), starts)}
+        return {number: entries[:, lanes] for number, lanes in self._ranges.items()}
 
     @property
     def _lanes(self) -> dict[int, int]:
@@ -148,11 +143,16 @@ class Call(SparseCall):
         return {number: self.arguments.slots[number].lanes for number in self.wrt}
 
     @property
+    def _ranges(self) -> dict[int, slice]:
+        """Where they are among all of them."""
+        stops = accumulate(self._lanes.values())
+        return {number: slice(stop - n, stop) for (number, n), stop in zip(self._lanes.items(), stops)}
+
+    @property
     def _unit(self) -> list[Floats]:
         """The directions towards each of their numbers, a column each; by slot."""
-        starts = accumulate(self._lanes.values(), initial=0)
         unit = numpy.eye(sum(self._lanes.values()))
-        return [unit[start : start + lanes] for start, lanes in zip(starts, self._lanes.values())]
+        return [unit[lanes] for lanes in self._ranges.values()]
 
     def _sweeps(
         self, parts: Sequence[Part], request: Request, seeds: Sequence[Floats], count: int, lanes: Mapping[int, int]
@@ -205,13 +205,12 @@ class Call(SparseCall):
             )
         lanes, parts = self._lanes, self.serving.parts(scalar=True)
         found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)
-        starts = dict(zip(lanes, accumulate(lanes.values(), initial=0)))
+        ranges, nests = self._ranges, self._nests(parts[0].plan)
 
         def of_slot(number: int) -> list[Any]:
-            slot, start = self.arguments.slots[number], starts[number]
-            rows = {each: columns[start : start + slot.lanes] for each, columns in found.items()}
-            nests = of_numbers if not slot.is_array else of_array
-            return nests(rows, slot.shape, self.arguments.slots, parts[0].plan.per_example, self._like_arguments)
+            slot = self.arguments.slots[number]
+            rows = {each: columns[ranges[number]] for each, columns in found.items()}
+            return nests.of_array(rows, slot.shape) if slot.is_array else nests.of_numbers(rows, slot.shape)
 
         return self._like_arguments(of_slot)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -80,56 +80,48 @@ def parts_of_matrix(rows: Floats, shape: tuple[int, ...], slot: Slot, per_exampl
     return [numpy.ascontiguousarray(rows[:, :, lane]).reshape((*lead, *shape, *rest)) for lane in range(lanes)]
 
 
-def of_jacobian(
-    structure: Structure,
-    rows: Mapping[int, Floats],
-    slots: Sequence[Slot],
-    per_example: bool,
-    like_arguments: Callable[[Parts], Any],
-) -> Any:
-    """The result of a function with a nest of derivatives for each of its numbers, and one of arrays for each array.
+class Nests(NamedTuple):
+    """How derivatives become nests; of several numbers they come by slot, [numbers, lanes, width].
 
-    Args:
-        rows: by slot, the derivatives [results, lanes, width].
+    Attributes:
         like_arguments: makes a nest of its parts by slot.
     """
 
-    def some(places: Sequence[int]) -> dict[int, Floats]:
-        chosen = slice(places[0], places[-1] + 1) if places else slice(0)
-        return {number: each[chosen] for number, each in rows.items()}
+    slots: Sequence[Slot]
+    per_example: bool
+    like_arguments: Callable[[Parts], Any]
 
-    def one(row: int) -> Any:
-        return of_numbers(some([row]), (1,), slots, per_example, like_arguments)[0]
+    def of_result(self, structure: Structure, rows: Mapping[int, Floats]) -> Any:
+        """The result of a function with a nest of derivatives for each of its numbers, and one of arrays for each
+        array."""
 
-    def many(places: Sequence[int], shape: tuple[int, ...]) -> Any:
-        return of_array(some(places), shape, slots, per_example, like_arguments)[0]
+        def some(places: Sequence[int]) -> dict[int, Floats]:
+            chosen = slice(places[0], places[-1] + 1) if places else slice(0)
+            return {number: each[chosen] for number, each in rows.items()}
 
-    if structure.shape:  # it is one array
-        return many(range(structure.size), structure.shape)
-    return structure.replaced(iter(range(structure.size)), one, many)
+        def one(row: int) -> Any:
+            return self.of_numbers(some([row]), (1,))[0]
 
+        def many(places: Sequence[int], shape: tuple[int, ...]) -> Any:
+            return self.of_array(some(places), shape)[0]
 
-def of_numbers(
-    rows: Mapping[int, Floats],
-    shape: tuple[int, ...],
-    slots: Sequence[Slot],
-    per_example: bool,
-    like_arguments: Callable[[Parts], Any],
-) -> list[Any]:
-    """A nest of derivatives for each of so many numbers; arguments as for `of_jacobian`."""
+        if structure.shape:  # it is one array
+            return many(range(structure.size), structure.shape)
+        return structure.replaced(iter(range(structure.size)), one, many)
 
-    def parts(row: int, number: int) -> list[Any]:
-        return parts_of_rows(rows[number][row], slots[number], slots[number].batched or per_example)
+    def of_numbers(self, rows: Mapping[int, Floats], shape: tuple[int, ...]) -> list[Any]:
+        """A nest of derivatives for each of so many numbers."""
 
-    return [like_arguments(partial(parts, row)) for row in range(math.prod(shape))]
+        def parts(row: int, number: int) -> list[Any]:
+            slot = self.slots[number]
+            return parts_of_rows(rows[number][row], slot, slot.batched or self.per_example)
 
+        return [self.like_arguments(partial(parts, row)) for row in range(math.prod(shape))]
 
-def of_array(
-    rows: Mapping[int, Floats],
-    shape: tuple[int, ...],
-    slots: Sequence[Slot],
-    per_example: bool,
-    like_arguments: Callable[[Parts], Any],
-) -> list[Any]:
-    """One nest of arrays of derivatives for an array of this shape; arguments as for `of_jacobian`."""
-    return [like_arguments(lambda number: parts_of_matrix(rows[number], shape, slots[number], per_example))]
+    def of_array(self, rows: Mapping[int, Floats], shape: tuple[int, ...]) -> list[Any]:
+        """One nest of arrays of derivatives for an array of this shape."""
+
+        def parts(number: int) -> list[Any]:
+            return parts_of_matrix(rows[number], shape, self.slots[number], self.per_example)
+
+        return [self.like_arguments(parts)]

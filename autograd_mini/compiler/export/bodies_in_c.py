@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.ir.program import Floats, Pack
 
 Place = Callable[[str], str]
 """Gives the place of a number of a result in C, by the variable that counts them."""
+
+
+class Setting(NamedTuple):
+    """What a program in C stands in.
+
+    Attributes:
+        offsets: where leaves are in memory.
+        held: the numbers of leaves that are constants in the file.
+        room: from where on memory is free.
+        constants: the tables of the file.
+    """
+
+    offsets: Mapping[Pack, int]
+    held: Mapping[Pack, Floats]
+    room: int
+    constants: Constants
 
 
 @dataclass(frozen=True)

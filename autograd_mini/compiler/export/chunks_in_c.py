@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import numpy
@@ -10,50 +10,30 @@ import numpy
 from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.chunks import Form
 from autograd_mini.compiler.code.emit import computed, require_emission
-from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, UNIFORM, Kernel, Place, kernel_of
-from autograd_mini.compiler.export.bodies_in_c import Body, indented, pieces
+from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, UNIFORM, Kernel, kernel_of
+from autograd_mini.compiler.export.bodies_in_c import Body, Setting, indented, pieces
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
-from autograd_mini.compiler.ir.program import Floats, Pack
-from autograd_mini.compiler.ir.scalars import Input
+from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.passes.scalar_programs import ScalarProgram
-from autograd_mini.compiler.run.one_kernel import own_scalar
+from autograd_mini.compiler.run.one_kernel import own_scalar, places_of_inputs
 
 
-def body_of_scalars(
-    name: str,
-    program: ScalarProgram,
-    offsets: Mapping[Pack, int],
-    held: Mapping[Pack, Floats],
-    room: int,
-    constants: Constants,
-) -> Body:
-    """A program in C.
-
-    Args:
-        name: that of the function.
-        offsets: where leaves are in memory.
-        held: the numbers of leaves that are constants in the file.
-        room: from where on memory is free.
+def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body:
+    """A program in C, as a function of that name.
 
     Raises:
         NotImplementedError: there is no C for an operation.
     """
     scalars, taken = [*program.scalars], set[int]()
-    number_of = {array: number for number, array in enumerate(program.arrays)}
-    lanes: dict[int, list[int]] = {array: [] for array in program.arrays}
-    for number, scalar in enumerate(scalars):
-        if type(scalar) is Input:
-            lanes[scalar.array].append(number)
-    inputs: dict[int, Place] = {
-        scalar: (number_of[array], lane) for array, found in lanes.items() for lane, scalar in enumerate(found)
-    }
+    inputs = places_of_inputs(scalars, program.arrays)
+    offsets, held, room, constants = setting
     own = {
         each: [own_scalar(scalars, number, taken) for number in result.numbers]
         for each, result in program.results.items()
     }
     places = [number for numbers in own.values() for number in numbers]
-    results = {number: (len(number_of), place) for place, number in enumerate(places)}
+    results = {number: (len(program.arrays), place) for place, number in enumerate(places)}
     kernel = kernel_of(scalars, {}, inputs, results, [], by_demand=False, kept=())
     for head in kernel.heads:
         require_emission(head)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.export.bodies_in_c import Body
+from autograd_mini.compiler.export.bodies_in_c import Body, Setting
 from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers
@@ -189,26 +189,25 @@ class Exported:
 
     def body_of_entries(self, name: str, program: Program, constants: Constants) -> Body:
         """The program of the entries in C."""
-        return body_of(f"{self.name}_{name}_body", program, self._offsets_of([]), self.held, self.room, constants)
+        return body_of(f"{self.name}_{name}_body", program, self._setting([], constants))
 
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
-        name, room = f"{self.name}_{name}_body", self.room
+        name = f"{self.name}_{name}_body"
         if self.as_scalars:
             with suppress(NotImplementedError):  # a row without C: the packs of others have it
                 scalars = differentiate_scalars(source.scalars, request, source.frame)
-                offsets = self._offsets_of(scalars.seeds)
-                return body_of_scalars(name, _wanted(scalars, request), offsets, self.held, room, constants)
+                return body_of_scalars(name, _wanted(scalars, request), self._setting(scalars.seeds, constants))
         program = program_of(source, request)
-        offsets = self._offsets_of(program.leaves("seed"))
-        return body_of(name, _wanted(program, request).without_dead(), offsets, self.held, room, constants)
+        setting = self._setting(program.leaves("seed"), constants)
+        return body_of(name, _wanted(program, request).without_dead(), setting)
 
-    def _offsets_of(self, seeds: Sequence[Pack]) -> dict[Pack, int]:
-        """Where leaves are in memory."""
+    def _setting(self, seeds: Sequence[Pack], constants: Constants) -> Setting:
+        """What a program with these seeds stands in."""
         offsets = {**self.offsets, self.weights: self.weights_at}
         for seed in seeds:
             assert isinstance(seed.operation, Leaf)
             offsets[seed] = self.directions_at[seed.operation.position]
-        return offsets
+        return Setting(offsets, self.held, self.room, constants)
 
     def _source(self, request: Request) -> Source:
         """What programs of derivatives are made from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import NamedTuple
 
@@ -12,15 +12,14 @@ from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.emit import total
 from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.code.machine_rows import has_emission
-from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, nested, pieces
-from autograd_mini.compiler.export.constants import Constants, is_absent
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, Setting, nested, pieces
+from autograd_mini.compiler.export.constants import is_absent
 from autograd_mini.compiler.export.loops_in_c import Loops
 from autograd_mini.compiler.export.statements import FUSED, Statements, literal
 from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
     Block,
-    Floats,
     Index,
     Leaf,
     Loop,
@@ -56,39 +55,17 @@ class Term(NamedTuple):
     y: Reference | None
 
 
-def body_of(
-    name: str,
-    program: Program,
-    offsets: Mapping[Pack, int],
-    held: Mapping[Pack, Floats],
-    room: int,
-    constants: Constants,
-) -> Body:
-    """A program in C.
-
-    Args:
-        name: that of the function.
-        offsets: where leaves are in memory.
-        held: the numbers of leaves that are constants in the file.
-        room: from where on memory is free.
-    """
-    return _Packs(name, program, offsets, held, room, constants).body()
+def body_of(name: str, program: Program, setting: Setting) -> Body:
+    """A program in C, as a function of that name."""
+    return _Packs(name, program, setting).body()
 
 
 class _Packs:
-    def __init__(
-        self,
-        name: str,
-        program: Program,
-        offsets: Mapping[Pack, int],
-        held: Mapping[Pack, Floats],
-        room: int,
-        constants: Constants,
-    ) -> None:
-        self._program, self._constants, self._room = program, constants, Room(room)
-        self._held = {**constants_of(program), **held}
-        self._offsets = {**offsets}
-        self._name, self._loops = name, Loops(name, constants)
+    def __init__(self, name: str, program: Program, setting: Setting) -> None:
+        self._program, self._constants, self._room = program, setting.constants, Room(setting.room)
+        self._held = {**constants_of(program), **setting.held}
+        self._offsets = {**setting.offsets}
+        self._name, self._loops = name, Loops(name, setting.constants)
         self._kept = {reference.pack for references in program.results.values() for reference in references}
         self._users: dict[Pack, set[Pack]] = {}
         for pack in program.packs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
@@ -35,12 +37,9 @@ class ScalarExecutor(Runner):
         self.leaves: dict[Pack, int] = {pack: place for place, pack in enumerate(arrays.values())}
         self.varies: set[int] = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
         inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether they differ from column to column
-        n_found = dict.fromkeys(arrays, 0)  # of each array; its lanes come in order
-        for number, scalar in enumerate(scalars):
-            if type(scalar) is Input:
-                pack = arrays[scalar.array]
-                inputs[pack.batched][number] = self.leaves[pack], n_found[scalar.array]
-                n_found[scalar.array] += 1
+        is_batched = [pack.batched for pack in arrays.values()]
+        for number, place_in in places_of_inputs(scalars, arrays).items():
+            inputs[is_batched[place_in[0]]][number] = place_in
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
@@ -73,6 +72,18 @@ class ScalarExecutor(Runner):
             cache=cache,
         )
         self.steps: list[Step] = [step]
+
+
+def places_of_inputs(scalars: Iterable[Scalar], arrays: Iterable[int]) -> dict[int, Place]:
+    """Where lanes of arrays are: in which of these, in their order, and which of its lanes, which come in order."""
+    number_of = {array: number for number, array in enumerate(arrays)}
+    n_found = dict.fromkeys(number_of, 0)
+    places: dict[int, Place] = {}
+    for number, scalar in enumerate(scalars):
+        if type(scalar) is Input:
+            places[number] = number_of[scalar.array], n_found[scalar.array]
+            n_found[scalar.array] += 1
+    return places
 
 
 def own_scalar(scalars: list[Scalar], number: int, taken: set[int]) -> int:
