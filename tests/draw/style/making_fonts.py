@@ -1,4 +1,4 @@
-"""What pictures know of their font, made anew from DejaVu Sans: `python -m tests.draw.making_fonts DejaVuSans.ttf`.
+"""What pictures know of their font, made anew: `python -m tests.draw.style.making_fonts DejaVuSans.ttf`.
 
 The font file of the package has the letters of mathematics and of the European alphabets, without hints and composite
 glyphs. The pieces that SVGs embed are WOFF2. It takes fonttools and brotli.
@@ -14,7 +14,7 @@ from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
-from autograd_mini.draw import font
+from autograd_mini.draw.style import font
 
 WRITTEN = "∂∇Σ∫√∛±·×⊙∘∈≤≥≠∞→←…⋮−′⌊⌋⌈⌉⟨⟩½¼¾₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀᵢⱼₖₙᵏⁿᵗᵖʲʸˢˣⁱαβγδεζησπψφωμλθτρΦΓΔΠΩΨé\ufffd"
 """The letters beside ASCII that this package itself writes, and the usual ones of formulas."""

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, dot, functions, relu
-from autograd_mini.draw import draw, draw_influence, draw_network, draw_steps, font, rendering, run_recorded
-from autograd_mini.draw.texts import PADDING, cell, width_of
+from autograd_mini.draw import draw, draw_influence, draw_network, draw_steps, run_recorded
+from autograd_mini.draw.images import rendering
+from autograd_mini.draw.style import font
+from autograd_mini.draw.style.texts import PADDING, cell, width_of
 from autograd_mini.nn import MLP, LSTMCell
 from tests.draw.browser import in_chromium, needs_chromium
 from tests.draw.reading import shown_texts

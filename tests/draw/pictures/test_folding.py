@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autograd_mini import Constant, Value, functions
 from autograd_mini.draw import GraphTooLargeError, Scopes, draw, record_scopes, run_recorded
-from autograd_mini.draw.folding import ALONE, fold_modules
+from autograd_mini.draw.pictures.folding import ALONE, fold_modules
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP, GRUCell, LSTMCell, Module, Neuron
 from tests.draw.reading import EDGE_LABEL, expected, read_source, shown_texts, slopes

@@ -1,4 +1,4 @@
-"""Activation functions of neurons that are not elsewhere already (sigmoid, tanh, softplus)."""
+"""The relu family of activation functions: relu, leaky_relu, elu, silu, gelu."""
 
 from __future__ import annotations
 

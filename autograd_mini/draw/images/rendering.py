@@ -9,8 +9,8 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator, Sequence
 
-from autograd_mini.draw import font
-from autograd_mini.draw.texts import with_font, with_larger_label, with_texts, without_texts
+from autograd_mini.draw.style import font
+from autograd_mini.draw.style.texts import with_font, with_larger_label, with_texts, without_texts
 
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import isfinite
 
-from autograd_mini.draw.folding import NOT_FOLDED, Folding, backward_has_run
-from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.draw.pictures.folding import NOT_FOLDED, Folding, backward_has_run
+from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
 from autograd_mini.formulas import short_formulas
 from autograd_mini.graph import topological_order
 from autograd_mini.mathematics import cut, operation_name

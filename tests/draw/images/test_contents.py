@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autograd_mini import Value
 from autograd_mini import functions as f
 from autograd_mini.draw import draw
-from autograd_mini.draw.colours import NEGATIVE, POSITIVE, heat
+from autograd_mini.draw.style.colours import NEGATIVE, POSITIVE, heat
 from tests.draw.reading import graphs, shown_texts
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, functions, jacobian
 from autograd_mini.draw import draw_influence
-from autograd_mini.draw.colours import NEGATIVE, NOT_FINITE, POSITIVE
+from autograd_mini.draw.style.colours import NEGATIVE, NOT_FINITE, POSITIVE
 from autograd_mini.nn import MLP, Layer, VectorActivation
 from autograd_mini.nn.activations import SCALAR
 from tests.draw.reading import shown_texts

@@ -8,12 +8,12 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from autograd_mini.adjoints import adjoints
-from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.arguments import check_options, values_of
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.from_graph import ordered, picture_of
-from autograd_mini.draw.picture import Box, Picture, Row
-from autograd_mini.draw.texts import CAPTION_SIZE, width_of
+from autograd_mini.draw.frames.animation import Animation
+from autograd_mini.draw.pictures.from_graph import ordered, picture_of
+from autograd_mini.draw.pictures.picture import Box, Picture, Row
+from autograd_mini.draw.style.texts import CAPTION_SIZE, width_of
 from autograd_mini.formulas import naming
 from autograd_mini.mathematics import cut, number_formatter
 from autograd_mini.observing import Observer

@@ -244,7 +244,7 @@ def test_metrics_may_look_at_the_model():
 
 
 def test_evaluation_in_pieces(monkeypatch):
-    monkeypatch.setattr("autograd_mini.training.compiled.AT_ONCE", 2)
+    monkeypatch.setattr("autograd_mini.training.compiled_steps.AT_ONCE", 2)
     _, divergence, data = problem("softmax", 3, 9)
     metrics = {"accuracy": accuracy}
     assert_same_training(

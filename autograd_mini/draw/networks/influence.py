@@ -7,7 +7,8 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from autograd_mini.derivatives import jacobian
-from autograd_mini.draw.columns import (
+from autograd_mini.draw.drawing import Drawing
+from autograd_mini.draw.networks.unit_columns import (
     DERIVATIVE,
     RADIUS,
     Column,
@@ -22,8 +23,7 @@ from autograd_mini.draw.columns import (
     text,
     unit,
 )
-from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.texts import width_of
+from autograd_mini.draw.style.texts import width_of
 from autograd_mini.mathematics import number_formatter, subscripted
 from autograd_mini.nn.activations import SCALAR, find_activation, is_vector, name_of
 from autograd_mini.nn.layers import Layer

@@ -7,8 +7,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from autograd_mini.draw.colours import FAINT, MODULE, MODULE_FILL
-from autograd_mini.draw.columns import (
+from autograd_mini.draw.drawing import Drawing
+from autograd_mini.draw.networks.unit_columns import (
     DERIVATIVE,
     ROW,
     Column,
@@ -25,7 +25,7 @@ from autograd_mini.draw.columns import (
     text,
     unit,
 )
-from autograd_mini.draw.drawing import Drawing
+from autograd_mini.draw.style.colours import FAINT, MODULE, MODULE_FILL
 from autograd_mini.mathematics import SUPERSCRIPTS, number_formatter, subscripted, weight_name
 from autograd_mini.nn.activations import is_vector, name_of
 from autograd_mini.nn.layers import MLP, Layer

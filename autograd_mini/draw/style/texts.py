@@ -11,9 +11,9 @@ import html
 import re
 from math import ceil
 
-from autograd_mini.draw.colours import TEXT
-from autograd_mini.draw.escaping import JOINER, cleaned, markup
-from autograd_mini.draw.font import FAMILIES, embedded, width
+from autograd_mini.draw.style.colours import TEXT
+from autograd_mini.draw.style.escaping import JOINER, cleaned, markup
+from autograd_mini.draw.style.font import FAMILIES, embedded, width
 
 SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 14
 PADDING = 4  # points at either side of a text

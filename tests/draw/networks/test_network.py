@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini.draw import draw_network
-from autograd_mini.draw.colours import MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO
-from autograd_mini.draw.columns import THICKEST, shown_indices
+from autograd_mini.draw.networks.unit_columns import THICKEST, shown_indices
+from autograd_mini.draw.style.colours import MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO
 from autograd_mini.nn import MLP, Layer, Sequential, flatten_grid, squared_error
 from tests.draw.reading import shown_texts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 
-from autograd_mini.draw.rendering import RenderingError, width_in_points
+from autograd_mini.draw.images.rendering import RenderingError, width_in_points
 
 PIXELS = 4 / 3  # a point
 

@@ -11,7 +11,7 @@ from autograd_mini import functions as f
 from autograd_mini.adjoints import differentiable_adjoints
 from autograd_mini.draw import GraphTooLargeError, draw
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.picture import Box, Edge, Kind, Picture
+from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture
 from autograd_mini.graph import connect, topological_order
 from tests.draw.reading import expected, graphs, read_source, read_svg, shown_texts
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from autograd_mini.draw.colours import LINE, MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO, colour_of
-from autograd_mini.draw.dot import side_by_side
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.escaping import quoted
-from autograd_mini.draw.font import NAME
-from autograd_mini.draw.texts import LEGEND_SIZE, SIZE, cell, label, table
+from autograd_mini.draw.images.dot import side_by_side
+from autograd_mini.draw.style.colours import LINE, MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO, colour_of
+from autograd_mini.draw.style.escaping import quoted
+from autograd_mini.draw.style.font import NAME
+from autograd_mini.draw.style.texts import LEGEND_SIZE, SIZE, cell, label, table
 from autograd_mini.primitives import brief
 
 ROW, RADIUS = 0.66, 0.25  # inches

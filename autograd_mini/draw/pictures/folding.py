@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
-from autograd_mini.draw.picture import Box, Kind, Row
-from autograd_mini.draw.scopes import Scopes
+from autograd_mini.draw.pictures.picture import Box, Kind, Row
+from autograd_mini.draw.pictures.scopes import Scopes
 from autograd_mini.nn.layers import ONE
 from autograd_mini.primitives import brief
 from autograd_mini.suggesting import did_you_mean

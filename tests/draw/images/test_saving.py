@@ -11,7 +11,8 @@ import sysconfig
 import pytest
 
 from autograd_mini import Value
-from autograd_mini.draw import NoRendererError, RenderingError, UnknownFormatError, draw, draw_steps, rendering
+from autograd_mini.draw import NoRendererError, RenderingError, UnknownFormatError, draw, draw_steps
+from autograd_mini.draw.images import rendering
 from tests.draw.browser import in_chromium, needs_chromium
 from tests.draw.reading import expected, read_svg
 from tests.interrupting import interrupt_everywhere
@@ -232,4 +233,4 @@ def test_ctrl_c_anywhere_leaves_the_old_picture_or_the_new_one(tmp_path, y):
         assert (tmp_path / "y.svg").read_text() in ("old", new)
 
     interrupt_everywhere(make, run, check, most=60)
-    interrupt_everywhere(make, run, check, most=40, within=["draw/drawing.py", "draw/rendering.py", "files.py"])
+    interrupt_everywhere(make, run, check, most=40, within=["draw/drawing.py", "draw/images/rendering.py", "files.py"])

@@ -13,13 +13,13 @@ from typing import Any, overload
 from zlib import crc32
 
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.notebooks import for_notebooks
-from autograd_mini.draw.rendering import SIZE, UnknownFormatError, format_of, png_of, render, svgs_of
+from autograd_mini.draw.images.notebooks import for_notebooks
+from autograd_mini.draw.images.rendering import SIZE, UnknownFormatError, format_of, png_of, render, svgs_of
 from autograd_mini.files import write_whole
 
 GIF_RESOLUTION, GIF_COLOURS = 96, 128
 CONTROLS = 34  # points for the buttons
-SCRIPT = Path(__file__).with_name("steps.js")
+SCRIPT = Path(__file__).with_suffix(".js")
 
 _IDENTITY = re.compile(r' id="[^"]*"')
 _FONT = re.compile("<style>@font-face.*?</style>")

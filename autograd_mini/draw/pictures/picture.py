@@ -1,6 +1,6 @@
 """What a picture shows, before it is written in any language: boxes, edges and their scopes.
 
-`from_graph` and `steps` make pictures; `dot` writes them.
+`from_graph` and `frames` make pictures; `images` writes them.
 """
 
 from __future__ import annotations

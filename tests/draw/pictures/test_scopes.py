@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, functions, observing
 from autograd_mini.draw import Scopes, draw, record_scopes, run_recorded
-from autograd_mini.draw.scopes import describe
+from autograd_mini.draw.pictures.scopes import describe
 from autograd_mini.graph import topological_order
 from autograd_mini.nn import MLP, Conv2d, GRUCell, Layer, LSTMCell, Module, Neuron, Sequential
 from tests.draw.reading import expected, read_source, shown_texts

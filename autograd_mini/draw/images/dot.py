@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from math import inf, isfinite
 
-from autograd_mini.draw.colours import (
+from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.draw.style.colours import (
     FAINT,
     LINE,
     MODULE,
@@ -19,10 +20,9 @@ from autograd_mini.draw.colours import (
     colour_of,
     heat,
 )
-from autograd_mini.draw.escaping import quoted
-from autograd_mini.draw.font import NAME
-from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
-from autograd_mini.draw.texts import CAPTION_SIZE, LEGEND_SIZE, SIZE, cell, label, table, width_of
+from autograd_mini.draw.style.escaping import quoted
+from autograd_mini.draw.style.font import NAME
+from autograd_mini.draw.style.texts import CAPTION_SIZE, LEGEND_SIZE, SIZE, cell, label, table, width_of
 
 POLISHED = 100  # boxes; the layout of more is only nearly as compact as can be, in a fraction of the time
 
