@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import tokenize
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -94,6 +95,12 @@ def test_no_files_import_each_other():
     assert len([*TopologicalSorter(imported).static_order()]) == len(files)
 
 
+def test_no_two_files_share_a_name():
+    paths = [path for path in PACKAGE.rglob("*.py") if path.stem not in ("__init__", "__main__")]
+    shared = {name: n for name, n in Counter(path.stem for path in paths).items() if n > 1}
+    assert shared == {}
+
+
 def test_the_core_stays_small(tmp_path):
     example = tmp_path / "example.py"
     example.write_text('"""Doc."""\n\n# comment\nx = """\n"""  # two lines\n\n\ndef f():\n    """Doc\n    string."""\n')
@@ -114,7 +121,7 @@ def test_importing_loads_the_standard_library_alone():
 
 
 @pytest.mark.parametrize(
-    ("folder", "most"), [(PACKAGE, 39549), (PACKAGE / "compiler", 19608), (PACKAGE / "compiler" / "notation", 914)]
+    ("folder", "most"), [(PACKAGE, 39550), (PACKAGE / "compiler", 19608), (PACKAGE / "compiler" / "notation", 895)]
 )
 def test_the_house_grows_no_further(folder, most):
     """The goal is 22,000 lines in all and 7,000 for the compiler, of which 900 write programs down. Until then, what

@@ -13,7 +13,7 @@ from autograd_mini.formulas import formula
 from autograd_mini.primitives import brief
 from autograd_mini.structures import flatten
 from autograd_mini.testing.differences import GOLDEN, Line
-from autograd_mini.testing.naming import input_names, name_of, result_names
+from autograd_mini.testing.input_names import input_names, name_of, result_names
 from autograd_mini.testing.pairing import as_floats, paired_numbers
 from autograd_mini.testing.reports import ADVICE, Comparison, GradientError, Report, UndecidedError, UndecidedWarning
 from autograd_mini.testing.rounding import noise_around

@@ -202,6 +202,24 @@ def copy_weights() -> str:
     return function.text(HEAD, "ret void")
 
 
+def add_up(width: int) -> str:
+    """The text of what adds up sums: what groups of columns gave, and the places that columns have in a register."""
+    asm = Assembly(width)
+
+    def one(number: str) -> Sequence[str]:
+        def group(k: str, total: str) -> Sequence[str]:
+            place = asm.let(f"add i64 {asm.let(f'mul i64 {k}, %count')}, {number}")
+            each = asm.load(asm.type, asm.at("double", "%sums", asm.let(f"mul i64 {place}, {width}")))
+            return [(Cell(asm, total) + Cell(asm, each)).name]
+
+        (total,) = asm.loop(0, "%groups", group, [(asm.type, asm.number(0.0).name)])
+        asm.store("double", asm.across(total), "%totals", number)
+        return ()
+
+    asm.loop(0, "%count", one)
+    return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals)", "ret void")
+
+
 def sum_columns(width: int) -> str:
     """The text of what adds up rows of a block of columns. Its pointers are to the sizes that its sums need to know,
     and as a fifth one how many rows there are; and for each row to its sum and to the row."""

@@ -16,8 +16,8 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import write
-from autograd_mini.compiler.code.emit_products import sum_columns
-from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
+from autograd_mini.compiler.code.emit_products import add_up, sum_columns
+from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.taking import RECORD, take
@@ -62,6 +62,7 @@ class State:
         moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
             rows.
         sums: for each group of columns, [sums, places in a register].
+        totals: these added up.
     """
 
     n: int
@@ -71,9 +72,12 @@ class State:
     moving: list[int]
     rows: Index
     sums: Floats
+    totals: Floats
 
     def __post_init__(self) -> None:
-        self.rows_at: int = memory.address(self.rows, self.rows.shape)
+        self.rows_at, self.sums_at, self.totals_at = (
+            memory.address(each, each.shape) for each in (self.rows, self.sums, self.totals)
+        )
 
 
 class KernelStep:
@@ -126,6 +130,7 @@ class KernelStep:
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
+        self.add_up: dict[int, Any] = {}
         places = numpy.array(kernel.places(), dtype=numpy.int64)
         self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows: dict[int, Index] = _by_array(self.slots)
@@ -170,6 +175,7 @@ class KernelStep:
             moving,
             memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
             memory.empty(-(-n // self.group), n_sums, width),
+            memory.empty(n_sums if self.summed else 0, 1),
         )
         columns = self.width if padded else n
         for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
@@ -228,9 +234,9 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            totals = numpy.einsum("gsl->s", state.sums)[:, None]
+            self.add_up[width](state.sums_at, len(state.sums), len(state.totals), state.totals_at)
             for number, part in self.summed:
-                values[number] = totals[part]
+                values[number] = state.totals[part].copy()
 
     def _point(self, values: Values, state: State) -> bool:
         """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
@@ -299,7 +305,8 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
     steps = [step for step in steps if width not in step.linked]
     texts = [step.texts(width) for step in steps]
     if texts:
-        kinds: dict[bool, list[str]] = {False: [DRIVE, POINT], True: []}
+        drivers = [DRIVE, POINT, add_up(width)]
+        kinds: dict[bool, list[str]] = {False: [*drivers], True: []}
         for step, each in zip(steps, texts):
             for text, is_loop in zip(each, step.are_loops):
                 kinds[is_loop].append(text)
@@ -307,10 +314,9 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
         for is_loop, group in kinds.items():
             effort = 1 if is_loop else max(step.effort for step in steps)
             known |= zip(group, addresses(group, effort=effort, cache=steps[0].cache).functions)
-        drivers = [known[DRIVE], known[POINT]]
         for step, each in zip(steps, texts):
-            step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
-            own = Code.of([*map(known.__getitem__, each), *drivers])
+            own = Code.of([known[text] for text in (*each, *drivers)])
+            step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
 
 

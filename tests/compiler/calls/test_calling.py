@@ -694,7 +694,12 @@ def by_gradients(x):
     return x * autograd_mini.gradients(x * x, [x])[0]
 
 
-ADVICE = {by_math: "use autograd_mini.exp in place of math.exp", by_array: "dtype=object", by_astype: "dtype=object"}
+ADVICE = {
+    by_math: "use autograd_mini.exp in place of math.exp",
+    by_array: "dtype=object",
+    by_astype: "dtype=object",
+    by_floor: "use autograd_mini.floor, for arrays numpy.vectorize(autograd_mini.floor, otypes=[object])",
+}
 
 
 @pytest.mark.parametrize(
@@ -719,6 +724,13 @@ def test_numbers_that_are_read(f):
         compile(f)(2.0)
     place = f"{HERE}, line {f.__code__.co_firstlineno + 1}: return"
     sentence(error, place, ADVICE.get(f, "compute with the Value itself"))
+
+
+def test_what_is_advised_for_floors_of_arrays():
+    floor = numpy.vectorize(autograd_mini.floor, otypes=[object])
+    value, slope = compile(lambda x: (floor(x) * x).sum()).value_and_grad(numpy.array([1.5, -2.25]))
+    assert value == 1.5 + 3.0 * 2.25
+    assert slope.tolist() == [1.0, -3.0]
 
 
 def by_chance(x):
