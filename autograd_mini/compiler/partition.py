@@ -153,3 +153,10 @@ def columns_of_a_tile(n_lanes: int) -> int:
 def threads_for(n: int, threads: int, *, of_packs: bool) -> int:
     """How many of the threads work on so many columns."""
     return threads if n >= 2 * COLUMNS_A_THREAD[of_packs] else 1
+
+
+def columns_at_once(n_rows: int, threads: int, *, of_packs: bool) -> int:
+    """How many columns one call of machine code serves at most that results for each of them, so many numbers, are
+    copied from: of more, they are written where they stay, or threads are at work."""
+    most = MOST_IN_ROWS // max(1, n_rows)
+    return most if threads == 1 else min(most, 2 * COLUMNS_A_THREAD[of_packs] - 1)
