@@ -62,6 +62,7 @@ class State:
         moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
             rows.
         step, group, tile: so many columns are a block, have sums of their own, and have these added up.
+        in_turn: whether tiles have the same memory for their sums, one after the other.
         sums: for each group of columns, [sums, places in a register].
         totals: these added up, for each tile.
     """
@@ -70,6 +71,7 @@ class State:
     step: int
     group: int
     tile: int
+    in_turn: bool
     tables: list[Table]
     uniform: Floats
     padded: dict[int, Floats]
@@ -182,11 +184,15 @@ class KernelStep:
         uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
         n_sums, width = self.kernel.n_sums, 1 if n == 1 else self.width
         step, group = (min(each, tile or each) for each in (self.columns, self.group))
+        n_tables = threads_for(n, self.threads, of_packs=bool(self.packs))
+        in_turn = 0 < tile <= self.group and n_tables == 1 and bool(self.summed)
+        group = n if in_turn else group
         state = State(
             n,
             step,
             group,
             tile or n,
+            in_turn,
             [],
             uniform,
             padded,
@@ -196,7 +202,7 @@ class KernelStep:
             memory.empty(-(-n // tile) if tile else 1, n_sums if self.summed else 0),
         )
         columns = self.width if padded else n
-        for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
+        for _ in range(n_tables):
             table = Table(
                 memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),
@@ -238,7 +244,13 @@ class KernelStep:
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
-        if len(tables) == 1:
+        if state.in_turn:
+            for k, start in enumerate(range(0, whole, state.tile)):
+                stop = min(start + state.tile, whole)
+                state.sums[...] = 0.0
+                self.drive(*functions, tables[0].at, state.step, start, stop, *(rest if stop == whole else (0, 0)))
+                self._total(state, k, 0, 1)
+        elif len(tables) == 1:
             self.drive(*functions, tables[0].at, state.step, 0, whole, *rest)
         else:
             share = -(-whole // (len(tables) * state.group)) * state.group
@@ -252,12 +264,17 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            groups, (_, n_sums) = -(-state.tile // state.group), state.totals.shape
-            for k, totals in enumerate(range(state.totals_at, state.totals_at + state.totals.nbytes, 8 * n_sums)):
-                count = min(groups, len(state.sums) - k * groups)
-                self.add_up[width](state.sums_at + 8 * k * groups * n_sums * width, count, n_sums, totals)
+            groups = -(-state.tile // state.group)
+            for k in range(0 if state.in_turn else len(state.totals)):
+                self._total(state, k, k * groups, min(groups, len(state.sums) - k * groups))
             for number, part in self.summed:
                 values[number] = state.totals[:, part].T.copy()
+
+    def _total(self, state: State, k: int, first: int, count: int) -> None:
+        """Add up the sums of some groups, which are those of a tile."""
+        _, n_sums, width = state.sums.shape
+        at = state.sums_at + 8 * first * n_sums * width
+        self.add_up[width](at, count, n_sums, state.totals_at + 8 * k * n_sums)
 
     def _point(self, values: Values, state: State) -> bool:
         """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
