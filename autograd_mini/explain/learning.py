@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autograd_mini.draw.scopes import describe
+from autograd_mini.draw.pictures.scopes import describe
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.page import Page, asset, in_one_file
 from autograd_mini.explain.views import names_of_parameters

@@ -16,11 +16,11 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import write
-from autograd_mini.compiler.code.emit_products import sum_columns
-from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
+from autograd_mini.compiler.code.emit_products import add_up, sum_columns
+from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.code.taking import RECORD, take
+from autograd_mini.compiler.code.taking import HEAD, RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
@@ -46,8 +46,8 @@ class Table:
 
     def __post_init__(self) -> None:
         self.at: int
-        self.at, self.arrays_at, taking_at = (
-            memory.address(each, each.shape) for each in (self.pointers, self.arrays, self.taking)
+        self.at, self.sizes_at, self.arrays_at, taking_at = (
+            memory.address(each, each.shape) for each in (self.pointers, self.sizes, self.arrays, self.taking)
         )
         self.pointers[-1] = taking_at
 
@@ -62,6 +62,7 @@ class State:
         moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
             rows.
         sums: for each group of columns, [sums, places in a register].
+        totals: these added up.
     """
 
     n: int
@@ -71,9 +72,12 @@ class State:
     moving: list[int]
     rows: Index
     sums: Floats
+    totals: Floats
 
     def __post_init__(self) -> None:
-        self.rows_at: int = memory.address(self.rows, self.rows.shape)
+        self.uniform_at, self.rows_at, self.sums_at, self.totals_at = (
+            memory.address(each, each.shape) for each in (self.uniform, self.rows, self.sums, self.totals)
+        )
 
 
 class KernelStep:
@@ -126,6 +130,7 @@ class KernelStep:
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
+        self.add_up: dict[int, Any] = {}
         places = numpy.array(kernel.places(), dtype=numpy.int64)
         self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows: dict[int, Index] = _by_array(self.slots)
@@ -170,6 +175,7 @@ class KernelStep:
             moving,
             memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
             memory.empty(-(-n // self.group), n_sums, width),
+            memory.empty(n_sums if self.summed else 0, 1),
         )
         columns = self.width if padded else n
         for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
@@ -178,18 +184,18 @@ class KernelStep:
                 memory.rows_of(self.kernel.n_scratch, self.columns),
                 memory.copied([n - n % width, n, self.group, n_sums * width, len(self.kernel.added)], numpy.int64),
                 memory.empty(len(moving), 2, of=numpy.int64),
-                memory.empty(5 + RECORD * len(moving), of=numpy.int64),
+                memory.empty(HEAD + RECORD * len(moving), of=numpy.int64),
             )
             state.tables.append(table)
             for number in self.rows.keys() - moving:
                 if number == UNIFORM:
-                    start, stride = memory.address(uniform, uniform.shape), 1
+                    start, stride = state.uniform_at, 1
                 elif number == SCRATCH:
                     start, stride = memory.rows(table.scratch, self.kernel.n_scratch, self.columns)
                 elif number == SIZES:
-                    start, stride = memory.address(table.sizes, table.sizes.shape), 0
+                    start, stride = table.sizes_at, 0
                 elif number == SUMS:
-                    start, stride = memory.address(state.sums, state.sums.shape), width
+                    start, stride = state.sums_at, width
                 else:
                     array = padded[number] if padded else values[number]
                     start, stride = memory.rows(array, self.lanes[number], columns)
@@ -210,7 +216,7 @@ class KernelStep:
         if len(state.sums):
             state.sums[...] = 0.0
         if self._point(values, state):
-            functions = self._taking(width)
+            functions = self.taking(width)
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
@@ -228,9 +234,9 @@ class KernelStep:
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            totals = numpy.einsum("gsl->s", state.sums)[:, None]
+            self.add_up[width](state.sums_at, len(state.sums), len(state.totals), state.totals_at)
             for number, part in self.summed:
-                values[number] = totals[part]
+                values[number] = state.totals[part].copy()
 
     def _point(self, values: Values, state: State) -> bool:
         """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
@@ -258,7 +264,7 @@ class KernelStep:
 
     def _take(self, values: Values, state: State, table: Table, taken: Sequence[tuple[int, int]]) -> None:
         """Write down what there is to take."""
-        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken)]
+        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken), state.n - 1]
         for place, number in taken:
             if number not in table.blocks:
                 table.blocks[number] = memory.lines_of(self.lanes[number], self.columns)
@@ -268,7 +274,7 @@ class KernelStep:
             records += place, *given, self.lanes[number], start, 8 * stride
         table.taking[: len(records)] = records
 
-    def _taking(self, width: int) -> tuple[Any, Any, int]:
+    def taking(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, before them what takes blocks of arrays."""
         if -width not in self.linked:
             bodies, starts, count = self.linked[width]
@@ -299,7 +305,8 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
     steps = [step for step in steps if width not in step.linked]
     texts = [step.texts(width) for step in steps]
     if texts:
-        kinds: dict[bool, list[str]] = {False: [DRIVE, POINT], True: []}
+        drivers = [DRIVE, POINT, add_up(width)]
+        kinds: dict[bool, list[str]] = {False: [*drivers], True: []}
         for step, each in zip(steps, texts):
             for text, is_loop in zip(each, step.are_loops):
                 kinds[is_loop].append(text)
@@ -307,10 +314,9 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
         for is_loop, group in kinds.items():
             effort = 1 if is_loop else max(step.effort for step in steps)
             known |= zip(group, addresses(group, effort=effort, cache=steps[0].cache).functions)
-        drivers = [known[DRIVE], known[POINT]]
         for step, each in zip(steps, texts):
-            step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
-            own = Code.of([*map(known.__getitem__, each), *drivers])
+            own = Code.of([known[text] for text in (*each, *drivers)])
+            step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
 
 
