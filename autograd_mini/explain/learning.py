@@ -47,7 +47,9 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
             )
         runs = [recorder.run([objective(x, d)]) for x, d in examples]
         if runs[0] != first:
-            raise ValueError("a page can only train a model that gives the same twice; leave random numbers out of it")
+            raise ValueError(
+                "a page can only train a model that gives the same result twice; leave random numbers out of it"
+            )
         output = _output(objective, examples, recorder)
     task = {
         "rows": [[row_name(*each), each[0].arity is None, each[0].selects] for each in recorder.operations],

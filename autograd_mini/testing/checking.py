@@ -313,7 +313,7 @@ def _require_repeatable(function: str, first: Sequence[float], second: Sequence[
     if any(x - x != 0.0 for x in first):
         raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
     if first != second:
-        raise ValueError(f"{function} gives another result when called again; make it deterministic to check it")
+        raise ValueError(f"{function} gives a different result when called again; make it deterministic to check it")
 
 
 def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: Any) -> None:
@@ -325,7 +325,7 @@ def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: An
         raise TypeError(f"gradient must be a function, got {brief(gradient)} ({type(gradient).__name__})")
     require_options(order, limit)
     if gradient is not None and order != 1:
-        raise ValueError("a given gradient can be checked to order 1 only; leave order away")
+        raise ValueError("a given gradient can be checked to order 1 only; leave out order")
 
 
 def require_options(order: Any, limit: Any) -> None:
