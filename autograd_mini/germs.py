@@ -118,7 +118,7 @@ def _order(x: Any, y: Any) -> float:
     """The sign of x - y for small ε; 0 if that is not known, nan if one is."""
     x, y = germ(x), germ(y)
     if x.limit != y.limit or not isfinite(x.limit):
-        return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else x.limit - x.limit if isnan(x.limit) else 0.0
+        return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else nan if isnan(x.limit + y.limit) else 0.0
     c = _sum(x, -y).c
     return 0.0 if isnan(c) else c
 

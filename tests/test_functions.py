@@ -199,6 +199,19 @@ class TestRegister:
             register_primitive(*arguments, **options)
         assert arguments[0] not in set(table) - {"tanh"}
 
+    @pytest.mark.parametrize(
+        ("forward", "partials", "message"),
+        [
+            (lambda x, y: x * y, lambda out, x, y: (y, x), "forward of own_ must take 1 number.*arity=1 says.*'y'"),
+            (lambda x: [x], lambda out, x: (1.0,), "forward of own_ must take 1 number.*, and give one, but: .*list"),
+            (lambda x: x, lambda x: (1.0,), "partials of own_ must take the result and then 1 number.*2 were given"),
+        ],
+    )
+    def test_functions_that_do_not_fit_their_row_are_named(self, table, forward, partials, message):
+        with pytest.raises(TypeError, match=message):
+            register_primitive("own_", forward, partials)
+        assert "own_" not in table
+
     def test_a_missing_primitive_is_named_when_loading(self, table):
         register_primitive("fleeting_", lambda x: x, lambda out, x: (1.0,))
         frozen = pickle.dumps(Value(1.0).fleeting_())

@@ -47,6 +47,8 @@ MOST_CODE = 8192  # if chunks that differ hold more operations, each operation b
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
 STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
 
+MOST_IN_ROWS = 2**17  # so many numbers of results for each example are written to memory of their own, and then copied
+
 # What one example does again and again.
 FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute
 MANY_LANES, MANY_SCALARS = 8, 100  # a form has so many scalars on average, and there are so many

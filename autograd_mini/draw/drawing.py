@@ -104,7 +104,7 @@ class Drawing(Digraph):
 
 
 def draw(
-    *results: Value | Iterable[Value],
+    *results: Any,
     parameters: Iterable[Value] = (),
     scopes: Scopes | None = None,
     fold: Fold | None = None,

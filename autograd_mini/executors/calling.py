@@ -104,15 +104,13 @@ class Call:
         done = self._done(self._numbers(numbers))
         if self.n is None and not self.is_sum:
             return recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
-        total, structure = Total(), None
+        total = Total(self.n or 0)
         for each in done:
-            leaves, structure = leaves_of(each.result)
-            total.add(leaves, each.axes)
-        assert structure is not None
-        whole = total.leaves()
-        if self.tiled.compiled._options.reduce == "mean":
-            whole = [leaf / self.rows if self.rows else leaf * numpy.nan for leaf in whole]
-        return structure.rebuild(whole)
+            total.add(each.result, each.axes)
+        if self.tiled.compiled._options.reduce != "mean":
+            return total.result()
+        leaves, structure = leaves_of(total.result())
+        return structure.rebuild([leaf / self.rows if self.rows else leaf * numpy.nan for leaf in leaves])
 
     def _numbers(self, given: Any) -> Any:
         """See to it that the function can be sent; the numbers of its Values."""
@@ -160,7 +158,8 @@ class Call:
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
         most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
-        tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
+        size = max(min(most, share), share // 4 if self.tiled.pool.is_here else 0)
+        tiles = 1 << max(0, (size // tile).bit_length() - 1)
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
             yield self._task(chunk, numbers, tile, number * tiles)

@@ -10,8 +10,10 @@ from warnings import warn
 
 from autograd_mini.derivatives import gradients
 from autograd_mini.formulas import formula
+from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief
 from autograd_mini.structures import flatten
+from autograd_mini.testing.corners import slopes_around
 from autograd_mini.testing.differences import GOLDEN, Line
 from autograd_mini.testing.input_names import input_names, name_of, result_names
 from autograd_mini.testing.pairing import as_floats, paired_numbers
@@ -27,6 +29,8 @@ FAR = 2_654_435_769.0
 LITTLE = 2.0**-40
 SHARED = 2.0**-16
 """Noise up to this, against the result, may be that of numbers inside the function on which derivatives depend."""
+ROUNDED = 2.0**-16
+"""How far off slopes all around a corner may be, against what they differ by."""
 MANY = 8
 """Of more inputs, each further one is looked at in fewer ways, for it is one of many."""
 
@@ -102,8 +106,10 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
         return numbers_of(f(*structure.rebuild(list(numbers))))
 
     def evaluate(numbers: Sequence[float]) -> Evaluation:
-        xs = [Value(number, label=name) for number, name in zip(numbers, names)]
-        return xs, numbers_of(f(*structure.rebuild(xs)))
+        xs, call = [Value(number, label=name) for number, name in zip(numbers, names)], Differentiation(f)
+        call.variables = set(xs)
+        with call:
+            return xs, numbers_of(f(*structure.rebuild(xs)))
 
     if gradient is None:
         return check(evaluate, point, names, name_of(f), order=order, limit=limit, plain=plain)
@@ -173,7 +179,7 @@ def check(
         compared = _compare(shortcut or lower, point, names, components, claimed, own_noise, scales, limit)
         if shortcut and not shortcut.holds:
             compared = _compare(lower, point, names, components, claimed, own_noise, scales, limit)
-        report.comparisons += compared
+        report.comparisons += _seen_all_around(compared, lower, point) if level == 1 else compared
         if report.failures:
             raise GradientError(report)
         undecided = [each for each in compared if not each.verdict.decided]
@@ -268,6 +274,24 @@ def _compare(
             verdict = judge(line, i, derivative, own_noise=own, scale=sizes[i], limit=limit)
             compared.append(Comparison(_component(component, names[j]), derivative, verdict))
     return compared
+
+
+def _seen_all_around(compared: list[Comparison], f: Function, point: Sequence[float]) -> list[Comparison]:
+    """The same, with what axes accuse judged by the slopes all around where the point is a corner."""
+
+    def judged(number: int, each: Comparison) -> Comparison:
+        if each.verdict.passes or not each.verdict.decided:
+            return each
+        place, result = divmod(number, len(compared) // len(point))
+        slopes = slopes_around(f, point, result, place)
+        if slopes is None:
+            return each
+        error = max(each.verdict.error, ROUNDED * (slopes[1] - slopes[0]))
+        low, high = min(slopes[0], each.verdict.low), max(slopes[1], each.verdict.high)
+        verdict = each.verdict._replace(low=low, high=high, error=error, place="kink")
+        return each._replace(verdict=verdict._replace(passes=verdict.distance(each.claimed) <= error))
+
+    return [judged(number, each) for number, each in enumerate(compared)]
 
 
 def _noise_of_all(f: Function, point: Sequence[float], count: int) -> list[float]:

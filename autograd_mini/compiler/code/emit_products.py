@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
-from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.register_products import Matrix, Outer
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
@@ -185,21 +184,6 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
     for place, total in zip(places, totals):
         asm.store(asm.type, total, place)
     return asm.text(HEAD, "ret void")
-
-
-def copy_weights() -> str:
-    """The text of what puts numbers side by side. Its pointers are to how many they are, to where they go, and to each
-    of them."""
-    function = Function()
-
-    def one(k: str) -> Sequence[str]:
-        number = function.load("double", function.load("ptr", "%p", function.let(f"add i64 {k}, 2")))
-        function.store("double", number, target, k)
-        return ()
-
-    count, target = function.load("i64", function.load("ptr", "%p")), function.load("ptr", "%p", 1)
-    function.loop(0, count, one)
-    return function.text(HEAD, "ret void")
 
 
 def add_up(width: int) -> str:

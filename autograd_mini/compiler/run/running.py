@@ -20,7 +20,7 @@ from autograd_mini.compiler.code.emit_products import add_up, sum_columns
 from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.code.taking import RECORD, take
+from autograd_mini.compiler.code.taking import HEAD, RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
@@ -46,8 +46,8 @@ class Table:
 
     def __post_init__(self) -> None:
         self.at: int
-        self.at, self.arrays_at, taking_at = (
-            memory.address(each, each.shape) for each in (self.pointers, self.arrays, self.taking)
+        self.at, self.sizes_at, self.arrays_at, taking_at = (
+            memory.address(each, each.shape) for each in (self.pointers, self.sizes, self.arrays, self.taking)
         )
         self.pointers[-1] = taking_at
 
@@ -75,8 +75,8 @@ class State:
     totals: Floats
 
     def __post_init__(self) -> None:
-        self.rows_at, self.sums_at, self.totals_at = (
-            memory.address(each, each.shape) for each in (self.rows, self.sums, self.totals)
+        self.uniform_at, self.rows_at, self.sums_at, self.totals_at = (
+            memory.address(each, each.shape) for each in (self.uniform, self.rows, self.sums, self.totals)
         )
 
 
@@ -184,18 +184,18 @@ class KernelStep:
                 memory.rows_of(self.kernel.n_scratch, self.columns),
                 memory.copied([n - n % width, n, self.group, n_sums * width, len(self.kernel.added)], numpy.int64),
                 memory.empty(len(moving), 2, of=numpy.int64),
-                memory.empty(5 + RECORD * len(moving), of=numpy.int64),
+                memory.empty(HEAD + RECORD * len(moving), of=numpy.int64),
             )
             state.tables.append(table)
             for number in self.rows.keys() - moving:
                 if number == UNIFORM:
-                    start, stride = memory.address(uniform, uniform.shape), 1
+                    start, stride = state.uniform_at, 1
                 elif number == SCRATCH:
                     start, stride = memory.rows(table.scratch, self.kernel.n_scratch, self.columns)
                 elif number == SIZES:
-                    start, stride = memory.address(table.sizes, table.sizes.shape), 0
+                    start, stride = table.sizes_at, 0
                 elif number == SUMS:
-                    start, stride = memory.address(state.sums, state.sums.shape), width
+                    start, stride = state.sums_at, width
                 else:
                     array = padded[number] if padded else values[number]
                     start, stride = memory.rows(array, self.lanes[number], columns)
@@ -216,7 +216,7 @@ class KernelStep:
         if len(state.sums):
             state.sums[...] = 0.0
         if self._point(values, state):
-            functions = self._taking(width)
+            functions = self.taking(width)
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
@@ -264,7 +264,7 @@ class KernelStep:
 
     def _take(self, values: Values, state: State, table: Table, taken: Sequence[tuple[int, int]]) -> None:
         """Write down what there is to take."""
-        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken)]
+        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken), state.n - 1]
         for place, number in taken:
             if number not in table.blocks:
                 table.blocks[number] = memory.lines_of(self.lanes[number], self.columns)
@@ -274,7 +274,7 @@ class KernelStep:
             records += place, *given, self.lanes[number], start, 8 * stride
         table.taking[: len(records)] = records
 
-    def _taking(self, width: int) -> tuple[Any, Any, int]:
+    def taking(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, before them what takes blocks of arrays."""
         if -width not in self.linked:
             bodies, starts, count = self.linked[width]

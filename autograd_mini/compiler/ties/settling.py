@@ -80,9 +80,9 @@ class _Settling:
         Args:
             tied: by columns, 0 or inf where something is.
         """
-        if tied is not None:
-            self.hard |= ~numpy.isfinite(tied[0])
-            self.hard &= ~self._is_cleared()
+        at_kinks = self.hard if tied is None else numpy.broadcast_to(~numpy.isfinite(tied[0]), self.asked.n)
+        self.hard = at_kinks.copy()
+        self.hard &= ~self._is_cleared()
         is_tied = self.hard.copy()
         if is_tied.any() and not self._can_be_recorded:
             raise ValueError(
@@ -91,6 +91,10 @@ class _Settling:
             )
         self._leave_out()
         broken = self._broken()
+        if (broken & at_kinks).any() and self._can_be_recorded:  # limits may be known there, which rules alone are not
+            self.hard |= broken & at_kinks
+            self._leave_out()
+            broken = self._broken()
         if broken.any():
             self._tell_apart(broken)
         for columns, results in self._of_hard(is_tied) if self.hard.any() else ():

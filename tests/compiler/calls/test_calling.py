@@ -643,6 +643,21 @@ def test_a_batch_of_any_length_is_one_layout():
     assert len(compiled._plans._by_layout) == 1
 
 
+def test_batches_of_frames_with_other_labels_are_one_layout():
+    """The function sees rows, as arrays; derivatives have the labels of the frame that they are taken at."""
+    pandas = pytest.importorskip("pandas")
+    compiled = compile(lambda row: row[0] * row[1], batch=True)
+    first = pandas.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}, index=["a", "b"])
+    second = pandas.DataFrame({"u": [5.0], "v": [6.0]}, index=[7])
+    assert compiled.grad(first).equals(pandas.DataFrame({"x": [3.0, 4.0], "y": [1.0, 2.0]}, index=["a", "b"]))
+    assert compiled.grad(second).equals(pandas.DataFrame({"u": [6.0], "v": [5.0]}, index=[7]))
+    assert len(compiled._plans._by_layout) == 1
+    by_name = compile(lambda row: row["x"] * row["y"], batch=True)
+    assert by_name.grad(dict(first))["x"].equals(first["y"].rename("x"))
+    with pytest.raises(TypeError, match=r"a row of a frame is an array without names: give dict\(frame\)"):
+        by_name(first)
+
+
 # What the trace cannot keep
 
 

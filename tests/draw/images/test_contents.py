@@ -181,6 +181,7 @@ def test_names_of_variables_serve_as_labels_where_there_are_none(y):
     [
         ([], {}, ValueError, "at least one Value"),
         ([3.0], {}, TypeError, "draw takes Values, got 3.0"),
+        (["y"], {}, TypeError, "draw takes Values, got 'y'"),
         ([[Value(1.0), "x"]], {}, TypeError, "draw takes Values, got 'x'"),
         ([Value(1.0)], {"parameters": [1.0]}, TypeError, "parameters takes Values"),
         ([Value(1.0)], {"direction": "RL"}, ValueError, "direction must be 'LR'"),
