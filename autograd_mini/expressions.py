@@ -13,7 +13,7 @@ from autograd_mini.mathematics import in_python
 from autograd_mini.primitives import TABLE, brief, to_float
 from autograd_mini.suggesting import did_you_mean
 
-LONGEST = 2_000
+LONGEST = 2_000  # characters; what is longer is a program. Not tuned
 LARGEST_INTEGER = 10_000  # greater ones become floats, so that none can be the order of a polygamma
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
 OPERATORS: dict[type[ast.AST], str] = {

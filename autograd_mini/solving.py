@@ -27,7 +27,7 @@ if TYPE_CHECKING:
             raise NotImplementedError
 
 
-MOST_STEPS, MOST_HALVINGS = 100, 30
+MOST_STEPS, MOST_HALVINGS = 100, 30  # a double root takes 50 steps at one bit each; 2⁻³⁰ of a step is none. Not tuned
 CONVERGED = 1e-10
 """A step that is so small next to x is the last one: after it, the next would be its square."""
 

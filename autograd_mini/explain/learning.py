@@ -19,10 +19,11 @@ from autograd_mini.training.examples import as_examples
 from autograd_mini.training.objective import Objective
 from autograd_mini.value import Value
 
+# What a page can hold, and repeat for thousands of epochs, without making the reader wait; not tuned.
 MOST_WEIGHTS, MOST_OPERATIONS, MOST_CHARACTERS = 500, 100_000, 120_000
 WEIGHT, SLOT = -1, -2  # in place of a row: the number of a parameter, or one that is the example's own
 SCRIPTS = ("numbers.js", "elements.js", "descent.js", "training.js")
-HEIGHT = 1100
+HEIGHT = 1100  # pixels
 
 
 def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:

@@ -19,23 +19,22 @@ from autograd_mini.testing.input_names import input_names, name_of, result_names
 from autograd_mini.testing.pairing import as_floats, paired_numbers
 from autograd_mini.testing.reports import ADVICE, Comparison, GradientError, Report, UndecidedError, UndecidedWarning
 from autograd_mini.testing.rounding import noise_around
+from autograd_mini.testing.shortcut import MANY, Function, Shortcut
 from autograd_mini.testing.verdicts import judge
 from autograd_mini.value import Value
 
-LIMIT = 10.0
+LIMIT = 10.0  # estimates of errors are right to within a few times
 REVERSE_MODE = "reverse mode"
 FAR = 2_654_435_769.0
-"""How many neighbouring floats off noise is looked for where a derivative does not change between them."""
-LITTLE = 2.0**-40
+"""How many neighbouring floats off noise is looked for where a derivative does not change between them: 2³² times the
+golden ratio, so that it is a multiple of no power of 2."""
+LITTLE = 2.0**-40  # against the result: so little noise on one side is not looked for on the other
 SHARED = 2.0**-16
 """Noise up to this, against the result, may be that of numbers inside the function on which derivatives depend."""
 ROUNDED = 2.0**-16
 """How far off slopes all around a corner may be, against what they differ by."""
-MANY = 8
-"""Of more inputs, each further one is looked at in fewer ways, for it is one of many."""
 
 Evaluation = tuple[list[Value], list[Any]]
-Function = Callable[[Sequence[float]], list[float]]
 
 
 def check_gradients(
@@ -195,44 +194,6 @@ def check(
         components = [_component(component, name) for component in components for name in names]
         scales = [max(abs(d), scales[k // len(point)]) for k, d in enumerate(claimed)]
     return report
-
-
-class Shortcut:
-    """A function evaluated on plain floats, as long as it gives the numbers that it gives on Values.
-
-    They are compared at some points of each line, fewer if there are many; `holds` tells afterwards whether they were
-    always the same. What raises an exception on floats is evaluated on Values.
-    """
-
-    COMPARED = 1, 12, 30
-    """Which evaluations on a line; of more than MANY lines one of these alone."""
-    holds: bool
-
-    def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:
-        self.holds = True
-        self._plain = plain
-        self._reference = reference
-        self._lines = self._count = 0
-
-    def start_line(self) -> None:
-        self._lines, self._count = self._lines + 1, 0
-
-    def __call__(self, numbers: Sequence[float]) -> list[float]:
-        if not self.holds:
-            return self._reference(numbers)
-        self._count += 1
-        try:
-            found = as_floats(self._plain(numbers))
-        except Exception:
-            return self._reference(numbers)
-        turn = self._lines % len(self.COMPARED)
-        if self._count in (self.COMPARED if self._lines <= MANY else self.COMPARED[turn : turn + 1]):
-            expected = self._reference(numbers)
-            self.holds = len(found) == len(expected) and all(
-                x == y or (x != x and y != y) for x, y in zip(found, expected)
-            )
-            return expected
-        return found
 
 
 def in_one_order(what: str) -> Callable[[Any], list[Any]]:
