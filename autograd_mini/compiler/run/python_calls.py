@@ -21,6 +21,7 @@ SIGNATURES = {
     "PySequence_GetItem": "ptr (ptr, i64)",
     "PyDict_GetItemWithError": "ptr (ptr, ptr)",
     "PyCell_Get": "ptr (ptr)",
+    "PyFunction_GetCode": "ptr (ptr)",
     "PyObject_GetAttr": "ptr (ptr, ptr)",
     "PyObject_Type": "ptr (ptr)",
     "PyObject_IsInstance": "i32 (ptr, ptr)",
