@@ -87,7 +87,7 @@ class Drawing(Digraph):
     def render(self, *arguments: Any, **options: Any) -> str:
         """Refused, as is `view`, which calls it: a source file and an image beside it is what `save` is not."""
         raise NotImplementedError(
-            'a drawing has no render(); save("graph.svg") writes the image, in the format that the ending tells'
+            'a drawing has no render(); save("graph.svg") writes the image, in the format that its ending names'
         )
 
     def __repr__(self) -> str:

@@ -102,8 +102,8 @@ class Call:
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
             raise ValueError(
-                f"where {self.name} is given a stream of chunks, all that carries the batch has to come in streams, "
-                "and nothing else"
+                f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
+                "streams, and nothing else may"
             )
         if self.may_have_rows:
             raise ValueError(

@@ -24,10 +24,10 @@ from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
-TITLE = 25
+TITLE = 25  # letters
 MOST_NODES = 600  # of a graph that is folded
-NARROWEST = 124.0
-OPERATION = 36.0
+NARROWEST = 124.0  # pixels: room for 14 letters, so that boxes keep their width while numbers change
+OPERATION = 36.0  # pixels
 
 
 def explain(

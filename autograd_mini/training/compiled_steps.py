@@ -27,7 +27,7 @@ from autograd_mini.value import Value
 
 EAGERLY = "train without compiled=True"
 AT_ONCE = 1024
-"""Evaluation takes so many examples at a time, so that its memory does not grow with their number."""
+"""Evaluation takes so many examples at a time, so that its memory does not grow with their number. Not tuned."""
 
 
 @dataclass(eq=False)

@@ -229,9 +229,9 @@ def test_streams_that_cannot_be(pool):
     total = importable.loss().on(pool, 4)
     with pytest.raises(ValueError, match="do not end together"):
         total(*weights, iter([x, x]), iter([d]))
-    with pytest.raises(ValueError, match="all that carries the batch has to come in streams"):
+    with pytest.raises(ValueError, match="everything that carries the batch has to come in streams"):
         total(*weights, iter([x]), d)
-    with pytest.raises(ValueError, match="all that carries the batch has to come in streams"):
+    with pytest.raises(ValueError, match="everything that carries the batch has to come in streams"):
         total(iter([weights[0]]), *weights[1:], x, d)
     with pytest.raises(ValueError, match="a stream without any chunk"):
         total(*weights, iter([]))

@@ -304,7 +304,7 @@ def test_resumed_training_gives_the_numbers_of_uninterrupted_training(tmp_path, 
 def test_a_checkpoint_of_eager_training_is_of_another_training(tmp_path):
     path = tmp_path / "checkpoint.json"
     fit(Scale(), [(1.0, 2.0)], squared_error, epochs=2, checkpoint=path)
-    with pytest.raises(StateError, match="another training: compiled is False there and True here"):
+    with pytest.raises(StateError, match="another training run: compiled is False there and True here"):
         fit(Scale(), [(1.0, 2.0)], squared_error, epochs=3, checkpoint=path, resume=True, compiled=True)
 
 

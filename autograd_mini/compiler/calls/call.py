@@ -24,7 +24,7 @@ from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
-from autograd_mini.compiler.run.prepared import most_columns
+from autograd_mini.compiler.run.prepared import most_columns, room_for
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
@@ -321,7 +321,7 @@ class Call(SparseCall):
         key = request, n > 1
         found = plan.entries.get(key)
         if key not in plan.entries or (found is not None and found.most < n):
-            found = plan.entries[key] = self._entry(plan, request, min(most, 1 << (n - 1).bit_length()))
+            found = plan.entries[key] = self._entry(plan, request, most if n == 1 else min(most, room_for(n)))
         return None if found is None else one_point.short(found, captured.seen.watch)
 
     def _entry(self, plan: Plan, request: Request, most: int) -> Entry | None:

@@ -17,7 +17,7 @@ from autograd_mini.draw.images.notebooks import for_notebooks
 from autograd_mini.draw.images.rendering import SIZE, UnknownFormatError, format_of, png_of, render, svgs_of
 from autograd_mini.files import write_whole
 
-GIF_RESOLUTION, GIF_COLOURS = 96, 128
+GIF_RESOLUTION, GIF_COLOURS = 96, 128  # dots per inch, as on screens; enough for smooth edges, chosen by eye
 CONTROLS = 34  # points for the buttons
 SCRIPT = Path(__file__).with_suffix(".js")
 

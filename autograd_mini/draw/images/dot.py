@@ -39,7 +39,7 @@ STYLES = {
     Kind.RESULT: "peripheries=2",
     Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{MODULE}" fillcolor="{MODULE_FILL}" margin="0.16,0.1"',
 }
-SCALE_STEPS = 9
+SCALE_STEPS = 9  # odd, so that 0 is in the middle if the scale goes both ways
 SAMPLE = 'CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"'
 SAMPLES = {
     Kind.INPUT: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="{FAINT}"',

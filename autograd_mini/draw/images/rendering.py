@@ -15,9 +15,9 @@ from autograd_mini.draw.style.texts import with_font, with_larger_label, with_te
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")
 ENDINGS = ", ".join(f".{ending}" for ending in FORMATS) + " or .dot"
-PNG_RESOLUTION = 192
-TIMEOUT = 60.0
-SLIDE = 960.0  # points
+PNG_RESOLUTION = 192  # dots per inch: twice those of a plain screen
+TIMEOUT = 60.0  # seconds; not tuned
+SLIDE = 960.0  # points: the width of a slide, at which captions have 14 points or more
 SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _PDF_DATE = re.compile(rb"(/CreationDate \(D:)\d{14}[^)]*")
 

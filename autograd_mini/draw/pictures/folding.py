@@ -15,7 +15,7 @@ from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
 
 OUTERMOST = "modules"
-NAMES_SHOWN = 12
+NAMES_SHOWN = 12  # modules that a message lists
 
 Fold = str | int | Collection[str]
 """`"modules"` for the outermost modules within the model, a depth (0 is the model itself), or paths of modules."""

@@ -13,7 +13,7 @@ from autograd_mini.graph import topological_order
 from autograd_mini.mathematics import cut, operation_name
 from autograd_mini.value import Constant, Value
 
-TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80
+TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80  # letters and lines that a box has room for, chosen by eye
 
 Passing = dict[Value, float | None]
 """Values on their way, each with the local derivative towards it if one operation takes it once."""

@@ -15,7 +15,7 @@ from autograd_mini.draw.style.colours import TEXT
 from autograd_mini.draw.style.escaping import JOINER, cleaned, markup
 from autograd_mini.draw.style.font import FAMILIES, embedded, width
 
-SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 14
+SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 14  # points: legible from the back of a room
 PADDING = 4  # points at either side of a text
 LINE_HEIGHT, BASELINE, BOLD = 1.3, 0.36, 0.045  # of the font's size
 DIGIT = 0.6  # points that a digit of a place holder takes
