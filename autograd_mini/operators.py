@@ -85,8 +85,11 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Value, *args: Any) -> Any:
         if observing.active:
             observing.number_read(self, name)
-        if convert is float and observing.differentiations:
-            observing.refuse_conversion(self)
+        if convert is float:
+            if observing.differentiations:
+                observing.refuse_conversion(self)
+            elif not self.is_constant:
+                observing.warn_of_mathematics()
         return convert(self._data, *args)
 
     return method

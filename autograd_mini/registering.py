@@ -89,6 +89,8 @@ def register_primitive(
 
 def _try_rule(primitive: Primitive) -> None:
     """Run the rule once on floats and once on Values at two points of the domain."""
+    from warnings import catch_warnings, simplefilter
+
     if len(primitive.domain) != primitive.arity:
         raise ValueError(f"{primitive.name} has {primitive.arity} arguments but {len(primitive.domain)} domains")
     seen = []
@@ -103,7 +105,9 @@ def _try_rule(primitive: Primitive) -> None:
                 f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one an "
                 f"argument, got {brief(local_grads)}"
             )
-        symbolic = primitive.partials(Value(out), *map(Value, args))
+        with catch_warnings():  # of functions of math, which are refused below where it matters
+            simplefilter("ignore")
+            symbolic = primitive.partials(Value(out), *map(Value, args))
         seen.append([(float(x), isinstance(y, Value)) for x, y in zip(local_grads, symbolic)])
     for index, ((x, is_graph), (y, _)) in enumerate(zip(*seen)):
         if x != y and not is_graph:

@@ -140,8 +140,9 @@ def columns_of_a_block(n_scratch: int, width: int) -> int:
 
 def columns_of_a_group(n_sums: int, columns: int) -> int:
     """How many columns, blocks of `columns`, add to the same memory for sums over the batch: to clear and to add up at
-    the end are no more work than one more of them."""
-    return -(-max(SUMMED_TOGETHER, n_sums) // columns) * columns
+    the end are no more work than one more of them. A power of two of blocks, so that tiles are whole groups."""
+    blocks = -(-max(SUMMED_TOGETHER, n_sums) // columns)
+    return columns << (blocks - 1).bit_length()
 
 
 def rows_of_a_matrix(registers: int) -> int:
@@ -164,3 +165,10 @@ def columns_of_a_tile(n_lanes: int) -> int:
 def threads_for(n: int, threads: int, *, of_packs: bool) -> int:
     """How many of the threads work on so many columns."""
     return threads if n >= 2 * COLUMNS_A_THREAD[of_packs] else 1
+
+
+def columns_at_once(n_rows: int, threads: int, *, of_packs: bool) -> int:
+    """How many columns one call of machine code serves at most that results for each of them, so many numbers, are
+    copied from: of more, they are written where they stay, or threads are at work."""
+    most = MOST_IN_ROWS // max(1, n_rows)
+    return most if threads == 1 else min(most, 2 * COLUMNS_A_THREAD[of_packs] - 1)

@@ -24,7 +24,7 @@ from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
-from autograd_mini.compiler.run.prepared import most_columns
+from autograd_mini.compiler.run.prepared import most_columns, room_for
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
@@ -43,6 +43,7 @@ class Call(SparseCall):
     Attributes:
         finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
             form; None for other results.
+        tile: the batch is tiles of so many examples, see `Serving.run_tiles`; 0 where it is none.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
@@ -54,6 +55,7 @@ class Call(SparseCall):
         )
         self.serving: Serving = Serving(plans, self.arguments, parameters)
         self.finish: Callable[[Floats], Any] | None = None
+        self.tile = 0
 
     @property
     def ran(self) -> Ran:
@@ -68,7 +70,10 @@ class Call(SparseCall):
     def run(self, kind: Kind, wrt: tuple[int, ...] | None = None) -> tuple[Plan, Results]:
         """The results, and one of the plans that serve the examples; for a gradient the function gives one number."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
-        return self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
+        request, scalar = Request(kind, towards), kind == Kind.GRADIENT
+        if self.tile:
+            return self.serving.run_tiles(request, self.tile, scalar=scalar)
+        return self.serving.run(request, scalar=scalar)
 
     def value(self, plan: Plan, results: Results) -> Any:
         """The result of the function."""
@@ -316,7 +321,7 @@ class Call(SparseCall):
         key = request, n > 1
         found = plan.entries.get(key)
         if key not in plan.entries or (found is not None and found.most < n):
-            found = plan.entries[key] = self._entry(plan, request, min(most, 1 << (n - 1).bit_length()))
+            found = plan.entries[key] = self._entry(plan, request, most if n == 1 else min(most, room_for(n)))
         return None if found is None else one_point.short(found, captured.seen.watch)
 
     def _entry(self, plan: Plan, request: Request, most: int) -> Entry | None:

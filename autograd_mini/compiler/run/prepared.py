@@ -12,7 +12,7 @@ import numpy
 
 from autograd_mini.compiler.code.taking import HEAD, RECORD
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
-from autograd_mini.compiler.partition import COLUMNS_A_THREAD, MOST_ALONE, MOST_IN_ROWS
+from autograd_mini.compiler.partition import MOST_ALONE, columns_at_once
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import Runner
@@ -49,15 +49,21 @@ def most_columns(executor: Any) -> int:
     step = _only_kernel(executor)
     if step is None:
         return 0
-    most: int = MOST_IN_ROWS // max(1, sum(executor.lanes[number] for number in executor.fresh))
-    return most if step.threads == 1 else min(most, 2 * COLUMNS_A_THREAD[bool(step.packs)] - 1)
+    n_rows = sum(executor.lanes[number] for number in executor.fresh)
+    most = columns_at_once(n_rows, step.threads, of_packs=bool(step.packs))
+    return most if most >= memory.LINE else 0
+
+
+def room_for(n: int) -> int:
+    """So many columns, and often a few more; they fill a register at least."""
+    return max(memory.LINE, 1 << (n - 1).bit_length())
 
 
 def prepared_for(executor: Any, most: int) -> Prepared | None:
     """A program that machine code alone runs; None for any other.
 
     Args:
-        most: how many columns there may be; 1 where there are none.
+        most: how many columns there may be, as many as fill a register at least; 1 where there are none.
     """
     if isinstance(executor, ArenaExecutor):
         return _of_arena(executor)
@@ -129,7 +135,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
         "uniform": state.uniform_at + 8 * len(step.kernel.constants), "sizes": table.sizes_at, "width": width,
         "step": step.columns, "group": step.group, "alone": MOST_ALONE * width // max(1, len(step.slots)),
         "sums": state.sums_at, "in_group": state.sums[:1].size, "totals": state.totals_at,
-        "n_totals": len(state.totals),
+        "n_totals": state.totals.size,
     }  # fmt: skip
     return Prepared(
         numbers,
