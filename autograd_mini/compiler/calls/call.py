@@ -207,7 +207,7 @@ class Call(SparseCall):
         if self.arguments.n_examples is not None and self.reduce and any(slot.batched for slot in slots):
             raise ValueError(
                 f"the Hessian of {self.name}, reduced over a batch, towards the batch itself has no room for all pairs "
-                "of examples; name the arguments to differentiate towards in wrt=…"
+                "of examples; name the arguments to differentiate in wrt=…"
             )
         lanes, parts = self._lanes, self.serving.parts(scalar=True)
         found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)
