@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Number: TypeAlias = "Germ | float"
 
 CANCELLED = 2e-15
-"""A sum of terms so small beside them is a rounding of 0."""
+"""A sum of terms so small beside them is a rounding of 0: 9 ε, more than the few terms of a rule can round by."""
 
 _DEEPEST = 2
 """Rules within rules: at this level only limits are needed, so that rules that call each other come to an end."""
