@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from autograd_mini.compiler.export.bodies_in_c import Body, indented
+from autograd_mini.compiler.export.bodies_in_c import Body, function, indented
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.derivatives_in_c import (
     Block,
@@ -127,7 +127,7 @@ class Interface:
         same = [f"w[{place}] == {number!r}" for place, number in self.exported.counts]
         lines = ["(void)arg;", "(void)w;", *loads, f"return !({' && '.join(same)});" if same else "return 0;"]
         head = f"static int {self.name}_load(const casadi_real **arg, casadi_real *w)"
-        self.lines += [head, "{", *indented(lines), "}", ""]
+        self.lines += function(head, lines)
 
     def _value(self) -> None:
         body = self._body(Kind.VALUE)

@@ -153,6 +153,12 @@ class Block:
     def n_terms(self) -> int:
         return int(self.lane.size * self.a.shape[2])
 
+    def aligned(self) -> tuple[Index, Index, Index | None]:
+        """The lane that each product is added to, and those of its factors: [g, h, s, k] each."""
+        shape = *self.lane.shape, self.a.shape[2]
+        b = None if self.b is None else numpy.broadcast_to(self.b.swapaxes(1, 2)[:, None], shape)
+        return numpy.broadcast_to(self.lane[..., None], shape), numpy.broadcast_to(self.a[:, :, None, :], shape), b
+
     def towards_a(self) -> Block:
         """The block of the adjoint of a: a[h,k] += Σ_s out[h,s] · b[k,s]."""
         return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.sign)
@@ -197,6 +203,16 @@ class Sum(_Operation):
 
     def parents(self) -> tuple[Pack, ...]:
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
+
+    def terms(self) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
+        """The terms of each block: their segment and sign, and for each the lane and the lanes of its factors, 0 for a
+        factor 1; without those of which a factor is absent."""
+        for segment in self.segments:
+            for block in segment.blocks:
+                lane, a, b = block.aligned()
+                b = numpy.zeros_like(a) if b is None else b
+                kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
+                yield segment, block.sign, lane[kept], a[kept], b[kept]
 
     @property
     def n_terms(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,6 +15,7 @@ from autograd_mini.compiler.code.emit_products import copy_weights
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM
 from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.sum_tables import bits
 from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack
 from autograd_mini.compiler.partition import MOST_ALONE
 from autograd_mini.compiler.run import memory
@@ -172,7 +172,7 @@ def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int)
     words |= {"n_args": layout.n_args, "n_reads": len(reads), "n_makes": len(layout.makes), "busy": 0}
     words |= {"n_sums": n_sums, "sums": base + 8 * sums, "lets_go": prepared.work > MOST_ALONE}
     words |= {"n_checked": len(checked), "guard": lanes["guards"][0] if n_guards else 0}
-    words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
+    words["agreed"] = bits(n_guards)
     address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
     return Entry(address, executor.cache, [layout, executor, prepared, tables, held_words, objects])
 

@@ -12,7 +12,6 @@ from functools import partial, reduce
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.building import Builder, segment
 from autograd_mini.compiler.ir.program import (
     Apply,
@@ -90,7 +89,7 @@ class _Careful(Builder):
             is_whole = not is_choice and self._given.keys().isdisjoint(sources)  # products may stay matrix products
             if is_whole:
                 segments.append(each)
-            for _, sign, lane, *factors in terms_of(Sum([each])):
+            for _, sign, lane, *factors in Sum([each]).terms():
                 masks = [self._mask(*both) for both in zip(sources, [*factors, lane]) if both[0] in self._given]
                 a = product = Reference(each.a, factors[0])
                 if each.b is not None:
