@@ -69,7 +69,8 @@ class Run:
         y = self.result.item() if is_array(self.result) and self.result.shape == () else self.result
         if isinstance(y, Value) or is_real(type(y)):
             return y
-        found = f"{brief(y)} ({type(y).__name__})" + ("" if y is None else "; for several numbers use jacobian")
+        advice = "let it return its result" if y is None else "for several numbers use jacobian"
+        found = f"{brief(y)} ({type(y).__name__}); {advice}"
         raise TypeError(f"a gradient needs one number as the result of {name_of(self.f)}, got {found}")
 
     def look_at(self, order: Sequence[Value]) -> None:

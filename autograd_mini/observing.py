@@ -6,6 +6,7 @@ is empty, recording a node or reading a number pays for one test only.
 
 from __future__ import annotations
 
+import functools
 import sys
 from contextvars import ContextVar
 from functools import partial
@@ -18,6 +19,7 @@ from autograd_mini.interrupts import write
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from types import CodeType
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     Entry: TypeAlias = ref[Callable[..., Any]]
 
 active: dict[Entry, Observer] = above.listening
-_package = dirname(__file__)
+_between = dirname(__file__), functools.__file__  # its cached properties call this package in the user's name
 
 
 class _Exit:
@@ -224,6 +226,27 @@ def refuse_conversion(node: Value, how: str = "float()") -> None:
         raise TypeError(refusal(call.function, how, "its derivative would be lost there"))
 
 
+def warn_of_mathematics() -> None:
+    """Warn where a function of `math` gets the number of a Value, once a line: nothing else is refused there, since
+    no derivative is being taken yet."""
+    frame = sys._getframe(2)
+    place = id(frame.f_code), frame.f_lasti
+    if place not in _looked_at:
+        from autograd_mini.leaving import warning
+
+        if len(_looked_at) >= 1000:
+            _looked_at.clear()
+        _looked_at[place] = warning(frame), frame.f_code
+    if _looked_at[place][0]:
+        from warnings import warn
+
+        warn(_looked_at[place][0], RuntimeWarning, stacklevel=3)
+
+
+_looked_at: dict[tuple[int, int], tuple[str, CodeType]] = {}
+"""What is to be said where numbers of Values were read, and the code, which is held so that its id is its own."""
+
+
 class silence(Observer):
     """A context in which only those observers of this thread or task hear on that hear rules."""
 
@@ -298,6 +321,6 @@ def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -
 def user_line() -> tuple[str, int]:
     """File and line number of the innermost caller outside this package."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_between):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

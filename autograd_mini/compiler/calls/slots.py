@@ -143,7 +143,8 @@ def _key(structure: Structure) -> Hashable:
     if structure.kind_name == "dict":
         like = None if structure.like is None else Exact(structure.like)
         return "dict", tuple(map(_exact, structure.kind[1])), children, like
-    if structure.kind_name == "labelled" and structure.children[0].kind[1]:  # else there is only one row to see
+    if structure.kind_name == "labelled" and len(structure.children[0].kind[1]) == len(structure.like):
+        # of a batch the function sees rows, as arrays without labels
         return "labelled", Exact([axis.tolist() for axis in structure.like]), children
     return structure.kind, children
 

@@ -10,7 +10,8 @@ import numpy
 from autograd_mini.compiler.export.bodies_in_c import Body, Place, function, indented, nested, repeated
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.patterns import Pattern
-from autograd_mini.compiler.ir.program import TIED, Index
+from autograd_mini.compiler.ir.names import TIED
+from autograd_mini.compiler.ir.program import Index
 from autograd_mini.limits import TOLERANCE
 
 Results = Mapping[str, tuple[int, Place]]

@@ -22,7 +22,8 @@ from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.functions_in_c import Entry
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.patterns import Part, Pattern, dense, empty, parts_of
-from autograd_mini.compiler.ir.program import ENTRIES, TIED, Index
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 

@@ -343,23 +343,6 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
     return [h > 1, s > 1, k > 1 or runs_over_batch].count(True) > 1
 
 
-TIED = "tied"
-"""The result that is 0 for an example, or inf where something was at a kink."""
-
-ENTRIES = "entries"
-"""The result that is derivatives in an order of their own, not that of the arguments."""
-
-
-def is_adjoint(name: str) -> bool:
-    """Whether a result of this name is a derivative."""
-    return name.startswith("adjoint")
-
-
-def is_checked(name: str) -> bool:
-    """Whether it matters if a result of this name is finite."""
-    return is_adjoint(name) or name in (TIED, ENTRIES)
-
-
 def lanes_of(pack: Pack) -> Reference:
     """All of them."""
     return Reference(pack, numpy.arange(pack.lanes))

@@ -6,8 +6,8 @@ from autograd_mini.compiler.ir.program import Program
 from autograd_mini.compiler.notation.reading import Line, Reading
 from autograd_mini.draw.arguments import check_options
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.from_graph import GraphTooLargeError
-from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.draw.pictures.from_graph import GraphTooLargeError
+from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
 from autograd_mini.mathematics import cut
 
 FORMULA, TOOLTIP = 48, 200

@@ -13,9 +13,8 @@ import numpy
 
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir.building import Builder, elementwise, segment, whole
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
 from autograd_mini.compiler.ir.program import (
-    ENTRIES,
-    TIED,
     Apply,
     Argument,
     Index,

@@ -32,7 +32,8 @@ from autograd_mini.compiler.code.sum_tables import (
     together,
 )
 from autograd_mini.compiler.code.totals import Total, at_once, totals
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum, is_checked
+from autograd_mini.compiler.ir.names import is_checked
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.scalars import Number
 from autograd_mini.compiler.partition import LONG_OF_FEW, columns_of_a_block
 from autograd_mini.compiler.passes.columnar import Columns

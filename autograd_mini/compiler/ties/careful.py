@@ -13,6 +13,7 @@ from functools import partial, reduce
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder, segment
+from autograd_mini.compiler.ir.names import is_adjoint
 from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
@@ -23,7 +24,6 @@ from autograd_mini.compiler.ir.program import (
     Reference,
     Sum,
     Vector,
-    is_adjoint,
     lanes_of,
 )
 from autograd_mini.primitives import TABLE, Primitive
