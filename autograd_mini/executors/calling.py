@@ -108,7 +108,7 @@ class Call:
         if self.may_have_rows:
             raise ValueError(
                 f"derivatives of {self.name} towards a stream of chunks would be as large as the stream; name the "
-                "arguments to differentiate towards in wrt=…"
+                "arguments to differentiate in wrt=…"
             )
 
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:

@@ -235,7 +235,7 @@ def test_streams_that_cannot_be(pool):
         total(iter([weights[0]]), *weights[1:], x, d)
     with pytest.raises(ValueError, match="a stream without any chunk"):
         total(*weights, iter([]))
-    with pytest.raises(ValueError, match=r"name the arguments to differentiate towards in wrt="):
+    with pytest.raises(ValueError, match=r"name the arguments to differentiate in wrt="):
         compile(importable.network, batch=["x", "d"], reduce="sum").on(pool).grad(*weights, iter([(x, d)]))
     with pytest.raises(ValueError, match=r"equally long .* got the shapes \(20, 3\), \(19,\)"):
         total(*weights, x, d[1:])
