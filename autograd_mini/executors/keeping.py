@@ -153,7 +153,7 @@ class Function:
             self._waits[method] = wait - 1
             return None
         try:
-            result = self.compiled._of_tiles(method, args, tile, **parameters)
+            result = self.compiled._at_once(method, args, tile, **parameters)
         except Exception:  # not at once; or it fails, and the tile that does will tell
             self._waits[method] = WAIT
             return None

@@ -212,7 +212,7 @@ def test_ctrl_c_cancels_what_is_pending(request):
     class Slow(ThreadPoolExecutor):
         def submit(self, function, *args):
             def late():
-                time.sleep(0.02)
+                time.sleep(0.5)
                 done.append(function(*args))
                 return done[-1]
 
@@ -223,11 +223,11 @@ def test_ctrl_c_cancels_what_is_pending(request):
         partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
     )
     with Slow(2) as pool:
-        threading.Timer(0.15, signal.raise_signal, [signal.SIGINT]).start()
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             compiled.on(pool, 1)(numpy.arange(1000.0))
         assert pool.submit(len, "ab").result() == 2
-    assert len(done) < 200
+    assert len(done) <= 2  # of four tasks, those that both threads had begun
 
 
 def test_classes_among_the_arguments_are_those_that_the_function_knows(pool):
