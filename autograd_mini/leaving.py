@@ -17,7 +17,7 @@ ARRAYS = {"array", "asarray", "asfarray", "ascontiguousarray", "astype", "full",
 """Functions and methods that fill float arrays."""
 
 QUESTIONS = {"isnan", "isinf", "isfinite", "isclose"}
-"""Functions of `math` whose answer is no number to differentiate."""
+"""Functions of `math` whose answer is not a number to differentiate."""
 
 _package = dirname(__file__)
 
@@ -47,7 +47,7 @@ def warning(frame: FrameType) -> str:
     """What to say where a frame calls a function of `math` that has a derivative; else nothing."""
     _, call = _expression(frame)
     first, *rest = call.split(".")
-    function = frame.f_locals.get(first, frame.f_globals.get(first))
+    function: Any = frame.f_locals.get(first, frame.f_globals.get(first))
     for name in rest:
         function = getattr(function, name, None)
     if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:

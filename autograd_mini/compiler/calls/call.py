@@ -18,7 +18,8 @@ from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.sparse_call import SparseCall
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import ENTRIES, Floats
+from autograd_mini.compiler.ir.names import ENTRIES
+from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
