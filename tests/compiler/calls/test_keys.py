@@ -1,4 +1,4 @@
-"""What is compiled anew: by type and content of what is no number, not by what Python calls equal."""
+"""What is compiled anew: by type and content of what is not a number, not by what Python calls equal."""
 
 import enum
 from collections import OrderedDict, defaultdict
