@@ -161,6 +161,28 @@ def test_compositions_that_are_smooth(name, backend):
     assert [*slopes[1::2]] == [expected[0]] * 2
 
 
+# With their first and second derivative at 0.
+WHOLE = {
+    "a dot product": (lambda x: am.dot([x, 2.0, x * x, x], [x, x, 0.5, -1.0]), 1.0, 3.0),
+    "a sum": (lambda x: am.sum([x, -0.5 * x, x * x, 3.0 * x, -x]), 2.5, 2.0),
+    "a share": (lambda x: am.softmax([x, 0.0, 0.0])[0], 2.0 / 9.0, 2.0 / 27.0),
+    "the logarithm of one": (lambda x: am.log_softmax([x, 0.0, 0.0])[1], -1.0 / 3.0, -2.0 / 9.0),
+    "logsumexp": (lambda x: am.logsumexp([x, 0.0, 0.0]), 1.0 / 3.0, 2.0 / 9.0),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", WHOLE)
+def test_ties_before_and_after_sums_and_functions_of_vectors(name, backend):
+    function, slope, bend = WHOLE[name]
+    straight = lambda x: am.relu(x) - am.relu(-x)  # x itself, and tied at 0
+    for f in (lambda x: function(straight(x)), lambda x: straight(function(x))):
+        compiled, batch = compile(f, backend=backend), compile(f, batch=True, backend=backend)
+        assert compiled.grad(0.0) == pytest.approx(slope, rel=1e-14)
+        assert compiled.hessian(0.0) == pytest.approx(bend, rel=1e-14)
+        assert batch.grad(numpy.array([0.5, 0.0, 0.0]))[1:] == pytest.approx([slope] * 2, rel=1e-14)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("f", "at", "expected"), CONVENTIONS)
 def test_single_rows_keep_their_convention(f, at, expected, backend):
