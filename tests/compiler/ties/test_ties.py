@@ -200,6 +200,18 @@ def test_zeros_of_the_data(name, backend):
     assert found[1] == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
 
 
+@pytest.mark.parametrize("name", ZEROS)
+def test_zeros_of_the_data_after_ordinary_calls(name):
+    """Which are served the short way."""
+    pytest.importorskip("llvmlite")
+    f, x, expected = ZEROS[name]
+    compiled = compile(f, backend="machine")
+    ordinary = [compiled.value_and_grad(0.7) for _ in range(3)]
+    assert ordinary[0] == ordinary[1] == ordinary[2]
+    found = [compiled.value_and_grad(x)[1] for _ in range(2)]
+    assert found == pytest.approx([expected] * 2, rel=1e-12, abs=0.0, nan_ok=True)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("f", BRANCHES)
 def test_branches_not_taken_carry_nothing(f, backend):
