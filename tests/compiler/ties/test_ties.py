@@ -200,6 +200,20 @@ def test_zeros_of_the_data(name, backend):
     assert found[1] == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch", [False, True])
+def test_tangents_of_what_is_tied(batch, backend):
+    """Along directions of any length, towards several results."""
+    f = lambda x, y: [am.relu(x) - am.relu(-x) + y * y, am.maximum(x, y) + am.minimum(x, y), am.sqrt(x) ** 2 - y]
+    compiled = compile(f, batch=batch, backend=backend)
+    for direction in ((2.0, -3.0), (0.25, 0.0)):
+        x, y = direction
+        given = [numpy.array([each, each]) if batch else each for each in (0.0, 0.0, *direction)]
+        found = compiled.jvp(*given[:2], tuple(given[2:]))
+        expected = [x, x + y, x - y]
+        assert numpy.array_equal(found, [expected, expected] if batch else expected)
+
+
 @pytest.mark.parametrize("name", ZEROS)
 def test_zeros_of_the_data_after_ordinary_calls(name):
     """Which are served the short way."""
