@@ -214,6 +214,14 @@ def test_tangents_of_what_is_tied(batch, backend):
         assert numpy.array_equal(found, [expected, expected] if batch else expected)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_of_what_is_nan_no_limit_is_taken(backend):
+    """However finite one along some line may be."""
+    f = Program("max(max(x[0], sqrt(x[1])), add(x[0], minimum(x[0], x[0])))")
+    assert numpy.isnan(grad(f)([2.0, -1.0])).any()
+    agree(compile(f, backend=backend).grad([2.0, -1.0]), grad(f)([2.0, -1.0]))
+
+
 @pytest.mark.parametrize("name", ZEROS)
 def test_zeros_of_the_data_after_ordinary_calls(name):
     """Which are served the short way."""
