@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import count
 
+from autograd_mini.loading import without_compiler
 from autograd_mini.primitives import TABLE, is_real, to_float
 
 TYPE_CHECKING = False
@@ -23,18 +24,8 @@ if TYPE_CHECKING:
     N = TypeVar("N", bound="Node")  # a Value
 
 compiled: Final = not __file__.endswith(".py")
-
-
-def _without_compiler(**options: bool) -> Any:
-    return _as_it_is
-
-
-def _as_it_is(kind: Any) -> Any:
-    return kind
-
-
 if not compiled:
-    globals().update(mypyc_attr=_without_compiler)
+    globals().update(mypyc_attr=without_compiler)
 ADD: Final[Any] = TABLE["add"]
 SUB: Final[Any] = TABLE["sub"]
 MUL: Final[Any] = TABLE["mul"]
@@ -57,7 +48,7 @@ marks: Final = count(1)
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Node:
-    """A number, what it was computed from, and the local derivatives towards that.
+    """A number, what it was computed from, and the local derivatives with respect to that.
 
     One parent or two lie in slots of their own, since every tuple would cost as much again as the node itself.
     """
@@ -90,7 +81,7 @@ class Node:
 
     @property
     def local_grads(self) -> tuple[float, ...]:
-        """The derivative towards each parent, in the same order."""
+        """The derivative with respect to each parent, in the same order."""
         if self._second is not None:
             return self._to_first, self._to_second
         if self._first is None:

@@ -36,8 +36,26 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
         if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is one of math's
             call = name
         advice = _advice(operation, call)
+    elif how[:-2] in TABLE:  # floor, ceil or trunc, which NumPy asks of every element
+        instead = f"autograd_mini.{how[:-2]}"
+        advice = f"use {instead}, for arrays numpy.vectorize({instead}, otypes=[object])"
     where = place((frame.f_code.co_filename, frame.f_lineno))
     return f"{name} reads the number of a Value by {how} at {where}, and {consequence}; {advice}"
+
+
+def warning(frame: FrameType) -> str:
+    """What to say where a frame calls a function of `math` that has a derivative; else nothing."""
+    _, call = _expression(frame)
+    first, *rest = call.split(".")
+    function: Any = frame.f_locals.get(first, frame.f_globals.get(first))
+    for name in rest:
+        function = getattr(function, name, None)
+    if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
+        return ""
+    return (
+        f"{call} gives a plain number of a Value, through which no derivative goes; use "
+        f"autograd_mini.{function.__name__}, or give it x.data where none is wanted"
+    )
 
 
 def _users_frame() -> FrameType:

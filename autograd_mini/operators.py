@@ -85,15 +85,18 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Value, *args: Any) -> Any:
         if observing.active:
             observing.number_read(self, name)
-        if convert is float and observing.differentiations:
-            observing.refuse_conversion(self)
+        if convert is float:
+            if observing.differentiations:
+                observing.refuse_conversion(self)
+            elif not self.is_constant:
+                observing.warn_of_mathematics()
         return convert(self._data, *args)
 
     return method
 
 
 def _refuse_xor(self: Value, other: Any) -> Any:
-    raise TypeError("^ is Python's exclusive or, which Values have not; write ** for a power, as in x**2")
+    raise TypeError("^ is Python's exclusive or, which Values do not have; write ** for a power, as in x**2")
 
 
 def _attach() -> None:
@@ -174,6 +177,8 @@ class _Total:
 
     def __mul__(self, other: object) -> Any:
         raise TypeError(NO_RATIO)
+
+    __le__ = __mul__
 
 
 _attach()

@@ -12,7 +12,7 @@ from autograd_mini.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 
@@ -33,7 +33,7 @@ def register_primitive(
         name: a new name, a Python identifier.
         forward: `forward(*floats) -> float`. Where it is written in operators and raises or gives a complex number,
             as 1/0 does, it gives what IEEE 754 has there.
-        partials: `partials(out, *args)`, a tuple with the derivative of `out` towards each argument,
+        partials: `partials(out, *args)`, a tuple with the derivative of `out` for each argument,
             written with operators and functions of `autograd_mini` (not of `math`). It need not be the derivative of
             `forward`: what it says is what counts.
         arity: how many arguments, 1 or more.
@@ -43,6 +43,7 @@ def register_primitive(
         The function of numbers and Values.
 
     Raises:
+        TypeError: `forward` or `partials` does not take as many numbers as `arity` says, or gives something else.
         ValueError: the name is taken or no identifier; or the rule does not give one derivative an argument,
             or hides its arguments from differentiation.
 
@@ -88,27 +89,40 @@ def register_primitive(
 
 def _try_rule(primitive: Primitive) -> None:
     """Run the rule once on floats and once on Values at two points of the domain."""
+    from warnings import catch_warnings, simplefilter
+
     if len(primitive.domain) != primitive.arity:
         raise ValueError(f"{primitive.name} has {primitive.arity} arguments but {len(primitive.domain)} domains")
     seen = []
     for place in (0.4, 0.7):
         args = [within(interval, place) for interval in primitive.domain]
-        out = primitive.forward(*args)
-        local_grads = primitive.partials(out, *args)
+        numbers = f"{primitive.arity} number(s), as arity={primitive.arity} says"
+        out = _called(primitive.forward, args, f"forward of {primitive.name} must take {numbers}, and give one")
+        rule = f"partials of {primitive.name} must take the result and then {numbers}"
+        local_grads = _called(primitive.partials, (out, *args), rule)
         if not isinstance(local_grads, tuple) or len(local_grads) != primitive.arity:
             raise ValueError(
                 f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one an "
                 f"argument, got {brief(local_grads)}"
             )
-        symbolic = primitive.partials(Value(out), *map(Value, args))
+        with catch_warnings():  # of functions of math, which are refused below where it matters
+            simplefilter("ignore")
+            symbolic = primitive.partials(Value(out), *map(Value, args))
         seen.append([(float(x), isinstance(y, Value)) for x, y in zip(local_grads, symbolic)])
     for index, ((x, is_graph), (y, _)) in enumerate(zip(*seen)):
         if x != y and not is_graph:
             raise ValueError(
-                f"the derivative of {primitive.name} towards argument {index} varies but gives a plain number on "
+                f"the derivative of {primitive.name} for argument {index} varies but gives a plain number on "
                 "Values, so that higher derivatives would be lost; write it with operators and functions of "
                 "autograd_mini instead of math"
             )
+
+
+def _called(function: Callable[..., Any], args: Sequence[float], demand: str) -> Any:
+    try:
+        return function(*args)
+    except TypeError as error:
+        raise TypeError(f"{demand}, but: {error}") from error
 
 
 def _remove(primitive: Primitive) -> None:

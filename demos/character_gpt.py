@@ -153,6 +153,7 @@ def main():
 
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
     axes.plot(np.convolve(course, np.ones(20) / 20, mode="valid"), color=BLUE)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="step", ylabel="bits a character (mean of 20 steps)", ylim=(0, None))
     save_figure(figure, arguments.out / "gpt_loss.png")
     print(f"picture in {arguments.out}/: gpt_loss.png")

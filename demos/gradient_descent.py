@@ -85,11 +85,11 @@ def draw_descents(examples, descents, least: float, path: Path) -> None:
         ylim=(-2.0, 4.0),
         xlabel="bias w₀",
         ylabel="weight w₁",
-        title=f"Loss(W), darker where higher; {N_DRAWN} steps each",
+        title=f"Loss(W), darker where higher:\n{N_DRAWN} steps each",
     )
     bowl.legend(frameon=False)
     course.set(yscale="log", ylim=(1e-13, 1e3), xlabel="step", ylabel="Loss above its minimum")
-    course.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    figure.legend(*course.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
     save_figure(figure, path)
 
 

@@ -126,7 +126,7 @@ def main():
     eager, numbers = value_and_grad(loss, 0), (p.tolist(), counts.tolist())
     fast, slow = seconds_of(lambda: compiled.value_and_grad(p, counts), 99), seconds_of(lambda: eager(*numbers), 3)
     print(
-        f"value and gradient: compiled {1e3 * fast:.2f} ms, eager {1e3 * slow:.0f} ms, {slow / fast:.0f} times as long"
+        f"value and gradient: compiled {1e3 * fast:.2g} ms, eager {1e3 * slow:.2g} ms, {slow / fast:.0f} times as long"
     )
 
     errors = np.sqrt(np.diag(covariance))

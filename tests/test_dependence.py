@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -336,4 +337,24 @@ def test_the_ways_out_and_what_has_no_derivative():
 
     assert grad(f)(2.5) == 2.5
     assert float(Value(2.5) * 2) == 5.0
-    assert math.exp(Value(0.0)) == 1.0
+
+
+def test_mathematics_outside_derivatives_warns_once_a_line():
+    x, own = Value(0.5), math
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            assert own.exp(2 * x) == math.e
+    (warning,) = caught
+    assert "own.exp gives a plain number of a Value" in str(warning.message)
+    assert "use autograd_mini.exp, or give it x.data" in str(warning.message)
+    assert warning.filename == __file__
+    with pytest.warns(RuntimeWarning, match="use autograd_mini.sqrt"):
+        (lambda: math.sqrt(x))()
+
+
+def test_what_loses_no_derivative_does_not_warn():
+    x = Value(0.5)
+    assert (math.exp(x.data), math.exp(x.detach()), float(x), abs(math.floor(x))) == (math.e**0.5, math.e**0.5, 0.5, 0)
+    assert not any([math.isnan(x), math.isclose(x, 2.0)])
+    assert [float(v) for v in (x, 2 * x)] == sorted([1.0, 0.5])

@@ -58,8 +58,16 @@ def test_numbers_give_floats_and_values_give_values(name):
     assert type(function(Value(0.5).detach())) is Value
     with pytest.raises(TypeError, match=rf"{name} takes a real number, got '1' \(str\)"):
         function("1")
-    with pytest.raises(TypeError, match=rf"{name} takes a real number, got array.*apply it to each number"):
+    with pytest.raises(TypeError, match=rf"{name} takes a real number, got array.*each number, as numpy.vectorize"):
         function(np.ones(2))
+
+
+def test_what_is_advised_for_arrays():
+    xs = np.array([Value(0.5), Value(-2.0)])
+    signs = np.vectorize(functions.copysign, otypes=[object])(3.0, xs)
+    assert [x.data for x in signs] == [3.0, -3.0]
+    np.vectorize(functions.softplus, otypes=[object])(xs).sum().backward()
+    assert [x.grad for x in xs] == [functions.sigmoid(0.5), functions.sigmoid(-2.0)]
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
@@ -190,6 +198,19 @@ class TestRegister:
         with pytest.raises(ValueError, match=message):
             register_primitive(*arguments, **options)
         assert arguments[0] not in set(table) - {"tanh"}
+
+    @pytest.mark.parametrize(
+        ("forward", "partials", "message"),
+        [
+            (lambda x, y: x * y, lambda out, x, y: (y, x), "forward of own_ must take 1 number.*arity=1 says.*'y'"),
+            (lambda x: [x], lambda out, x: (1.0,), "forward of own_ must take 1 number.*, and give one, but: .*list"),
+            (lambda x: x, lambda x: (1.0,), "partials of own_ must take the result and then 1 number.*2 were given"),
+        ],
+    )
+    def test_functions_that_do_not_fit_their_row_are_named(self, table, forward, partials, message):
+        with pytest.raises(TypeError, match=message):
+            register_primitive("own_", forward, partials)
+        assert "own_" not in table
 
     def test_a_missing_primitive_is_named_when_loading(self, table):
         register_primitive("fleeting_", lambda x: x, lambda out, x: (1.0,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
@@ -10,24 +10,27 @@ from autograd_mini.value import Value
 DIRECTIONS = ("LR", "TB")
 
 
-def values_of(things: Iterable[Value | Iterable[Value]], taker: str) -> list[Value]:
-    """The Values among `things` and in the iterables among them, each once; a TypeError if there is something else."""
-    if isinstance(things, Value) or not hasattr(things, "__iter__"):
-        things = [things]  # type: ignore[list-item]
+def values_of(things: Any, taker: str) -> list[Value]:
+    """The Values in a nest of iterables and dicts, each once; a TypeError if there is something else."""
     values: dict[Value, None] = {}
-    for thing in things:
-        items = [thing] if isinstance(thing, Value) or not hasattr(thing, "__iter__") else thing
-        for item in items:
-            if not isinstance(item, Value):
-                raise TypeError(
-                    f"{taker} takes Values, got {brief(item)} ({type(item).__name__}); make it a Value, or pass what "
-                    "was computed from Values"
-                )
-            values[item] = None
+
+    def collect(thing: Any) -> None:
+        if isinstance(thing, Value):
+            values[thing] = None
+        elif hasattr(thing, "__iter__") and not isinstance(thing, (str, bytes)):
+            for part in thing.values() if isinstance(thing, dict) else thing:
+                collect(part)
+        else:
+            raise TypeError(
+                f"{taker} takes Values, got {brief(thing)} ({type(thing).__name__}); make it a Value, or pass what "
+                "was computed from Values"
+            )
+
+    collect(things)
     return list(values)
 
 
-def results_of(things: Iterable[Value | Iterable[Value]], taker: str) -> list[Value]:
+def results_of(things: Any, taker: str) -> list[Value]:
     """The same for what is to be drawn, of which there must be something."""
     results = values_of(things, taker)
     if not results:

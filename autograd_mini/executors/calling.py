@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, part, recut
+from autograd_mini.executors.cutting import (
+    Taken,
+    Total,
+    changed,
+    is_dask,
+    is_rows,
+    leaves_of,
+    length,
+    numbers_in_row,
+    part,
+    recut,
+)
 from autograd_mini.executors.keeping import SLOPES, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.working import Done, Task
@@ -23,8 +34,14 @@ TILE = 2**20
 """So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
 make one: some milliseconds of work, 8 MiB on the way."""
 
-MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp")
+IN_THREAD = 16
+"""A task may be so much larger where its rows need not travel."""
+
+MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
 """Methods that give derivatives towards each example of a batch, though it is reduced."""
+
+OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
+"""Methods whose last argument is a vector in the structure of the arguments, or of the result."""
 
 
 class Call:
@@ -43,18 +60,20 @@ class Call:
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
-        args, vectors = (args[:-1], args[-1:]) if method == "hvp" else (args, ())
+        args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
         args = tuple(chain.from_iterable(map(self._opened, args)))
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
         self.is_sum: bool = tiled.options.reduce is not None
-        places, is_single = roles.wrt if method in MAY_HAVE_ROWS else ((), True)
-        self.may_have_rows: bool = self.is_sum and any(batched[place] for place in places)
+        places, is_single = roles.wrt
+        self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector = 0
-        if not is_single and vectors and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
-            self.vector, vectors = len(places), vectors[0]
-        if vectors:
+        if method in OF_RESULT:
+            batched += [not self.is_sum] * len(vectors)
+        elif vectors:
+            if not is_single and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
+                self.vector, vectors = len(places), vectors[0]
             batched += [batched[place] for place in places] if len(vectors) == len(places) else [False]
         everything = [*args, *vectors]
         carrying = [each for each, rows in zip(everything, batched) if rows]
@@ -83,13 +102,13 @@ class Call:
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
             raise ValueError(
-                f"where {self.name} is given a stream of chunks, all that carries the batch has to come in streams, "
-                "and nothing else"
+                f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
+                "streams, and nothing else may"
             )
         if self.may_have_rows:
             raise ValueError(
                 f"derivatives of {self.name} towards a stream of chunks would be as large as the stream; name the "
-                "arguments to differentiate towards in wrt=…"
+                "arguments to differentiate in wrt=…"
             )
 
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:
@@ -104,15 +123,13 @@ class Call:
         done = self._done(self._numbers(numbers))
         if self.n is None and not self.is_sum:
             return recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
-        total, structure = Total(), None
+        total = Total(self.n or 0)
         for each in done:
-            leaves, structure = leaves_of(each.result)
-            total.add(leaves, each.axes)
-        assert structure is not None
-        whole = total.leaves()
-        if self.tiled.compiled._options.reduce == "mean":
-            whole = [leaf / self.rows if self.rows else leaf * numpy.nan for leaf in whole]
-        return structure.rebuild(whole)
+            total.add(each.result, each.axes)
+        if self.tiled.compiled._options.reduce != "mean":
+            return total.result()
+        leaves, structure = leaves_of(total.result())
+        return structure.rebuild([leaf / self.rows if self.rows else leaf * numpy.nan for leaf in leaves])
 
     def _numbers(self, given: Any) -> Any:
         """See to it that the function can be sent; the numbers of its Values."""
@@ -156,11 +173,15 @@ class Call:
     def _tasks(self, numbers: Any) -> Iterator[tuple[Task, list[Any]]]:
         """All tasks, with what the engine is to bring to each."""
         arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
-        in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
+        in_row = max(1, numbers_in_row(arrays))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TILE // in_row)
+        blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
+        most = max(blocks, default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
-        tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
+        size = min(most, share)
+        if self.tiled.pool.is_here and not blocks:  # nothing travels: some tasks for each thread
+            size = max(size, min(IN_THREAD * most, share if self.tiled.pool.workers == 1 else share // 2))
+        tiles = 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
             yield self._task(chunk, numbers, tile, number * tiles)

@@ -14,7 +14,7 @@ import autograd_mini as ag
 from autograd_mini import compile, dot, grad
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.run import numpy_executor
-from tests.compiler.allowed import WRITTEN, Allowed, Library, total
+from tests.compiler.allowed import ROWS, WRITTEN, Allowed, Library, total
 from tests.compiler.comparing import BACKENDS
 from tests.compiler.contract import Contract, faults, same_in_batches
 
@@ -257,6 +257,21 @@ def test_the_oracle_forgives_nothing():
     assert faults(lambda x, y: x * y, [0.3, 0.7], "numpy", None, [nextafter(slopes[0], inf), slopes[1]])
 
 
+def test_the_oracle_knows_what_cancels_at_ties():
+    """Terms of size 1 that add up to 0 may be off by their own roundings, and by no more."""
+
+    def f(x):
+        t = 5.0 * x
+        zero = ag.dot([t, t], [t / t, -1.0])
+        return ag.maximum(zero, zero)
+
+    contract = Contract(f, [2.6], "numpy")
+    (slope,) = contract.gradient()
+    assert contract.is_settled
+    assert 1e-15 in slope
+    assert 1e-13 not in slope
+
+
 def test_the_oracle_bounds_sums_tightly():
     """n half units in the last place of the sum of sizes, to either side of the exact sum; no more."""
     xs = [0.1 * i for i in range(1, 9)]
@@ -270,6 +285,13 @@ def test_the_oracle_bounds_sums_tightly():
     zeros = [(Allowed(-0.0, -0.0, library),)] * 2
     assert repr(total(zeros, library)) == "-0.0"
     assert repr(total(zeros, library, from_zero=True)) == "0.0"
+
+
+def test_zero_within_an_interval_meets_inf():
+    library = Library("numpy")
+    for row, *others in ((ROWS["mul"],), (ROWS["scale"],), (ROWS["fma"], 1.0)):
+        for around, far in ((Allowed(-1.0, 1.0, library), inf), (Allowed(1.0, inf, library), 0.0)):
+            assert math.nan in row(around, far, *others)
 
 
 @given(st.lists(st.integers(-3, 3), min_size=3, max_size=3), st.lists(st.integers(0, 2), min_size=3, max_size=3))

@@ -26,6 +26,7 @@ from autograd_mini import (
     log,
     max,
     maximum,
+    min,
     relu,
     sign,
     sin,
@@ -52,6 +53,36 @@ def test_structures_and_names():
     assert len(names) == 14
     assert names[0] == "∂loss[0]/∂parameters['W'][0, 0]"
     assert {"∂loss[1]/∂parameters['b'][0]", "∂loss[0]/∂x[1]"} <= set(names)
+
+
+def test_corners():
+    """Along each axis the median of equal numbers seems to be constant; all around it is one or the other of them."""
+    at = [1.0, 1.0, 1.0]
+    median = lambda v: sorted(v)[1] ** 2
+    place = lambda found: [each.verdict.place for each in found.comparisons]
+    for k in range(3):
+        one = lambda v, k=k: [2.0 * (each == k) for each in range(3)]
+        report = check_gradients(median, at, gradient=one)
+        assert place(report) == ["kink" if each == k else "smooth" for each in range(3)]
+        assert report.comparisons[k].verdict[:2] == (0.0, pytest.approx(2.0, rel=1e-6))
+    check_gradients(lambda v: maximum(min(v[:2]), min([max(v[:2]), v[2]])), at)
+    for wrong in ([2.1, 0.0, 0.0], [0.0, -0.1, 0.0]):
+        with pytest.raises(GradientError):
+            check_gradients(median, at, gradient=lambda v, wrong=wrong: wrong)
+    with pytest.raises(GradientError):  # smooth, for all that it is made of
+        check_gradients(lambda v: maximum(v[0], v[1]) + min(v), [1.0, 1.0], gradient=lambda v: [1.5, 0.5])
+
+
+def test_a_kink_close_by_is_no_corner():
+    """1e-7 off the median is smooth, and has one gradient."""
+    with pytest.raises(GradientError):
+        check_gradients(lambda v: sorted(v)[1], [1.0, 1.0 + 1e-7, 1.0 - 1e-7], gradient=lambda v: [0.0, 1.0, 0.0])
+
+
+def test_numbers_that_leave_the_graph_are_no_reverse_mode():
+    with pytest.raises(TypeError, match=r"use autograd_mini.sin in place of math.sin"):
+        check_gradients(lambda x: math.sin(x), 1.0)
+    check_gradients(lambda x: math.sin(x), 1.0, gradient=math.cos)
 
 
 def test_vector_results():
@@ -293,7 +324,7 @@ def test_a_random_function_is_refused():
         calls.append(x)
         return x * len(calls)
 
-    with pytest.raises(ValueError, match="another result when called again"):
+    with pytest.raises(ValueError, match="a different result when called again"):
         check_gradients(noisy, 1.0)
 
 

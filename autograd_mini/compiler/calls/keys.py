@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Hashable
 from hashlib import blake2b
 from operator import is_
-from types import FunctionType
+from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
 
 import numpy
@@ -22,6 +22,7 @@ LARGEST = 2**24
 """Arrays of more numbers are compared by identity."""
 
 BUFFERS = (array, bytearray, memoryview)
+MAPPINGS = (dict, MappingProxyType)
 
 
 class Exact:
@@ -68,13 +69,14 @@ def token(thing: Any, depth: int = 0) -> Hashable:
     """What is equal for two things only if they are of one type and hold the same.
 
     Containers are compared by their content and attributes, functions by their code and what they hold, numbers to
-    the last bit; of other things, those that define equality by that and by how they print, all else by identity.
+    the last bit; of other things, those that define equality by that, by how they print and by their attributes, all
+    else by identity.
 
     >>> token(1) == token(1), token(1) == token(True), token([0.0]) == token([-0.0])
     (True, False, False)
     """
     kind = type(thing)
-    if kind is str or thing is None:
+    if kind in (str, CodeType) or thing is None:
         return thing  # type: ignore[no-any-return]
     if kind in (int, bool, complex, float):
         return kind, repr(thing)
@@ -82,12 +84,12 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         return Themselves(thing)
     if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST:
         if thing.dtype.hasobject:
-            return kind, thing.shape, token(thing.ravel().tolist(), depth + 1)
-        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest()
+            return kind, thing.shape, token(thing.ravel().tolist(), depth + 1), _attributes(thing, depth)
+        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest(), _attributes(thing, depth)
     if isinstance(thing, BUFFERS) and len(thing) <= LARGEST:
         view = memoryview(thing)
         return kind, view.format, view.shape, blake2b(view.tobytes()).digest()
-    if isinstance(thing, dict):
+    if isinstance(thing, MAPPINGS):
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)
         return kind, items, factory, _attributes(thing, depth)
@@ -101,10 +103,16 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         cells = tuple([Themselves(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
         defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
         return thing.__code__, Themselves(thing.__globals__), defaults, cells
+    if isinstance(thing, Value):
+        return Themselves(thing)
     own: dict[str, Any] = {name: getattr(kind, name) for name in ("__eq__", "__repr__", "__hash__")}
     if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
         return Themselves(thing)
-    return kind, thing, repr(thing)
+    try:
+        hash(thing)
+    except TypeError:  # of what it holds
+        return Themselves(thing)
+    return kind, thing, repr(thing), _attributes(thing, depth)
 
 
 def are_values(thing: Any) -> bool:

@@ -107,7 +107,7 @@ class Plans:
             return without_collector(lambda: errors_kept(lambda: self._traced(arguments, row)))
 
     def _traced(self, arguments: Arguments, row: int) -> Plan:
-        self.captured.look()
+        self.captured.look(arguments.classes())
         layout = self._layout(arguments)
         first = self._trace(arguments, row, 0.0)
         plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
@@ -117,7 +117,7 @@ class Plans:
         if len(plans) >= MOST_PATHS:
             raise ValueError(
                 f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
-                f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
+                f"{place(first.guards[-1].line)}; use where() or maximum() instead of branches on numbers"
             )
         plan = self._new(arguments, row, first)
         self._keep(plan, layout)

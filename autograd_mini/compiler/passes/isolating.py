@@ -5,17 +5,7 @@ from __future__ import annotations
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder, elementwise, whole
-from autograd_mini.compiler.ir.program import (
-    ABSENT,
-    Block,
-    Leaf,
-    Operation,
-    Pack,
-    Program,
-    Segment,
-    Sum,
-    is_product,
-)
+from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Operation, Pack, Program, Segment, Sum, is_product
 from autograd_mini.compiler.partition import MOST_SEGMENTS, suits_blas
 
 
@@ -74,7 +64,7 @@ class _Isolated(Builder):
 
     def _apart_over_batch(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
         """What is summed over the batch apart from what is not, so that a batch can be summed piece by piece."""
-        over = [segment for segment in segments if segment.a.batched or (segment.b is not None and segment.b.batched)]
+        over = [segment for segment in segments if segment.batched]
         if pack.batched or not over or len(over) == len(segments):
             return segments
         rest = [segment for segment in segments if segment not in over]

@@ -12,20 +12,18 @@ from functools import partial, reduce
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.building import Builder, segment
+from autograd_mini.compiler.ir.names import is_adjoint
 from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
     Index,
-    Leaf,
     Operation,
     Pack,
     Program,
     Reference,
     Sum,
     Vector,
-    is_adjoint,
     lanes_of,
 )
 from autograd_mini.primitives import TABLE, Primitive
@@ -70,7 +68,7 @@ class _Careful(Builder):
 
     def _passed_on(self, pack: Pack, operation: Operation) -> Reference | None:
         """Where anything is given to what an operation makes of adjoints."""
-        if isinstance(operation, Leaf) and operation.role == "seed":
+        if pack.role == "seed":
             return self._made(_not_equal, lanes_of(pack), 0.0)
         if isinstance(operation, Vector) and operation.arg.pack in self._given:
             n, groups = operation.arg.index.shape
@@ -91,7 +89,7 @@ class _Careful(Builder):
             is_whole = not is_choice and self._given.keys().isdisjoint(sources)  # products may stay matrix products
             if is_whole:
                 segments.append(each)
-            for _, sign, lane, *factors in terms_of(Sum([each])):
+            for _, sign, lane, *factors in Sum([each]).terms():
                 masks = [self._mask(*both) for both in zip(sources, [*factors, lane]) if both[0] in self._given]
                 a = product = Reference(each.a, factors[0])
                 if each.b is not None:
