@@ -3,8 +3,8 @@
 Row by row, conventions at kinks do not compose: relu(x) - relu(-x) is x, and would come out with slope 2 at 0. So
 where, and only where, something is tied, every tie is settled as it is a little way off, along a fixed line, once in
 either direction. Where both limits of the gradient agree, they are the answer. If the gradient by convention lies
-between them in every component, it stands; else the limit along the positive direction is the answer. Where the result itself
-is nan, the convention stands.
+between them in every component, it stands; else the limit along the positive direction is the answer. Where the
+result itself is nan, the convention stands.
 
 A zero of the data that meets inf or nan gives the limit as well, if it is the same along two lines, in all directions
 in which the function is defined; else nan.
