@@ -35,11 +35,11 @@ class Implicit:
     derivative that the implicit function theorem gives. A third, `is_solved`, tells whether there is a solution.
 
     `solver` and `options` are as `root` takes them. If the residual branches on numbers, the tape may have no root
-    where the residual has one: then nan is found, and no error is raised.
+    where the residual has one: then nan is found, and no error is raised; nor if the caller wants it so.
     """
 
     def __init__(
-        self, tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], has_branches: bool
+        self, tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], gives_nan: bool
     ) -> None:
         self.made_of: tuple[Tape, int, str, Any, tuple[tuple[str, Any], ...], bool] = (
             tape,
@@ -47,14 +47,14 @@ class Implicit:
             name,
             solver,
             options,
-            has_branches,
+            gives_nan,
         )
         self.tape = tape
         self.n = n
         self.name = name
         self.solver = solver
         self.options: dict[str, Any] = dict(options)
-        self.has_branches = has_branches
+        self.gives_nan = gives_nan
         self.n_outside: int = tape.n_given - n
         self._operations: WeakValueDictionary[Any, Primitive] = WeakValueDictionary()  # which hold this function
         self._found: dict[bytes, list[float]] = {}
@@ -64,11 +64,16 @@ class Implicit:
         found = self._operations.get((kind, index))
         return self._operations.setdefault((kind, index), _Operation(self, kind, index)) if found is None else found
 
-    def recorded(self, outside: list[Value], solved: list[Value]) -> list[Value]:
-        """The roots as nodes."""
+    def recorded(self, outside: list[Value], solved: list[Value], or_nan: bool) -> list[Value]:
+        """The roots as nodes; nan where they have no derivative, if that is wanted."""
         xs, given = [node._data for node in solved], [node._data for node in outside]
         if not any(map(isnan, xs)):
-            require_regular(_OnTape(self, given), xs)
+            try:
+                require_regular(_OnTape(self, given), xs)
+            except ArithmeticError:
+                if not or_nan:
+                    raise
+                xs = [nan] * self.n
         flat = (0.0,) * self.n
         return [
             record(x, (*outside, *solved), (*slopes, *flat), self.operation("root", index))
@@ -94,7 +99,7 @@ class Implicit:
             xs = solve(equations, start, self.solver, self.options)
             require_regular(equations, xs)
         except ArithmeticError:
-            if self.has_branches:
+            if self.gives_nan:
                 return nothing
             raise
         return xs
@@ -177,18 +182,18 @@ _lock = threading.Lock()
 
 
 def implicit_function(
-    tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], has_branches: bool
+    tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], gives_nan: bool
 ) -> Implicit:
     """The implicit function; equal ones are one, so that two runs of a function record the same operations."""
-    key = tape, n, name, _identity(solver), options, has_branches
+    key = tape, n, name, _identity(solver), options, gives_nan
     try:
         with _lock:
             found = _known.get(key)
             if found is None:
-                found = _known[key] = Implicit(tape, n, name, solver, options, has_branches)
+                found = _known[key] = Implicit(tape, n, name, solver, options, gives_nan)
             return found
     except TypeError:  # an option that is no key
-        return Implicit(tape, n, name, solver, options, has_branches)
+        return Implicit(tape, n, name, solver, options, gives_nan)
 
 
 def _identity(solver: Any) -> Any:

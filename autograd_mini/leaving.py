@@ -47,10 +47,10 @@ def warning(frame: FrameType) -> str:
     """What to say where a frame calls a function of `math` that has a derivative; else nothing."""
     _, call = _expression(frame)
     first, *rest = call.split(".")
-    function = frame.f_locals.get(first, frame.f_globals.get(first))
+    function: Any = frame.f_locals.get(first, frame.f_globals.get(first))
     for name in rest:
         function = getattr(function, name, None)
-    if getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
+    if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
         return ""
     return (
         f"{call} gives a plain number of a Value, through which no derivative goes; use "

@@ -178,5 +178,7 @@ class _Total:
     def __mul__(self, other: object) -> Any:
         raise TypeError(NO_RATIO)
 
+    __le__ = __mul__
+
 
 _attach()

@@ -28,13 +28,14 @@ def root(
     start: Any,
     *args: Any,
     solver: Callable[..., Any] | str | None = None,
+    or_nan: bool = False,
     **options: Any,
 ) -> Any:
     """The x with residual(x, *args) = 0, solved by plain numbers and differentiated by the implicit function theorem.
 
-    With r(x, a) = 0 the derivative of x towards a is -(∂r/∂x)⁻¹ ∂r/∂a, whatever the solver did, to any order:
-    towards Values among `args` as well as towards those that the residual uses without being given them. Inside a
-    compiled function the solver runs anew for each point; a branch of the residual goes as it does at the solution.
+    With r(x, a) = 0 the derivative of x with respect to a is -(∂r/∂x)⁻¹ ∂r/∂a, whatever the solver did, to any order:
+    for Values among `args` as well as for those that the residual uses without being given them. Inside a compiled
+    function the solver runs anew for each point; a branch of the residual goes as it does at the solution.
 
     Args:
         residual: a function of x, and of `args` if there are any, that is 0 at the solution; written with operators
@@ -46,6 +47,8 @@ def root(
             unknown or "hybr" for several; or a function solver(r, start) of a residual on floats (of several
             unknowns, on flat sequences) that gives the solution likewise. What it finds is made exact to the last
             digits by Newton's method.
+        or_nan: whether the solution is nan where none is found or it has no derivative, in place of an error: so a
+            batch goes on where some of its examples have none.
         options: of the solver, such as bracket=(low, high) for "brentq".
 
     Returns:
@@ -67,6 +70,8 @@ def root(
     >>> x.backward()
     >>> x.data, a.grad
     (0.7390851332151607, -0.29747434150983226)
+    >>> root(lambda x: x * x + 1.0, 1.0, or_nan=True)
+    nan
     """
     require_callable(residual, "root")
     starts, structure = flatten(start, "the start of root")
@@ -76,13 +81,13 @@ def root(
     fixed = _plain(solver, options)
     equations = _Equations(residual, structure, args)
     with observing.unheard():
-        xs = equations.solved(begin, solver, options)
+        xs = equations.solved(begin, solver, options, or_nan)
     solved, branches = [leaf(x, Value) for x in xs], _Branches()
     with branches:
         tape, outside = equations.tape(solved)
     depends = bool(outside) or vary(starts)
     if depends or branches.were_taken:
-        implicit = implicit_function(tape, len(xs), name_of(residual), solver, fixed, branches.were_taken)
+        implicit = implicit_function(tape, len(xs), name_of(residual), solver, fixed, branches.were_taken or or_nan)
         parents = (*map(as_value, starts), *outside)
         flat = (0.0,) * len(parents)
         for index, node in enumerate(solved):
@@ -90,7 +95,7 @@ def root(
         if branches.were_taken:  # where there is no solution, a compiled function runs all this anew
             bool(record(1.0, parents, flat, implicit.operation("is_solved")))
         if depends:
-            return structure.rebuild(implicit.recorded(outside, solved))
+            return structure.rebuild(implicit.recorded(outside, solved, or_nan))
     return structure.rebuild(xs)
 
 
@@ -121,12 +126,17 @@ class _Equations:
         self._known = _values_in(args)
         self._is_first = True
 
-    def solved(self, start: list[float], solver: Any, options: Mapping[str, Any]) -> list[float]:
+    def solved(self, start: list[float], solver: Any, options: Mapping[str, Any], or_nan: bool) -> list[float]:
         _, results, order = self._run(start)
         used = [parent._data for node in order for parent in node.parents if parent in self._known]
         if any(map(isnan, used)) and any(map(isnan, self._floats(results))):
             return [nan] * len(start)
-        return solve(self, start, solver, options)
+        try:
+            return solve(self, start, solver, options)
+        except ArithmeticError:
+            if or_nan:
+                return [nan] * len(start)
+            raise
 
     def residual(self, xs: list[float]) -> list[float]:
         result = self.function(self.structure.rebuild([Constant(x) for x in xs]), *self.args)  # IEEE 754 throughout

@@ -520,7 +520,9 @@ class TestStatistics:
         with pytest.raises(TypeError, match="coerce"):
             statistics.mean([Value(1.0), 2.5])
 
-    @pytest.mark.parametrize("function", [statistics.variance, statistics.stdev, statistics.pvariance])
+    @pytest.mark.parametrize(
+        "function", [statistics.variance, statistics.stdev, statistics.pvariance, statistics.harmonic_mean]
+    )
     def test_what_calculates_with_fractions_is_refused(self, function):
         with pytest.raises(TypeError, match="an exact ratio of integers would cut a Value off .* autograd_mini's mean"):
             function([Value(1.0), Value(2.0)])

@@ -12,6 +12,9 @@ from autograd_mini.value import Value
 
 _log_softmax = TABLE["log_softmax"]
 
+ROUNDED = 1e-9
+"""How far outside [0, 1] rounding may take a probability."""
+
 
 class Divergence:
     """A divergence of an output Y from the desired output d, a Value if Y or d is made of Values.
@@ -28,7 +31,11 @@ class Divergence:
     output = ""
 
     def __call__(self, y: Any, d: Any) -> Any:
-        """Div(Y, d), from the output itself."""
+        """Div(Y, d), from the output itself.
+
+        Raises:
+            ValueError: a number is none that the output activation gives; or d does not fit.
+        """
         raise NotImplementedError
 
     def from_logits(self, z: Any, d: Any) -> Any:
@@ -69,6 +76,7 @@ class SigmoidKL(Divergence):
 
     def __call__(self, y: Any, d: Any) -> Any:
         y, d = self._one(y), self._desired(d)
+        _require_probabilities([y], self)
         return _weigh([d, 1.0 - d], [y, 1.0 - y], log)
 
     def from_logits(self, z: Any, d: Any) -> Any:
@@ -102,6 +110,7 @@ class SoftmaxKL(Divergence):
 
     def __call__(self, y: Any, d: Any) -> Any:
         ys = _as_list(y)
+        _require_probabilities(ys, self)
         return _weigh(self.distribution(d, len(ys)), ys, log)
 
     def from_logits(self, z: Any, d: Any) -> Any:
@@ -130,6 +139,17 @@ class SoftmaxKL(Divergence):
 squared_error: SquaredError = SquaredError()
 kl_sigmoid: SigmoidKL = SigmoidKL()
 kl_softmax: SoftmaxKL = SoftmaxKL()
+
+
+def _require_probabilities(ys: Iterable[Any], divergence: Divergence) -> None:
+    """Refuse what is no output of the activation: taken for one, the z before it would give a finite number."""
+    for y in ys:
+        number = y._data if isinstance(y, Value) else y
+        if isinstance(number, (int, float)) and (number < -ROUNDED or number > 1.0 + ROUNDED):
+            raise ValueError(
+                f"{divergence} takes what a {divergence.output} gives, in [0, 1], got {brief(number)}; of the z before "
+                f"the {divergence.output} use {divergence}.from_logits(z, d)"
+            )
 
 
 def _weigh(ds: Sequence[Any], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:

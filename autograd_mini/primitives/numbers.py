@@ -33,6 +33,8 @@ def to_float(number: Any, taker: str) -> float:
             if getattr(number, "shape", None) is not None and prod(number.shape) == 1:
                 return to_float(number.item(), taker)
             advice = "; for an array of Values use a list, or a NumPy array with dtype=object"
+    elif kind in (list, tuple):
+        advice = "; give it the numbers one by one"
     elif hasattr(kind, "apply_primitive"):
         advice = "; use it as it is, or its .data for the plain number"
     raise TypeError(f"{taker} takes a real number, got {brief(number)} ({kind.__name__}){advice}")

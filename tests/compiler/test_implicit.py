@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd_mini as am
-from autograd_mini import Value, compile, cos, exp, grad, hessian, relu, root, where
+from autograd_mini import Value, compile, cos, exp, grad, hessian, relu, root, value_and_grad, where
 
 BACKENDS = pytest.mark.parametrize("backend", ["machine", "numpy"])
 
@@ -124,6 +124,26 @@ def test_no_root_and_no_derivative_are_said():
     assert close(0.01) == pytest.approx(1.1)
     with pytest.raises(ArithmeticError, match="has no derivative there"):
         close(0.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "points", "solvable"),
+    [
+        (lambda a: root(lambda x: x * x - a, 1.0, or_nan=True), [4.0, -1.0, 9.0, 0.25], [True, False, True, True]),
+        (lambda a: root(lambda x: x * x - a, 1.0, or_nan=True), [-1.0, 4.0], [False, True]),  # traced at what has none
+        (lambda a: root(lambda x: (x - 1.0) ** 2 - a, 1.3, or_nan=True), [0.0, 0.01], [False, True]),  # no derivative
+        (lambda a: root(lambda x: x * x - a if x > 0 else x - a, 1.0, or_nan=True), [4.0, -1.0, 9.0], [1, 1, 1]),
+        (lambda a: root(lambda v: [v[0] * v[1] - a, v[0] - v[1]], [1.0, 1.0], or_nan=True)[0], [-4.0, 4.0], [0, 1]),
+    ],
+)
+def test_nan_where_there_is_no_root(f, points, solvable):
+    """In a batch, one by one, and eagerly: the others are what they are without it."""
+    compiled = compile(f, batch=True)
+    value, slopes = compiled.value_and_grad(np.array(points))
+    for a, x, slope, is_there in zip(points, value, slopes, solvable):
+        for found in (value_and_grad(f)(a), compile(f).value_and_grad(a)):
+            assert found == pytest.approx((x, slope), rel=1e-13, nan_ok=True)
+        assert math.isfinite(x) == math.isfinite(slope) == bool(is_there)
 
 
 def test_reading_a_number_is_refused_with_the_line():

@@ -1,3 +1,4 @@
+import re
 from math import inf, isfinite, log, nan
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Value, grad, sigmoid, softmax
+from autograd_mini import Value, compile, grad, sigmoid, softmax
 from autograd_mini.nn import Divergence, kl_sigmoid, kl_softmax, squared_error
 from autograd_mini.observing import Observer
 from tests.nn.gradients import check_gradients, check_hessian, few, points
@@ -303,6 +304,32 @@ def test_a_divergence_is_made_by_its_two_methods():
         Divergence()([1.0], [1.0])
     with pytest.raises(NotImplementedError):
         Divergence().from_logits([1.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("divergence", "y", "d", "message"),
+    [
+        (kl_softmax, [2.0, -1.0, 0.5], 0, "kl_softmax takes what a softmax gives, in [0, 1], got 2.0"),
+        (kl_softmax, [0.0, 0.5, -0.5], [0, 0.5, 0.5], "in [0, 1], got -0.5; of the z before the softmax"),
+        (kl_softmax, [inf, 0.0], 0, "use kl_softmax.from_logits(z, d)"),
+        (kl_sigmoid, 3.0, 1, "kl_sigmoid takes what a sigmoid gives, in [0, 1], got 3.0"),
+        (kl_sigmoid, [-1e-3], 0, "use kl_sigmoid.from_logits(z, d)"),
+    ],
+)
+def test_logits_are_not_taken_for_probabilities(divergence, y, d, message):
+    """Of logits -log Y is a number, too, and a wrong one; kl_softmax([2, -1, ½], 0) would be -0.69."""
+    for number in (float, Value):
+        ys = [number(each) for each in y] if isinstance(y, list) else number(y)
+        with pytest.raises(ValueError, match=re.escape(message)):
+            divergence(ys, d)
+    if isinstance(y, list):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            compile(lambda y: divergence(y, d), batch=True)(np.array([y, y]))
+
+
+def test_rounded_and_missing_probabilities_are_taken():
+    assert kl_softmax([1.0 + 2.0**-50, -(2.0**-60)], 0) == -log(1.0 + 2.0**-50)
+    assert kl_sigmoid(Value(nan), 1).data != kl_sigmoid(Value(nan), 1).data
 
 
 def test_a_sigmoid_is_one_output():
