@@ -12,7 +12,8 @@ from autograd_mini.compiler.code.lower import can_emit, lower
 from autograd_mini.compiler.code.machine_rows import is_exact
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Reduce, Reference, Vector
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
-from autograd_mini.compiler.run.running import KernelStep, State
+from autograd_mini.compiler.run.running import KernelStep
+from autograd_mini.compiler.run.tables import State
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor

@@ -1,4 +1,4 @@
-"""Running kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
+"""Running kernels on memory made for them, by threads that share the columns of a large batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ctypes
 import os
 from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from struct import pack_into
@@ -21,69 +20,11 @@ from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive,
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.taking import HEAD, RECORD, take
-from autograd_mini.compiler.ir.program import Floats, Index, Pack
+from autograd_mini.compiler.ir.program import Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
-
-
-@dataclass
-class Table:
-    """What one thread is given: pointers, the memory of a block, and what the sums need to know.
-
-    Attributes:
-        arrays: where arrays are that are others in every call, and the bytes from row to row.
-        taking: the table of `take`, to which the last pointer points.
-        blocks: memory for blocks of arrays that lie in memory in another way than machine code reads them.
-    """
-
-    pointers: Index
-    scratch: Floats
-    sizes: Index
-    arrays: Index
-    taking: Index
-    blocks: dict[int, Floats] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.at: int
-        self.at, self.sizes_at, self.arrays_at, taking_at = (
-            memory.address(each, each.shape) for each in (self.pointers, self.sizes, self.arrays, self.taking)
-        )
-        self.pointers[-1] = taking_at
-
-
-@dataclass
-class State:
-    """What a kernel is given for a batch of n columns, by all its threads.
-
-    Attributes:
-        uniform: numbers that are the same for all columns.
-        padded: stands in for the arrays of a batch that does not fill a register, by their places.
-        moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
-            rows.
-        step, group, tile: so many columns are a block, have sums of their own, and have these added up.
-        in_turn: whether tiles have the same memory for their sums, one after the other.
-        sums: for each group of columns, [sums, places in a register].
-        totals: these added up, for each tile.
-    """
-
-    n: int
-    step: int
-    group: int
-    tile: int
-    in_turn: bool
-    tables: list[Table]
-    uniform: Floats
-    padded: dict[int, Floats]
-    moving: list[int]
-    rows: Index
-    sums: Floats
-    totals: Floats
-
-    def __post_init__(self) -> None:
-        self.uniform_at, self.rows_at, self.sums_at, self.totals_at = (
-            memory.address(each, each.shape) for each in (self.uniform, self.rows, self.sums, self.totals)
-        )
+from autograd_mini.compiler.run.tables import State, Table
 
 
 class KernelStep:
