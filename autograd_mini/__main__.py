@@ -135,7 +135,7 @@ def _check(options: argparse.Namespace, bindings: Sequence[str]) -> int:
 
 def _draw(options: argparse.Namespace, bindings: Sequence[str]) -> int:
     from autograd_mini.draw import draw
-    from autograd_mini.draw.rendering import format_of
+    from autograd_mini.draw.images.rendering import format_of
 
     if options.output is not None:
         format_of(options.output)

@@ -80,7 +80,7 @@ class Compatible(Node):
             children = ""
         for name in (children, op, label):
             if not isinstance(name, str):
-                raise TypeError(f"{kind} takes a text as label, got {brief(name)} ({type(name).__name__})")
+                raise TypeError(f"{kind} takes a string as its label, got {brief(name)} ({type(name).__name__})")
         if children:
             raise TypeError(f"{kind} takes one label, got two: {brief(children)} and {brief(label)}")
         if op:

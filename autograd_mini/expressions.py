@@ -13,7 +13,7 @@ from autograd_mini.mathematics import in_python
 from autograd_mini.primitives import TABLE, brief, to_float
 from autograd_mini.suggesting import did_you_mean
 
-LONGEST = 2_000
+LONGEST = 2_000  # characters; what is longer is a program. Not tuned
 LARGEST_INTEGER = 10_000  # greater ones become floats, so that none can be the order of a polygamma
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
 OPERATORS: dict[type[ast.AST], str] = {
@@ -71,7 +71,7 @@ class Expression:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "nested too deeply or not readable"
             raise ExpressionError(
-                f"{brief(text)} is no expression ({reason}); write one such as 'tanh(w*x + b)'"
+                f"{brief(text)} is not an expression ({reason}); write one such as 'tanh(w*x + b)'"
             ) from None
         called = {id(node.func) for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
         found = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name) and id(node) not in called]
@@ -96,7 +96,7 @@ class Expression:
             if name not in self._mentioned:
                 raise ExpressionError(
                     f"there is no {name} in the expression"
-                    + did_you_mean(name, self._mentioned, "; leave its value away")
+                    + did_you_mean(name, self._mentioned, "; leave out its value")
                 )
         try:
             return _evaluate(self._tree, {**CONSTANTS, **variables})
@@ -143,7 +143,7 @@ def _option(node: ast.expr, variables: Mapping[str, Any]) -> Any:
 def _apply(name: str, args: Sequence[Any], options: Mapping[str, Any] | None = None) -> Any:
     if name not in TABLE:
         listed = "; `python -m autograd_mini primitives` lists them"
-        raise ExpressionError(f"{name} is no primitive{did_you_mean(name, TABLE, listed)}")
+        raise ExpressionError(f"{name} is not a primitive{did_you_mean(name, TABLE, listed)}")
     function = getattr(functions, name, TABLE[name])
     try:
         return function(*args, **(options or {}))

@@ -86,4 +86,4 @@ def parse_json(content: bytes, refuse: Callable[[str], Exception]) -> Any:
     except RecursionError:
         raise refuse("it is nested too deeply") from None
     except ValueError as error:  # not JSON, not text, or an endless number
-        raise refuse(f"it is no whole JSON file ({error})") from None
+        raise refuse(f"it is not a complete JSON file ({error})") from None

@@ -21,7 +21,7 @@ from autograd_mini.mathematics import (
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
-NESTING = 3
+NESTING = 3  # levels of lists and dicts; names from deeper ones would be too long to read. Not tuned
 NOT_THE_USERS = ("In", "Out")  # a notebook's own records
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Number: TypeAlias = "Germ | float"
 
 CANCELLED = 2e-15
-"""A sum of terms so small beside them is a rounding of 0."""
+"""A sum of terms so small beside them is a rounding of 0: 9 ε, more than the few terms of a rule can round by."""
 
 _DEEPEST = 2
 """Rules within rules: at this level only limits are needed, so that rules that call each other come to an end."""
@@ -118,7 +118,7 @@ def _order(x: Any, y: Any) -> float:
     """The sign of x - y for small ε; 0 if that is not known, nan if one is."""
     x, y = germ(x), germ(y)
     if x.limit != y.limit or not isfinite(x.limit):
-        return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else x.limit - x.limit if isnan(x.limit) else 0.0
+        return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else nan if isnan(x.limit + y.limit) else 0.0
     c = _sum(x, -y).c
     return 0.0 if isnan(c) else c
 

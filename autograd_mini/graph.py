@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import count
 
+from autograd_mini.loading import without_compiler
 from autograd_mini.primitives import TABLE, is_real, to_float
 
 TYPE_CHECKING = False
@@ -23,18 +24,8 @@ if TYPE_CHECKING:
     N = TypeVar("N", bound="Node")  # a Value
 
 compiled: Final = not __file__.endswith(".py")
-
-
-def _without_compiler(**options: bool) -> Any:
-    return _as_it_is
-
-
-def _as_it_is(kind: Any) -> Any:
-    return kind
-
-
 if not compiled:
-    globals().update(mypyc_attr=_without_compiler)
+    globals().update(mypyc_attr=without_compiler)
 ADD: Final[Any] = TABLE["add"]
 SUB: Final[Any] = TABLE["sub"]
 MUL: Final[Any] = TABLE["mul"]

@@ -36,6 +36,9 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
         if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is one of math's
             call = name
         advice = _advice(operation, call)
+    elif how[:-2] in TABLE:  # floor, ceil or trunc, which NumPy asks of every element
+        instead = f"autograd_mini.{how[:-2]}"
+        advice = f"use {instead}, for arrays numpy.vectorize({instead}, otypes=[object])"
     where = place((frame.f_code.co_filename, frame.f_lineno))
     return f"{name} reads the number of a Value by {how} at {where}, and {consequence}; {advice}"
 

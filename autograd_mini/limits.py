@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Seeds: TypeAlias = Sequence[tuple[Value, float]]
 
 TOLERANCE = 1e-12
-"""Limits along different lines agree up to so much of the largest component."""
+"""Limits along different lines agree up to so much of the largest component: as exactly as derivatives are promised."""
 
 
 def ties(order: Sequence[Value]) -> list[Value]:

@@ -15,6 +15,11 @@ def name_of(source: bytes) -> str:
     return f"graph_{source_hash(0, source).hex()}"
 
 
+def without_compiler(**options: bool) -> object:
+    """What stands in `graph.py` for mypyc's decorator of classes where the source runs: it leaves them as they are."""
+    return lambda kind: kind
+
+
 def load_graph(package: str, folder: str) -> None:
     """Have `package.graph` mean the machine code made of the `graph.py` that is in the folder, if there is any."""
     if environ.get("AUTOGRAD_MINI_PURE"):

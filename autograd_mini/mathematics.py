@@ -21,7 +21,7 @@ INFIX = {
 BRACKETS = {"abs": ("|", "|"), "floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-SHOWN_ARGUMENTS = 8
+SHOWN_ARGUMENTS = 8  # of more, formulas show the first and the last ones, so that they fit a line
 # How a rule guards a corner case is no part of the mathematics.
 HIDDEN_OPTIONS = {"empty"}
 PLAIN_NAME = re.compile(r"\w(?:[\w.'′⁽⁾]|,(?=[₀-₉]))*(\[[\w, .:'\"-]*\])*")

@@ -6,6 +6,7 @@ is empty, recording a node or reading a number pays for one test only.
 
 from __future__ import annotations
 
+import functools
 import sys
 from contextvars import ContextVar
 from functools import partial
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     Entry: TypeAlias = ref[Callable[..., Any]]
 
 active: dict[Entry, Observer] = above.listening
-_package = dirname(__file__)
+_between = dirname(__file__), functools.__file__  # its cached properties call this package in the user's name
 
 
 class _Exit:
@@ -320,6 +321,6 @@ def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -
 def user_line() -> tuple[str, int]:
     """File and line number of the innermost caller outside this package."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_between):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

@@ -96,7 +96,7 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refuse_xor(self: Value, other: Any) -> Any:
-    raise TypeError("^ is Python's exclusive or, which Values have not; write ** for a power, as in x**2")
+    raise TypeError("^ is Python's exclusive or, which Values do not have; write ** for a power, as in x**2")
 
 
 def _attach() -> None:

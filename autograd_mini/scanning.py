@@ -40,8 +40,8 @@ def scan(
             towards them are summed over the steps.
         init: the first carry: a number, or several nested in lists, tuples, dicts, dataclasses and arrays; None for
             nothing.
-        xs: what the steps are given: a list with one x a step, or an array, along its first axis; or a tuple or dict of
-            such, of equal lengths, so that each x is a tuple or dict; None where the steps are given None.
+        xs: what the steps are given: a list with one x for each step, or an array, along its first axis; or a tuple or
+            dict of such, of equal lengths, so that each x is a tuple or dict; None if the steps are given None.
         length: how many steps there are; it may be left out if xs tells.
         checkpoint: in a compiled function, after how many steps each a state is kept for the way back: of n steps,
             derivatives hold n/checkpoint + checkpoint states. "auto" keeps all of them where they need at most 64 MiB,
@@ -147,7 +147,7 @@ def _steps(xs: Any, length: Any) -> tuple[int, Callable[[int], Any]]:
     (first, n), *others = lengths
     for name, other in others:
         if other != n:
-            raise ValueError(f"scan takes one x a step, but {first} is for {n} step(s) and {name} for {other}")
+            raise ValueError(f"scan takes one x for each step, but {first} is for {n} step(s) and {name} for {other}")
     return n, x
 
 
@@ -167,8 +167,8 @@ def _rows(xs: Any, name: str, found: list[tuple[str, int]]) -> Callable[[int], A
         xs = xs.item()
     if isinstance(xs, Value) or is_real(type(xs)) or isinstance(xs, (str, bytes)) or not hasattr(xs, "__iter__"):
         raise TypeError(
-            f"{name} of scan must be a list or an array with one x a step, or a tuple or dict of such, got {brief(xs)} "
-            f"({type(xs).__name__})"
+            f"{name} of scan must be a list or an array with one x for each step, or a tuple or dict of such, got "
+            f"{brief(xs)} ({type(xs).__name__})"
         )
     rows = xs if is_array(xs) or isinstance(xs, (list, range)) else [*xs]
     found.append((name, len(rows)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
             raise NotImplementedError
 
 
-MOST_STEPS, MOST_HALVINGS = 100, 30
+MOST_STEPS, MOST_HALVINGS = 100, 30  # a double root takes 50 steps at one bit each; 2⁻³⁰ of a step is none. Not tuned
 CONVERGED = 1e-10
 """A step that is so small next to x is the last one: after it, the next would be its square."""
 
@@ -164,7 +164,7 @@ def require_regular(equations: Equations, xs: list[float]) -> None:
 def _by_scipy(equations: Equations, start: list[float], name: str, options: Mapping[str, Any]) -> list[float]:
     if name not in OF_ONE and name not in OF_SEVERAL:
         raise ValueError(
-            f"root knows no solver {name!r}; there are, for one unknown, {', '.join(OF_ONE)}, and for several "
+            f"root knows no solver named {name!r}; for one unknown there are {', '.join(OF_ONE)}, and for several "
             f"{', '.join(OF_SEVERAL)}"
         )
     if name in OF_ONE and len(start) > 1:
@@ -175,7 +175,7 @@ def _by_scipy(equations: Equations, start: list[float], name: str, options: Mapp
     try:
         from scipy import optimize
     except ImportError:
-        raise ModuleNotFoundError(f"the solver {name!r} is SciPy's; install it, or leave solver=… away") from None
+        raise ModuleNotFoundError(f"the solver {name!r} is SciPy's; install it, or leave out solver=…") from None
     try:
         if name in OF_ONE:
             if name in ("newton", "halley"):
@@ -215,7 +215,7 @@ def _polished(equations: Equations, start: list[float], found: list[float], name
         xs, reason = None, str(error)
     sizes = zip(xs or (), found, start)
     if xs is None or any(abs(x - y) > 1e-8 + 1e-3 * max(abs(x), abs(y), abs(at)) for x, y, at in sizes):
-        raise ArithmeticError(f"{name} gave {_shown(found)}, which is no root of {equations.name}: {reason}")
+        raise ArithmeticError(f"{name} gave {_shown(found)}, which is not a root of {equations.name}: {reason}")
     return xs
 
 

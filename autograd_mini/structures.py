@@ -287,7 +287,7 @@ def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
     kind = type(nest)
     if hasattr(kind, "__post_init__") and kind.__post_init__.__code__.co_argcount > 1:
         raise TypeError(
-            f"{brief(nest)} cannot be made anew with other numbers: the __post_init__ of {kind.__name__} takes what no "
+            f"{brief(nest)} cannot be rebuilt with other numbers: the __post_init__ of {kind.__name__} takes what no "
             "field keeps; give its numbers in a dict"
         )
     names = [field.name for field in fields(nest)]

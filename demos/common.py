@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from autograd_mini.draw.colours import BLUES, ORANGES
+from autograd_mini.draw.style.colours import BLUES, ORANGES
 from autograd_mini.files import write_whole
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; lines and markers differ as well.

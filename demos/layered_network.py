@@ -96,7 +96,8 @@ def draw_layers(
     divergence: str = "",
 ) -> None:
     """Units in columns with what they say, joined by their weights: blue if positive, orange dashed if negative, and
-    as wide as they are large. A dashed 1 is the unit y₀ whose weights are the biases.
+    as wide as they are large. A dashed 1 is the unit y₀ whose weights are the biases. (`draw_network` names its units;
+    here each says what was computed in it.)
 
     Args:
         matrices: the weights between one column and the next, a row a unit, its bias first.

@@ -29,18 +29,18 @@ from autograd_mini.mathematics import PRODUCT, SIGN, Text, applied
 from autograd_mini.primitives import (
     TABLE,
     Primitive,
-    activations,
     arithmetic,
     exponential,
     piecewise,
     reductions,
+    relu_family,
     special,
     trigonometric,
 )
 
 FOLDER = Path(__file__).parent / "docs"
 # Each after those it imports from, so that the first to hold a row has declared it.
-FAMILIES = (arithmetic, exponential, trigonometric, piecewise, special, activations, reductions)
+FAMILIES = (arithmetic, exponential, trigonometric, piecewise, special, relu_family, reductions)
 # The form of the lecture or of the books, where the rule computes another, by arguments; tests compare the values.
 IN_BOOKS = {
     "cbrt": {"x": "1/(3·out²)"},
@@ -267,7 +267,7 @@ def page() -> str:
     for family, rows in families().items():
         name = family.__name__.rpartition(".")[2]
         parts.append(f"## {family.__doc__.splitlines()[0].rstrip('.')}\n")
-        parts.append(f"![Functions and their derivatives: {name}](primitives_{name}.svg)\n")
+        parts.append(f"![Functions and their derivatives: {name.replace('_', ' ')}](primitives_{name}.svg)\n")
         parts.append("| function | meaning | derivative | domain | at kinks and jumps |\n|---|---|---|---|---|")
         for row in rows:
             cells = code(call_of(row)), row.doc.replace("|", "\\|"), derivative_text(row), domain_text(row), row.policy

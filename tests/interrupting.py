@@ -30,7 +30,7 @@ ATTEMPTS = 4
 PACKAGE = str(Path(autograd_mini.__file__).parent) + os.sep
 OTHERS = {contextlib.__file__, numpy_errors.__file__}
 LOOKS = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "POP_JUMP_IF", "SEND")
-"""How the instructions begin that look for signals."""
+"""How the instructions begin that look for signals; those of the interpreter's own functions do not."""
 
 
 class _Tracer:
@@ -53,16 +53,20 @@ class _Tracer:
             return None
         number = len(self.counts)
         self.counts.append(0)
+        frame.f_trace_opcodes = True  # where calls pass, too: one without ends it for its code, in 3.13
         if self.at is not None and self.at[0] != number:
             return None
-        frame.f_trace_opcodes = True
-        names, exits = _analysed(frame.f_code)
-        last = seen = -1
+        looking, exits = _analysed(frame.f_code)
+        last = seen = line = -1
 
         def local(frame: Any, event: str, arg: Any) -> Any:
-            nonlocal last, seen
+            nonlocal last, seen, line
             here = frame.f_lasti
-            if event == "line" or (event == "opcode" and names.get(last, "").startswith(LOOKS) and seen != here):
+            # a line that comes again was jumped to, where from 3.12 on no handler gets what a tracer raises: its
+            # instruction comes next
+            is_new, line = frame.f_lineno != line, frame.f_lineno
+            has_looked = event == "opcode" and last in looking and seen != here
+            if has_looked or (event == "line" and is_new):
                 seen = here
                 if here not in exits:
                     self._pass(frame, number)
@@ -79,12 +83,12 @@ class _Tracer:
         self.counts[number] += 1
 
 
-_known: dict[Any, tuple[dict[int, str], set[int]]] = {}
+_known: dict[Any, tuple[set[int], set[int]]] = {}
 
 
-def _analysed(code: Any) -> tuple[dict[int, str], set[int]]:
-    """The names of the instructions, and those that leave a `with` block: three times None for its `__exit__`, under a
-    result perhaps."""
+def _analysed(code: Any) -> tuple[set[int], set[int]]:
+    """The instructions that look for signals, and those that leave a `with` block: three times None for its
+    `__exit__`, under a result perhaps."""
     if code not in _known:
         found = [each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG")]
         exits = set()
@@ -92,20 +96,22 @@ def _analysed(code: Any) -> tuple[dict[int, str], set[int]]:
             if all(each.opname == "LOAD_CONST" and each.argval is None for each in found[index : index + 3]):
                 exits.add(found[index].offset)
                 exits |= {each.offset for each in found[index - 1 : index] if each.opname in ("SWAP", "NOP")}
-        _known[code] = {each.offset: each.opname for each in found}, exits
+        looking = [each for each in found if each.opname.startswith(LOOKS) and "INTRINSIC" not in each.opname]
+        _known[code] = {each.offset for each in looking}, exits
     return _known[code]
 
 
 def _run(run: Callable[[], Any], tracer: _Tracer) -> BaseException | None:
-    error, before = None, sys.gettrace()
+    """The interrupt, kept in no frame that its traceback holds, so that it goes where the caller drops it."""
+    before = sys.gettrace()
     sys.settrace(tracer)
     try:
         run()
     except KeyboardInterrupt as raised:
-        error = raised
+        return raised
     finally:
         sys.settrace(before)
-    return error
+    return None
 
 
 def interrupt_everywhere(

@@ -39,7 +39,7 @@ class TestConstructor:
 
     @pytest.mark.parametrize("label", [0, None, 1.5, b"w", Value(1.0), object(), np.ones(3)])
     def test_a_label_that_is_no_text_is_refused(self, label):
-        message = f"^Value takes a text as label, got .*{type(label).__name__}"
+        message = f"^Value takes a string as its label, got .*{type(label).__name__}"
         for make in (lambda: Value(2.0, label), lambda: Value(2.0, label=label), lambda: Value(2.0, (), "", label)):
             with pytest.raises(TypeError, match=message):
                 make()

@@ -58,8 +58,16 @@ def test_numbers_give_floats_and_values_give_values(name):
     assert type(function(Value(0.5).detach())) is Value
     with pytest.raises(TypeError, match=rf"{name} takes a real number, got '1' \(str\)"):
         function("1")
-    with pytest.raises(TypeError, match=rf"{name} takes a real number, got array.*apply it to each number"):
+    with pytest.raises(TypeError, match=rf"{name} takes a real number, got array.*each number, as numpy.vectorize"):
         function(np.ones(2))
+
+
+def test_what_is_advised_for_arrays():
+    xs = np.array([Value(0.5), Value(-2.0)])
+    signs = np.vectorize(functions.copysign, otypes=[object])(3.0, xs)
+    assert [x.data for x in signs] == [3.0, -3.0]
+    np.vectorize(functions.softplus, otypes=[object])(xs).sum().backward()
+    assert [x.grad for x in xs] == [functions.sigmoid(0.5), functions.sigmoid(-2.0)]
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)

@@ -85,5 +85,7 @@ def test_order():
     assert X == X
     assert abs(-X) > 0.0
     assert Germ(nan, nan) != Germ(nan, nan)
+    for one, other in ((Germ(nan, nan), X), (X, Germ(nan, nan))):
+        assert one != other
     assert not Germ(0.0, nan) > 0.0
     assert not Germ(0.0, nan) < 0.0

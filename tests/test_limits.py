@@ -1,7 +1,7 @@
 """Ties and zeros of the data: what conventions row by row get wrong, and limits along a line get right."""
 
 from itertools import permutations
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 
 import pytest
 from hypothesis import assume, given, settings
@@ -256,3 +256,12 @@ def test_directions_in_which_the_function_is_not_defined_do_not_count():
     """sqrt(-w) has one side, though max would choose its other argument on the other."""
     chosen = lambda w: am.max([w[0] * -1.0, w[2] + sqrt(w[0] * -1.0)])
     assert grad(lambda w: chosen(w) + relu(w[1]))([0.0, 0.0, 1.0]) == [-inf, 0.0, 1.0]
+
+
+def test_what_is_nan_has_no_gradient():
+    """Beside a tie as without one."""
+    for tied in (lambda x: x, lambda x: am.maximum(x, x)):
+        value, slopes = am.value_and_grad(lambda x, y: am.max([y, acos(2.0 - tied(x))]))(9.0, 2.0)  # noqa: B023
+        assert isnan(value)
+        assert isnan(slopes[0])
+        assert slopes[1] == 0.0

@@ -265,9 +265,9 @@ def test_one_primitive(capsys):
         (["darw", "x"], "no command is named 'darw'; did you mean 'draw'?"),
         (["quit"], "no command is named 'quit'; choose one of grad, draw, explain, check, primitives"),
         (["primitives", "tahn"], "no primitive is named 'tahn'; did you mean 'tanh'?"),
-        (["grad", "sigmiod(x)", "x=1"], "sigmiod is no primitive; did you mean 'sigmoid'?"),
+        (["grad", "sigmiod(x)", "x=1"], "sigmiod is not a primitive; did you mean 'sigmoid'?"),
         (["grad", "weight*x", "wieght=1", "weight=2", "x=1"], "no wieght in the expression; did you mean 'weight'?"),
-        (["grad", "__import__(x)", "x=1"], "__import__ is no primitive"),
+        (["grad", "__import__(x)", "x=1"], "__import__ is not a primitive"),
     ],
 )
 def test_what_was_meant(arguments, message, capsys):

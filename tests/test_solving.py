@@ -59,17 +59,20 @@ def test_rounding_may_be_coarse():
         (lambda: root(lambda x: x * x - 2.0, 0.0), r"is singular at 0\.0, where the residual is -2\.0; start nearer"),
         (lambda: root(lambda x: 3.0, 1.0), r"is singular at 1\.0, where the residual is 3\.0"),
         (lambda: root(lambda x: log(x), -1.0), r"the residual <lambda> is nan at the start -1\.0; start nearer"),
-        (lambda: root(lambda x: 1 / x, 1.0, solver="brentq", bracket=(-1, 2)), "brentq gave .*, which is no root of"),
+        (
+            lambda: root(lambda x: 1 / x, 1.0, solver="brentq", bracket=(-1, 2)),
+            "brentq gave .*, which is not a root of",
+        ),
         (
             lambda: root(lambda x: 1 / (x - 1), 2.0, solver="brentq", bracket=(0.3, 2)),
-            "brentq gave .*, which is no root",
+            "brentq gave .*, which is not a root",
         ),
         (lambda: root(lambda x: 1 / (x - 1) ** 3, 1.0 + 1e-12), "no root of"),
-        (lambda: root(lambda x: x - 3.0, 1.0, solver=lambda f, x: 2.0), "<lambda> gave 2.0, which is no root of"),
-        (lambda: root(lambda x: x * x + 1.0, 1.0, solver="newton"), "newton gave .*, which is no root of"),
+        (lambda: root(lambda x: x - 3.0, 1.0, solver=lambda f, x: 2.0), "<lambda> gave 2.0, which is not a root of"),
+        (lambda: root(lambda x: x * x + 1.0, 1.0, solver="newton"), "newton gave .*, which is not a root of"),
         (
             lambda: root(lambda v: [v[0], v[1] ** 2 + 1], [1.0, 1.0], solver="hybr"),
-            "hybr gave .*, which is no root",
+            "hybr gave .*, which is not a root",
         ),
     ],
 )
@@ -83,7 +86,12 @@ def test_no_root(call, message):
 @pytest.mark.parametrize(
     ("solver", "start", "error", "message"),
     [
-        ("nonsense", 1.0, ValueError, "root knows no solver 'nonsense'; there are, for one unknown, bisect, brentq"),
+        (
+            "nonsense",
+            1.0,
+            ValueError,
+            "root knows no solver named 'nonsense'; for one unknown there are bisect, brentq",
+        ),
         ("brentq", [1.0, 2.0], ValueError, "'brentq' is for one unknown, but start has 2; for several there are hybr"),
         ("brentq", 1.0, ValueError, "SciPy's brentq does not take what it was given for <lambda>: .*[Bb]racket"),
         (lambda f, x: "no", 1.0, TypeError, "must give the root, a number, but gave 'no'"),

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd_mini import Value, exp, gradients, log, maximum, sqrt, topological_order, where
-from autograd_mini.adjoints import descendants_of
+from autograd_mini.adjoints import descendants_of, differentiable_adjoints
 from autograd_mini.tangents import differentiable_tangents, tangents
 from tests.graphs import STEPS, run, variables
 
@@ -54,6 +54,19 @@ def test_a_tangent_can_be_differentiated_again():
     y = exp(x * x)
     (first,) = [differentiable_tangents(topological_order(y), {x: 1.0}, {x, y, *y.parents})[y]]
     assert math.isclose(gradients(first, [x])[0], (2 + 4 * 0.49) * math.exp(0.49), rel_tol=1e-14)
+
+
+@given(STEPS, st.lists(st.sampled_from([0.0, 1.0, -1.0, 2.0]), min_size=3, max_size=3))
+def test_seeds_stay_in_the_graph_whatever_they_happen_to_be(steps, numbers):
+    """What goes forward or back is linear in its seeds, 0 and 1 among them."""
+    inputs, (*ahead, back) = variables([2.0, -1.0]), [Value(number) for number in numbers]
+    y = run(steps, inputs)[-1]
+    order, expected = topological_order(y), gradients(y, inputs)
+    assume(all(abs(each) < EXACT for each in expected))
+    forward = differentiable_tangents(order, dict(zip(inputs, ahead)), descendants_of(inputs, order)).get(y, Value(0.0))
+    assert gradients(forward, ahead) == expected
+    reverse = differentiable_adjoints(order, [(y, back)], set(order))
+    assert [gradients(reverse.get(x, Value(0.0)), [back])[0] for x in inputs] == expected
 
 
 def test_an_input_in_between_stands_for_itself():

@@ -19,7 +19,7 @@ from autograd_mini.compiler.calls.eager import Eager, holds_values
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.options import Options, Roles, argument_names, positional, roles
 from autograd_mini.compiler.calls.planning import Plans
-from autograd_mini.compiler.calls.serving import Ran
+from autograd_mini.compiler.calls.serving import OneByOne, Ran
 from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
 from autograd_mini.compiler.ir.request import Kind
@@ -276,6 +276,28 @@ class Compiled(Differentiable):
         found = call.ran.parameters
         rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
         return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
+
+    def _of_tiles(self, method: str, args: tuple[Any, ...], tile: int, parameters: Floats | None = None) -> Any:
+        """What a method gives for many tiles of so many examples, of which the last may have fewer, with the bits that
+        sums of each tile by itself have, added in a binary tree.
+
+        Raises:
+            OneByOne: only running them one by one tells.
+        """
+        if method not in ("__call__", "grad", "value_and_grad", "value_and_parameter_grads"):
+            raise OneByOne
+        call = self._call(args, {}, parameters)
+        if isinstance(call, Eager):
+            raise OneByOne
+        call.tile = tile
+        if method == "value_and_parameter_grads":
+            return self._value_and_slopes(call)[:2]
+        plan, results = call.run(Kind.VALUE if method == "__call__" else Kind.GRADIENT)
+        self._ran(call)
+        if method == "grad":
+            return call.gradient(results)
+        value = call.value(plan, results)
+        return value if method == "__call__" else (as_number(value), call.gradient(results))
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""

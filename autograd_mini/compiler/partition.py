@@ -1,38 +1,43 @@
 """Partition: every threshold by which work is divided or a way is chosen, and the choices that numbers alone make.
 
-Where no measurement stands beside a threshold, none was written down. `SHORTEST_CHAIN` and `FUSED` decide bits, not
-work, and stand where sums are written; limits on what is kept stand with what is kept.
+Beside each stands what was measured: the workloads of `tests/benchmarks` with other numbers in its place, side by side,
+where 6 % are noise. "Flat" are those between which no difference was seen; what is not tuned is said to be so.
+`SHORTEST_CHAIN` and `FUSED` decide bits, not work, and stand where sums are written; limits on what is kept stand with
+what is kept.
 """
 
 from __future__ import annotations
 
 # Scalars or packs; some of them with a batch (True) and without.
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
+# (as packs, Heston's steps took 59 times as long, an LSTM's 1.9; 64 to 4,096 forms and 4 to 64 lanes are flat)
 MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
 LARGE_SUM = {True: 2**14, False: 32768}
 """Sums of one form with so many terms in all are for BLAS. In a batch, scalars have them in registers: digits 64-32-10
 (2,048) takes 0.6 of the time then, a convolution (1,440) 0.7."""
 SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
-MATRIX = 64  # sums of one form with so many terms in a batch make it scalars, however few these are
-MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near to what gives them
+MATRIX = 64  # sums of one form with so many terms in a batch make it scalars, however few these are; not tuned
+MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near their source; 4 to 64: flat
 
 # Paths: put together they may have so many times the operations of the longest, and so many more, which take less time
-# than to split a batch.
+# than to split a batch (values of Newton's method over 100,000 rows: 1.6 times straight-line code, split 5; not tuned).
 MOST_WORK, FREE = 2.0, 64
 
 # Sums and products.
-DENSE = 0.5  # rows of unequal columns become one matrix with zeros if more than this share of it is there
-MOST_LENGTHS = 8  # rows of more different lengths are filled up to fewer
-SMALL_PRODUCT = 256  # a product of fewer multiplications an example is not worth a call of BLAS
+DENSE = 0.5  # rows of unequal columns become one matrix with zeros if more than this share of it is there; ¼ to ¾: flat
+MOST_LENGTHS = 8  # rows of more different lengths are filled up to fewer; 2 to 32: flat
+SMALL_PRODUCT = 256  # a product of fewer multiplications an example is not worth a call of BLAS; 16 to 4,096: flat
 SMALL_OF_MANY = 4096  # of many products of single numbers, smaller ones take less time term by term
-MOST_TERMS = 2**18  # the table of more terms would not fit the cache
-MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so many times the numbers
-MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once
+# (100 bodies took 1.4 ms for 3.3 before they had columns; since then 256 to 10⁶ are flat)
+MOST_TERMS = 2**18  # the table of more terms would not fit the cache; 2¹⁰: flat
+MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so many times the numbers; 4 to 64: flat
+MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once; not tuned
 SMALLEST_MATRIX = 16  # sums of the same factors are computed together if they have so many terms
-SMALLEST_OUTER = 8  # and sums over the batch
-MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel
+SMALLEST_OUTER = 8  # and sums over the batch; 4 to 64 and 2 to 32 are flat, without either digits takes 1.5 and 2.9
+MOST_SEGMENTS = 32  # a sum of more segments is taken in several steps, each of which fits a kernel; 8 to 128: flat
 
 MOST_ELIMINATED = 2**16  # local derivatives of more terms of sums are left to sweeps, which keep products whole
+# (not tuned: the terms of a dense layer, of which elimination would write each by itself, are more)
 
 # Kernels; some of them of packs (True), and of programs of scalars.
 MOST_LANES_OF_ONE_COLUMN = {True: 4096, False: 256}
@@ -40,28 +45,36 @@ MOST_LANES_OF_ONE_COLUMN = {True: 4096, False: 256}
 (True) have no products for BLAS: of 1,000 lanes they take 33 µs as a kernel and 75 by NumPy, of 10,000 205 and 495, but
 1.5 s longer to compile."""
 LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and for each lane, and vectors, likewise
-LONGEST_SUM = 16  # a sum of more terms is computed by several operations
-MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more
-CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications
-MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own
+# (so that code stays short: not tuned)
+LONGEST_SUM = 16  # a sum of more terms is computed by several operations; 8 to 64: flat
+MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more; 16 to 256: flat
+CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications; from half to 8 times it is flat
+MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
-STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do
+STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do; 1 to 16: flat
+
+MOST_IN_ROWS = 2**17  # so many numbers of results for each example are written to memory of their own, and then copied
 
 # What one example does again and again.
-FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute
-MANY_LANES, MANY_SCALARS = 8, 100  # a form has so many scalars on average, and there are so many
-MOST_ROWS = 4096  # operations in columns, which are written one by one
-FREELY_GATHERED = 2**21  # so many numbers are fetched sooner than NumPy has multiplied them
+FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute; 8 to 64: flat, with 256 moons takes twice
+MANY_LANES, MANY_SCALARS = 8, 100  # a form has so many scalars on average, and there are so many; 2 to 32 lanes: flat
+MOST_ROWS = 4096  # operations in columns, which are written one by one; not tuned: more compile long
+FREELY_GATHERED = 2**21  # so many numbers are fetched sooner than NumPy has multiplied them; not tuned
 MOST_GATHERED_TERMS = 4  # of sums that kernels compute of what is gathered for them; others are computed term by term
-FEWEST_REGULAR = 64  # terms that are worth code of their own
-LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from which on its parts do
+# (4 to 16: flat; with 1, 100 bodies take 1.1 times as long)
+FEWEST_REGULAR = 64  # terms that are worth code of their own; 16 and more: flat, within 14 % on moons
+LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from which on its parts do; 8 and more: flat
 
 # Columns and memory.
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
-COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each
-SUMMED_TOGETHER = 256  # columns at least whose sums over the batch go to the same memory
+# (columns: with 32, digits takes 1.5 times as long, with 64 1.0 to 1.2, with 256 and 512 the same; attention of 4,096
+# examples takes 0.9 with 64 and 1.05 with 256. Bytes: 2¹⁷ to 2²¹ are flat)
+COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each; not tuned
+SUMMED_TOGETHER = 256  # columns at least whose sums over the batch go to the same memory; 128 to 1,024: flat
 SIDE_BY_SIDE = 4096  # directions run side by side until they are so many columns in all, where each is by itself
+# (100 Hessians of 20 numbers take 0.4 ms, direction by direction 2.3; the number is not tuned)
 COLUMNS_OF_A_ROOM = 4096  # results of so many are one block, which the system takes and gives back more readily
+# (1,024 to 16,384: flat)
 TILE_BYTES = 2**24
 """Bytes that should hold what a program computes for the columns that go through it at a time: with 2²² a network
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
@@ -127,8 +140,9 @@ def columns_of_a_block(n_scratch: int, width: int) -> int:
 
 def columns_of_a_group(n_sums: int, columns: int) -> int:
     """How many columns, blocks of `columns`, add to the same memory for sums over the batch: to clear and to add up at
-    the end are no more work than one more of them."""
-    return -(-max(SUMMED_TOGETHER, n_sums) // columns) * columns
+    the end are no more work than one more of them. A power of two of blocks, so that tiles are whole groups."""
+    blocks = -(-max(SUMMED_TOGETHER, n_sums) // columns)
+    return columns << (blocks - 1).bit_length()
 
 
 def rows_of_a_matrix(registers: int) -> int:
@@ -151,3 +165,10 @@ def columns_of_a_tile(n_lanes: int) -> int:
 def threads_for(n: int, threads: int, *, of_packs: bool) -> int:
     """How many of the threads work on so many columns."""
     return threads if n >= 2 * COLUMNS_A_THREAD[of_packs] else 1
+
+
+def columns_at_once(n_rows: int, threads: int, *, of_packs: bool) -> int:
+    """How many columns one call of machine code serves at most that results for each of them, so many numbers, are
+    copied from: of more, they are written where they stay, or threads are at work."""
+    most = MOST_IN_ROWS // max(1, n_rows)
+    return most if threads == 1 else min(most, 2 * COLUMNS_A_THREAD[of_packs] - 1)

@@ -35,6 +35,7 @@ from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
+from autograd_mini.observing import user_line
 
 
 class Source:
@@ -105,10 +106,11 @@ class Source:
 @cache
 def _notice() -> None:
     """Say once how to compile long loops sooner."""
-    warnings.warn(
+    warnings.warn_explicit(
         f"a compiled function computes more than {MOST_UNNOTICED} things, few of them alike, each of them compiled by "
         "itself; if these are the steps of a loop, autograd_mini.scan(f, init, xs) compiles one step",
-        stacklevel=2,
+        UserWarning,
+        *user_line(),
     )
 
 

@@ -3,14 +3,14 @@
 import sys
 from types import ModuleType
 
-from autograd_mini.draw.animation import Animation
 from autograd_mini.draw.drawing import Drawing, draw
-from autograd_mini.draw.from_graph import GraphTooLargeError
-from autograd_mini.draw.influence import draw_influence
-from autograd_mini.draw.network import draw_network
-from autograd_mini.draw.rendering import NoRendererError, RenderingError, UnknownFormatError
-from autograd_mini.draw.scopes import Scopes, record_scopes, run_recorded
-from autograd_mini.draw.steps import draw_steps
+from autograd_mini.draw.frames.animation import Animation
+from autograd_mini.draw.frames.backward_steps import draw_steps
+from autograd_mini.draw.images.rendering import NoRendererError, RenderingError, UnknownFormatError
+from autograd_mini.draw.networks.influence import draw_influence
+from autograd_mini.draw.networks.network import draw_network
+from autograd_mini.draw.pictures.from_graph import GraphTooLargeError
+from autograd_mini.draw.pictures.scopes import Scopes, record_scopes, run_recorded
 from autograd_mini.formulas import formula, label_locals
 
 __all__ = [

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograd_mini.draw.arguments import check_options, results_of, values_of
-from autograd_mini.draw.dot import EDGE, NODE, body, graph_attributes
-from autograd_mini.draw.folding import NOT_FOLDED, Fold, check_scopes, fold_modules
-from autograd_mini.draw.from_graph import ordered, picture_of, require_room
-from autograd_mini.draw.notebooks import for_notebooks
-from autograd_mini.draw.picture import Picture
-from autograd_mini.draw.rendering import TIMEOUT, NoRendererError, format_of, png_of, render
-from autograd_mini.draw.scopes import Scopes
+from autograd_mini.draw.images.dot import EDGE, NODE, body, graph_attributes
+from autograd_mini.draw.images.notebooks import for_notebooks
+from autograd_mini.draw.images.rendering import TIMEOUT, NoRendererError, format_of, png_of, render
+from autograd_mini.draw.pictures.folding import NOT_FOLDED, Fold, check_scopes, fold_modules
+from autograd_mini.draw.pictures.from_graph import ordered, picture_of, require_room
+from autograd_mini.draw.pictures.picture import Picture
+from autograd_mini.draw.pictures.scopes import Scopes
 from autograd_mini.files import write_whole
 from autograd_mini.formulas import naming
 from autograd_mini.mathematics import number_formatter
@@ -87,7 +87,7 @@ class Drawing(Digraph):
     def render(self, *arguments: Any, **options: Any) -> str:
         """Refused, as is `view`, which calls it: a source file and an image beside it is what `save` is not."""
         raise NotImplementedError(
-            'a drawing has no render(); save("graph.svg") writes the image, in the format that the ending tells'
+            'a drawing has no render(); save("graph.svg") writes the image, in the format that its ending names'
         )
 
     def __repr__(self) -> str:

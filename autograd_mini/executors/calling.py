@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, part, recut
+from autograd_mini.executors.cutting import (
+    Taken,
+    Total,
+    changed,
+    is_dask,
+    is_rows,
+    leaves_of,
+    length,
+    numbers_in_row,
+    part,
+    recut,
+)
 from autograd_mini.executors.keeping import SLOPES, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.working import Done, Task
@@ -22,6 +33,9 @@ if TYPE_CHECKING:
 TILE = 2**20
 """So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
 make one: some milliseconds of work, 8 MiB on the way."""
+
+IN_THREAD = 16
+"""A task may be so much larger where its rows need not travel."""
 
 MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp")
 """Methods that give derivatives towards each example of a batch, though it is reduced."""
@@ -83,8 +97,8 @@ class Call:
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
             raise ValueError(
-                f"where {self.name} is given a stream of chunks, all that carries the batch has to come in streams, "
-                "and nothing else"
+                f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
+                "streams, and nothing else may"
             )
         if self.may_have_rows:
             raise ValueError(
@@ -104,15 +118,13 @@ class Call:
         done = self._done(self._numbers(numbers))
         if self.n is None and not self.is_sum:
             return recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
-        total, structure = Total(), None
+        total = Total(self.n or 0)
         for each in done:
-            leaves, structure = leaves_of(each.result)
-            total.add(leaves, each.axes)
-        assert structure is not None
-        whole = total.leaves()
-        if self.tiled.compiled._options.reduce == "mean":
-            whole = [leaf / self.rows if self.rows else leaf * numpy.nan for leaf in whole]
-        return structure.rebuild(whole)
+            total.add(each.result, each.axes)
+        if self.tiled.compiled._options.reduce != "mean":
+            return total.result()
+        leaves, structure = leaves_of(total.result())
+        return structure.rebuild([leaf / self.rows if self.rows else leaf * numpy.nan for leaf in leaves])
 
     def _numbers(self, given: Any) -> Any:
         """See to it that the function can be sent; the numbers of its Values."""
@@ -156,11 +168,15 @@ class Call:
     def _tasks(self, numbers: Any) -> Iterator[tuple[Task, list[Any]]]:
         """All tasks, with what the engine is to bring to each."""
         arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
-        in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
+        in_row = max(1, numbers_in_row(arrays))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        most = max([max(array.chunks[0]) for array in arrays if is_dask(array)], default=TILE // in_row)
+        blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
+        most = max(blocks, default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
-        tiles = 1 << max(0, (min(most, share) // tile).bit_length() - 1)
+        size = min(most, share)
+        if self.tiled.pool.is_here and not blocks:  # nothing travels: some tasks for each thread
+            size = max(size, min(IN_THREAD * most, share if self.tiled.pool.workers == 1 else share // 2))
+        tiles = 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
             yield self._task(chunk, numbers, tile, number * tiles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self
@@ -113,6 +114,11 @@ def leaves_of(nest: Any) -> tuple[list[Any], Structure]:
     return leaves, walk(nest, leaves, _take)
 
 
+def numbers_in_row(leaves: Sequence[Any]) -> int:
+    """How many numbers all arrays among these have in a row."""
+    return sum(math.prod(leaf.shape[1:]) for leaf in leaves if is_rows(leaf))
+
+
 def _take(thing: Any, leaves: list[Any]) -> Structure:
     if not (is_rows(thing) or isinstance(thing, float)):
         return other(thing)
@@ -175,7 +181,12 @@ def _joined(nests: Sequence[Any]) -> Any:
     if len(nests) == 1:
         return nests[0]
     structure = leaves_of(nests[0])[1]
-    return structure.rebuild([numpy.concatenate(each) for each in zip(*[leaves_of(nest)[0] for nest in nests])])
+    try:
+        leaves = [[*structure.leaves_of(nest)] for nest in nests]  # entries of dicts by their keys
+    except (TypeError, KeyError, ValueError, AttributeError):
+        shown = " and ".join(dict.fromkeys(repr(leaves_of(nest)[1]) for nest in nests))
+        raise ValueError(f"the chunks of a batch need one structure, got {shown}") from None
+    return structure.rebuild([numpy.concatenate(each) for each in zip(*leaves)])
 
 
 class Total:
@@ -184,31 +195,76 @@ class Total:
     Neighbours are added, then neighbours among these sums, and so on. The sum of 2ᵏ terms of which the first has a
     multiple of 2ᵏ before it is a branch of that tree, and may be added elsewhere.
 
-    >>> total = Total()
+    >>> total = Total(5)
     >>> for number in range(5):
-    ...     total.add([float(number), numpy.array([number])], [None, 0])
-    >>> total.leaves()
-    [10.0, array([0, 1, 2, 3, 4])]
+    ...     total.add((float(number), numpy.array([number])), [None, 0])
+    >>> total.result()
+    (10.0, array([0, 1, 2, 3, 4]))
+
+    Args:
+        n: how many rows there are in all.
     """
 
-    def __init__(self) -> None:
-        self._count = 0
+    def __init__(self, n: int) -> None:
+        self._n, self._count = n, 0
+        self._structure: Structure | None = None
         self._branches: list[list[Any]] = []
-        self._axes: Sequence[int | None] = []
+        self._rows: dict[int, Any] = {}  # by the place of the leaf
+        self._filled: dict[int, int] = {}
 
-    def add(self, leaves: Sequence[Any], axes: Sequence[int | None]) -> None:
-        """The next results; for each the axis along which it has rows, or None if it is a term of a sum."""
-        self._count, self._axes = self._count + 1, axes
-        self._branches.append([leaf if axis is None else [leaf] for leaf, axis in zip(leaves, axes)])
-        for _ in range((self._count & -self._count).bit_length() - 1):
+    def add(self, nest: Any, axes: Sequence[int | None], tiles: int = 1) -> None:
+        """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
+
+        Args:
+            tiles: how many terms that is itself a sum of: 2ᵏ, of which the first has a multiple of 2ᵏ before it, or
+                fewer if they are the last.
+
+        Raises:
+            ValueError: they are of another structure than those before.
+        """
+        leaves, structure = leaves_of(nest)
+        self._structure = self._structure or structure
+        if self._structure != structure:
+            raise ValueError(
+                f"the tiles of a batch need results of one structure, got {self._structure!r} and {structure!r}"
+            )
+        self._count += tiles
+        terms = []
+        for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
+            if axis is None:
+                terms.append(leaf)
+            else:
+                self._fill(place, leaf, axis)
+        self._branches.append(terms)
+        for _ in range((self._count & -self._count).bit_length() - tiles.bit_length()):
             self._merge()
 
-    def leaves(self) -> list[Any]:
-        """Those of all, of one at least."""
+    def _fill(self, place: int, rows: Any, axis: int) -> None:
+        """Put rows into the array of all; into memory in the same order, and nowhere if they are all."""
+        n, start = rows.shape[axis], self._filled.get(place, 0)
+        self._filled[place] = start + n
+        if n == self._n and not start:
+            self._rows[place] = rows
+            return
+        shape = (*rows.shape[:axis], self._n, *rows.shape[axis + 1 :])
+        if place not in self._rows:
+            self._rows[place] = numpy.empty_like(rows, shape=shape)
+        whole = self._rows[place]
+        if whole.shape != shape:
+            raise ValueError(
+                "the tiles of a batch need results of one shape, got rows of the shapes "
+                f"{whole.shape[:axis] + whole.shape[axis + 1 :]} and {shape[:axis] + shape[axis + 1 :]}"
+            )
+        whole[(*[slice(None)] * axis, slice(start, start + n))] = rows
+
+    def result(self) -> Any:
+        """That of all, of one at least."""
+        assert self._structure is not None
         while len(self._branches) > 1:
             self._merge()
-        (found,) = self._branches
-        return [each if axis is None else numpy.concatenate(each, axis) for each, axis in zip(found, self._axes)]
+        terms = iter(self._branches[0])
+        leaves = [self._rows[place] if place in self._rows else next(terms) for place in range(self._structure.size)]
+        return self._structure.rebuild(leaves)
 
     def _merge(self) -> None:
         right = self._branches.pop()

@@ -7,9 +7,9 @@ import os
 import platform
 import socket
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ import numpy
 
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
-from autograd_mini.executors.cutting import Rows, Total, changed, leaves_of, part
+from autograd_mini.executors.cutting import Rows, Taken, Total, is_rows, leaves_of, numbers_in_row
 from autograd_mini.executors.keeping import Function, keep, opened, packed
+
+MOST_TILES, MOST_NUMBERS, FEWEST = 64, 2**24, 16
+"""So many tiles, of so many numbers in all, are computed at once; the last of them if it has so many rows."""
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
@@ -100,24 +103,24 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
         contents: what was sent along, in the order of the tokens: pickles, or in one process the things themselves.
         given: what the engine has brought.
     """
-    rows = [task.rows()]
+    rows: list[int] = []
     try:
         with on_one_thread():
             return _work(task, dict(zip(task.tokens, contents)), given, rows)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
         if not isinstance(task.fixed, bytes):
-            return Failed(error, rows[-1], text)
+            return Failed(error, task.rows(*rows), text)
         try:
             content = packed(error)
             opened(content)
         except Exception:  # it cannot travel
             content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
-        return Failed(content, rows[-1], text)
+        return Failed(content, task.rows(*rows), text)
 
 
-def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str]) -> Done | Missing:
-    """Do a task; the last of `rows` are those at work."""
+def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
+    """Do a task; `rows` is where those at work start and stop."""
     name, sample_name, *arrays = task.tokens
     function, sample = keep(name), ""
     things: dict[Any, Any] = {each: keep(each) for each in arrays}
@@ -134,29 +137,28 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str
         token = sha256(fixed).hexdigest() if len(fixed) < LARGE else ""
         fixed = (token and keep(token)) or opened(fixed)
         fixed = keep(token, fixed) if token else fixed
-    run = partial(_run, task, function, things, fixed)
-    batch = opened(task.batch)
+    tiles = Tiles(task, function, fixed, opened(task.batch), things)
     if is_new and sample_name:
         found = sha256()
-        for leaf in leaves_of(run(opened(sent[sample_name]), 0))[0]:
+        first = Tiles(task, function, fixed, opened(sent[sample_name]), things)
+        for leaf in leaves_of(first.result(0, task.tile))[0]:
             found.update(numpy.ascontiguousarray(leaf).tobytes())
         sample = found.hexdigest()
-    total, structure = Total(), None
+    total = Total(task.n)
     axes: list[int | None] = []
-    for start in range(0, task.n, task.tile) or [0]:
-        stop, number = min(task.n, start + task.tile), task.first + start // task.tile
-        rows.append(task.rows(start, stop))
-        leaves, shape = leaves_of(run(part(batch, start, stop), number))
-        if structure is None:
-            structure, axes = shape, [None if task.is_sum else 0] * len(leaves)
-            if task.may_have_rows:  # what does is as many shorter as the batch is
-                shorter, _ = leaves_of(run(part(batch, start, stop - 1), number))
-                axes = [_axis(numpy.shape(one), numpy.shape(two)) for one, two in zip(leaves, shorter)]
-        elif structure != shape:
-            raise ValueError(f"the tiles of a batch need results of one structure, got {structure!r} and {shape!r}")
-        total.add(leaves, axes)
-    assert structure is not None
-    result = structure.rebuild(total.leaves())
+    start = 0
+    while start < task.n or not rows:
+        stop, result = tiles.stop(start), None
+        if stop > start + task.tile:
+            result = tiles.result(start, stop, function.run_tiles)
+        if result is None:
+            stop = min(task.n, start + task.tile)
+            rows[:] = start, stop
+            result = tiles.result(start, stop)
+        axes = axes or tiles.axes(result, start)
+        total.add(result, axes, -((start - stop) // task.tile))
+        start, rows[:] = stop, (start, stop)
+    result = total.result()
     return Done(
         result if stays_here else packed(result),
         axes,
@@ -166,13 +168,60 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[str
     )
 
 
-def _run(task: Task, function: Function, things: dict[Any, Any], fixed: Sequence[Any], batch: Any, tile: int) -> Any:
-    """The result for some rows."""
-    rows = iter(changed(batch, lambda array: array.load(tile, things) if isinstance(array, Rows) else array))
-    args = [next(rows) if is_rows else each for each, is_rows in zip(fixed, task.batched)]
-    if task.vector:
-        args[-task.vector :] = [tuple(args[-task.vector :])]
-    return function.run(task.method, args, task.numbers)
+class Tiles:
+    """The tiles of a task, of rows that are opened once.
+
+    Args:
+        fixed: the arguments that are not rows.
+        batch: those that are, or a part of them.
+        things: what was sent or brought by the engine.
+    """
+
+    def __init__(
+        self, task: Task, function: Function, fixed: Sequence[Any], batch: Any, things: Mapping[Any, Any]
+    ) -> None:
+        self._task, self._run, self._fixed = task, function.run, fixed
+        leaves, self._structure = leaves_of(batch)
+        self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
+        in_tile = task.tile * max(1, numbers_in_row(leaves))
+        self._most = 1 << (min(MOST_TILES, MOST_NUMBERS // in_tile) or 1).bit_length() - 1
+
+    def stop(self, start: int) -> int:
+        """Where the tiles end that may be computed at once from that row on, and are one term of the sum over all."""
+        n, tile = self._task.n, self._task.tile
+        number, left = start // tile, n - start
+        most = min(self._most, number & -number or self._most)  # a branch of the tree of sums
+        if left <= most * tile and (left % tile == 0 or left % tile >= FEWEST):
+            return n
+        return start + tile * min(most, 1 << max(1, left // tile).bit_length() - 1)
+
+    def result(self, start: int, stop: int, run: Callable[..., Any] | None = None) -> Any:
+        """That of some rows: one tile, or many that `run` computes at once."""
+        some = [self._rows(leaf, start, stop) if is_rows(leaf) else leaf for leaf in self._leaves]
+        rows, task = iter(self._structure.rebuild(some)), self._task
+        args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, task.batched)]
+        if task.vector:
+            args[-task.vector :] = [tuple(args[-task.vector :])]
+        if run is not None:
+            return run(task.method, args, task.numbers, task.tile)
+        return self._run(task.method, args, task.numbers)
+
+    def _rows(self, array: Any, start: int, stop: int) -> Any:
+        if not isinstance(array, Rows):
+            return array[start:stop]
+        tile, first = self._task.tile, self._task.first
+        drawn = [
+            array[each : min(stop, each + tile)].load(first + each // tile, {}) for each in range(start, stop, tile)
+        ]
+        return drawn[0] if len(drawn) == 1 else numpy.concatenate(drawn or [array[start:stop].load(0, {})])
+
+    def axes(self, result: Any, start: int) -> list[int | None]:
+        """Along which axis each array has rows in a result, that of the tile from `start`; None where it is a sum."""
+        leaves, _ = leaves_of(result)
+        if not self._task.may_have_rows:
+            return [None if self._task.is_sum else 0] * len(leaves)
+        none, _ = leaves_of(self.result(start, start))  # what has rows is as many shorter as the batch is
+        return [_axis(numpy.shape(one), numpy.shape(two)) for one, two in zip(leaves, none)]
 
 
 def _axis(longer: Sequence[int], shorter: Sequence[int]) -> int | None:

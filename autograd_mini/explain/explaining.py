@@ -8,11 +8,11 @@ from typing import Any
 
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.arguments import check_options, values_of
-from autograd_mini.draw.folding import check_scopes
-from autograd_mini.draw.from_graph import ordered
-from autograd_mini.draw.picture import Kind
-from autograd_mini.draw.scopes import Scopes
-from autograd_mini.draw.steps import complete_naming
+from autograd_mini.draw.frames.backward_steps import complete_naming
+from autograd_mini.draw.pictures.folding import check_scopes
+from autograd_mini.draw.pictures.from_graph import ordered
+from autograd_mini.draw.pictures.picture import Kind
+from autograd_mini.draw.pictures.scopes import Scopes
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.layout import LETTER, LINE, PADDING
 from autograd_mini.explain.learning import learning_page
@@ -24,10 +24,10 @@ from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
-TITLE = 25
+TITLE = 25  # letters
 MOST_NODES = 600  # of a graph that is folded
-NARROWEST = 124.0
-OPERATION = 36.0
+NARROWEST = 124.0  # pixels: room for 14 letters, so that boxes keep their width while numbers change
+OPERATION = 36.0  # pixels
 
 
 def explain(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograd_mini.draw.picture import Kind
-from autograd_mini.draw.rendering import render
+from autograd_mini.draw.images.rendering import render
+from autograd_mini.draw.pictures.picture import Kind
 
 LETTER, PADDING, LINE = 7.4, 20.0, 18.0  # of the page's font, in pixels
 LABEL = {"width": 50.0, "height": 18.0}  # pixels for a local derivative in the middle of its arrow

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autograd_mini.draw.scopes import describe
+from autograd_mini.draw.pictures.scopes import describe
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.page import Page, asset, in_one_file
 from autograd_mini.explain.views import names_of_parameters
@@ -19,10 +19,11 @@ from autograd_mini.training.examples import as_examples
 from autograd_mini.training.objective import Objective
 from autograd_mini.value import Value
 
+# What a page can hold, and repeat for thousands of epochs, without making the reader wait; not tuned.
 MOST_WEIGHTS, MOST_OPERATIONS, MOST_CHARACTERS = 500, 100_000, 120_000
 WEIGHT, SLOT = -1, -2  # in place of a row: the number of a parameter, or one that is the example's own
 SCRIPTS = ("numbers.js", "elements.js", "descent.js", "training.js")
-HEIGHT = 1100
+HEIGHT = 1100  # pixels
 
 
 def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
@@ -47,7 +48,9 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
             )
         runs = [recorder.run([objective(x, d)]) for x, d in examples]
         if runs[0] != first:
-            raise ValueError("a page can only train a model that gives the same twice; leave random numbers out of it")
+            raise ValueError(
+                "a page can only train a model that gives the same result twice; leave random numbers out of it"
+            )
         output = _output(objective, examples, recorder)
     task = {
         "rows": [[row_name(*each), each[0].arity is None, each[0].selects] for each in recorder.operations],

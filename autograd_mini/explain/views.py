@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from autograd_mini.draw.folding import Folding, fold_modules
-from autograd_mini.draw.from_graph import require_room
-from autograd_mini.draw.picture import Kind
-from autograd_mini.draw.scopes import Scopes, run_recorded
+from autograd_mini.draw.pictures.folding import Folding, fold_modules
+from autograd_mini.draw.pictures.from_graph import require_room
+from autograd_mini.draw.pictures.picture import Kind
+from autograd_mini.draw.pictures.scopes import Scopes, run_recorded
 from autograd_mini.explain.layout import LETTER, LINE, PADDING, layout
 from autograd_mini.nn.layers import ONE
 from autograd_mini.nn.module import Module

@@ -37,7 +37,7 @@ def flatten_grid(grid: Iterable[Iterable[Iterable[Any]]]) -> list[Any]:
         raise TypeError(f"a grid is a list of channels, each a list of rows of numbers, got {brief(grid)}") from None
     rows = [row for channel in channels for row in channel]
     if len({len(channel) for channel in channels}) > 1 or len({len(row) for row in rows}) > 1:
-        raise ValueError("a grid must have equally many rows in each channel and equally many numbers in each row")
+        raise ValueError("a grid must have as many rows in each channel as in any other, and rows of equal length")
     return [number for row in rows for number in row]
 
 

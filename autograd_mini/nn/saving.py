@@ -123,13 +123,13 @@ def _from_npz(content: bytes, room: int, refuse: Refusal) -> dict[str, Any]:
             if sum(entry.file_size for entry in entries) > room:
                 raise refuse("unpacked it would be larger than the parameters of this model")
             if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
-                raise refuse("it is packed by a method that .npz files do not use")
+                raise refuse("it is compressed by a method that .npz files do not use")
             for entry in entries:
                 state[entry.filename.removesuffix(".npy")] = _array(archive.read(entry), refuse).tolist()
     except StateError:
         raise
     except Exception as error:  # zipfile and numpy raise many kinds at damaged files
-        raise refuse(f"it is no whole .npz file ({error})") from error
+        raise refuse(f"it is not a complete .npz file ({error})") from error
     return state
 
 
@@ -144,6 +144,6 @@ def _array(content: bytes, refuse: Refusal) -> Any:
     if dtype.kind != "f" or dtype.itemsize != 8:
         raise refuse(f"it holds {dtype} instead of 64-bit floats")
     if min(shape, default=1) < 1:
-        raise refuse(f"it holds an array of shape {shape}, which is none of parameters")
+        raise refuse(f"it holds an array of shape {shape}, which no parameters have")
     numbers = numpy.frombuffer(file.read(), dtype)
     return numbers.reshape(shape, order="F" if is_fortran else "C")

@@ -19,7 +19,7 @@ def numbers_of(tensors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     state: dict[str, Any] = {}
     for name, tensor in tensors:
         if name in state:
-            raise ValueError(f"two parameters are named {name!r}, so that they cannot be told apart; rename one")
+            raise ValueError(f"two parameters are named {name!r}, so they cannot be told apart; rename one")
         state[name] = _numbers(tensor)
     return state
 
@@ -67,7 +67,7 @@ def _require_names(wanted: Mapping[str, Any], state: Mapping[Any, Any]) -> None:
     ):
         if names:
             shown = ", ".join(map(brief, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            raise StateError(f"the state is of another architecture: it {what} {shown}")
+            raise StateError(f"the state belongs to another architecture: it {what} {shown}")
 
 
 def _match(tensor: Any, given: Any, name: str, found: dict[Value, float]) -> None:

@@ -172,5 +172,5 @@ def _as_numbers(numbers: Any, name: str, count: int) -> list[float]:
     if not isinstance(numbers, list) or not all(type(number) in (float, int) for number in numbers):
         raise ValueError(f"the state of an optimizer holds {name} as a list of numbers, got {brief(numbers)}")
     if len(numbers) != count:
-        raise ValueError(f"the state is of {len(numbers)} parameters, but this optimizer has {count}")
+        raise ValueError(f"the state holds {len(numbers)} parameters, but this optimizer has {count}")
     return [to_float(number, name) for number in numbers]

@@ -4,12 +4,12 @@
 """
 
 from autograd_mini.primitives import (  # noqa: F401  (imported for the rows they declare)
-    activations,
     arithmetic,
     comparisons,
     exponential,
     piecewise,
     reductions,
+    relu_family,
     special,
     trigonometric,
 )

@@ -28,7 +28,7 @@ def to_float(number: Any, taker: str) -> float:
             pass
     advice = ""
     if hasattr(kind, "__len__") and hasattr(kind, "__array__"):
-        advice = "; apply it to each number, as NumPy's function of that name does with an array of Values"
+        advice = f"; apply it to each number, as numpy.vectorize({taker}, otypes=[object])(array) does"
         if taker.startswith("Value"):
             if getattr(number, "shape", None) is not None and prod(number.shape) == 1:
                 return to_float(number.item(), taker)

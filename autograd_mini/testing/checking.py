@@ -15,27 +15,26 @@ from autograd_mini.primitives import brief
 from autograd_mini.structures import flatten
 from autograd_mini.testing.corners import slopes_around
 from autograd_mini.testing.differences import GOLDEN, Line
-from autograd_mini.testing.naming import input_names, name_of, result_names
+from autograd_mini.testing.input_names import input_names, name_of, result_names
 from autograd_mini.testing.pairing import as_floats, paired_numbers
 from autograd_mini.testing.reports import ADVICE, Comparison, GradientError, Report, UndecidedError, UndecidedWarning
 from autograd_mini.testing.rounding import noise_around
+from autograd_mini.testing.shortcut import MANY, Function, Shortcut
 from autograd_mini.testing.verdicts import judge
 from autograd_mini.value import Value
 
-LIMIT = 10.0
+LIMIT = 10.0  # estimates of errors are right to within a few times
 REVERSE_MODE = "reverse mode"
 FAR = 2_654_435_769.0
-"""How many neighbouring floats off noise is looked for where a derivative does not change between them."""
-LITTLE = 2.0**-40
+"""How many neighbouring floats off noise is looked for where a derivative does not change between them: 2³² times the
+golden ratio, so that it is a multiple of no power of 2."""
+LITTLE = 2.0**-40  # against the result: so little noise on one side is not looked for on the other
 SHARED = 2.0**-16
 """Noise up to this, against the result, may be that of numbers inside the function on which derivatives depend."""
 ROUNDED = 2.0**-16
 """How far off slopes all around a corner may be, against what they differ by."""
-MANY = 8
-"""Of more inputs, each further one is looked at in fewer ways, for it is one of many."""
 
 Evaluation = tuple[list[Value], list[Any]]
-Function = Callable[[Sequence[float]], list[float]]
 
 
 def check_gradients(
@@ -197,44 +196,6 @@ def check(
     return report
 
 
-class Shortcut:
-    """A function evaluated on plain floats, as long as it gives the numbers that it gives on Values.
-
-    They are compared at some points of each line, fewer if there are many; `holds` tells afterwards whether they were
-    always the same. What raises an exception on floats is evaluated on Values.
-    """
-
-    COMPARED = 1, 12, 30
-    """Which evaluations on a line; of more than MANY lines one of these alone."""
-    holds: bool
-
-    def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:
-        self.holds = True
-        self._plain = plain
-        self._reference = reference
-        self._lines = self._count = 0
-
-    def start_line(self) -> None:
-        self._lines, self._count = self._lines + 1, 0
-
-    def __call__(self, numbers: Sequence[float]) -> list[float]:
-        if not self.holds:
-            return self._reference(numbers)
-        self._count += 1
-        try:
-            found = as_floats(self._plain(numbers))
-        except Exception:
-            return self._reference(numbers)
-        turn = self._lines % len(self.COMPARED)
-        if self._count in (self.COMPARED if self._lines <= MANY else self.COMPARED[turn : turn + 1]):
-            expected = self._reference(numbers)
-            self.holds = len(found) == len(expected) and all(
-                x == y or (x != x and y != y) for x, y in zip(found, expected)
-            )
-            return expected
-        return found
-
-
 def in_one_order(what: str) -> Callable[[Any], list[Any]]:
     """A function that gives the numbers of nests, those of dicts in the order of the keys of the first one."""
     first: list[Any] = []
@@ -337,7 +298,7 @@ def _require_repeatable(function: str, first: Sequence[float], second: Sequence[
     if any(x - x != 0.0 for x in first):
         raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
     if first != second:
-        raise ValueError(f"{function} gives another result when called again; make it deterministic to check it")
+        raise ValueError(f"{function} gives a different result when called again; make it deterministic to check it")
 
 
 def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: Any) -> None:
@@ -349,7 +310,7 @@ def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: An
         raise TypeError(f"gradient must be a function, got {brief(gradient)} ({type(gradient).__name__})")
     require_options(order, limit)
     if gradient is not None and order != 1:
-        raise ValueError("a given gradient can be checked to order 1 only; leave order away")
+        raise ValueError("a given gradient can be checked to order 1 only; leave out order")
 
 
 def require_options(order: Any, limit: Any) -> None:

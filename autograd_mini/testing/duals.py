@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd_mini.primitives import TABLE, Primitive, brief, symbols
 from autograd_mini.structures import flatten
-from autograd_mini.testing.naming import name_of
+from autograd_mini.testing.input_names import name_of
 from autograd_mini.testing.pairing import paired_numbers, plain_numbers
 from autograd_mini.testing.reference import evaluate, mpmath_module, slope
 

@@ -19,7 +19,7 @@ except ModuleNotFoundError:
 from autograd_mini.nn import MLP
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.suggesting import did_you_mean
-from autograd_mini.testing.building import Builder
+from autograd_mini.testing.program_builder import Builder
 from autograd_mini.testing.programs import Program, Step
 
 Draw: TypeAlias = Callable[..., Any]

@@ -49,7 +49,7 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
     for name, here in _settings(run).items():
         there = state.get("settings", {}).get(name) if isinstance(state.get("settings"), dict) else None
         if there != here:
-            raise refuse(f"it is of another training: {name} is {brief(there)} there and {brief(here)} here")
+            raise refuse(f"it belongs to another training run: {name} is {brief(there)} there and {brief(here)} here")
     before = run.steps.numbers()
     try:
         best, best_loss = _floats(state["best"], len(before)), float(state["best_loss"])
@@ -57,7 +57,7 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
         generators = [_as_generator(saved) for saved in state["generators"]]
         history = History.from_dict(state["history"])
         if len(plateaus) != len(_plateaus(run)) or len(generators) != len(_generators(run)):
-            raise ValueError("it is of another model")
+            raise ValueError("it belongs to another model")
         run.model.load_state_dict(state["parameters"])
         run.optimizer.load_state_dict(state["optimizer"])
     except KeyboardInterrupt:
@@ -110,7 +110,7 @@ def _as_generator(saved: Any) -> Random:
 
 def _floats(numbers: Any, count: int) -> list[float]:
     if len(numbers) != count:
-        raise ValueError("it is of another model")
+        raise ValueError("it belongs to another model")
     return [float(number) for number in numbers]
 
 

@@ -96,7 +96,7 @@ class Run:
 
     def compile(self, executor: Any = None) -> None:
         """Make all steps by compiled functions, on an executor if there is one."""
-        from autograd_mini.training.compiled import CompiledSteps  # with NumPy and the compiler
+        from autograd_mini.training.compiled_steps import CompiledSteps  # with NumPy and the compiler
 
         # Tiles depend on the batch alone: enough of them for many workers, not too many to be worth their way.
         tile = max(32, 1 << (max(1, self.batch_size // 16) - 1).bit_length())

@@ -17,7 +17,7 @@ from autograd_mini.adjoints import adjoints as eager_adjoints
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import ties
 from autograd_mini.structures import flatten
-from tests.compiler.allowed import Allowed, Library, anything, applied, same, total
+from tests.compiler.allowed import UNIT, Allowed, Library, anything, applied, same, total
 
 SHORTEST_CHAIN = 4
 LISTS = {TABLE["sum"], TABLE["mean"], TABLE["dot"], TABLE["sumprod"]}
@@ -84,7 +84,19 @@ class Contract:
 
     def _of_eager_mode(self, output):
         found = dict(zip(self.order, eager_adjoints(self.order, [(self.outputs[output], 1.0)], self.order)))
-        return about([found.get(leaf, 0.0) for leaf in self.leaves], self.library)
+        sizes, allowed = self._sizes(output), about([found.get(leaf, 0.0) for leaf in self.leaves], self.library)
+        for leaf, each in zip(self.leaves, allowed):
+            rounding = len(self.order) * UNIT * sizes.get(leaf, 0.0)
+            each.low, each.high = each.low - rounding, each.high + rounding
+        return allowed
+
+    def _sizes(self, output):
+        """By nodes, Σ|products of local derivatives| over all ways to a result: what is added up may cancel."""
+        sizes = {self.outputs[output]: 1.0}
+        for node in reversed(self.order):
+            for parent, local in zip(node.parents, node.local_grads):
+                sizes[parent] = sizes.get(parent, 0.0) + sizes.get(node, 0.0) * abs(local)
+        return {node: size for node, size in sizes.items() if isfinite(size)}
 
     def _sum(self, terms, roundings):
         out = total(terms, self.library, roundings=roundings + self.slack)

@@ -257,6 +257,21 @@ def test_the_oracle_forgives_nothing():
     assert faults(lambda x, y: x * y, [0.3, 0.7], "numpy", None, [nextafter(slopes[0], inf), slopes[1]])
 
 
+def test_the_oracle_knows_what_cancels_at_ties():
+    """Terms of size 1 that add up to 0 may be off by their own roundings, and by no more."""
+
+    def f(x):
+        t = 5.0 * x
+        zero = ag.dot([t, t], [t / t, -1.0])
+        return ag.maximum(zero, zero)
+
+    contract = Contract(f, [2.6], "numpy")
+    (slope,) = contract.gradient()
+    assert contract.is_settled
+    assert 1e-15 in slope
+    assert 1e-13 not in slope
+
+
 def test_the_oracle_bounds_sums_tightly():
     """n half units in the last place of the sum of sizes, to either side of the exact sum; no more."""
     xs = [0.1 * i for i in range(1, 9)]

@@ -120,6 +120,7 @@ def test_long_loops_are_told_of_scan(monkeypatch):
             x = x * 0.5 + 1.0
         return x
 
-    with pytest.warns(UserWarning, match=r"scan\(f, init, xs\) compiles one step"):
+    with pytest.warns(UserWarning, match=r"scan\(f, init, xs\) compiles one step") as heard:
         assert compile(loop)(2.0) == 2.0
+    assert heard[0].filename == __file__
     assert compile(lambda x: loop(x) + 1.0)(2.0) == 3.0  # it is said once

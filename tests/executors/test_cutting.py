@@ -22,6 +22,36 @@ def test_pieces_of_any_size_become_pieces_of_one_size(lengths, size):
     assert [row for each in found for row in each["pair"][0][:, 0]] == (2.0 * rows).tolist()
 
 
+def test_entries_of_dicts_are_joined_by_their_keys():
+    pieces = [{"one": numpy.ones(2), "two": numpy.zeros(2)}, {"two": numpy.zeros(3), "one": numpy.ones(3)}]
+    (found,) = recut(pieces, iter([5]), "it")
+    assert {key: rows.tolist() for key, rows in found.items()} == {"one": [1.0] * 5, "two": [0.0] * 5}
+    with pytest.raises(ValueError, match="the chunks of a batch need one structure, got .* and "):
+        list(recut([pieces[0], {"one": numpy.ones(1)}], iter([3]), "it"))
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 2), st.sampled_from("CF"))
+def test_rows_are_put_together_along_any_axis(lengths, axis, order):
+    n = sum(lengths)
+    shape = [2, 3, 4]
+    shape[axis] = n
+    whole = numpy.arange(24.0 * n).reshape(-1)[: numpy.prod(shape)].reshape(shape, order=order)
+    total = Total(n)
+    for piece in numpy.split(whole, numpy.cumsum(lengths)[:-1], axis):
+        total.add([piece], [axis])
+    (found,) = total.result()
+    assert found.tolist() == whole.tolist()
+
+
+def test_results_that_do_not_fit_together():
+    total = Total(4)
+    total.add([numpy.zeros((2, 3))], [0])
+    with pytest.raises(ValueError, match=r"need results of one shape, got rows of the shapes \(3,\) and \(1,\)"):
+        total.add([numpy.zeros((2, 1))], [0])
+    with pytest.raises(ValueError, match=r"need results of one structure, got \[·\] and \(·,\)"):
+        total.add((numpy.zeros((2, 3)),), [0])
+
+
 def tree_of(terms):
     """The same sum, level by level."""
     while len(terms) > 1:
@@ -31,16 +61,16 @@ def tree_of(terms):
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40), st.integers(0, 4))
 def test_the_sum_is_that_tree_however_its_branches_are_shared_out(terms, height):
-    whole = Total()
+    whole = Total(0)
     for term in terms:
         whole.add([term], [None])
-    in_branches = Total()
+    in_branches = Total(0)
     for start in range(0, len(terms), 1 << height):
-        branch = Total()
+        branch = Total(0)
         for term in terms[start : start + (1 << height)]:
             branch.add([term], [None])
-        in_branches.add(branch.leaves(), [None])
-    assert whole.leaves() == in_branches.leaves() == [tree_of(terms)]
+        in_branches.add(branch.result(), [None])
+    assert whole.result() == in_branches.result() == [tree_of(terms)]
 
 
 def test_draws_depend_on_seed_step_and_tile_alone():

@@ -131,7 +131,7 @@ class TestGrids:
 
     @pytest.mark.parametrize("grid", [[[[1, 2], [3]]], [[[1], [2]], [[3]]], [[[1, 2]], [[3]]]])
     def test_ragged_grids_are_refused(self, grid):
-        with pytest.raises(ValueError, match="equally many"):
+        with pytest.raises(ValueError, match="rows of equal length"):
             flatten_grid(grid)
 
     def test_other_faults_are_named(self):

@@ -324,7 +324,7 @@ def test_a_random_function_is_refused():
         calls.append(x)
         return x * len(calls)
 
-    with pytest.raises(ValueError, match="another result when called again"):
+    with pytest.raises(ValueError, match="a different result when called again"):
         check_gradients(noisy, 1.0)
 
 

@@ -63,7 +63,7 @@ def test_parameters_are_restored_after_an_exception():
 
 def test_a_random_module_must_be_switched_off():
     model = Sequential(Line(lambda x: x), RandomisedLeakyReLU())
-    with pytest.raises(ValueError, match="another result"):
+    with pytest.raises(ValueError, match="a different result"):
         check_module(model, -3.0)
     check_module(model.eval(), -3.0)
 

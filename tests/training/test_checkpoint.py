@@ -130,10 +130,10 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"batch_size": 2}, "another training: batch_size is 3 there and 2 here"),
-        ({"shuffle": False}, "another training: shuffle is True there and False here"),
-        ({"validation": examples(2)}, "another training: validation is 0 there and 7 here"),
-        ({"metrics": None}, r"another training: metrics is \['first'\] there and \[\] here"),
+        ({"batch_size": 2}, "another training run: batch_size is 3 there and 2 here"),
+        ({"shuffle": False}, "another training run: shuffle is True there and False here"),
+        ({"validation": examples(2)}, "another training run: validation is 0 there and 7 here"),
+        ({"metrics": None}, r"another training run: metrics is \['first'\] there and \[\] here"),
         ({"optimizer": "SGD"}, "SGD needs the state of an optimizer of its kind"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, kwargs, message):
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     train(network(), epochs=1, checkpoint=tmp_path / "checkpoint.json")
-    with pytest.raises(StateError, match="it is of another model"):
+    with pytest.raises(StateError, match="it belongs to another model"):
         train(MLP(2, [4, 3], "tanh", "softmax"), epochs=2, checkpoint=tmp_path / "checkpoint.json", resume=True)
 
 

@@ -85,7 +85,9 @@ def test_an_optimizer_on_arrays_follows_wherever_training_ends(tmp_path):
     def check(run):
         assert run.optimizer.state_dict() in states
 
-    interrupt_everywhere(make, train, check, within=["training/compiled.py", "training/run.py", "optim/arrays.py"])
+    interrupt_everywhere(
+        make, train, check, within=["training/compiled_steps.py", "training/run.py", "optim/arrays.py"]
+    )
 
 
 def test_the_best_parameters_go_with_the_best_epoch(tmp_path):

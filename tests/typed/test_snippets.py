@@ -2,10 +2,12 @@
 
 import ast
 import json
+import os
 import re
-import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -29,12 +31,10 @@ def mypy(folder, *options):
     return done.stdout
 
 
-def pyright(*arguments):
-    program = shutil.which("pyright")
-    if program is None:
-        pytest.skip("pyright is not installed")
-    command = [program, "--pythonpath", sys.executable, "--outputjson", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def pyright(*arguments, **environment):
+    pytest.importorskip("pyright")
+    command = [sys.executable, "-m", "pyright", "--outputjson", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
     return json.loads(done.stdout)
 
 
@@ -49,13 +49,19 @@ def test_mypy_finds_what_is_wrong():
 
 @pytest.mark.parametrize("folder", ["right", "wrong"])
 def test_pyright_agrees(folder):
-    found = [each for each in pyright(HERE / folder)["generalDiagnostics"] if each["severity"] == "error"]
+    reported = pyright("--pythonpath", sys.executable, HERE / folder)["generalDiagnostics"]
+    found = [each for each in reported if each["severity"] == "error"]
     places = sorted({(Path(each["file"]).name, each["range"]["start"]["line"] + 1) for each in found})
     assert places == ([] if folder == "right" else marked())
 
 
-def test_pyright_knows_nearly_all_types_of_the_package():
-    found = pyright("--verifytypes", "autograd_mini", "--ignoreexternal")["typeCompleteness"]
+def test_pyright_knows_nearly_all_types_of_the_package(tmp_path):
+    """It asks the first Python of PATH what that has on its path: one is made that has this tree there."""
+    venv.create(tmp_path, with_pip=False)
+    scripts, packages = (sysconfig.get_path(kind, "venv", {"base": str(tmp_path)}) for kind in ("scripts", "purelib"))
+    Path(packages, "here.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
+    path = scripts + os.pathsep + os.environ["PATH"]
+    found = pyright("--verifytypes", "autograd_mini", "--ignoreexternal", PATH=path)["typeCompleteness"]
     assert found["completenessScore"] >= 0.98
 
 

@@ -199,13 +199,13 @@ class _Binder:
     def _require_batch(self, array: Any, given: Any) -> None:
         """Require an axis as long as that of the others."""
         if array.ndim == 0:
-            raise ValueError(f"{self._at(given)} should carry a batch axis, but is an array without any axis")
+            raise ValueError(f"{self._at(given)} should carry a batch axis, but is an array without axes")
         if self.n_examples is None:
             self.n_examples, self.first_batched = len(array), (self.arg, self.name, given)
         elif len(array) != self.n_examples:
             raise ValueError(
                 f"{_path(*self.first_batched)} of {self.taker} has {self.n_examples} examples along its first axis, "
-                f"but {_path(self.arg, self.name, given)} has {len(array)}; a batch needs equally many"
+                f"but {_path(self.arg, self.name, given)} has {len(array)}; the two must agree"
             )
 
     def _refuse_number(self, structure: Structure) -> None:

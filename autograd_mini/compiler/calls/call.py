@@ -24,6 +24,7 @@ from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
 from autograd_mini.compiler.run.executing import is_machine
 from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
+from autograd_mini.compiler.run.prepared import most_columns, room_for
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
@@ -42,6 +43,7 @@ class Call(SparseCall):
     Attributes:
         finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
             form; None for other results.
+        tile: the batch is tiles of so many examples, see `Serving.run_tiles`; 0 where it is none.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
@@ -53,6 +55,7 @@ class Call(SparseCall):
         )
         self.serving: Serving = Serving(plans, self.arguments, parameters)
         self.finish: Callable[[Floats], Any] | None = None
+        self.tile = 0
 
     @property
     def ran(self) -> Ran:
@@ -67,7 +70,10 @@ class Call(SparseCall):
     def run(self, kind: Kind, wrt: tuple[int, ...] | None = None) -> tuple[Plan, Results]:
         """The results, and one of the plans that serve the examples; for a gradient the function gives one number."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
-        return self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
+        request, scalar = Request(kind, towards), kind == Kind.GRADIENT
+        if self.tile:
+            return self.serving.run_tiles(request, self.tile, scalar=scalar)
+        return self.serving.run(request, scalar=scalar)
 
     def value(self, plan: Plan, results: Results) -> Any:
         """The result of the function."""
@@ -303,17 +309,22 @@ class Call(SparseCall):
 
     def short(self, plan: Plan) -> Short | None:
         """The way past all this to the results just found, for such arguments, if there is one."""
-        captured, request, n = self.serving.plans.captured, self.ran.request, self.arguments.n_examples
-        if n not in (None, 1) or plan.trace.counts or self.serving.parameters is not None:
+        captured, request = self.serving.plans.captured, self.ran.request
+        if plan.trace.counts or self.serving.parameters is not None or len(self.ran.parts) > 1:
             return None
         if captured.seen.number != plan.state:  # the function itself, or another thread, has changed it meanwhile
             return None
-        if request not in plan.entries:
-            plan.entries[request] = self._entry(plan, request)
-        found = plan.entries[request]
+        n = 1 if self.arguments.n_examples is None else self.arguments.n_examples
+        most = 1 if n == 1 else most_columns(plan.executor(request))
+        if not 1 <= n <= most:
+            return None
+        key = request, n > 1
+        found = plan.entries.get(key)
+        if key not in plan.entries or (found is not None and found.most < n):
+            found = plan.entries[key] = self._entry(plan, request, most if n == 1 else min(most, room_for(n)))
         return None if found is None else one_point.short(found, captured.seen.watch)
 
-    def _entry(self, plan: Plan, request: Request) -> Entry | None:
+    def _entry(self, plan: Plan, request: Request, most: int) -> Entry | None:
         if not is_possible() or not is_machine(plan.target):
             return None
         try:
@@ -326,7 +337,8 @@ class Call(SparseCall):
                 names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None
-        return entry_of(plan.executor(request), layout, names, len(plan.trace.guards))
+        is_mean = self.reduce == "mean" and layout.has_columns
+        return entry_of(plan.executor(request), layout, names, len(plan.trace.guards), most, is_mean=is_mean)
 
 
 def _by_key(results: Results) -> dict[int, Floats]:

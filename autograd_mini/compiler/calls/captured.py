@@ -11,35 +11,22 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dis import get_instructions
-from functools import partial
-from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from collections.abc import Callable, Mapping, Sequence
+from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, are_values, token
+from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, MAPPINGS, are_values, token
+from autograd_mini.compiler.calls.searching import Key, is_code_of_library, is_library, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.run.executing import Target, is_machine
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.compiler.run.watch import Place
-from autograd_mini.primitives import TABLE, Primitive
-from autograd_mini.primitives.symbols import is_own
-from autograd_mini.value import Value
+from autograd_mini.primitives import Primitive
 
-CONTAINERS = (list, tuple, deque, dict, set, numpy.ndarray, *BUFFERS)
-PLAIN = (int, float, str, bytes, type(None), numpy.ndarray, numpy.generic, Value)
-
+CONTAINERS = (list, tuple, deque, *MAPPINGS, set, numpy.ndarray, *BUFFERS)
 CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
-
-MOST_OBJECTS = 20_000
-"""So many functions and objects are looked through."""
-
-LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
-
-Key = tuple[int, str]
-"""The identity of the holder of a place, and the name of the place there."""
 
 
 class Captured:
@@ -61,7 +48,7 @@ class Captured:
 
     def look(self) -> bool:
         """Look what there is to watch, and whether there is more than before."""
-        search = _searched(self._function)
+        search = searched(self._function)
         with self._lock:
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}
@@ -119,176 +106,17 @@ class Captured:
 
 def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
     """What a function reads that stands in modules and their classes and is no code, by module and name."""
-    search = _searched(function)
+    search = searched(function)
     modules = {id(vars(module)): name for name, module in [*sys.modules.items()] if isinstance(module, ModuleType)}
     modules |= {id(kind): kind.__module__ for kind in search.kept if isinstance(kind, type)}
     found = {(modules[key], name): read_one(place) for (key, name), place in search.found.items() if key in modules}
-    return {key: thing for key, thing in found.items() if not isinstance(thing, CODE) and not _is_library(key[0])}
-
-
-def _searched(function: Callable[..., Any]) -> _Search:
-    search = _Search()
-    while search.reads_more(function):
-        search = _Search(search.names)
-    return search
-
-
-class _Search:
-    """What can be read.
-
-    Attributes:
-        names: what functions name, which may hand objects to each other.
-        kept: what was looked at, held so that addresses stay its own.
-    """
-
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self.names = dict.fromkeys(names)
-        self.found: dict[Key, Place] = {}
-        self.kept: list[Any] = []
-        self._known: set[tuple[int, int]] = set()
-
-    def reads_more(self, function: Any) -> bool:
-        """Look through a function; whether there are names that were not known from the start."""
-        n_known = len(self.names)
-        self.callable(function)
-        return len(self.names) > n_known
-
-    def callable(self, function: Any) -> None:
-        """A function, a method, a partial, a wrapper, or an object that can be called."""
-        if isinstance(function, partial):
-            self.callable(function.func)
-            for name in ("args", "keywords"):
-                self._place(function, name, partial(getattr, function, name), ())
-        elif isinstance(function, MethodType):
-            self._function(function.__func__, function.__self__)
-        elif isinstance(function, FunctionType):
-            self._function(function, None)
-        elif hasattr(function, "__wrapped__"):
-            self.callable(function.__wrapped__)
-        elif not isinstance(function, type | ModuleType) and callable(function):
-            self._function(type(function).__call__, function)
-
-    def _function(self, function: Any, owner: Any) -> None:
-        if not isinstance(function, FunctionType) or not self._is_new(function, owner):
-            return
-        names = _names(function.__code__)
-        is_library = _is_library(function.__module__)
-        self.names |= {} if is_library else dict.fromkeys(names)
-        for cell in function.__closure__ or ():
-            read = partial(getattr, cell, "cell_contents")
-            content = read_one(read)
-            if is_library and _is_code_of_library(content):
-                self._content(content, names)
-            else:
-                self._place(cell, "cell_contents", read, names)
-        for name in ("__defaults__", "__kwdefaults__"):
-            if getattr(function, name):
-                self._place(function, name, partial(getattr, function, name), names)
-        if owner is not None:
-            self._content(owner, names)
-        if not _is_library(function.__globals__.get("__name__")):
-            for name in _globals(function.__code__):
-                if name in function.__globals__:
-                    self._entry(function.__globals__, name, names)
-            for name in names:
-                if name in TABLE:  # as a method
-                    self._row(TABLE[name])
-
-    def _row(self, row: Primitive) -> None:
-        """A row of the user's, which is compiled by running it."""
-        if is_own(row):
-            self.callable(row.base.formula)
-            self.callable(row.base.partials)
-
-    def _entry(self, entries: dict[str, Any], name: str, names: Iterable[str]) -> None:
-        self._place(entries, name, partial(entries.get, name), names)
-
-    def _place(self, holder: Any, name: str, read: Place, names: Iterable[str]) -> None:
-        if (id(holder), name) not in self.found:
-            self.kept.append(holder)
-            self.found[id(holder), name] = read
-        self._content(read_one(read), names)
-
-    def _content(self, content: Any, names: Iterable[str]) -> None:
-        """What stands in a place: a function, or an object with attributes of these names."""
-        if isinstance(content, (list, tuple, set, frozenset, deque)):
-            for part in () if are_values(content) else content:
-                self._content(part, names)
-        elif isinstance(content, dict):
-            self._content([*content.values()], names)
-        elif isinstance(content, (FunctionType, MethodType, partial)):
-            self.callable(content)
-        elif isinstance(content, Primitive):
-            self._row(content)
-        elif hasattr(type(content), "named_parameters") and self._is_new(content, "named_parameters"):
-            for name in [name for name in vars(content) if not name.startswith("_")]:
-                self._entry(vars(content), name, names)
-            self._content(content, names)
-        elif isinstance(content, ModuleType):
-            for name in () if _is_library(content.__name__) else names:
-                self._attribute(content, name, names)
-        elif not isinstance(content, PLAIN):
-            for name in () if _is_library(getattr(content, "__module__", None)) else [*self.names]:
-                self._attribute(content, name, names)
-            self.callable(content)
-
-    def _attribute(self, thing: Any, name: str, names: Iterable[str]) -> None:
-        if not self._is_new(thing, name):
-            return
-        entries = getattr(thing, "__dict__", None)
-        if isinstance(entries, dict) and name in entries:
-            self._entry(entries, name, names)
-            return
-        kind = thing if isinstance(thing, type) else type(thing)
-        found = getattr(kind, name, None)
-        if isinstance(found, property):
-            found = found.fget
-        if isinstance(found, FunctionType):
-            self._function(found, thing)
-        elif isinstance(found, MemberDescriptorType):
-            self._place(thing, name, partial(getattr, thing, name, None), names)
-        elif found is not None and not isinstance(thing, ModuleType):
-            if entries is not None:  # which may come to hide that of the class
-                self._entry(entries, name, names)
-            self._place(kind, name, partial(getattr, kind, name, None), names)
-
-    def _is_new(self, thing: Any, other: Any) -> bool:
-        """Whether it was not looked at together with the other, and there is room for more."""
-        key = id(thing), hash(other) if isinstance(other, str) else id(other)
-        if key in self._known or len(self._known) > MOST_OBJECTS:
-            return False
-        self._known.add(key)
-        self.kept += [thing, other]
-        return True
-
-
-def _names(code: CodeType) -> list[str]:
-    """The globals and attributes that code names, that of the functions within it included."""
-    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each)]
-    return [*dict.fromkeys([*code.co_names, *inner])]
-
-
-def _globals(code: CodeType) -> list[str]:
-    """Those names alone that code looks up as globals."""
-    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _globals(each)]
-    own = [each.argval for each in get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    return [*dict.fromkeys([*own, *inner])]
-
-
-def _is_library(module: Any) -> bool:
-    return isinstance(module, str) and module.partition(".")[0] in LIBRARIES
+    return {key: thing for key, thing in found.items() if not isinstance(thing, CODE) and not is_library(key[0])}
 
 
 def _is_watched(thing: Any, name: str) -> bool:
     """Whether another one could stand there the next time: what was imported stays what it is."""
-    is_imported = _is_code_of_library(thing) and name == getattr(thing, "__name__", None)
+    is_imported = is_code_of_library(thing) and name == getattr(thing, "__name__", None)
     return not (is_imported or isinstance(thing, ModuleType))
-
-
-def _is_code_of_library(thing: Any) -> bool:
-    if isinstance(thing, (type, FunctionType, BuiltinFunctionType)):
-        return _is_library(thing.__module__ or "numpy")
-    return isinstance(thing, (Primitive, numpy.ufunc))
 
 
 def _containers(thing: Any) -> list[Any]:
@@ -301,12 +129,13 @@ def _containers(thing: Any) -> list[Any]:
         if id(each) in known or not isinstance(each, CONTAINERS):
             continue
         known.add(id(each))
-        if isinstance(each, (numpy.ndarray, *BUFFERS)):
-            found += [each] if (each.size if isinstance(each, numpy.ndarray) else len(each)) <= LARGEST else []
-            continue
-        found += [] if type(each) is tuple else [each]
         if hasattr(each, "__dict__"):
             open_ones.append(vars(each))
+        if isinstance(each, (numpy.ndarray, *BUFFERS)):
+            found += [each] if (each.size if isinstance(each, numpy.ndarray) else len(each)) <= LARGEST else []
+            open_ones += each.ravel().tolist() if isinstance(each, numpy.ndarray) and each.dtype.hasobject else []
+            continue
+        found += [] if type(each) is tuple else [each]
         if not are_values(each):
-            open_ones += each.values() if isinstance(each, dict) else each
+            open_ones += each.values() if isinstance(each, MAPPINGS) else each
     return found

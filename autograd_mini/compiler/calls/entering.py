@@ -1,4 +1,4 @@
-"""The way past all this for one example: how machine code reads arguments of a layout, and makes the results."""
+"""The way past all this: how machine code reads arguments of a layout, and makes the results."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def layout_of_entries(arguments: Arguments, plan: Plan, order: Sequence[int]) ->
 
 
 def _read(arguments: Arguments, plan: Plan) -> Layout:
-    layout = Layout(len(arguments.structures))
+    layout = Layout(len(arguments.structures), has_columns=arguments.n_examples not in (None, 1))
     for position, structure in enumerate(arguments.structures):
         _Argument(layout, arguments, plan, position).read(structure, (0, position))
     for lane, parameter in enumerate(plan.trace.parameters):
@@ -78,8 +78,8 @@ class _Argument:
             self.layout.read("number", at, self._leaf(*next(self.numbers)))
         elif structure.kind_name == "array":
             slot = next(self.arrays)
-            shape = self.slots[slot].shape
-            self.layout.read("array", at, self._leaf(slot, 0), self.slots[slot].lanes, self._lead(slot) + shape)
+            kind, shape = self.layout.array(self.slots[slot].shape, self.slots[slot].batched)
+            self.layout.read(kind, at, self._leaf(slot, 0), self.slots[slot].lanes, shape)
         elif structure.kind == OTHER and type(structure.like) in LASTING:
             self.layout.read("itself", at, what=structure.like)
         elif _is_list_of_numbers(structure):
@@ -98,8 +98,8 @@ class _Argument:
         elif structure.kind_name == "array":
             slot = next(self.arrays)
             picks = [(f"adjoint {slot}", lane) for lane in range(self.slots[slot].lanes)]
-            lead = (1,) if self.plan.per_example else self._lead(slot)
-            self.layout.make("array", picks=picks, what=lead + self.slots[slot].shape)
+            kind, shape = self.layout.array(self.slots[slot].shape, self.plan.per_example or self.slots[slot].batched)
+            self.layout.make(kind, picks=picks, what=shape)
         elif structure.kind == OTHER:
             self.layout.make("nothing")
         elif _is_list_of_numbers(structure) and not self.plan.per_example:
@@ -112,23 +112,20 @@ class _Argument:
 
     def _make_number(self) -> None:
         slot, lane = next(self.numbers)
-        kind = "array" if self.plan.per_example else "number"
-        self.layout.make(kind, picks=[(f"adjoint {slot}", lane)], what=(1,))
+        kind, shape = self.layout.array((), True) if self.plan.per_example else ("number", ())
+        self.layout.make(kind, picks=[(f"adjoint {slot}", lane)], what=shape)
 
     def _leaf(self, slot: int, lane: int) -> tuple[Pack, int]:
         return self.plan.leaf(slot), lane
 
-    def _lead(self, slot: int) -> tuple[int, ...]:
-        return (1,) if self.slots[slot].batched else ()
-
 
 def _make_value(layout: Layout, structure: Structure, lanes: Iterator[int], has_batch: bool) -> None:
     """As the long way gives it: one number as a float, unless there is a batch."""
-    lead = (1,) if has_batch else ()
     if structure.kind is None or structure.shape is not None:
-        shape = lead + (structure.shape or ())
+        kind, shape = layout.array(structure.shape or (), has_batch)
         picks = [("value", next(lanes)) for _ in range(structure.size)]
-        layout.make("array" if shape or structure.kind is not None else "number", picks=picks, what=shape)
+        is_number = structure.kind is None and not shape and kind == "array"
+        layout.make("number" if is_number else kind, picks=picks, what=shape)
     elif structure.kind in (list, tuple):
         for child in structure.children:
             _make_value(layout, child, lanes, has_batch)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Hashable
 from hashlib import blake2b
 from operator import is_
-from types import FunctionType
+from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
 
 import numpy
@@ -22,6 +22,7 @@ LARGEST = 2**24
 """Arrays of more numbers are compared by identity."""
 
 BUFFERS = (array, bytearray, memoryview)
+MAPPINGS = (dict, MappingProxyType)
 
 
 class Exact:
@@ -74,7 +75,7 @@ def token(thing: Any, depth: int = 0) -> Hashable:
     (True, False, False)
     """
     kind = type(thing)
-    if kind is str or thing is None:
+    if kind in (str, CodeType) or thing is None:
         return thing  # type: ignore[no-any-return]
     if kind in (int, bool, complex, float):
         return kind, repr(thing)
@@ -82,12 +83,12 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         return Themselves(thing)
     if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST:
         if thing.dtype.hasobject:
-            return kind, thing.shape, token(thing.ravel().tolist(), depth + 1)
-        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest()
+            return kind, thing.shape, token(thing.ravel().tolist(), depth + 1), _attributes(thing, depth)
+        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest(), _attributes(thing, depth)
     if isinstance(thing, BUFFERS) and len(thing) <= LARGEST:
         view = memoryview(thing)
         return kind, view.format, view.shape, blake2b(view.tobytes()).digest()
-    if isinstance(thing, dict):
+    if isinstance(thing, MAPPINGS):
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)
         return kind, items, factory, _attributes(thing, depth)
@@ -103,6 +104,10 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         return thing.__code__, Themselves(thing.__globals__), defaults, cells
     own: dict[str, Any] = {name: getattr(kind, name) for name in ("__eq__", "__repr__", "__hash__")}
     if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
+        return Themselves(thing)
+    try:
+        hash(thing)
+    except TypeError:  # of what it holds
         return Themselves(thing)
     return kind, thing, repr(thing)
 

@@ -143,7 +143,7 @@ def positional(
     except TypeError as error:
         raise TypeError(f"{name}(): {error}") from None
     except ValueError:
-        raise TypeError(f"{name} does not tell the names of its arguments; give them by position") from None
+        raise TypeError(f"{name} does not say what its arguments are called; give them by position") from None
     if arguments.kwargs:
         raise TypeError(
             f"{name} was given {', '.join(arguments.kwargs)} by name, which it does not take by position next to the "

@@ -117,7 +117,7 @@ class Plans:
         if len(plans) >= MOST_PATHS:
             raise ValueError(
                 f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
-                f"{place(first.guards[-1].line)}; use where() or maximum() in place of branches on numbers"
+                f"{place(first.guards[-1].line)}; use where() or maximum() instead of branches on numbers"
             )
         plan = self._new(arguments, row, first)
         self._keep(plan, layout)

@@ -10,7 +10,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-from autograd_mini.compiler.calls.keys import BUFFERS
+from autograd_mini.compiler.calls.keys import BUFFERS, MAPPINGS
 from autograd_mini.compiler.run.watch import Place, Watch
 
 
@@ -75,6 +75,8 @@ def read_one(place: Place) -> Any:
 def _copied(container: Any) -> Any:
     if isinstance(container, BUFFERS):
         return memoryview(container).tobytes()
+    if isinstance(container, MAPPINGS[1:]):
+        return dict(container)
     return [*container] if isinstance(container, list) else copy(container)
 
 
@@ -84,7 +86,7 @@ def _is_unchanged(thing: Any, then: Any) -> bool:
         return bool(memoryview(thing).tobytes() == then)
     if isinstance(thing, (list, tuple, deque)):
         return len(thing) == len(then) and all(map(is_, thing, then))
-    if isinstance(thing, dict):
+    if isinstance(thing, MAPPINGS):
         has_entries = len(thing) == len(then) and all(
             map(is_, chain(thing, thing.values()), chain(then, then.values()))
         )

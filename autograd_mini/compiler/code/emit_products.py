@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
-from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.register_products import Matrix, Outer
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
@@ -187,19 +186,22 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
     return asm.text(HEAD, "ret void")
 
 
-def copy_weights() -> str:
-    """The text of what puts numbers side by side. Its pointers are to how many they are, to where they go, and to each
-    of them."""
-    function = Function()
+def add_up(width: int) -> str:
+    """The text of what adds up sums: what groups of columns gave, and the places that columns have in a register."""
+    asm = Assembly(width)
 
-    def one(k: str) -> Sequence[str]:
-        number = function.load("double", function.load("ptr", "%p", function.let(f"add i64 {k}, 2")))
-        function.store("double", number, target, k)
+    def one(number: str) -> Sequence[str]:
+        def group(k: str, total: str) -> Sequence[str]:
+            place = asm.let(f"add i64 {asm.let(f'mul i64 {k}, %count')}, {number}")
+            each = asm.load(asm.type, asm.at("double", "%sums", asm.let(f"mul i64 {place}, {width}")))
+            return [(Cell(asm, total) + Cell(asm, each)).name]
+
+        (total,) = asm.loop(0, "%groups", group, [(asm.type, asm.number(0.0).name)])
+        asm.store("double", asm.across(total), "%totals", number)
         return ()
 
-    count, target = function.load("i64", function.load("ptr", "%p")), function.load("ptr", "%p", 1)
-    function.loop(0, count, one)
-    return function.text(HEAD, "ret void")
+    asm.loop(0, "%count", one)
+    return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals)", "ret void")
 
 
 def sum_columns(width: int) -> str:

@@ -38,8 +38,7 @@ def can_emit(pack: Pack) -> bool:
         return operation.function in VECTORS and len(operation.arg.index) <= LONGEST_VECTOR
     if not isinstance(operation, Sum):
         return False
-    n_terms = sum(block.n_terms for segment in operation.segments for block in segment.blocks)
-    return sum_fits_kernel(n_terms, pack.lanes)
+    return sum_fits_kernel(operation.n_terms, pack.lanes)
 
 
 def lower(

@@ -9,9 +9,10 @@ from functools import cache
 from autograd_mini.compiler.code.engine import point_to
 from autograd_mini.compiler.code.loops import Function
 
-RECORD = 7
-"""The words of an array in the table of `take`: which one it is; where it begins; the bytes from row to row and from
-column to column; its rows; where a block of it goes, and the bytes from row to row there."""
+HEAD, RECORD = 6, 7
+"""The words of the head of the table of `take`; and those of an array in it: which one it is; where it begins; the
+bytes from row to row and from column to column; its rows; where a block of it goes, and the bytes from row to row
+there."""
 
 
 @cache
@@ -19,17 +20,23 @@ def take(width: int) -> str:
     """The text of what copies the columns from `b` to `e` of arrays, a multiple of `width`, and has rows of them
     pointed to in memory of a block as if all columns were there.
 
-    `p` points to a table: five words of which the first four are the arguments of `POINT` and the fifth counts the
-    arrays; then a record for each. Rows that are side by side, as in arrays in C order, are turned in registers.
+    `p` points to a table: the arguments of `POINT`, how many arrays there are, and their last column, which stands in
+    for those that are not there; then a record for each array. Rows that are side by side, as in arrays in C order, are
+    turned in registers.
     """
     function = Function()
     given = function.load("ptr", "%p")
     table, rows, arrays = (function.load("ptr", given, place) for place in (0, 1, 3))
-    n_rows, n_arrays = (function.load("i64", given, place) for place in (2, 4))
-    n = function.let("sub i64 %e, %b")
+    n_rows, n_arrays, last = (function.load("i64", given, place) for place in (2, 4, 5))
+    n, last = function.let("sub i64 %e, %b"), function.let(f"sub i64 {last}, %b")
+
+    def there(column: str, count: int = 0) -> str:
+        """A column so many further on, if it is there."""
+        column = function.let(f"add i64 {column}, {count}") if count else column
+        return function.call("i64", "llvm.smin.i64", f"i64 {column}", f"i64 {last}", declared="i64, i64")
 
     def one(k: str) -> Sequence[str]:
-        record = function.at("i64", given, function.let(f"add i64 {function.let(f'mul i64 {k}, {RECORD}')}, 5"))
+        record = function.at("i64", given, function.let(f"add i64 {function.let(f'mul i64 {k}, {RECORD}')}, {HEAD}"))
         place, start, by_row, by_column, count, out, out_by_row = (
             function.load("i64", record, word) for word in range(RECORD)
         )
@@ -40,8 +47,7 @@ def take(width: int) -> str:
             whole = function.let(f"select i1 {is_turned}, i64 {function.let(f'and i64 {count}, {-width}')}, i64 0")
 
             def columns(column: str) -> Sequence[str]:
-                first = _moved(function, start, column, by_column)
-                sources = [_moved(function, first, each, by_column) for each in range(width)]
+                sources = [_moved(function, start, there(column, each), by_column) for each in range(width)]
                 to = _moved(function, out, column, 8)
 
                 def lanes(lane: str) -> Sequence[str]:
@@ -62,7 +68,7 @@ def take(width: int) -> str:
             source, to = _moved(function, start, lane, by_row), _moved(function, out, lane, out_by_row)
 
             def column(column: str) -> Sequence[str]:
-                pointer = _pointer(function, _moved(function, source, column, by_column))
+                pointer = _pointer(function, _moved(function, source, there(column), by_column))
                 number = function.let(f"load double, ptr {pointer}, align 1")
                 function.store("double", number, _pointer(function, to), column)
                 return ()

@@ -17,7 +17,7 @@ from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.packs import body_of
 from autograd_mini.compiler.export.patterns import Pattern, dense, most_nonzeros
-from autograd_mini.compiler.ir.program import TIED, Apply, Floats, Leaf, Pack, Program
+from autograd_mini.compiler.ir.program import TIED, Apply, Floats, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
@@ -238,5 +238,5 @@ def _wanted(program: AnyProgram, request: Request) -> AnyProgram:
 
 def _size(program: Program) -> int:
     """How many operations it has, one by one."""
-    terms = sum(block.n_terms for _, segment in program.segments() for block in segment.blocks)
+    terms = sum(pack.operation.n_terms for pack in program.packs if isinstance(pack.operation, Sum))
     return terms + sum(pack.lanes for pack in program.packs if isinstance(pack.operation, Apply))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy
 
 from autograd_mini.compiler.code.lower import terms_of
-from autograd_mini.compiler.ir.program import Apply, Floats, Index, Loop, Pack, Program, Reference, Sum
+from autograd_mini.compiler.ir.program import Apply, Floats, Index, Loop, Pack, Program, Reference, Sum, made_of
 from autograd_mini.primitives import TABLE
 
 LINEAR = {TABLE[name] for name in ("add", "sub", "neg", "pos")}
@@ -84,9 +84,7 @@ def most_nonzeros(base: Program, wrt: Sequence[Pack]) -> tuple[float, float]:
     def of(pack: Pack, index: Index) -> Floats:
         return counts[pack][index] if pack in counts else numpy.zeros(index.shape)
 
-    needed = {each.pack for each in base.results["outputs"]}
-    for pack in reversed(base.packs):
-        needed.update(pack.parents if pack in needed else ())
+    needed = made_of([each.pack for each in base.results["outputs"]])
     for pack in base.packs:
         if pack in counts or pack not in needed or counts.keys().isdisjoint(pack.parents):
             continue

@@ -46,7 +46,7 @@ def write(path: str | os.PathLike[str], name: str, plan: Plan, wrt: tuple[int, .
         ValueError: the path or the name is none in C, or there is no C for an operation.
     """
     if Path(path).suffix != ".c":
-        raise ValueError(f"export takes the path of a file in C, such as 'f.c', got {os.fspath(path)!r}")
+        raise ValueError(f"export takes the path of a C file, such as 'f.c', got {os.fspath(path)!r}")
     require_identifier(name)
     header = Path(path).with_suffix(".h")
     try:
@@ -72,7 +72,7 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     interface = Interface(exported, order, Constants())
     if interface.size >= LARGEST:
         raise ValueError(
-            f"{exported.name} needs memory for {interface.size:,} numbers, and files in C count to {LARGEST:,}"
+            f"{exported.name} needs memory for {interface.size:,} numbers, and C files can count only to {LARGEST:,}"
         )
     constants = interface.constants
     definitions = [line for entry in interface.entries for line in entry.written(constants, interface.size)]

@@ -27,6 +27,7 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
+from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.primitives import Part, Primitive
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Builder:
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """The program with these results, without what they do not need."""
-        return self.so_far(results).without_dead().verify()
+        return verified(self.so_far(results).without_dead())
 
     def shared(self, pack: Pack) -> Pack:
         """The pack that was made before for the same operation, or this one."""

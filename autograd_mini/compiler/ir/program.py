@@ -7,9 +7,10 @@ products are closed under differentiation, and the matrix products are among the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
@@ -42,6 +43,11 @@ class Pack:
 
     def __post_init__(self) -> None:
         self.parents = self.operation.parents()
+
+    @property
+    def role(self) -> str:
+        """What kind of leaf it is: "input", "parameter", "constant" or "seed"; empty for what is computed."""
+        return self.operation.role if isinstance(self.operation, Leaf) else ""
 
     def __repr__(self) -> str:
         return f"<pack {self.number}: {self.lanes} lanes{' a batch' if self.batched else ''}, {self.operation.kind}>"
@@ -172,6 +178,11 @@ class Segment:
     adjoint: int | None = None
     selects: bool = False
 
+    @property
+    def batched(self) -> bool:
+        """Whether the products differ from example to example."""
+        return self.a.batched or (self.b is not None and self.b.batched)
+
 
 @dataclass(eq=False)
 class Sum(_Operation):
@@ -186,6 +197,10 @@ class Sum(_Operation):
 
     def parents(self) -> tuple[Pack, ...]:
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
+
+    @property
+    def n_terms(self) -> int:
+        return sum(block.n_terms for segment in self.segments for block in segment.blocks)
 
 
 @dataclass(eq=False)
@@ -265,13 +280,13 @@ class Program:
         return draw_program(self, direction, max_boxes)
 
     def leaves(self, role: str) -> list[Pack]:
-        return [pack for pack in self.packs if isinstance(pack.operation, Leaf) and pack.operation.role == role]
+        return [pack for pack in self.packs if pack.role == role]
 
     def without_dead(self) -> Program:
         """The program with only the packs that results are made of, and all leaves but seeds; numbered."""
         alive = {reference.pack for reference in chain(*self.results.values())}
         for pack in reversed(self.packs):
-            if pack in alive or (isinstance(pack.operation, Leaf) and pack.operation.role != "seed"):
+            if pack in alive or pack.role not in ("", "seed"):
                 alive.update((pack, *pack.parents))
         packs = [pack for pack in self.packs if pack in alive]
         for number, pack in enumerate(packs):
@@ -291,28 +306,16 @@ class Program:
                 for segment in pack.operation.segments:
                     yield pack, segment
 
-    def verify(self) -> Program:
-        """The program itself, if it is well-formed.
 
-        Raises:
-            AssertionError: an operand comes after its use, an index lies outside its pack, or the shapes of a
-                block do not fit together.
-        """
-        seen: set[Pack] = set()
-        for pack in self.packs:
-            for parent in pack.parents:
-                assert parent in seen, f"{pack} uses {parent} before it is computed"
-                carries_batch = pack.batched or isinstance(pack.operation, Sum)
-                assert carries_batch or not parent.batched, f"{pack} loses the batch of {parent}"
-            seen.add(pack)
-        given = [argument for pack in self.packs for argument in pack.operation.arguments()]
-        for each in chain(given, *self.results.values()):
-            if isinstance(each, Reference):
-                assert each.pack in seen, f"{each.pack} is not in the program"
-                _require_within(each.index, each.pack, 0)
-        for pack, segment in self.segments():
-            _verify_segment(pack, segment)
-        return self
+def made_of(packs: Iterable[Pack], following: Callable[[Pack], Iterable[Pack]] = attrgetter("parents")) -> set[Pack]:
+    """The packs, and all that they are made of: of each pack it is what follows."""
+    stack, found = [*packs], set[Pack]()
+    while stack:
+        pack = stack.pop()
+        if pack not in found:
+            found.add(pack)
+            stack += following(pack)
+    return found
 
 
 def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
@@ -344,20 +347,3 @@ def is_checked(name: str) -> bool:
 def lanes_of(pack: Pack) -> Reference:
     """All of them."""
     return Reference(pack, numpy.arange(pack.lanes))
-
-
-def _verify_segment(pack: Pack, segment: Segment) -> None:
-    for block in segment.blocks:
-        (g, h, s), k = block.lane.shape, block.a.shape[2]
-        assert (block.b is None) == (segment.b is None), f"{pack}: a factor is missing"
-        shapes = [block.a.shape] if block.b is None else [block.a.shape, block.b.shape]
-        assert [(g, h, k), (g, k, s)][: len(shapes)] == shapes, f"{pack}: {block.lane.shape} has factors of {shapes}"
-        for index, factor in ((block.lane, pack), (block.a, segment.a), (block.b, segment.b)):
-            if index is not None and factor is not None:
-                _require_within(index, factor, ABSENT)
-        assert abs(block.sign) == 1.0
-
-
-def _require_within(index: Any, pack: Pack, least: int) -> None:
-    if index.size:
-        assert least <= index.min() <= index.max() < pack.lanes, f"an index leaves {pack}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from autograd_mini.compiler.ir.program import Program
-from autograd_mini.compiler.notation.plain import role_of
 from autograd_mini.compiler.notation.reading import Line, Reading
 from autograd_mini.draw.arguments import check_options
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.from_graph import GraphTooLargeError
-from autograd_mini.draw.picture import Box, Edge, Kind, Picture, Row
+from autograd_mini.draw.pictures.from_graph import GraphTooLargeError
+from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
 from autograd_mini.mathematics import cut
 
 FORMULA, TOOLTIP = 48, 200
@@ -34,7 +33,7 @@ def draw_program(program: Program, direction: str, max_boxes: int) -> Drawing:
     keys, boxes, edges = {}, [], []
     for number, (name, lanes) in enumerate(leaves):
         keys[name] = f"p{number}"
-        kind = Kind.PARAMETER if role_of(lanes.pack) == "parameter" else Kind.INPUT
+        kind = Kind.PARAMETER if lanes.pack.role == "parameter" else Kind.INPUT
         boxes.append(Box(keys[name], kind, name, (Row(reading.names.shape(lanes), ""),)))
     for number, (title, lines) in enumerate(groups.items()):
         keys |= dict.fromkeys(lines[0].names, f"v{number}")

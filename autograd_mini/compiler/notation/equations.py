@@ -9,7 +9,7 @@ import numpy
 
 from autograd_mini.compiler.ir.program import ABSENT, Apply, Index, Loop, Pack, Reduce, Reference, Vector, lanes_of
 from autograd_mini.compiler.notation.naming import Naming
-from autograd_mini.compiler.notation.plain import Plain, Term, constants_of, role_of
+from autograd_mini.compiler.notation.plain import Plain, Term, constants_of
 from autograd_mini.mathematics import ATOM, PRODUCT, SIGN, Text, applied, joined, number, operation_name, times, total
 
 OTHERS = "Σ≠"
@@ -60,7 +60,7 @@ def sum_text(names: Naming, pack: Pack, terms: Sequence[Term]) -> Text:
 def is_layer(terms: Sequence[Term]) -> bool:
     """Whether a sum is z = W y + b: weights, parameters or the same for all examples, times what is no weights."""
     factors = [factor.pack for term in terms if term.is_contraction and term.is_product for factor in term.factors]
-    return any(role_of(pack) in ("input", "parameter") and not pack.batched for pack in factors)
+    return any(pack.role in ("input", "parameter") and not pack.batched for pack in factors)
 
 
 def _tidied(names: Naming, pack: Pack, term: Term) -> Term:
@@ -99,7 +99,7 @@ def _flat_text(names: Naming, pack: Pack, term: Term) -> tuple[Text, float]:
     if not lane.size:
         return Text(""), 0.0
     if term.is_row and not term.over_batch:
-        factors.sort(key=lambda factor: role_of(factor.pack) != "parameter")
+        factors.sort(key=lambda factor: factor.pack.role != "parameter")
         return Text(" ".join(names.written(factor).within(SIGN) for factor in factors), PRODUCT), term.coefficient
     sums = numpy.unique(lane).size
     prefix = "Σₙ " * term.over_batch

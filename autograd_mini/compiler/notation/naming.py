@@ -15,7 +15,7 @@ import numpy
 
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Pack, Program, Reference, lanes_of
-from autograd_mini.compiler.notation.plain import Plain, constants_of, orders_of, places, role_of
+from autograd_mini.compiler.notation.plain import Plain, constants_of, orders_of, places
 from autograd_mini.mathematics import ATOM, Text, joined, number, subscripted
 
 MATRICES, OFFSETS = "WUVRST", "bc"
@@ -54,10 +54,12 @@ class Naming:
         self._taken: set[str] = set()
         self._counts = {letter: count(1) for letter in "vw"}
         leaves = {
-            pack: _name_of(pack) for pack in program.packs if role_of(pack) not in ("", "constant") and pack.lanes
+            pack: pack.operation.name
+            for pack in program.packs
+            if isinstance(pack.operation, Leaf) and pack.role != "constant" and pack.lanes
         }
-        seeded = {f"d{name}": leaf for leaf, name in leaves.items() if role_of(leaf) != "seed"}
-        directions = {leaf: seeded[name] for leaf, name in leaves.items() if role_of(leaf) == "seed" and name in seeded}
+        seeded = {f"d{name}": leaf for leaf, name in leaves.items() if leaf.role != "seed"}
+        directions = {leaf: seeded[name] for leaf, name in leaves.items() if leaf.role == "seed" and name in seeded}
         self._second = descendants_of(directions, program.packs)
         self._roots: dict[Pack, Pack] = dict(directions)
         for pack in program.packs:
@@ -111,7 +113,7 @@ class Naming:
 
     def leaves(self) -> Iterator[tuple[str, Reference]]:
         """The names of all leaves, of the parameters block by block, with their lanes arranged as they are read."""
-        for pack in filter(role_of, self.names):
+        for pack in [each for each in self.names if each.role]:
             every = lanes_of(pack)
             for block in self._within(every):
                 natural = self._block_order(block, every.index)
@@ -224,10 +226,6 @@ class Naming:
     def _fresh(self, letter: str) -> str:
         """The next of v₁, v₂ …"""
         return self._unique(subscripted(letter, next(self._counts[letter])))
-
-
-def _name_of(pack: Pack) -> str:
-    return pack.operation.name if isinstance(pack.operation, Leaf) else ""
 
 
 def _dimensions(matrix: Index) -> str:

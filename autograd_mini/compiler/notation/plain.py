@@ -63,7 +63,7 @@ class Term:
     def is_row(self) -> bool:
         """Whether it is a row of captured parameters times a vector."""
         is_inner = self.lane.size == 1 and self.is_contraction and self.b is not None
-        return is_inner and [role_of(factor.pack) for factor in self.factors].count("parameter") == 1
+        return is_inner and [factor.pack.role for factor in self.factors].count("parameter") == 1
 
     @property
     def is_product(self) -> bool:
@@ -113,11 +113,10 @@ class Plain:
         return [self.resolved(arg) for arg in pack.operation.arguments() if isinstance(arg, Reference)]
 
     def _terms(self, pack: Pack, segment: Segment) -> Iterator[Term]:
-        batched = segment.a.batched or (segment.b is not None and segment.b.batched)
         for block in segment.blocks:
             a = self.resolved(Reference(segment.a, block.a))
             b = None if segment.b is None or block.b is None else self.resolved(Reference(segment.b, block.b))
-            term = Term(block.lane, a, b, block.sign, batched and not pack.batched)
+            term = Term(block.lane, a, b, block.sign, segment.batched and not pack.batched)
             yield from _without_constants(term.turned() if b is not None and constants_of(a) is not None else term)
 
     def _follow_copies(self, pack: Pack) -> None:
@@ -129,11 +128,6 @@ class Plain:
                 numbers[term.lane], lanes[term.lane] = self._numbers[term.a.pack], term.a.index
             if ABSENT not in numbers and ABSENT not in lanes:
                 self.origins[pack] = numbers, lanes
-
-
-def role_of(pack: Pack) -> str:
-    """What kind of leaf it is: "input", "parameter", "constant" or "seed"; empty for what is computed."""
-    return pack.operation.role if isinstance(pack.operation, Leaf) else ""
 
 
 def constants_of(reference: Reference) -> Any:
@@ -163,14 +157,14 @@ def _without_constants(term: Term) -> list[Term]:
 def orders_of(program: Program, plain: Plain, forward: set[Pack], roots: dict[Pack, Pack]) -> dict[Pack, Index]:
     """The lanes of each pack that is its own root, in the order in which they are read."""
     packs = [pack for pack in program.packs if roots[pack] is pack]
-    orders = {pack: numpy.arange(pack.lanes) for pack in packs if role_of(pack) in ("input", "seed")}
+    orders = {pack: numpy.arange(pack.lanes) for pack in packs if pack.role in ("input", "seed")}
     made_from: dict[Pack, list[tuple[Pack, Index, Index]]] = {}
     for pack in packs:
         _follow_operands(plain, pack, orders)
         for lanes, operand in _links(plain, pack) if pack in forward else ():
             made_from.setdefault(operand.pack, []).append((pack, operand.index, lanes))
     for pack in reversed(packs):
-        if pack not in orders and (pack in forward or role_of(pack)):
+        if pack not in orders and (pack in forward or pack.role):
             used = [
                 index[numpy.argsort(places(orders[made], lanes), kind="stable")]
                 for made, index, lanes in made_from.get(pack, [])

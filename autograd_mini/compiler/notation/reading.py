@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy
@@ -19,10 +19,11 @@ from autograd_mini.compiler.ir.program import (
     Vector,
     is_adjoint,
     lanes_of,
+    made_of,
 )  # fmt: skip
 from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
 from autograd_mini.compiler.notation.naming import Naming
-from autograd_mini.compiler.notation.plain import Plain, Term, role_of
+from autograd_mini.compiler.notation.plain import Plain, Term
 from autograd_mini.mathematics import Text, joined, operation_name, subscripted
 from autograd_mini.primitives import Primitive
 
@@ -66,15 +67,15 @@ class Reading:
         self.lines: list[Line] = []
         self._results = {name: references[0] for name, references in program.results.items() if references}
         values = [reference.pack for name, reference in self._results.items() if not is_adjoint(name)]
-        self._forward = _reached(values, lambda pack: pack.parents)
+        self._forward = made_of(values)
         self._finals = {ref.pack for name, ref in self._results.items() if is_adjoint(name)} - self._forward
         self._slopes = dict(self._found_slopes(program))
         self.names: Naming = Naming(program, self.plain, self._forward)
         starts = [self.plain.resolved(reference).pack for reference in self._results.values()] + list(self._finals)
-        needed = _reached(starts, lambda pack: [operand.pack for operand in self._operands(pack)])
+        needed = made_of(starts, lambda pack: [operand.pack for operand in self._operands(pack)])
         self._uses = Counter(operand.pack for pack in needed for operand in self._operands(pack))
         self._layers: dict[Pack, str] = {}
-        packs = [pack for pack in program.packs if pack in needed and not role_of(pack)]
+        packs = [pack for pack in program.packs if pack in needed and not pack.role]
         packs.sort(key=lambda pack: pack not in self._forward)
         self.is_whole: bool = len(packs[:most]) == len(packs)
         for pack in packs[:most]:
@@ -92,7 +93,7 @@ class Reading:
             if made and slope and isinstance(made.operation, Apply) and made.lanes == slope.lanes:
                 primitive, (arg, *others) = made.operation.primitive, made.operation.args
                 is_named = primitive.symbol.isidentifier() and primitive.name != "square"
-                is_local = slope not in self._forward and slope.adjoint_of is None and not role_of(slope)
+                is_local = slope not in self._forward and slope.adjoint_of is None and not slope.role
                 if is_named and is_local and isinstance(arg, Reference) and not others:
                     yield slope, (primitive, self.plain.resolved(arg))
 
@@ -187,14 +188,3 @@ class Reading:
                 break
             place += 1
         return place
-
-
-def _reached(stack: list[Pack], following: Callable[[Pack], Iterable[Pack]]) -> set[Pack]:
-    """The packs and all that follow from them."""
-    found: set[Pack] = set()
-    while stack:
-        pack = stack.pop()
-        if pack not in found:
-            found.add(pack)
-            stack += following(pack)
-    return found

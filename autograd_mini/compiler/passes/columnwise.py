@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.ir.program import Leaf, Pack, Program, Segment, Sum
+from autograd_mini.compiler.ir.program import Leaf, Pack, Program, Segment, Sum, made_of
 from autograd_mini.compiler.partition import FEWEST_COLUMNS, MOST_GATHERED_TERMS
 from autograd_mini.compiler.passes.columnar import Columns, Flat, Rows, reads_of
 
@@ -40,10 +40,7 @@ def divide(program: Program, constants: Sequence[Pack] = ()) -> list[Item]:
     What the value is made of comes first and is divided in the same way whatever else a program computes, so that the
     value has the same bits.
     """
-    wanted = {reference.pack for reference in program.results.get("value", program.results.get("outputs", ()))}
-    for pack in reversed(program.packs):
-        if pack in wanted:
-            wanted.update(pack.parents)
+    wanted = made_of([each.pack for each in program.results.get("value", program.results.get("outputs", ()))])
     given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants}
     used = {parent for pack in program.packs for parent in pack.parents}
     found = _Division(given, constants)
@@ -95,7 +92,7 @@ class _Division:
                 return
             if isinstance(pack.operation, Sum) and self._total(pack, pack.operation, item):
                 return
-        if isinstance(pack.operation, Sum) and (is_last or not _has_few_terms(pack.operation, pack.lanes)):
+        if isinstance(pack.operation, Sum) and (is_last or pack.operation.n_terms > MOST_GATHERED_TERMS * pack.lanes):
             self._append(Gathered(pack, Flat.of(pack.operation)), pack)
             return
         n = reads_of(pack)[0]
@@ -151,9 +148,3 @@ class _Division:
                 steps = numpy.diff(places, axis=1)
                 found += int(((steps != 0).any(axis=1) & (steps != 1).any(axis=1)).sum())
         return found
-
-
-def _has_few_terms(operation: Sum, lanes: int) -> bool:
-    return sum(block.n_terms for segment in operation.segments for block in segment.blocks) <= (
-        MOST_GATHERED_TERMS * lanes
-    )

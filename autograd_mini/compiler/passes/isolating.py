@@ -74,7 +74,7 @@ class _Isolated(Builder):
 
     def _apart_over_batch(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
         """What is summed over the batch apart from what is not, so that a batch can be summed piece by piece."""
-        over = [segment for segment in segments if segment.a.batched or (segment.b is not None and segment.b.batched)]
+        over = [segment for segment in segments if segment.batched]
         if pack.batched or not over or len(over) == len(segments):
             return segments
         rest = [segment for segment in segments if segment not in over]

@@ -211,7 +211,7 @@ class _Packed:
                 index = self._lane_of[xs[of_sign]], None if b < 0 else self._lane_of[ys[of_sign]]
                 blocks += recognise(lane[of_sign], *index, sign)
             segments.append(Segment(self._packs[a], None if b < 0 else self._packs[b], blocks))
-        batched = any(segment.a.batched or (segment.b is not None and segment.b.batched) for segment in segments)
+        batched = any(segment.batched for segment in segments)
         return self.builder.sum(len(scalars), batched, segments, from_zero=scalars[0].from_zero)
 
 

@@ -113,10 +113,7 @@ def phases_of(whole: Schedule) -> tuple[set[Pack], set[Pack]] | None:
             if not (sums | later).isdisjoint(pack.parents):
                 return None
         elif not whole.varying.isdisjoint(pack.parents):
-            runs_over_batch = isinstance(pack.operation, Sum) and all(
-                segment.a.batched or (segment.b is not None and segment.b.batched)
-                for segment in pack.operation.segments
-            )
+            runs_over_batch = isinstance(pack.operation, Sum) and all(each.batched for each in pack.operation.segments)
             if not runs_over_batch or not (sums | later).isdisjoint(pack.parents):
                 return None
             sums.add(pack)

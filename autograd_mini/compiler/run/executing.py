@@ -12,6 +12,7 @@ from typing import Protocol
 from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.ir.program import Floats, Pack
 from autograd_mini.compiler.run.numpy_executor import Results
+from autograd_mini.observing import user_line
 from autograd_mini.primitives import brief
 from autograd_mini.suggesting import did_you_mean
 
@@ -83,6 +84,8 @@ INSTALL = "install it with: pip install 'autograd_mini[jit]'"
 @cache
 def _notice() -> None:
     """Say once how to have more speed."""
-    warnings.warn(
-        f"compiled functions run in NumPy, several times slower than machine code by llvmlite; {INSTALL}", stacklevel=2
+    warnings.warn_explicit(
+        f"compiled functions run in NumPy, several times slower than machine code by llvmlite; {INSTALL}",
+        UserWarning,
+        *user_line(),
     )

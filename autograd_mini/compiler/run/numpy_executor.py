@@ -262,7 +262,7 @@ class Scatter:
 
 def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int]) -> Step:
     """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
-    sums_batch = not batched and (segment.a.batched or (segment.b is not None and segment.b.batched))
+    sums_batch = not batched and segment.batched
     compute = (_one_factor if segment.b is None else _two_factors)(segment, block, sums_batch, place)
     size, is_negative = block.lane.size, block.sign < 0.0
 

@@ -1,29 +1,27 @@
-"""The short way for one example: numbers, lists and arrays in and out, all in one call of machine code."""
+"""The short way: numbers, lists and arrays in and out, of one example or a batch, all in one call of machine code."""
 
 from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, NamedTuple
+from functools import partial
+from itertools import chain, pairwise
+from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.emit_products import copy_weights
-from autograd_mini.compiler.code.engine import addresses
-from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM
+from autograd_mini.compiler.code.emit_products import add_up
+from autograd_mini.compiler.code.engine import DRIVE, POINT, addresses
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack
-from autograd_mini.compiler.partition import MOST_ALONE
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.arena import ArenaExecutor
-from autograd_mini.compiler.run.entry import MAKE, READ, WORDS, text
-from autograd_mini.compiler.run.machine import Runner
+from autograd_mini.compiler.run.entry import WORDS, text
+from autograd_mini.compiler.run.marshalling import MAKE, READ
+from autograd_mini.compiler.run.prepared import Prepared, prepared_for
 from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_possible
-from autograd_mini.compiler.run.running import KernelStep
 from autograd_mini.compiler.run.watch import Watch
 
 Short = Callable[[tuple[Any, ...]], Any]
@@ -34,14 +32,18 @@ Lane = tuple[str, int]
 
 
 class Layout:
-    """How so many arguments are read, and the results are made."""
+    """How so many arguments are read, and the results are made.
+
+    Attributes:
+        has_columns: whether there are several examples.
+    """
 
     depth: int
     deepest: int
 
-    def __init__(self, n_args: int) -> None:
-        self.n_args = n_args
-        self.reads: list[tuple[int, int, int, int, int, tuple[Pack, int] | None, int, int]] = []
+    def __init__(self, n_args: int, has_columns: bool) -> None:
+        self.n_args, self.has_columns = n_args, has_columns
+        self.reads: list[tuple[str, int, int, int, int, tuple[Pack, int] | None, int, Any]] = []
         self.makes: list[tuple[int, int, int, int]] = []
         self.picks: list[Lane] = []
         self.depth = self.deepest = 0
@@ -54,17 +56,18 @@ class Layout:
 
         Args:
             to: where its numbers go: a leaf, and the first lane.
-            what: its type, its shape or itself; of an attribute the holder and the name.
+            what: its type, its shape without columns or itself; of an attribute the holder and the name.
         """
         holder, name = what if kind == "attribute" else (0, 0)
-        if kind == "array":
-            address, numbers = memory.table([[len(what), *what]], 1 + len(what))
-            self.held.append(numbers)
-        else:
-            address = id(what)
         self.held.append(what)
-        self.reads.append((READ.index(kind), *at, id(holder), id(name), to, size, address))
+        self.reads.append((kind, *at, id(holder), id(name), to, size, what))
         return len(self.reads)
+
+    def array(self, shape: tuple[int, ...], is_batched: bool) -> tuple[str, tuple[int, ...]]:
+        """What an array is, for each example or for all of them, and its shape; that of one example has an axis."""
+        if is_batched and self.has_columns:
+            return "columns", shape
+        return "array", (1, *shape) if is_batched else shape
 
     def make(self, kind: str, size: int = 0, picks: Sequence[Lane] = (), what: Any = None) -> None:
         """Make a thing.
@@ -72,7 +75,7 @@ class Layout:
         Args:
             size: how many of those made before are its parts.
             picks: its numbers.
-            what: its shape, or whether it is a list or a tuple.
+            what: its shape, without columns, or whether it is a list or a tuple.
         """
         address = id(what)
         if kind in ("nest", "numbers"):
@@ -80,8 +83,8 @@ class Layout:
             functions = [getattr(ctypes.pythonapi, f"Py{name}_{each}") for each in ("New", "SetItem")]
             address, numbers = memory.table([[ctypes.cast(each, ctypes.c_void_p).value or 0 for each in functions]], 2)
             self.held.append(numbers)
-        elif kind == "array":
-            self.held.append((what,))
+        elif kind in ("array", "columns"):
+            self.held.append((what,) if kind == "array" else partial(_rows, what) if what else numpy.empty)
             address = id(self.held[-1])
         self.depth += 1 - size
         self.deepest = max(self.deepest, self.depth)
@@ -89,151 +92,109 @@ class Layout:
         self.picks += picks
 
 
+def _rows(shape: tuple[int, ...], n: int) -> Floats:
+    return numpy.empty((n, *shape))
+
+
 @dataclass(frozen=True)
 class Entry:
-    """The numbers and tables of a program for one example at a time.
+    """The numbers and tables of a program.
 
     Attributes:
         at: where its words are.
+        most: how many columns it has room for.
         cache: where machine code is kept.
         held: all that it points to.
     """
 
     at: int
+    most: int
     cache: CodeCache | None
     held: list[Any] = field(repr=False)
 
 
-class Prepared(NamedTuple):
-    """A program with memory of its own.
-
-    Attributes:
-        numbers: all of them.
-        first: where those of each leaf begin.
-        lanes: where those of each result are.
-        sums: where those are that begin with 0.0, and how many.
-        functions: the addresses of the bodies and of where their pointers start, how many they are, and the address
-            of the pointers.
-        work: how many pointers there are, or how much else they stand for.
-        held: all that these need.
-    """
-
-    numbers: Floats
-    first: Mapping[Pack, int]
-    lanes: Mapping[str, Index]
-    sums: tuple[int, int]
-    functions: tuple[int, int, int, int]
-    work: int
-    held: list[Any]
-
-
-def entry_of(executor: Any, layout: Layout, names: Sequence[str], n_guards: int) -> Entry | None:
+def entry_of(
+    executor: Any, layout: Layout, names: Sequence[str], n_guards: int, most: int = 1, *, is_mean: bool = False
+) -> Entry | None:
     """What runs a program that machine code alone runs in one memory; None for any other.
 
     Args:
         names: the results; those of which there are none are 0.
         n_guards: how many decisions there are.
+        most: how many columns there may be; 1 where there are none.
+        is_mean: whether results are divided by how many there are.
     """
     if not is_possible() or executor.seeds:
         return None
-    if isinstance(executor, ArenaExecutor):
-        prepared: Prepared | None = _of_arena(executor)
-    else:
-        prepared = _of_kernel(executor) if isinstance(executor, Runner) else None
+    prepared = prepared_for(executor, most)
     if prepared is None or (n_guards and "guards" not in prepared.lanes):
         return None
     lanes = {name: prepared.lanes[name] for name in [*names, TIED, "guards"] if name in prepared.lanes}
-    numbers, (sums, n_sums) = prepared.numbers, prepared.sums
-    base = memory.address(numbers, numbers.shape)
-    checked = [run for name, places in lanes.items() if name != "guards" for run in _runs(places)]
+    checked = _checked(prepared, [name for name in lanes if name != "guards"])
     picks = numpy.array([lanes[name][lane] if name in lanes else 0 for name, lane in layout.picks], numpy.int64)
     block, array = MAKE.index("block"), MAKE.index("array")
     makes = [
         (block if kind == array and len(_runs(picks[first : first + size])) == 1 else kind, first, size, what)
         for kind, first, size, what in layout.makes
     ]
-    reads = [
-        [*record, 0 if to is None else prepared.first[to[0]] + to[1], size, what]
-        for *record, to, size, what in layout.reads
-    ]
+    held: list[Any] = []
+    reads = [_read(prepared, held, *record) for record in layout.reads]
     tables = {
         "reads": memory.table(reads, 8),
         "held": memory.table([[0] * (len(reads) + 2)], 1),
-        "checked": memory.table(checked, 2),
+        "checked": memory.table(checked, 3),
         "makes": memory.table(makes, 4),
         "made": memory.table([[0] * (layout.deepest + 1)], 1),
         "picks": memory.table([picks], 1),
     }
     objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
+    drivers = addresses([DRIVE, POINT, add_up(prepared.words["width"])], keep=True, cache=executor.cache)
     words = {word: address for word, (address, _) in tables.items()} | {
         word: id(each) for word, each in objects.items()
     }
-    words |= dict(zip(("bodies", "starts", "count", "p"), prepared.functions)) | {"numbers": base}
-    words |= {"n_args": layout.n_args, "n_reads": len(reads), "n_makes": len(layout.makes), "busy": 0}
-    words |= {"n_sums": n_sums, "sums": base + 8 * sums, "lets_go": prepared.work > MOST_ALONE}
-    words |= {"n_checked": len(checked), "guard": lanes["guards"][0] if n_guards else 0}
+    words |= zip(("drive", "point", "add_up"), drivers)
+    words |= {"numbers": memory.address(prepared.numbers, prepared.numbers.shape), "busy": 0, "is_mean": is_mean}
+    words |= {"n": not layout.has_columns, "most": most, "n_args": layout.n_args}
+    words |= {"n_reads": len(reads), "n_makes": len(layout.makes), "n_checked": len(checked)}
+    words |= {"guard": lanes["guards"][0] if n_guards else 0, "decides": n_guards > 0}
     words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
+    words |= prepared.words
     address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
-    return Entry(address, executor.cache, [layout, executor, prepared, tables, held_words, objects])
+    return Entry(address, most, executor.cache, [layout, executor, prepared, tables, held, held_words, objects])
 
 
-def _of_arena(executor: ArenaExecutor) -> Prepared:
-    ready = executor.ready()
-    return Prepared(ready.numbers, executor.first, executor.results, (0, 0), ready.called, executor.work, [ready])
+def _read(
+    prepared: Prepared,
+    held: list[Any],
+    kind: str,
+    outer: int,
+    place: int,
+    holder: int,
+    name: int,
+    to: tuple[Pack, int] | None,
+    size: int,
+    what: Any,
+) -> list[int]:
+    """The record of what is read; of arrays with a table."""
+    address = id(what)
+    if kind in ("array", "columns"):
+        assert to is not None
+        has_columns = kind == "columns"
+        lengths = [0, *what] if has_columns else what
+        block = prepared.blocks[to[0]] if has_columns else (0, 0)
+        address, numbers = memory.table([[*block, has_columns, len(lengths), *lengths]], 4 + len(lengths))
+        held.append(numbers)
+    first = 0 if to is None else prepared.first[to[0]] + to[1]
+    return [READ.index(kind), outer, place, holder, name, first, size, address]
 
 
-def _of_kernel(executor: Runner) -> Prepared | None:
-    """A program that is one kernel."""
-    if len(executor.steps) != 1 or not isinstance(executor.steps[0], KernelStep):
-        return None
-    step = executor.steps[0]
-    kernel, summed = step.kernel, dict(step.summed)
-    n_constants, n_sums, n_weights = len(kernel.constants), kernel.n_sums, kernel.n_weights
-    inputs = numpy.reshape(kernel.uniform, (-1, 2))
-    slots, n_read = step.slots.copy(), len(inputs) - n_weights
-    is_uniform = slots[:, 0] == UNIFORM
-    is_weight = is_uniform & (slots[:, 1] >= n_constants + n_read)
-    is_input = is_uniform & (slots[:, 1] >= n_constants) & ~is_weight
-    slots[is_input] = inputs[slots[is_input, 1] - n_constants]
-    slots[is_weight, 1] -= n_read
-    bodies, starts, count = step.functions(1)
-    held = [bodies, starts]
-    if n_weights:  # the first function puts them side by side
-        slots = numpy.concatenate([[(SIZES, 5), (UNIFORM, n_constants)], inputs[n_read:], slots])
-        code = addresses([copy_weights()], keep=True, cache=step.cache)
-        bodies = code.table([*code, *bodies])
-        starts = (ctypes.c_int64 * (count + 1))(0, *[start + 2 + n_weights for start in starts])
-        count += 1
-    used = {SUMS, *executor.leaves.values(), *executor.constants, *executor.own, *numpy.unique(slots[:, 0]).tolist()}
-    sizes = dict(enumerate(executor.lanes))
-    sizes |= {UNIFORM: n_constants + n_weights, SCRATCH: kernel.n_scratch, SUMS: n_sums, SIZES: 6}
-    first, end = {}, 1
-    for place in sorted(used - summed.keys()):
-        first[place], end = end, end + sizes[place]
-    first |= {place: first[SUMS] + part.start for place, part in summed.items()}
-    results = {name: found[0] for name, found in executor.results.items()}
-    if any(place not in first or gather.absent is not None for place, gather in results.values()):
-        return None
-    numbers = memory.copied(numpy.zeros(end))
-    whole = numpy.array([1, 1, 1, n_sums, len(kernel.added), n_weights], numpy.int64)
-    known: dict[int, Any] = {**executor.constants, UNIFORM: kernel.constants, SIZES: whole.view(float)}
-    for place, held in known.items():
-        if place in first:
-            numbers[first[place] :][: len(held)] = held
-    lanes = {name: first[place] + numpy.arange(sizes[place])[gather.rows] for name, (place, gather) in results.items()}
-    starts_of = numpy.zeros(len(sizes) + 4, numpy.int64)
-    starts_of[[*first]] = [*first.values()]
-    base = memory.address(numbers, numbers.shape)
-    pointers, table = memory.table([base + 8 * (starts_of[slots[:, 0]] + slots[:, 1])], 1)
-    return Prepared(
-        numbers,
-        {pack: first[place] for pack, place in executor.leaves.items()},
-        lanes,
-        (first[SUMS], n_sums),
-        (ctypes.addressof(bodies), ctypes.addressof(starts), count, pointers),
-        len(slots),
-        [*held, bodies, starts, table],
-    )
+def _checked(prepared: Prepared, names: Iterable[str]) -> list[tuple[int, int, int]]:
+    """Runs of numbers that have to be finite, each number once: where they begin, how many they are, and whether there
+    are as many as columns."""
+    rows = sorted({*chain.from_iterable(prepared.lanes[name].tolist() for name in names if name in prepared.rows)})
+    single = {*chain.from_iterable(prepared.lanes[name].tolist() for name in names if name not in prepared.rows)}
+    runs = _runs(numpy.array(sorted(single), numpy.int64))
+    return [(row, 0, 1) for row in rows] + [(first, count, 0) for first, count in runs]
 
 
 def _runs(places: Index) -> list[tuple[int, int]]:

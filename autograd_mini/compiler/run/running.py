@@ -16,11 +16,11 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import write
-from autograd_mini.compiler.code.emit_products import sum_columns
-from autograd_mini.compiler.code.engine import DRIVE, POINT, Code, Drive, Point, addresses
+from autograd_mini.compiler.code.emit_products import add_up, sum_columns
+from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.code.taking import RECORD, take
+from autograd_mini.compiler.code.taking import HEAD, RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
@@ -46,8 +46,8 @@ class Table:
 
     def __post_init__(self) -> None:
         self.at: int
-        self.at, self.arrays_at, taking_at = (
-            memory.address(each, each.shape) for each in (self.pointers, self.arrays, self.taking)
+        self.at, self.sizes_at, self.arrays_at, taking_at = (
+            memory.address(each, each.shape) for each in (self.pointers, self.sizes, self.arrays, self.taking)
         )
         self.pointers[-1] = taking_at
 
@@ -61,19 +61,29 @@ class State:
         padded: stands in for the arrays of a batch that does not fill a register, by their places.
         moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
             rows.
+        step, group, tile: so many columns are a block, have sums of their own, and have these added up.
+        in_turn: whether tiles have the same memory for their sums, one after the other.
         sums: for each group of columns, [sums, places in a register].
+        totals: these added up, for each tile.
     """
 
     n: int
+    step: int
+    group: int
+    tile: int
+    in_turn: bool
     tables: list[Table]
     uniform: Floats
     padded: dict[int, Floats]
     moving: list[int]
     rows: Index
     sums: Floats
+    totals: Floats
 
     def __post_init__(self) -> None:
-        self.rows_at: int = memory.address(self.rows, self.rows.shape)
+        self.uniform_at, self.rows_at, self.sums_at, self.totals_at = (
+            memory.address(each, each.shape) for each in (self.uniform, self.rows, self.sums, self.totals)
+        )
 
 
 class KernelStep:
@@ -126,6 +136,7 @@ class KernelStep:
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
+        self.add_up: dict[int, Any] = {}
         places = numpy.array(kernel.places(), dtype=numpy.int64)
         self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows: dict[int, Index] = _by_array(self.slots)
@@ -152,8 +163,18 @@ class KernelStep:
             link([self], width)
         return self.linked[width]
 
-    def prepare(self, values: Values, n: int) -> State:
-        """Memory for n columns, and pointers to all that stays where it is."""
+    def takes_tiles(self, n: int, tile: int) -> bool:
+        """Whether tiles of so many columns can have their sums side by side, the same as each by itself."""
+        has_whole_blocks = tile % (self.columns if tile > self.columns else self.width) == 0
+        fills_registers = n % tile == 0 or n % tile >= self.width
+        return has_whole_blocks and fills_registers and (tile <= self.group or tile % self.group == 0)
+
+    def prepare(self, values: Values, n: int, tile: int = 0) -> State:
+        """Memory for n columns, and pointers to all that stays where it is.
+
+        Args:
+            tile: so many columns have sums of their own, the last ones fewer; 0 for all.
+        """
         for number in self.writes:
             values[number] = memory.rows_of(self.lanes[number], n)
         arrays = [number for number in self.rows if number >= 0]
@@ -162,34 +183,43 @@ class KernelStep:
         rows = [numpy.insert(self.rows[each], 1, k, axis=0) for k, each in enumerate(moving)]
         uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
         n_sums, width = self.kernel.n_sums, 1 if n == 1 else self.width
+        step, group = (min(each, tile or each) for each in (self.columns, self.group))
+        n_tables = threads_for(n, self.threads, of_packs=bool(self.packs))
+        in_turn = 0 < tile <= self.group and n_tables == 1 and bool(self.summed)
+        group = n if in_turn else group
         state = State(
             n,
+            step,
+            group,
+            tile or n,
+            in_turn,
             [],
             uniform,
             padded,
             moving,
             memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
-            memory.empty(-(-n // self.group), n_sums, width),
+            memory.empty(-(-n // group), n_sums, width),
+            memory.empty(-(-n // tile) if tile else 1, n_sums if self.summed else 0),
         )
         columns = self.width if padded else n
-        for _ in range(threads_for(n, self.threads, of_packs=bool(self.packs))):
+        for _ in range(n_tables):
             table = Table(
                 memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),
-                memory.copied([n - n % width, n, self.group, n_sums * width, len(self.kernel.added)], numpy.int64),
+                memory.copied([n - n % width, n, group, n_sums * width, len(self.kernel.added)], numpy.int64),
                 memory.empty(len(moving), 2, of=numpy.int64),
-                memory.empty(5 + RECORD * len(moving), of=numpy.int64),
+                memory.empty(HEAD + RECORD * len(moving), of=numpy.int64),
             )
             state.tables.append(table)
             for number in self.rows.keys() - moving:
                 if number == UNIFORM:
-                    start, stride = memory.address(uniform, uniform.shape), 1
+                    start, stride = state.uniform_at, 1
                 elif number == SCRATCH:
                     start, stride = memory.rows(table.scratch, self.kernel.n_scratch, self.columns)
                 elif number == SIZES:
-                    start, stride = memory.address(table.sizes, table.sizes.shape), 0
+                    start, stride = table.sizes_at, 0
                 elif number == SUMS:
-                    start, stride = memory.address(state.sums, state.sums.shape), width
+                    start, stride = state.sums_at, width
                 else:
                     array = padded[number] if padded else values[number]
                     start, stride = memory.rows(array, self.lanes[number], columns)
@@ -210,27 +240,41 @@ class KernelStep:
         if len(state.sums):
             state.sums[...] = 0.0
         if self._point(values, state):
-            functions = self._taking(width)
+            functions = self.taking(width)
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
-        if len(tables) == 1:
-            self._columns(functions, tables[0], 0, whole, *rest)
+        if state.in_turn:
+            for k, start in enumerate(range(0, whole, state.tile)):
+                stop = min(start + state.tile, whole)
+                state.sums[...] = 0.0
+                self.drive(*functions, tables[0].at, state.step, start, stop, *(rest if stop == whole else (0, 0)))
+                self._total(state, k, 0, 1)
+        elif len(tables) == 1:
+            self.drive(*functions, tables[0].at, state.step, 0, whole, *rest)
         else:
-            share = -(-whole // (len(tables) * self.group)) * self.group
+            share = -(-whole // (len(tables) * state.group)) * state.group
             held = list(values), state  # what the pointers point to, if an interrupt ends the call before its threads
 
             def work(start: int, table: Table, held: object = held) -> None:
                 stop = min(start + share, whole)
-                self._columns(functions, table, start, stop, *(rest if stop == whole else (0, 0)))
+                self.drive(*functions, table.at, state.step, start, stop, *(rest if stop == whole else (0, 0)))
 
             list(workers().map(work, range(0, whole, share), tables))
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            totals = numpy.einsum("gsl->s", state.sums)[:, None]
+            groups = -(-state.tile // state.group)
+            for k in range(0 if state.in_turn else len(state.totals)):
+                self._total(state, k, k * groups, min(groups, len(state.sums) - k * groups))
             for number, part in self.summed:
-                values[number] = totals[part]
+                values[number] = state.totals[:, part].T.copy()
+
+    def _total(self, state: State, k: int, first: int, count: int) -> None:
+        """Add up the sums of some groups, which are those of a tile."""
+        _, n_sums, width = state.sums.shape
+        at = state.sums_at + 8 * first * n_sums * width
+        self.add_up[width](at, count, n_sums, state.totals_at + 8 * k * n_sums)
 
     def _point(self, values: Values, state: State) -> bool:
         """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
@@ -258,7 +302,7 @@ class KernelStep:
 
     def _take(self, values: Values, state: State, table: Table, taken: Sequence[tuple[int, int]]) -> None:
         """Write down what there is to take."""
-        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken)]
+        records = [table.at, state.rows_at, len(state.rows), table.arrays_at, len(taken), state.n - 1]
         for place, number in taken:
             if number not in table.blocks:
                 table.blocks[number] = memory.lines_of(self.lanes[number], self.columns)
@@ -268,7 +312,7 @@ class KernelStep:
             records += place, *given, self.lanes[number], start, 8 * stride
         table.taking[: len(records)] = records
 
-    def _taking(self, width: int) -> tuple[Any, Any, int]:
+    def taking(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, before them what takes blocks of arrays."""
         if -width not in self.linked:
             bodies, starts, count = self.linked[width]
@@ -276,9 +320,6 @@ class KernelStep:
             every = code.table([code[0], *bodies])  # the others are held where they were linked
             self.linked[-width] = every, (ctypes.c_int64 * (count + 1))(len(self.slots), *starts), count + 1
         return self.linked[-width]
-
-    def _columns(self, functions: tuple[Any, Any, int], table: Table, *bounds: int) -> None:
-        self.drive(*functions, table.at, self.columns, *bounds)
 
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""
@@ -299,7 +340,8 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
     steps = [step for step in steps if width not in step.linked]
     texts = [step.texts(width) for step in steps]
     if texts:
-        kinds: dict[bool, list[str]] = {False: [DRIVE, POINT], True: []}
+        drivers = [DRIVE, POINT, add_up(width)]
+        kinds: dict[bool, list[str]] = {False: [*drivers], True: []}
         for step, each in zip(steps, texts):
             for text, is_loop in zip(each, step.are_loops):
                 kinds[is_loop].append(text)
@@ -307,10 +349,9 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
         for is_loop, group in kinds.items():
             effort = 1 if is_loop else max(step.effort for step in steps)
             known |= zip(group, addresses(group, effort=effort, cache=steps[0].cache).functions)
-        drivers = [known[DRIVE], known[POINT]]
         for step, each in zip(steps, texts):
-            step.drive, step.point = Drive(drivers[0].address), Point(drivers[1].address)
-            own = Code.of([*map(known.__getitem__, each), *drivers])
+            own = Code.of([known[text] for text in (*each, *drivers)])
+            step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
 
 

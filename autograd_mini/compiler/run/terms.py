@@ -100,5 +100,4 @@ def terms_step(executor: MachineExecutor, pack: Pack) -> TermsStep | None:
         return None
     if any(parent.batched for parent in pack.parents):
         return None
-    n_terms = sum(block.n_terms for segment in pack.operation.segments for block in segment.blocks)
-    return TermsStep(executor, pack) if n_terms <= MOST_TERMS else None
+    return TermsStep(executor, pack) if pack.operation.n_terms <= MOST_TERMS else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sysconfig
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import CellType
+from types import CellType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy
@@ -22,26 +22,33 @@ WORDS = ("n", "records", "none", "true", "false")
 
 def _same() -> str:
     """The text of what gives 1 if all that is watched is the same, else 0. A record is of a cell, an entry of a dict, a
-    call or a list: its kind, the cell, dict, function or list, the name of the entry, what stood there or, of a list,
-    where its items are, and how many these were."""
+    call, a list, an attribute or the code of a function: its kind, what holds it, the name of the entry or attribute,
+    what stood there or, of a list, where its items are, and how many these were."""
     f = PythonFunction()
     f.words("%watched", WORDS, ("n",))
 
     def compare(k: str) -> None:
         kind, holder, name, then, size = f.record("%records", k, "ipppi")
-        f.choose(kind, ["cell", "entry_of", "result", "list"], "other")
+        f.choose(kind, ["cell", "entry_of", "result", "list", "attribute", "code"], "other")
         f.begin("cell")
         content = f.python("PyCell_Get", f"ptr {holder}")
+        f.go("owned", "attribute")
+        attribute = f.python("PyObject_GetAttr", f"ptr {holder}", f"ptr {name}")
+        f.unless(f.let(f"icmp ne ptr {attribute}, null"), "other")
+        of_attribute = f.block
         f.go("owned", "result")
         result = f.python("PyObject_CallObject", f"ptr {holder}", "ptr null")
         f.go("owned", "owned")
-        found = f.let(f"phi ptr [ {content}, %cell ], [ {result}, %result ]")
+        found = f.let(f"phi ptr [ {content}, %cell ], [ {attribute}, %{of_attribute} ], [ {result}, %result ]")
         f.python("Py_DecRef", f"ptr {found}")
         f.unless(f.let(f"icmp eq ptr {found}, {then}"), "other")
         f.go("alike", "entry_of")
         entry = f.python("PyDict_GetItemWithError", f"ptr {holder}", f"ptr {name}")
         is_missing = f.let(f"icmp eq ptr {entry}, null")
         f.unless(f.let(f"icmp eq ptr {f.let(f'select i1 {is_missing}, ptr %none, ptr {entry}')}, {then}"), "other")
+        f.go("alike", "code")
+        code = f.python("PyFunction_GetCode", f"ptr {holder}")
+        f.unless(f.let(f"icmp eq ptr {code}, {then}"), "other")
         f.go("alike", "list")
         length = f.python("PyList_Size", f"ptr {holder}")
         f.unless(f.let(f"icmp eq i64 {length}, {size}"), "other")
@@ -74,7 +81,7 @@ def _told() -> str:
 
 
 SAME, TOLD = _same(), _told()
-CELL, ENTRY, RESULT, LIST = range(4)
+CELL, ENTRY, RESULT, LIST, ATTRIBUTE, CODE = range(6)
 
 Place = Callable[[], Any]
 """Gives what stands somewhere now; None if nothing does."""
@@ -120,4 +127,8 @@ def _record(read: Place, then: Any) -> list[int]:
             return [ENTRY, id(holder), id(read.args[0]), id(then), 0]
         if read.func is getattr and type(read.args[0]) is CellType and read.args[1:] == ("cell_contents",):
             return [CELL, id(read.args[0]), 0, id(then), 0]
+        if read.func is getattr and type(read.args[0]) is FunctionType and read.args[1:] == ("__code__",):
+            return [CODE, id(read.args[0]), 0, id(then), 0]
+        if read.func is getattr and then is not None:
+            return [ATTRIBUTE, id(read.args[0]), id(read.args[1]), id(then), 0]
     return [RESULT, id(read), 0, id(then), 0]

@@ -19,9 +19,9 @@ from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import Index, Pack, Reference, lanes_of
 from autograd_mini.compiler.passes.rules import Rules
+from autograd_mini.compiler.sparse.constant_folding import Folding
 from autograd_mini.compiler.sparse.edges import local_terms
 from autograd_mini.compiler.sparse.entries import Matrix, Terms, constants, cost, merged, product, sum_of
-from autograd_mini.compiler.sparse.folding import Folding
 
 MOST_PRODUCTS = 2**26
 """So many terms at once take several gigabytes."""

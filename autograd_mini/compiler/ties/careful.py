@@ -18,7 +18,6 @@ from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
     Index,
-    Leaf,
     Operation,
     Pack,
     Program,
@@ -70,7 +69,7 @@ class _Careful(Builder):
 
     def _passed_on(self, pack: Pack, operation: Operation) -> Reference | None:
         """Where anything is given to what an operation makes of adjoints."""
-        if isinstance(operation, Leaf) and operation.role == "seed":
+        if pack.role == "seed":
             return self._made(_not_equal, lanes_of(pack), 0.0)
         if isinstance(operation, Vector) and operation.arg.pack in self._given:
             n, groups = operation.arg.index.shape

@@ -14,6 +14,7 @@ import numpy
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import ENTRIES, TIED, Floats, Index, Pack, is_adjoint
 from autograd_mini.compiler.ir.request import Kind, Request, Results
+from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.scans.transforming import n_operations
 from autograd_mini.compiler.ties.careful import DOUBTFUL
@@ -53,6 +54,27 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
     )
 
 
+def run_tiles(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], n: int, tile: int) -> Results | None:
+    """The results for many tiles of so many examples, of which the last may have fewer; sums are those of each tile,
+    added in a binary tree. None where they have to be run one by one: not all is done by kernels, one takes another
+    path, or has something to be settled."""
+    executor = plan.executor(request)
+    if not (isinstance(executor, Runner) and executor.takes_tiles(n, tile)):
+        return None
+    asked, results = Columns(plan, request, leaves, (), n), executor(leaves, n, tile)
+    found = rows_of(results)
+    sums = [name for name in found if asked.is_sum(name)]
+    holds = "guards" not in found or bool((found["guards"] == len(plan.trace.guards)).all())
+    if not (holds and results.is_finite and all(found[name].shape[1] == -(-n // tile) for name in sums)):
+        return None
+    for name in sums:
+        rows = found[name]
+        while (half := rows.shape[1] // 2) > 0:
+            rows = numpy.hstack([rows[:, : 2 * half : 2] + rows[:, 1::2], rows[:, 2 * half :]])
+        found[name] = rows
+    return Results(found.get("value"), None, {slot: found[name] for slot, name in request.names if name in found})
+
+
 class _Settling:
     """Results of which some are not finite, or something was tied.
 
@@ -80,9 +102,9 @@ class _Settling:
         Args:
             tied: by columns, 0 or inf where something is.
         """
-        if tied is not None:
-            self.hard |= ~numpy.isfinite(tied[0])
-            self.hard &= ~self._is_cleared()
+        at_kinks = self.hard if tied is None else numpy.broadcast_to(~numpy.isfinite(tied[0]), self.asked.n)
+        self.hard = at_kinks.copy()
+        self.hard &= ~self._is_cleared()
         is_tied = self.hard.copy()
         if is_tied.any() and not self._can_be_recorded:
             raise ValueError(
@@ -91,6 +113,10 @@ class _Settling:
             )
         self._leave_out()
         broken = self._broken()
+        if (broken & at_kinks).any() and self._can_be_recorded:  # limits may be known there, which rules alone are not
+            self.hard |= broken & at_kinks
+            self._leave_out()
+            broken = self._broken()
         if broken.any():
             self._tell_apart(broken)
         for columns, results in self._of_hard(is_tied) if self.hard.any() else ():

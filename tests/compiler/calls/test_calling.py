@@ -281,7 +281,7 @@ def test_builtins():
     assert compile(list)((1.0, 2.0)) == [1.0, 2.0]
     with pytest.raises(TypeError, match=r"sin reads the number of a Value by float\(\)"):
         compile(math.sin)(2.0)
-    with pytest.raises(TypeError, match="max does not tell the names of its arguments; give them by position"):
+    with pytest.raises(TypeError, match="max does not say what its arguments are called; give them by position"):
         compile(builtins.max)([1.0], key=2.0)
 
 
@@ -455,14 +455,14 @@ def test_what_is_known_only_after_a_call():
 
 
 def test_batches_of_unequal_lengths():
-    with pytest.raises(ValueError, match=r"x of product has 3 examples .*, but y has 2; a batch needs equally many"):
+    with pytest.raises(ValueError, match=r"x of product has 3 examples .*, but y has 2; the two must agree"):
         compile(product, batch=True)(numpy.ones(3), numpy.ones(2))
 
 
 def test_batched_arguments_need_an_axis():
     for argument, words in (
         (2.0, "but is a number"),
-        (numpy.array(2.0), "without any axis"),
+        (numpy.array(2.0), "without axes"),
         ([2.0, [1.0]], "is a number"),
     ):
         with pytest.raises(ValueError, match=r"x(\[0\])? of product should carry a batch axis") as error:
@@ -709,7 +709,12 @@ def by_gradients(x):
     return x * autograd_mini.gradients(x * x, [x])[0]
 
 
-ADVICE = {by_math: "use autograd_mini.exp in place of math.exp", by_array: "dtype=object", by_astype: "dtype=object"}
+ADVICE = {
+    by_math: "use autograd_mini.exp in place of math.exp",
+    by_array: "dtype=object",
+    by_astype: "dtype=object",
+    by_floor: "use autograd_mini.floor, for arrays numpy.vectorize(autograd_mini.floor, otypes=[object])",
+}
 
 
 @pytest.mark.parametrize(
@@ -734,6 +739,13 @@ def test_numbers_that_are_read(f):
         compile(f)(2.0)
     place = f"{HERE}, line {f.__code__.co_firstlineno + 1}: return"
     sentence(error, place, ADVICE.get(f, "compute with the Value itself"))
+
+
+def test_what_is_advised_for_floors_of_arrays():
+    floor = numpy.vectorize(autograd_mini.floor, otypes=[object])
+    value, slope = compile(lambda x: (floor(x) * x).sum()).value_and_grad(numpy.array([1.5, -2.25]))
+    assert value == 1.5 + 3.0 * 2.25
+    assert slope.tolist() == [1.0, -3.0]
 
 
 def by_chance(x):

@@ -1,14 +1,19 @@
 """What a compiled function reads from outside its arguments: where that changes, it is compiled anew."""
 
 import math
+import sys
 import types
 import warnings
+from collections import UserDict
+from dataclasses import dataclass
 from functools import partial, wraps
+from itertools import product
 
 import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from autograd_mini import Value, compile, grad, tanh
 from autograd_mini.compiler.calls import captured, keys
@@ -21,6 +26,7 @@ weights = numpy.array([1.0, 2.0])
 settings_of = types.SimpleNamespace(k=2.0, other=1.0)
 module = types.ModuleType("module_of_test_captured")
 module.k = 2.0
+sys.modules[module.__name__] = module
 
 
 class Model:
@@ -52,8 +58,66 @@ class Model:
         return self.times(x)
 
 
+class Held:
+    """Numbers that code reads without naming them."""
+
+    def __init__(self):
+        self.numbers, self.w0, self.w1 = [1.0, 2.0], 3.0, 4.0
+
+    def __getitem__(self, place):
+        return self.numbers[place]
+
+    def __iter__(self):
+        return iter(self.numbers)
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __rmul__(self, x):
+        return x * self.numbers[0]
+
+    def __lt__(self, x):
+        return self.numbers[0] < x
+
+    def __getattr__(self, name):
+        if name != "tenfold":
+            raise AttributeError(name)
+        return 10.0 * self.numbers[0]
+
+    def one(self, x):
+        return x * self.w0
+
+    @property
+    def two(self):
+        return self.w1
+
+    @classmethod
+    def three(cls, x):
+        return cls.factor * x
+
+    factor = 2.0
+
+
+class Named(numpy.ndarray):
+    """An array with attributes."""
+
+
 def helped(x):
     return x * scale
+
+
+def with_an_attribute(x):
+    return x * with_an_attribute.k
+
+
+with_an_attribute.k = 2.0
+
+
+def importing(x):
+    import module_of_test_captured
+    from module_of_test_captured import k
+
+    return x * module_of_test_captured.k + k
 
 
 def decorated(f):
@@ -127,10 +191,57 @@ def cases():
 COMPILED = compile(helped)
 
 
-@pytest.mark.parametrize("name", cases())
+def unnamed_cases():
+    """The same of what code reads without naming it."""
+    kind = type("Held", (Held,), {"__module__": __name__})
+    held, nested, named = kind(), numpy.array([1.0, [2.0]], dtype=object), numpy.ones(2).view(Named)
+    named.k = 2.0
+    users, hidden, sparse = UserDict(a=1.0), {"a": 1.0}, csr_array(numpy.eye(2))
+    proxy, cycle = types.MappingProxyType(hidden), {"k": 2.0}
+    cycle["self"] = cycle
+
+    def first(change_to=7.0):
+        held.numbers[0] = change_to
+
+    def called(x):
+        return x * 2.0
+
+    def replace_code():
+        called.__code__ = (lambda x: x * 17.0).__code__
+
+    return {
+        "items": (lambda x: x * held[0], [first]),
+        "all items": (lambda x: sum(x * each for each in held), [first, lambda: held.numbers.append(5.0)]),
+        "a length": (lambda x: x * len(held), [lambda: held.numbers.append(5.0)]),
+        "an operator": (lambda x: x * held, [first]),
+        "a comparison": (lambda x: x if held < 5.0 else -x, [first]),
+        "what is no attribute": (lambda x: x * held.tenfold, [first]),
+        "attributes by names that are made": (lambda x: sum(getattr(held, f"w{i}") * x for i in range(2)), [
+            lambda: setattr(held, "w1", 9.0)]),
+        "all attributes": (lambda x: x * sum(each for each in vars(held).values() if type(each) is float), [
+            lambda: setattr(held, "w1", 9.0), lambda: setattr(held, "w2", 9.0)]),
+        "a dict of attributes": (lambda x: x * held.__dict__["w0"], [lambda: setattr(held, "w0", 9.0)]),
+        "a method that is replaced": (lambda x: held.one(x), [
+            lambda: setattr(kind, "one", lambda self, x: x * 7.0), lambda: setattr(held, "one", lambda x: x * 9.0)]),
+        "a property that is replaced": (lambda x: held.two * x, [
+            lambda: setattr(kind, "two", property(lambda self: 7.0))]),
+        "a method of a class": (lambda x: held.three(x), [lambda: setattr(kind, "factor", 5.0)]),
+        "code that is replaced": (lambda x: called(x), [replace_code]),
+        "an attribute of a function": (with_an_attribute, [lambda: setattr(with_an_attribute, "k", 5.0)]),
+        "what is imported within": (importing, [lambda: setattr(module, "k", 9.0)]),
+        "a list in an array": (lambda x: x * nested[1][0], [lambda: nested[1].__setitem__(0, 5.0)]),
+        "an attribute of an array": (lambda x: x * named.k, [lambda: setattr(named, "k", 5.0)]),
+        "a mapping of a library": (lambda x: x * users["a"], [lambda: users.update(a=5.0)]),
+        "a mapping that shows another": (lambda x: x * proxy["a"], [lambda: hidden.update(a=5.0)]),
+        "a matrix of a library": (lambda x: x * sparse[0, 0], [lambda: sparse.data.__setitem__(0, 5.0)]),
+        "what holds itself": (lambda x: x * cycle["self"]["self"]["k"], [lambda: cycle.update(k=5.0)]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("named", "name"), [*product([True], cases()), *product([False], unnamed_cases())])
 @pytest.mark.parametrize("batch", [False, True])
-def test_what_changes_is_compiled_anew(name, batch):
-    f, changes = cases()[name]
+def test_what_changes_is_compiled_anew(named, name, batch):
+    f, changes = (cases if named else unnamed_cases)()[name]
     compiled = compile(f, batch=batch)
     xs = numpy.array([3.0, -2.0])
 
@@ -264,16 +375,28 @@ def test_what_the_function_itself_writes_is_not_what_it_reads():
     assert len(calls) == 4
 
 
-def test_nothing_is_watched_where_nothing_can_change():
-    assert not _watches(lambda x: math.pi * x + numpy.pi * Value(1.0) * abs(x))
-    assert not _watches(math.sin)
-    assert _watches(helped)
+def test_nothing_else_is_watched_where_nothing_can_change():
+    assert _watched(lambda x: math.pi * x + numpy.pi * Value(1.0) * abs(x)) == ["__code__"]
+    assert not _watched(math.sin)
+    assert _watched(helped) == ["__code__", "scale"]
 
 
-def _watches(f):
+def test_fields_that_code_does_not_name_are_not_watched():
+    """Comparisons of dataclasses read all of them."""
+    settings = Settings()
+    assert _watched(lambda x: x * settings.k) == ["__code__", "cell_contents", "k"]
+
+
+def _watched(f):
     found = Captured(f)
     found.look()
-    return bool(found._watched)
+    return [name for _, name in found._watched]
+
+
+@dataclass
+class Settings:
+    k: float = 2.0
+    steps: int = 0
 
 
 def test_names_that_are_not_there_yet():

@@ -166,7 +166,7 @@ def test_defaults_and_names():
 
 def test_arguments_are_checked_as_ever():
     compiled = compile(lambda x, y: x * y, batch=True)
-    with pytest.raises(ValueError, match=r"x of <lambda> has 2 examples .*, but y has 3; a batch needs equally many"):
+    with pytest.raises(ValueError, match=r"x of <lambda> has 2 examples .*, but y has 3; the two must agree"):
         compiled([Value(1.0), 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="y of <lambda> should carry a batch axis, but is a number"):
         compiled([Value(1.0), 2.0], 3.0)

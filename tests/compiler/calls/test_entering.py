@@ -1,10 +1,13 @@
 """One example in one call of machine code gives, bit for bit, what the long way gives, whatever the layout; and leaves
 to the long way what it does not know."""
 
+import copy
 import gc
 import sys
 import threading
 import tracemalloc
+from itertools import product
+from unittest import mock
 
 import numpy
 import pytest
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from autograd_mini import Value, compile, debug, exp, grad, relu, sin, tanh, value_and_grad
 from autograd_mini import sum as total
 from autograd_mini.compiler import pipeline
-from autograd_mini.compiler.run import one_point
+from autograd_mini.compiler.run import prepared
 from autograd_mini.structures import flatten
 
 pytest.importorskip("llvmlite")
@@ -103,6 +106,98 @@ def test_a_batch_of_one(options):
         assert same(compiled(w, two), compile(f, backend="machine", **options)(w, two))
 
 
+ORDERS = {
+    "rows": numpy.ascontiguousarray,
+    "columns": numpy.asfortranarray,
+    "every other": lambda array: numpy.repeat(array, 2, axis=0)[::2],
+    "backwards": lambda array: array[::-1].copy()[::-1],
+    "with gaps": lambda array: numpy.repeat(array, 3, axis=-1)[..., ::3],
+    "frozen": lambda array: numpy.frombuffer(array.tobytes()).reshape(array.shape),
+    "odd": lambda array: numpy.frombuffer(b" " + array.tobytes(), offset=1).reshape(array.shape),
+    "one for all": lambda array: numpy.broadcast_to(array[:1], array.shape),
+    "single": lambda array: array.astype("f4"),
+    "a list": lambda array: array.tolist(),
+    "swapped": lambda array: array.astype(">f8"),
+}
+"""How arrays of a batch may lie in memory, and be given."""
+
+lengths = st.sampled_from([1, 2, 3, 7, 8, 9, 16, 17, 127, 129])
+calls = st.lists(st.tuples(lengths, st.sampled_from(sorted(ORDERS)), st.floats(0.25, 1.5)), min_size=2, max_size=6)
+OPTIONS = [
+    {"batch": [0, 1]}, {"batch": [0, 1], "wrt": [2, 0]}, {"batch": [0, 1], "reduce": "mean"},
+    {"batch": [0, 1], "reduce": "mean", "wrt": 2}, {"batch": [0, 1], "reduce": "sum", "wrt": [1, 2]},
+]  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(shapes, min_size=2, max_size=2), nests, st.sampled_from(OPTIONS), calls, st.booleans())
+def test_any_batch(tails, rest, options, calls, as_scalars):
+    """Of any lengths and orders in any sequence; results stay as they were."""
+    random, kept = numpy.random.default_rng(len(calls)), []
+    with mock.patch.object(pipeline, "suits_scalars", lambda *args: as_scalars):
+        compiled, slow = (compile(mixed, backend="machine", threads=1, **options) for _ in range(2))
+        for n, order, factor in calls:
+            batch = [ORDERS[order](random.normal(size=(n, *tail)) * factor) for tail in tails]
+            args = *batch, like(rest, factor)
+            for how in ("value_and_grad", "__call__"):
+                found, expected = getattr(compiled, how)(*args), long_way(slow, how, args)
+                assert same(found, expected)
+                kept.append((found, copy.deepcopy(expected)))
+    assert all(same(found, before) for found, before in kept)
+
+
+@pytest.mark.usefixtures("as_scalars")
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("tails", [((2, 4), ()), ((8,), (17,)), ((0,), (1, 1))])
+def test_batches_that_are_taken(options, tails):
+    random = numpy.random.default_rng(1)
+    compiled = compile(mixed, backend="machine", threads=1, **options)
+
+    def args(n, order):
+        return *(ORDERS[order](random.normal(size=(n, *tail))) for tail in tails), [0.5, numpy.ones(2)]
+
+    for how, name in (("value_and_grad", "_short"), ("__call__", "_short_value")):
+        long_way(compiled, how, args(200, "rows"))
+        short = getattr(compiled, name)
+        for n, order in [*product([9], ORDERS), *((n, "rows") for n in (1, 2, 7, 8, 131, 256))]:
+            others, is_array = args(n, order), order not in ("single", "a list", "swapped", "odd")
+            found = short(others)
+            assert found is not None or not is_array or (order == "columns" and tails[0] == (2, 4))
+            assert found is None or same(found, long_way(compiled, how, others))
+        assert short(args(257, "rows")) is None  # there is room for no more
+
+
+def batches():
+    """What is no batch of the layout of 20 rows of 3, and 20 numbers."""
+    x, y = numpy.ones((20, 3)), numpy.ones(20)
+    return {
+        "a row less": (x[:19], y), "none": (x[:0], y[:0]), "none of one": (x[:0], y), "none of another": (x, y[:0]),
+        "a column less": (x[:, :2], y), "an axis less": (x[0], y), "an axis more": (x[:, :, None], y),
+        "turned": (x.T, y), "one row": (x, y[:1]), "a number": (x, 1.0), "nan": (x * numpy.nan, y),
+        "inf": (x, y * numpy.inf), "texts": (x.astype(str), y), "one argument": (x,), "three": (x, y, y),
+        "Values": (x, [Value(1.0)] * 20), "masked": (numpy.ma.masked_array(x), y), "whole": (x.astype(int), y),
+        "tied": (x * 0.0, y), "on other paths": (-x, y), "on some": (numpy.vstack([x[:3], -x[3:]]), y),
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("reduce", [None, "mean"])
+@pytest.mark.parametrize("name", batches())
+def test_batches_that_take_the_long_way(name, reduce):
+    def f(x, y):
+        z = relu(x[0] * y) + sin(x[1])
+        return z * x[2] if x[2] > -0.5 else z + y
+
+    options = {"backend": "machine", "batch": True, "reduce": reduce}
+    compiled, args, others = compile(f, **options), (numpy.ones((20, 3)), numpy.ones(20)), batches()[name]
+    expected = compiled.value_and_grad(*args)
+    if compiled._short is not None:
+        assert compiled._short(others) is None
+    assert outcome(compiled, others) == outcome(compile(f, **options), others)
+    for _ in range(2):
+        assert same(compiled.value_and_grad(*args), expected)
+
+
 def test_what_is_taken():
     """Layouts as in nets, and their numbers as parameters."""
     w = [numpy.ones((3, 2)), [0.5, -0.25, 2.0], 1.5]
@@ -135,8 +230,6 @@ def other_things():
     return {
         "another shape": (array[:1], [1.0, 2.0]),
         "another axis": (array.ravel(), [1.0, 2.0]),
-        "turned": (numpy.asfortranarray(array), [1.0, 2.0]),
-        "with gaps": (numpy.arange(12.0).reshape(2, 6)[:, ::2], [1.0, 2.0]),
         "single": (array.astype("f4"), [1.0, 2.0]),
         "bytes swapped": (array.astype(">f8"), [1.0, 2.0]),
         "integers": (array.astype(int), [1.0, 2.0]),
@@ -171,6 +264,14 @@ def test_what_takes_the_long_way(name):
     assert compiled._short(others) is None
     assert outcome(compiled, others) == outcome(fresh, others)
     assert compiled.value_and_grad(*args)[0] == 17.0
+
+
+def test_arrays_in_any_order():
+    array = numpy.arange(1.0, 7.0).reshape(2, 3)
+    compiled = compile(lambda a: exp(a[0][1]) * a[1][2] + a[1][0], backend="machine")
+    expected = compiled.value_and_grad(array)
+    for other in (numpy.asfortranarray(array), numpy.repeat(array, 2, 1)[:, ::2], array[::-1].copy()[::-1]):
+        assert same(compiled._short((other,)), expected)
 
 
 def test_arrays_that_do_not_begin_where_numbers_do():
@@ -261,17 +362,20 @@ def test_arguments_that_others_change_meanwhile():
         other.join()
 
 
-def test_programs_that_let_others_run(monkeypatch):
+@pytest.mark.parametrize("options", [{}, {"batch": True, "threads": 1}, {"batch": True, "reduce": "sum", "threads": 1}])
+def test_programs_that_let_others_run(monkeypatch, options):
     """Several threads are at work at once, each with its own numbers."""
-    monkeypatch.setattr(one_point, "MOST_ALONE", 0)
-    n = 400
+    monkeypatch.setattr(prepared, "MOST_ALONE", 0)
+    n = 400 if not options else 130
 
     def f(xs):
         ys = [sin(x * (i % 7 + 1.0)) for i, x in enumerate(xs)]
         return total([a * b for a, b in zip(ys, ys[1:])])
 
-    compiled = compile(f, backend="machine")
+    compiled = compile(f, backend="machine", **options)
     points = [[0.001 * i + 0.1 * k for i in range(n)] for k in range(4)]
+    if options:
+        points = [numpy.outer(numpy.linspace(1.0, 2.0, 64 + k), point) for k, point in enumerate(points)]
     expected = [long_way(compiled, "value_and_grad", (point,)) for point in points]
     compiled.value_and_grad(points[0])
     wrong = []
@@ -289,10 +393,13 @@ def test_programs_that_let_others_run(monkeypatch):
     assert not wrong
 
 
-def test_a_call_within_a_call():
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.usefixtures("as_scalars")
+def test_a_call_within_a_call(batch):
     """The collector may run while results are built, and what it calls may call the same function."""
-    compiled = compile(lambda xs: total([x * y for x, y in xs]), backend="machine")
-    xs, others = [[(x + i, 3.0) for i in range(40)] for x in (2.0, 5.0)]
+    compiled = compile(lambda xs: total([x * y for x, y in xs]), backend="machine", batch=batch)
+    row = numpy.arange(9.0) if batch else 0.0
+    xs, others = [[(x + i + row, 3.0 + row) for i in range(40)] for x in (2.0, 5.0)]
     expected = [long_way(compiled, "value_and_grad", (each,)) for each in (xs, others)]
     seen = []
 
@@ -310,5 +417,5 @@ def test_a_call_within_a_call():
         gc.set_threshold(*before)
         gc.callbacks.remove(call)
     assert seen
-    assert all(each == expected[1] for each in seen)
-    assert all(each == expected[0] for each in found)
+    assert all(same(each, expected[1]) for each in seen)
+    assert all(same(each, expected[0]) for each in found)

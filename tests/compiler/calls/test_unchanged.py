@@ -2,6 +2,7 @@
 
 import array
 import collections
+import sys
 import types
 from copy import deepcopy
 
@@ -137,3 +138,24 @@ def test_both_ways_to_tell_agree(items, changes):
         assert len({each.is_same() for each in seen}) == 1
         states.append([each.state() for each in watches])
         assert states[-1][0] == states[-1][1]
+
+
+@pytest.mark.parametrize("backend", ["machine", "numpy"])
+def test_references_to_what_is_watched_are_counted(backend):
+    """However often it is looked at: in a cell, a list, a dict, an attribute and a slot."""
+    if backend == "machine":
+        pytest.importorskip("llvmlite")
+    cell, items, entries = (1.5,), [(2.5,), (3.5,)], {"a": (4.5,)}
+    thing, in_slot = space(k=(5.5,)), with_k(InSlot(), (6.5,))
+
+    def f(x):
+        return x, cell, items, entries, thing.k, in_slot.k
+
+    watch = Captured(f, Target(backend))
+    watch.look()
+    watch.state()
+    assert watch.seen.places
+    watched = [cell, items, *items, entries, *entries.values(), thing, thing.k, in_slot, in_slot.k]
+    before = [*map(sys.getrefcount, watched)]
+    assert all(watch.seen.is_same() for _ in range(50))
+    assert [*map(sys.getrefcount, watched)] == before

@@ -6,6 +6,7 @@ import numpy
 
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
+from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.compiler.passes.scheduling import schedule
 from autograd_mini.compiler.run import machine as machine_code
 from autograd_mini.compiler.run import running
@@ -50,7 +51,7 @@ def leaf(position, lanes):
 
 def runner(leaves, packs, width):
     """What runs these packs as one kernel on arrays for the leaves."""
-    program = Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}).verify()
+    program = verified(Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}))
     with mock.patch.object(running, "host_width", return_value=width):
         compiled = machine_code.MachineExecutor(schedule(program))
     assert [type(step) for step in compiled.steps] == [running.KernelStep]

@@ -9,6 +9,7 @@ import autograd_mini as ag
 from autograd_mini import compile, dot, sum, tanh
 from autograd_mini.compiler.ir.building import elementwise
 from autograd_mini.compiler.ir.program import Pack, Program, Segment, Sum, lanes_of
+from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.compiler.passes.scheduling import schedule
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
@@ -211,7 +212,7 @@ def sums_over_batch(draw):
 @given(sums_over_batch())
 def test_sums_over_the_batch(drawn):
     sources, pack, n = drawn
-    program = Program([*sources, pack], {"all": [lanes_of(pack)]}).verify()
+    program = verified(Program([*sources, pack], {"all": [lanes_of(pack)]}))
     given = {source: random.normal(size=(source.lanes, n)) for source in sources}
     (found,) = MachineExecutor(schedule(program))(given, n).rows["all"]
     (expected,) = NumpyExecutor(program)(given, n).rows["all"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini.compiler.code.engine import addresses
-from autograd_mini.compiler.code.taking import RECORD, take
+from autograd_mini.compiler.code.taking import HEAD, RECORD, take
 
 pytest.importorskip("llvmlite")
 BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -23,12 +23,14 @@ ORDERS = {
 
 @given(
     st.sampled_from([1, 2, 4, 8]), st.lists(st.tuples(st.integers(1, 20), st.sampled_from(list(ORDERS))), max_size=3),
-    st.integers(0, 5), st.integers(1, 4),
+    st.integers(0, 5), st.integers(1, 4), st.integers(0, 7),
 )  # fmt: skip
-def test_blocks(width, arrays, before, count):
+def test_blocks(width, arrays, before, count, missing):
+    """Where columns are missing, the last one stands in for them."""
     first, last = width * before, width * (before + count)
+    n = last - min(missing, width - 1)
     given = [
-        ORDERS[order](numpy.arange(float(lanes * last)).reshape(lanes, last) + 0.5 * number)
+        ORDERS[order](numpy.arange(float(lanes * n)).reshape(lanes, n) + 0.5 * number)
         for number, (lanes, order) in enumerate(arrays)
     ]
     blocks = [numpy.full((lanes + 1, last - first + 3), -1.0) for lanes, _ in arrays]
@@ -36,7 +38,8 @@ def test_blocks(width, arrays, before, count):
     rows = numpy.array([(place, *each) for place, each in enumerate(lanes_of)], numpy.int64).reshape(-1, 3)
     starts = numpy.array([(0, block.strides[0]) for block in blocks], numpy.int64).reshape(-1, 2)
     pointers = numpy.zeros(len(rows) + 1, numpy.int64)
-    words = [pointers.ctypes.data, rows.ctypes.data, len(rows), starts.ctypes.data, len(given)]
+    words = [pointers.ctypes.data, rows.ctypes.data, len(rows), starts.ctypes.data, len(given), n - 1]
+    assert len(words) == HEAD
     for number, (array, block) in enumerate(zip(given, blocks)):
         record = [2 * number, array.ctypes.data, *array.strides, len(array), block.ctypes.data, block.strides[0]]
         assert len(record) == RECORD
@@ -46,7 +49,8 @@ def test_blocks(width, arrays, before, count):
     code = addresses([take(width)])
     BODY(code[0])(pointer.ctypes.data, first, last)
     for array, block in zip(given, blocks):
-        numpy.testing.assert_array_equal(block[:-1, : last - first], array[:, first:last])
+        expected = array[:, numpy.minimum(numpy.arange(first, last), n - 1)]
+        numpy.testing.assert_array_equal(block[:-1, : last - first], expected)
         assert (block[-1] == -1.0).all()
         assert (block[:, last - first :] == -1.0).all()
     for place, number, lane in rows.tolist():

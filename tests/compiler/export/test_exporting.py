@@ -488,7 +488,7 @@ def test_orders_that_are_none(order, tmp_path):
 
 @pytest.mark.parametrize("path", ["f.h", "f", "f.cpp"])
 def test_paths_that_are_no_files_in_c(path, tmp_path):
-    with pytest.raises(ValueError, match=r"takes the path of a file in C, such as 'f\.c'"):
+    with pytest.raises(ValueError, match=r"takes the path of a C file, such as 'f\.c'"):
         compile(rosenbrock).export(tmp_path / path, X)
 
 

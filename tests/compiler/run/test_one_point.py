@@ -197,7 +197,8 @@ def test_references_are_counted(wrt):
     results = found[0]
     del found
     assert all(abs(sys.getrefcount(each) - count) < 50 for each, count in zip(counted, before))
-    assert sys.getrefcount(results) == sys.getrefcount((1.0, x))
+    fresh = (1.0, x)
+    assert sys.getrefcount(results) == sys.getrefcount(fresh)
     slopes = [results[1]] if wrt == 0 else results[1]
     assert all(sys.getrefcount(each) <= 6 for each in (results[0], *slopes))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from autograd_mini import compile, sqrt, sum
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
+from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.terms import TermsStep, terms_step
 from tests.compiler.run.fences import Margined, fenced
@@ -50,7 +51,7 @@ def programs(draw):
 @given(programs())
 def test_terms(drawn):
     sources, pack = drawn
-    program = Program([*sources, pack], {"all": [lanes_of(pack)]}).verify()
+    program = verified(Program([*sources, pack], {"all": [lanes_of(pack)]}))
     numbers = [random.normal(size=(LANES, 3))[:, 1:2] for _ in sources]  # not contiguous
     (expected,) = NumpyExecutor(program)(dict(zip(sources, numbers)), 1).rows["all"]
     place = {each: place for place, each in enumerate(program.packs)}

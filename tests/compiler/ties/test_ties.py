@@ -301,6 +301,20 @@ def test_compiled_programs_serve(name, reduce, backend, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch", [False, True])
+def test_ties_that_decide_nothing_where_a_rule_gives_nan(batch, backend):
+    """The limit is known: of -log 2/x it is inf."""
+
+    def f(x):
+        t = am.log_softmax([x, x])[0]
+        return am.maximum(t, t) / x
+
+    assert grad(f)(0.0) == numpy.inf
+    found = compile(f, batch=batch, backend=backend).grad(numpy.array([1.0, 0.0]) if batch else 0.0)
+    assert numpy.ravel(found)[-1] == numpy.inf
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [1, 40])
 def test_watching_changes_no_bits(size, backend, monkeypatch):
     """Of one point and of batches, as scalars and in packs."""

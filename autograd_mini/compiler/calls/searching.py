@@ -1,0 +1,235 @@
+"""What can be read from outside a function: in closure cells, defaults, globals and attributes of what it names."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from dis import get_instructions
+from functools import partial
+from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.calls.keys import MAPPINGS, are_values
+from autograd_mini.compiler.calls.unchanged import read_one
+from autograd_mini.compiler.run.watch import Place
+from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives.symbols import is_own
+from autograd_mini.value import Value
+
+PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
+
+DYNAMIC = {"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"}
+"""Code with these names reads attributes that it does not name."""
+
+UNCALLED = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__setattr__", "__repr__", "__str__"}
+"""Methods of which nothing comes into a function that is given the object."""
+
+MOST_OBJECTS = 20_000
+"""So many functions and objects are looked through."""
+
+LIBRARIES = {*sys.stdlib_module_names, "autograd_mini", "numpy", "scipy"}
+
+Key = tuple[int, str]
+"""The identity of the holder of a place, and the name of the place there."""
+
+
+def searched(function: Callable[..., Any]) -> Search:
+    search = Search()
+    while search.reads_more(function):
+        search = Search(search.names)
+    return search
+
+
+class Search:
+    """What can be read.
+
+    Attributes:
+        names: what functions name, which may hand objects to each other.
+        kept: what was looked at, held so that addresses stay its own.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names = dict.fromkeys(names)
+        self.found: dict[Key, Place] = {}
+        self.kept: list[Any] = []
+        self._known: set[tuple[int, int]] = set()
+        self._open: set[int] = set()
+
+    def reads_more(self, function: Any) -> bool:
+        """Look through a function; whether there are names that were not known from the start."""
+        n_known = len(self.names)
+        self.callable(function)
+        return len(self.names) > n_known
+
+    def callable(self, function: Any) -> None:
+        """A function, a method, a partial, a wrapper, or an object that can be called."""
+        if isinstance(function, partial):
+            self.callable(function.func)
+            for name in ("args", "keywords"):
+                self._place(function, name, partial(getattr, function, name), ())
+        elif isinstance(function, MethodType):
+            self._function(function.__func__, function.__self__)
+        elif isinstance(function, FunctionType):
+            self._function(function, None)
+        elif hasattr(function, "__wrapped__"):
+            self.callable(function.__wrapped__)
+        elif not isinstance(function, type | ModuleType) and callable(function):
+            self._function(type(function).__call__, function)
+
+    def _function(self, function: Any, owner: Any) -> None:
+        if not isinstance(function, FunctionType) or not self._is_new(function, owner):
+            return
+        names = _names(function.__code__)
+        of_library = is_library(function.__module__)
+        if not of_library:
+            self.names |= dict.fromkeys(names)
+            self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # as reloading writes it
+            for name in vars(function).keys() & self.names.keys():
+                self._entry(vars(function), name, names)
+        for cell in function.__closure__ or ():
+            read = partial(getattr, cell, "cell_contents")
+            content = read_one(read)
+            if of_library and is_code_of_library(content):
+                self._content(content, names)
+            else:
+                self._place(cell, "cell_contents", read, names)
+        for name in ("__defaults__", "__kwdefaults__"):
+            if getattr(function, name):
+                self._place(function, name, partial(getattr, function, name), names)
+        if owner is not None:
+            self._content(owner, names)
+        if not is_library(function.__globals__.get("__name__")):
+            for name in _looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME"):
+                if name in function.__globals__:
+                    self._entry(function.__globals__, name, names)
+            for name in _looked_up(function.__code__, "IMPORT_NAME"):
+                self._content(sys.modules.get(name), names)
+            for name in names:
+                if name in TABLE:  # as a method
+                    self._row(TABLE[name])
+
+    def _row(self, row: Primitive) -> None:
+        """A row of the user's, which is compiled by running it."""
+        if is_own(row):
+            self.callable(row.base.formula)
+            self.callable(row.base.partials)
+
+    def _entry(self, entries: dict[str, Any], name: str, names: Iterable[str]) -> None:
+        self._place(entries, name, partial(entries.get, name), names)
+
+    def _place(self, holder: Any, name: str, read: Place, names: Iterable[str]) -> None:
+        if (id(holder), name) not in self.found:
+            self.kept.append(holder)
+            self.found[id(holder), name] = read
+        self._content(read_one(read), names)
+
+    def _content(self, content: Any, names: Iterable[str]) -> None:
+        """What stands in a place: a function, or an object with attributes of these names."""
+        if isinstance(content, (list, tuple, set, frozenset, deque, *MAPPINGS)):
+            if id(content) not in self._open and not are_values(content):  # it may hold itself
+                self._open.add(id(content))
+                for part in [*content.values()] if isinstance(content, MAPPINGS) else [*content]:
+                    self._content(part, names)
+                self._open.remove(id(content))
+        elif isinstance(content, (FunctionType, MethodType, partial)):
+            self.callable(content)
+        elif isinstance(content, Primitive):
+            self._row(content)
+        elif hasattr(type(content), "named_parameters") and self._is_new(content, "named_parameters"):
+            for name in [name for name in vars(content) if not name.startswith("_")]:
+                self._entry(vars(content), name, names)
+            self._content(content, names)
+        elif isinstance(content, ModuleType):
+            for name in () if is_library(content.__name__) else names:
+                self._attribute(content, name, names)
+        elif not isinstance(content, PLAIN):
+            of_library, is_read = is_library(getattr(content, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
+            for name in () if of_library else [*self.names, *_special(type(content))]:
+                self._attribute(content, name, names)
+            item = getattr(type(content), "__getitem__", None)
+            if (is_read and not of_library) or is_library(getattr(item, "__module__", None)):
+                self._all_attributes(content, names)
+            self.callable(content)
+
+    def _all_attributes(self, thing: Any, names: Iterable[str]) -> None:
+        """All that an object holds, those to come included."""
+        entries = getattr(thing, "__dict__", None)
+        if isinstance(entries, dict) and self._is_new(thing, "__dict__"):
+            self._place(thing, "__dict__", partial(getattr, thing, "__dict__"), names)
+            for name in [*entries]:
+                self._entry(entries, name, names)
+
+    def _attribute(self, thing: Any, name: str, names: Iterable[str]) -> None:
+        if name == "__dict__" or not self._is_new(thing, name):
+            return
+        entries = getattr(thing, "__dict__", None)
+        if isinstance(entries, dict) and name in entries:
+            self._entry(entries, name, names)
+            return
+        kind = thing if isinstance(thing, type) else type(thing)
+        found = getattr(kind, name, None)
+        if isinstance(found, MemberDescriptorType):
+            self._place(thing, name, partial(getattr, thing, name, None), names)
+        elif found is not None and not isinstance(thing, ModuleType):
+            is_bound = isinstance(found, MethodType)  # each time a new one
+            self._place(kind, name, partial(_unbound if is_bound else getattr, kind, name, None), names)
+            found = found.fget if isinstance(found, property) else found
+            if isinstance(found, FunctionType):
+                self._function(found, thing)
+            if isinstance(entries, dict) and not name.startswith("__"):  # which may come to hide that of the class
+                self._entry(entries, name, names)
+
+    def _is_new(self, thing: Any, other: Any) -> bool:
+        """Whether it was not looked at together with the other, and there is room for more."""
+        key = id(thing), hash(other) if isinstance(other, str) else id(other)
+        if key in self._known or len(self._known) > MOST_OBJECTS:
+            return False
+        self._known.add(key)
+        self.kept += [thing, other]
+        return True
+
+
+def _names(code: CodeType) -> list[str]:
+    """The globals and attributes that code names, that of the functions within it included."""
+    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each)]
+    return [*dict.fromkeys([*code.co_names, *inner])]
+
+
+def _looked_up(code: CodeType, *operations: str) -> list[str]:
+    """Those names alone that code, and the functions within it, look up so."""
+    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _looked_up(each, *operations)]
+    own = [each.argval for each in get_instructions(code) if each.opname in operations]
+    return [*dict.fromkeys([*own, *inner])]
+
+
+def _special(kind: type) -> list[str]:
+    """The methods of a class and those above it that operators call, and nobody by name."""
+    return [
+        name
+        for each in kind.__mro__
+        if not is_library(each.__module__)
+        for name, method in vars(each).items()
+        if name.startswith("__")
+        and isinstance(method, FunctionType)
+        and name not in UNCALLED
+        and method.__code__.co_filename != "<string>"  # as those of dataclasses, which compare
+    ]
+
+
+def _unbound(kind: type, name: str, default: Any) -> Any:
+    """The function of a method of a class."""
+    found = getattr(kind, name, default)
+    return getattr(found, "__func__", found)
+
+
+def is_library(module: Any) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] in LIBRARIES
+
+
+def is_code_of_library(thing: Any) -> bool:
+    if isinstance(thing, (type, FunctionType, BuiltinFunctionType)):
+        return is_library(thing.__module__ or "numpy")
+    return isinstance(thing, (Primitive, numpy.ufunc))

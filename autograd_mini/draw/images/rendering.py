@@ -1,0 +1,136 @@
+"""Turning DOT source into images with whichever renderer the machine has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator, Sequence
+
+from autograd_mini.draw.style import font
+from autograd_mini.draw.style.texts import with_font, with_larger_label, with_texts, without_texts
+
+FORMATS = ("svg", "png", "pdf")
+SOURCES = ("dot", "gv")
+ENDINGS = ", ".join(f".{ending}" for ending in FORMATS) + " or .dot"
+PNG_RESOLUTION = 192  # dots per inch: twice those of a plain screen
+TIMEOUT = 60.0  # seconds; not tuned
+SLIDE = 960.0  # points: the width of a slide, at which captions have 14 points or more
+SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
+_PDF_DATE = re.compile(rb"(/CreationDate \(D:)\d{14}[^)]*")
+
+
+class UnknownFormatError(ValueError):
+    """The ending of a file names no format that pictures are saved in."""
+
+
+class RenderingError(RuntimeError):
+    """No renderer of this machine could make the image."""
+
+
+class NoRendererError(RenderingError):
+    """This machine has no renderer for the format."""
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that the ending of a path names, else an UnknownFormatError."""
+    ending = os.path.splitext(os.fspath(path))[1].removeprefix(".").lower()
+    if ending not in FORMATS + SOURCES:
+        raise UnknownFormatError(f"cannot save a picture as {os.fspath(path)!r}; choose a name that ends in {ENDINGS}")
+    return "dot" if ending in SOURCES else ending
+
+
+def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> bytes:
+    """The image of DOT source: the same bytes for the same source and renderer; after `timeout` seconds none.
+
+    Raises:
+        NoRendererError: no program on this machine makes that format.
+        RenderingError: the programs there are failed or ran out of time.
+    """
+    if image_format not in ("svg", "png"):
+        image = _laid_out(source, image_format, timeout)
+        return _PDF_DATE.sub(rb"\g<1>19700101000000Z", image) if image_format == "pdf" else image
+    (svg,) = svgs_of([source], timeout)
+    return svg.encode() if image_format == "svg" else png_of(svg)
+
+
+def svgs_of(sources: Sequence[str], timeout: float | None = TIMEOUT) -> list[str]:
+    """SVGs that share one font; errors are those of `render`.
+
+    Those wider than a slide get captions that have their size where the picture fits into it.
+    """
+    svgs, letters = [], set[str]()
+    for source in sources:
+        svg, texts = _placed(source, timeout)
+        scale = width_in_points(svg) / SLIDE
+        if scale > 1.0:
+            svg, texts = _placed(with_larger_label(source, scale), timeout)
+        svgs.append(with_texts(svg, texts, letters))
+    return [with_font(svg, letters) for svg in svgs]
+
+
+def width_in_points(svg: str) -> float:
+    """How wide a picture is."""
+    return float(SIZE.search(svg)[1])  # type: ignore[index]
+
+
+def _placed(source: str, timeout: float | None) -> tuple[str, list[re.Match[str]]]:
+    bare, texts = without_texts(source)
+    return _laid_out(bare, "svg", timeout).decode(), texts
+
+
+def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:
+    """The same picture in pixels, so many an inch."""
+    try:
+        from resvg_py import svg_to_bytes
+    except ImportError:
+        raise NoRendererError("a png needs the package resvg-py; install it with pip, or save an .svg") from None
+    files, is_complete = [os.fspath(font.FILE)], font.is_complete(svg)
+    try:
+        return bytes(svg_to_bytes(svg_string=svg, dpi=resolution, font_files=files, skip_system_fonts=is_complete))
+    except ValueError as error:
+        raise RenderingError(f"the png could not be made ({error}); save the picture as .svg instead") from None
+
+
+def _laid_out(source: str, image_format: str, timeout: float | None) -> bytes:
+    """What the first program makes of the source that can."""
+    failure = ""
+    for program in _renderers(image_format):
+        try:
+            done = subprocess.run(
+                [program, f"-T{image_format}"], input=source.encode(), capture_output=True, timeout=timeout
+            )
+        except subprocess.TimeoutExpired:
+            raise RenderingError(
+                f"laying out the picture took more than {timeout:g} s; draw a smaller part of the graph, or save it as "
+                ".dot"
+            ) from None
+        except OSError as error:
+            failure = f"{program}: {error.strerror}"
+            continue
+        if done.returncode == 0 and done.stdout:
+            return done.stdout
+        failure = f"{program}: {done.stderr.decode(errors='replace').strip() or f'exit status {done.returncode}'}"
+    if failure:
+        raise RenderingError(
+            f"the {image_format} could not be made ({failure[:500]}); save the picture as .dot instead"
+        )
+    remedy = (
+        "install Graphviz (its program `dot` makes them), or save an .svg or .png"
+        if image_format == "pdf"
+        else "install the package graphviz-pure, or Graphviz itself"
+    )
+    raise NoRendererError(f"no program on this machine makes {image_format} files; {remedy}")
+
+
+def _renderers(image_format: str) -> Iterator[str]:
+    """The programs that make a format, best first: Graphviz itself, then its port in a wheel."""
+    dot = shutil.which("dot")
+    if dot:
+        yield dot
+    if image_format != "pdf":
+        pure = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts")) or shutil.which("graphviz-pure")
+        if pure:
+            yield pure

@@ -1,0 +1,184 @@
+"""`draw_influence`: which outputs each input of a function influences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+from autograd_mini.derivatives import jacobian
+from autograd_mini.draw.drawing import Drawing
+from autograd_mini.draw.networks.unit_columns import (
+    DERIVATIVE,
+    RADIUS,
+    Column,
+    Place,
+    check_limit,
+    column,
+    drawing,
+    ellipsis,
+    key_of_lines,
+    line,
+    shown_indices,
+    text,
+    unit,
+)
+from autograd_mini.draw.style.texts import width_of
+from autograd_mini.mathematics import number_formatter, subscripted
+from autograd_mini.nn.activations import SCALAR, find_activation, is_vector, name_of
+from autograd_mini.nn.layers import Layer
+from autograd_mini.nn.module import Module
+from autograd_mini.primitives import brief, to_float
+from autograd_mini.structures import flatten
+from autograd_mini.value import Value
+
+GAP = 3.0  # inches between the columns
+NUMBER = 'shape=plain style="" fixedsize=false'
+
+
+class Influence(NamedTuple):
+    """A function of numbers at one place: its inputs, its outputs, and for each output its derivatives."""
+
+    inputs: Sequence[float]
+    outputs: Sequence[float]
+    rows: Sequence[Sequence[float]]
+
+
+def draw_influence(
+    f_or_layer: Any,
+    x: Iterable[Any],
+    *,
+    max_units: int = 12,
+    number_format: str = ".3g",
+    legend: bool = True,
+) -> Drawing:
+    """The influence diagram of a function: a line from each input to every output that it changes, as wide as the
+    derivative is large, blue where positive, orange and dashed where negative (lecture: "Derivatives of vector
+    activation").
+
+    A scalar activation gives straight lines, a vector activation joins all with all. The derivatives are measured
+    at `x`, and the caption speaks of that point alone: a relu whose input is negative there has no line.
+
+    Args:
+        f_or_layer: a `Layer`, of which the activation is drawn, from z to y; the name of an activation; or any
+            function of a list of numbers, a network too.
+        x: the input of the layer; for an activation, z; for a function, its argument.
+        max_units: how many inputs and outputs are shown; of more, the first and the last.
+        number_format: a format of Python for all numbers.
+        legend: whether it is explained below.
+
+    Returns:
+        A drawing like that of `draw`.
+
+    Raises:
+        TypeError: `f_or_layer` cannot be called; `x` is no list of numbers.
+        ValueError: no activation has that name; there are no inputs or outputs; `max_units` is below 3.
+
+    >>> draw_influence("relu", [1.0, -2.0, 3.0]).source.count(" -> ")
+    2
+    >>> draw_influence("softmax", [1.0, -2.0, 3.0]).source.count(" -> ")
+    9
+    """
+    check_limit(max_units)
+    number = number_formatter(number_format)
+    name, letter, f, numbers = _function(f_or_layer, x)
+    influence = _measured(f, numbers, name)
+    starts = column("i", 0.0, shown_indices(len(influence.inputs), max_units))
+    ends = column("o", GAP, shown_indices(len(influence.outputs), max_units))
+    derivatives = [derivative for row in influence.rows for derivative in row if derivative != 0.0]
+    largest = max(map(abs, filter(isfinite, derivatives)), default=0.0)
+    title = f"∂y/∂{letter}"
+    lowest = min(place.y for place in (*starts.values(), *ends.values()))
+    statements = [
+        *_units(starts, letter, influence.inputs, -1, number),
+        *_units(ends, "y", influence.outputs, 1, number),
+        *_lines(starts, ends, influence.rows, largest, letter, number),
+        text(Place("title", GAP / 2, lowest - 0.65), [name, _summary(influence, letter)]),
+    ]
+    return drawing(statements, key_of_lines(derivatives, title, number(largest)) if legend and derivatives else "")
+
+
+def _function(f_or_layer: Any, x: Iterable[Any]) -> tuple[str, str, Callable[[Any], Any], list[float]]:
+    """Its name, what its inputs are called, itself as a function of a list, and its inputs."""
+    if isinstance(f_or_layer, Layer):
+        activation: Any = f_or_layer.activation
+        zs = [z.data for z in f_or_layer.affine(x)]
+        return (name_of(activation), "z", activation if is_vector(activation) else _each(activation), zs)
+    f = find_activation(f_or_layer)
+    if not hasattr(x, "__iter__") or isinstance(x, str):
+        raise TypeError(f"draw_influence takes a list of numbers as x, got {brief(x)} ({type(x).__name__})")
+    numbers = [to_float(number, "x") for number in x]
+    if f in SCALAR.values():
+        return name_of(f), "z", _each(f), numbers
+    name = type(f).__name__ if isinstance(f, Module) else name_of(f)
+    return name, "z" if is_vector(f) else "x", f, numbers
+
+
+def _each(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda zs: [f(z) for z in zs]
+
+
+def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> Influence:
+    outputs: list[float] = []
+
+    def remembering(xs: Any) -> Any:
+        result = f(xs)
+        numbers = flatten(result, f"the result of {name}")[0]
+        outputs.extend(float(y.data if isinstance(y, Value) else y) for y in numbers)
+        return result
+
+    derivatives = flatten(jacobian(remembering)(list(inputs)), "the Jacobian")[0]
+    if not inputs or not outputs:
+        raise ValueError(f"{name} has {len(inputs)} inputs and {len(outputs)} outputs here; an influence needs both")
+    width = len(inputs)
+    rows = [derivatives[start : start + width] for start in range(0, len(derivatives), width)]
+    return Influence(inputs, outputs, rows)
+
+
+def _units(
+    places: Column, letter: str, numbers: Sequence[float], side: int, number: Callable[[float], str]
+) -> Iterator[str]:
+    """Units with their numbers beside them, on the left (-1) or the right (1)."""
+    for index, place in places.items():
+        if index is None:
+            yield ellipsis(place)
+            continue
+        written = number(numbers[index])
+        distance = RADIUS + width_of(written) / 144  # half its width
+        yield unit(place, subscripted(letter, index + 1), tooltip=written)
+        yield unit(Place(f"{place.key}n", place.x + side * distance, place.y), written, NUMBER)
+
+
+def _lines(
+    starts: Column,
+    ends: Column,
+    rows: Sequence[Sequence[float]],
+    largest: float,
+    letter: str,
+    number: Callable[[float], str],
+) -> Iterator[str]:
+    """A line for every derivative that is not 0, with its number where no two lines share a unit."""
+    sparse = all(sum(map(bool, line)) <= 1 for line in (*rows, *zip(*rows)))
+    for output, end in ends.items():
+        for index, start in starts.items():
+            if output is None or index is None or rows[output][index] == 0.0:
+                continue
+            derivative = rows[output][index]
+            written = number(derivative)
+            tooltip = f"∂{subscripted('y', output + 1)}/∂{subscripted(letter, index + 1)} = {written}"
+            yield line(start, end, derivative, largest, tooltip)
+            if sparse:
+                middle = Place(f"d{index}_{output}", (start.x + end.x) / 2, (start.y + end.y) / 2)
+                yield unit(middle, written, DERIVATIVE, tooltip)
+
+
+def _summary(influence: Influence, letter: str) -> str:
+    """How many outputs the inputs influence at this point, in words."""
+    reached = [sum(map(bool, line)) for line in zip(*influence.rows)]
+    if max(reached) <= 1:
+        influenced = "one y" if min(reached) else "one y at most"
+    elif min(reached) == len(influence.outputs):
+        influenced = "all y"
+    else:
+        influenced = f"{min(reached)} to {max(reached)} of {len(influence.outputs)} y"
+    return f"at this {letter}, each {letter} influences {influenced}"

@@ -1,0 +1,1 @@
+"""How every picture looks: what colours mean, the one font, texts measured by it."""
