@@ -119,7 +119,7 @@ def _check(options: argparse.Namespace, bindings: Sequence[str]) -> int:
 
     variables, expression = _variables(bindings), Expression(options.expression)
     if not variables:
-        raise ExpressionError("there is no variable to differentiate towards; write one, and its value as name=number")
+        raise ExpressionError("there is no variable to differentiate; write one, and its value as name=number")
 
     def y(*numbers: Any) -> Any:
         return one_number(expression.evaluate(dict(zip(variables, numbers))))

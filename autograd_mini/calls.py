@@ -60,7 +60,7 @@ class Run:
         if not self.variables and any(structure.has_others for structure in self.structures):
             raise TypeError(
                 f"{name_of(self.f)} was called with {brief(args[0] if self.is_single else args)}, which holds no "
-                "number to differentiate towards; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy "
+                "number to differentiate; it may hold numbers, in lists, tuples, dicts, dataclasses and NumPy "
                 "arrays"
             )
 
@@ -103,7 +103,7 @@ class Run:
 
 def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tuple[int, ...] | None) -> Sequence[int]:
     if not args:
-        raise TypeError(f"differentiating {name_of(f)} needs a positional argument to differentiate towards, got none")
+        raise TypeError(f"differentiating {name_of(f)} needs a positional argument to differentiate, got none")
     if argnums is None:
         return range(len(args))
     chosen = argnums if isinstance(argnums, tuple) else (argnums,)

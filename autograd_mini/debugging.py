@@ -49,7 +49,7 @@ class _Debugger(Observer):
         local = node.local_grads[index]
         raise FloatingPointError(
             f"backward through {_call(node)} gave {contribution}: the adjoint {adjoint} times the local derivative "
-            f"{local} towards {_name(node, index)}; recorded at {_place(node)}"
+            f"{local} for {_name(node, index)}; recorded at {_place(node)}"
         )
 
     def adjoint_summed(self, node: Value, index: int, before: float, contribution: float, total: float) -> None:

@@ -1,7 +1,7 @@
 """Derivatives as functions: from f to its gradient, Jacobian, Hessian.
 
 Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns
-and frames of pandas. A gradient towards a dataclass is one: its fields that hold no numbers are left as they are.
+and frames of pandas. The gradient of a dataclass is one: its fields that hold no numbers are left as they are.
 Numbers give numbers. Values give Values that can be differentiated again, and so does everything within a function
 that is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
 arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an axis
@@ -171,7 +171,7 @@ def jacobian(
 ) -> Callable[..., Any]:
     """The Jacobian of f as a function: in the structure of f's result, for each number there its gradient.
     M numbers by D numbers give M rows of D. For an array among the results it is the gradient's structure with
-    an array in place of each number, of the axes of both, as in JAX: towards an array an array, towards several
+    an array in place of each number, with the axes of both, as in JAX: for an array an array, for several
     arguments a tuple of arrays (SciPy's `curve_fit` wants them stacked: `numpy.stack(…, axis=-1)`).
 
     Args:

@@ -196,7 +196,7 @@ def polygamma(order: int, x: Any) -> Any:
 
 
 def clip(x: Any, low: Any = -inf, high: Any = inf) -> Any:
-    """x limited to [low, high]. At a bound the derivative is 1 towards x, 0 towards the bound.
+    """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound.
 
     >>> clip(3.0, high=1.0)
     1.0

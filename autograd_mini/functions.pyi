@@ -678,7 +678,7 @@ def polygamma(order: int, x: Plain) -> float: ...
 
 @overload
 def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
-    """x limited to [low, high]. At a bound the derivative is 1 towards x, 0 towards the bound."""
+    """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound."""
 
 @overload
 def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...

@@ -48,7 +48,7 @@ marks: Final = count(1)
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Node:
-    """A number, what it was computed from, and the local derivatives towards that.
+    """A number, what it was computed from, and the local derivatives with respect to that.
 
     One parent or two lie in slots of their own, since every tuple would cost as much again as the node itself.
     """
@@ -81,7 +81,7 @@ class Node:
 
     @property
     def local_grads(self) -> tuple[float, ...]:
-        """The derivative towards each parent, in the same order."""
+        """The derivative with respect to each parent, in the same order."""
         if self._second is not None:
             return self._to_first, self._to_second
         if self._first is None:

@@ -50,7 +50,7 @@ def warning(frame: FrameType) -> str:
     function: Any = frame.f_locals.get(first, frame.f_globals.get(first))
     for name in rest:
         function = getattr(function, name, None)
-    if getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
+    if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
         return ""
     return (
         f"{call} gives a plain number of a Value, through which no derivative goes; use "

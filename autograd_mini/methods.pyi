@@ -284,37 +284,7 @@ class Operators(Compatible):
         """The smaller of x and y; nan if any is."""
 
     def clip(self, low: Real = ..., high: Real = ...) -> Value:
-        """x limited to [low, high]. At a bound the derivative is 1 towards x, 0 towards the bound."""
-
-    def erf(self) -> Value:
-        """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
-
-    def erfc(self) -> Value:
-        """1 - erf(x), without cancellation for large x."""
-
-    def digamma(self) -> Value:
-        """ψ(x), the derivative of log Γ(x); nan at negative integers."""
-
-    def gamma(self) -> Value:
-        """Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers."""
-
-    def lgamma(self) -> Value:
-        """log |Γ(x)|; inf at 0 and at negative integers."""
-
-    def relu(self, at_zero: float | None = None) -> Value:
-        """max(0, x), the rectified linear unit."""
-
-    def leaky_relu(self, slope: Real = 0.01) -> Value:
-        """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt."""
-
-    def elu(self, alpha: Real = 1.0) -> Value:
-        """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0."""
-
-    def silu(self) -> Value:
-        """x·sigmoid(x), also called swish."""
-
-    def gelu(self, approximate: Literal['none', 'tanh'] = "none") -> Value:
-        """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016."""
+        """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound."""
 
     def sin(self) -> Value:
         """The sine of x radians."""
@@ -387,6 +357,36 @@ class Operators(Compatible):
 
     def deg2rad(self) -> Value:
         """x degrees in radians."""
+
+    def erf(self) -> Value:
+        """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
+
+    def erfc(self) -> Value:
+        """1 - erf(x), without cancellation for large x."""
+
+    def digamma(self) -> Value:
+        """ψ(x), the derivative of log Γ(x); nan at negative integers."""
+
+    def gamma(self) -> Value:
+        """Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers."""
+
+    def lgamma(self) -> Value:
+        """log |Γ(x)|; inf at 0 and at negative integers."""
+
+    def relu(self, at_zero: float | None = None) -> Value:
+        """max(0, x), the rectified linear unit."""
+
+    def leaky_relu(self, slope: Real = 0.01) -> Value:
+        """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt."""
+
+    def elu(self, alpha: Real = 1.0) -> Value:
+        """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0."""
+
+    def silu(self) -> Value:
+        """x·sigmoid(x), also called swish."""
+
+    def gelu(self, approximate: Literal['none', 'tanh'] = "none") -> Value:
+        """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016."""
 
     def modf(self) -> tuple[Value, Value]:
         """The fraction and the integer part of x, both with its sign; derivatives 1 and 0."""

@@ -101,8 +101,8 @@ def matrix_of(
 
 def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The product J v of f's Jacobian with a vector, at the cost of about two evaluations, however many results
-    there are: a function of f's arguments and, last, the vector, in the structure of the arguments to differentiate
-    towards: of several a tuple. It gives the structure of f's result.
+    there are: a function of f's arguments and, last, the vector, in the structure of the arguments to differentiate:
+    for several, a tuple. It gives the structure of f's result.
 
     Raises:
         TypeError: when called: the result of f or an argument holds something else than numbers, or the vector

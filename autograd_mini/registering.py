@@ -33,7 +33,7 @@ def register_primitive(
         name: a new name, a Python identifier.
         forward: `forward(*floats) -> float`. Where it is written in operators and raises or gives a complex number,
             as 1/0 does, it gives what IEEE 754 has there.
-        partials: `partials(out, *args)`, a tuple with the derivative of `out` towards each argument,
+        partials: `partials(out, *args)`, a tuple with the derivative of `out` for each argument,
             written with operators and functions of `autograd_mini` (not of `math`). It need not be the derivative of
             `forward`: what it says is what counts.
         arity: how many arguments, 1 or more.
@@ -112,7 +112,7 @@ def _try_rule(primitive: Primitive) -> None:
     for index, ((x, is_graph), (y, _)) in enumerate(zip(*seen)):
         if x != y and not is_graph:
             raise ValueError(
-                f"the derivative of {primitive.name} towards argument {index} varies but gives a plain number on "
+                f"the derivative of {primitive.name} for argument {index} varies but gives a plain number on "
                 "Values, so that higher derivatives would be lost; write it with operators and functions of "
                 "autograd_mini instead of math"
             )

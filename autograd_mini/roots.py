@@ -33,9 +33,9 @@ def root(
 ) -> Any:
     """The x with residual(x, *args) = 0, solved by plain numbers and differentiated by the implicit function theorem.
 
-    With r(x, a) = 0 the derivative of x towards a is -(∂r/∂x)⁻¹ ∂r/∂a, whatever the solver did, to any order:
-    towards Values among `args` as well as towards those that the residual uses without being given them. Inside a
-    compiled function the solver runs anew for each point; a branch of the residual goes as it does at the solution.
+    With r(x, a) = 0 the derivative of x with respect to a is -(∂r/∂x)⁻¹ ∂r/∂a, whatever the solver did, to any order:
+    for Values among `args` as well as for those that the residual uses without being given them. Inside a compiled
+    function the solver runs anew for each point; a branch of the residual goes as it does at the solution.
 
     Args:
         residual: a function of x, and of `args` if there are any, that is 0 at the solution; written with operators

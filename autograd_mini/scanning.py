@@ -37,7 +37,7 @@ def scan(
     Args:
         f: the step: `f(carry, x)` gives the next carry, in the structure of `init`, and what to keep of this step, in
             the same structure at every step, or None. It may use Values from outside, such as weights: derivatives
-            towards them are summed over the steps.
+            with respect to them are summed over the steps.
         init: the first carry: a number, or several nested in lists, tuples, dicts, dataclasses and arrays; None for
             nothing.
         xs: what the steps are given: a list with one x for each step, or an array, along its first axis; or a tuple or

@@ -21,7 +21,7 @@ EMPTY, NAMELESS = (), ""
 
 
 class Value(Operators):
-    """One float, its parents and the local derivatives towards them.
+    """One float, its parents and the local derivatives with respect to them.
 
     Arithmetic on Values, with plain numbers on either side, records a computation graph;
     `backward()` then applies the chain rule to it. Comparisons compare `data`; hashing is by identity.
@@ -40,7 +40,7 @@ class Value(Operators):
         data: the number, a float64.
         grad: d(result)/d(this), written by `backward()`; assigning None sets it to 0.
         parents: the Values this was computed from, in order; empty for a leaf.
-        local_grads: the derivative towards each parent, in the same order.
+        local_grads: the derivative with respect to each parent, in the same order.
         operation: the primitive that computed it; `None` for a leaf.
         origin: file and line that recorded it, known within `debug()`.
 
@@ -81,7 +81,7 @@ class Value(Operators):
 
     @property
     def grad(self) -> float:
-        """The derivative of what `backward()` was last called on, towards this."""
+        """The derivative of what `backward()` was last called on, with respect to this."""
         if observing.active:
             observing.number_read(self, ".grad")
         return self._grad
@@ -93,7 +93,7 @@ class Value(Operators):
         self._grad = 0.0 if number is None else to_float(number, "Value.grad")
 
     def backward(self, seed: SupportsFloat = 1.0) -> None:
-        """Differentiate this Value towards everything it was computed from.
+        """Differentiate this Value with respect to everything it was computed from.
 
         Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
         last call; constants are left alone. Ctrl-C leaves every `grad` as it was, or all of them written.

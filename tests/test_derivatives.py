@@ -150,7 +150,7 @@ class TestGrad:
                 lambda x: x,
                 ("1",),
                 TypeError,
-                "<lambda> was called with '1', which holds no number to differentiate tow",
+                "<lambda> was called with '1', which holds no number to differentiate; it",
             ),
             (lambda x, y: x, (None, ["a"]), TypeError, r"called with \(None, \['a'\]\), which holds no number"),
             (

@@ -91,7 +91,7 @@ class Compiled(Differentiable):
         return call.value(plan, results)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
-        """The value, and the gradient towards the arguments in their structure.
+        """The value, and the gradient with respect to the arguments, in their structure.
 
         Raises:
             TypeError: the result is not one number.
@@ -112,8 +112,8 @@ class Compiled(Differentiable):
         return as_number(call.value(plan, results)), call.gradient(results)
 
     def grad(self, *args: Any, **keywords: Any) -> Any:
-        """The gradient towards the arguments, in their structure; over a batch that is not reduced, arrays with the
-        batch axis first in place of its numbers.
+        """The gradient with respect to the arguments, in their structure; over a batch that is not reduced, arrays with
+        the batch axis first in place of its numbers.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x, y: x * y, batch="x").grad([1.0, 2.0], 5.0)
@@ -124,7 +124,7 @@ class Compiled(Differentiable):
     def value_and_parameter_grads(
         self, *args: Any, parameters: Floats | None = None, **keywords: Any
     ) -> tuple[Any, Floats]:
-        """The value, and its derivative towards every Value of `parameters` as one array (over a batch that is not
+        """The value, and its derivative for every Value of `parameters` as one array (over a batch that is not
         reduced, [examples, parameters]).
 
         Args:

@@ -90,12 +90,12 @@ def compile(
             and frames of pandas included, that computes with operators and functions of `autograd_mini`. It sees one
             example: Values, and arrays of Values. Texts, None and what else holds no numbers stay what they are, and it
             is compiled anew for each. So it is for integers with which it counts or indexes: `range(n)`, `xs[n - 1]`;
-            towards these the derivative is None.
+            for these the derivative is None.
             Values that it uses without being given them are parameters, read anew at each call. Where something
             changes that it reads from closures, defaults, globals or attributes, or what lists, dicts, arrays and
             networks there hold, it is compiled anew: numbers that change often are better arguments, or Values. What
             is imported from a library is taken to stay, and so are arrays of more than 2²⁴ numbers.
-        wrt: the arguments to differentiate towards, by position or name; all that are not static by default. Integers
+        wrt: the arguments to differentiate, by position or name; all that are not static by default. Integers
             in those that it names are numbers like all others: they cannot count.
         batch: the arguments that carry a batch as their first axis: True for all, or by position or name. They are
             arrays, or lists of numbers.
@@ -118,7 +118,7 @@ def compile(
     an array [N], and each array and each list of numbers one array with the batch axis first: of a list of M
     numbers [N, M], of M lists of K numbers [N, M, K], of M arrays of one shape [N, M, *shape]. Lists that no array
     can hold, of unequal lengths or with tuples or dicts in them, stay lists, and tuples and dicts what they are.
-    Jacobians go by the same rule: of such a list towards an array [N, D] they are [N, M, D]. Without a batch, lists
+    Jacobians go by the same rule: of such a list, for an array [N, D], they are [N, M, D]. Without a batch, lists
     stay lists, and an array without an axis is one.
 
     Returns:

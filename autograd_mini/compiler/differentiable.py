@@ -37,7 +37,7 @@ class Differentiable:
     def _ran(self, call: Call, result: Any = None) -> Any: ...
 
     def jacobian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
-        """For each number of the result its gradient towards the arguments, as `autograd_mini.jacobian`.
+        """For each number of the result its gradient, as `autograd_mini.jacobian` gives it.
 
         >>> from autograd_mini import compile
         >>> compile(lambda v: [v[0] * v[1], v[0] + v[1]]).jacobian([2.0, 5.0])
@@ -45,7 +45,7 @@ class Differentiable:
 
         Args:
             sparse: give a `scipy.sparse.csr_array` with sorted indices. It has a row for each number of the result and
-                a column for each number of the arguments to differentiate towards, both from left to right as they are
+                a column for each number of the arguments to differentiate, both from left to right as they are
                 nested, arrays row by row. Its entries are those that can be other than 0 on the path of branches that
                 is taken, 0 as they may be at this point. Over a batch it is a list of one matrix for each example,
                 and of a batch that is reduced one for them all.
@@ -56,12 +56,12 @@ class Differentiable:
 
         Raises:
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
-            ValueError: one is wanted of a reduced batch, towards an argument that carries it.
+            ValueError: one is wanted of a reduced batch, with respect to an argument that carries it.
         """
         return self._matrix(jacobian, Call.jacobian, Kind.SPARSE_JACOBIAN if sparse else None, args, keywords)
 
     def hessian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
-        """The second derivatives towards the arguments, as `autograd_mini.hessian`; over a batch that is not reduced,
+        """The second derivatives, as `autograd_mini.hessian` gives them; over a batch that is not reduced,
         arrays with the batch axis first in place of its numbers.
 
         >>> from autograd_mini import compile
@@ -75,7 +75,7 @@ class Differentiable:
         Raises:
             TypeError: the result is not one number.
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
-            ValueError: the batch is reduced, and they are wanted towards an argument that carries it.
+            ValueError: the batch is reduced, and they are wanted with respect to an argument that carries it.
         """
         return self._matrix(hessian, Call.hessian, Kind.SPARSE_HESSIAN if sparse else None, args, keywords)
 
@@ -142,20 +142,20 @@ class Differentiable:
 
     def hvp(self, *args: Any, **keywords: Any) -> Any:
         """The product of the Hessian with a vector, the last argument, in the structure of the gradient: that of the
-        argument if there is one to differentiate towards, else a tuple.
+        argument if there is one to differentiate, else a tuple.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x, y: x * x * y).hvp(2.0, 3.0, (1.0, 0.0))
         (6.0, 4.0)
 
         Raises:
-            TypeError: the result is not one number, or the vector is of another structure.
+            TypeError: the result is not one number, or the vector has another structure.
         """
         return self._product(hvp, "gradient", Call.product, args, keywords)
 
     def jvp(self, *args: Any, **keywords: Any) -> Any:
         """The product J v of the Jacobian with a vector, the last argument, in the structure of the arguments to
-        differentiate towards: of several a tuple. It is the change of the result along v, by one sweep forward.
+        differentiate: for several, a tuple. It is the change of the result along v, by one sweep forward.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: [x[0] * x[1], x[0] + 3 * x[1]]).jvp([2.0, 5.0], [1.0, -1.0])

@@ -16,13 +16,7 @@ from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.ir.program import Leaf, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Application, Scalars
-from autograd_mini.compiler.partition import (
-    MOST_UNNOTICED,
-    has_columns,
-    suits_columns,
-    suits_scalars,
-    too_many_forms,
-)
+from autograd_mini.compiler.partition import MOST_UNNOTICED, has_columns, suits_columns, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
 from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of

@@ -37,8 +37,11 @@ make one: some milliseconds of work, 8 MiB on the way."""
 IN_THREAD = 16
 """A task may be so much larger where its rows need not travel."""
 
-MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp")
+MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
 """Methods that give derivatives towards each example of a batch, though it is reduced."""
+
+OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
+"""Methods whose last argument is a vector in the structure of the arguments, or of the result."""
 
 
 class Call:
@@ -57,18 +60,20 @@ class Call:
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
-        args, vectors = (args[:-1], args[-1:]) if method == "hvp" else (args, ())
+        args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
         args = tuple(chain.from_iterable(map(self._opened, args)))
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
         self.is_sum: bool = tiled.options.reduce is not None
-        places, is_single = roles.wrt if method in MAY_HAVE_ROWS else ((), True)
-        self.may_have_rows: bool = self.is_sum and any(batched[place] for place in places)
+        places, is_single = roles.wrt
+        self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector = 0
-        if not is_single and vectors and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
-            self.vector, vectors = len(places), vectors[0]
-        if vectors:
+        if method in OF_RESULT:
+            batched += [not self.is_sum] * len(vectors)
+        elif vectors:
+            if not is_single and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
+                self.vector, vectors = len(places), vectors[0]
             batched += [batched[place] for place in places] if len(vectors) == len(places) else [False]
         everything = [*args, *vectors]
         carrying = [each for each, rows in zip(everything, batched) if rows]
@@ -103,7 +108,7 @@ class Call:
         if self.may_have_rows:
             raise ValueError(
                 f"derivatives of {self.name} towards a stream of chunks would be as large as the stream; name the "
-                "arguments to differentiate towards in wrt=…"
+                "arguments to differentiate in wrt=…"
             )
 
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:

@@ -57,6 +57,11 @@ class Tiled:
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
         if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
+        if method in ("jacobian", "hessian") and keywords.pop("sparse", False):
+            raise ValueError(
+                f"{method} of {self.compiled._name} on an executor gives dense arrays; for sparse ones call it on the "
+                "function itself"
+            )
         return Call(self, method, args, keywords).result(parameters)
 
     __call__: Any = partialmethod(_run, "__call__")
@@ -66,6 +71,13 @@ class Tiled:
     jacobian: Any = partialmethod(_run, "jacobian")
     hessian: Any = partialmethod(_run, "hessian")
     hvp: Any = partialmethod(_run, "hvp")
+    jvp: Any = partialmethod(_run, "jvp")
+    vjp: Any = partialmethod(_run, "vjp")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(type(self.compiled), name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(f"{name} of {self.compiled._name} is found on no executor; call it on the function itself")
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; the value."""

@@ -8,7 +8,7 @@ import platform
 import socket
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -140,7 +140,7 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
     tiles = Tiles(task, function, fixed, opened(task.batch), things)
     if is_new and sample_name:
         found = sha256()
-        first = Tiles(task, function, fixed, opened(sent[sample_name]), things)
+        first = Tiles(replace(task, first=0), function, fixed, opened(sent[sample_name]), things)
         for leaf in leaves_of(first.result(0, task.tile))[0]:
             found.update(numpy.ascontiguousarray(leaf).tobytes())
         sample = found.hexdigest()

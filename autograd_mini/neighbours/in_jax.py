@@ -22,8 +22,8 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
     constants.
 
     Args:
-        function: a function for `compile`, or one that is compiled, over a batch if you like. Arrays, and floats, are
-            differentiated towards; other arguments, integers of Python among them, reach it as they are.
+        function: a function for `compile`, or one that is compiled, over a batch if you like. Arrays and floats are
+            differentiated; other arguments, Python's integers among them, reach it as they are.
         like: a result, whose structure and shapes are those of all results. Without it the function runs once on
             ones for each shape of its arguments, to see.
 

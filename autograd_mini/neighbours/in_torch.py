@@ -19,7 +19,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         function: a function for `compile`, or one that is compiled, over a batch if you like. Tensors of floats are
-            differentiated towards; other arguments reach it as they are.
+            differentiated; other arguments reach it as they are.
 
     Returns:
         A function that gives a tensor in place of each array, list of numbers and number.

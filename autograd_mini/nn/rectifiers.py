@@ -54,7 +54,7 @@ class RandomisedLeakyReLU(Module):
 
 class PReLU(Module):
     """y = z for z ≥ 0, else a·z with a slope a that is learnt (He et al. 2015; lecture: "Special Case 3:
-    Non-differentiable Activations"). The derivative at 0 is 1 towards z, 0 towards a.
+    Non-differentiable Activations"). The derivative at 0 is 1 for z, 0 for a.
 
     One slope serves wherever the module is used: all units of a `Layer`, all hidden layers of an `MLP`.
 

@@ -1,4 +1,8 @@
-"""Why differences that accuse a derivative may be wrong themselves."""
+"""Why differences that accuse a derivative may be wrong themselves.
+
+The numbers here, as those in `evidence`, `differences` and `rounding`, were found by trial, on planted faults and on
+right gradients that were accused; half or twice of each gives the same verdicts on some hundred derivatives.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Where an interval meets a jump or a pole, anything is allowed.
 
 from fractions import Fraction
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from math import copysign, inf, isfinite, isnan, nextafter, ulp
 
 import numpy
@@ -32,6 +32,7 @@ MONOTONE = {
 """In every argument: so are their roundings, and the ends of an interval give those of the result. A product is
 bilinear, which does as well."""
 
+PRODUCTS = {ROWS[name] for name in ("mul", "scale", "fma")}
 POLES = {ROWS[name] for name in ("div", "ratio", "reciprocal")}
 BENT_AT_ZERO = {ROWS["abs"], ROWS["square"], ROWS["leaky_relu"]}
 CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greater_equal".split()} | {
@@ -235,6 +236,8 @@ def _spread(primitive, args, library):
     if sum(len(each) > 1 for each in ends) > 5:
         return _anything_like(primitive, args, library)
     corners = list(product(*ends))
+    if base in PRODUCTS and not all(map(isfinite, chain(*ends))):
+        return anything(library)  # 0·inf within is nan
     if base in MONOTONE:
         return hull([primitive.forward(*corner) for corner in corners], library)
     if base in POLES:

@@ -14,7 +14,7 @@ import autograd_mini as ag
 from autograd_mini import compile, dot, grad
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.run import numpy_executor
-from tests.compiler.allowed import WRITTEN, Allowed, Library, total
+from tests.compiler.allowed import ROWS, WRITTEN, Allowed, Library, total
 from tests.compiler.comparing import BACKENDS
 from tests.compiler.contract import Contract, faults, same_in_batches
 
@@ -285,6 +285,13 @@ def test_the_oracle_bounds_sums_tightly():
     zeros = [(Allowed(-0.0, -0.0, library),)] * 2
     assert repr(total(zeros, library)) == "-0.0"
     assert repr(total(zeros, library, from_zero=True)) == "0.0"
+
+
+def test_zero_within_an_interval_meets_inf():
+    library = Library("numpy")
+    for row, *others in ((ROWS["mul"],), (ROWS["scale"],), (ROWS["fma"], 1.0)):
+        for around, far in ((Allowed(-1.0, 1.0, library), inf), (Allowed(1.0, inf, library), 0.0)):
+            assert math.nan in row(around, far, *others)
 
 
 @given(st.lists(st.integers(-3, 3), min_size=3, max_size=3), st.lists(st.integers(0, 2), min_size=3, max_size=3))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_mini import Value, compile
+from autograd_mini import TABLE, Value, compile, fsum, lgamma, register_primitive, sum, value_and_grad
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.ir.program import Leaf
 from autograd_mini.compiler.ir.request import Kind, Request
@@ -124,3 +124,40 @@ def test_long_loops_are_told_of_scan(monkeypatch):
         assert compile(loop)(2.0) == 2.0
     assert heard[0].filename == __file__
     assert compile(lambda x: loop(x) + 1.0)(2.0) == 3.0  # it is said once
+
+
+@pytest.mark.parametrize("way", ["in_columns", "as_scalars", "as_packs"])
+def test_derivatives_without_machine_code(way, request):
+    """The value has machine code; digamma, of which its derivative is made, has none."""
+    pytest.importorskip("llvmlite")
+    request.getfixturevalue(way)
+
+    def f(xs):
+        return sum([lgamma(1.0 + x * x) * x for x in xs])
+
+    xs = [0.5 + 0.04 * i for i in range(40)]
+    compiled = compile(f, backend="machine")
+    value, slopes = compiled.value_and_grad(xs)
+    assert compiled(xs) == pytest.approx(value, rel=1e-14)
+    expected, expected_slopes = value_and_grad(f)(xs)
+    assert [value, *slopes] == pytest.approx([expected, *expected_slopes], rel=1e-13)
+
+
+@pytest.fixture
+def squared():
+    """x² by a row of its own, whose second derivative alone has no machine code."""
+    rate = register_primitive("rate_of_squared", lambda x: 2.0 * x, lambda out, x: (fsum([2.0, 0.0 * x]),), doc="2x.")
+    yield register_primitive("squared", lambda x: x * x, lambda out, x: (rate(x),), doc="x².")
+    for name in ("squared", "rate_of_squared"):
+        del TABLE[name]
+        delattr(Value, name)
+
+
+@pytest.mark.parametrize("way", ["in_columns", "as_scalars", "as_packs"])
+def test_second_derivatives_without_machine_code(way, request, squared):
+    pytest.importorskip("llvmlite")
+    request.getfixturevalue(way)
+    compiled = compile(lambda xs: sum([0.5 * squared(x) for x in xs]), backend="machine")
+    xs = [0.5 + 0.25 * i for i in range(20)]
+    assert compiled.value_and_grad(xs)[1] == xs
+    assert numpy.array_equal(compiled.hessian(numpy.array(xs)), numpy.eye(20))

@@ -19,7 +19,7 @@ from autograd_mini.executors import Draws, keeping
 from tests.executors import importable
 from tests.executors.comparing import same_bits, same_numbers
 
-METHODS = ("__call__", "value_and_grad", "grad", "jacobian", "hessian", "hvp")
+METHODS = ("__call__", "value_and_grad", "grad", "jacobian", "hessian", "hvp", "jvp", "vjp")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ def test_every_method_gives_what_the_function_gives(method, reduce, wrt, n, tile
         compiled = compile(importable.number, batch="x", wrt=wrt, reduce=reduce, backend="numpy")
     numbers = numpy.random.default_rng(n)
     args = [[0.3, 1.2], numbers.normal(size=(n, 2))]
-    if method == "hvp":
+    if method == "vjp":
+        args.append(1.5 if reduce else numbers.normal(size=n))
+    elif method in ("hvp", "jvp"):
         vectors = {"a": [1.0, -0.5], "x": numbers.normal(size=(n, 2))}
         names = ["a", "x"] if wrt is None else wrt
         args.append(vectors[wrt] if isinstance(wrt, str) else tuple(vectors[name] for name in names))
@@ -65,6 +67,11 @@ def test_jacobians_of_several_numbers(pool, reduce, wrt):
     for tile in (1, 2, 3, 20):
         same_numbers(compiled.on(pool, tile).jacobian(*args), compiled.jacobian(*args))
         same_numbers(compiled.on(pool, tile)(*args), compiled(*args))
+        directions = {"a": -1.5, "x": numpy.random.default_rng(2).normal(size=(11, 2))}
+        v = directions[wrt] if isinstance(wrt, str) else tuple(directions[each] for each in wrt)
+        same_numbers(compiled.on(pool, tile).jvp(*args, v), compiled.jvp(*args, v))
+        w = [0.5, -2.0] if reduce else numpy.random.default_rng(3).normal(size=(11, 2))
+        same_numbers(compiled.on(pool, tile).vjp(*args, w), compiled.vjp(*args, w))
 
 
 def test_results_of_any_structure_and_paths(pool):
@@ -228,7 +235,7 @@ def test_streams_that_cannot_be(pool):
         total(iter([weights[0]]), *weights[1:], x, d)
     with pytest.raises(ValueError, match="a stream without any chunk"):
         total(*weights, iter([]))
-    with pytest.raises(ValueError, match=r"name the arguments to differentiate towards in wrt="):
+    with pytest.raises(ValueError, match=r"name the arguments to differentiate in wrt="):
         compile(importable.network, batch=["x", "d"], reduce="sum").on(pool).grad(*weights, iter([(x, d)]))
     with pytest.raises(ValueError, match=r"equally long .* got the shapes \(20, 3\), \(19,\)"):
         total(*weights, x, d[1:])
@@ -362,6 +369,12 @@ def test_what_is_refused(pool):
             compiled.on(pool, **wrong)
     with pytest.raises(ValueError, match="mixed must be"):
         compiled.on(pool, mixed="maybe")
+    with pytest.raises(ValueError, match="jacobian of network on an executor gives dense arrays"):
+        compiled.on(pool).jacobian(*importable.data(5)[0], *importable.data(5)[1], sparse=True)
+    with pytest.raises(AttributeError, match="sparsity of network is found on no executor; call it on the function"):
+        compiled.on(pool).sparsity("jacobian")
+    with pytest.raises(AttributeError, match="'Tiled' object has no attribute 'nothing'"):
+        assert compiled.on(pool).nothing
     with pytest.raises(ValueError, match="branching has no batch to be cut into tiles"):
         compile(importable.branching).on(pool)
     with pytest.raises(TypeError, match="has to be arrays or lists of numbers"):

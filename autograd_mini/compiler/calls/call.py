@@ -18,7 +18,8 @@ from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.sparse_call import SparseCall
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import ENTRIES, Floats
+from autograd_mini.compiler.ir.names import ENTRIES
+from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import one_point
@@ -207,7 +208,7 @@ class Call(SparseCall):
         if self.arguments.n_examples is not None and self.reduce and any(slot.batched for slot in slots):
             raise ValueError(
                 f"the Hessian of {self.name}, reduced over a batch, towards the batch itself has no room for all pairs "
-                "of examples; name the arguments to differentiate towards in wrt=…"
+                "of examples; name the arguments to differentiate in wrt=…"
             )
         lanes, parts = self._lanes, self.serving.parts(scalar=True)
         found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -39,6 +39,7 @@ class Captured:
         self._watched: dict[Key, Place] = {}
         self._exempt: set[Key] = set()
         self._kept: list[Any] = []
+        self._classes: dict[type, None] = {}
         self._target = target
         self.seen = State(0, [], [], [], in_machine_code=False)
         self._numbers: dict[Any, int] = {}
@@ -46,9 +47,14 @@ class Captured:
         self._count = 0
         self._lock = threading.Lock()
 
-    def look(self) -> bool:
-        """Look what there is to watch, and whether there is more than before."""
-        search = searched(self._function)
+    def look(self, classes: Iterable[type] = ()) -> bool:
+        """Look what there is to watch, and whether there is more than before.
+
+        Args:
+            classes: of objects among the arguments, whose methods may read more.
+        """
+        self._classes |= dict.fromkeys(classes)
+        search = searched(self._function, [*self._classes])
         with self._lock:
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import ENTRIES, Pack
+from autograd_mini.compiler.ir.names import ENTRIES
+from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.one_point import Layout
 from autograd_mini.structures import OTHER, Structure

@@ -69,7 +69,8 @@ def token(thing: Any, depth: int = 0) -> Hashable:
     """What is equal for two things only if they are of one type and hold the same.
 
     Containers are compared by their content and attributes, functions by their code and what they hold, numbers to
-    the last bit; of other things, those that define equality by that and by how they print, all else by identity.
+    the last bit; of other things, those that define equality by that, by how they print and by their attributes, all
+    else by identity.
 
     >>> token(1) == token(1), token(1) == token(True), token([0.0]) == token([-0.0])
     (True, False, False)
@@ -102,6 +103,8 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         cells = tuple([Themselves(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
         defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
         return thing.__code__, Themselves(thing.__globals__), defaults, cells
+    if isinstance(thing, Value):
+        return Themselves(thing)
     own: dict[str, Any] = {name: getattr(kind, name) for name in ("__eq__", "__repr__", "__hash__")}
     if any(method is getattr(object, name) for name, method in own.items()) or own["__hash__"] is None:
         return Themselves(thing)
@@ -109,7 +112,7 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         hash(thing)
     except TypeError:  # of what it holds
         return Themselves(thing)
-    return kind, thing, repr(thing)
+    return kind, thing, repr(thing), _attributes(thing, depth)
 
 
 def are_values(thing: Any) -> bool:

@@ -107,7 +107,7 @@ class Plans:
             return without_collector(lambda: errors_kept(lambda: self._traced(arguments, row)))
 
     def _traced(self, arguments: Arguments, row: int) -> Plan:
-        self.captured.look()
+        self.captured.look(arguments.classes())
         layout = self._layout(arguments)
         first = self._trace(arguments, row, 0.0)
         plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]

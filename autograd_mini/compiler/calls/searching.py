@@ -36,9 +36,10 @@ Key = tuple[int, str]
 """The identity of the holder of a place, and the name of the place there."""
 
 
-def searched(function: Callable[..., Any]) -> Search:
+def searched(function: Callable[..., Any], classes: Iterable[type] = ()) -> Search:
+    """What a function can read, given objects of some classes."""
     search = Search()
-    while search.reads_more(function):
+    while search.reads_more(function, classes):
         search = Search(search.names)
     return search
 
@@ -58,10 +59,12 @@ class Search:
         self._known: set[tuple[int, int]] = set()
         self._open: set[int] = set()
 
-    def reads_more(self, function: Any) -> bool:
+    def reads_more(self, function: Any, classes: Iterable[type]) -> bool:
         """Look through a function; whether there are names that were not known from the start."""
         n_known = len(self.names)
         self.callable(function)
+        for each in classes:
+            self._content(each, ())
         return len(self.names) > n_known
 
     def callable(self, function: Any) -> None:
@@ -147,7 +150,9 @@ class Search:
                 self._attribute(content, name, names)
         elif not isinstance(content, PLAIN):
             of_library, is_read = is_library(getattr(content, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
-            for name in () if of_library else [*self.names, *_special(type(content))]:
+            for name in (
+                () if of_library else [*self.names, *_special(content if isinstance(content, type) else type(content))]
+            ):
                 self._attribute(content, name, names)
             item = getattr(type(content), "__getitem__", None)
             if (is_read and not of_library) or is_library(getattr(item, "__module__", None)):
@@ -205,16 +210,16 @@ def _looked_up(code: CodeType, *operations: str) -> list[str]:
     return [*dict.fromkeys([*own, *inner])]
 
 
-def _special(kind: type) -> list[str]:
-    """The methods of a class and those above it that operators call, and nobody by name."""
+def _special(thing: Any) -> list[str]:
+    """The methods of an object, or of those of a class, that operators call, and nobody by name."""
     return [
         name
-        for each in kind.__mro__
+        for each in (thing if isinstance(thing, type) else type(thing)).__mro__
         if not is_library(each.__module__)
         for name, method in vars(each).items()
         if name.startswith("__")
-        and isinstance(method, FunctionType)
         and name not in UNCALLED
+        and isinstance(method, FunctionType)
         and method.__code__.co_filename != "<string>"  # as those of dataclasses, which compare
     ]
 

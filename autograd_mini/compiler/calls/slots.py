@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
+from functools import partial
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy
@@ -73,6 +74,16 @@ class Arguments:
         """The things that hold no numbers, and what they are called."""
         for name, structure in zip(self.names, self.structures):
             yield from ((path, node.like) for path, node in structure.paths(name) if node.kind == OTHER)
+
+    def classes(self) -> Iterator[type]:
+        """Those of all nests and things, and those that are given."""
+        open_ones = [*self.structures]
+        while open_ones:
+            structure = open_ones.pop()
+            given = structure.like if structure.kind == OTHER else None
+            yield structure.kind if isinstance(structure.kind, type) else type(structure.like)
+            yield from [given] if isinstance(given, type) else []
+            open_ones += () if structure.is_flat else structure.children
 
     def slot_names(self) -> list[str]:
         """What the arrays are called."""
@@ -151,7 +162,7 @@ def _key(structure: Structure) -> Hashable:
 
 def _attributes(thing: Any, seen: set[int]) -> Iterator[Exact]:
     """Those of an object, of the objects there, and so on; what functions read is watched elsewhere."""
-    if id(thing) in seen or callable(thing) or isinstance(thing, (ModuleType, str)):
+    if id(thing) in seen or isinstance(thing, (type, FunctionType, MethodType, partial, ModuleType, str)):
         return
     seen.add(id(thing))
     parts: Any = thing if isinstance(thing, (list, tuple)) else thing.values() if isinstance(thing, dict) else ()

@@ -78,7 +78,7 @@ class SparseCall:
         if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
             raise ValueError(
                 f"{self.name} is reduced over its batch, and a sparse matrix towards the batch itself has no one "
-                "order; name the arguments to differentiate towards in wrt=…"
+                "order; name the arguments to differentiate in wrt=…"
             )
         parts = self.serving.parts(scalar=is_hessian)
         request = Request(kind, self.wrt)

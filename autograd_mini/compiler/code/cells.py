@@ -140,10 +140,6 @@ class Assembly(Function):
         x, y = self.cell(x), self.cell(y)
         return self.define(f"select {self.truth} {condition}, {self.type} {x.name}, {self.type} {y.name}")
 
-    def either(self, x: str, y: str) -> str:
-        """The truth of two comparisons together."""
-        return self.let(f"or {self.truth} {x}, {y}")
-
     def written_out(self, function: str, x: Cell) -> Cell:
         """A function of our own where it stands, so that it shares its parts with others."""
         return elementary.WRITTEN_OUT[function](x)

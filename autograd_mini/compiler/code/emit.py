@@ -8,25 +8,13 @@ from typing import Any
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
 from autograd_mini.compiler.code.emit_products import write_matrix, write_outer
-from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
-from autograd_mini.compiler.code.operations import AnyOf, Applies, Apply, Head, Literal, Sum
+from autograd_mini.compiler.code.machine_rows import VECTORS
+from autograd_mini.compiler.code.operations import Applies, Head, Literal, Sum
 from autograd_mini.compiler.code.register_products import FUSED, Matrix, Outer
 from autograd_mini.primitives import Part
 
 Product = tuple[float, Sequence[Any]]
 """A sign and one or two factors."""
-
-
-def require_emission(head: Head) -> None:
-    """Raise NotImplementedError if there is no machine code for it."""
-    inside = head.functions if isinstance(head, Applies) else head.conditions if isinstance(head, AnyOf) else ()
-    for each in filter(None, inside):
-        require_emission(each)
-    if isinstance(head, Apply):
-        primitive = head.primitive.whole if isinstance(head.primitive, Part) else head.primitive
-        is_vector = head.is_vector and primitive.base.name in VECTORS
-        if not is_vector and not has_emission(primitive, len(head.args)):
-            raise NotImplementedError(primitive.name)
 
 
 At = Sequence[tuple[int, int]]
@@ -107,8 +95,6 @@ def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]
         return [total(asm, products, head.from_zero)]
     if isinstance(head, Applies):
         return [one for each in head.functions for one in computed(asm, each, cells)]
-    if isinstance(head, AnyOf):
-        return [_any(asm, head, rest)]
     args = [_operand(literal, rest) for literal in head.args]
     primitive = head.primitive
     if head.is_vector:
@@ -116,17 +102,6 @@ def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]
     if isinstance(primitive, Part):
         return [asm.cell(primitive.whole(*args)[primitive.part])]
     return [asm.cell(primitive(*args))]
-
-
-def _any(asm: Assembly, head: AnyOf, cells: Any) -> Cell:
-    found: str | None = None
-    for condition in head.conditions:
-        args = [_operand(literal, cells) for literal in condition.args] if condition else [next(cells)]
-        truth: Cell = condition.primitive(*args) if condition else args[0]
-        holds = truth.condition or truth.compare("une", 0.0)
-        found = asm.either(found, holds) if found else holds
-    first, second = (_operand(literal, cells) for literal in head.choices)
-    return asm.select(found or "", first, second)
 
 
 def _operand(literal: Literal, cells: Any) -> Any:

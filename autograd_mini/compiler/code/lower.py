@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-
-import numpy
+from collections.abc import Mapping, Sequence, Set
 
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
-from autograd_mini.compiler.ir.program import (
-    ABSENT,
-    Apply,
-    Floats,
-    Index,
-    Pack,
-    Reduce,
-    Reference,
-    Segment,
-    Sum,
-    Vector,
-)
+from autograd_mini.compiler.ir.program import Apply, Floats, Index, Pack, Reduce, Reference, Sum, Vector
 from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Terms
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
 from autograd_mini.compiler.passes.growing import Growing
@@ -116,7 +103,7 @@ class _Lanes(Growing):
 
     def _sums(self, pack: Pack, operation: Sum) -> list[Terms]:
         found = [Terms(from_zero=operation.from_zero) for _ in range(pack.lanes)]
-        for segment, sign, lane, a, b in terms_of(operation):
+        for segment, sign, lane, a, b in operation.terms():
             xs = self._read(segment.a, a)
             ys = [ONE] * len(xs) if segment.b is None else self._read(segment.b, b)
             for each, x, y in zip(lane.tolist(), xs, ys):
@@ -135,19 +122,3 @@ class _Lanes(Growing):
             if each not in self.outside:
                 self.outside[each] = self.add(Input(0, 0))
         return [self.outside[each] for each in lanes]
-
-
-def terms_of(operation: Sum) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
-    """The terms of each block: their segment and sign, and for each the lane and the lanes of its factors; without
-    those of which a factor is absent."""
-    for segment in operation.segments:
-        for block in segment.blocks:
-            (g, h, s), k = block.lane.shape, block.a.shape[2]
-            shape = g, h, s, k
-            lane = numpy.broadcast_to(block.lane[..., None], shape).ravel()
-            a = numpy.broadcast_to(block.a[:, :, None, :], shape).ravel()
-            b = numpy.zeros_like(a)
-            if block.b is not None:
-                b = numpy.broadcast_to(block.b.swapaxes(1, 2)[:, None], shape).ravel()
-            kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
-            yield segment, block.sign, lane[kept], a[kept], b[kept]

@@ -241,12 +241,6 @@ EMISSIONS.update({piecewise._clip_branch: _clip_branch, piecewise.first_equal: _
 _ARITHMETIC = {_known[name] for name in ("add", "sub", "mul", "neg", "pos", "square", "scale", "stopped")}
 
 
-WHERE = _known["where"]
-COMPARISONS = {
-    _known[name] for name in ("less", "less_equal", "equal", "not_equal", "greater", "greater_equal") if name in _known
-}
-
-
 def is_arithmetic(primitive: Primitive) -> bool:
     """Whether it is one instruction or so."""
     return primitive.base in _ARITHMETIC

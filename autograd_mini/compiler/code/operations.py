@@ -9,19 +9,11 @@ from itertools import chain, compress
 from operator import is_
 from typing import Any, NamedTuple
 
-from autograd_mini.compiler.code.machine_rows import is_arithmetic
-from autograd_mini.compiler.code.register_products import (
-    Matrix,
-    MatrixScalars,
-    Outer,
-    OuterScalars,
-    matrices_of,
-    uses_of,
-)
-from autograd_mini.compiler.code.sharing import any_of, choices_by_sums, sharing
+from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission, is_arithmetic, is_exact
+from autograd_mini.compiler.code.register_products import Matrix, MatrixScalars, Outer, OuterScalars, matrices_of
 from autograd_mini.compiler.ir.scalars import Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
-from autograd_mini.primitives import Primitive
+from autograd_mini.primitives import Part, Primitive
 
 PLAIN = {1.0, -1.0}
 """Constants that are always written into the code."""
@@ -51,6 +43,13 @@ class Apply:
     args: tuple[Literal, ...]
     is_vector: bool = False
 
+    def require_emission(self) -> None:
+        """Raise NotImplementedError if there is no machine code for it."""
+        primitive = self.primitive.whole if isinstance(self.primitive, Part) else self.primitive
+        is_vector = self.is_vector and primitive.base.name in VECTORS
+        if not is_vector and not has_emission(primitive, len(self.args)):
+            raise NotImplementedError(primitive.name)
+
 
 @dataclass(frozen=True)
 class Applies:
@@ -59,17 +58,7 @@ class Applies:
     functions: tuple[Apply, ...]
 
 
-@dataclass(frozen=True)
-class AnyOf:
-    """The first of two operands where any comparison holds, or any number, given in place of one, is not 0; else the
-    second."""
-
-    conditions: tuple[Apply | None, ...]
-    choices: tuple[Literal, ...]
-
-
-Head = Sum | Apply | Applies | AnyOf | Matrix | Outer
-
+Head = Sum | Apply | Applies | Matrix | Outer
 
 ALONE = -1
 OF_SUMS = -1
@@ -99,6 +88,9 @@ class Operations:
         uniform: inputs that are the same for all columns, where there are others.
         outers: sums over the columns.
 
+    Raises:
+        NotImplementedError: there is no machine code for a primitive.
+
     Attributes:
         sequence: the operations in an order in which operands come first.
         heads: their forms.
@@ -125,17 +117,13 @@ class Operations:
         self._fresh = len(scalars)
         wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
         is_alive = alive(scalars, wanted)
-        choices = choices_by_sums(scalars, is_alive)
-        uses = uses_of(scalars, is_alive, wanted) if uniform or choices else {}
-        matrices, covered = matrices_of(scalars, is_alive, uses, uniform) if uniform else ({}, set())
+        matrices, covered = matrices_of(scalars, is_alive, wanted, uniform) if uniform else ({}, set())
         numbers = {number: scalar.number for number, scalar in enumerate(scalars) if type(scalar) is Number}
         literals = PLAIN.union([each for number, each in numbers.items() if is_alive[number]])
         if len(literals) > most_literals:
             literals = PLAIN
         self._literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
-        anys = any_of(scalars, choices, uses)
-        covered.update(*anys.values())
-        shared = sharing(scalars, is_alive)
+        shared = _sharing(scalars, is_alive)
         for number in compress(range(len(scalars)), is_alive):
             scalar = scalars[number]
             if number in matrices:
@@ -144,8 +132,6 @@ class Operations:
                 continue
             if type(scalar) is Terms:
                 self._sum(number, scalar)
-            elif number in anys:
-                self._any((number,), anys[number], scalars)
             elif type(scalar) is Application:
                 together = shared.get((scalar.args, False), {})
                 if number not in together:
@@ -192,6 +178,9 @@ class Operations:
         number = self._head_of.setdefault(head, len(self.heads))
         if number == len(self.heads):
             self.heads.append(head)
+            for each in head.functions if isinstance(head, Applies) else [head]:
+                if isinstance(each, Apply):
+                    each.require_emission()
         found = self._known[key] = number, size
         return found
 
@@ -217,21 +206,6 @@ class Operations:
             reads = [arg for arg, literal in zip(args, literals) if literal is None]
             head = Applies(tuple([Apply(primitive, literals, is_vector) for primitive in together.values()]))
             self._add(results, self._head(head, head, 4 * len(results)), reads)
-
-    def _any(self, results: tuple[int], inside: Sequence[int], scalars: Sequence[Any]) -> None:
-        """A choice by a sum of comparisons, that is the first of what is inside it."""
-        whole, (sum_, *comparisons) = scalars[results[0]], inside
-        reads: list[int] = []
-        conditions: list[Apply | None] = []
-        for number in scalars[sum_].xs:
-            args = scalars[number].args if number in comparisons else (number,)
-            literals = tuple([self._literal_of.get(arg) for arg in args])
-            reads += [arg for arg, literal in zip(args, literals) if literal is None]
-            conditions.append(Apply(scalars[number].primitive, literals) if number in comparisons else None)
-        choices = tuple([self._literal_of.get(arg) for arg in whole.args[1:]])
-        reads += [arg for arg, literal in zip(whole.args[1:], choices) if literal is None]
-        head = AnyOf(tuple(conditions), choices)
-        self._add(results, self._head(head, head, len(conditions)), reads)
 
     def _matrix(self, rows: MatrixScalars, numbers: Mapping[int, float]) -> None:
         key = tuple(rows.weights)
@@ -275,3 +249,24 @@ class Operations:
             head = self._head(key, Sum((*first, *zip(cs, pairs)), from_zero and not before), len(cs))
         reads = compress(chain.from_iterable(zip(xs, ys)), map(_is_read, chain.from_iterable(zip(*literals))))
         self._add((result,), head, [*before, *reads])
+
+
+def _sharing(
+    scalars: Sequence[Scalar], is_alive: bytearray
+) -> dict[tuple[tuple[int, ...], bool], dict[int, Primitive]]:
+    """Functions that take some time, by their operands and whether they are of vectors: those of the same operands may
+    share some of it. They are given by their first results."""
+    is_cheap: dict[tuple[Primitive, int], bool] = {}
+    found: dict[tuple[tuple[int, ...], bool], dict[int, Primitive]] = {}
+    for number in compress(range(len(scalars)), is_alive):
+        scalar = scalars[number]
+        if type(scalar) is Component:
+            found.setdefault((scalar.vector.args, True), {})[number - scalar.index] = scalar.vector.primitive
+        elif type(scalar) is Application:
+            key = primitive, n_args = scalar.primitive, len(scalar.args)
+            if key not in is_cheap:
+                is_left = isinstance(primitive, Part) or not has_emission(primitive, n_args)
+                is_cheap[key] = is_left or is_exact(primitive, n_args)
+            if not is_cheap[key]:
+                found.setdefault((scalar.args, False), {})[number] = primitive
+    return found

@@ -110,13 +110,14 @@ class _Row(NamedTuple):
 
 
 def matrices_of(
-    scalars: Sequence[Scalar], is_alive: Sequence[int], uses: Mapping[int, int], uniform: Collection[int]
+    scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int], uniform: Collection[int]
 ) -> tuple[dict[int, MatrixScalars], set[int]]:
     """The matrices among the sums, each by the first of its results, where it is computed; and all sums in them.
 
     Args:
         uniform: inputs that are the same for all columns.
     """
+    uses = uses_of(scalars, is_alive, wanted)
     groups: dict[_Key, list[_Row]] = {}
     within: set[int] = set()
     for number in range(len(scalars) - 1, -1, -1):

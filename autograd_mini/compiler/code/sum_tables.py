@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from struct import pack
+from sys import byteorder
 from typing import Any, NamedTuple
 
 import numpy
@@ -13,6 +15,13 @@ from autograd_mini.compiler.partition import FEWEST_REGULAR
 
 MINUS_ZERO, ZERO, UNIT = range(3)
 """Where -0.0, 0.0 and 1.0 are, in every memory."""
+
+KNOWN = [-0.0, 0.0, 1.0]
+
+
+def bits(number: float) -> int:
+    """A number as a word."""
+    return int.from_bytes(pack("d", number), byteorder, signed=True)
 
 
 class Listed(NamedTuple):

@@ -52,9 +52,9 @@ class Body:
         lines, names = [*self.helpers], []
         for number, piece in enumerate(self.pieces):
             names.append(f"{self.name}_{number}")
-            lines += [f"static void {names[-1]}(double *w)", "{", *indented(piece), "}", ""]
+            lines += function(f"static void {names[-1]}(double *w)", piece)
         calls = [f"{name}(w);" for name in names] or ["(void)w;"]
-        return [*lines, f"static void {self.name}(double *w)", "{", *indented(calls), "}", ""]
+        return [*lines, *function(f"static void {self.name}(double *w)", calls)]
 
 
 MOST_LINES = 256
@@ -93,6 +93,16 @@ class Room:
 
 def indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" if line else "" for line in lines]
+
+
+def function(head: str, lines: Sequence[str]) -> list[str]:
+    """A function of this head."""
+    return [head, "{", *indented(lines), "}", ""]
+
+
+def repeated(count: int, line: str) -> list[str]:
+    """A line for each k; no loop where there is none."""
+    return [f"for (int k = 0; k < {count}; ++k)", f"    {line}"] if count else []
 
 
 def nested(variables: Sequence[str], sizes: Sequence[int], body: Sequence[str]) -> list[str]:

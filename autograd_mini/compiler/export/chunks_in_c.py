@@ -9,9 +9,9 @@ import numpy
 
 from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.chunks import Form
-from autograd_mini.compiler.code.emit import computed, require_emission
+from autograd_mini.compiler.code.emit import computed
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, UNIFORM, Kernel, kernel_of
-from autograd_mini.compiler.export.bodies_in_c import Body, Setting, indented, pieces
+from autograd_mini.compiler.export.bodies_in_c import Body, Setting, function, indented, pieces, repeated
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
 from autograd_mini.compiler.ir.program import Floats
@@ -35,8 +35,6 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
     places = [number for numbers in own.values() for number in numbers]
     results = {number: (len(program.arrays), place) for place, number in enumerate(places)}
     kernel = kernel_of(scalars, {}, inputs, results, [], by_demand=False, kept=())
-    for head in kernel.heads:
-        require_emission(head)
     starts: list[int] = []
     copies: list[str] = []
 
@@ -44,8 +42,7 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
         """Where constants are in memory, to which they are copied."""
         nonlocal room
         if numbers.size:
-            copies.append(f"for (int k = 0; k < {numbers.size}; ++k)")
-            copies.append(f"    w[{room} + k] = {constants.numbers(numbers)}[k];")
+            copies.extend(repeated(numbers.size, f"w[{room} + k] = {constants.numbers(numbers)}[k];"))
         room += numbers.size
         return room - numbers.size
 
@@ -79,22 +76,21 @@ def _chunks(name: str, kernel: Kernel, memory: Sequence[int], constants: Constan
     done = dict.fromkeys(rows, 0)
     for number, chunks in groupby(kernel.chunks, key=lambda chunk: chunk.form):
         form, count = kernel.forms[number], sum(1 for _ in chunks)
-        width, function = len(form.kinds), f"{name}_form_{number}"
+        width, form_name = len(form.kinds), f"{name}_form_{number}"
         if len(rows[number]) == width:
             lines += ["{", *indented(_lines(form, kernel, [f"w[{row}]" for row in rows[number]])), "}"]
             continue
         if not done[number]:
             tables[number] = constants.integers(rows[number], "int")
             places = [f"w[r[{place}]]" for place in range(width)]
-            body = indented(_lines(form, kernel, places))
-            functions += [f"static void {function}(double *w, const int *r)", "{", *body, "}", ""]
+            functions += function(f"static void {form_name}(double *w, const int *r)", _lines(form, kernel, places))
         table, start = tables[number], done[number]
         done[number] += count
         if count == 1:
-            lines.append(f"{function}(w, {table} + {width * start});")
+            lines.append(f"{form_name}(w, {table} + {width * start});")
         else:
             lines.append(f"for (int k = {start}; k < {start + count}; ++k)")
-            lines.append(f"    {function}(w, {table} + {width} * k);")
+            lines.append(f"    {form_name}(w, {table} + {width} * k);")
     return functions, lines
 
 

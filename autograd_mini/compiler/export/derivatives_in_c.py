@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.export.bodies_in_c import Body, Place, indented, nested
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, function, indented, nested, repeated
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.patterns import Pattern
-from autograd_mini.compiler.ir.program import TIED, Index
+from autograd_mini.compiler.ir.names import TIED
+from autograd_mini.compiler.ir.program import Index
 from autograd_mini.limits import TOLERANCE
 
 Results = Mapping[str, tuple[int, Place]]
@@ -53,21 +54,15 @@ def sweeping(
     turn: list[str] = []
     for start, sweep_of in seeds:
         test = f"{constants.index(sweep_of, ['k'])} == c" if n_sweeps > 1 else "1.0"
-        turn.append(f"for (int k = 0; k < {sweep_of.size}; ++k)")
-        turn.append(f"    w[{start} + k] = {test};")
+        turn += repeated(sweep_of.size, f"w[{start} + k] = {test};")
     turn.append(f"if (!status) status = {sweep}(w);")
     for number, block in enumerate(blocks):
         count = block.pattern.rows.size
         if count:
             turn += [f"if (to[{number}]) {{", *indented(_copied(number, results, block, n_sweeps, constants)), "}"]
     lines = nested(["c"], [n_sweeps], turn)
-    return [
-        f"static int {name}(casadi_real *w, casadi_real **to)",
-        "{",
-        *indented(["int status = 0;", "(void)to;", *lines, "return status;"]),
-        "}",
-        "",
-    ]
+    lines = ["int status = 0;", "(void)to;", *lines, "return status;"]
+    return function(f"static int {name}(casadi_real *w, casadi_real **to)", lines)
 
 
 def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -> list[str]:
@@ -81,13 +76,13 @@ def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -
         other = f"if ({another_path(decides or body, n_guards)}) return 1;"
         lines = [*lines, other] if decides is None else [f"{decides.name}(w);", other, *lines]
     lines.append(f"return {is_tied(body)} ? 2 : 0;" if TIED in body.results else "return 0;")
-    return [f"static int {name}(casadi_real *w)", "{", *indented(lines), "}", ""]
+    return function(f"static int {name}(casadi_real *w)", lines)
 
 
 def either(name: str, first: str, second: str) -> list[str]:
     """A function of two that compute the same blocks: the second one if the first one finds that something is tied."""
     lines = [f"const int status = {first}(w, to);", f"return status == 2 ? {second}(w, to) : status;"]
-    return [f"static int {name}(casadi_real *w, casadi_real **to)", "{", *indented(lines), "}", ""]
+    return function(f"static int {name}(casadi_real *w, casadi_real **to)", lines)
 
 
 def settling(
@@ -111,7 +106,7 @@ def settling(
         lines = []
         for (source, size, _), start in zip(sources, starts):
             number = found.results[source][1]("k") if source in found.results else "0.0"
-            lines += [f"for (int k = 0; k < {size}; ++k)", f"    w[{place + start} + k] = {number};"]
+            lines += repeated(size, f"w[{place + start} + k] = {number};")
         return lines
 
     lines = [f"{body.name}(w);"]
@@ -125,7 +120,7 @@ def settling(
     lines += [f"{differing.name}(w);", f"if ({differing.results['guards'][1]('0')} == 0.0) return 0;"]
     lines.append("if (is_nan) return 2;" if others else "return 2;")
     for _, size, start in sources if others else ():
-        lines += [f"for (int k = 0; k < {size}; ++k)", f"    if (!isfinite(w[{start} + k])) return 2;"]
+        lines += repeated(size, f"if (!isfinite(w[{start} + k])) return 2;")
     for number, side in enumerate(others, 1):
         lines += [f"{side.name}(w);", *kept(side, room + number * n)]
     if others:
@@ -133,7 +128,7 @@ def settling(
     results = {
         source: (size, _at(room + start)) for (source, size, _), start in zip(sources, starts) if source in body.results
     }
-    return [f"static int {name}(casadi_real *w)", "{", *indented(lines), "}", ""], results
+    return function(f"static int {name}(casadi_real *w)", lines), results
 
 
 def _at(start: int) -> Callable[[str], str]:

@@ -17,7 +17,8 @@ from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.packs import body_of
 from autograd_mini.compiler.export.patterns import Pattern, dense, most_nonzeros
-from autograd_mini.compiler.ir.program import TIED, Apply, Floats, Leaf, Pack, Program, Sum
+from autograd_mini.compiler.ir.names import TIED
+from autograd_mini.compiler.ir.program import Apply, Floats, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd_mini.compiler.export.bodies_in_c import indented
+from autograd_mini.compiler.export.bodies_in_c import function
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.patterns import Pattern
 
@@ -49,9 +49,9 @@ class Entry:
         Args:
             size: how many doubles of memory all functions need.
         """
-        lines = [f"int {self.name}({ARGUMENTS})", "{", *indented(["(void)iw;", "(void)mem;", *self.lines]), "}", ""]
-        for head, body in self._questions(constants, size):
-            lines += [head, "{", *indented(body), "}", ""]
+        lines = function(f"int {self.name}({ARGUMENTS})", ["(void)iw;", "(void)mem;", *self.lines])
+        for asked in self._questions(constants, size):
+            lines += function(*asked)
         return lines
 
     def _questions(self, constants: Constants | None, size: int = 0) -> list[tuple[str, list[str]]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from autograd_mini.compiler.export.bodies_in_c import Body, indented
+from autograd_mini.compiler.export.bodies_in_c import Body, function, indented
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.derivatives_in_c import (
     Block,
@@ -22,7 +22,8 @@ from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.functions_in_c import Entry
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.patterns import Part, Pattern, dense, empty, parts_of
-from autograd_mini.compiler.ir.program import ENTRIES, TIED, Index
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 
@@ -127,7 +128,7 @@ class Interface:
         same = [f"w[{place}] == {number!r}" for place, number in self.exported.counts]
         lines = ["(void)arg;", "(void)w;", *loads, f"return !({' && '.join(same)});" if same else "return 0;"]
         head = f"static int {self.name}_load(const casadi_real **arg, casadi_real *w)"
-        self.lines += [head, "{", *indented(lines), "}", ""]
+        self.lines += function(head, lines)
 
     def _value(self) -> None:
         body = self._body(Kind.VALUE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autograd_mini.compiler.code.cells import Cell
-from autograd_mini.compiler.code.emit import computed, require_emission
+from autograd_mini.compiler.code.emit import computed
 from autograd_mini.compiler.code.operations import Operations
-from autograd_mini.compiler.export.bodies_in_c import indented
+from autograd_mini.compiler.export.bodies_in_c import function, repeated
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
 from autograd_mini.compiler.ir.scalars import Looped, Number
@@ -42,11 +42,11 @@ class Loops:
         if not isinstance(scan, Reverse):
             step, state, n_state = self._step(scan, "all"), take(scan.n_state), scan.n_state
             return [
-                *_filled(state, n_state),
-                *_copied(state, given, n),
+                *repeated(n_state, f"w[{state} + k] = 0.0;"),
+                *repeated(n, f"w[{state} + k] = w[{given} + k];"),
                 forth,
                 f"    {step}(w + {state}, {x}, {outside}, {fixed}, w + {state}, w + {out + n} + {n_kept} * k);",
-                *_copied(out, state, n),
+                *repeated(n, f"w[{out} + k] = w[{state} + k];"),
                 *([] if scan.tied is None else [f"w[{out + scan.tied}] = w[{state + n}];"]),
             ]
         onward, back = self._step(scan, "carry"), self._step(scan, "back")
@@ -54,15 +54,15 @@ class Loops:
         there, adjoints = f"w + {states} + {n} * k", given + scan.n_given
         totals = f"w + {out + scan.first_outside}"
         return [
-            *_copied(states, given, n),
+            *repeated(n, f"w[{states} + k] = w[{given} + k];"),
             forth,
             f"    {onward}({there}, {x}, {outside}, {fixed}, w + {states + n} + {n} * k);",
-            *_copied(slope, adjoints, n),
-            *_filled(out, scan.n_out),
+            *repeated(n, f"w[{slope} + k] = w[{adjoints} + k];"),
+            *repeated(scan.n_out, f"w[{out} + k] = 0.0;"),
             f"for (int k = {scan.length - 1}; k >= 0; --k)",
             f"    {back}({there}, {x}, {outside}, w + {slope}, w + {adjoints + n} + {n_kept} * k, {totals}, {fixed},",
             f"        w + {slope}, w + {out + n} + {n_x} * k, {totals});",
-            *_copied(out, slope, n),
+            *repeated(n, f"w[{out} + k] = w[{slope} + k];"),
         ]
 
     def _step(self, scan: Scan, kind: str) -> str:
@@ -70,9 +70,8 @@ class Loops:
         results go, which may be where what it is given is."""
         key = id(scan.body), kind
         if key not in self._names:
-            programs = {"all": scan.body._all, "carry": scan.body._carry, "back": scan.body._back}
             self._names[key] = f"{self._name}_step_{len(self._names)}"
-            self.functions += _function(self._names[key], programs[kind]())
+            self.functions += _function(self._names[key], scan.body.program(kind))
         return self._names[key]
 
 
@@ -98,7 +97,6 @@ def _function(name: str, program: Program) -> list[str]:
     wanted = [number for numbers in program.outputs for number in numbers]
     operations = Operations(program.scalars, wanted, most_literals=len(program.scalars) + 2)
     for results, head, reads, _ in operations.sequence:
-        require_emission(operations.heads[head])
         known.update(zip(results, computed(statements, operations.heads[head], [*map(cell, reads)])))
     for place, numbers in enumerate(program.outputs):
         for row, number in enumerate(numbers):
@@ -107,12 +105,4 @@ def _function(name: str, program: Program) -> list[str]:
     outputs = [f"r{place}" for place in range(len(program.outputs))]
     given = ", ".join([*(f"const double *{each}" for each in inputs), *(f"double *{each}" for each in outputs)])
     unused = [f"(void){each};" for each in (*inputs, *outputs)]
-    return [f"static void {name}({given})", "{", *indented([*unused, *statements.written()]), "}", ""]
-
-
-def _copied(to: int, source: int, size: int) -> list[str]:
-    return [f"for (int k = 0; k < {size}; ++k)", f"    w[{to} + k] = w[{source} + k];"] if size else []
-
-
-def _filled(start: int, size: int) -> list[str]:
-    return [f"for (int k = 0; k < {size}; ++k)", f"    w[{start} + k] = 0.0;"] if size else []
+    return function(f"static void {name}({given})", [*unused, *statements.written()])

@@ -10,9 +10,8 @@ import numpy
 
 from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.emit import total
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.code.machine_rows import has_emission
-from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, Setting, nested, pieces
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, Setting, indented, nested, pieces, repeated
 from autograd_mini.compiler.export.constants import is_absent
 from autograd_mini.compiler.export.loops_in_c import Loops
 from autograd_mini.compiler.export.statements import FUSED, Statements, literal
@@ -144,7 +143,7 @@ class _Packs:
         for pack in stored:
             statements.write(self._at(pack, numpy.arange(pack.lanes), ["i"]), cells[pack])
         lines = [*statements.written()]
-        return nested(["i"], [group[0].lanes], lines) if group[0].lanes > 1 else ["{", *_in(lines), "}"]
+        return nested(["i"], [group[0].lanes], lines) if group[0].lanes > 1 else ["{", *indented(lines), "}"]
 
     def _number(self, reference: Reference) -> float | None:
         """The number that all lanes are, if they are constants."""
@@ -208,7 +207,7 @@ class _Packs:
             return taken[-1][0]
 
         given = take(scan.n_in)
-        lines = [f"for (int k = 0; k < {scan.n_in}; ++k)", f"    w[{given} + k] = 0.0;"]
+        lines = repeated(scan.n_in, f"w[{given} + k] = 0.0;")
         for arg, places in zip(operation.args, operation.places):
             if places.size:
                 to = self._constants.index(places, ["i"], given) if places.size > 1 else str(given + int(places[0]))
@@ -241,41 +240,28 @@ class _Packs:
             return self._scattered(pack, segment, block)
         (g, h, s), k = block.lane.shape, block.a.shape[2]
         sizes, names = [g, h, s], ["g", "h", "s"]
-        a = self._at(segment.a, numpy.broadcast_to(block.a[:, :, None, :], (g, h, s, k)), [*names, "k"])
-        lane = self._at(pack, block.lane, names)
-        b = None
-        if segment.b is not None and block.b is not None:
-            turned = block.b.swapaxes(1, 2)[:, None]
-            b = self._at(segment.b, numpy.broadcast_to(turned, (g, h, s, k)), [*names, "k"])
-        is_negative = block.sign < 0.0
+        _, of_a, of_b = block.aligned()
+        a, lane = self._at(segment.a, of_a, [*names, "k"]), self._at(pack, block.lane, names)
+        b = None if segment.b is None or of_b is None else self._at(segment.b, of_b, [*names, "k"])
+        sign = ("= -" if into == "=" else "-= ") if block.sign < 0.0 else f"{into} "
         if k == 1:
-            product = a if b is None else f"{a} * {b}"
-            if into == "=":
-                text = f"{lane} = {'-' if is_negative else ''}{f'({product})' if is_negative and b else product};"
-            else:
-                text = f"{lane} {'-=' if is_negative else '+='} {product};"
-            return nested(names, sizes, [text])
+            product = a if b is None else f"({a} * {b})" if sign == "= -" else f"{a} * {b}"
+            return nested(names, sizes, [f"{lane} {sign}{product};"])
         step = f"t = t + {a};" if b is None else f"t = {FUSED}({a}, {b}, t);"
-        end = (
-            f"{lane} = {'-' if is_negative else ''}t;" if into == "=" else f"{lane} {'-=' if is_negative else '+='} t;"
-        )
+        end = f"{lane} {sign}t;"
         lines = nested(names, sizes, ["double t = -0.0;", *nested(["k"], [k], [step]), end])
-        return lines if g * h * s > 1 else ["{", *_in(lines), "}"]
+        return lines if g * h * s > 1 else ["{", *indented(lines), "}"]
 
     def _scattered(self, pack: Pack, segment: Segment, block: Block) -> list[str]:
         """Term by term, without those that are absent."""
         lines = []
-        for _, sign, lane, a, b in terms_of(Sum([Segment(segment.a, segment.b, [block])])):
+        for _, sign, lane, a, b in Sum([Segment(segment.a, segment.b, [block])]).terms():
             product = self._at(segment.a, a, ["i"])
             if segment.b is not None:
                 product += f" * {self._at(segment.b, b, ['i'])}"
             text = f"{self._at(pack, lane, ['i'])} {'-=' if sign < 0.0 else '+='} {product};"
             lines += nested(["i"], [lane.size], [text]) if lane.size else []
         return lines
-
-
-def _in(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
 
 
 def _covers(block: Block, lanes: int) -> bool:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.program import Apply, Floats, Index, Loop, Pack, Program, Reference, Sum, made_of
 from autograd_mini.primitives import TABLE
 
@@ -91,7 +90,7 @@ def most_nonzeros(base: Program, wrt: Sequence[Pack]) -> tuple[float, float]:
         found = numpy.zeros(pack.lanes)
         operation = pack.operation
         if isinstance(operation, Sum):
-            for segment, _, lane, a, b in terms_of(operation):
+            for segment, _, lane, a, b in operation.terms():
                 x = of(segment.a, a)
                 y = numpy.zeros_like(x) if segment.b is None else of(segment.b, b)
                 numpy.add.at(found, lane, x + y)

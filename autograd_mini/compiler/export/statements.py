@@ -74,9 +74,6 @@ class Statements(Assembly):
     def select(self, condition: str, x: object, y: object) -> Cell:
         return self.define(f"{condition} ? {self.cell(x).name} : {self.cell(y).name}")
 
-    def either(self, x: str, y: str) -> str:
-        return f"{x} || {y}"
-
     def written_out(self, function: str, x: Cell) -> Cell:
         formula = lasting_formula(TABLE.auxiliary[function], 1) if function in TABLE.auxiliary else None
         return self.libm(function, x) if formula is None else formula(x)

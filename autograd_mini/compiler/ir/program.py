@@ -153,6 +153,12 @@ class Block:
     def n_terms(self) -> int:
         return int(self.lane.size * self.a.shape[2])
 
+    def aligned(self) -> tuple[Index, Index, Index | None]:
+        """The lane that each product is added to, and those of its factors: [g, h, s, k] each."""
+        shape = *self.lane.shape, self.a.shape[2]
+        b = None if self.b is None else numpy.broadcast_to(self.b.swapaxes(1, 2)[:, None], shape)
+        return numpy.broadcast_to(self.lane[..., None], shape), numpy.broadcast_to(self.a[:, :, None, :], shape), b
+
     def towards_a(self) -> Block:
         """The block of the adjoint of a: a[h,k] += Σ_s out[h,s] · b[k,s]."""
         return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.sign)
@@ -197,6 +203,16 @@ class Sum(_Operation):
 
     def parents(self) -> tuple[Pack, ...]:
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
+
+    def terms(self) -> Iterator[tuple[Segment, float, Index, Index, Index]]:
+        """The terms of each block: their segment and sign, and for each the lane and the lanes of its factors, 0 for a
+        factor 1; without those of which a factor is absent."""
+        for segment in self.segments:
+            for block in segment.blocks:
+                lane, a, b = block.aligned()
+                b = numpy.zeros_like(a) if b is None else b
+                kept = (lane != ABSENT) & (a != ABSENT) & (b != ABSENT)
+                yield segment, block.sign, lane[kept], a[kept], b[kept]
 
     @property
     def n_terms(self) -> int:
@@ -325,23 +341,6 @@ def is_product(pack: Pack, segment: Segment, block: Block) -> bool:
     (_, h, s), k = block.lane.shape, block.a.shape[2]
     runs_over_batch = not pack.batched and segment.a.batched and segment.b.batched
     return [h > 1, s > 1, k > 1 or runs_over_batch].count(True) > 1
-
-
-TIED = "tied"
-"""The result that is 0 for an example, or inf where something was at a kink."""
-
-ENTRIES = "entries"
-"""The result that is derivatives in an order of their own, not that of the arguments."""
-
-
-def is_adjoint(name: str) -> bool:
-    """Whether a result of this name is a derivative."""
-    return name.startswith("adjoint")
-
-
-def is_checked(name: str) -> bool:
-    """Whether it matters if a result of this name is finite."""
-    return is_adjoint(name) or name in (TIED, ENTRIES)
 
 
 def lanes_of(pack: Pack) -> Reference:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy
 
+from autograd_mini.compiler.ir.names import is_adjoint
 from autograd_mini.compiler.ir.program import (
     Apply,
     Index,
@@ -17,10 +18,9 @@ from autograd_mini.compiler.ir.program import (
     Reference,
     Sum,
     Vector,
-    is_adjoint,
     lanes_of,
     made_of,
-)  # fmt: skip
+)
 from autograd_mini.compiler.notation.equations import in_order, is_layer, operation_text, sum_text
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.program import Apply, Index, Pack, Reference, Segment, Sum, Vector
 from autograd_mini.compiler.partition import FEWEST_COLUMNS
 
@@ -58,7 +57,7 @@ class Flat:
         numbers = {id(segment): number for number, segment in enumerate(operation.segments)}
         none = numpy.zeros(0, numpy.int64)
         parts = [(none, numpy.zeros(0), none, none, none)]
-        for segment, sign, lane, a, b in terms_of(operation):
+        for segment, sign, lane, a, b in operation.terms():
             parts.append((numpy.full(lane.size, numbers[id(segment)]), numpy.full(lane.size, sign), lane, a, b))
         return cls(operation.segments, *map(numpy.concatenate, zip(*parts)))
 

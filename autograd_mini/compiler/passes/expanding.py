@@ -6,8 +6,9 @@ Other rows without a form of their own are written out with them, so that all sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from autograd_mini.compiler.ir.building import Builder
@@ -34,6 +35,13 @@ class Formulas:
             self._found[key] = formula_of(primitive, n_args)
         return self._found[key]
 
+    def written(self, apply: Callable[..., Any], primitive: Primitive, *args: Any) -> Any:
+        """What a primitive makes of numbers and what else stands for numbers, by `apply` where there is no formula."""
+        if all(isinstance(arg, float) for arg in args):
+            return primitive(*args)
+        formula = self(primitive, len(args))
+        return apply(primitive, *args) if formula is None else formula.run(args, partial(self.written, apply))
+
 
 def expanded(program: Program) -> Program:
     """The program with rows written out; equal operations are one."""
@@ -54,7 +62,7 @@ class _ExpandedPacks(Builder):
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
         if isinstance(operation, Apply) and operation.part is None:
-            result = self._written(pack.lanes, operation.primitive, *operation.args)
+            result = self._formulas.written(partial(self._applied, pack.lanes), operation.primitive, *operation.args)
             if isinstance(result, Reference):
                 if result.is_whole and result.pack.batched == pack.batched:
                     return result.pack
@@ -64,12 +72,7 @@ class _ExpandedPacks(Builder):
                 operation = Apply(TABLE["where"], (some, result, result))
         return super().taken(pack, operation)
 
-    def _written(self, lanes: int, primitive: Primitive, *args: Any) -> Any:
-        if all(isinstance(arg, float) for arg in args):
-            return primitive(*args)
-        formula = self._formulas(primitive, len(args))
-        if formula is not None:
-            return formula.run(args, lambda *operation: self._written(lanes, *operation))
+    def _applied(self, lanes: int, primitive: Primitive, *args: Any) -> Reference:
         if primitive is TABLE["abs"]:
             args = (_without_sign(args[0]),)
         return lanes_of(self.apply(primitive, args, lanes))
@@ -107,7 +110,7 @@ class _ExpandedScalars(Growing):
     def take(self, scalar: Scalar) -> None:
         place = self.place.__getitem__
         if isinstance(scalar, Application):
-            found = self._number(self._written(scalar.primitive, *map(place, scalar.args)))
+            found = self._number(self._formulas.written(self._applied, scalar.primitive, *map(place, scalar.args)))
         elif isinstance(scalar, Input):
             is_first = scalar.first == len(self.place)
             found = self.add(replace(scalar, first=len(self.scalars) if is_first else place(scalar.first)))
@@ -115,12 +118,7 @@ class _ExpandedScalars(Growing):
             found = self.again(scalar, place)
         self.place.append(found)
 
-    def _written(self, primitive: Primitive, *args: Any) -> Any:
-        if all(isinstance(arg, float) for arg in args):
-            return primitive(*args)
-        formula = self._formulas(primitive, len(args))
-        if formula is not None:
-            return formula.run(args, self._written)
+    def _applied(self, primitive: Primitive, *args: Any) -> int:
         return self.apply(primitive, *map(self._number, args))
 
     def _number(self, operand: int | float) -> int:

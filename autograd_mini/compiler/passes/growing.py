@@ -7,17 +7,7 @@ from dataclasses import replace
 from math import nan
 from typing import Any
 
-from autograd_mini.compiler.ir.scalars import (
-    ONE,
-    Application,
-    Component,
-    Input,
-    Looped,
-    Number,
-    Picked,
-    Scalar,
-    Terms,
-)
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Looped, Number, Picked, Scalar, Terms
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
 from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
 from autograd_mini.primitives.symbols import Place

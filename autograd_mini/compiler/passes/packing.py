@@ -14,7 +14,8 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.program import TIED, Pack, Program, Reference, Segment
+from autograd_mini.compiler.ir.names import TIED
+from autograd_mini.compiler.ir.program import Pack, Program, Reference, Segment
 from autograd_mini.compiler.ir.scalars import (
     MANY,
     ONE,

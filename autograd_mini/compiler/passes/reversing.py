@@ -5,7 +5,7 @@ Adjoints of isomorphic scalars need not be isomorphic, so it is packs that are d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy
 
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir.building import Builder, elementwise, segment, whole
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
 from autograd_mini.compiler.ir.program import (
-    ENTRIES,
-    TIED,
     Apply,
     Argument,
+    Index,
     Loop,
     Pack,
     Program,
@@ -143,24 +143,19 @@ def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: s
         index = numpy.arange(pack.lanes).reshape(x.index.shape)
         terms = rule(builder, x, Reference(pack, index), Reference(adjoint, index), operation.empty) if rule else []
         return [(x.pack, segment(x.index, *term)) for term in terms]
-    if isinstance(operation, Reduce):
-        x, reduction = operation.arg, REDUCTION_RULES.get(operation.primitive)
-        if reduction is None:
-            rows = [Reference(x.pack, index) for index in x.index]
-            return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, rows, active)
-        index = numpy.broadcast_to(numpy.arange(pack.lanes), x.index.shape)
-        local = reduction(builder, x, Reference(pack, index))
-        selects = operation.primitive.selects
-        return [(x.pack, segment(x.index, 1.0, Reference(adjoint, index), local, selects=selects))]
     if isinstance(operation, Loop):
         parts = [*zip(operation.args, operation.places)]
         operation.keeps = operation.scan.keeps_states
         make = partial(builder.loop, forward=lanes_of(pack) if operation.keeps else None)
         given = operation.scan.spread(make, parts, lambda lanes: Reference(adjoint, lanes))
         return [(x.pack, segment(x.index, 1.0, Reference(loop, places), None)) for x, loop, places in given]
-    if isinstance(operation, Apply) and not operation.primitive.is_selector:
-        return _spread_by_rule(builder, rules, pack, adjoint, operation.primitive, operation.args, active)
-    return []
+    if not isinstance(operation, Apply | Reduce):
+        return []
+    selects, found = operation.primitive.selects, []
+    for x, own, c, local in locals_of(builder, rules, pack, operation, active):
+        factor = builder.repeated(local, pack.lanes) if isinstance(local, float) else local
+        found.append((x.pack, segment(x.index, c, Reference(adjoint, own), factor, selects=selects)))
+    return found
 
 
 def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
@@ -176,25 +171,28 @@ def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tu
     return found
 
 
-def _spread_by_rule(
-    builder: Builder,
-    rules: Rules,
-    pack: Pack,
-    adjoint: Pack,
-    primitive: Primitive,
-    args: Sequence[Argument],
-    active: set[Pack],
-) -> list[tuple[Pack, Segment]]:
-    """By the rule of the table."""
+def locals_of(
+    builder: Builder, rules: Rules, pack: Pack, operation: Apply | Reduce, active: Set[Pack]
+) -> Iterator[tuple[Reference, Index, float, Reference | float | None]]:
+    """The local derivatives towards active packs, by the table: lanes of these, the lanes that are made of them, a sign
+    and numbers, or one for all, None for 1; those of choices and nothing else are left out."""
+    primitive, own = operation.primitive, numpy.arange(pack.lanes)
+    args: Sequence[Argument] = operation.arguments()
+    if isinstance(operation, Reduce):
+        x, reduction = operation.arg, REDUCTION_RULES.get(primitive)
+        if reduction is not None:
+            own = numpy.broadcast_to(own, x.index.shape)
+            yield x, own, 1.0, reduction(builder, x, Reference(pack, own))
+            return
+        args = [Reference(x.pack, index) for index in x.index]
+    if primitive.is_selector:
+        return
 
     def apply(primitive: Primitive, *args: Argument) -> Reference:
         return lanes_of(builder.apply(primitive, args, pack.lanes))
 
     constants = [None if isinstance(arg, Reference) else arg for arg in args]
     wanted = [isinstance(arg, Reference) and arg.pack in active for arg in args]
-    found = []
     for place, c, local in rules.locals(primitive, [lanes_of(pack), *args], constants, wanted, apply):
         arg: Any = args[place]
-        factor = builder.repeated(local, pack.lanes) if type(local) is float else local
-        found.append((arg.pack, segment(arg.index, c, lanes_of(adjoint), factor, selects=primitive.selects)))
-    return found
+        yield arg, own, c, local

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.ir.program import ENTRIES, TIED, Leaf, Pack
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.program import Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import (
     ONE,

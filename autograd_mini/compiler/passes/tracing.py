@@ -147,7 +147,7 @@ def trace(
             of_array = "; a row of a frame is an array without names: give dict(frame) for row['name']"
             raise TypeError(
                 f"{name} takes a Value for a whole number at {_raised_at(error)} ({error}); a count or an index is no "
-                "number to differentiate towards: give it as an int that neither wrt nor batch names, or name its "
+                "number to differentiate: give it as an int that neither wrt nor batch names, or name its "
                 f"argument in static=…{of_array * isinstance(error, IndexError)}"
             ) from error
     if not may_hold_numbers(result):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,15 +14,26 @@ import numpy
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.column_kernels import GATHERED, HERE, ColumnScalars
 from autograd_mini.compiler.code.emit import At as Distances
-from autograd_mini.compiler.code.emit import require_emission, write
+from autograd_mini.compiler.code.emit import write
 from autograd_mini.compiler.code.engine import DRIVE, Drive, addresses
 from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, regular_terms, terms
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import FUSED
-from autograd_mini.compiler.code.sum_tables import MINUS_ZERO, UNIT, Listed, Regular, gathered, regular, together
+from autograd_mini.compiler.code.sum_tables import (
+    KNOWN,
+    MINUS_ZERO,
+    UNIT,
+    Listed,
+    Regular,
+    bits,
+    gathered,
+    regular,
+    together,
+)
 from autograd_mini.compiler.code.totals import Total, at_once, totals
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum, is_checked
+from autograd_mini.compiler.ir.names import is_checked
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.scalars import Number
 from autograd_mini.compiler.partition import LONG_OF_FEW, columns_of_a_block
 from autograd_mini.compiler.passes.columnar import Columns
@@ -93,7 +103,7 @@ class ArenaExecutor:
         self.first: dict[Pack, int] = {}
         self._offset: dict[Pack, Index] = {}  # of lanes that do not come in order
         self._known: list[tuple[int, Floats]] = []  # what stays in the memory
-        self._know([-0.0, 0.0, 1.0])
+        self._know(KNOWN)
         self._constants = constants_of(program)
         for pack, held in self._constants.items():
             self.first[pack] = self._know(held)
@@ -208,8 +218,6 @@ class ArenaExecutor:
         is_given = {*found.uniform, *found.arrays}
         sums = [each for each in computed if each not in is_given and type(found.scalars[each]) is not Number]
         kernel = kernel_of(found.scalars, found.uniform, found.arrays, results, [], by_demand=True, kept=sums)
-        for head in kernel.heads:
-            require_emission(head)
         n_constants = len(kernel.constants)
         row_of: dict[int, int | float] = dict(zip((*found.uniform, *found.arrays), count(n_constants)))
         row_of |= dict(zip(sums, kernel.kept))
@@ -301,7 +309,7 @@ class ArenaExecutor:
         text = regular_terms(host_width(), found.steps, n_terms, sign, across=found.across, fused=has_many)
         self.work += words.size
         tables = memory.copied(words, numpy.int64), memory.copied(to + lanes, numpy.int64)
-        return Body(text, [At(0), *tables, len(lanes), _bits(zero)])
+        return Body(text, [At(0), *tables, len(lanes), bits(zero)])
 
     def _terms(self, listed: Listed, first: int, lanes: int, zero: float) -> Iterator[Body]:
         """Sums of terms that are gathered; long ones of few lanes in several parts first."""
@@ -316,12 +324,7 @@ class ArenaExecutor:
         self.work += words.size
         tables = memory.copied(words, numpy.int64), memory.copied(starts, numpy.int64)
         text = terms(width, 1 if listed.is_single else 2)
-        yield Body(text, [At(first), At(0), *tables, len(starts) - 1, _bits(zero)])
-
-
-def _bits(number: float) -> int:
-    (bits,) = struct.unpack("q", struct.pack("d", number))
-    return int(bits)
+        yield Body(text, [At(first), At(0), *tables, len(starts) - 1, bits(zero)])
 
 
 def _by_distance(places: Sequence[int], kinds: bytes, n_reads: int) -> tuple[list[int], Distances]:

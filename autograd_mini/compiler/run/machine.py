@@ -12,7 +12,8 @@ import numpy
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, is_checked
+from autograd_mini.compiler.ir.names import is_checked
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack
 from autograd_mini.compiler.partition import STRAIGHT_LANES, columns_of_a_tile
 from autograd_mini.compiler.passes.scheduling import Schedule, phases_of
 from autograd_mini.compiler.run import memory

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.program import Floats, Index, Loop, Pack, Sum
 from autograd_mini.compiler.partition import MOST_UNUSED
 from autograd_mini.compiler.passes.isolating import is_large
@@ -157,7 +156,7 @@ class BatchSumStep:
         self.rows = 0
         columns: dict[tuple[int, int], int] = {}
         terms = []
-        for segment, sign, lane, a, b in terms_of(pack.operation):
+        for segment, sign, lane, a, b in pack.operation.terms():
             place = executor.place[segment.a]
             if place not in starts:
                 starts[place] = self.rows

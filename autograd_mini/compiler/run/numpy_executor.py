@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import (
     ABSENT,
     Apply,
@@ -29,7 +30,6 @@ from autograd_mini.compiler.ir.program import (
     Segment,
     Sum,
     Vector,
-    is_checked,
 )
 from autograd_mini.compiler.partition import MOST_TURNS
 from autograd_mini.compiler.run import numpy_rows

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
-from autograd_mini.compiler.code.emit import require_emission
 from autograd_mini.compiler.code.kernels import Place, kernel_of
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Scalar, Terms
@@ -58,8 +57,6 @@ class ScalarExecutor(Runner):
                 self.varies.add(place)
                 places.update({number: (place, row) for row, number in enumerate(own)})
         kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=False)
-        for head in kernel.heads:
-            require_emission(head)
         step = KernelStep(
             kernel,
             [],

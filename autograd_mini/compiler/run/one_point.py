@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +15,9 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit_products import add_up
 from autograd_mini.compiler.code.engine import DRIVE, POINT, addresses
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.ir.program import TIED, Floats, Index, Pack
+from autograd_mini.compiler.code.sum_tables import bits
+from autograd_mini.compiler.ir.names import TIED
+from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.entry import WORDS, text
 from autograd_mini.compiler.run.marshalling import MAKE, READ
@@ -157,7 +158,7 @@ def entry_of(
     words |= {"n": not layout.has_columns, "most": most, "n_args": layout.n_args}
     words |= {"n_reads": len(reads), "n_makes": len(layout.makes), "n_checked": len(checked)}
     words |= {"guard": lanes["guards"][0] if n_guards else 0, "decides": n_guards > 0}
-    words["agreed"] = struct.unpack("q", struct.pack("d", n_guards))[0]
+    words["agreed"] = bits(n_guards)
     words |= prepared.words
     address, held_words = memory.table([[words[word] for word in WORDS]], len(WORDS))
     return Entry(address, most, executor.cache, [layout, executor, prepared, tables, held, held_words, objects])

@@ -59,13 +59,17 @@ class Body:
             [*self.kept, *tangents[n:]],
         )
 
+    def program(self, kind: str) -> Program:
+        """Of a kind: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints."""
+        programs: dict[str, Callable[[], Program]] = {"all": self._all, "carry": self._carry, "back": self._back}
+        return programs[kind]()
+
     def step(self, kind: str, *, in_machine_code: bool) -> Step:
-        """One of its programs: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints."""
+        """A program of a kind, ready to run."""
         with self._lock:
             key = kind, in_machine_code
             if key not in self._steps:
-                program: Callable[[], Program] = {"all": self._all, "carry": self._carry, "back": self._back}[kind]
-                self._steps[key] = step_of(program(), in_machine_code=in_machine_code)
+                self._steps[key] = step_of(self.program(kind), in_machine_code=in_machine_code)
             return self._steps[key]
 
     def _tape(self) -> GatedTape:

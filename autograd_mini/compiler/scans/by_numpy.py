@@ -8,17 +8,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.scalars import (
-    ONE,
-    Application,
-    Component,
-    Input,
-    Looped,
-    Number,
-    Picked,
-    Terms,
-    alive,
-)
+from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Looped, Number, Picked, Terms, alive
 from autograd_mini.compiler.run import numpy_rows
 from autograd_mini.compiler.scans.step_programs import Program, Rows
 

@@ -258,7 +258,9 @@ def _scan(loop: Loop, trace: Trace, given: _Given, starts_varying: Sequence[bool
         loop.checkpoint,
         blake2b(given.constants.tobytes()).digest(),
     )
-    return Forward(body, loop.length, given.constants, loop.checkpoint, trace, key)
+    scan = Forward(body, loop.length, given.constants, loop.checkpoint)
+    scan.trace, scan.key = trace, key
+    return scan
 
 
 def _still(scalars: Scalars, carry: Sequence[int], starts_varying: Sequence[bool]) -> Scalars:

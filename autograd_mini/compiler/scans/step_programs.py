@@ -10,10 +10,7 @@ from itertools import compress
 from typing import NamedTuple, Protocol
 
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.ir.scalars import (
-    Scalar,
-    alive,
-)
+from autograd_mini.compiler.ir.scalars import Scalar, alive
 from autograd_mini.compiler.passes.expanding import expanded_scalars
 
 

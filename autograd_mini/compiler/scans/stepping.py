@@ -10,16 +10,13 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.code.emit import computed, require_emission
+from autograd_mini.compiler.code.emit import computed
 from autograd_mini.compiler.code.engine import Code, addresses, call_all
 from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.operations import Operations
-from autograd_mini.compiler.ir.scalars import (
-    Looped,
-    Number,
-)
+from autograd_mini.compiler.ir.scalars import Looped, Number
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.one_kernel import own_scalar
 from autograd_mini.compiler.run.running import KernelStep
@@ -32,16 +29,10 @@ LONGEST_STRAIGHT = 1000
 
 class StraightStep:
     """A short program in machine code, the loop around it included: what is carried stays in registers. Arrays have one
-    column, or whole registers of them.
-
-    Raises:
-        NotImplementedError: there is no machine code for a primitive.
-    """
+    column, or whole registers of them."""
 
     def __init__(self, program: Program, operations: Operations) -> None:
         self._program, self._operations = program, operations
-        for head in operations.heads:
-            require_emission(head)
         self._linked: dict[int, tuple[Any, Code]] = {}
 
     def _function(self, width: int) -> Any:
@@ -136,8 +127,6 @@ class ChunkedStep:
             results |= {own_scalar(scalars, each, taken): (n_inputs + place, row) for row, each in enumerate(numbers)}
         fixed = {number: (-1, row) for row, number in enumerate(program.fixed)}
         self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
-        for head in self.kernel.heads:
-            require_emission(head)
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, effort=0, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
         self._linked: dict[int, tuple[Any, Any, Code]] = {}

@@ -159,17 +159,8 @@ class Forward(Scan):
     n_out: int
     tied: int
 
-    def __init__(
-        self,
-        body: Body,
-        length: int,
-        constants: Floats,
-        checkpoint: int | str,
-        trace: Trace = NOT_RECORDED,
-        key: Any = None,
-    ) -> None:
+    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         super().__init__(body, length, constants, checkpoint)
-        self.trace, self.key = trace, key
         self.n_in, self.n_out = self.n_given, self.n_given_back
         self.n_rows: int = self.n_out
         if body.tied is not None:

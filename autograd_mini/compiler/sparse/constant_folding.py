@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Reference, Sum
 from autograd_mini.compiler.run.numpy_executor import step_of
@@ -33,7 +32,7 @@ class Folding:
         """Whether each product has a constant 0 as a factor, which carries nothing whatever the other is."""
         return all(
             any(pack in self._held and not self._held[pack][index].any() for pack, index in ((s.a, a), (s.b, b)))
-            for s, _, _, a, b in terms_of(operation)
+            for s, _, _, a, b in operation.terms()
         )
 
     def _look_at(self, pack: Pack) -> None:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
-from typing import Any
+from collections.abc import Iterator, Set
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.program import (
-    Apply,
-    Argument,
-    Index,
-    Loop,
-    Pack,
-    Reduce,
-    Reference,
-    Sum,
-    Vector,
-    lanes_of,
-)
+from autograd_mini.compiler.ir.program import Apply, Index, Loop, Pack, Reduce, Reference, Sum, Vector
+from autograd_mini.compiler.passes.reversing import locals_of
 from autograd_mini.compiler.passes.rules import Rules
-from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES
 from autograd_mini.compiler.sparse.entries import Numbers, Terms
-from autograd_mini.primitives import Primitive
 
 MOST_ROWS = 64
 """Of so many numbers that come out of a loop each has a loop of its own for its derivatives."""
@@ -38,7 +24,7 @@ def local_terms(builder: Builder, rules: Rules, pack: Pack, active: Set[Pack]) -
     """
     operation = pack.operation
     if isinstance(operation, Sum):
-        for segment, sign, lane, a, b in terms_of(operation):
+        for segment, sign, lane, a, b in operation.terms():
             if segment.a in active:
                 other = numpy.ones(lane.size) if segment.b is None else Reference(segment.b, b)
                 yield segment.a, Terms(lane, a, other, None, sign)
@@ -47,12 +33,13 @@ def local_terms(builder: Builder, rules: Rules, pack: Pack, active: Set[Pack]) -
     elif isinstance(operation, Vector):
         if operation.arg.pack in active:
             yield from _of_vector(builder, pack, operation)
-    elif isinstance(operation, Reduce):
-        yield from _of_reduction(builder, rules, pack, operation, active)
     elif isinstance(operation, Loop):
         yield from _of_loop(builder, operation, active)
-    elif isinstance(operation, Apply) and not operation.primitive.is_selector:
-        yield from _by_rule(builder, rules, pack, operation.primitive, operation.args, active)
+    elif isinstance(operation, Apply | Reduce):
+        for x, own, c, local in locals_of(builder, rules, pack, operation, active):
+            same = 1.0 if local is None else local
+            numbers: Numbers = _flat(same) if isinstance(same, Reference) else numpy.full(own.size, same)
+            yield x.pack, Terms(own.ravel(), x.index.ravel(), numbers, None, c)
 
 
 def _of_loop(builder: Builder, operation: Loop, active: Set[Pack]) -> Iterator[tuple[Pack, Terms]]:
@@ -72,37 +59,6 @@ def _of_loop(builder: Builder, operation: Loop, active: Set[Pack]) -> Iterator[t
         for arg, loop, places in scan.spread(builder.loop, parts, unit):
             if arg.pack in active:
                 yield arg.pack, Terms(numpy.full(places.size, row), arg.index, Reference(loop, places))
-
-
-def _by_rule(
-    builder: Builder, rules: Rules, pack: Pack, primitive: Primitive, args: Sequence[Argument], active: Set[Pack]
-) -> Iterator[tuple[Pack, Terms]]:
-    def apply(primitive: Primitive, *args: Argument) -> Reference:
-        return lanes_of(builder.apply(primitive, args, pack.lanes))
-
-    constants = [None if isinstance(arg, Reference) else arg for arg in args]
-    wanted = [isinstance(arg, Reference) and arg.pack in active for arg in args]
-    lanes, ones = numpy.arange(pack.lanes), numpy.ones(pack.lanes)
-    for place, c, local in rules.locals(primitive, [lanes_of(pack), *args], constants, wanted, apply):
-        arg: Any = args[place]
-        if isinstance(local, Reference):
-            yield arg.pack, Terms(lanes, arg.index, local, None, c)
-        else:
-            yield arg.pack, Terms(lanes, arg.index, ones if local is None else ones * local, None, c)
-
-
-def _of_reduction(
-    builder: Builder, rules: Rules, pack: Pack, operation: Reduce, active: Set[Pack]
-) -> Iterator[tuple[Pack, Terms]]:
-    x, rule = operation.arg, REDUCTION_RULES.get(operation.primitive)
-    if rule is None:
-        rows = [Reference(x.pack, index) for index in x.index]
-        yield from _by_rule(builder, rules, pack, operation.primitive, rows, active)
-    elif x.pack in active:
-        out = numpy.broadcast_to(numpy.arange(pack.lanes), x.index.shape)
-        local = rule(builder, x, Reference(pack, out))
-        numbers: Numbers = numpy.ones(out.size) if local is None else Reference(local.pack, local.index.ravel())
-        yield x.pack, Terms(out.ravel(), x.index.ravel(), numbers)
 
 
 def _of_vector(builder: Builder, pack: Pack, operation: Vector) -> Iterator[tuple[Pack, Terms]]:

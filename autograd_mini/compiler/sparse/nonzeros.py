@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.program import ENTRIES, TIED, Index, Program, Reference, lanes_of
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.program import Index, Program, Reference, lanes_of
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.passes.reversing import outputs_of, reverse
 from autograd_mini.compiler.sparse.eliminating import eliminated

@@ -12,8 +12,8 @@ from functools import partial, reduce
 
 import numpy
 
-from autograd_mini.compiler.code.lower import terms_of
 from autograd_mini.compiler.ir.building import Builder, segment
+from autograd_mini.compiler.ir.names import is_adjoint
 from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
@@ -24,7 +24,6 @@ from autograd_mini.compiler.ir.program import (
     Reference,
     Sum,
     Vector,
-    is_adjoint,
     lanes_of,
 )
 from autograd_mini.primitives import TABLE, Primitive
@@ -90,7 +89,7 @@ class _Careful(Builder):
             is_whole = not is_choice and self._given.keys().isdisjoint(sources)  # products may stay matrix products
             if is_whole:
                 segments.append(each)
-            for _, sign, lane, *factors in terms_of(Sum([each])):
+            for _, sign, lane, *factors in Sum([each]).terms():
                 masks = [self._mask(*both) for both in zip(sources, [*factors, lane]) if both[0] in self._given]
                 a = product = Reference(each.a, factors[0])
                 if each.b is not None:

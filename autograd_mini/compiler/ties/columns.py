@@ -9,7 +9,8 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, is_adjoint
+from autograd_mini.compiler.ir.names import is_adjoint
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack
 from autograd_mini.compiler.ir.request import Request
 from autograd_mini.compiler.run.executing import Executor
 from autograd_mini.compiler.run.numpy_executor import Results

@@ -139,16 +139,9 @@ class _Direction(Growing):
         return where(is_zero, t, x)
 
 
-def _relu(line: _Direction, x: Any) -> Any:
-    return where(_less(line.side(x), 0.0), 0.0, x)
-
-
-def _leaky_relu(line: _Direction, x: Any, slope: Any) -> Any:
-    return where(_less(line.side(x), 0.0), slope * x, x)
-
-
-def _elu(line: _Direction, x: Any, alpha: Any) -> Any:
-    return where(_less(line.side(x), 0.0), alpha * TABLE["expm1"](x), x)
+def _bent(below: Callable[..., Any]) -> Callable[..., Any]:
+    """x itself, but below 0."""
+    return lambda line, x, *options: where(_less(line.side(x), 0.0), below(x, *options), x)
 
 
 def _abs(line: _Direction, x: Any) -> Any:
@@ -209,9 +202,9 @@ def _dist(line: _Direction, *pq: Any) -> Any:
 
 
 _SETTLED: dict[Primitive, Callable[..., Any]] = {
-    TABLE["relu"]: _relu,
-    TABLE["leaky_relu"]: _leaky_relu,
-    TABLE["elu"]: _elu,
+    TABLE["relu"]: _bent(lambda x: 0.0),
+    TABLE["leaky_relu"]: _bent(lambda x, slope: slope * x),
+    TABLE["elu"]: _bent(lambda x, alpha: alpha * TABLE["expm1"](x)),
     TABLE["abs"]: _abs,
     TABLE["copysign"]: _copysign,
     TABLE["maximum"]: _maximum,

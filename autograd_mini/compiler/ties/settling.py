@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import ENTRIES, TIED, Floats, Index, Pack, is_adjoint
+from autograd_mini.compiler.ir.names import ENTRIES, TIED, is_adjoint
+from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor

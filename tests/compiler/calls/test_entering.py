@@ -134,7 +134,7 @@ OPTIONS = [
 def test_any_batch(tails, rest, options, calls, as_scalars):
     """Of any lengths and orders in any sequence; results stay as they were."""
     random, kept = numpy.random.default_rng(len(calls)), []
-    with mock.patch.object(pipeline, "suits_scalars", lambda *args: as_scalars):
+    with mock.patch.object(pipeline, "suits_scalars", return_value=as_scalars):
         compiled, slow = (compile(mixed, backend="machine", threads=1, **options) for _ in range(2))
         for n, order, factor in calls:
             batch = [ORDERS[order](random.normal(size=(n, *tail)) * factor) for tail in tails]

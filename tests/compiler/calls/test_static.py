@@ -4,6 +4,7 @@ import copy
 import enum
 import operator
 import warnings
+from collections import namedtuple
 from dataclasses import dataclass
 from functools import partial
 
@@ -289,6 +290,99 @@ def test_what_static_functions_read_is_watched(monkeypatch):
     assert compiled(3.0, lambda x: x * numbers[0]) == 3.0
     numbers[0] = 4.0
     assert compiled(3.0, lambda x: x * numbers[0]) == 12.0
+
+
+class Called:
+    """An object that is called, too."""
+
+    factor = 2.0
+
+    def __init__(self, k):
+        self.k = k
+
+    def __call__(self, x):
+        return x * 2.0
+
+    def times(self, x):
+        return x * self.k * scale
+
+
+@pytest.mark.parametrize("options", [{}, {"static": "called"}])
+def test_objects_that_are_called_and_change(options, monkeypatch):
+    called = Called(2.0)
+    by_attribute = compile(lambda x, called: x * called.k, **options)
+    by_method = compile(lambda x, called: called.times(x), **options)
+    by_class = compile(lambda x, called: x * called.factor, **options)
+
+    def check():
+        assert by_attribute(3.0, called) == 3.0 * called.k
+        assert by_method(3.0, called) == 3.0 * called.k * scale
+        assert by_class(3.0, called) == 3.0 * called.factor
+        assert by_class(3.0, Called) == 3.0 * Called.factor
+
+    check()
+    called.k = 5.0
+    check()
+    monkeypatch.setitem(globals(), "scale", 7.0)
+    check()
+    monkeypatch.setattr(Called, "factor", 9.0)
+    check()
+    called.factor = 4.0
+    check()
+
+
+@dataclass
+class Side:
+    length: float
+
+    def area(self):
+        return self.length * self.length * scale
+
+
+class Pair(namedtuple("Pair", "one two")):
+    weight = 2.0
+
+    @property
+    def total(self):
+        return self.one + self.two * self.weight
+
+
+def test_what_methods_of_arguments_read_is_watched(monkeypatch):
+    area, total_of = compile(lambda side: side.area()), compile(lambda pair: pair.total)
+
+    def check():
+        assert area(Side(3.0)) == Side(3.0).area()
+        assert total_of(Pair(1.0, 3.0)) == Pair(1.0, 3.0).total
+
+    check()
+    monkeypatch.setitem(globals(), "scale", 7.0)
+    monkeypatch.setattr(Pair, "weight", 5.0)
+    check()
+
+
+class Alike:
+    """Whose equality does not tell what is read."""
+
+    def __init__(self, k):
+        self.k = k
+
+    def __eq__(self, other):
+        return isinstance(other, Alike)
+
+    def __hash__(self):
+        return 0
+
+    def __repr__(self):
+        return "Alike()"
+
+
+def test_things_that_are_equal_and_hold_other_numbers():
+    alike = first = Alike(2.0)
+    compiled, given = compile(lambda x: x * alike.k), compile(lambda x, alike: x * alike.k, static="alike")
+    for alike in (first, Alike(5.0), Alike(7.0)):
+        assert compiled(3.0) == given(3.0, alike) == 3.0 * alike.k
+        alike.k += 1.0
+        assert compiled(3.0) == given(3.0, alike) == 3.0 * alike.k
 
 
 def test_static_arguments_are_not_differentiated_towards():

@@ -123,6 +123,23 @@ def test_texts_hold_no_number():
     assert repr(Value(7.0)) == "Value(data=7.0, grad=0.0)"
 
 
+@pytest.mark.parametrize("backend", ["machine", "numpy"])
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_is_detached_is_a_number_of_each_call(batch, backend):
+    """Not of the first one; no derivative goes to it."""
+    if backend == "machine":
+        pytest.importorskip("llvmlite")
+    compiled = compile(lambda x, y: x * (x * y).detach() + y.detach(), backend=backend, batch=batch)
+    for x, y in ((2.0, 3.0), (5.0, -1.5)):
+        found = compiled.value_and_grad(*(numpy.full(3, each) if batch else each for each in (x, y)))
+        assert [*map(numpy.unique, (found[0], *found[1]))] == [x * (x * y) + y, x * y, 0.0]
+
+
+def test_a_missing_key_is_the_functions_own():
+    with pytest.raises(KeyError, match="'weights'"):
+        compile(lambda x: x * {"weight": 2.0}["weights"])(3.0)
+
+
 # Comparisons
 
 

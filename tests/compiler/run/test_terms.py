@@ -56,7 +56,7 @@ def test_terms(drawn):
     (expected,) = NumpyExecutor(program)(dict(zip(sources, numbers)), 1).rows["all"]
     place = {each: place for place, each in enumerate(program.packs)}
     with fenced(Margined) as fences:
-        step = TermsStep(SimpleNamespace(place=place, cache=None), pack)
+        step = TermsStep(SimpleNamespace(place=place, cache=None), pack, pack.operation)
         values = [*numbers, None]
         for _ in range(2):
             step.run(values, step.prepare(values, 1))

@@ -1,0 +1,19 @@
+"""What results of programs are called: "value", "guards", "adjoint 0" of the derivative towards slot 0, and more."""
+
+from __future__ import annotations
+
+TIED = "tied"
+"""The result that is 0 for an example, or inf where something was at a kink."""
+
+ENTRIES = "entries"
+"""The result that is derivatives in an order of their own, not that of the arguments."""
+
+
+def is_adjoint(name: str) -> bool:
+    """Whether a result of this name is a derivative."""
+    return name.startswith("adjoint")
+
+
+def is_checked(name: str) -> bool:
+    """Whether it matters if a result of this name is finite."""
+    return is_adjoint(name) or name in (TIED, ENTRIES)
