@@ -106,7 +106,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
             (a tuple of gradients), or all of them (the gradient of the only one, or a tuple).
 
     Raises:
-        TypeError: when called: f does not give one number, or an argument holds something else than numbers.
+        TypeError: when called: f does not give one number, or an argument holds something other than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
     >>> value_and_grad(lambda x: x[0] * x[1])([2.0, 5.0])
@@ -182,7 +182,7 @@ def jacobian(
 
     Raises:
         ValueError: the mode is none of these.
-        TypeError: when called: the result of f or an argument holds something else than numbers.
+        TypeError: when called: the result of f or an argument holds something other than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + 3 * x[1]])([2.0, 5.0])

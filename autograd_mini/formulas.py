@@ -42,8 +42,8 @@ def formula(
         y: the Value.
         limit: the greatest length, at least 1.
         expand: write out labelled Values in between too, instead of letting their label stand for them.
-        number_format: a format of Python for numbers.
-        names: variables by name, as `locals()` gives them, for Values without label.
+        number_format: a Python format for numbers.
+        names: variables by name, as `locals()` gives them, for Values without a label.
 
     Raises:
         TypeError: `y` is not a Value.

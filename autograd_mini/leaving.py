@@ -17,7 +17,7 @@ ARRAYS = {"array", "asarray", "asfarray", "ascontiguousarray", "astype", "full",
 """Functions and methods that fill float arrays."""
 
 QUESTIONS = {"isnan", "isinf", "isfinite", "isclose"}
-"""Functions of `math` whose answer is no number to differentiate."""
+"""Functions of `math` whose answer is not a number to differentiate."""
 
 _package = dirname(__file__)
 

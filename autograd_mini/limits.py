@@ -3,7 +3,8 @@
 Row by row, conventions at kinks do not compose: relu(x) - relu(-x) is x, and would come out with slope 2 at 0. So
 where, and only where, something is tied, every tie is settled as it is a little way off, along a fixed line, once in
 either direction. Where both limits of the gradient agree, they are the answer. If the gradient by convention lies
-between them in every component, it stands; else the limit along the positive direction is the answer.
+between them in every component, it stands; else the limit along the positive direction is the answer. Where the
+result itself is nan, the convention stands.
 
 A zero of the data that meets inf or nan gives the limit as well, if it is the same along two lines, in all directions
 in which the function is defined; else nan.
@@ -67,7 +68,7 @@ def limit_of_adjoints(
     """
     leaves = [node for node in order if not node.parents and not node.is_constant]
     sides = []
-    if not all(isfinite(leaf._data) for leaf in leaves):
+    if not all(isfinite(leaf._data) for leaf in leaves) or (tied and any(isnan(root._data) for root, _ in seeds)):
         return convention, None
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):

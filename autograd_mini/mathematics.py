@@ -127,7 +127,7 @@ def number_formatter(number_format: str) -> Callable[[float], str]:
         format(1.5, number_format)
     except (TypeError, ValueError):
         raise ValueError(
-            f"number_format must be a format of Python for floats, such as '.4g' or '.2f', got {brief(number_format)}"
+            f"number_format must be a Python format for floats, such as '.4g' or '.2f', got {brief(number_format)}"
         ) from None
     return lambda number: format(number, number_format)
 

@@ -105,7 +105,7 @@ def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     for several, a tuple. It gives the structure of f's result.
 
     Raises:
-        TypeError: when called: the result of f or an argument holds something else than numbers, or the vector
+        TypeError: when called: the result of f or an argument holds something other than numbers, or the vector
             has another structure than the arguments.
         IndexError: when called: `argnums` names an argument that is not there.
 
@@ -134,7 +134,7 @@ def vjp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     the gradient: of several arguments a tuple.
 
     Raises:
-        TypeError: when called: the result of f or an argument holds something else than numbers, or the vector
+        TypeError: when called: the result of f or an argument holds something other than numbers, or the vector
             has another structure than the result.
         IndexError: when called: `argnums` names an argument that is not there.
 

@@ -57,7 +57,7 @@ def root(
 
     Raises:
         ArithmeticError: no solution was found, or it has no derivative, as at a double root.
-        TypeError: the residual gives something else than numbers in the structure of `start`; or an option is a
+        TypeError: the residual gives something other than numbers in the structure of `start`; or an option is a
             Value, or is given without a solver.
         ValueError: `start` is not finite, or no solver has that name.
         ModuleNotFoundError: the solver is SciPy's, which is not installed.

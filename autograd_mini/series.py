@@ -37,8 +37,8 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> Any:
         order + 1 coefficients in place of each number of f's result: a list, and along a last axis for an array.
 
     Raises:
-        TypeError: f is no function, or x not one number.
-        ValueError: the order is no integer ≥ 0, or f is at a kink or a jump there.
+        TypeError: f is not a function, or x not one number.
+        ValueError: the order is not an integer ≥ 0, or f is at a kink or a jump there.
 
     >>> from autograd_mini import exp
     >>> taylor(lambda x: exp(2 * x), 0.0, 4)

@@ -34,7 +34,7 @@ class Value(Operators):
 
     Raises:
         TypeError: `data` is not one real number (complex, str, None, a longer array, another Value), the label
-            is no text, or there are children: `register_primitive` makes operations.
+            is not a string, or there are children: `register_primitive` makes operations.
 
     Attributes:
         data: the number, a float64.

@@ -1,11 +1,14 @@
-"""Hypothesis profiles: `default`, and `long` for a hunt of an hour (HYPOTHESIS_PROFILE=long)."""
+"""Hypothesis profiles, named by HYPOTHESIS_PROFILE: `default`, `fresh` for a build server's look at examples that no
+build has tried yet, and `long` for a hunt of an hour."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-# On a build server the same examples every time: a hunt belongs where somebody follows it up.
+# On a build server the same examples every time, so that what breaks them is the change.
 settings.register_profile("default", deadline=None, derandomize="CI" in os.environ)
+# Other examples with every seed; the seed and the blob of a failure give them again anywhere.
+settings.register_profile("fresh", deadline=None, derandomize=False, database=None, print_blob=True)
 # Three of the properties of random programs take 35,000 each, so that they try more than 100,000 together.
 settings.register_profile(
     "long",

@@ -125,8 +125,8 @@ def compile(
         A `Compiled`; without a function, a decorator that makes one.
 
     Raises:
-        TypeError: `function` is not callable, or a method without its object; an option is of another type; when
-            called: an argument or the result holds something else than numbers, a static one is not hashable, or the
+        TypeError: `function` is not callable, or a method without its object; an option has the wrong type; when
+            called: an argument or the result holds something other than numbers, a static one is not hashable, or the
             function reads the number of a Value (`.data`, `float()`, `math.exp(x)`), which would be frozen in, or
             counts with one.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.

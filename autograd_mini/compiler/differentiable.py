@@ -162,7 +162,7 @@ class Differentiable:
         [3.0, -2.0]
 
         Raises:
-            TypeError: the vector is of another structure.
+            TypeError: the vector has another structure.
             ValueError: it has another number of examples.
         """
         return self._product(jvp, "arguments", Call.change, args, keywords)
@@ -176,7 +176,7 @@ class Differentiable:
         [4.0, -1.0]
 
         Raises:
-            TypeError: the vector is of another structure.
+            TypeError: the vector has another structure.
             ValueError: it has another number of examples.
         """
         return self._product(vjp, "result", Call.pulled, args, keywords)

@@ -126,9 +126,9 @@ def draw(
         scopes: what `record_scopes(model)` gave: modules are drawn as clusters.
         fold: which modules to draw as one box each, with what passes between them: `"modules"` for the outermost ones
             within the model, a depth (0 for the model itself), or a list of their names, such as `["layers.0"]`.
-        names: variables by name, as `locals()` gives them, for Values without label.
+        names: variables by name, as `locals()` gives them, for Values without a label.
         direction: `"LR"` from left to right, `"TB"` from top to bottom.
-        number_format: a format of Python for all numbers.
+        number_format: a Python format for all numbers.
         formulas: whether computed Values are headed by their formula, where it is short.
         legend: whether shapes and colours are explained below.
         max_nodes: how many Values and folded modules the picture may have.
@@ -137,7 +137,7 @@ def draw(
         A `graphviz.Digraph`, with `.save("graph.svg")` and `.source`; notebooks show it.
 
     Raises:
-        TypeError: something to be drawn is no Value; an option is of another type.
+        TypeError: something to be drawn is not a Value; an option has the wrong type.
         ValueError: nothing is to be drawn or folded; an option has no such setting; the graph is cyclic.
         GraphTooLargeError: a ValueError; the picture would have more than `max_nodes` Values and folded modules.
 

@@ -56,7 +56,7 @@ def explain(
         rest: for a module its input, or what it is trained on: pairs (X, d), and a divergence.
         parameters: which leaves are parameters, which steps of gradient descent change, rather than inputs; if none
             are named, all leaves are.
-        names: variables by name, as `locals()` gives them, for Values without label.
+        names: variables by name, as `locals()` gives them, for Values without a label.
         scopes: what `record_scopes(model)` gave: the page begins with every layer folded to one box, and opens it
             where it is chosen.
         max_nodes: how many Values the picture may have.
@@ -67,7 +67,7 @@ def explain(
         show it.
 
     Raises:
-        TypeError: `y` or a parameter is no Value.
+        TypeError: `y` or a parameter is not a Value.
         ValueError: `y` depends on constants only; an operation has no form in JavaScript; the graph is cyclic;
             `max_nodes` is no positive integer. A model has more than 500 weights, too much to learn from, random
             numbers, or branches that depend on its weights; or its data do not fit.

@@ -31,7 +31,7 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
         A function that gives an array in place of each array, list of numbers and number.
 
     Raises:
-        TypeError: it is no function; when called: there is no array of floats among the arguments, or what
+        TypeError: it is not a function; when called: there is no array of floats among the arguments, or what
             `compile` refuses.
 
     >>> from autograd_mini import tanh

@@ -25,7 +25,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
         A function that gives a tensor in place of each array, list of numbers and number.
 
     Raises:
-        TypeError: it is no function; when called: there is no tensor of floats among the arguments, or what
+        TypeError: it is not a function; when called: there is no tensor of floats among the arguments, or what
             `compile` refuses.
 
     >>> from autograd_mini import tanh

@@ -21,7 +21,7 @@ def as_compiled(function: Callable[..., Any], name: str) -> Compiled:
     """The function, compiled if it is not.
 
     Raises:
-        TypeError: it is no function.
+        TypeError: it is not a function.
     """
     if not callable(function):
         raise TypeError(f"{name} takes a function of scalar code, got a {type(function).__name__}")

@@ -82,7 +82,7 @@ class Module:
         """Set all parameters to the numbers that `state_dict` gave; NumPy arrays will do as well as lists.
 
         Raises:
-            StateError: (a ValueError) it is of another architecture or holds something else than numbers;
+            StateError: (a ValueError) it is of another architecture or holds something other than numbers;
                 nothing is changed then.
 
         >>> from autograd_mini.nn import Neuron

@@ -29,7 +29,7 @@ def assign(tensors: Iterable[tuple[str, Any]], state: Any) -> None:
     Ctrl-C comes, none.
 
     Raises:
-        StateError: a name is missing or unknown, a shape differs, something is no number, or two different
+        StateError: a name is missing or unknown, a shape differs, something is not a number, or two different
             numbers are given for one shared parameter.
     """
     if not isinstance(state, Mapping):

@@ -77,7 +77,7 @@ def check_gradients(
             line names the worst one.
         UndecidedError: an AssertionError; differences can decide no derivative of one of the orders. If they can
             decide some, there is an `UndecidedWarning`.
-        TypeError: an argument or the result of `f` holds something else than numbers, or `gradient` or `f` gives
+        TypeError: an argument or the result of `f` holds something other than numbers, or `gradient` or `f` gives
             dicts with other keys.
         ValueError: an option has no such setting; `f` gives nan or inf at the point, or another result when it
             is called again; or `gradient` gives another number of derivatives than there are inputs.

@@ -73,7 +73,7 @@ def forward_derivative(f: Callable[..., Any], *inputs: Any, direction: Any = Non
         An mpmath number; nan at kinks and jumps.
 
     Raises:
-        TypeError: an input, the direction or the result holds something else than numbers, or the direction has
+        TypeError: an input, the direction or the result holds something other than numbers, or the direction has
             another structure than the inputs.
         ValueError: `f` gives several numbers.
         LookupError, ModuleNotFoundError: as for `reference_value`.

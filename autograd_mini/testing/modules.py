@@ -33,7 +33,7 @@ def check_module(
 
     Raises:
         GradientError, UndecidedError: AssertionErrors, as for `check_gradients`.
-        TypeError: `model` is no Module, or what it or `loss` gives holds something else than numbers.
+        TypeError: `model` is not a Module, or what it or `loss` gives holds something other than numbers.
         ValueError: it has no parameters, or as for `check_gradients`.
 
     >>> from autograd_mini.nn import MLP

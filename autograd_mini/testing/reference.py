@@ -33,7 +33,7 @@ def register_twin(name: str, twin: Callable[..., Any]) -> None:
 
     Raises:
         ValueError: no primitive of that name is registered.
-        TypeError: the twin is no function.
+        TypeError: the twin is not a function.
 
     >>> import mpmath
     >>> from autograd_mini import TABLE, Value, register_primitive

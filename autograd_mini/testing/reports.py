@@ -31,7 +31,7 @@ class Comparison(NamedTuple):
         if self.verdict.passes:
             return f"agrees{where}"
         if self.difference != self.difference:
-            return f"is no number{where}"
+            return f"is not a number{where}"
         if not error or self.difference == float("inf"):
             return f"differs{where}"
         return f"differs by {self.ratio:.3g} times the estimated error{where}"

@@ -68,7 +68,7 @@ def _listed(things: Any, name: str) -> list[Any]:
 
 
 def _is_finite(nest: Any) -> bool:
-    """Whether all numbers of a nest are; what is no number counts as finite."""
+    """Whether all numbers of a nest are; what is not a number counts as finite."""
     if isinstance(nest, (int, str, bytes)):
         return True
     if isinstance(nest, dict):

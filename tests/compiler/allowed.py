@@ -72,7 +72,7 @@ class Library:
             return self.single(primitive, args)
 
     def single(self, primitive, args):
-        """A primitive that is no function of vectors; constants are those of its arguments that are plain floats."""
+        """A primitive that is not a function of vectors; constants are those of its arguments that are plain floats."""
         if self.backend == "machine":
             from autograd_mini.compiler.code.machine_rows import has_emission
 

@@ -296,7 +296,7 @@ def test_zero_within_an_interval_meets_inf():
 
 @given(st.lists(st.integers(-3, 3), min_size=3, max_size=3), st.lists(st.integers(0, 2), min_size=3, max_size=3))
 def test_intervals_hold_what_lies_within(middles, widths):
-    """Of every row that is no function of the library: numbers from within intervals give numbers within."""
+    """Of every row that is not a function of the library: numbers from within intervals give numbers within."""
     library = Library("numpy")
     ends = [(float(middle), float(middle + width)) for middle, width in zip(middles, widths)]
     for row in WRITTEN_ROWS:

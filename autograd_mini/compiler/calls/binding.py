@@ -45,7 +45,7 @@ def bind(
 
     Raises:
         HoldsValues: a TypeError; an argument holds Values.
-        TypeError: an argument holds something else than real numbers and things without any, or is static and not
+        TypeError: an argument holds something other than real numbers and things without any, or is static and not
             hashable.
         ValueError: batch axes are missing or of unequal length.
     """

@@ -16,10 +16,11 @@ import numpy
 from autograd_mini.value import Value
 
 DEEPEST = 16
-"""What is nested deeper is compared by identity."""
+"""What is nested deeper is compared by identity, so that no nest is too deep for Python to recurse. Not tuned."""
 
 LARGEST = 2**24
-"""Arrays of more numbers are compared by identity."""
+"""Arrays of more numbers (128 megabytes) are compared by identity: to compare them at each call would take longer than
+most calls."""
 
 BUFFERS = (array, bytearray, memoryview)
 MAPPINGS = (dict, MappingProxyType)

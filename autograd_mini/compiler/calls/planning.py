@@ -28,10 +28,12 @@ from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
 MOST_LAYOUTS = 64
-"""So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted."""
+"""So many layouts of arguments and states of what is captured are kept; of more, the least recently used is evicted.
+Not tuned: more would keep the machine code of functions whose arguments vary in length for ever."""
 
 MOST_PATHS = 64
-"""So many ways through the branches of a function are kept for one layout of its arguments."""
+"""So many ways through the branches of a function are kept for one layout of its arguments. Not tuned: each is compiled
+by itself, and six decisions make as many."""
 
 Layout = tuple[Any, ...]
 

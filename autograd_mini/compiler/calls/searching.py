@@ -184,6 +184,8 @@ class Search:
             found = found.fget if isinstance(found, property) else found
             if isinstance(found, FunctionType):
                 self._function(found, thing)
+            for above in kind.__mro__[1:] if "super" in self.names else ():
+                self._attribute(above, name, names)
             if isinstance(entries, dict) and not name.startswith("__"):  # which may come to hide that of the class
                 self._entry(entries, name, names)
 

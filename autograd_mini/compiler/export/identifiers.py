@@ -37,7 +37,7 @@ def require_identifier(name: str) -> None:
         ValueError: it is none.
     """
     if not _IDENTIFIER.fullmatch(name) or "__" in name:
-        what = "is no name in C and CasADi (letters of ASCII, digits, single underscores, a letter first)"
+        what = "is not a name in C and CasADi (letters of ASCII, digits, single underscores, a letter first)"
     elif name in KEYWORDS or name in TAKEN or re.fullmatch(r"[cn]\d+", name):
         what = "is taken in C already"
     else:

@@ -34,7 +34,7 @@ from autograd_mini.compiler.passes.scheduling import constants_of
 from autograd_mini.primitives import Primitive
 
 MOST_PACKS = 64
-"""So many packs share one loop."""
+"""So many packs share one loop, whose body a C compiler still optimises quickly. Not tuned."""
 
 REDUCTIONS = ("max", "min", "prod", "norm", "logsumexp")
 VECTORS = {

@@ -10,7 +10,7 @@ from autograd_mini.draw.pictures.from_graph import GraphTooLargeError
 from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
 from autograd_mini.mathematics import cut
 
-FORMULA, TOOLTIP = 48, 200
+FORMULA, TOOLTIP = 48, 200  # letters
 CAPTION = (
     "Green: matrix products. Double border: other results.",
     "Grey: what comes from outside, parameters with a thick border, arguments with round corners.",

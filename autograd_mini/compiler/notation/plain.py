@@ -14,7 +14,7 @@ import numpy
 from autograd_mini.compiler.ir.program import ABSENT, Index, Leaf, Loop, Pack, Program, Reference, Segment, Sum, Vector
 
 MOST_LEVELS = 4
-"""A constant vector of more different numbers stays one."""
+"""A constant vector of more different numbers stays one: it would be as many terms."""
 
 
 @dataclass(eq=False)

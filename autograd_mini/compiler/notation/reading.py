@@ -27,7 +27,7 @@ from autograd_mini.compiler.notation.plain import Plain, Term
 from autograd_mini.mathematics import Text, joined, operation_name, subscripted
 from autograd_mini.primitives import Primitive
 
-LONGEST_INLINED = 40
+LONGEST_INLINED = 40  # letters of a formula that may stand within another one
 
 
 @dataclass

@@ -7,9 +7,9 @@ from autograd_mini.compiler.notation.equations import OTHERS
 from autograd_mini.compiler.notation.reading import Reading
 from autograd_mini.mathematics import cut
 
-MOST_LINES = 200
+MOST_LINES = 200  # what a reader scrolls through
 MARGIN = 4  # lines of the gradient may move up; of packs beyond so many times the most, none come among them
-LONGEST, WIDEST = 100, 64
+LONGEST, WIDEST = 100, 64  # letters of a formula; and of lines that push the shapes of all to the right
 
 COLUMNS = "of columns"
 LEGEND = {

@@ -12,7 +12,8 @@ from autograd_mini.compiler.ir.program import Apply, Index, Pack, Reference, Seg
 from autograd_mini.compiler.partition import FEWEST_COLUMNS
 
 TURNS = 6
-"""Columns that belong together are found in so many turns, or taken to be all."""
+"""Columns that belong together are found in so many turns, a link of a chain of units in each, or taken to be all. Not
+tuned."""
 
 
 class Place(NamedTuple):

@@ -135,7 +135,7 @@ def trace(
             if not isinstance(error.args[0], Value):
                 raise
             raise TypeError(
-                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are no Values; "
+                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are not Values; "
                 "name its argument in static=…"
             ) from error
         except (TypeError, IndexError) as error:

@@ -38,7 +38,7 @@ class Target:
         cache: a folder in which kernels are kept; None for none.
 
     Raises:
-        TypeError: the cache is no path.
+        TypeError: the cache is not a path.
         ValueError: the backend is none of these, or there is no thread.
     """
 

@@ -22,7 +22,8 @@ from autograd_mini.compiler.run.numpy_executor import Gather, Results, Values, s
 from autograd_mini.compiler.run.running import KernelStep, link
 
 KEPT_FRAMES = 3
-"""For so many lengths of the batch each thread keeps its memory."""
+"""For so many lengths of the batch each thread keeps its memory: whole batches, the last one, and an evaluation. Not
+tuned."""
 
 
 class Tiles(NamedTuple):

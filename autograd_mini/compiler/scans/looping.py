@@ -32,7 +32,7 @@ from autograd_mini.structures import NUMBER, flatten, is_array
 from autograd_mini.value import Constant, Value
 
 MOST_PATHS = 64
-"""So many ways through the branches of a step are put together."""
+"""So many ways through the branches of a step are put together, as of a function. Not tuned."""
 
 FEW_OPERATIONS = 512
 """Loops of no more operations in all are run step by step: as part of the code around them they take less time."""

@@ -27,7 +27,8 @@ from autograd_mini.compiler.scans.step_programs import Rows
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26
-"""So much memory may the states of a loop take that are kept for the way back, before some are computed again."""
+"""So much memory may the states of a loop take that are kept for the way back, before some are computed again: 64 MiB,
+which a loop of 10⁶ steps that carries 8 numbers fills. Not tuned."""
 
 Source = TypeVar("Source")
 Loop = TypeVar("Loop")

@@ -85,7 +85,7 @@ def draw_steps(
         `.save("folder")` a folder of images.
 
     Raises:
-        TypeError: `y` is no Value.
+        TypeError: `y` is not a Value.
         ValueError: an option has no such setting; the graph is cyclic.
         GraphTooLargeError: a ValueError; the graph has more than `max_nodes` Values.
 

@@ -64,14 +64,14 @@ def draw_influence(
             function of a list of numbers, a network too.
         x: the input of the layer; for an activation, z; for a function, its argument.
         max_units: how many inputs and outputs are shown; of more, the first and the last.
-        number_format: a format of Python for all numbers.
+        number_format: a Python format for all numbers.
         legend: whether it is explained below.
 
     Returns:
         A drawing like that of `draw`.
 
     Raises:
-        TypeError: `f_or_layer` cannot be called; `x` is no list of numbers.
+        TypeError: `f_or_layer` cannot be called; `x` is not a list of numbers.
         ValueError: no activation has that name; there are no inputs or outputs; `max_units` is below 3.
 
     >>> draw_influence("relu", [1.0, -2.0, 3.0]).source.count(" -> ")

@@ -62,7 +62,7 @@ def draw_network(
         divergence: shown behind the outputs if given: a divergence such as `squared_error`, or its name.
         max_units: how many neurons of a layer are shown; of wider ones, the first and the last.
         biases: whether the biases are shown.
-        number_format: a format of Python for the weights in tooltips and legend.
+        number_format: a Python format for the weights in tooltips and legend.
         legend: whether the lines are explained below.
 
     Returns:

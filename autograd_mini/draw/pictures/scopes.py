@@ -112,7 +112,7 @@ def record_scopes(model: Module) -> Scopes:
         A context manager that gives the `Scopes`, which `draw` takes.
 
     Raises:
-        TypeError: `model` is no Module.
+        TypeError: `model` is not a Module.
 
     >>> from autograd_mini.draw import draw
     >>> from autograd_mini.nn import MLP
@@ -131,7 +131,7 @@ def run_recorded(model: Any, *inputs: Any) -> tuple[Any, Scopes]:
     """`model(*inputs)` and the scopes of what it computed.
 
     Raises:
-        TypeError: `model` is no Module; and whatever the call raises.
+        TypeError: `model` is not a Module; and whatever the call raises.
 
     >>> from autograd_mini.nn import Neuron
     >>> y, scopes = run_recorded(Neuron(2, "tanh"), [1.0, -1.0])

@@ -98,6 +98,11 @@ class Held:
     factor = 2.0
 
 
+class Below(Held):
+    def one(self, x):
+        return super().one(x) + 1.0
+
+
 class Named(numpy.ndarray):
     """An array with attributes."""
 
@@ -194,7 +199,8 @@ COMPILED = compile(helped)
 def unnamed_cases():
     """The same of what code reads without naming it."""
     kind = type("Held", (Held,), {"__module__": __name__})
-    held, nested, named = kind(), numpy.array([1.0, [2.0]], dtype=object), numpy.ones(2).view(Named)
+    held, below, named = kind(), Below(), numpy.ones(2).view(Named)
+    nested = numpy.array([1.0, [2.0]], dtype=object)
     named.k = 2.0
     users, hidden, sparse = UserDict(a=1.0), {"a": 1.0}, csr_array(numpy.eye(2))
     proxy, cycle = types.MappingProxyType(hidden), {"k": 2.0}
@@ -223,6 +229,7 @@ def unnamed_cases():
         "a dict of attributes": (lambda x: x * held.__dict__["w0"], [lambda: setattr(held, "w0", 9.0)]),
         "a method that is replaced": (lambda x: held.one(x), [
             lambda: setattr(kind, "one", lambda self, x: x * 7.0), lambda: setattr(held, "one", lambda x: x * 9.0)]),
+        "a method of the class above": (below.one, [lambda: setattr(below, "w0", 9.0)]),
         "a property that is replaced": (lambda x: held.two * x, [
             lambda: setattr(kind, "two", property(lambda self: 7.0))]),
         "a method of a class": (lambda x: held.three(x), [lambda: setattr(kind, "factor", 5.0)]),

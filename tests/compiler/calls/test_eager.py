@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 import autograd_mini
-from autograd_mini import Value, compile, dot, exp, grad, hessian, jacobian, tanh, value_and_grad
+from autograd_mini import Value, compile, dot, exp, grad, gradients, hessian, jacobian, tanh, value_and_grad
 from autograd_mini.structures import flatten
 
 w = Value(0.75)
@@ -214,3 +214,14 @@ def test_nests_of_results():
     compiled = compile(lambda x: {"square": x * x, "both": numpy.array([x, 2 * x])}, batch=True)
     same(compiled([Value(1.0), Value(2.0)]), compiled([1.0, 2.0]))
     same(compiled.jacobian([Value(1.0), Value(2.0)]), compiled.jacobian([1.0, 2.0]))
+
+
+def test_whole_numbers_in_a_nest_stay_whole_in_a_batch_of_values():
+    def f(x, options):
+        return sum([options["scale"] * x] * options["times"])
+
+    compiled = compile(f, batch="x")
+    xs = [Value(2.0), Value(-0.5)]
+    found = compiled(numpy.array(xs), {"scale": 1.5, "times": 3})
+    assert [y.data for y in found] == [9.0, -2.25]
+    assert gradients(found[0], xs) == [4.5, 0.0]

@@ -1,4 +1,4 @@
-"""What is compiled anew: by type and content of what is no number, not by what Python calls equal."""
+"""What is compiled anew: by type and content of what is not a number, not by what Python calls equal."""
 
 import enum
 from collections import OrderedDict, defaultdict
@@ -28,13 +28,18 @@ def named(scale, **items):
     return made
 
 
+def scaling(k):
+    """The same code in three ways to hold a number."""
+    return [lambda x: k * x, lambda x, k=k: k * x, lambda x, *, k=k: k * x]
+
+
 DIFFERENT = [
     1, True, 1.0, 1 + 0j, 0.0, -0.0, 0, False, float("nan"), None, "1", "red", Colour.RED, "None", (), (1,), (True,),
     (1.0,), [1], [[1]], {1: 2}, {True: 2}, {1: 2.0}, OrderedDict({1: 2}), defaultdict(int, {1: 2}),
     defaultdict(float, {1: 2}), defaultdict(lambda: 1, {1: 2}), defaultdict(lambda: 2, {1: 2}), named(1.0, x=1),
     named(2.0, x=1), named(True, x=1), {1}, {True}, frozenset({1}), numpy.ones(1), numpy.ones(1, dtype=int),
     numpy.ones((1, 1)), numpy.float64(1.0), numpy.float32(1.0), numpy.array([1.0, None]), Fraction(1), date(2020, 1, 1),
-    object(), object(), int, float,
+    object(), object(), int, float, *scaling(2.0), *scaling(3.0),
 ]  # fmt: skip
 
 

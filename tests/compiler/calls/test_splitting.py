@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import Value, compile, exp, grad, hessian, hvp, sin, sqrt
+from autograd_mini import Value, compile, exp, grad, hessian, hvp, maximum, relu, sin, sqrt
 from autograd_mini import sum as total
 from autograd_mini.compiler.calls.merging import merged
 from autograd_mini.compiler.calls.splitting import split
@@ -403,3 +403,56 @@ def test_every_example_is_served_by_its_path(tree, data):
         assert len(traced) <= len(plans)
     else:
         assert all(of[row] is part.plan for part in parts for row in part.rows if row in traced)
+
+
+BRANCHES = {
+    "less": lambda x, y: x * y if x < y else x - y,
+    "at most": lambda x, y: x + y if x <= y else -x,
+    "equal": lambda x, y: x * 0.5 if x == y else y * x,
+    "both": lambda x, y: y if x > 0.0 and y < x else x + 1.0,
+    "largest": lambda x, y: max(x, y) * x,
+    "loop": lambda x, y: halved_until(x, y),
+}
+STRAIGHT = {
+    "add": lambda x, y: x + y,
+    "product": lambda x, y: x * y,
+    "maximum": maximum,
+    "difference of kinks": lambda x, y: relu(x - y) - abs(y),
+}
+
+
+def halved_until(x, y):
+    for _ in range(3):
+        if x * x < y:
+            break
+        x = 0.5 * x - 1.0
+    return x
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([*BRANCHES, *STRAIGHT]), st.integers(0, 9), st.integers(0, 9)), min_size=2),
+    st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 0.3, math.inf, math.nan])] * 2), min_size=1),
+)
+def test_random_branches_on_ties_and_beside_them(steps, points):
+    """Nests of numbers, in batches that grow: the bits of eager mode, and its gradients."""
+
+    def function(x, y):
+        numbers = [x, y]
+        for name, one, other in steps[:10]:
+            operation = BRANCHES.get(name) or STRAIGHT[name]
+            numbers.append(operation(numbers[one % len(numbers)], numbers[other % len(numbers)]))
+        return {"last": numbers[-1] + 0.0 * x, "two": (numbers[-2] * y, [x])}
+
+    compiled, of_last = compile(function, batch=True), compile(lambda x, y: function(x, y)["last"], batch=True)
+    for n in (1, len(points)):
+        found = compiled(*numpy.array(points[:n]).T)
+        slopes = of_last.grad(*numpy.array(points[:n]).T)
+        for place, point in enumerate(points[:n]):
+            eager = function(*map(Value, point))
+            for number, each in (
+                (found["last"], eager["last"]), (found["two"][0], eager["two"][0]), (found["two"][1][:, 0], point[0])
+            ):  # fmt: skip
+                numpy.testing.assert_array_equal(number[place], getattr(each, "data", each))
+            expected = grad(lambda x, y: function(x, y)["last"])(*point)
+            numpy.testing.assert_allclose([each[place] for each in slopes], expected, rtol=1e-12, atol=1e-12)

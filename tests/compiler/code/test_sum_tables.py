@@ -5,7 +5,7 @@ from math import fsum
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autograd_mini.compiler.code.emit import ARRAY
@@ -78,6 +78,9 @@ SHAPES = {
 
 
 @given(st.sampled_from([*SHAPES]), WIDTHS, st.integers(1, 19), st.integers(1, 19), st.sampled_from([1.0, -1.0]))
+@example("matrix times vector", 8, 5, 19, 1.0)
+@example("matrix times vector", 4, 19, 18, -1.0)
+@example("its transpose", 8, 12, 9, 1.0)
 @settings(max_examples=80, deadline=None)
 def test_regular(shape, width, h, s, sign):
     """A register at a time; nothing is written elsewhere."""

@@ -409,10 +409,10 @@ def test_the_same_twice(tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("my-file", "'my-file' is no name in C and CasADi"),
-        ("2f", "is no name in C"),
-        ("f__g", "is no name in C"),
-        ("été", "is no name in C"),
+        ("my-file", "'my-file' is not a name in C and CasADi"),
+        ("2f", "is not a name in C"),
+        ("f__g", "is not a name in C"),
+        ("été", "is not a name in C"),
         ("double", "'double' is taken in C already"),
         ("exp", "'exp' is taken in C already"),
         ("n3", "is taken in C already"),

@@ -5,19 +5,20 @@ from unittest import mock
 
 import numpy
 
-from autograd_mini.compiler.run.running import KernelStep
+from autograd_mini.compiler.run import running
 from tests.compiler.run.fences import MARGIN, Margined
 
 
 @contextmanager
 def columns_of_the_caller(n=20):
     """Kernels run on n columns, however many there is room for."""
-    columns = KernelStep._columns
+    driver = running.Drive
 
-    def more(step, functions, table, start, stop, *rest):
-        columns(step, functions, table, start, n, *rest)
+    def more(address):
+        drive = driver(address)
+        return lambda bodies, starts, count, p, step, lo, hi, *rest: drive(bodies, starts, count, p, step, lo, n, *rest)
 
-    with mock.patch.object(KernelStep, "_columns", more):
+    with mock.patch.object(running, "Drive", more):
         yield
 
 

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograd_mini import compile, tanh
 from autograd_mini.compiler.partition import COLUMNS_OF_A_ROOM
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.machine import KEPT_FRAMES
 
 pytest.importorskip("llvmlite")
 ROOT = Path(__file__).parents[3]
@@ -82,3 +84,12 @@ def test_no_address_of_another_array():
         memory.address(array[:, 1:3], (4, 2))
     with pytest.raises(ValueError, match="whole rows"):
         memory.rows(array[:, ::2], 4, 3)
+
+
+def test_memory_for_the_last_few_lengths_is_kept():
+    compiled = compile(lambda x: tanh(x) * x, batch=True, backend="machine")
+    lengths = [*range(20, 30), 28]
+    for n in lengths:
+        compiled(numpy.ones(n))
+    frames = compiled._latest.parts[0].plan.executor(compiled._latest.request)._memory.frames
+    assert [*frames] == [*dict.fromkeys(reversed(lengths))][:KEPT_FRAMES][::-1]

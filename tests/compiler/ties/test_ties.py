@@ -161,6 +161,28 @@ def test_compositions_that_are_smooth(name, backend):
     assert [*slopes[1::2]] == [expected[0]] * 2
 
 
+# With their first and second derivative at 0.
+WHOLE = {
+    "a dot product": (lambda x: am.dot([x, 2.0, x * x, x], [x, x, 0.5, -1.0]), 1.0, 3.0),
+    "a sum": (lambda x: am.sum([x, -0.5 * x, x * x, 3.0 * x, -x]), 2.5, 2.0),
+    "a share": (lambda x: am.softmax([x, 0.0, 0.0])[0], 2.0 / 9.0, 2.0 / 27.0),
+    "the logarithm of one": (lambda x: am.log_softmax([x, 0.0, 0.0])[1], -1.0 / 3.0, -2.0 / 9.0),
+    "logsumexp": (lambda x: am.logsumexp([x, 0.0, 0.0]), 1.0 / 3.0, 2.0 / 9.0),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", WHOLE)
+def test_ties_before_and_after_sums_and_functions_of_vectors(name, backend):
+    function, slope, bend = WHOLE[name]
+    straight = lambda x: am.relu(x) - am.relu(-x)  # x itself, and tied at 0
+    for f in (lambda x: function(straight(x)), lambda x: straight(function(x))):
+        compiled, batch = compile(f, backend=backend), compile(f, batch=True, backend=backend)
+        assert compiled.grad(0.0) == pytest.approx(slope, rel=1e-14)
+        assert compiled.hessian(0.0) == pytest.approx(bend, rel=1e-14)
+        assert batch.grad(numpy.array([0.5, 0.0, 0.0]))[1:] == pytest.approx([slope] * 2, rel=1e-14)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("f", "at", "expected"), CONVENTIONS)
 def test_single_rows_keep_their_convention(f, at, expected, backend):
@@ -176,6 +198,40 @@ def test_zeros_of_the_data(name, backend):
     assert found == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
     found = compile(f, batch=True, backend=backend).grad(numpy.array([0.25, at, 0.5]))
     assert found[1] == pytest.approx(expected, rel=1e-14, abs=0.0, nan_ok=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch", [False, True])
+def test_tangents_of_what_is_tied(batch, backend):
+    """Along directions of any length, towards several results."""
+    f = lambda x, y: [am.relu(x) - am.relu(-x) + y * y, am.maximum(x, y) + am.minimum(x, y), am.sqrt(x) ** 2 - y]
+    compiled = compile(f, batch=batch, backend=backend)
+    for direction in ((2.0, -3.0), (0.25, 0.0)):
+        x, y = direction
+        given = [numpy.array([each, each]) if batch else each for each in (0.0, 0.0, *direction)]
+        found = compiled.jvp(*given[:2], tuple(given[2:]))
+        expected = [x, x + y, x - y]
+        assert numpy.array_equal(found, [expected, expected] if batch else expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_of_what_is_nan_no_limit_is_taken(backend):
+    """However finite one along some line may be."""
+    f = Program("max(max(x[0], sqrt(x[1])), add(x[0], minimum(x[0], x[0])))")
+    assert numpy.isnan(grad(f)([2.0, -1.0])).any()
+    agree(compile(f, backend=backend).grad([2.0, -1.0]), grad(f)([2.0, -1.0]))
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_zeros_of_the_data_after_ordinary_calls(name):
+    """Which are served the short way."""
+    pytest.importorskip("llvmlite")
+    f, x, expected = ZEROS[name]
+    compiled = compile(f, backend="machine")
+    ordinary = [compiled.value_and_grad(0.7) for _ in range(3)]
+    assert ordinary[0] == ordinary[1] == ordinary[2]
+    found = [compiled.value_and_grad(x)[1] for _ in range(2)]
+    assert found == pytest.approx([expected] * 2, rel=1e-12, abs=0.0, nan_ok=True)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -185,7 +185,7 @@ def test_names_of_variables_serve_as_labels_where_there_are_none(y):
         ([[Value(1.0), "x"]], {}, TypeError, "draw takes Values, got 'x'"),
         ([Value(1.0)], {"parameters": [1.0]}, TypeError, "parameters takes Values"),
         ([Value(1.0)], {"direction": "RL"}, ValueError, "direction must be 'LR'"),
-        ([Value(1.0)], {"number_format": "zz"}, ValueError, "number_format must be a format of Python"),
+        ([Value(1.0)], {"number_format": "zz"}, ValueError, "number_format must be a Python format"),
         ([Value(1.0)], {"max_nodes": 0}, ValueError, "max_nodes must be an integer"),
     ],
 )
