@@ -90,8 +90,12 @@ def explain(
             f"explain takes a Value; a Module and its input; or a Module, data and a divergence; got {brief(y)} and "
             f"{len(rest)} more"
         )
-    things: list[Any] = [y if isinstance(y, Value) else f"{brief(y)} in place of one"]
-    (y,) = roots = values_of(things, "explain")
+    if not isinstance(y, Value):
+        raise TypeError(
+            f"explain takes one Value, got {brief(y)} ({type(y).__name__}); pass one number that was computed from "
+            "Values, such as a loss"
+        )
+    roots = [y]
     check_options("LR", max_nodes=max_nodes)
     check_scopes(scopes, None)
     order = ordered(roots, max_nodes if scopes is None else MOST_NODES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -72,6 +73,7 @@ class _Binder:
         self.first_batched: tuple[Any, str, Any] = (None, "", None)  # argument, its name, the array in it
         self.integers: dict[int, Any] = {}
         self.has_others = False
+        self.labels: tuple[str, Any] | None = None  # of the first column or frame: where it is, and those of its rows
 
     def argument(self, position: int, arg: Any, name: str, batched: bool, counts: bool) -> Structure:
         if batched and isinstance(arg, (list, tuple)) and (given := self._as_array(arg)) is not None:
@@ -84,6 +86,8 @@ class _Binder:
         leaves: list[Any] = []
         structure = walk(arg, leaves, self._take)
         self.has_others = self.has_others or structure.has_others
+        if batched and "pandas" in sys.modules:
+            self._require_labels(structure)
         if len(leaves) > len(self.found):
             self._add_numbers(leaves, structure, position, counts)
         for array, given in self.found:
@@ -206,6 +210,21 @@ class _Binder:
             raise ValueError(
                 f"{_path(*self.first_batched)} of {self.taker} has {self.n_examples} examples along its first axis, "
                 f"but {_path(self.arg, self.name, given)} has {len(array)}; the two must agree"
+            )
+
+    def _require_labels(self, structure: Structure) -> None:
+        """Require that rows of columns and frames have one order: pandas pairs them by label, a batch by place."""
+        if structure.kind_name != "labelled":
+            for child in () if structure.is_flat else structure.children:
+                self._require_labels(child)
+            return
+        rows = structure.like[0]
+        first, expected = self.labels = self.labels or (self.name, rows)
+        if rows is not expected and not rows.equals(expected):
+            where = self.name if self.name != first else f"another column of {first}"
+            raise ValueError(
+                f"{where} of {self.taker} has other row labels than {first}, or another order of them; a batch pairs "
+                "rows by place: bring them to one order (.align, .reindex), or give .to_numpy()"
             )
 
     def _refuse_number(self, structure: Structure) -> None:

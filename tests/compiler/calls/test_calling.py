@@ -658,6 +658,22 @@ def test_batches_of_frames_with_other_labels_are_one_layout():
         by_name(first)
 
 
+def test_rows_are_not_paired_against_their_labels():
+    """pandas would pair them by label, and does so in eager mode."""
+    pandas = pytest.importorskip("pandas")
+    first = pandas.Series([1.0, 2.0, 3.0], index=list("xyz"))
+    second = pandas.Series([10.0, 20.0, 30.0], index=list("zyx"))
+    compiled = compile(lambda s, k: s * s - k, batch=True)
+    with pytest.raises(ValueError, match="k of <lambda> has other row labels than s, or another order of them"):
+        compiled(first, second)
+    assert compiled(first, second.reindex(first.index)).tolist() == [-29.0, -16.0, -1.0]
+    assert compiled(first, second.to_numpy()).tolist() == [-9.0, -16.0, -21.0]
+    frame = {"s": first, "k": second}
+    with pytest.raises(ValueError, match="another column of row of <lambda> has other row labels than row"):
+        compile(lambda row: row["s"] * row["k"], batch=True)(frame)
+    assert compile(lambda s, k: s @ k)(first, second) == 100.0  # no batch: the function pairs them itself
+
+
 # What the trace cannot keep
 
 
