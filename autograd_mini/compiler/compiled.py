@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.compiler.calls.at_once import at_once
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.captured import data_read
@@ -301,8 +300,6 @@ class Compiled(Differentiable):
 
     def _data_read(self) -> dict[tuple[str, str], Any]:
         return data_read(self.function)
-
-    _at_once = at_once
 
     @staticmethod
     def _is_inside(args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:

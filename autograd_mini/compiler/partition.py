@@ -143,9 +143,8 @@ def columns_of_a_block(n_scratch: int, width: int) -> int:
 
 def columns_of_a_group(n_sums: int, columns: int) -> int:
     """How many columns, blocks of `columns`, add to the same memory for sums over the batch: to clear and to add up at
-    the end are no more work than one more of them. A power of two of blocks, so that tiles are whole groups."""
-    blocks = -(-max(SUMMED_TOGETHER, n_sums) // columns)
-    return columns << (blocks - 1).bit_length()
+    the end are no more work than one more of them."""
+    return -(-max(SUMMED_TOGETHER, n_sums) // columns) * columns
 
 
 def rows_of_a_matrix(registers: int) -> int:

@@ -18,7 +18,6 @@ from autograd_mini.executors.cutting import (
     is_rows,
     leaves_of,
     length,
-    numbers_in_row,
     part,
     recut,
 )
@@ -173,7 +172,7 @@ class Call:
     def _tasks(self, numbers: Any) -> Iterator[tuple[Task, list[Any]]]:
         """All tasks, with what the engine is to bring to each."""
         arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
-        in_row = max(1, numbers_in_row(arrays))
+        in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
         blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
         most = max(blocks, default=TILE // in_row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self
@@ -114,11 +113,6 @@ def leaves_of(nest: Any) -> tuple[list[Any], Structure]:
     return leaves, walk(nest, leaves, _take)
 
 
-def numbers_in_row(leaves: Sequence[Any]) -> int:
-    """How many numbers all arrays among these have in a row."""
-    return sum(math.prod(leaf.shape[1:]) for leaf in leaves if is_rows(leaf))
-
-
 def _take(thing: Any, leaves: list[Any]) -> Structure:
     if not (is_rows(thing) or isinstance(thing, float)):
         return other(thing)
@@ -212,12 +206,8 @@ class Total:
         self._rows: dict[int, Any] = {}  # by the place of the leaf
         self._filled: dict[int, int] = {}
 
-    def add(self, nest: Any, axes: Sequence[int | None], tiles: int = 1) -> None:
+    def add(self, nest: Any, axes: Sequence[int | None]) -> None:
         """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
-
-        Args:
-            tiles: how many terms that is itself a sum of: 2ᵏ, of which the first has a multiple of 2ᵏ before it, or
-                fewer if they are the last.
 
         Raises:
             ValueError: they are of another structure than those before.
@@ -228,7 +218,7 @@ class Total:
             raise ValueError(
                 f"the tiles of a batch need results of one structure, got {self._structure!r} and {structure!r}"
             )
-        self._count += tiles
+        self._count += 1
         terms = []
         for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
             if axis is None:
@@ -236,7 +226,7 @@ class Total:
             else:
                 self._fill(place, leaf, axis)
         self._branches.append(terms)
-        for _ in range((self._count & -self._count).bit_length() - tiles.bit_length()):
+        for _ in range((self._count & -self._count).bit_length() - 1):
             self._merge()
 
     def _fill(self, place: int, rows: Any, axis: int) -> None:

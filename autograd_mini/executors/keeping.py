@@ -26,9 +26,6 @@ from autograd_mini.value import Value
 MOST = 16
 """So many things are kept; the least recently used is evicted, and sent again where it is needed."""
 
-WAIT = 16
-"""Where tiles could not be computed at once, it is not tried so many times; half the work may have been in vain."""
-
 SLOPES = "value_and_parameter_grads"
 TAKE_NUMBERS = "__call__", SLOPES
 """The methods of compiled functions that take numbers in place of those of Values."""
@@ -118,7 +115,6 @@ class Function:
         self.compiled: Any = type(compiled)(compiled.function, options)
         self._places = {value: place for place, value in enumerate(self.values)}
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
-        self._waits: dict[str, int] = {}  # until tiles are tried at once again
         self._lock = threading.Lock()
 
     def run(self, method: str, args: Sequence[Any], numbers: Any) -> Any:
@@ -138,29 +134,6 @@ class Function:
                     self._order = order
         if method != SLOPES:
             return result
-        return self._spread(result, order)
-
-    def run_tiles(self, method: str, args: Sequence[Any], numbers: Any, tile: int) -> Any:
-        """The result for many tiles of so many examples, the same as that of `run` for each and their sum in a binary
-        tree; None where that is not known to be so."""
-        parameters, order = {}, self._order
-        if self.values:
-            if order is None or method not in TAKE_NUMBERS:
-                return None
-            parameters = {"parameters": numbers[order]}
-        wait = self._waits.get(method, 0)
-        if wait:
-            self._waits[method] = wait - 1
-            return None
-        try:
-            result = self.compiled._at_once(method, args, tile, **parameters)
-        except Exception:  # not at once; or it fails, and the tile that does will tell
-            self._waits[method] = WAIT
-            return None
-        return self._spread(result, order) if self.values and method == SLOPES else result
-
-    def _spread(self, result: tuple[Any, Any], order: Sequence[int]) -> tuple[Any, Any]:
-        """Derivatives towards all Values, 0 for those unused."""
         value, slopes = result
         found = numpy.zeros((*slopes.shape[:-1], len(self.values)))
         found[..., order] = slopes

@@ -7,8 +7,8 @@ import os
 import platform
 import socket
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +18,8 @@ import numpy
 
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
-from autograd_mini.executors.cutting import Rows, Taken, Total, is_rows, leaves_of, numbers_in_row
+from autograd_mini.executors.cutting import Rows, Taken, Total, is_rows, leaves_of
 from autograd_mini.executors.keeping import Function, keep, opened, packed
-
-MOST_TILES, MOST_NUMBERS, FEWEST = 64, 2**24, 16
-"""So many tiles, of so many numbers in all, are computed at once; the last of them if it has so many rows."""
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
@@ -140,24 +137,18 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
     tiles = Tiles(task, function, fixed, opened(task.batch), things)
     if is_new and sample_name:
         found = sha256()
-        first = Tiles(replace(task, first=0), function, fixed, opened(sent[sample_name]), things)
-        for leaf in leaves_of(first.result(0, task.tile))[0]:
+        first = Tiles(task, function, fixed, opened(sent[sample_name]), things)
+        for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
             found.update(numpy.ascontiguousarray(leaf).tobytes())
         sample = found.hexdigest()
     total = Total(task.n)
     axes: list[int | None] = []
-    start = 0
-    while start < task.n or not rows:
-        stop, result = tiles.stop(start), None
-        if stop > start + task.tile:
-            result = tiles.result(start, stop, function.run_tiles)
-        if result is None:
-            stop = min(task.n, start + task.tile)
-            rows[:] = start, stop
-            result = tiles.result(start, stop)
+    for start in range(0, task.n, task.tile) or [0]:
+        stop = min(task.n, start + task.tile)
+        rows[:] = start, stop
+        result = tiles.result(start, stop, task.first + start // task.tile)
         axes = axes or tiles.axes(result, start)
-        total.add(result, axes, -((start - stop) // task.tile))
-        start, rows[:] = stop, (start, stop)
+        total.add(result, axes)
     result = total.result()
     return Done(
         result if stays_here else packed(result),
@@ -183,44 +174,23 @@ class Tiles:
         self._task, self._run, self._fixed = task, function.run, fixed
         leaves, self._structure = leaves_of(batch)
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
-        in_tile = task.tile * max(1, numbers_in_row(leaves))
-        self._most = 1 << (min(MOST_TILES, MOST_NUMBERS // in_tile) or 1).bit_length() - 1
 
-    def stop(self, start: int) -> int:
-        """Where the tiles end that may be computed at once from that row on, and are one term of the sum over all."""
-        n, tile = self._task.n, self._task.tile
-        number, left = start // tile, n - start
-        most = min(self._most, number & -number or self._most)  # a branch of the tree of sums
-        if left <= most * tile and (left % tile == 0 or left % tile >= FEWEST):
-            return n
-        return start + tile * min(most, 1 << max(1, left // tile).bit_length() - 1)
-
-    def result(self, start: int, stop: int, run: Callable[..., Any] | None = None) -> Any:
-        """That of some rows: one tile, or many that `run` computes at once."""
-        some = [self._rows(leaf, start, stop) if is_rows(leaf) else leaf for leaf in self._leaves]
+    def result(self, start: int, stop: int, number: int) -> Any:
+        """That of some rows, of the tile of that number."""
+        some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
+        some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
         rows, task = iter(self._structure.rebuild(some)), self._task
         args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, task.batched)]
         if task.vector:
             args[-task.vector :] = [tuple(args[-task.vector :])]
-        if run is not None:
-            return run(task.method, args, task.numbers, task.tile)
         return self._run(task.method, args, task.numbers)
-
-    def _rows(self, array: Any, start: int, stop: int) -> Any:
-        if not isinstance(array, Rows):
-            return array[start:stop]
-        tile, first = self._task.tile, self._task.first
-        drawn = [
-            array[each : min(stop, each + tile)].load(first + each // tile, {}) for each in range(start, stop, tile)
-        ]
-        return drawn[0] if len(drawn) == 1 else numpy.concatenate(drawn or [array[start:stop].load(0, {})])
 
     def axes(self, result: Any, start: int) -> list[int | None]:
         """Along which axis each array has rows in a result, that of the tile from `start`; None where it is a sum."""
         leaves, _ = leaves_of(result)
         if not self._task.may_have_rows:
             return [None if self._task.is_sum else 0] * len(leaves)
-        none, _ = leaves_of(self.result(start, start))  # what has rows is as many shorter as the batch is
+        none, _ = leaves_of(self.result(start, start, 0))  # what has rows is as many shorter as the batch is
         return [_axis(numpy.shape(one), numpy.shape(two)) for one, two in zip(leaves, none)]
 
 

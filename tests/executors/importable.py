@@ -18,14 +18,6 @@ def network(w, b, v, x, d):
     return (dot(v, [tanh(dot(row, x) + bias) for row, bias in zip(w, b)]) - d) ** 2
 
 
-def wide(w, v, x, d):
-    """As many scalars as one kernel computes together, and two paths."""
-    y = [tanh(dot(row, x)) for row in w]
-    z = [dot(row, y) for row in v]
-    away = total((one - two) ** 2 for one, two in zip(z, d))
-    return away if d[0] < 50.0 else 2.0 * away
-
-
 def loss(reduce="sum", **options):
     return compile(network, batch=["x", "d"], wrt=["w", "b", "v"], reduce=reduce, **options)
 

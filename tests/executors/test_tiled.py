@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, grad, tanh
-from autograd_mini.executors import Draws, keeping
+from autograd_mini.executors import Draws
 from tests.executors import importable
 from tests.executors.comparing import same_bits, same_numbers
 
@@ -93,52 +93,6 @@ def test_bits_depend_on_the_tile_alone(pool):
             value, slopes = compiled.on(pool, tile).value_and_grad(*weights, *examples)
         found.setdefault(tile, set()).add((value, *(slope.tobytes() for slope in slopes)))
     assert [len(each) for each in found.values()] == [1, 1]
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    tile=st.sampled_from([8, 24, 100, 128, 384, 2048]),
-    n=st.one_of(st.integers(1, 300), st.integers(1, 5000)),
-    reduce=st.sampled_from([None, "sum", "mean"]),
-    wrt=st.sampled_from([None, "x", ["w", "v"]]),
-    method=st.sampled_from(["__call__", "value_and_grad"]),
-    workers=st.integers(1, 2),
-)
-def test_tiles_at_once_have_the_bits_of_tiles_one_by_one(tile, n, reduce, wrt, method, workers):
-    compiled = compile(importable.wide, batch=["x", "d"], wrt=wrt, reduce=reduce, threads=1)
-    random = numpy.random.default_rng(n)
-    args = [random.normal(size=shape) for shape in [(12, 6), (3, 12), (n, 6), (n, 3)]]
-    with ThreadPoolExecutor(workers) as pool:
-        found = call(compiled.on(pool, tile), method, args)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(keeping.Function, "run_tiles", lambda *args: None)
-            same_bits(found, call(compiled.on(pool, tile), method, args))
-
-
-@pytest.mark.parametrize("reduce", [None, "sum"])
-@pytest.mark.parametrize("spoilt", ["", "nan", "another path"])
-def test_tiles_are_computed_at_once_unless_one_needs_more(pool, monkeypatch, reduce, spoilt):
-    """Such as another path, or care where a derivative is not finite."""
-    pytest.importorskip("llvmlite")
-    found = []
-    run_tiles = keeping.Function.run_tiles
-
-    def noting(*args):
-        result = run_tiles(*args)
-        found.append(result is not None)
-        return result
-
-    monkeypatch.setattr(keeping.Function, "run_tiles", noting)
-    monkeypatch.setattr(keeping, "_kept", {})
-    compiled = compile(importable.wide, batch=["x", "d"], wrt=["w", "v"], reduce=reduce)
-    random = numpy.random.default_rng(1)
-    w, v, x, d = (random.normal(size=shape) for shape in [(12, 6), (3, 12), (640, 6), (640, 3)])
-    d[600, 0] = {"": 1.0, "nan": numpy.nan, "another path": 100.0}[spoilt]
-    tiled = compiled.on(pool, 64)
-    for _ in range(2):
-        same_numbers(tiled.value_and_grad(w, v, x, d), compiled.value_and_grad(w, v, x, d))
-    assert any(found)
-    assert all(found) == (not spoilt)
 
 
 class Shuffled:

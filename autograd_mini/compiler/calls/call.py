@@ -44,7 +44,6 @@ class Call(SparseCall):
     Attributes:
         finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
             form; None for other results.
-        tile: the batch is tiles of so many examples, see `Serving.run_tiles`; 0 where it is none.
     """
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
@@ -56,7 +55,6 @@ class Call(SparseCall):
         )
         self.serving: Serving = Serving(plans, self.arguments, parameters)
         self.finish: Callable[[Floats], Any] | None = None
-        self.tile = 0
 
     @property
     def ran(self) -> Ran:
@@ -71,10 +69,7 @@ class Call(SparseCall):
     def run(self, kind: Kind, wrt: tuple[int, ...] | None = None) -> tuple[Plan, Results]:
         """The results, and one of the plans that serve the examples; for a gradient the function gives one number."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
-        request, scalar = Request(kind, towards), kind == Kind.GRADIENT
-        if self.tile:
-            return self.serving.run_tiles(request, self.tile, scalar=scalar)
-        return self.serving.run(request, scalar=scalar)
+        return self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
 
     def value(self, plan: Plan, results: Results) -> Any:
         """The result of the function."""

@@ -14,18 +14,14 @@ from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.calls.splitting import Agreements, Part, in_parts, split
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.program import Floats, Index, Pack, Program
+from autograd_mini.compiler.ir.program import Floats, Index, Program
 from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
 from autograd_mini.compiler.run.numpy_rows import errors_kept
-from autograd_mini.compiler.ties.settling import run, run_tiles
+from autograd_mini.compiler.ties.settling import run
 from autograd_mini.leaving import place
 from autograd_mini.value import Value
 
 NO_PARAMETERS = numpy.empty((0, 1))
-
-
-class OneByOne(Exception):
-    """Tiles of a batch have to be run one by one."""
 
 
 @dataclass(frozen=True)
@@ -100,23 +96,6 @@ class Serving:
         if results is not None and (stays or [part.plan for part in parts] == [first]):
             return parts[0].plan, self.run_parts(parts, request, given=(first, results))
         return parts[0].plan, self.run_parts(parts, request)
-
-    def run_tiles(self, request: Request, tile: int, *, scalar: bool) -> tuple[Plan, Results]:
-        """As `run`, for many tiles of so many examples, of which the last may have fewer: sums are those of each tile
-        by itself, added in a binary tree.
-
-        Raises:
-            OneByOne: only running them one by one tells.
-        """
-        known = self.plans.known(self.arguments)
-        plan = known[0] if known else self._traced(0, known)
-        n, results = self.arguments.n_examples or 0, None
-        if len(known) < 2 and (plan.is_one_number or not scalar):
-            results = errors_kept(lambda: run_tiles(plan, request, self._leaves(plan, self.arguments), n, tile))
-        if results is None:
-            raise OneByOne
-        self.note([Part(plan, numpy.arange(n))], request)
-        return plan, results
 
     @property
     def _has_several(self) -> bool:
@@ -296,16 +275,13 @@ class Serving:
     ) -> Results:
         """The results of one plan for some arguments, whether its guards hold or not."""
         n = n if n is not None else 1 if arguments.n_examples is None else arguments.n_examples
-        leaves = self._leaves(plan, arguments)
+        leaves = dict(zip(plan.inputs, [*arguments.arrays, self._parameters(plan)]))
         try:
             return errors_kept(lambda: run(plan, request, leaves, seeds, n))
         except MemoryError:
             raise MemoryError(
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"
             ) from None
-
-    def _leaves(self, plan: Plan, arguments: Arguments) -> dict[Pack, Floats]:
-        return dict(zip(plan.inputs, [*arguments.arrays, self._parameters(plan)]))
 
     def _parameters(self, plan: Plan) -> Floats:
         count = len(plan.trace.parameters)

@@ -11,9 +11,8 @@ import numpy
 from autograd_mini.compiler.code.lower import can_emit, lower
 from autograd_mini.compiler.code.machine_rows import is_exact
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Reduce, Reference, Vector
-from autograd_mini.compiler.run.given import State
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
-from autograd_mini.compiler.run.running import KernelStep
+from autograd_mini.compiler.run.running import KernelStep, State
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor

@@ -84,28 +84,21 @@ class Runner:
         self.tile = 0
         self._memory = threading.local()
 
-    def takes_tiles(self, n: int, tile: int) -> bool:
-        """Whether many tiles of so many examples can be computed at once, with the bits of each by itself: all is done
-        by kernels, their sums included."""
-        return self.is_batched and all(
-            isinstance(step, KernelStep) and step.takes_tiles(n, tile) for step in self.steps
-        )
-
-    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int, tile: int = 0) -> Results:
+    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         try:
-            return self._run(leaves, n_examples, tile)
+            return self._run(leaves, n_examples)
         except BaseException:
             self._memory.__dict__.clear()  # other threads may be at work in it
             raise
 
-    def _run(self, leaves: Mapping[Pack, Floats], n_examples: int, tile: int) -> Results:
+    def _run(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         n = n_examples if self.is_batched else 1  # what is the same for all examples has one column
         fresh = dict(zip(self.fresh, memory.room([self.lanes[number] for number in self.fresh], n)))
         with numpy.errstate(all="ignore"):
             if self.tiles is not None and n >= 2 * self.tile:
                 values, is_finite = self._tiled(self.tiles, leaves, fresh, n)
             else:
-                frame = self._frame(n, tile)
+                frame = self._frame(n)
                 values = frame.values
                 for pack, number in self.leaves.items():
                     values[number] = leaves[pack]
@@ -145,11 +138,11 @@ class Runner:
         """Whether all that kernels check was finite in their last run."""
         return all(step.is_finite(state) for step, state in frame.checking)
 
-    def _frame(self, n: int, tile: int = 0) -> _Frame:
+    def _frame(self, n: int) -> _Frame:
         """This thread's memory for n columns; that of the last few lengths is kept."""
-        frames: dict[tuple[int, int], _Frame] = self._memory.__dict__.setdefault("frames", {})
-        frame = frames.pop((n, tile), None) or _Frame(self, n, tile)
-        frames[n, tile] = frame
+        frames: dict[int, _Frame] = self._memory.__dict__.setdefault("frames", {})
+        frame = frames.pop(n, None) or _Frame(self, n)
+        frames[n] = frame
         if len(frames) > KEPT_FRAMES:
             del frames[next(iter(frames))]
         return frame
@@ -195,16 +188,15 @@ class Runner:
 
 
 class _Frame:
-    """The arrays of one thread for batches of one length, and of tiles of one."""
+    """The arrays of one thread for batches of one length."""
 
-    def __init__(self, executor: Runner, n: int, tile: int) -> None:
+    def __init__(self, executor: Runner, n: int) -> None:
         self.n = n
         self.values: Values = [None] * len(executor.lanes)
         for number, held in executor.constants.items():
             self.values[number] = held[:, None]
         link(executor.kernels, 1 if n == 1 or not executor.is_batched else host_width())
-        tiles = [tile] if tile else []
-        self.states = [step.prepare(self.values, n, *tiles) for step in executor.steps]
+        self.states = [step.prepare(self.values, n) for step in executor.steps]
         kernels = [(step, state) for step, state in zip(executor.steps, self.states) if isinstance(step, KernelStep)]
         self.checking = [(step, state) for step, state in kernels if step.kernel.n_sums and not step.summed]
 

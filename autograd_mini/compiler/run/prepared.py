@@ -135,7 +135,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
         "uniform": state.uniform_at + 8 * len(step.kernel.constants), "sizes": table.sizes_at, "width": width,
         "step": step.columns, "group": step.group, "alone": MOST_ALONE * width // max(1, len(step.slots)),
         "sums": state.sums_at, "in_group": state.sums[:1].size, "totals": state.totals_at,
-        "n_totals": state.totals.size,
+        "n_totals": len(state.totals),
     }  # fmt: skip
     return Prepared(
         numbers,

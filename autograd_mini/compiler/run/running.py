@@ -1,4 +1,4 @@
-"""Running kernels: what they are given for a batch, and threads that share the columns of a large one."""
+"""Running kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import os
 from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from struct import pack_into
@@ -20,11 +21,63 @@ from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive,
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.taking import HEAD, RECORD, take
-from autograd_mini.compiler.ir.program import Index, Pack
+from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.given import State, Table
 from autograd_mini.compiler.run.numpy_executor import Gather, Values
+
+
+@dataclass
+class Table:
+    """What one thread is given: pointers, the memory of a block, and what the sums need to know.
+
+    Attributes:
+        arrays: where arrays are that are others in every call, and the bytes from row to row.
+        taking: the table of `take`, to which the last pointer points.
+        blocks: memory for blocks of arrays that lie in memory in another way than machine code reads them.
+    """
+
+    pointers: Index
+    scratch: Floats
+    sizes: Index
+    arrays: Index
+    taking: Index
+    blocks: dict[int, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.at: int
+        self.at, self.sizes_at, self.arrays_at, taking_at = (
+            memory.address(each, each.shape) for each in (self.pointers, self.sizes, self.arrays, self.taking)
+        )
+        self.pointers[-1] = taking_at
+
+
+@dataclass
+class State:
+    """What a kernel is given for a batch of n columns, by all its threads.
+
+    Attributes:
+        uniform: numbers that are the same for all columns.
+        padded: stands in for the arrays of a batch that does not fill a register, by their places.
+        moving: places of arrays that are others in every call; `rows` says which pointers point to which of their
+            rows.
+        sums: for each group of columns, [sums, places in a register].
+        totals: these added up.
+    """
+
+    n: int
+    tables: list[Table]
+    uniform: Floats
+    padded: dict[int, Floats]
+    moving: list[int]
+    rows: Index
+    sums: Floats
+    totals: Floats
+
+    def __post_init__(self) -> None:
+        self.uniform_at, self.rows_at, self.sums_at, self.totals_at = (
+            memory.address(each, each.shape) for each in (self.uniform, self.rows, self.sums, self.totals)
+        )
 
 
 class KernelStep:
@@ -104,18 +157,8 @@ class KernelStep:
             link([self], width)
         return self.linked[width]
 
-    def takes_tiles(self, n: int, tile: int) -> bool:
-        """Whether tiles of so many columns can have their sums side by side, the same as each by itself."""
-        has_whole_blocks = tile % (self.columns if tile > self.columns else self.width) == 0
-        fills_registers = n % tile == 0 or n % tile >= self.width
-        return has_whole_blocks and fills_registers and (tile <= self.group or tile % self.group == 0)
-
-    def prepare(self, values: Values, n: int, tile: int = 0) -> State:
-        """Memory for n columns, and pointers to all that stays where it is.
-
-        Args:
-            tile: so many columns have sums of their own, the last ones fewer; 0 for all.
-        """
+    def prepare(self, values: Values, n: int) -> State:
+        """Memory for n columns, and pointers to all that stays where it is."""
         for number in self.writes:
             values[number] = memory.rows_of(self.lanes[number], n)
         arrays = [number for number in self.rows if number >= 0]
@@ -124,30 +167,22 @@ class KernelStep:
         rows = [numpy.insert(self.rows[each], 1, k, axis=0) for k, each in enumerate(moving)]
         uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
         n_sums, width = self.kernel.n_sums, 1 if n == 1 else self.width
-        step, group = (min(each, tile or each) for each in (self.columns, self.group))
-        n_tables = threads_for(n, self.threads, len(self.slots))
-        in_turn = 0 < tile <= self.group and n_tables == 1 and bool(self.summed)
-        group = n if in_turn else group
         state = State(
             n,
-            step,
-            group,
-            tile or n,
-            in_turn,
             [],
             uniform,
             padded,
             moving,
             memory.copied(numpy.concatenate([numpy.zeros((3, 0)), *rows], axis=1).T, numpy.int64),
-            memory.empty(-(-n // group), n_sums, width),
-            memory.empty(-(-n // tile) if tile else 1, n_sums if self.summed else 0),
+            memory.empty(-(-n // self.group), n_sums, width),
+            memory.empty(n_sums if self.summed else 0, 1),
         )
         columns = self.width if padded else n
-        for _ in range(n_tables):
+        for _ in range(threads_for(n, self.threads, len(self.slots))):
             table = Table(
                 memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),
-                memory.copied([n - n % width, n, group, n_sums * width, len(self.kernel.added)], numpy.int64),
+                memory.copied([n - n % width, n, self.group, n_sums * width, len(self.kernel.added)], numpy.int64),
                 memory.empty(len(moving), 2, of=numpy.int64),
                 memory.empty(HEAD + RECORD * len(moving), of=numpy.int64),
             )
@@ -185,37 +220,23 @@ class KernelStep:
         whole = max(n, width) // width * width if n else 0
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
-        if state.in_turn:
-            for k, start in enumerate(range(0, whole, state.tile)):
-                stop = min(start + state.tile, whole)
-                state.sums[...] = 0.0
-                self.drive(*functions, tables[0].at, state.step, start, stop, *(rest if stop == whole else (0, 0)))
-                self._total(state, k, 0, 1)
-        elif len(tables) == 1:
-            self.drive(*functions, tables[0].at, state.step, 0, whole, *rest)
+        if len(tables) == 1:
+            self._columns(functions, tables[0], 0, whole, *rest)
         else:
-            share = -(-whole // (len(tables) * state.group)) * state.group
+            share = -(-whole // (len(tables) * self.group)) * self.group
             held = list(values), state  # what the pointers point to, if an interrupt ends the call before its threads
 
             def work(start: int, table: Table, held: object = held) -> None:
                 stop = min(start + share, whole)
-                self.drive(*functions, table.at, state.step, start, stop, *(rest if stop == whole else (0, 0)))
+                self._columns(functions, table, start, stop, *(rest if stop == whole else (0, 0)))
 
             list(workers().map(work, range(0, whole, share), tables))
         for number in self.outputs if state.padded else ():
             values[number][...] = state.padded[number][:, :n]
         if self.summed:
-            groups = -(-state.tile // state.group)
-            for k in range(0 if state.in_turn else len(state.totals)):
-                self._total(state, k, k * groups, min(groups, len(state.sums) - k * groups))
+            self.add_up[width](state.sums_at, len(state.sums), len(state.totals), state.totals_at)
             for number, part in self.summed:
-                values[number] = state.totals[:, part].T.copy()
-
-    def _total(self, state: State, k: int, first: int, count: int) -> None:
-        """Add up the sums of some groups, which are those of a tile."""
-        _, n_sums, width = state.sums.shape
-        at = state.sums_at + 8 * first * n_sums * width
-        self.add_up[width](at, count, n_sums, state.totals_at + 8 * k * n_sums)
+                values[number] = state.totals[part].copy()
 
     def _point(self, values: Values, state: State) -> bool:
         """Write the pointers to arrays that are others in every call; whether there are some of which blocks have to be
@@ -261,6 +282,9 @@ class KernelStep:
             every = code.table([code[0], *bodies])  # the others are held where they were linked
             self.linked[-width] = every, (ctypes.c_int64 * (count + 1))(len(self.slots), *starts), count + 1
         return self.linked[-width]
+
+    def _columns(self, functions: tuple[Any, Any, int], table: Table, *bounds: int) -> None:
+        self.drive(*functions, table.at, self.columns, *bounds)
 
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""

@@ -15,7 +15,6 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES, TIED, is_adjoint
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.ir.request import Kind, Request, Results
-from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.scans.transforming import n_operations
 from autograd_mini.compiler.ties.careful import DOUBTFUL
@@ -53,27 +52,6 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
         {slot: found[name] for slot, name in request.names if name in found},
         found.get(ENTRIES),
     )
-
-
-def run_tiles(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], n: int, tile: int) -> Results | None:
-    """The results for many tiles of so many examples, of which the last may have fewer; sums are those of each tile,
-    added in a binary tree. None where they have to be run one by one: not all is done by kernels, one takes another
-    path, or has something to be settled."""
-    executor = plan.executor(request)
-    if not (isinstance(executor, Runner) and executor.takes_tiles(n, tile)):
-        return None
-    asked, results = Columns(plan, request, leaves, (), n), executor(leaves, n, tile)
-    found = rows_of(results)
-    sums = [name for name in found if asked.is_sum(name)]
-    holds = "guards" not in found or bool((found["guards"] == len(plan.trace.guards)).all())
-    if not (holds and results.is_finite and all(found[name].shape[1] == -(-n // tile) for name in sums)):
-        return None
-    for name in sums:
-        rows = found[name]
-        while (half := rows.shape[1] // 2) > 0:
-            rows = numpy.hstack([rows[:, : 2 * half : 2] + rows[:, 1::2], rows[:, 2 * half :]])
-        found[name] = rows
-    return Results(found.get("value"), None, {slot: found[name] for slot, name in request.names if name in found})
 
 
 class _Settling:
