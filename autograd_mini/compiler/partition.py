@@ -69,7 +69,8 @@ LONG_OF_FEW = 32  # terms of a sum whose lanes do not fill half a register, from
 COLUMNS, BLOCK_BYTES = 128, 2**19  # columns in a block, at most, and the bytes that should hold its numbers
 # (columns: with 32, digits takes 1.5 times as long, with 64 1.0 to 1.2, with 256 and 512 the same; attention of 4,096
 # examples takes 0.9 with 64 and 1.05 with 256. Bytes: 2¹⁷ to 2²¹ are flat)
-COLUMNS_A_THREAD = {True: 4096, False: 256}  # fewer are not worth a thread; scalars have more to do for each; not tuned
+COLUMNS_A_THREAD, POINTERS_A_THREAD = 256, 2**18  # fewer columns, or fewer numbers in all, are not worth a thread
+# (30 µs of arithmetic, in which a thread is woken and heard of; not tuned)
 SUMMED_TOGETHER = 256  # columns at least whose sums over the batch go to the same memory; 128 to 1,024: flat
 SIDE_BY_SIDE = 4096  # directions run side by side until they are so many columns in all, where each is by itself
 # (100 Hessians of 20 numbers take 0.4 ms, direction by direction 2.3; the number is not tuned)
@@ -80,15 +81,17 @@ TILE_BYTES = 2**24
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 
-def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool) -> bool:
+def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool, is_summed: bool = False) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
 
     Args:
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
+        is_summed: whether results are summed over the batch, so that nothing is copied out.
     """
     is_many = n_scalars in SCALARS[has_batch] or (has_batch and largest_sum >= MATRIX and n_scalars < MANY_FORMS)
+    is_many = is_many or (is_summed and n_scalars < SCALARS[True].stop)
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
     return is_ragged or (is_many and largest_sum < LARGE_SUM[has_batch])
 
@@ -162,13 +165,18 @@ def columns_of_a_tile(n_lanes: int) -> int:
     return max(2, TILE_BYTES // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
 
 
-def threads_for(n: int, threads: int, *, of_packs: bool) -> int:
+def columns_a_thread(n_pointers: int) -> int:
+    """How many columns are worth a thread, of a kernel with so many pointers."""
+    return max(COLUMNS_A_THREAD, POINTERS_A_THREAD // max(1, n_pointers))
+
+
+def threads_for(n: int, threads: int, n_pointers: int) -> int:
     """How many of the threads work on so many columns."""
-    return threads if n >= 2 * COLUMNS_A_THREAD[of_packs] else 1
+    return threads if n >= 2 * columns_a_thread(n_pointers) else 1
 
 
-def columns_at_once(n_rows: int, threads: int, *, of_packs: bool) -> int:
+def columns_at_once(n_rows: int, threads: int, n_pointers: int) -> int:
     """How many columns one call of machine code serves at most that results for each of them, so many numbers, are
     copied from: of more, they are written where they stay, or threads are at work."""
     most = MOST_IN_ROWS // max(1, n_rows)
-    return most if threads == 1 else min(most, 2 * COLUMNS_A_THREAD[of_packs] - 1)
+    return most if threads == 1 else min(most, 2 * columns_a_thread(n_pointers) - 1)

@@ -60,9 +60,8 @@ class Source:
         if self.origin is not None:
             return self.origin.suits_scalars
         n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
-        if self.is_ragged:
-            return suits_scalars(too_many_forms(n_scalars), n_scalars, 0, has_batch)
-        return suits_scalars(*sizes_of(self.scalars, self.forms), has_batch)
+        sizes = (too_many_forms(n_scalars), n_scalars, 0) if self.is_ragged else sizes_of(self.scalars, self.forms)
+        return suits_scalars(*sizes, has_batch, has_batch and self.frame.reduces)
 
     @cached_property
     def is_ragged(self) -> bool:

@@ -48,5 +48,6 @@ def in_columns(monkeypatch):
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    """Batches of a few hundred examples go tile by tile already."""
+    """Batches of a few hundred examples go tile by tile already, and are shared by threads."""
     monkeypatch.setattr(partition, "TILE_BYTES", 0)
+    monkeypatch.setattr(partition, "POINTERS_A_THREAD", 0)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini.compiler import partition
-from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
+from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD, POINTERS_A_THREAD
 
 counts = st.integers(0, 10**7)
 widths = st.sampled_from([1, 2, 4, 8, 16])
@@ -27,10 +27,11 @@ def test_tiles_are_whole_blocks(n_lanes):
     assert columns == 2 * COLUMNS or 8 * n_lanes * columns <= partition.TILE_BYTES
 
 
-@given(counts, st.integers(1, 64), st.booleans())
-def test_threads_have_enough_to_do(n, threads, of_packs):
-    found = partition.threads_for(n, threads, of_packs=of_packs)
-    assert found == (1 if n < 2 * COLUMNS_A_THREAD[of_packs] else threads)
+@given(counts, st.integers(1, 64), st.integers(1, 10**6))
+def test_threads_have_enough_to_do(n, threads, n_pointers):
+    found = partition.threads_for(n, threads, n_pointers)
+    has_enough = n // 2 >= COLUMNS_A_THREAD and (n // 2 + 1) * n_pointers > POINTERS_A_THREAD
+    assert found == (threads if has_enough else 1)
 
 
 @given(counts, counts, st.booleans())
@@ -39,6 +40,11 @@ def test_a_program_without_sums_is_scalars_by_its_size_alone(n_forms, n_scalars,
     fits = n_scalars in partition.SCALARS[has_batch]
     assert partition.suits_scalars(n_forms, n_scalars, 0, has_batch) is (is_ragged or fits)
     assert partition.suits_scalars(n_forms, n_scalars, partition.LARGE_SUM[has_batch], has_batch) is is_ragged
+
+
+@given(st.integers(1, partition.SCALARS[True].stop - 1), st.integers(0, partition.LARGE_SUM[True] - 1))
+def test_what_is_summed_over_a_batch_is_scalars_however_small(n, largest_sum):
+    assert partition.suits_scalars(n, n, largest_sum, True, True)
 
 
 @given(st.integers(1, 10**4), st.integers(1, 10**5), st.booleans())
@@ -76,4 +82,5 @@ def test_groups_are_whole_blocks_and_no_smaller_than_their_sums(n_sums, columns)
     group = partition.columns_of_a_group(n_sums, columns)
     assert group % columns == 0
     assert group >= n_sums
-    assert group - columns < max(n_sums, partition.SUMMED_TOGETHER)
+    assert (group // columns).bit_count() == 1
+    assert group == columns or group // 2 < max(n_sums, partition.SUMMED_TOGETHER)

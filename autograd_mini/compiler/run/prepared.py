@@ -50,7 +50,7 @@ def most_columns(executor: Any) -> int:
     if step is None:
         return 0
     n_rows = sum(executor.lanes[number] for number in executor.fresh)
-    most = columns_at_once(n_rows, step.threads, of_packs=bool(step.packs))
+    most = columns_at_once(n_rows, step.threads, len(step.slots))
     return most if most >= memory.LINE else 0
 
 

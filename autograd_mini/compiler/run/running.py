@@ -125,7 +125,7 @@ class KernelStep:
         uniform = memory.copied([*self.kernel.constants, *[0.0] * len(self.kernel.uniform)])
         n_sums, width = self.kernel.n_sums, 1 if n == 1 else self.width
         step, group = (min(each, tile or each) for each in (self.columns, self.group))
-        n_tables = threads_for(n, self.threads, of_packs=bool(self.packs))
+        n_tables = threads_for(n, self.threads, len(self.slots))
         in_turn = 0 < tile <= self.group and n_tables == 1 and bool(self.summed)
         group = n if in_turn else group
         state = State(

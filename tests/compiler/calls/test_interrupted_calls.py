@@ -132,7 +132,8 @@ def test_threads_of_an_interrupted_call_do_no_harm(suits_scalars, monkeypatch):
     """They write to memory that is still there, and to none that later calls use."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: suits_scalars)
     compiled = compile(lambda x: exp(x) * tanh(x), batch=True, backend="machine", threads=2)
-    n = 2 * partition.COLUMNS_A_THREAD[True]
+    monkeypatch.setattr(partition, "POINTERS_A_THREAD", 0)
+    n = 2 * partition.COLUMNS_A_THREAD
     x = numpy.linspace(-1.0, 1.0, n)
     expected = compiled.value_and_grad(x)
     late = Late()

@@ -172,7 +172,7 @@ def main(sweep, form="packs"):
     pipeline.suits_scalars = lambda *args: form == "scalars"
     pipeline.has_columns = pipeline.suits_columns = lambda *args: form == "columns"
     partition.TILE_BYTES = 0  # batches of a few hundred examples go tile by tile already
-    partition.COLUMNS_A_THREAD = {True: 128, False: 128}
+    partition.COLUMNS_A_THREAD, partition.POINTERS_A_THREAD = 128, 0
     SWEEPS[sweep]()
     print("untouched")
 

@@ -187,10 +187,10 @@ def with_pole_and_product(w, x):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("place", [0, 1, COLUMNS, COLUMNS_A_THREAD[True] + 7, -2, -1])
+@pytest.mark.parametrize("place", [0, 1, COLUMNS, COLUMNS_A_THREAD + 7, -2, -1])
 def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
     """In the whole registers of any thread and in those of the tail; and nothing of it is left for the next call."""
-    x, y = random.uniform(0.5, 1.5, size=(2, 2 * COLUMNS_A_THREAD[True] + 3))
+    x, y = random.uniform(0.5, 1.5, size=(2, 2 * COLUMNS_A_THREAD + 3))
     compiled = compile(with_pole, batch=True, backend="machine", threads=threads)
     compiled.value_and_grad(x, y)
     assert executors(compiled) == [False]

@@ -117,6 +117,7 @@ def flat(nest):
 def small():
     """Batches of a few hundred are shared by threads."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("autograd_mini.compiler.partition.COLUMNS_A_THREAD", {True: 128, False: 128})
+        patch.setattr("autograd_mini.compiler.partition.COLUMNS_A_THREAD", 128)
+        patch.setattr("autograd_mini.compiler.partition.POINTERS_A_THREAD", 0)
         yield
     known.clear()

@@ -94,7 +94,7 @@ def ready(threads):
     compiled = compile(elementwise, batch=True, backend="machine")
     compiled.value_and_grad(numpy.ones(3), numpy.ones(3))
     program = compiled.program
-    x = numpy.random.default_rng(1).normal(size=(2, 3 * COLUMNS_A_THREAD[True] + 5))
+    x = numpy.random.default_rng(1).normal(size=(2, 3 * COLUMNS_A_THREAD + 5))
 
     def run(n):
         leaves = {}
@@ -108,7 +108,7 @@ def ready(threads):
     return run
 
 
-LENGTHS = [5, *(turns * COLUMNS_A_THREAD[True] + rest for turns, rest in ((2, 0), (2, 1), (3, 3)))]
+LENGTHS = [5, *(turns * COLUMNS_A_THREAD + rest for turns, rest in ((2, 0), (2, 1), (3, 3)))]
 
 
 @pytest.mark.parametrize("n", LENGTHS)
