@@ -7,7 +7,7 @@ from math import copysign, inf, isfinite, nan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
     Unary: TypeAlias = Callable[[float], float]
@@ -122,6 +122,25 @@ def fma(x: float, y: float, z: float) -> float:
     if not isfinite(z):
         return z
     return _rounded([(x, y), (z, 1.0)], zero=x * y + z)
+
+
+class _Zero(float):
+    """0, after which Python's own `sum` adds as `+` does; after a float it makes up for roundings from 3.12 on."""
+
+    __slots__ = ()
+
+
+_ZERO = 0.0 if sum((1e16, 1.0, 1.0), 0.0) == 1e16 else _Zero()
+
+
+def added(xs: Iterable[float]) -> float:
+    """Σ xs from left to right, every sum rounded.
+
+    >>> added([1e16, 1.0, -1e16])
+    0.0
+    """
+    total = sum(xs, _ZERO)
+    return 0.0 if total is _ZERO else total
 
 
 def exact_sum(*xs: float) -> float:

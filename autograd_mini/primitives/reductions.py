@@ -24,7 +24,7 @@ FIRST = "1 towards the first {} argument, 0 towards all others"
 
 def _dot(*args: float) -> float:
     half = len(args) // 2
-    return sum(map(operator.mul, args[:half], args[half:]), 0.0)
+    return ieee.added(map(operator.mul, args[:half], args[half:]))
 
 
 def _swap_halves(out: Any, *args: Any) -> tuple[Any, ...]:
@@ -96,7 +96,7 @@ def _log_softmax_partials(out: Any, *xs: Any, index: int = 0) -> tuple[Any, ...]
 
 sum_: Primitive = row(
     "sum",
-    lambda *xs: sum(xs, 0.0),
+    lambda *xs: ieee.added(xs),
     lambda out, *xs: (1.0,) * len(xs),
     arity=None,
     symbol="Σ",
@@ -113,7 +113,7 @@ fsum_: Primitive = row(
 )
 mean: Primitive = row(
     "mean",
-    lambda *xs: sum(xs, 0.0) / len(xs),
+    lambda *xs: ieee.added(xs) / len(xs),
     lambda out, *xs: (1.0 / len(xs),) * len(xs),
     arity=None,
     doc="The arithmetic mean of xs.",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import Value, exp, grad, maximum, sigmoid, sin, softmax, tanh
+from autograd_mini import Value, exp, functions, grad, maximum, sigmoid, sin, softmax, tanh
 from autograd_mini.primitives import Primitive, piecewise
 from autograd_mini.primitives.symbols import formula_of, within
 from autograd_mini.testing import strategies
@@ -67,7 +67,7 @@ WRITTEN = [
     (lambda x, y: -abs(x) / (1 + maximum(x, +y)), 2),
     (lambda x, y: softmax([x, y, 0.5])[1] * k, 2),
     (lambda x: numpy.float64(2.0) * x + numpy.float64(1.0), 1),
-    (lambda x: sum([x, 2.0, x * x]), 1),
+    (lambda x: functions.sum([x, 2.0, x * x]), 1),  # Python's own sums up floats in another way from 3.12 on
     (a_fixed_number_of_steps, 1),
     (lambda x: 1 / x, 1),
     (lambda x: (x * x) ** 0.5 + (-x) ** 0.5, 1),
