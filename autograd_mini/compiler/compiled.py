@@ -23,7 +23,7 @@ from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
 from autograd_mini.compiler.ir.request import Kind
-from autograd_mini.compiler.run.one_point import Short
+from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import value_and_grad
 from autograd_mini.observing import Differentiation, differentiations, write_numbers
 from autograd_mini.value import Value

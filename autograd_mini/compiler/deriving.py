@@ -19,7 +19,7 @@ from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
 from autograd_mini.compiler.run.executing import Executor, Target
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
-from autograd_mini.compiler.run.one_point import Entry
+from autograd_mini.compiler.run.short_way import Entry
 from autograd_mini.compiler.sparse.matrices import Pattern
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.careful import careful

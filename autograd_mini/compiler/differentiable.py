@@ -12,7 +12,7 @@ from autograd_mini.compiler.calls.eager import Eager
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind
-from autograd_mini.compiler.run.one_point import Short
+from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import hessian, hvp, jacobian
 from autograd_mini.observing import differentiations
 from autograd_mini.primitives import brief

@@ -22,11 +22,11 @@ from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
 from autograd_mini.compiler.partition import SIDE_BY_SIDE
-from autograd_mini.compiler.run import one_point
+from autograd_mini.compiler.run import short_way
 from autograd_mini.compiler.run.executing import is_machine
-from autograd_mini.compiler.run.one_point import Entry, Short, entry_of
 from autograd_mini.compiler.run.prepared import most_columns, room_for
 from autograd_mini.compiler.run.python_calls import is_possible
+from autograd_mini.compiler.run.short_way import Entry, Short, entry_of
 from autograd_mini.primitives import brief
 from autograd_mini.structures import NUMBER, Structure
 
@@ -318,7 +318,7 @@ class Call(SparseCall):
         found = plan.entries.get(key)
         if key not in plan.entries or (found is not None and found.most < n):
             found = plan.entries[key] = self._entry(plan, request, most if n == 1 else min(most, room_for(n)))
-        return None if found is None else one_point.short(found, captured.seen.watch)
+        return None if found is None else short_way.short(found, captured.seen.watch)
 
     def _entry(self, plan: Plan, request: Request, most: int) -> Entry | None:
         if not is_possible() or not is_machine(plan.target):

@@ -9,7 +9,7 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.request import Kind
-from autograd_mini.compiler.run.one_point import Layout
+from autograd_mini.compiler.run.short_way import Layout
 from autograd_mini.structures import OTHER, Structure
 
 LASTING = (type(None), str)

@@ -14,7 +14,7 @@ from unittest import mock
 import numpy
 
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run import one_point as direct
+from autograd_mini.compiler.run import short_way as direct
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import Runner
 

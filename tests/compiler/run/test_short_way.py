@@ -1,4 +1,4 @@
-"""The short way for one point gives, bit for bit, what the long way gives; and is left where it does not apply."""
+"""The short way gives, bit for bit, what the long way gives; and is left where it does not apply."""
 
 import random
 import sys
