@@ -206,7 +206,7 @@ def test_the_state_is_a_copy():
         ({"optimizer": "Adam", "steps": True}, "counts its steps, from 0, got True"),
         ({"optimizer": "Adam", "steps": 3, "first_moment": [1.0]}, "second_moment as a list of numbers, got None"),
         ({"optimizer": "Adam", "steps": 3, "first_moment": ["1"], "second_moment": [1.0]}, "first_moment as a list of"),
-        ({"optimizer": "Adam", "steps": 3, "first_moment": [1.0] * 2, "second_moment": [1.0]}, "of 2 parameters"),
+        ({"optimizer": "Adam", "steps": 3, "first_moment": [1.0] * 2, "second_moment": [1.0]}, "holds 2 parameters"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(state, message):

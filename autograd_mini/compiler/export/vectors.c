@@ -76,8 +76,9 @@ static void softmax_in(int n, double *x, double empty)
         x[i] = exp(x[i] - top);
         total = i ? total + x[i] : x[i];
     }
+    const double share = 1.0 / total; /* as in machine code */
     for (int i = 0; i < n; ++i)
-        x[i] = top == -INFINITY ? empty : x[i] / total;
+        x[i] = top == -INFINITY ? empty : x[i] * share;
 }
 
 static void log_softmax_in(int n, double *x)
