@@ -223,6 +223,7 @@ def _special(thing: Any) -> list[str]:
         and name not in UNCALLED
         and isinstance(method, FunctionType)
         and method.__code__.co_filename != "<string>"  # as those of dataclasses, which compare
+        and not is_library(method.__module__)  # as their __replace__
     ]
 
 
