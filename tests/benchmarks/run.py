@@ -113,7 +113,10 @@ def _serve(module: str, name: str, pipe: Connection) -> None:
                 pipe.send(f"not measured: {error}")
                 continue
             numbers = numpy.array(list(_flat(arrange(result))))
-            times = max(1, round(SHORTEST_ROUND / min(_timed(run, 1)[1] for _ in range(3 if first[0] < 1 else 1))))
+            shortest = _timed(run, 1)[1]  # the first run compiles, the second prepares more
+            if shortest < 1:
+                shortest = min(shortest, *[_timed(run, 1)[1] for _ in range(3)])
+            times = max(1, round(SHORTEST_ROUND / shortest))
             pipe.send((numbers, *first))
         else:
             _, wall, cpu = _timed(run, times)
