@@ -150,9 +150,7 @@ class Search:
                 self._attribute(content, name, names)
         elif not isinstance(content, PLAIN):
             of_library, is_read = is_library(getattr(content, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
-            for name in (
-                () if of_library else [*self.names, *_special(content if isinstance(content, type) else type(content))]
-            ):
+            for name in () if of_library else [*self.names, *_special(content)]:
                 self._attribute(content, name, names)
             item = getattr(type(content), "__getitem__", None)
             if (is_read and not of_library) or is_library(getattr(item, "__module__", None)):
