@@ -272,6 +272,12 @@ def _length(*xs: Germ) -> Germ | None:
     return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
 
 
+def _signed(x: Germ, y: Germ) -> Germ:
+    """|x| with the sign of y; at a jump that of the side it is on."""
+    side = _order(y, 0.0) or (copysign(1.0, y.limit) if y.is_zero else nan)
+    return Germ(nan, nan) if isnan(side) else -abs(x) if side < 0.0 else abs(x)
+
+
 def _total(*xs: Germ) -> Germ:
     return reduce(_sum, xs, Germ(0.0))
 
@@ -301,6 +307,7 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "asin": _arc("asin", {1.0: -1.0, -1.0: 1.0}),
     "acos": _arc("acos", {1.0: 1.0, -1.0: -1.0}),
     "acosh": _arc("acosh", {1.0: 1.0}),
+    "copysign": _signed,
     "hypot": _length,
     "norm": _length,
     "dist": TABLE["dist"].formula,
@@ -317,9 +324,10 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     germs = [germ(arg) for arg in args]
     level = max(each.level for each in germs)
     limits = [each.limit for each in germs]
-    if primitive.selects or all(each.c == 0.0 for each in germs):
-        return Germ(primitive.forward(*limits), level=level)
     exact = _EXACT.get(primitive.base.name)
+    if primitive.selects or all(each.c == 0.0 for each in germs):
+        is_nothing = exact is _product and any(each.is_zero for each in germs)  # for every ε, whatever the other is
+        return Germ(0.0 if is_nothing else primitive.forward(*limits), level=level)
     result = exact(*germs) if exact else None
     if result is None:
         return _by_rule(primitive, germs, level)

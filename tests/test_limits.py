@@ -15,6 +15,8 @@ from autograd_mini import (
     asin,
     cbrt,
     clip,
+    copysign,
+    dist,
     elu,
     exp,
     grad,
@@ -152,6 +154,11 @@ COMPOSITIONS = {
     "sin of both halves": (lambda x: sin(relu(x)) - sin(relu(-x)), [1.0, 0.0]),
     "|x|³": (lambda x: abs(x) ** 3, [0.0, 0.0]),
     "norm²": (lambda x: norm([x, 2 * x]) ** 2, [0.0, 10.0]),
+    "x with its own sign": (lambda x: copysign(x, x), [1.0, 0.0]),
+    "x with the other sign": (lambda x: copysign(x, -x), [-1.0, 0.0]),
+    "x as sign and size": (lambda x: abs(x) * copysign(1.0, x), [1.0, 0.0]),
+    "|x| by its sign": (lambda x: copysign(x, -0.0) + copysign(x, 0.0) + x, [1.0, 0.0]),
+    "from a point to itself": (lambda x: exp(dist([x, 1.0], [x, 1.0])) + x, [1.0, 0.0]),
 }
 
 
