@@ -249,6 +249,14 @@ def _log(x: Germ) -> Germ | None:
     return Germ(-inf, x.p, math.log(x.c), is_log=True) if x.c > 0.0 else Germ(nan, nan)
 
 
+def _log_to(base: float) -> Callable[[Germ], Germ | None]:
+    def value(x: Germ) -> Germ | None:
+        found = _log(x)
+        return None if found is None else _product(found, Germ(1.0 / math.log(base)))
+
+    return value
+
+
 def _arc(name: str, signs: dict[float, float]) -> Callable[[Germ], Germ | None]:
     """An inverse function: at an edge of its domain the value there ± √(2·distance)."""
     forward = TABLE[name].forward
@@ -304,6 +312,9 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
     "exp": _exp,
     "log": _log,
+    "log2": _log_to(2.0),
+    "log10": _log_to(10.0),
+    "log1p": lambda x: _log(_sum(x, Germ(1.0))),
     "asin": _arc("asin", {1.0: -1.0, -1.0: 1.0}),
     "acos": _arc("acos", {1.0: 1.0, -1.0: -1.0}),
     "acosh": _arc("acosh", {1.0: 1.0}),

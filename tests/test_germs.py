@@ -29,9 +29,12 @@ ARITHMETIC = {
     "asin": lambda x, y: mpmath.asin(x),
     "acos": lambda x, y: mpmath.acos(x),
     "log": lambda x, y: mpmath.log(x),
+    "log2": lambda x, y: mpmath.log(x, 2),
+    "log10": lambda x, y: mpmath.log10(x),
+    "log1p": lambda x, y: mpmath.log1p(x),
     "hypot": lambda x, y: mpmath.hypot(x, y),
 }
-UNARY = {"neg", "square", "reciprocal", "sqrt", "exp", "sin", "tanh", "asin", "acos", "log"}
+UNARY = {"neg", "square", "reciprocal", "sqrt", "exp", "sin", "tanh", "asin", "acos", "log", "log2", "log10", "log1p"}
 PROGRAMS = st.lists(st.tuples(st.sampled_from(sorted(ARITHMETIC)), st.integers(0, 9), st.integers(0, 9)), max_size=7)
 
 

@@ -25,6 +25,9 @@ from autograd_mini import (
     jacobian,
     leaky_relu,
     log,
+    log1p,
+    log2,
+    log10,
     logsumexp,
     maximum,
     minimum,
@@ -225,6 +228,8 @@ def test_second_derivatives_at_zeros_of_the_data():
     assert found == [[-2.0, 0.0], [0.0, -2.0]]
     assert not isfinite(hessian(lambda x: log(x * x))(0.0))
     assert grad(grad(lambda x: x * sqrt(x)))(0.0) == inf
+    for f in (log, log2, log10, lambda x: log1p(x - 1.0)):  # each has one side
+        assert grad(lambda x: f(x + x * x) * 2.0)(0.0) == inf  # noqa: B023
 
 
 BRANCHES = [
