@@ -161,8 +161,8 @@ class Compiled(Differentiable):
         """Add derivatives of a value to the `grad` of parameters, if it is one number; the value."""
         if not isinstance(value, float):
             raise TypeError(
-                f"backward() needs one number, but {self._name} gives one an example; compile it with reduce='sum' or "
-                "reduce='mean'"
+                f"backward() needs one number, but {self._name} gives one for each example; compile it with "
+                "reduce='sum' or reduce='mean'"
             )
         with _accumulating:
             grads = [parameter.grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
@@ -174,8 +174,8 @@ class Compiled(Differentiable):
 
         Tiles depend on the function and `tile` alone and are summed in a fixed binary tree, in order: so the results
         have the same bits on any number of workers of one kind. They are put together in order. Numbers that the
-        function reads, and those of its Values, are those at the time of the call; derivatives towards Values come
-        back to these.
+        function reads, and those of its Values, are those at the time of the call; derivatives by Values come back to
+        these.
 
         Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
         larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
@@ -270,7 +270,7 @@ class Compiled(Differentiable):
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
     def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, Sequence[Value]]:
-        """The value, its derivatives towards the parameters, and these."""
+        """The value, its derivatives with respect to the parameters, and these."""
         plan, results = call.run(Kind.GRADIENT, PARAMETERS)
         self._ran(call)
         found = call.ran.parameters
@@ -330,7 +330,7 @@ class Compiled(Differentiable):
     def _latest_run(self) -> Ran:
         if self._latest is None:
             raise ValueError(
-                f"{self._name} was not called yet, and its program depends on its arguments; call it first"
+                f"{self._name} has not been called yet, and its program depends on its arguments; call it first"
             )
         return self._latest
 

@@ -91,8 +91,8 @@ class Pool:
         self._submit = self._executor.submit
         weakref.finalize(self, self._executor.shutdown, wait=False, cancel_futures=True)
         warnings.warn(
-            f"a process of the pool died; what it worked on is computed again, in a new pool of {self.workers} "
-            "processes, for the one given is broken for good",
+            f"a process of the pool died; what it was working on is computed again, in a new pool of "
+            f"{self.workers} processes, since the one given is broken for good",
             RuntimeWarning,
             stacklevel=2,
         )
