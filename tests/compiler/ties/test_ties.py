@@ -164,6 +164,7 @@ def test_compositions_that_are_smooth(name, backend):
 # With their first and second derivative at 0.
 WHOLE = {
     "a dot product": (lambda x: am.dot([x, 2.0, x * x, x], [x, x, 0.5, -1.0]), 1.0, 3.0),
+    "factors in both orders": (lambda x: am.dot([x, -2.0, x, x], [5.0, x, 0.5 * x, -1.0]), 2.0, 1.0),
     "a sum": (lambda x: am.sum([x, -0.5 * x, x * x, 3.0 * x, -x]), 2.5, 2.0),
     "a share": (lambda x: am.softmax([x, 0.0, 0.0])[0], 2.0 / 9.0, 2.0 / 27.0),
     "the logarithm of one": (lambda x: am.log_softmax([x, 0.0, 0.0])[1], -1.0 / 3.0, -2.0 / 9.0),
@@ -181,6 +182,24 @@ def test_ties_before_and_after_sums_and_functions_of_vectors(name, backend):
         assert compiled.grad(0.0) == pytest.approx(slope, rel=1e-14)
         assert compiled.hessian(0.0) == pytest.approx(bend, rel=1e-14)
         assert batch.grad(numpy.array([0.5, 0.0, 0.0]))[1:] == pytest.approx([slope] * 2, rel=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_side_is_that_to_which_sums_and_functions_of_vectors_change(name, backend):
+    """The rules alone give 20 slopes; the limits are 9 and 11, and the one in the direction of larger x is taken."""
+    function, slope, bend = WHOLE[name]
+
+    def f(x):
+        change = function(x) - function(0.0 * x)
+        return 10.0 * (am.relu(change) - am.relu(-change)) + am.abs(change)
+
+    factor = 11.0 if slope > 0.0 else 9.0
+    compiled, batch = compile(f, backend=backend), compile(f, batch=True, backend=backend)
+    assert grad(f)(0.0) == pytest.approx(factor * slope, rel=1e-14)
+    assert compiled.grad(0.0) == pytest.approx(factor * slope, rel=1e-14)
+    assert compiled.hessian(0.0) == pytest.approx(factor * bend, rel=1e-13)
+    assert batch.grad(numpy.array([0.5, 0.0, 0.0]))[1:] == pytest.approx([factor * slope] * 2, rel=1e-14)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
