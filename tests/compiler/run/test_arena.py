@@ -99,3 +99,19 @@ def test_as_numpy_within_margins(names, seed, n):
         for _ in range(2):
             assert numbers(machine.value_and_grad(*args)).tobytes() == numbers(first).tobytes()
         assert machine(*args) == first[0]
+
+
+def test_every_column_has_the_same_layer():
+    """Whose weights lie where they are given, and are not copied side by side as for a batch."""
+
+    def function(x, w):
+        rows = [[a, b, a * a, a + 1.0] for a, b in zip(x, [*x[1:], x[0]])]
+        return sum([tanh(sum([tanh(dot(weights, row)) ** 2 for weights in w])) for row in rows])
+
+    chance = numpy.random.default_rng(2)
+    args = chance.normal(size=40), chance.normal(size=(5, 4))
+    with gaps():
+        machine, plain = (compile(function, backend=each) for each in ("machine", "numpy"))
+        found = machine.value_and_grad(*args)
+        assert isinstance(executor_of(machine), ArenaExecutor)
+        compare(found, plain.value_and_grad(*args), "a layer")

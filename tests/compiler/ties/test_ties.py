@@ -278,6 +278,48 @@ def test_numbers_in_place_of_parameters_are_those_that_count():
     assert slopes.tolist() == [3.0]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_convention_stands_if_it_is_between_the_limits_towards_captured_values_too(backend):
+    """The rules give 0 towards x, which is between 1 and -1; towards w they give 2, where both limits are 1."""
+    w = Value(0.0)
+    f = lambda x: am.abs(x) + am.relu(w) - am.relu(-w)
+    assert grad(f)(0.0).data == 1.0
+    assert compile(f, backend=backend).grad(0.0) == 1.0
+    assert compile(f, batch=True, backend=backend).grad(numpy.zeros(2)).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_eager_mode_settles_depends_on_captured_values(backend):
+    """2x + |x|, whose limits are 3 and 1 where the rules alone give 4; towards x alone."""
+    w = Value(0.0)
+    straight = lambda x: am.relu(x) - am.relu(-x)
+
+    def f(x):
+        jump = am.floor(straight(x) + 0.5) * 0.0  # which is left to eager mode
+        return straight(x) * grad(straight)(w * x) + am.sign(x) * straight(x) + straight(x) + jump
+
+    assert grad(f)(0.0).data == 3.0
+    assert compile(f, backend=backend).grad(0.0) == 3.0
+    assert compile(f, batch=True, backend=backend).grad(numpy.zeros(2)).tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_eager_mode_settles_the_examples_that_share_a_variable_together(backend):
+    """Each of them is 2wx + |wx|; the limits of their sum are 12 and 4, where the rules alone give 24."""
+    straight = lambda x: am.relu(x) - am.relu(-x)
+
+    def f(w, x):
+        change = straight(w * x)
+        return change + straight(change) + am.sign(w) * change + am.floor(change + 0.5) * 0.0
+
+    xs = [1.0, 2.0, 1.0]
+    total = lambda w: am.sum([f(w, x) for x in xs])
+    summed = compile(f, batch="x", wrt="w", reduce="sum", backend=backend)
+    assert grad(total)(0.0) == 12.0
+    assert summed.grad(0.0, numpy.array(xs)) == 12.0
+    assert compile(f, batch="x", wrt="w", backend=backend).grad(0.0, numpy.array(xs)).tolist() == [3.0, 6.0, 3.0]
+
+
 INNER = {
     "a slope": lambda x: grad(lambda t: am.relu(t) - am.relu(-t))(x),
     "a slope times x": lambda x: x * grad(lambda t: am.abs(t) * t)(x),
