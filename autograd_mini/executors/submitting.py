@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, CancelledError, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from autograd_mini.executors.keeping import opened
@@ -19,6 +22,8 @@ TASKS_A_WORKER = 3
 """So many are under way at a time, so that no worker waits for the next one."""
 PATIENCE = 20.0
 """Seconds: a result that Dask has, and cannot bring for so long, went with its worker."""
+SILENCE = 1.0
+"""Seconds without news, after which it is seen whether a pool has broken and does not tell."""
 LARGE = 2**20
 """Bytes: what is larger, Dask spreads from worker to worker, past its scheduler."""
 
@@ -36,7 +41,8 @@ class Pool:
     workers: int
 
     def __init__(self, executor: Any) -> None:
-        self._executor: Any = executor
+        self.executor: Any = executor
+        self._mending = threading.Lock()
         self.is_dask: bool = hasattr(executor, "scheduler_info") and hasattr(executor, "scatter")
         self.is_here: bool = isinstance(executor, ThreadPoolExecutor)
         self._spread: dict[str, Any] = {}
@@ -47,55 +53,75 @@ class Pool:
         if client is not None:
             self.workers = max(1, sum(client.nthreads().values()))
         if callable(getattr(executor, "submit", None)):
-            self._submit: Callable[..., Any] = executor.submit
+            self._taker: tuple[Any, Callable[..., Any]] = executor, executor.submit
         elif callable(getattr(executor, "map", None)):
             threads = ThreadPoolExecutor(self.workers)
             weakref.finalize(self, threads.shutdown, wait=False)
-            self._submit = lambda *call: threads.submit(lambda: next(iter(executor.map(_called, [call]))))
+            self._taker = executor, lambda *call: threads.submit(lambda: next(iter(executor.map(_called, [call]))))
         else:
             raise TypeError(
                 "on(…) takes an executor with submit or map, such as those of concurrent.futures or a client of Dask, "
                 f"got {brief(executor)} ({type(executor).__name__})"
             )
 
-    def submit(self, task: Task, contents: Mapping[str, Any], given: list[Any]) -> Any:
-        """The future of a task.
+    def submit(self, attempt: _Attempt) -> None:
+        """Give a task its future.
 
         Raises:
             BrokenExecutor: a process has died.
         """
+        attempt.executor, submit = self._taker
+        task, contents, given = attempt.task, attempt.contents, attempt.given
         if not self.is_dask:
-            return self._submit(work, task, [contents.get(token) for token in task.tokens], *given)
+            attempt.future = submit(work, task, [contents.get(token) for token in task.tokens], *given)
+            return
         for token, content in contents.items():
             if len(content) > LARGE and token not in self._spread:
-                self._spread[token] = self._executor.scatter(content, broadcast=True, hash=False)
+                self._spread[token] = self.executor.scatter(content, broadcast=True, hash=False)
         sent = [self._spread.get(token, contents.get(token)) for token in task.tokens]
-        return self._submit(work, task, sent, *given, pure=False)
+        attempt.future = submit(work, task, sent, *given, pure=False)
 
     def computed(self, array: Any) -> Any:
         """An array of Dask, computed here; or its future, where Dask brings it to where it is needed."""
-        return self._executor.compute(array) if self.is_dask else array.compute()
+        return self.executor.compute(array) if self.is_dask else array.compute()
 
     def mend(self, error: BaseException) -> None:
         """Go on after a worker was lost."""
         self._spread.clear()
         if not isinstance(error, BrokenExecutor):
             return
-        if not isinstance(self._executor, ProcessPoolExecutor):
+        if not isinstance(self.executor, ProcessPoolExecutor):
             raise error
-        if not getattr(self._executor, "_broken", True):
-            return  # it has been replaced
-        self._executor.shutdown(wait=True)  # new processes would hold the pipes open for which its threads wait
-        options = {name: getattr(self._executor, f"_{name}") for name in ("mp_context", "initializer", "initargs")}
-        self._executor = ProcessPoolExecutor(self.workers, **options)
-        self._submit = self._executor.submit
-        weakref.finalize(self, self._executor.shutdown, wait=False, cancel_futures=True)
-        warnings.warn(
-            f"a process of the pool died; what it worked on is computed again, in a new pool of {self.workers} "
-            "processes, for the one given is broken for good",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        if self._replaced():
+            warnings.warn(
+                f"a process of the pool died; what it worked on is computed again, in a new pool of {self.workers} "
+                "processes, for the one given is broken for good",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _replaced(self) -> bool:
+        """Put a new pool in the place of a broken one; whether it was broken."""
+        with self._mending:
+            broken = self.executor
+            if not getattr(broken, "_broken", False):
+                return False  # another thread has done so
+            broken.shutdown(wait=True)  # new processes would hold the pipes open for which its threads wait
+            options = {name: getattr(broken, f"_{name}") for name in ("mp_context", "initializer", "initargs")}
+            self.executor = ProcessPoolExecutor(self.workers, **options)
+            self._taker = self.executor, self.executor.submit
+            weakref.finalize(self, self.executor.shutdown, wait=True, cancel_futures=True)
+            return True
+
+    def tell(self, attempts: Collection[_Attempt]) -> None:
+        """End those that a broken pool has forgotten: Python 3.11 tells nothing of what was submitted as it broke."""
+        error = BrokenProcessPool("the pool broke while this was submitted")
+        if getattr(self.executor, "_broken", False):
+            self.mend(error)
+        for each in attempts:
+            if each.executor is not self.executor and not each.future.cancel():
+                with suppress(InvalidStateError):
+                    each.future.set_exception(error)
 
 
 def _called(call: tuple[Any, ...]) -> Any:
@@ -105,11 +131,12 @@ def _called(call: tuple[Any, ...]) -> Any:
 
 @dataclass(eq=False)
 class _Attempt:
-    """A task under way: what the engine is to bring to it, what is sent along, and how often it was lost."""
+    """A task under way: what the engine is to bring to it, what is sent along, who has it, how often it was lost."""
 
     task: Task
     given: list[Any]
     future: Any = None
+    executor: Any = None
     contents: dict[str, Any] = field(default_factory=dict)
     losses: int = 0
 
@@ -137,10 +164,10 @@ def results(
 
     def submit(attempt: _Attempt) -> None:
         try:
-            attempt.future = pool.submit(attempt.task, attempt.contents, attempt.given)
+            pool.submit(attempt)
         except BrokenExecutor as error:
             pool.mend(error)
-            attempt.future = pool.submit(attempt.task, attempt.contents, attempt.given)
+            pool.submit(attempt)
         running.add(attempt)
         attempt.future.add_done_callback(lambda _: done.put(attempt))
 
@@ -172,7 +199,11 @@ def results(
                 submit(suspects.pop(0))
             if not order:
                 return
-            attempt = done.get()
+            try:
+                attempt = done.get(timeout=SILENCE)
+            except Empty:
+                pool.tell(running)
+                continue
             running.remove(attempt)
             try:
                 outcome = attempt.future.result(timeout=PATIENCE)
