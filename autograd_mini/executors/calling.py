@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, part, recut
-from autograd_mini.executors.keeping import SLOPES, opened
+from autograd_mini.executors.keeping import SLOPES
+from autograd_mini.executors.sending import opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.working import Done, Task
 from autograd_mini.primitives import brief

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from autograd_mini.executors.keeping import opened
-from autograd_mini.executors.working import Done, Failed, Missing, Task, work
+from autograd_mini.executors.sending import HAS_MEMORY, SHORT, Memory, Packed, in_memory, opened
+from autograd_mini.executors.working import Done, Failed, Missing, Task, work, work_nearby
 from autograd_mini.primitives import brief
 
 TASKS_A_WORKER = 3
@@ -25,7 +25,7 @@ PATIENCE = 20.0
 SILENCE = 1.0
 """Seconds without news, after which it is seen whether a pool has broken and does not tell."""
 LARGE = 2**20
-"""Bytes: what is larger, Dask spreads from worker to worker, past its scheduler."""
+"""Bytes: what is larger is put where all workers find it; Dask spreads it from worker to worker."""
 
 
 class Pool:
@@ -45,7 +45,8 @@ class Pool:
         self._mending = threading.Lock()
         self.is_dask: bool = hasattr(executor, "scheduler_info") and hasattr(executor, "scatter")
         self.is_here: bool = isinstance(executor, ThreadPoolExecutor)
-        self._spread: dict[str, Any] = {}
+        self.is_near: bool = isinstance(executor, ProcessPoolExecutor) and HAS_MEMORY
+        self._spread: weakref.WeakKeyDictionary[Packed, Any] = weakref.WeakKeyDictionary()
         client = executor if self.is_dask else getattr(executor, "_client", None)
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
@@ -71,15 +72,44 @@ class Pool:
             BrokenExecutor: a process has died.
         """
         attempt.executor, submit = self._taker
-        task, contents, given = attempt.task, attempt.contents, attempt.given
-        if not self.is_dask:
-            attempt.future = submit(work, task, [contents.get(token) for token in task.tokens], *given)
-            return
-        for token, content in contents.items():
-            if len(content) > LARGE and token not in self._spread:
-                self._spread[token] = self.executor.scatter(content, broadcast=True, hash=False)
-        sent = [self._spread.get(token, contents.get(token)) for token in task.tokens]
-        attempt.future = submit(work, task, sent, *given, pure=False)
+        task, given = attempt.task, attempt.given
+        contents = [attempt.contents.get(token) for token in task.tokens]
+        if self.is_dask:
+            contents = [self._once(each, self._scattered) for each in contents]
+            attempt.future = submit(work, task, contents, *given, pure=False)
+        elif self.is_near:
+            contents = [self._once(each, in_memory) for each in contents]
+            letter: Any = Packed.of((task, contents, *given))
+            attempt.memories = in_memory(letter) if len(letter) > SHORT else letter, Memory()
+            attempt.future = submit(work_nearby, *attempt.memories)
+        else:
+            attempt.future = submit(work, task, contents, *given)
+
+    def _once(self, content: Any, send: Callable[[Packed], Any]) -> Any:
+        """What stands for something large wherever it is needed."""
+        if content is None or len(content) < LARGE:
+            return content
+        if content not in self._spread:
+            self._spread[content] = send(content)
+        return self._spread[content]
+
+    def _scattered(self, content: Packed) -> Any:
+        return self.executor.scatter(content, broadcast=True, hash=False)
+
+    def outcome(self, attempt: _Attempt) -> Any:
+        """What became of a task that is done.
+
+        Raises:
+            Exception: it was lost, or could not travel.
+        """
+        outcome = attempt.future.result(timeout=PATIENCE)
+        if not self.is_near:
+            return outcome
+        if outcome is None:
+            self.is_near = False  # from now on everything goes through pipes
+            return Missing([])
+        _, reply = attempt.memories
+        return opened(outcome if isinstance(outcome, Packed) else reply.get())
 
     def computed(self, array: Any) -> Any:
         """An array of Dask, computed here; or its future, where Dask brings it to where it is needed."""
@@ -137,6 +167,7 @@ class _Attempt:
     given: list[Any]
     future: Any = None
     executor: Any = None
+    memories: Any = None
     contents: dict[str, Any] = field(default_factory=dict)
     losses: int = 0
 
@@ -206,7 +237,7 @@ def results(
                 continue
             running.remove(attempt)
             try:
-                outcome = attempt.future.result(timeout=PATIENCE)
+                outcome = pool.outcome(attempt)
             except Exception as error:
                 is_lost = isinstance(error, (BrokenExecutor, CancelledError, OSError))
                 if not is_lost and type(error).__name__ != "KilledWorker":
@@ -222,7 +253,7 @@ def results(
                 raised.add_note(f"This happened in {outcome.rows} of {name}, in a worker:\n{outcome.text}")
                 raise raised
             else:
-                attempt.future = None
+                attempt.future = attempt.memories = None
                 ready[attempt] = outcome
             while order and order[0] in ready:
                 yield ready.pop(order.pop(0))

@@ -8,6 +8,7 @@ import platform
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -19,7 +20,8 @@ import numpy
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
 from autograd_mini.executors.cutting import Rows, Taken, Total, is_rows, leaves_of
-from autograd_mini.executors.keeping import Function, keep, opened, packed
+from autograd_mini.executors.keeping import Function, keep, packed
+from autograd_mini.executors.sending import SHORT, Memory, Packed, opened
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
@@ -97,7 +99,8 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
     """Do a task.
 
     Args:
-        contents: what was sent along, in the order of the tokens: pickles, or in one process the things themselves.
+        contents: what was sent along, in the order of the tokens: pickles, also in memory, or in one process the things
+            themselves.
         given: what the engine has brought.
     """
     rows: list[int] = []
@@ -106,7 +109,7 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
             return _work(task, dict(zip(task.tokens, contents)), given, rows)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
-        if not isinstance(task.fixed, bytes):
+        if not isinstance(task.fixed, Packed):
             return Failed(error, task.rows(*rows), text)
         try:
             content = packed(error)
@@ -114,6 +117,22 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
         except Exception:  # it cannot travel
             content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
         return Failed(content, task.rows(*rows), text)
+
+
+def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
+    """Do a task in another process of the same machine.
+
+    Args:
+        letter: the arguments of `work`.
+        reply: takes the result if it is long; its place is returned then. None if memory is out of reach.
+    """
+    with suppress(OSError):
+        result = Packed.of(work(*opened(letter)))
+        if len(result) > SHORT:
+            reply.put(result)
+            return reply
+        return result
+    return None
 
 
 def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
@@ -129,9 +148,9 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
     things.update(enumerate(given))
     is_new = function is None
     function = keep(name, Function(sent[name])) if is_new else function
-    fixed, stays_here = task.fixed, not isinstance(task.fixed, bytes)
+    fixed, stays_here = task.fixed, not isinstance(task.fixed, Packed)
     if not stays_here:  # once, so that things among them stay the same ones, for which nothing is compiled anew
-        token = sha256(fixed).hexdigest() if len(fixed) < LARGE else ""
+        token = sha256(b"".join(fixed.parts())).hexdigest() if len(fixed) < LARGE else ""
         fixed = (token and keep(token)) or opened(fixed)
         fixed = keep(token, fixed) if token else fixed
     tiles = Tiles(task, function, fixed, opened(task.batch), things)
