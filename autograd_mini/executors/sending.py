@@ -1,7 +1,7 @@
 """Pickles on their way to another process: past the pipes of a pool, through memory that both have open.
 
 What goes through a pipe is then so short that it is written in one piece. A process that is killed leaves no half of a
-message there, for whose rest the pool would wait for ever; nor does a pool wait to be rid of what nobody reads any more.
+message there, for whose rest the pool would wait forever; nor does a pool wait to be rid of what nobody reads any more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import mmap
 import os
 import pickle
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy
@@ -48,9 +49,16 @@ class Packed:
         return Packed, (self.stream, buffers)
 
 
-def opened(content: Any) -> Any:
+def opened(content: Any, *, stays: bool = False) -> Any:
     """The thing of a pickle, also of one in memory, whose arrays cannot be written into then; what is no pickle came as
-    it is."""
+    it is.
+
+    Args:
+        stays: whether it is kept for longer than what else may be in the same piece of memory; a piece holds a file
+            open for as long as it is needed.
+    """
+    if stays and isinstance(content, Packed):
+        content = Packed(content.stream, [*map(bytearray, content.parts()[1:])])
     if isinstance(content, Memory):
         content = content.get(mmap.PROT_READ)
     return pickle.loads(content.stream, buffers=content.buffers) if isinstance(content, Packed) else content
@@ -73,18 +81,18 @@ class Memory:
     def __reduce__(self) -> Any:
         return _elsewhere, self._place
 
-    def _opened(self) -> io.BufferedRandom:
+    @contextmanager
+    def _opened(self) -> Iterator[io.BufferedRandom]:
         """The file; another one may have its number by now, and is left alone.
 
         Raises:
             OSError: it is gone, or out of reach.
         """
         path, inode = self._place
-        file = open(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY), "r+b")
-        if os.fstat(file.fileno()).st_ino != inode:
-            file.close()
-            raise FileNotFoundError(f"{path} is another file by now")
-        return file
+        with open(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY), "r+b") as file:
+            if os.fstat(file.fileno()).st_ino != inode:
+                raise FileNotFoundError(f"{path} is another file by now")
+            yield file
 
     def put(self, packed: Packed) -> None:
         """Write a pickle into it.

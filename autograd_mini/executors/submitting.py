@@ -7,9 +7,15 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, CancelledError, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    InvalidStateError,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -72,7 +78,7 @@ class Pool:
             BrokenExecutor: a process has died.
         """
         attempt.executor, submit = self._taker
-        task, given = attempt.task, attempt.given
+        task, given, attempt.memories = attempt.task, attempt.given, None
         contents = [attempt.contents.get(token) for token in task.tokens]
         if self.is_dask:
             contents = [self._once(each, self._scattered) for each in contents]
@@ -103,7 +109,7 @@ class Pool:
             Exception: it was lost, or could not travel.
         """
         outcome = attempt.future.result(timeout=PATIENCE)
-        if not self.is_near:
+        if attempt.memories is None:
             return outcome
         if outcome is None:
             self.is_near = False  # from now on everything goes through pipes

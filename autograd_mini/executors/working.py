@@ -144,14 +144,16 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
     missing = [each for each in needed if each and sent[each] is None]
     if missing:
         return Missing(missing)
-    things = {each: keep(each, opened(sent[each])) if found is None else found for each, found in things.items()}
+    for each in arrays:
+        if things[each] is None:
+            things[each] = keep(each, opened(sent[each], stays=True))
     things.update(enumerate(given))
     is_new = function is None
     function = keep(name, Function(sent[name])) if is_new else function
     fixed, stays_here = task.fixed, not isinstance(task.fixed, Packed)
     if not stays_here:  # once, so that things among them stay the same ones, for which nothing is compiled anew
         token = sha256(b"".join(fixed.parts())).hexdigest() if len(fixed) < LARGE else ""
-        fixed = (token and keep(token)) or opened(fixed)
+        fixed = (token and keep(token)) or opened(fixed, stays=bool(token))
         fixed = keep(token, fixed) if token else fixed
     tiles = Tiles(task, function, fixed, opened(task.batch), things)
     if is_new and sample_name:
@@ -193,12 +195,16 @@ class Tiles:
         self._task, self._run, self._fixed = task, function.run, fixed
         leaves, self._structure = leaves_of(batch)
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
+        self._is_plain: bool = self._structure.is_flat and all(isinstance(leaf, numpy.ndarray) for leaf in self._leaves)
 
     def result(self, start: int, stop: int, number: int) -> Any:
         """That of some rows, of the tile of that number."""
-        some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
-        some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
-        rows, task = iter(self._structure.rebuild(some)), self._task
+        if self._is_plain:
+            some = [leaf[start:stop] for leaf in self._leaves]
+        else:
+            some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
+            some = self._structure.rebuild([leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some])
+        rows, task = iter(some), self._task
         args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, task.batched)]
         if task.vector:
             args[-task.vector :] = [tuple(args[-task.vector :])]
