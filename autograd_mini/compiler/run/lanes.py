@@ -42,7 +42,6 @@ class LanesStep:
             outputs=[len(leaves)],
             writes=[len(leaves)],
             is_batched=True,
-            effort=1,
             cache=executor.cache,
         )
 

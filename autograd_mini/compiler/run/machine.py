@@ -14,7 +14,7 @@ from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack
-from autograd_mini.compiler.partition import STRAIGHT_LANES, columns_of_a_tile
+from autograd_mini.compiler.partition import columns_of_a_tile
 from autograd_mini.compiler.passes.scheduling import Schedule, phases_of
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, numpy_step
@@ -277,7 +277,6 @@ class MachineExecutor(Runner):
             outputs=[place[pack] for pack in outputs],
             writes=[place[pack] for pack in outputs if pack not in self.needed],
             is_batched=self.is_batched,
-            effort=int(max(pack.lanes for pack in run) > STRAIGHT_LANES),
             threads=self.threads,
             cache=self.cache,
         )
