@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from functools import cache, cached_property
+from math import inf
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
@@ -114,9 +115,9 @@ def program_of(source: Source, request: Request) -> Program:
     return expanded(differentiate(source.packed, request, source.frame))
 
 
-def sparse_of(source: Source, request: Request) -> SparseProgram:
-    """The program for a sparse matrix, and its pattern."""
-    found = sparse_program(source.packed, request, source.frame)
+def sparse_of(source: Source, request: Request, most: float = inf) -> SparseProgram:
+    """The program for a sparse matrix, and its pattern; as `sparse_program`."""
+    found = sparse_program(source.packed, request, source.frame, most)
     return found._replace(program=expanded(found.program))
 
 
