@@ -112,7 +112,7 @@ UPWARD_FOR_TYPES = {
     "optim.optimizer": ["optim.arrays"],
     "executors.tiled": ["executors.calling"],
     "compiler.code.cells": ["compiler.code.elementary"],
-    "compiler.run.machine": ["compiler.run.lanes", "compiler.run.matrix_products", "compiler.run.terms"],
+    "compiler.run.machine": ["compiler.run.matrix_products"],
     "compiler.scans.transforming": [
         "compiler.ir.building", "compiler.ir.program", "compiler.ir.scalars", "compiler.scans.nodes",
     ],
