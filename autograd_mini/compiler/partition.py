@@ -46,7 +46,6 @@ MOST_LITERALS = 64  # more constants are read from memory, so that the code repe
 CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications; from half to 8 times it is flat
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
-STRAIGHT_LANES = 4  # kernels of packs of so few lanes are straight lines, for which LLVM has less to do; 1 to 16: flat
 
 MOST_IN_ROWS = 2**17  # so many numbers of results for each example are written to memory of their own, and then copied
 

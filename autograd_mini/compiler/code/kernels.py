@@ -126,6 +126,8 @@ def _summed(
     scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]
 ) -> tuple[list[OuterScalars], dict[int, int]]:
     """Sums over the columns, as outer products, and those that are left to be added up, by their numbers."""
+    if not sums:
+        return [], {}
     wanted = [*sums, *results]
     uses = uses_of(scalars, alive(scalars, wanted), wanted)
     products: list[list[tuple[int, int]]] = []

@@ -7,15 +7,16 @@ the depth, so a pack can never depend on itself.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from itertools import chain, compress, product
+from itertools import chain, compress
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.names import TIED
-from autograd_mini.compiler.ir.program import Pack, Program, Reference, Segment
+from autograd_mini.compiler.ir.program import Index, Pack, Program, Reference, Segment
 from autograd_mini.compiler.ir.scalars import (
     MANY,
     ONE,
@@ -44,20 +45,21 @@ def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) ->
     """
     found = scalars.scalars
     is_alive = alive(found, [ONE, *scalars.roots])
-    form_of = [0] * len(found)
+    form_of = array("q", bytes(8 * len(found)))
+    forms = numpy.frombuffer(form_of, dtype=numpy.int64)
     numbers: dict[Any, int] = {}
     members: dict[Any, list[int]] = {}
     n_leaves = 1
     while n_leaves < len(found) and isinstance(first := found[n_leaves], Input):
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
-        form_of[n_leaves:last] = [form] * (last - n_leaves)
+        forms[n_leaves:last] = form
         used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
         if used:
             members["input", first.array] = used
         n_leaves = last
     for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
-        form = _form(found[number], form_of)
+        form = _form(found[number], form_of, forms)
         like = members.get(form)
         if like is None:
             if len(members) == most:
@@ -69,15 +71,15 @@ def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) ->
     return members
 
 
-def _form(scalar: Any, form_of: list[int]) -> Any:
+def _form(scalar: Any, form_of: Sequence[int], forms: Index) -> Any:
     if type(scalar) is Application:
         return scalar.primitive, *map(form_of.__getitem__, scalar.args)
     if type(scalar) is Terms:
-        xs, ys = ({*map(form_of.__getitem__, factors)} for factors in (scalar.xs, scalar.ys))
-        if len(xs) > 1 < len(ys):
-            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
+        if len(scalar) > MANY:
+            x, y = forms[scalar.factors]
+            pairs = {divmod(pair, len(forms)) for pair in _distinct(x * len(forms) + y)}
         else:
-            pairs = {*product(xs, ys)}
+            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
         return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
@@ -150,7 +152,6 @@ class _Packed:
             lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
         elif isinstance(first, Looped):
             pack = self._loop(first)
-            lanes[:] = 0
         elif isinstance(first, Picked):
             pack = self._packs[self._pack_of[first.loop]]
             lanes = numpy.array([scalar.index for scalar in scalars])

@@ -15,7 +15,7 @@ from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, made_of
-from autograd_mini.compiler.partition import STRAIGHT_LANES, columns_of_a_tile
+from autograd_mini.compiler.partition import columns_of_a_tile
 from autograd_mini.compiler.passes.scheduling import Schedule, Work, phases_of
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, step_of
@@ -282,7 +282,6 @@ class MachineExecutor(Runner):
             writes=[place[pack] for pack in outputs if pack not in self.needed],
             summed=[(place[pack], slice(*bounds)) for pack, bounds in zip(sums, pairwise(ends))],
             is_batched=self.is_batched,
-            effort=int(max(pack.lanes for pack in run) > STRAIGHT_LANES),
             threads=self.threads,
             cache=self.cache,
         )

@@ -132,7 +132,7 @@ class ChunkedStep:
             results |= {own_scalar(scalars, each, taken): (n_inputs + place, row) for row, each in enumerate(numbers)}
         fixed = {number: (-1, row) for row, number in enumerate(program.fixed)}
         self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
-        self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, effort=0, cache=None)
+        self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
         self._linked: dict[int, tuple[Any, Any, Code]] = {}
         array, row = self._step.slots.reshape(-1, 2).T.copy()
@@ -144,7 +144,7 @@ class ChunkedStep:
     def _functions(self, width: int) -> tuple[Any, Any, Code]:
         """What runs the steps of so many columns, and the table of the bodies."""
         if width not in self._linked:
-            code = addresses([STEPPING, *self._step.texts(width)], effort=self._step.effort)
+            code = addresses([STEPPING, *self._step.texts(width)], effort=0)
             bodies = Code.of(code.functions[1:])
             self._linked[width] = Stepping(code[0]), bodies.table(bodies), code
         return self._linked[width]
