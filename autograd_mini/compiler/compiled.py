@@ -22,16 +22,14 @@ from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
-from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.ir.request import PARAMETERS, Kind
 from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import value_and_grad
-from autograd_mini.observing import Differentiation, differentiations, write_numbers
+from autograd_mini.observing import Differentiation, active, differentiations, number_read, write_numbers
 from autograd_mini.value import Value
 
 if TYPE_CHECKING:
     from autograd_mini.executors import Tiled
-
-PARAMETERS = (-1,)
 
 _accumulating = threading.Lock()
 """Held while derivatives are added to the `grad` of Values, which functions may share."""
@@ -58,7 +56,7 @@ class Compiled(Differentiable):
         self._latest: Ran | None = None
         self._short: Short | None = None
         self._short_value: Short | None = None
-        self._short_matrices = {}
+        self._ways = {}
         self._gradients: Ran | None = None
         self._values: Ran | None = None
         self._state: object = None
@@ -82,12 +80,18 @@ class Compiled(Differentiable):
             if found is not None:
                 self._latest = self._values
                 return found
+        given = None if parameters is None or keywords else self._by_way("value", (*args, parameters))
+        if given is not None:
+            return given
         call = self._call(args, keywords, parameters)
         if isinstance(call, Eager):
             return call.result()
         plan, results = call.run(Kind.VALUE)
         self._ran(call)
-        self._short_value, self._values = call.short(plan), call.ran
+        if call.serving.parameters is None:
+            self._short_value, self._values = call.short(plan), call.ran
+        else:
+            self._open("value", call)
         return call.value(plan, results)
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -130,13 +134,13 @@ class Compiled(Differentiable):
         Args:
             parameters: numbers to use in place of those of the Values, in their order.
         """
-        call = self._call(args, keywords, parameters)
-        if isinstance(call, Eager):
+        found = self._value_and_slopes(args, keywords, parameters)
+        if isinstance(found, Eager):
             raise TypeError(
                 f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
                 "differentiated or compiled"
             )
-        return self._value_and_slopes(call)[:2]
+        return found[:2]
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.
@@ -147,17 +151,16 @@ class Compiled(Differentiable):
         Raises:
             TypeError: the result is not one number, or one an example that is not reduced.
         """
-        call = self._call(args, keywords)
-        if isinstance(call, Eager):
-            value = call.result()
+        found = self._value_and_slopes(args, keywords)
+        if isinstance(found, Eager):
+            value = found.result()
             if isinstance(value, Value):
                 value.backward()
                 return value.data
-            return self._accumulate(value, (), numpy.zeros(0))
-        value, slopes, parameters = self._value_and_slopes(call)
-        return self._accumulate(value, parameters, slopes)
+            return self._accumulate(value, numpy.zeros(0), ())
+        return self._accumulate(*found)
 
-    def _accumulate(self, value: Any, parameters: Sequence[Value], slopes: Floats) -> float:
+    def _accumulate(self, value: Any, slopes: Floats, parameters: Sequence[Value]) -> float:
         """Add derivatives of a value to the `grad` of parameters, if it is one number; the value."""
         if not isinstance(value, float):
             raise TypeError(
@@ -165,7 +168,9 @@ class Compiled(Differentiable):
                 "reduce='mean'"
             )
         with _accumulating:
-            grads = [parameter.grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
+            for parameter in parameters if active else ():
+                number_read(parameter, ".grad")
+            grads = [parameter._grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
             write_numbers(parameters, "grad", grads)
         return value
 
@@ -269,11 +274,23 @@ class Compiled(Differentiable):
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-    def _value_and_slopes(self, call: Call) -> tuple[Any, Floats, Sequence[Value]]:
+    def _value_and_slopes(
+        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
+    ) -> tuple[Any, Floats, Sequence[Value]] | Eager:
         """The value, its derivatives towards the parameters, and these."""
+        way, given = ("slopes", args) if parameters is None else ("slopes of given", (*args, parameters))
+        short = None if keywords else self._by_way(way, given)
+        if short is not None:
+            return short  # type: ignore[no-any-return]
+        call = self._call(args, keywords, parameters)
+        if isinstance(call, Eager):
+            return call
         plan, results = call.run(Kind.GRADIENT, PARAMETERS)
         self._ran(call)
         found = call.ran.parameters
+        self._open(
+            "slopes" if call.serving.parameters is None else "slopes of given", call, lambda both: (*both, found)
+        )
         rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
         return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
@@ -323,7 +340,7 @@ class Compiled(Differentiable):
         """Keep what ran last; the short ways are open only while nothing outside has changed."""
         if self._state is not self._plans.captured.seen:
             self._state, self._short, self._short_value = self._plans.captured.seen, None, None
-            self._short_matrices.clear()
+            self._ways.clear()
         self._latest = call.ran
         return result
 

@@ -10,7 +10,6 @@ from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.eager import Eager
 from autograd_mini.compiler.calls.serving import Ran
-from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import hessian, hvp, jacobian
@@ -25,7 +24,7 @@ class Differentiable:
     _name: str
     _fewest: int
     _latest: Ran | None
-    _short_matrices: dict[object, tuple[Short, Callable[[Floats], Any], Ran]]
+    _ways: dict[object, tuple[Short, Callable[[Any], Any], Ran]]
 
     @abstractmethod
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Call | Eager: ...
@@ -111,12 +110,9 @@ class Differentiable:
     ) -> Any:
         """What an operator makes of the function, or the sparse matrix of this kind."""
         key = operator.__name__, kind
-        if key in self._short_matrices and not keywords and not differentiations:
-            short, finish, ran = self._short_matrices[key]
-            numbers = short(args)
-            if numbers is not None:
-                self._latest = ran
-                return finish(numbers)
+        short = None if keywords else self._by_way(key, args)
+        if short is not None:
+            return short
         if kind is not None:
             call = self._plain_call(f"{operator.__name__} with sparse=True", args, keywords)
             result = self._ran(call, call.sparse(kind))
@@ -125,12 +121,26 @@ class Differentiable:
             if isinstance(found, Eager):
                 return found.derivative(operator)
             call, result = found, self._ran(found, dense(found))
-        opened = None if call.finish is None else call.short(call.ran.parts[0].plan)
-        if opened is None or call.finish is None:
-            self._short_matrices.pop(key, None)
-        else:
-            self._short_matrices[key] = opened, call.finish, call.ran
+        if call.finish is not None:
+            self._open(key, call, call.finish)
         return result
+
+    def _by_way(self, key: object, args: tuple[Any, ...]) -> Any:
+        """What a short way that is kept gives; None if it is not open to these."""
+        kept = None if differentiations else self._ways.get(key)
+        found = None if kept is None else kept[0](args)
+        if kept is None or found is None:
+            return None
+        _, finish, self._latest = kept
+        return finish(found)
+
+    def _open(self, key: object, call: Call, finish: Callable[[Any], Any] = lambda found: found) -> None:
+        """Keep the short way to what a call just found, and what makes the results of that, if there is one."""
+        opened = call.short(call.ran.parts[0].plan)
+        if opened is None:
+            self._ways.pop(key, None)
+        else:
+            self._ways[key] = opened, finish, call.ran
 
     def _plain_call(self, what: str, args: Any, keywords: dict[str, Any]) -> Call:
         call = self._call(args, keywords)

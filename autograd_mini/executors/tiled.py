@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import uuid
 import warnings
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_mini.executors.calling import Call
 from autograd_mini.executors.keeping import SLOPES, Parcel
+from autograd_mini.executors.sending import Packed
 from autograd_mini.executors.submitting import Pool
 from autograd_mini.executors.working import Done
 from autograd_mini.primitives import brief
@@ -103,7 +103,7 @@ class Tiled:
 
     def share(self, token: str, array: Any) -> None:
         """Send an array once, however many calls take rows of it as `Taken` by this token."""
-        self.held[token] = array if self.pool.is_here else pickle.dumps(array, protocol=5)
+        self.held[token] = array if self.pool.is_here else Packed.of(array)
 
     def compare(self, done: Done, samples: dict[str, str]) -> None:
         """Say of workers that they differ, at the first result of each.

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
@@ -175,6 +175,27 @@ def test_a_broken_pool_is_told_and_replaced():
             found = tiled(x)
         same_bits(tiled(x), found)  # without another word
         assert found.tolist() == [importable.branching(each) for each in x]
+
+
+class Forgetful(ProcessPoolExecutor):
+    """As that of Python 3.11, where the process died just now: the next task is taken, and never told of."""
+
+    def submit(self, function, *args):
+        if self._broken and not hasattr(self, "forgotten"):
+            self.forgotten = Future()
+            return self.forgotten
+        return super().submit(function, *args)
+
+
+@pytest.mark.parametrize("n", [8, 50])
+def test_a_task_that_a_breaking_pool_forgets_is_done_elsewhere(n):
+    with Forgetful(2, multiprocessing.get_context(START)) as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        with pytest.warns(RuntimeWarning, match="a process of the pool died"):
+            found = compile(importable.branching, batch=True).on(pool, 8)(numpy.arange(float(n)))
+        assert pool.forgotten.cancelled()
+    assert found.tolist() == [importable.branching(each) for each in range(n)]
 
 
 @pytest.mark.filterwarnings("ignore:a process of the pool died")

@@ -306,7 +306,7 @@ class Call(SparseCall):
     def short(self, plan: Plan) -> Short | None:
         """The way past all this to the results just found, for such arguments, if there is one."""
         captured, request = self.serving.plans.captured, self.ran.request
-        if plan.trace.counts or self.serving.parameters is not None or len(self.ran.parts) > 1:
+        if plan.trace.counts or len(self.ran.parts) > 1:
             return None
         if captured.seen.number != plan.state:  # the function itself, or another thread, has changed it meanwhile
             return None
@@ -314,7 +314,7 @@ class Call(SparseCall):
         most = 1 if n == 1 else most_columns(plan.executor(request))
         if not 1 <= n <= most:
             return None
-        key = request, n > 1
+        key = request, n > 1, self.serving.parameters is not None
         found = plan.entries.get(key)
         if key not in plan.entries or (found is not None and found.most < n):
             found = plan.entries[key] = self._entry(plan, request, most if n == 1 else min(most, room_for(n)))
@@ -329,7 +329,8 @@ class Call(SparseCall):
                 order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
                 layout = layout_of_entries(self.arguments, plan, order.tolist())
             else:
-                layout = layout_of(self.arguments, plan, request.kind, self.roles.wrt, self._structure(plan))
+                is_given, value = self.serving.parameters is not None, self._structure(plan)
+                layout = layout_of(self.arguments, plan, request, self.roles.wrt, value, is_given=is_given)
                 names = ["value", *(name for _, name in request.names)]
         except Unknown:
             return None

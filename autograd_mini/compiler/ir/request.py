@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from autograd_mini.compiler.ir.program import Floats, Pack
 
+PARAMETERS = (-1,)
+"""The slots of what a function uses without being given it."""
+
 
 class Kind(StrEnum):
     """What is computed besides the decisions."""

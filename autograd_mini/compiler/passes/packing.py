@@ -157,7 +157,6 @@ class _Packed:
             lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
         elif isinstance(first, Looped):
             pack = self._loop(first)
-            lanes[:] = 0
         elif isinstance(first, Picked):
             pack = self._packs[self._pack_of[first.loop]]
             lanes = numpy.array([scalar.index for scalar in scalars])

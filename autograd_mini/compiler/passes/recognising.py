@@ -17,7 +17,7 @@ from autograd_mini.compiler.ir.program import ABSENT, Block, Index
 from autograd_mini.compiler.partition import DENSE, MOST_LENGTHS
 
 
-def recognise(lane: Index, ia: Index, ib: Index | None, sign: float = 1.0) -> list[Block]:
+def recognise(lane: Index, ia: Index, ib: Index | None, sign: float) -> list[Block]:
     """The blocks of Σ ±a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them."""
     columns = [lane, ia] if ib is None else [lane, ia, ib]
     if not _is_sorted(columns):

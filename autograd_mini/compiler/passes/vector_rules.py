@@ -24,15 +24,12 @@ class Vectors(Protocol[V]):
 
     def vector(self, function: str, x: V, empty: float = nan) -> V:
         """A function of vectors to vectors."""
-        raise NotImplementedError
 
     def each(self, primitive: Primitive, x: V, y: V) -> V:
         """A primitive, number by number."""
-        raise NotImplementedError
 
     def combined(self, terms: Sequence[Term[V]]) -> V:
         """The sum of the terms."""
-        raise NotImplementedError
 
 
 def _others(vectors: Vectors[V], x: V) -> V:

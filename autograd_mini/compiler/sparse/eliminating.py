@@ -76,7 +76,7 @@ class _Graph:
             if pack in self.children and pack in active and pack not in self.first_column:
                 found: dict[Pack, list[Terms]] = {}
                 for parent, each_terms in local_terms(builder, rules, pack, active):
-                    found.setdefault(parent, []).append(each_terms.folded(fold))
+                    found.setdefault(parent, []).extend(each_terms.folded(fold))
                 self._add(pack, found)
 
     def _add(self, pack: Pack | None, terms: dict[Pack, list[Terms]]) -> None:
