@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
@@ -16,7 +16,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import keeping
+from autograd_mini.executors import keeping, submitting
 from tests.executors import importable
 from tests.executors.comparing import same_bits, table
 
@@ -207,6 +207,33 @@ def test_a_task_that_a_breaking_pool_forgets_is_done_elsewhere(n):
             found = compile(importable.branching, batch=True).on(pool, 8)(numpy.arange(float(n)))
         assert pool.forgotten.cancelled()
     assert found.tolist() == [importable.branching(each) for each in range(n)]
+
+
+@pytest.mark.filterwarnings("ignore:a process of the pool died")
+@pytest.mark.skipif(START != "fork", reason="pipes of this system are written otherwise")
+def test_a_pool_that_waits_for_the_rest_of_a_message_is_woken(monkeypatch):
+    monkeypatch.setattr(submitting, "PATIENCE", 1.5)
+    monkeypatch.setattr(submitting, "SILENCE", 0.5)
+    x = numpy.arange(50.0)
+    with processes() as pool:
+        half = pool.submit(importable.half_a_message)
+        found = compile(importable.branching, batch=True).on(pool, 8)(x)
+        with pytest.raises(BrokenProcessPool):
+            half.result()
+    assert found.tolist() == [importable.branching(each) for each in x]
+
+
+class Broken:
+    """A pool of another kind."""
+
+    def submit(self, function, *args):
+        raise BrokenExecutor
+
+
+def test_a_broken_pool_of_another_kind_is_told():
+    tiled = compile(importable.branching, batch=True).on(Broken())
+    with pytest.raises(RuntimeError, match=r"Broken broke \(BrokenExecutor\): a process of it died; make a new one"):
+        tiled(numpy.arange(5.0))
 
 
 @pytest.mark.filterwarnings("ignore:a process of the pool died")
