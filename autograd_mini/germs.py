@@ -7,6 +7,7 @@ does. The rules of the table run on germs as they run on numbers.
 from __future__ import annotations
 
 import math
+import threading
 from functools import partial, reduce
 from math import copysign, inf, isfinite, isnan, nan
 
@@ -43,21 +44,10 @@ class Germ(symbols.Number):
     __slots__ = ("c", "is_exact", "is_log", "level", "limit", "p")
 
     def __init__(
-        self,
-        limit: float,
-        c: float = 0.0,
-        p: float = 1.0,
-        *,
-        is_exact: bool = False,
-        is_log: bool = False,
-        level: int = 0,
+        self, limit: float, c: float = 0.0, p: float = 1.0, is_exact: bool = False, is_log: bool = False, level: int = 0
     ) -> None:
-        self.limit: float = limit
-        self.c: float = c
-        self.p: float = p
-        self.is_exact: bool = is_exact or c == 0.0
-        self.is_log: bool = is_log
-        self.level: int = level
+        self.limit, self.c, self.p = limit, c, p
+        self.is_exact, self.is_log, self.level = is_exact or c == 0.0, is_log, level
 
     def at(self, level: int) -> Germ:
         """The same on another level."""
@@ -80,26 +70,23 @@ class Germ(symbols.Number):
         p = -self.p if self.is_log else self.p
         return Germ(-self.limit, -self.c, p, is_exact=self.is_exact, is_log=self.is_log, level=self.level)
 
-    def __pos__(self) -> Germ:
-        return self
-
     def __abs__(self) -> Germ:
         return -self if self < 0.0 else self
 
     def __lt__(self, other: Any) -> bool:
-        return _order(self, other) < 0.0
+        return _order(self, other, -1.0) < 0.0
 
     def __gt__(self, other: Any) -> bool:
-        return _order(self, other) > 0.0
+        return _order(self, other, 1.0) > 0.0
 
     def __le__(self, other: Any) -> bool:
-        return _order(self, other) <= 0.0
+        return _order(self, other, -1.0) <= 0.0
 
     def __ge__(self, other: Any) -> bool:
-        return _order(self, other) >= 0.0
+        return _order(self, other, 1.0) >= 0.0
 
     def __eq__(self, other: object) -> bool:
-        return _order(self, other) == 0.0
+        return self is other or _order(self, other, 1.0) == 0.0
 
     def __bool__(self) -> bool:
         return self.limit != 0.0
@@ -112,13 +99,23 @@ def germ(number: Any) -> Germ:
     return number if isinstance(number, Germ) else Germ(to_float(number, "Germ"))
 
 
-def _order(x: Any, y: Any) -> float:
-    """The sign of x - y for small ε; 0 if that is not known, nan if one is."""
+class Unknown(threading.local):
+    """Comparisons whose answer is not known: whether any was met, and whether they are taken as true, or as equal."""
+
+    is_met = is_true = False
+
+
+unknown = Unknown()
+
+
+def _order(x: Any, y: Any, if_true: float = 0.0) -> float:
+    """The sign of x - y for small ε; 0 or `if_true` if that is not known, nan if one is."""
     x, y = germ(x), germ(y)
     if x.limit != y.limit or not isfinite(x.limit):
         return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else nan if isnan(x.limit + y.limit) else 0.0
     c = _sum(x, -y).c
-    return 0.0 if isnan(c) else c
+    unknown.is_met |= isnan(c)
+    return c if c == c else if_true if unknown.is_true else 0.0
 
 
 def _term(c: float, p: float) -> Germ:
@@ -342,7 +339,8 @@ def _by_rule(primitive: Primitive, args: list[Germ], level: int) -> Germ:
         slope = germ(local)
         if arg.c == 0.0 or slope.is_zero:
             continue
-        c = slope.limit * arg.c or nan  # with slope 0, of a higher order
-        terms.append(Germ(0.0, c, arg.p) if isfinite(slope.limit) else Germ(0.0, nan, 0.0))
+        p = arg.p if slope.limit else slope.p + arg.p
+        rise = (slope.limit or slope.c * arg.p / (p or nan)) * arg.c  # ∫ slope·dx
+        terms.append(Germ(0.0, rise, p) if isfinite(slope.limit) else Germ(0.0, nan, 0.0))
     c, p, _ = _next(*terms)
     return Germ(limit, c if c or not terms else nan, p, level=level)

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from math import e, isfinite, isnan, nan, pi
 
-from autograd_mini.germs import Germ, apply, germ
+from autograd_mini.germs import Germ, apply, germ, unknown
 from autograd_mini.graph import connect, is_at_kink
+from autograd_mini.primitives import FLAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def limit_of_adjoints(
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):
             direction = {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
-            found = _along(order, seeds, tied, direction)
+            found, is_known = _along(order, seeds, tied, direction)
+            if not is_known:
+                return found, None
             if not any(isnan(found[leaf]) for leaf in leaves):
                 sides.append((found, direction))
     if not sides:
@@ -107,10 +110,26 @@ def _agree(x: float, y: float, scale: float) -> bool:
     return x == y or abs(x - y) <= TOLERANCE * scale
 
 
-def _along(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], direction: Direction) -> dict[Value, float]:
-    """The limits of all adjoints along a direction."""
-    found = _by_tangents(order, seeds, set(tied), direction) if tied else None
-    return found or _by_germs(order, seeds, direction)
+def _along(
+    order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], direction: Direction
+) -> tuple[dict[Value, float], bool]:
+    """The limits of all adjoints along a direction, and whether they are known: nan are those about which functions
+    decide that touch each other, so that it is not known which is the larger one."""
+    by_tangents = _by_tangents(order, seeds, set(tied), direction) if tied else None
+    if by_tangents is not None:
+        return by_tangents, True
+    unknown.is_met = False
+    found = _by_germs(order, seeds, direction)
+    if not unknown.is_met:
+        return found, True
+    unknown.is_true = True
+    try:
+        other = _by_germs(order, seeds, direction)
+    finally:
+        unknown.is_true = False
+    scale = max([abs(x) for x in found.values() if isfinite(x)], default=0.0)
+    differing = [node for node, x in found.items() if not (_agree(x, other[node], scale) or isnan(x))]
+    return found | dict.fromkeys(differing, nan), not any(not node.parents for node in differing)
 
 
 def _by_tangents(
@@ -132,7 +151,7 @@ def _by_tangents(
             ]
             operation: Any = node.operation
             out = apply(operation, germs)
-            if operation.is_selector or float(out) != node._data:
+            if operation.is_selector or operation.policy == FLAT or float(out) != node._data:
                 return None
             locals_ = operation.partials(out, *germs)
             local_grads = settled[node] = tuple([germ(local).limit for local in locals_])

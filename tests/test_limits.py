@@ -16,6 +16,8 @@ from autograd_mini import (
     cbrt,
     clip,
     copysign,
+    cos,
+    cosh,
     dist,
     elu,
     exp,
@@ -161,6 +163,9 @@ COMPOSITIONS = {
     "x with the other sign": (lambda x: copysign(x, -x), [-1.0, 0.0]),
     "x as sign and size": (lambda x: abs(x) * copysign(1.0, x), [1.0, 0.0]),
     "|x| by its sign": (lambda x: copysign(x, -0.0) + copysign(x, 0.0) + x, [1.0, 0.0]),
+    "cos below 1": (lambda x: maximum(cos(x), 1.0), [0.0, 0.0]),
+    "relu(1 - cos x)": (lambda x: relu(1.0 - cos(x)), [0.0, 1.0]),
+    "|cosh x - 1|": (lambda x: abs(cosh(x) - 1.0) + x, [1.0, 1.0]),
     "from a point to itself": (lambda x: exp(dist([x, 1.0], [x, 1.0])) + x, [1.0, 0.0]),
 }
 
@@ -179,6 +184,22 @@ def test_several_variables():
     assert grad(lambda x, y: maximum(x, y) + minimum(x, y))(1.0, 1.0) == (1.0, 1.0)
     assert grad(lambda x, y: maximum(x, y) - maximum(y, x))(1.0, 1.0) == (0.0, 0.0)
     assert jacobian(lambda x, y: [maximum(x, y) + minimum(x, y), maximum(x, y)])(1.0, 1.0) == [(1.0, 1.0), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "right"),
+    [
+        (lambda x: maximum(x + 1.0, exp(x)), 0.0, 1.0),
+        (lambda x: minimum(exp(x), x + 1.0), 0.0, 0.0),
+        (lambda x: relu(x - am.expm1(x)), 0.0, 0.0),
+        (lambda x: abs(exp(x) - 1.0 - x), 0.0, 1.0),
+        (lambda x: clip(x**x, 0.0, x), 1.0, 0.0),
+        (lambda x: maximum(sin(x), sin(x)), 1.0, -sin(1.0)),
+    ],
+)
+def test_second_derivatives_where_functions_touch_are_right_or_nan(f, at, right):
+    for found in (hessian(f)(at), grad(grad(f))(at), am.hvp(f)(at, 1.0)):
+        assert found == right or isnan(found)
 
 
 def test_an_explicit_choice_is_the_users():
