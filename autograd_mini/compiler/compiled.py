@@ -222,29 +222,6 @@ class Compiled(Differentiable):
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
-<<<<<<< HEAD
-    def _value_and_slopes(
-        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
-    ) -> tuple[Any, Floats, Sequence[Value]] | Eager:
-        """The value, its derivatives with respect to the parameters, and these."""
-        way, given = ("slopes", args) if parameters is None else ("slopes of given", (*args, parameters))
-        short = None if keywords else self._by_way(way, given)
-        if short is not None:
-            return short  # type: ignore[no-any-return]
-        call = self._call(args, keywords, parameters)
-        if isinstance(call, Eager):
-            return call
-        plan, results = call.run(Kind.GRADIENT, PARAMETERS)
-        self._ran(call)
-        found = call.ran.parameters
-        self._open(
-            "slopes" if call.serving.parameters is None else "slopes of given", call, lambda both: (*both, found)
-        )
-        rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
-        return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
-
-=======
->>>>>>> ha
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
         if parameters is not None and "parameters" in self._names:
