@@ -31,7 +31,7 @@ class Rules:
         apply: Callable[..., Any],
         number: Callable[[float], Any] = float,
     ) -> list[tuple[int, float, Any]]:
-        """The local derivatives towards the arguments that are wanted: the place of each, a sign, and a number or None
+        """The local derivatives by the arguments that are wanted: the place of each, a sign, and a number or None
         for 1; without those that are a choice of 0.
 
         Args:
