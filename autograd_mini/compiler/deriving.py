@@ -44,8 +44,8 @@ class Plan:
         share: how much of the last batch that it was tried on first it served.
         state: the number of the state of what the function reads from outside.
         patterns: for a request, that of its sparse matrix.
-        entries: for a request, and whether there are several examples, what runs it in one call; None if there is no
-            such way.
+        entries: for a request, whether there are several examples, and whether the numbers of the parameters are given,
+            what runs it in one call; None if there is no such way.
     """
 
     frame: Frame
@@ -60,7 +60,7 @@ class Plan:
         self.is_one_number: bool = trace.structure.shape == ()
         self.share: float = 1.0
         self.state = 0
-        self.entries: dict[tuple[Request, bool], Entry | None] = {}
+        self.entries: dict[tuple[Request, bool, bool], Entry | None] = {}
         self.patterns: dict[Request, Pattern] = {}
         self._lock = threading.RLock()
         self._shown: dict[object, Program] = {}

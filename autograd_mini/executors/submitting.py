@@ -135,8 +135,8 @@ class Pool:
             ) from error
         if self._replaced():
             warnings.warn(
-                f"a process of the pool died; what it worked on is computed again, in a new pool of {self.workers} "
-                "processes, for the one given is broken for good",
+                f"a process of the pool died; what it was working on is computed again, in a new pool of "
+                f"{self.workers} processes, since the one given is broken for good",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -8,7 +8,7 @@ from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.program import Pack
-from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.ir.request import PARAMETERS, Kind, Request
 from autograd_mini.compiler.run.short_way import Layout
 from autograd_mini.structures import OTHER, Structure
 
@@ -21,26 +21,38 @@ class Unknown(Exception):
 
 
 def layout_of(
-    arguments: Arguments, plan: Plan, kind: Kind, towards: tuple[Sequence[int], bool], value: Structure
+    arguments: Arguments,
+    plan: Plan,
+    request: Request,
+    towards: tuple[Sequence[int], bool],
+    value: Structure,
+    *,
+    is_given: bool,
 ) -> Layout:
     """How arguments are read, and value and gradient are made.
 
     Args:
-        towards: positions of the arguments to differentiate towards, and whether the gradient is that of one.
+        towards: positions of the arguments to differentiate by, and whether the gradient is that of one.
         value: the structure of the value.
+        is_given: whether an array of the numbers of the parameters comes after the arguments.
 
     Raises:
         Unknown: machine code does not know how.
     """
-    layout = _read(arguments, plan)
+    layout = _read(arguments, plan, is_given=is_given)
     _make_value(layout, value, iter(range(value.size)), plan.per_example)
-    if kind == Kind.VALUE:
+    if request.kind == Kind.VALUE:
         return layout
-    positions, is_single = towards
-    for position in positions:
-        _Argument(layout, arguments, plan, position).make(arguments.structures[position])
-    if not is_single:
-        layout.make("nest", len(positions), what=tuple)
+    if request.wrt == PARAMETERS:
+        lanes = plan.leaf(-1).lanes
+        kind, shape = layout.array((lanes,), plan.per_example)
+        layout.make(kind, picks=[("adjoint -1", lane) for lane in range(lanes)], what=shape)
+    else:
+        positions, is_single = towards
+        for position in positions:
+            _Argument(layout, arguments, plan, position).make(arguments.structures[position])
+        if not is_single:
+            layout.make("nest", len(positions), what=tuple)
     layout.make("nest", 2, what=tuple)
     return layout
 
@@ -56,12 +68,15 @@ def layout_of_entries(arguments: Arguments, plan: Plan, order: Sequence[int]) ->
     return layout
 
 
-def _read(arguments: Arguments, plan: Plan) -> Layout:
-    layout = Layout(len(arguments.structures), has_columns=arguments.n_examples not in (None, 1))
+def _read(arguments: Arguments, plan: Plan, *, is_given: bool = False) -> Layout:
+    n_args, parameters = len(arguments.structures), plan.leaf(-1)
+    layout = Layout(n_args + is_given, has_columns=arguments.n_examples not in (None, 1))
     for position, structure in enumerate(arguments.structures):
         _Argument(layout, arguments, plan, position).read(structure, (0, position))
-    for lane, parameter in enumerate(plan.trace.parameters):
-        layout.read("attribute", (0, 0), (plan.leaf(-1), lane), what=(parameter, "_data"))
+    if is_given:
+        layout.read("array", (0, n_args), (parameters, 0), parameters.lanes, (parameters.lanes,))
+    for lane, parameter in enumerate(() if is_given else plan.trace.parameters):
+        layout.read("attribute", (0, 0), (parameters, lane), what=(parameter, "_data"))
     return layout
 
 

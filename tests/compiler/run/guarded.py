@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy
 
-from autograd_mini import compile, dot, exp, maximum, relu, sin, softmax, sum, tanh
+from autograd_mini import Value, compile, dot, exp, maximum, relu, sin, softmax, sum, tanh
 from autograd_mini import max as largest
 from autograd_mini.compiler import partition, pipeline
 from tests.compiler.run.faults import columns_of_the_caller
@@ -153,6 +153,39 @@ def by_columns():
         run(function, {}, lanes, [], turn % 24 < 12, ["__call__", "value_and_grad"])
 
 
+def by_parameters():
+    """What is differentiated towards Values that the function uses; their numbers may be given."""
+    for turn, (function, options) in enumerate(product([few, many, half], [{}, *OPTIONS[1:4]])):
+        lanes = 1 if function is few else 7 + turn
+        train(function, options, lanes, LENGTHS[turn % 5 : -3 : 5], turn % 2 == 0)
+
+
+def train(function, options, lanes, lengths, at_end):
+    """Value, and derivatives towards the parameters, of a function of one argument and of Values in place of the other,
+    over batches of these lengths."""
+    random = numpy.random.default_rng(lanes)
+    parameters = [Value(random.normal()) for _ in range(lanes)]
+    options, ways = {**options, "batch": True} if options else {}, set()
+    with fenced(partial(Guarded, at_end=at_end)):
+        machine, plain = (
+            compile(lambda x: function(x, parameters), backend=each, threads=1, **options)
+            for each in ("machine", "numpy")
+        )
+        for n in lengths if options else [1, 1]:
+            x = random.normal(size=(n, lanes) if options else lanes)
+            given, others = between_pages(x, at_end, n % 2 == 0), random.normal(size=lanes)
+            for numbers in (None, between_pages(others, at_end, False)):
+                for kind in ("__call__", "value_and_parameter_grads"):
+                    expected = getattr(plain, kind)(x, parameters=numbers)
+                    for _ in range(2):
+                        found = getattr(machine, kind)(given, parameters=numbers)
+                        compare(
+                            found, expected, f"{kind} of {function.__name__} {options}, {lanes} lanes, {n} examples"
+                        )
+                    ways |= machine._ways.keys()
+    assert ways == {"value", "slopes", "slopes of given"}
+
+
 def beyond():
     """One number too far."""
     place = Guarded((10,))
@@ -165,7 +198,14 @@ def planted():
         run(lambda x, w: sum([abs(a) for a in x]), {}, 12, [], True)
 
 
-SWEEPS = {"lengths": by_length, "lanes": by_lanes, "columns": by_columns, "beyond": beyond, "planted": planted}
+SWEEPS = {
+    "lengths": by_length,
+    "lanes": by_lanes,
+    "columns": by_columns,
+    "parameters": by_parameters,
+    "beyond": beyond,
+    "planted": planted,
+}
 
 
 def main(sweep, form="packs"):

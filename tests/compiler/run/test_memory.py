@@ -27,7 +27,8 @@ def run(*args):
 
 @needs_pages
 @pytest.mark.parametrize(
-    ("sweep", "form"), [*product(["lengths", "lanes"], ["packs", "scalars"]), ("columns", "columns")]
+    ("sweep", "form"),
+    [*product(["lengths", "lanes"], ["packs", "scalars"]), ("columns", "columns"), ("parameters", "scalars")],
 )
 def test_nothing_outside_is_touched(sweep, form):
     result = run(sweep, form)
