@@ -16,6 +16,7 @@ from math import e, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ
 from autograd_mini.graph import connect, is_at_kink
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -61,7 +61,7 @@ class Tape:
         ]
 
     def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any]) -> list[Any]:
-        """The derivatives of Σ seed·number over some places towards the numbers given; 0.0 where there is none."""
+        """The derivatives of Σ seed·number over some places by the numbers given; 0.0 where there is none."""
         result = dict(seeds)
         for number in reversed(range(len(self.operations))):
             adjoint = result.get(self._first + number)

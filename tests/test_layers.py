@@ -142,7 +142,7 @@ def test_no_two_files_share_a_name():
 
 
 LONGEST = 350
-STILL_LONGER = ["compiler/compiled.py", "compiler/run/running.py"]
+STILL_LONGER = ["compiler/run/running.py"]
 FILES_WITHOUT_A_PAGE = 8
 
 
@@ -193,7 +193,7 @@ def test_importing_loads_the_standard_library_alone():
 
 
 @pytest.mark.parametrize(
-    ("folder", "most"), [(PACKAGE, 40493), (PACKAGE / "compiler", 19955), (PACKAGE / "compiler" / "notation", 895)]
+    ("folder", "most"), [(PACKAGE, 40379), (PACKAGE / "compiler", 19783), (PACKAGE / "compiler" / "notation", 895)]
 )
 def test_the_house_grows_no_further(folder, most):
     """The goal is 22,000 lines in all and 7,000 for the compiler, of which 900 write programs down. Until then, what

@@ -28,7 +28,7 @@ IN_THREAD = 16
 """A task may be so much larger where its rows need not travel."""
 
 MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
-"""Methods that give derivatives towards each example of a batch, though it is reduced."""
+"""Methods that give derivatives with respect to each example of a batch, though it is reduced."""
 
 OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
 """Methods whose last argument is a vector in the structure of the arguments, or of the result."""
@@ -98,8 +98,8 @@ class Call:
             )
         if self.may_have_rows:
             raise ValueError(
-                f"derivatives of {self.name} towards a stream of chunks would be as large as the stream; name the "
-                "arguments to differentiate in wrt=…"
+                f"derivatives of {self.name} with respect to a stream of chunks would be as large as the stream; "
+                "name the arguments to differentiate in wrt=…"
             )
 
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:

@@ -116,7 +116,7 @@ class Function:
         self._lock = threading.Lock()
 
     def run(self, method: str, args: Sequence[Any], numbers: Any) -> Any:
-        """The result of a method; derivatives towards parameters are given towards all Values, 0 for those unused."""
+        """The result of a method; derivatives by parameters are given for all Values, 0 for those unused."""
         call = getattr(self.compiled, method)
         if not self.values:
             return call(*args)

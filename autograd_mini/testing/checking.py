@@ -105,7 +105,9 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
         return numbers_of(f(*structure.rebuild(list(numbers))))
 
     def evaluate(numbers: Sequence[float]) -> Evaluation:
-        xs, call = [Value(number, label=name) for number, name in zip(numbers, names)], Differentiation(f)
+        xs, call = [*map(Value, numbers)], Differentiation(f)
+        for x, name in zip(xs, names if numbers is point else ()):  # where the formula is taken
+            x.label = name
         call.variables = set(xs)
         with call:
             return xs, numbers_of(f(*structure.rebuild(xs)))
@@ -298,7 +300,7 @@ def _require_repeatable(function: str, first: Sequence[float], second: Sequence[
     if any(x - x != 0.0 for x in first):
         raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
     if first != second:
-        raise ValueError(f"{function} gives a different result when called again; make it deterministic to check it")
+        raise ValueError(f"{function} gives a different result when called again; make it deterministic")
 
 
 def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: Any) -> None:

@@ -149,8 +149,8 @@ class Chunks:
 def _last(reads: Sequence[tuple[int, ...]], results: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[int]:
     """For each scalar the last operation that reads it: -1 if there is none, one after all for those that are kept."""
     numbers = numpy.fromiter(chain.from_iterable(reads), numpy.int64)
-    most = max(numbers.max(initial=0), *kept, 0, *chain.from_iterable(results))  # some are never read
-    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)
+    most = max(chain([numbers.max(initial=0)], kept, chain.from_iterable(results)))
+    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
     last[numbers] = numpy.repeat(numpy.arange(len(reads)), [*map(len, reads)])
     last[kept] = len(reads)
     found: list[int] = last.tolist()

@@ -49,7 +49,7 @@ class Exported:
     Attributes:
         name: that of the function in C.
         plan: the path of the function.
-        wrt: slots of the arguments that it may be differentiated towards.
+        wrt: slots of the arguments that it may be differentiated with respect to.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Exported:
 
     @cached_property
     def directions_at(self) -> list[int]:
-        """Where the directions are, of each argument to differentiate towards."""
+        """Where the directions are, of each argument to differentiate with respect to."""
         first = self.weights_at + (0 if self.is_one else self.n_outputs)
         return [first + start for start in numpy.cumsum([0, *self.lanes]).tolist()]
 
@@ -143,7 +143,7 @@ class Exported:
         return self.plan.source.is_ragged and not self.plan.loops
 
     def derivative(self, slot: int) -> str:
-        """What bodies call the derivatives towards an argument."""
+        """What bodies call the derivatives with respect to an argument."""
         return dict(Request(Kind.GRADIENT, self.wrt).names)[slot]
 
     @cached_property

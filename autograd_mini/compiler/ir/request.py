@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 class Request(NamedTuple):
-    """What is computed, and towards what it is differentiated.
+    """What is computed, and with respect to what it is differentiated.
 
     Attributes:
         wrt: slots of the arguments; -1 for the parameters.
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
     @property
     def names(self) -> list[tuple[int, str]]:
-        """The slots, and what programs call the derivatives towards them."""
+        """The slots, and what programs call the derivatives with respect to them."""
         return _names(self.wrt)
 
 
@@ -89,9 +89,11 @@ class Results(NamedTuple):
         adjoints: derivatives by slot; those missing are 0.
         entries: what is neither, in an order of its own: the change of each number of the result along a direction, or
             what can be other than 0 in a sparse matrix.
+        is_plain: whether they are what the program gave: all finite, and nothing tied.
     """
 
     value: Floats | None
     agreements: Floats | None
     adjoints: dict[int, Floats]
     entries: Floats | None = None
+    is_plain: bool = True

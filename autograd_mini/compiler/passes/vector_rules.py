@@ -73,7 +73,7 @@ REDUCTION_RULES: dict[Primitive, Callable[[Vectors[Any], Any, Any], Any]] = {
     TABLE["hypot"]: _unit,
     TABLE["fsum"]: lambda vectors, x, out: None,
 }
-"""The local derivatives of `out`, repeated for each of them, towards all its arguments; None for 1."""
+"""The local derivatives of `out`, repeated for each of them, with respect to all its arguments; None for 1."""
 
 
 def _vector(name: str) -> Primitive:

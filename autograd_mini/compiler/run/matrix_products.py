@@ -121,7 +121,8 @@ class GatherStep:
 
 
 class ProductStep:
-    """A matrix product, by BLAS into memory that is kept."""
+    """A matrix product, by BLAS into memory that is kept; a sum over the batch that is a result, into memory that the
+    caller is given."""
 
     shape: tuple[int, ...]
 
@@ -132,7 +133,10 @@ class ProductStep:
         (block,) = segment.blocks
         assert segment.b is not None
         assert block.b is not None
-        self.writes: Sequence[int] = (executor.place[pack],)
+        self.number: int = executor.place[pack]
+        self.is_given: bool = sums_batch and pack in executor.needed
+        self.writes: Sequence[int] = () if self.is_given else (self.number,)
+        executor.own.update({self.number} if self.is_given else ())
         self.shape = block.lane.shape
         self.sums_batch, self.varies = sums_batch, pack in executor.varying
         self.a: Callable[[list[Any]], Floats] = executor.rows(segment.a, block.a)
@@ -145,12 +149,14 @@ class ProductStep:
         width = n if self.varies else 1
         if s > 1:  # its columns are those of several lanes
             out = memory.empty(g, h, s * width)
-            values[self.writes[0]] = out.reshape(g * h * s, width)
+            values[self.number] = out.reshape(g * h * s, width)
             return out
-        rows = values[self.writes[0]] = memory.rows_of(g * h, width)
+        rows = values[self.number] = memory.rows_of(g * h, width)
         return rows.reshape(g, h, width)
 
     def run(self, values: Values, out: Floats) -> None:
+        if self.is_given:
+            out = self.prepare(values, 1)
         a, b = self.a(values), self.b(values)
         g, h, s = self.shape
         if self.sums_batch:

@@ -1,7 +1,7 @@
 """Sparse derivatives by elimination: the graph of local derivatives, from which pack after pack is taken out.
 
 Each edge from a pack to one that is made of it holds the sparse matrix of local derivatives. To take a pack out, each
-matrix towards it is multiplied with each from it, and added to the edge that goes past it. Forward and reverse mode
+matrix into it is multiplied with each from it, and added to the edge that goes past it. Forward and reverse mode
 are two orders in which to do that; here the pack is next that costs the fewest products (H. Markowitz, 1957;
 A. Griewank and S. Reese, 1991). What is left are the edges from the results to the variables.
 """
@@ -52,7 +52,7 @@ def eliminated(
     is_symmetric: bool = False,
     most: float = inf,
 ) -> Nonzeros:
-    """Append the derivatives of the outputs towards all lanes of some leaves to the program, those alone that can be
+    """Append the derivatives of the outputs by all lanes of some leaves to the program, those alone that can be
     other than 0.
 
     Args:
@@ -132,7 +132,7 @@ class _Graph:
             most = min(most, MOST_PRODUCTS)
             if now > most:
                 raise NotSparse(
-                    f"the entries of this matrix take more than {most:,} products, so that it is not sparse; leave out "
+                    f"the entries of this matrix take more than {most:,} products, so it is not sparse; leave out "
                     "sparse=True, or take its products with vectors by jvp, vjp or hvp"
                 )
             self._take_out(pack)

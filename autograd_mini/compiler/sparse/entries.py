@@ -92,7 +92,7 @@ def merged(
 
     Args:
         batched: whether entries differ from example to example.
-        cancels: whether constants that cancel are no entries; towards what may change by inf, they are.
+        cancels: whether constants that cancel are no entries; with respect to what may change by inf, they are.
         sums_batch: whether they are summed over the batch, of which each term is one example.
     """
     terms = [each for each in map(_simplified, given) if each.rows.size]

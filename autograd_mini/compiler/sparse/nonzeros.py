@@ -19,7 +19,7 @@ class SparseProgram(NamedTuple):
     """A sparse matrix of derivatives, and what computes it.
 
     Rows are results in their order, or variables; columns are variables: the lanes of the slots that the request is
-    towards, one slot after the other.
+    with respect to, one slot after the other.
 
     Attributes:
         shape: how many rows and columns there are.

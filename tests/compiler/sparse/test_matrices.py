@@ -188,7 +188,7 @@ def test_batches(way, reduce, backend):
         assert getattr(compiled, way)(w, x[:0], sparse=True) == []
     else:
         check(found, sum(each) / (3 if reduce == "mean" else 1))
-        with pytest.raises(ValueError, match="f is reduced over its batch, and a sparse matrix towards the batch"):
+        with pytest.raises(ValueError, match="f is reduced over its batch, and the columns of a sparse matrix with"):
             getattr(compile(f, batch="x", reduce=reduce, backend=backend), way)(w, x, sparse=True)
 
 
