@@ -75,11 +75,11 @@ class Run:
 
     def look_at(self, order: Sequence[Value]) -> None:
         """Decide what derivatives of results with this graph are: plain numbers, if they depend on nothing but this
-        call's own variables; else Values, which can be differentiated again towards whatever else they depend on."""
+        call's own variables; else Values, which can be differentiated again by whatever else they depend on."""
         self.keeps_graph = any(not node.parents and self.call.is_foreign(node) for node in order)
 
     def in_structure(self, derivatives: list[Any]) -> Any:
-        """`derivatives` towards the variables, in the structure of the arguments."""
+        """`derivatives` with respect to the variables, in the structure of the arguments."""
         derivatives = self.as_results(derivatives)
         return self._each(lambda structure, part: structure.rebuild(derivatives[part], keeps_others=False))
 

@@ -249,6 +249,14 @@ def _log(x: Germ) -> Germ | None:
     return Germ(-inf, x.p, math.log(x.c), is_log=True) if x.c > 0.0 else Germ(nan, nan)
 
 
+def _log_to(base: float) -> Callable[[Germ], Germ | None]:
+    def value(x: Germ) -> Germ | None:
+        found = _log(x)
+        return None if found is None else _product(found, Germ(1.0 / math.log(base)))
+
+    return value
+
+
 def _arc(name: str, signs: dict[float, float]) -> Callable[[Germ], Germ | None]:
     """An inverse function: at an edge of its domain the value there ± √(2·distance)."""
     forward = TABLE[name].forward
@@ -270,6 +278,12 @@ def _length(*xs: Germ) -> Germ | None:
         return None
     least = min(x.p for x in xs if x.c)
     return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
+
+
+def _signed(x: Germ, y: Germ) -> Germ:
+    """|x| with the sign of y; at a jump that of the side it is on."""
+    side = _order(y, 0.0) or (copysign(1.0, y.limit) if y.is_zero else nan)
+    return Germ(nan, nan) if isnan(side) else -abs(x) if side < 0.0 else abs(x)
 
 
 def _total(*xs: Germ) -> Germ:
@@ -298,9 +312,13 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
     "exp": _exp,
     "log": _log,
+    "log2": _log_to(2.0),
+    "log10": _log_to(10.0),
+    "log1p": lambda x: _log(_sum(x, Germ(1.0))),
     "asin": _arc("asin", {1.0: -1.0, -1.0: 1.0}),
     "acos": _arc("acos", {1.0: 1.0, -1.0: -1.0}),
     "acosh": _arc("acosh", {1.0: 1.0}),
+    "copysign": _signed,
     "hypot": _length,
     "norm": _length,
     "dist": TABLE["dist"].formula,
@@ -317,9 +335,10 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     germs = [germ(arg) for arg in args]
     level = max(each.level for each in germs)
     limits = [each.limit for each in germs]
-    if primitive.selects or all(each.c == 0.0 for each in germs):
-        return Germ(primitive.forward(*limits), level=level)
     exact = _EXACT.get(primitive.base.name)
+    if primitive.selects or all(each.c == 0.0 for each in germs):
+        is_nothing = exact is _product and any(each.is_zero for each in germs)  # for every ε, whatever the other is
+        return Germ(0.0 if is_nothing else primitive.forward(*limits), level=level)
     result = exact(*germs) if exact else None
     if result is None:
         return _by_rule(primitive, germs, level)

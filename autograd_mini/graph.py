@@ -62,7 +62,7 @@ class Node:
     _second: Node | None
     _to_first: float
     _to_second: float
-    _many: tuple[tuple[Any, ...], tuple[float, ...]] | None  # more than two parents, and the derivatives towards them
+    _many: tuple[tuple[Any, ...], tuple[float, ...]] | None  # more than two parents, and the derivatives by them
     _adjoint: float
     _mark: int
     operation: Primitive | None

@@ -16,7 +16,6 @@ from math import e, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ
 from autograd_mini.graph import connect, is_at_kink
-from autograd_mini.primitives import FLAT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,16 +109,15 @@ def _agree(x: float, y: float, scale: float) -> bool:
 
 def _along(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], direction: Direction) -> dict[Value, float]:
     """The limits of all adjoints along a direction."""
-    has_jumps = any(node.operation.policy == FLAT or node.operation.is_selector for node in tied)  # type: ignore[union-attr]
-    found = _by_tangents(order, seeds, set(tied), direction) if tied and not has_jumps else None
+    found = _by_tangents(order, seeds, set(tied), direction) if tied else None
     return found or _by_germs(order, seeds, direction)
 
 
 def _by_tangents(
     order: Sequence[Value], seeds: Seeds, tied: set[Value], direction: Direction
 ) -> dict[Value, float] | None:
-    """By one sweep of numbers forward and one back, where no tie decides about a number; None if a zero meets inf
-    or nan."""
+    """By one sweep of numbers forward and one back; None where a number jumps, as it does for every choice, and if a
+    zero meets inf or nan."""
     tangents: dict[Value, float] = {}
     settled: dict[Value, tuple[float, ...]] = {}
     for node in order:
@@ -133,7 +131,10 @@ def _by_tangents(
                 for parent in node.parents
             ]
             operation: Any = node.operation
-            locals_ = operation.partials(apply(operation, germs), *germs)
+            out = apply(operation, germs)
+            if operation.is_selector or float(out) != node._data:
+                return None
+            locals_ = operation.partials(out, *germs)
             local_grads = settled[node] = tuple([germ(local).limit for local in locals_])
         tangents[node] = sum([g * tangents[parent] for parent, g in zip(node.parents, local_grads) if g], 0.0)
     result = dict.fromkeys(order, 0.0)

@@ -119,7 +119,7 @@ class Observer(Scope):
         """`node` was just computed."""
 
     def adjoint_spread(self, node: Value, index: int, adjoint: float, contribution: float) -> None:
-        """`contribution` = adjoint of `node` · its local derivative towards parent number `index`."""
+        """`contribution` = adjoint of `node` · its local derivative with respect to parent number `index`."""
 
     def adjoint_summed(self, node: Value, index: int, before: float, contribution: float, total: float) -> None:
         """`total` = `before` + `contribution`: the adjoint of that parent so far."""
@@ -140,7 +140,7 @@ class Observer(Scope):
     def differentiation_ends(
         self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
     ) -> None:
-        """It is recorded: towards `active` nodes, the adjoints that were `found` for Σ seed·root."""
+        """It is recorded: with respect to `active` nodes, the adjoints that were `found` for Σ seed·root."""
 
     def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
         """It is recorded: the changes that were `found` for results, where variables change by their seeds."""

@@ -66,7 +66,7 @@ class Differential:
         return [found.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in self.results]
 
     def pull(self, weights: Sequence[tuple[Any, Any]]) -> list[Any]:
-        """The derivative towards each variable of the sum of some results, each times its weight."""
+        """The derivative with respect to each variable of the sum of some results, each times its weight."""
         seeds = [(y, weight) for y, weight in weights if isinstance(y, Value)]
         if not self.run.keeps_graph:
             return adjoints(self.order, [(y, float(weight)) for y, weight in seeds], self.run.variables)

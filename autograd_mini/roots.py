@@ -110,7 +110,7 @@ def _plain(solver: Any, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ..
 
 def _frozen(option: Any, name: str) -> Any:
     if isinstance(option, Value):
-        raise TypeError(f"root's option {name} holds a Value, to which no derivative goes; give its .data")
+        raise TypeError(f"root's option {name} holds a Value, which gets no derivative there; give its .data")
     return tuple(_frozen(each, name) for each in option) if isinstance(option, (list, tuple)) else option
 
 

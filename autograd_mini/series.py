@@ -65,7 +65,7 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> Any:
 
 
 def _number(node: Value, keeps_graph: bool) -> Any:
-    """What does not vary: a Value where derivatives towards it are wanted, else its number."""
+    """What does not vary: a Value where derivatives with respect to it are wanted, else its number."""
     return node.as_operand() if keeps_graph else node._data
 
 
@@ -98,7 +98,7 @@ class Series(Number):
         self.args: Sequence[Any] = args
         self.depth: int = depth
         self.coefficients: list[Any] = []
-        self.terms: list[tuple[Any, Series]] | None = None  # local derivatives, with what they are towards
+        self.terms: list[tuple[Any, Series]] | None = None  # local derivatives, with what they are with respect to
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:

@@ -47,7 +47,7 @@ K = TypeVar("K")
 R_co = TypeVar("R_co", covariant=True)
 
 class Gradient(Protocol):
-    """What `grad` gives: towards one argument its structure, towards several a tuple."""
+    """What `grad` gives: with respect to one argument its structure, with respect to several a tuple."""
 
     @overload
     def __call__(self, x: float, /, **keywords: Any) -> float: ...
@@ -67,7 +67,7 @@ class Gradient(Protocol):
     def __call__(self, x: Any, y: Any, z: Any, /, *others: Any, **keywords: Any) -> tuple[Any, ...]: ...
 
 class FirstGradient(Protocol):
-    """What `grad` gives towards the first argument."""
+    """What `grad` gives with respect to the first argument."""
 
     @overload
     def __call__(self, x: float, /, *others: Any, **keywords: Any) -> float: ...
@@ -77,7 +77,7 @@ class FirstGradient(Protocol):
     def __call__(self, x: X, /, *others: Any, **keywords: Any) -> X: ...
 
 class SecondGradient(Protocol):
-    """What `grad` gives towards the second argument."""
+    """What `grad` gives with respect to the second argument."""
 
     @overload
     def __call__(self, x: Any, y: float, /, *others: Any, **keywords: Any) -> float: ...
@@ -109,7 +109,7 @@ class ValueAndGradient(Protocol):
     def __call__(self, x: Any, y: Any, z: Any, /, *others: Any, **keywords: Any) -> tuple[float, tuple[Any, ...]]: ...
 
 class FirstValueAndGradient(Protocol):
-    """What `value_and_grad` gives towards the first argument."""
+    """What `value_and_grad` gives with respect to the first argument."""
 
     @overload
     def __call__(self, x: float, /, *others: Any, **keywords: Any) -> tuple[float, float]: ...
@@ -181,7 +181,7 @@ class OnePoint(Compiled, Generic[R_co]):
     hvp: HessianProduct  # pyright: ignore[reportIncompatibleMethodOverride]
 
 class ArrayGradient(Protocol):
-    """The gradient of a function over a batch towards arrays and numbers."""
+    """The gradient of a function over a batch with respect to arrays and numbers."""
 
     @overload
     def __call__(self, x: NDArray[Any] | float, /) -> Floats: ...

@@ -64,7 +64,7 @@ class Tape:
         ]
 
     def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any], n: int | None = None) -> list[Any]:
-        """The derivatives of Σ seed·number over some places towards the numbers given, or the first n of them; 0.0
+        """The derivatives of Σ seed·number over some places by the numbers given, or the first n of them; 0.0
         where there is none."""
         result, n = dict(seeds), self.n_given if n is None else n
         for number in reversed(range(len(self.operations))):

@@ -1,8 +1,8 @@
 """The backward pass number by number, by the lecture's formulas, beside what the graph says.
 
-A network of a tanh, a ReLU and a softmax layer with the KL divergence is walked backwards, from the derivative towards
-its output to those towards its weights (lecture: "Today's Topic"). Each derivative by its formula is compared with the
-graph's own; a difference above 1e-12 makes the script fail.
+A network of a tanh, a ReLU and a softmax layer with the KL divergence is walked backwards, from the derivative with
+respect to its output to those with respect to its weights (lecture: "Today's Topic"). Each derivative by its formula
+is compared with the graph's own; a difference above 1e-12 makes the script fail.
 
     ∂Div/∂yᵢ⁽ᴺ⁾ = -dᵢ/Yᵢ for KL           ∂Div/∂zᵢ⁽ᵏ⁾ = f'(zᵢ⁽ᵏ⁾) ∂Div/∂yᵢ⁽ᵏ⁾, for softmax Σⱼ ∂yⱼ/∂zᵢ ∂Div/∂yⱼ⁽ᵏ⁾
     ∂Div/∂wᵢⱼ⁽ᵏ⁾ = yᵢ⁽ᵏ⁻¹⁾ ∂Div/∂zⱼ⁽ᵏ⁾      ∂Div/∂yᵢ⁽ᵏ⁻¹⁾ = Σⱼ wᵢⱼ⁽ᵏ⁾ ∂Div/∂zⱼ⁽ᵏ⁾

@@ -110,7 +110,7 @@ def main():
         model = MLP(2, [4, 3] if arguments.quick else [8, 8, 3], activation="tanh", random=3)
         point = [generator.uniform(-1, 1) for _ in range(2)]
         n = len(check_module(model, point).comparisons)
-        print(f"\nA network: all {n} derivatives of its 3 outputs towards its {len(model.parameters())} weights agree")
+        print(f"\nA network: all {n} derivatives of its 3 outputs by its {len(model.parameters())} weights agree")
 
     summary = "\n".join(f"{name}: {'passes' if passed else 'fails'}" for name, passed in results.items())
     (arguments.out / "checks.txt").write_text(summary + "\n", encoding="utf-8")

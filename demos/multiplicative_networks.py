@@ -1,13 +1,13 @@
 """Multiplicative networks: units that multiply others, and why gates are made of them.
 
 Layers so far added weighted inputs; LSTMs, GRUs and attention multiply units by units (lecture: "Special Case 2:
-Multiplicative networks"). The derivative towards each factor is the other one:
+Multiplicative networks"). The derivative with respect to each factor is the other one:
 
     oᵢ = yⱼ y_l        ∂Div/∂yⱼ = y_l ∂Div/∂oᵢ        ∂Div/∂y_l = yⱼ ∂Div/∂oᵢ
     as a vector activation of neighbours: yᵢ = z₂ᵢ₋₁ z₂ᵢ        of many: ∂(Π y)/∂yⱼ = the product of the others
 
-A gate is a factor f = σ(z) between 0 and 1. The derivative of a gated memory towards its first state lives as long as
-the gate stays open; that of a plain recurrent unit dies out, for a large w too, since then the tanh saturates:
+A gate is a factor f = σ(z) between 0 and 1. The derivative of a gated memory with respect to its first state lives as
+long as the gate stays open; that of a plain recurrent unit dies out, even for a large w, since then the tanh saturates:
 
     c_t = f c_{t-1} + (1 - f) g_t        ∂c_t/∂c₀ = f · f · …
     h_t = tanh(w h_{t-1} + g_t)          ∂h_t/∂h₀ = w (1 - h₁²) · w (1 - h₂²) · …
@@ -85,7 +85,7 @@ def plain_unit(h: Value, w: float, inputs) -> list[Value]:
 
 
 def memories(inputs) -> dict[str, tuple[list[float], list[float]]]:
-    """For gates and plain units the derivative of each state towards the first, by graph and by formula."""
+    """For gates and plain units the derivative of each state with respect to the first, by graph and by formula."""
     found = {}
     for openness in (0.99, 0.9, 0.5):
         start = Value(0.3)
@@ -106,9 +106,7 @@ def draw_memories(curves, path: Path) -> None:
     colours, styles = (BLUE, GREEN, PURPLE, ORANGE, "0.3", "#E69F00"), ("-", "-", "-", "--", "--", "--")
     for (name, (by_graph, _)), colour, style, marker in zip(curves.items(), colours, styles, "os^Dv<"):
         axes.plot(by_graph, color=colour, linestyle=style, marker=marker, markevery=10, markersize=8, label=name)
-    axes.set(
-        yscale="log", ylim=(1e-12, 3.0), xlabel="step t", ylabel="derivative of the state at step t towards the first"
-    )
+    axes.set(yscale="log", ylim=(1e-12, 3.0), xlabel="step t", ylabel="∂(state at step t)/∂(first state)")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set_title("What is left of the first state")
     save_figure(figure, path)

@@ -70,13 +70,13 @@ HEAD = """# All primitives
 
 Written by `python demos/primitives_page.py` from the table in
 `autograd_mini/primitives/`. Meaning, domain and what holds at kinks are the rows' own
-words. Each derivative is what the row's rule computes when it is run on symbols: it stands as it is computed, with care
-for large and small numbers; where that is not the form of the books, theirs stands in front. `out` is the result, ∂x
-its derivative towards x; numbers have four digits. Operations on any number of arguments are shown with three, or two
-pairs. The domain is open; in it the tests sample.
+words. Each derivative is what the row's rule computes when it is run on symbols, written as it is computed, with care
+for large and small numbers; where textbooks write it differently, their form comes first. `out` is the result, ∂x its
+derivative with respect to x; numbers have four digits. Operations on any number of arguments are shown with three, or
+two pairs. The domain is open; the tests sample it.
 
-The pictures show each function (black) and its derivative (purple, dashed) towards the first argument; the others have
-their defaults, or the numbers that stand above.
+The pictures show each function (black) and its derivative (purple, dashed) with respect to the first argument; the
+others have their defaults, or the numbers shown above each picture.
 """
 
 
@@ -291,9 +291,7 @@ def draw(rows: Sequence[Primitive]) -> bytes:
         xs, outs, slopes = curves_of(row)
         axes.axhline(0.0, color="0.8", linewidth=0.8)
         axes.plot(xs, outs, color=FUNCTION, linewidth=2, label="function")
-        axes.plot(
-            xs, slopes, color=DERIVATIVE, linewidth=2, linestyle="--", label="derivative towards the first argument"
-        )
+        axes.plot(xs, slopes, color=DERIVATIVE, linewidth=2, linestyle="--", label="derivative (first argument)")
         names = names_of(row)
         others = ", ".join(f"{name} = {number:g}" for name, number in zip(names[1:], arguments_of_picture(row)))
         title = f"{row.name}({', '.join(names)})"

@@ -147,7 +147,7 @@ def draw(solution: Solution, path: Path) -> None:
     pattern.spy(solution.matrix, markersize=72.0 / len(motion), color=BLUE)
     pattern.locator_params(nbins=4)
     filled = solution.matrix.nnz / solution.matrix.shape[0] ** 2
-    pattern.set(title=f"{100 * filled:.2g}% of H, Jᵀ, J can be ≠ 0")
+    pattern.set(title=f"{100 * filled:.2g}% of H, Jᵀ, J is not 0")
     save_figure(figure, path)
 
 

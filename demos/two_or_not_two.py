@@ -100,7 +100,7 @@ def main():
     hidden, output = (layer.neurons for layer in model.layers)
     draw_weights(
         [[w.data for w in neuron.weights[1:]] for neuron in hidden],
-        [f"unit {i}, to Y {w.data:+.2f}" for i, w in enumerate(output[0].weights[1:], start=1)],
+        [f"unit {i} → Y: {w.data:+.2f}" for i, w in enumerate(output[0].weights[1:], start=1)],
         "What each hidden unit looks for",
         arguments.out / "hidden_units.png",
     )

@@ -82,7 +82,7 @@ def draw_jacobians(steps: list[Step], path: Path) -> None:
         axes.set(title=title, xticks=[], yticks=[], xlabel=f"{matrix.shape[0]} × {matrix.shape[1]}")
         axes.spines[:].set_visible(False)
         for (i, j), number in np.ndenumerate(matrix):
-            axes.text(j, i, f"{number:.2f}", ha="center", va="center", color="white" if abs(number) > 0.8 else "black")
+            axes.text(j, i, f"{number:.2f}", ha="center", va="center", color="white" if abs(number) > 0.86 else "black")
     save_figure(figure, path)
 
 

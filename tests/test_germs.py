@@ -19,20 +19,33 @@ ARITHMETIC = {
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
     "div": lambda x, y: x / y,
-    "neg": lambda x, y: -x,
-    "square": lambda x, y: x * x,
-    "reciprocal": lambda x, y: 1 / x,
-    "sqrt": lambda x, y: mpmath.sqrt(x),
-    "exp": lambda x, y: mpmath.exp(x),
-    "sin": lambda x, y: mpmath.sin(x),
-    "tanh": lambda x, y: mpmath.tanh(x),
-    "asin": lambda x, y: mpmath.asin(x),
-    "acos": lambda x, y: mpmath.acos(x),
-    "log": lambda x, y: mpmath.log(x),
-    "hypot": lambda x, y: mpmath.hypot(x, y),
+    "neg": lambda x: -x,
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: 1 / x,
+    "sqrt": mpmath.sqrt,
+    "exp": mpmath.exp,
+    "sin": mpmath.sin,
+    "tanh": mpmath.tanh,
+    "asin": mpmath.asin,
+    "acos": mpmath.acos,
+    "acosh": mpmath.acosh,
+    "log": mpmath.log,
+    "log2": lambda x: mpmath.log(x, 2),
+    "log10": mpmath.log10,
+    "log1p": mpmath.log1p,
+    "hypot": mpmath.hypot,
+    "fma": lambda x, y, z: x * y + z,
+    "sum": lambda x, y, z: x + y + z,
+    "mean": lambda x, y, z: (x + y + z) / 3,
+    "prod": lambda x, y, z: x * y * z,
+    "dot": lambda x, y, z: x * y + z * z,
+    "norm": lambda x, y, z: mpmath.sqrt(x * x + y * y + z * z),
+    "dist": lambda x, y, z: mpmath.sqrt((x - y) ** 2 + z * z),
 }
-UNARY = {"neg", "square", "reciprocal", "sqrt", "exp", "sin", "tanh", "asin", "acos", "log"}
-PROGRAMS = st.lists(st.tuples(st.sampled_from(sorted(ARITHMETIC)), st.integers(0, 9), st.integers(0, 9)), max_size=7)
+PAIRS = {"dot": lambda x, y, z: [x, z, y, z], "dist": lambda x, y, z: [x, z, y, z - z]}
+"""What is given to functions of two vectors."""
+PLACES = st.integers(0, 9)
+PROGRAMS = st.lists(st.tuples(st.sampled_from(sorted(ARITHMETIC)), PLACES, PLACES, PLACES), max_size=7)
 
 
 @given(PROGRAMS, st.sampled_from([-1.0, 0.5, 1.0, 2.0]))
@@ -40,12 +53,13 @@ def test_what_is_known_of_a_germ_holds(program, constant):
     """The limit, and the next term, of random programs in x → 0 and constants; where it says nan it claims nothing."""
     with mpmath.workdps(120):
         germs, numbers = [X, germ(constant), germ(0.0)], [EPSILON, mpmath.mpf(constant), mpmath.mpf(0)]
-        for name, i, j in program:
-            i, j = i % len(germs), j % len(germs)
-            operands = [germs[i]] if name in UNARY else [germs[i], germs[j]]
-            germs.append(germ(apply(ROWS[name], operands)))
+        for name, *places in program:
+            count = ROWS[name].arity or (2 if name == "hypot" else 3)
+            places = [place % len(germs) for place in places[:count]]
+            operands = [germs[place] for place in places]
+            germs.append(germ(apply(ROWS[name], PAIRS[name](*operands) if name in PAIRS else operands)))
             try:
-                numbers.append(ARITHMETIC[name](numbers[i], numbers[j]))
+                numbers.append(ARITHMETIC[name](*[numbers[place] for place in places]))
             except (ZeroDivisionError, ValueError):
                 assume(False)
             assume(not isinstance(numbers[-1], mpmath.mpc) and mpmath.isfinite(numbers[-1]))
@@ -75,6 +89,20 @@ def test_arithmetic():
     assert (log.limit, log.is_log) == (-inf, True)
     back = apply(TABLE["exp"], [log])
     assert (back.limit, back.c, back.p) == (0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("name", "exponent"), [("sqrt", 0.5), ("cbrt", 1.0 / 3.0), ("pow", -1.5), ("pow", 0.25)])
+def test_powers(name, exponent):
+    """Of 5x² and 0.25/x."""
+    options = [exponent] if name == "pow" else []
+    for base, c, p in ((5.0 * X * X, 5.0, 2.0), (0.25 / X, 0.25, -1.0)):
+        found = germ(apply(TABLE[name], [base, *options]))
+        if isnan(found.c):  # nothing is claimed
+            assert base.limit == inf
+            continue
+        assert (found.limit, found.c, found.p) == (
+            0.0 if p * exponent > 0.0 else inf, pytest.approx(c**exponent), pytest.approx(p * exponent),
+        )  # fmt: skip
 
 
 def test_order():

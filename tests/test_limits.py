@@ -15,6 +15,8 @@ from autograd_mini import (
     asin,
     cbrt,
     clip,
+    copysign,
+    dist,
     elu,
     exp,
     grad,
@@ -23,6 +25,9 @@ from autograd_mini import (
     jacobian,
     leaky_relu,
     log,
+    log1p,
+    log2,
+    log10,
     logsumexp,
     maximum,
     minimum,
@@ -152,6 +157,11 @@ COMPOSITIONS = {
     "sin of both halves": (lambda x: sin(relu(x)) - sin(relu(-x)), [1.0, 0.0]),
     "|x|³": (lambda x: abs(x) ** 3, [0.0, 0.0]),
     "norm²": (lambda x: norm([x, 2 * x]) ** 2, [0.0, 10.0]),
+    "x with its own sign": (lambda x: copysign(x, x), [1.0, 0.0]),
+    "x with the other sign": (lambda x: copysign(x, -x), [-1.0, 0.0]),
+    "x as sign and size": (lambda x: abs(x) * copysign(1.0, x), [1.0, 0.0]),
+    "|x| by its sign": (lambda x: copysign(x, -0.0) + copysign(x, 0.0) + x, [1.0, 0.0]),
+    "from a point to itself": (lambda x: exp(dist([x, 1.0], [x, 1.0])) + x, [1.0, 0.0]),
 }
 
 
@@ -218,6 +228,8 @@ def test_second_derivatives_at_zeros_of_the_data():
     assert found == [[-2.0, 0.0], [0.0, -2.0]]
     assert not isfinite(hessian(lambda x: log(x * x))(0.0))
     assert grad(grad(lambda x: x * sqrt(x)))(0.0) == inf
+    for f in (log, log2, log10, lambda x: log1p(x - 1.0)):  # each has one side
+        assert grad(lambda x: f(x + x * x) * 2.0)(0.0) == inf  # noqa: B023
 
 
 BRANCHES = [

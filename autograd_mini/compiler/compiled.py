@@ -124,8 +124,8 @@ class Compiled(Differentiable):
 
         Tiles depend on the function and `tile` alone and are summed in a fixed binary tree, in order: so the results
         have the same bits on any number of workers of one kind. They are put together in order. Numbers that the
-        function reads, and those of its Values, are those at the time of the call; derivatives towards Values come
-        back to these.
+        function reads, and those of its Values, are those at the time of the call; derivatives with respect to
+        Values come back to these.
 
         Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
         larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
@@ -142,7 +142,9 @@ class Compiled(Differentiable):
         Args:
             executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
-                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
+                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`. Those that do
+                (fork) may inherit locks that nobody opens again where this process has threads; a pool of
+                concurrent.futures of which a process died is replaced for the calls of this function.
             tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
             retries: how many times rows are computed again whose worker died.
             mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
@@ -151,8 +153,9 @@ class Compiled(Differentiable):
         Raises:
             TypeError: the executor has neither; when called: the function cannot be pickled.
             ValueError: the function has no batch, or an option is out of its range.
-            RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, or workers
-                differ and that is refused. What the function raises in a worker comes back with a note of its rows.
+            RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, an executor
+                of another kind broke, or workers differ and that is refused. What the function raises in a worker
+                comes back with a note of its rows.
         """
         from autograd_mini.executors import Tiled
 
@@ -272,7 +275,7 @@ class Compiled(Differentiable):
     def _latest_run(self) -> Ran:
         if self._latest is None:
             raise ValueError(
-                f"{self._name} was not called yet, and its program depends on its arguments; call it first"
+                f"{self._name} has not been called yet, and its program depends on its arguments; call it first"
             )
         return self._latest
 

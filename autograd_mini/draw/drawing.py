@@ -118,7 +118,7 @@ def draw(
     """The computation graph behind one or several Values as a picture.
 
     Boxes are Values with their data and gradient, dark discs are operations, and the number on an arrow is the
-    local derivative of the operation towards that operand. The background of a gradient tells its magnitude.
+    local derivative of the operation with respect to that operand. The background of a gradient tells its magnitude.
 
     Args:
         results: the Values, one by one or in lists; those of a gradient graph too.

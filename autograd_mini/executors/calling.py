@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, part, recut
-from autograd_mini.executors.keeping import SLOPES, opened
+from autograd_mini.executors.keeping import SLOPES
+from autograd_mini.executors.sending import opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.working import Done, Task
 from autograd_mini.primitives import brief
@@ -27,7 +28,7 @@ IN_THREAD = 16
 """A task may be so much larger where its rows need not travel."""
 
 MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
-"""Methods that give derivatives towards each example of a batch, though it is reduced."""
+"""Methods that give derivatives with respect to each example of a batch, though it is reduced."""
 
 OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
 """Methods whose last argument is a vector in the structure of the arguments, or of the result."""
@@ -75,6 +76,7 @@ class Call:
             self.chunks = chain([self.first], self._later(carrying))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows = 0
+        self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
         self.lengths: deque[int] = deque()
 
     def _opened(self, arg: Any) -> list[Any]:
@@ -96,8 +98,8 @@ class Call:
             )
         if self.may_have_rows:
             raise ValueError(
-                f"derivatives of {self.name} towards a stream of chunks would be as large as the stream; name the "
-                "arguments to differentiate in wrt=…"
+                f"derivatives of {self.name} with respect to a stream of chunks would be as large as the stream; "
+                "name the arguments to differentiate in wrt=…"
             )
 
     def _later(self, columns: Sequence[_Column]) -> Iterator[list[Any]]:
@@ -147,7 +149,7 @@ class Call:
         tiled, samples = self.tiled, dict[str, str]()
         for each in results(tiled.pool, self._tasks(numbers), self._contents, tiled.retries, self.name):
             tiled.compare(each, samples)
-            each.result = opened(each.result)
+            each.result = opened(each.result, stays=self._is_given_on)
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
@@ -202,6 +204,7 @@ class Call:
             self.is_sum,
             self.may_have_rows,
         )
+        self._is_given_on |= task.n == self.n
         if first == 0 and not (given or pool.is_here):
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
             self._contents[self._tokens[1]] = self._pack(part(batch, 0, min(tile, task.n)))

@@ -110,7 +110,18 @@ def is_rows(thing: Any) -> bool:
 def leaves_of(nest: Any) -> tuple[list[Any], Structure]:
     """The arrays and numbers in a nest, and its structure."""
     leaves: list[Any] = []
-    return leaves, walk(nest, leaves, _take)
+    return leaves, _walked(nest, leaves)
+
+
+def _walked(nest: Any, leaves: list[Any]) -> Structure:
+    """What `walk` gives, sooner for arrays and floats in lists and tuples: it is asked for at every tile."""
+    kind = type(nest)
+    if kind is numpy.ndarray or kind is float:
+        leaves.append(nest)
+        return NUMBER
+    if kind is list or kind is tuple:
+        return Structure(kind, kind, [_walked(each, leaves) for each in nest])
+    return walk(nest, leaves, _take)
 
 
 def _take(thing: Any, leaves: list[Any]) -> Structure:
@@ -219,13 +230,10 @@ class Total:
                 f"the tiles of a batch need results of one structure, got {self._structure!r} and {structure!r}"
             )
         self._count += 1
-        terms = []
         for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
-            if axis is None:
-                terms.append(leaf)
-            else:
+            if axis is not None:
                 self._fill(place, leaf, axis)
-        self._branches.append(terms)
+        self._branches.append([leaf for leaf, axis in zip(leaves, axes) if axis is None])
         for _ in range((self._count & -self._count).bit_length() - 1):
             self._merge()
 

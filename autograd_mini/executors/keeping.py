@@ -11,7 +11,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy
 
+from autograd_mini.executors.sending import Memory, Packed
 from autograd_mini.observing import write_numbers
 from autograd_mini.value import Value
 
@@ -76,24 +77,19 @@ class Parcel:
                 f"names, and of arguments{advice}"
             ) from None
         self.values: list[Value] = [*pickler.values]
-        self.content: bytes = buffer.getvalue()
-        self.token: str = sha256(self.content).hexdigest()
+        self.content: Packed = Packed(buffer.getvalue())
+        self.token: str = sha256(self.content.stream).hexdigest()
 
-    def beside(self, arguments: Any) -> bytes:
+    def beside(self, arguments: Any) -> Packed:
         """The pickle of what the function is given, in which classes are those that it knows."""
         return packed(arguments, self._by_value)
 
 
-def packed(thing: Any, by_value: Collection[str] = ()) -> bytes:
+def packed(thing: Any, by_value: Collection[str] = ()) -> Packed:
     """The pickle of a thing, with the classes of some modules in it; `opened` gives the thing."""
-    buffer = io.BytesIO()
-    _pickler()(buffer, by_value, None).dump(thing)
-    return buffer.getvalue()
-
-
-def opened(content: Any) -> Any:
-    """The thing of a pickle; what is no pickle came as it is."""
-    return pickle.loads(content) if isinstance(content, bytes) else content
+    stream, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
+    _pickler()(stream, by_value, None, buffers.append).dump(thing)
+    return Packed(stream.getvalue(), buffers)
 
 
 class Function:
@@ -105,8 +101,10 @@ class Function:
 
     def __init__(self, content: Any) -> None:
         self.values: Sequence[Value] = []
-        if isinstance(content, bytes):
-            unpickler = _Unpickler(io.BytesIO(content))
+        if isinstance(content, Memory):
+            content = content.get()
+        if isinstance(content, Packed):
+            unpickler = _Unpickler(io.BytesIO(content.stream))
             content, self.values = unpickler.load(), unpickler.values
         compiled, options, data = content
         for (module, name), here in data.items():
@@ -118,7 +116,7 @@ class Function:
         self._lock = threading.Lock()
 
     def run(self, method: str, args: Sequence[Any], numbers: Any) -> Any:
-        """The result of a method; derivatives towards parameters are given towards all Values, 0 for those unused."""
+        """The result of a method; derivatives by parameters are given for all Values, 0 for those unused."""
         call = getattr(self.compiled, method)
         if not self.values:
             return call(*args)
@@ -165,8 +163,14 @@ def _pickler() -> Any:
     class Pickler(base):  # type: ignore[misc]
         has_cloudpickle = cloudpickle is not None
 
-        def __init__(self, file: io.BytesIO, by_value: Collection[str], values: dict[Value, int] | None) -> None:
-            super().__init__(file, protocol=5)
+        def __init__(
+            self,
+            file: io.BytesIO,
+            by_value: Collection[str],
+            values: dict[Value, int] | None,
+            take: Callable[[pickle.PickleBuffer], None] | None = None,
+        ) -> None:
+            super().__init__(file, protocol=5, buffer_callback=take)
             self.values = values  # those whose numbers are left out
             self._by_value = {"__main__", *by_value}  # modules, for another process has others by these names
 

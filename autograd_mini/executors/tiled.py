@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import uuid
 import warnings
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_mini.executors.calling import Call
 from autograd_mini.executors.keeping import SLOPES, Parcel
+from autograd_mini.executors.sending import Packed
 from autograd_mini.executors.submitting import Pool
 from autograd_mini.executors.working import Done
 from autograd_mini.primitives import brief
@@ -23,7 +23,7 @@ class Tiled:
     """A compiled function whose batches are computed in tiles, on an executor; `Compiled.on` makes one.
 
     It is called as the function is, and so are its methods, with what these take and to what these give; `parameters`
-    are all Values that the function holds, and derivatives towards those that it does not use are 0.
+    are all Values that the function holds, and derivatives with respect to those that it does not use are 0.
     """
 
     compiled: Any
@@ -77,7 +77,7 @@ class Tiled:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(type(self.compiled), name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise AttributeError(f"{name} of {self.compiled._name} is found on no executor; call it on the function itself")
+        raise AttributeError(f"{name} of {self.compiled._name} does not run on an executor; call the function's own")
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; the value."""
@@ -103,7 +103,7 @@ class Tiled:
 
     def share(self, token: str, array: Any) -> None:
         """Send an array once, however many calls take rows of it as `Taken` by this token."""
-        self.held[token] = array if self.pool.is_here else pickle.dumps(array, protocol=5)
+        self.held[token] = array if self.pool.is_here else Packed.of(array)
 
     def compare(self, done: Done, samples: dict[str, str]) -> None:
         """Say of workers that they differ, at the first result of each.

@@ -8,6 +8,7 @@ import platform
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -19,7 +20,8 @@ import numpy
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
 from autograd_mini.executors.cutting import Rows, Taken, Total, is_rows, leaves_of
-from autograd_mini.executors.keeping import Function, keep, opened, packed
+from autograd_mini.executors.keeping import Function, keep, packed
+from autograd_mini.executors.sending import SHORT, Memory, Packed, opened
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
@@ -97,7 +99,8 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
     """Do a task.
 
     Args:
-        contents: what was sent along, in the order of the tokens: pickles, or in one process the things themselves.
+        contents: what was sent along, in the order of the tokens: pickles, also in memory, or in one process the things
+            themselves.
         given: what the engine has brought.
     """
     rows: list[int] = []
@@ -106,7 +109,7 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
             return _work(task, dict(zip(task.tokens, contents)), given, rows)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
-        if not isinstance(task.fixed, bytes):
+        if not isinstance(task.fixed, Packed):
             return Failed(error, task.rows(*rows), text)
         try:
             content = packed(error)
@@ -114,6 +117,22 @@ def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Mi
         except Exception:  # it cannot travel
             content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
         return Failed(content, task.rows(*rows), text)
+
+
+def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
+    """Do a task in another process of the same machine.
+
+    Args:
+        letter: the arguments of `work`.
+        reply: takes the result if it is long; its place is returned then. None if memory is out of reach.
+    """
+    with suppress(OSError):
+        result = Packed.of(work(*opened(letter)))
+        if len(result) > SHORT:
+            reply.put(result)
+            return reply
+        return result
+    return None
 
 
 def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
@@ -125,14 +144,16 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
     missing = [each for each in needed if each and sent[each] is None]
     if missing:
         return Missing(missing)
-    things = {each: keep(each, opened(sent[each])) if found is None else found for each, found in things.items()}
+    for each in arrays:
+        if things[each] is None:
+            things[each] = keep(each, opened(sent[each], stays=True))
     things.update(enumerate(given))
     is_new = function is None
     function = keep(name, Function(sent[name])) if is_new else function
-    fixed, stays_here = task.fixed, not isinstance(task.fixed, bytes)
+    fixed, stays_here = task.fixed, not isinstance(task.fixed, Packed)
     if not stays_here:  # once, so that things among them stay the same ones, for which nothing is compiled anew
-        token = sha256(fixed).hexdigest() if len(fixed) < LARGE else ""
-        fixed = (token and keep(token)) or opened(fixed)
+        token = sha256(b"".join(fixed.parts())).hexdigest() if len(fixed) < LARGE else ""
+        fixed = (token and keep(token)) or opened(fixed, stays=bool(token))
         fixed = keep(token, fixed) if token else fixed
     tiles = Tiles(task, function, fixed, opened(task.batch), things)
     if is_new and sample_name:
@@ -174,12 +195,16 @@ class Tiles:
         self._task, self._run, self._fixed = task, function.run, fixed
         leaves, self._structure = leaves_of(batch)
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
+        self._is_plain: bool = self._structure.is_flat and all(isinstance(leaf, numpy.ndarray) for leaf in self._leaves)
 
     def result(self, start: int, stop: int, number: int) -> Any:
         """That of some rows, of the tile of that number."""
-        some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
-        some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
-        rows, task = iter(self._structure.rebuild(some)), self._task
+        if self._is_plain:
+            some = [leaf[start:stop] for leaf in self._leaves]
+        else:
+            some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
+            some = self._structure.rebuild([leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some])
+        rows, task = iter(some), self._task
         args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, task.batched)]
         if task.vector:
             args[-task.vector :] = [tuple(args[-task.vector :])]

@@ -83,7 +83,7 @@ def explain(
         if len(rest) == 2 and (callable(rest[1]) or isinstance(rest[1], str)):
             return learning_page(y, *rest)
         if not rest:
-            raise TypeError(f"explain(model, x) needs the input of the {type(y).__name__}, and got none")
+            raise TypeError(f"explain(model, x) needs an input for the {type(y).__name__}, and got none")
         y, scopes = explained_model(y, rest)
     elif rest:
         raise TypeError(

@@ -138,7 +138,7 @@ class _Recorder(Observer):
         if not self.variables.isdisjoint(topological_order(*nodes)):
             raise ValueError(
                 "a page can only train a model that does the same operations whatever its weights are, and this one "
-                "decides by numbers that depend on them, takes them out of the graph or sets them, or takes a "
+                "branches on numbers that depend on them, takes them out of the graph or sets them, or takes a "
                 "derivative; use where, maximum or clip to decide, or train with fit"
             )
 

@@ -1,4 +1,4 @@
-"""At home with others: compiled functions within PyTorch and JAX, networks as estimators of scikit-learn.
+"""Working with other libraries: compiled functions within PyTorch and JAX, networks as estimators of scikit-learn.
 
 Each needs the library that it is for, which is loaded when its name is first used.
 """

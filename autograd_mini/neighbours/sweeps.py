@@ -54,7 +54,7 @@ class Sweeps:
     def pull_again(
         self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any], directions: Sequence[Any]
     ) -> tuple[Arrays, Arrays]:
-        """Its derivatives towards the arrays, and towards w in the shapes of `weights`."""
+        """Its derivatives with respect to the arrays, and with respect to w in the shapes of `weights`."""
         row = self._row(weights)
         *slopes, flat = self._weighted.hvp(
             *self._arguments(arrays, others), row, (*map(numpy.asarray, directions), numpy.zeros_like(row))

@@ -147,8 +147,8 @@ def _require_probabilities(ys: Iterable[Any], divergence: Divergence) -> None:
         number = y._data if isinstance(y, Value) else y
         if isinstance(number, (int, float)) and (number < -ROUNDED or number > 1.0 + ROUNDED):
             raise ValueError(
-                f"{divergence} takes what a {divergence.output} gives, in [0, 1], got {brief(number)}; of the z before "
-                f"the {divergence.output} use {divergence}.from_logits(z, d)"
+                f"{divergence} takes what a {divergence.output} gives, in [0, 1], got {brief(number)}; for the z "
+                f"before the {divergence.output}, use {divergence}.from_logits(z, d)"
             )
 
 

@@ -41,7 +41,7 @@ class PairProducts(Module, VectorActivation):
         self.n_inputs: int = require_count(n_inputs, "n_inputs")
         if pairs is None:
             if n_inputs % 2:
-                raise ValueError(f"neighbours make pairs only of an even number of inputs, got {n_inputs}; give pairs")
+                raise ValueError(f"neighbours pair up only an even number of inputs, got {n_inputs}; give pairs")
             pairs = [(j, j + 1) for j in range(0, n_inputs, 2)]
         self.pairs: tuple[tuple[int, ...], ...] = require_subsets(pairs, self.n_inputs, "pair")
         for pair in self.pairs:

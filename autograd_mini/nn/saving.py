@@ -121,7 +121,7 @@ def _from_npz(content: bytes, room: int, refuse: Refusal) -> dict[str, Any]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             if sum(entry.file_size for entry in entries) > room:
-                raise refuse("unpacked it would be larger than the parameters of this model")
+                raise refuse("unpacked, it would be larger than the parameters of this model")
             if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
                 raise refuse("it is compressed by a method that .npz files do not use")
             for entry in entries:
@@ -139,7 +139,7 @@ def _array(content: bytes, refuse: Refusal) -> Any:
 
     file = io.BytesIO(content)
     if numpy.lib.format.read_magic(file) != (1, 0):
-        raise refuse("it is of a version of the .npy format that parameters do not need")
+        raise refuse("it is in a version of the .npy format that parameters do not use")
     shape, is_fortran, dtype = numpy.lib.format.read_array_header_1_0(file)
     if dtype.kind != "f" or dtype.itemsize != 8:
         raise refuse(f"it holds {dtype} instead of 64-bit floats")

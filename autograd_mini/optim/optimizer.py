@@ -164,7 +164,7 @@ def _as_parameters(parameters: Iterable[Value]) -> list[Value]:
                 f"a parameter must be a Value made with Value(...), not a result or a constant, got {parameter!r}"
             )
     if len(set(found)) != len(found):
-        raise ValueError("an optimizer takes each parameter once, but one of them comes twice")
+        raise ValueError("an optimizer takes each parameter once, but one of them is given twice")
     return found
 
 

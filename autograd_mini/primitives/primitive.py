@@ -29,12 +29,12 @@ class Primitive:
         name: the name in the table, e.g. `"tanh"`.
         arity: how many arguments `forward` takes; `None` for any number of them.
         forward: `forward(*args) -> float`. Total in IEEE 754 arithmetic: returns inf or nan, never raises.
-        partials: `partials(out, *args)`: the derivative of `out` towards every argument, in order. Written
+        partials: `partials(out, *args)`: the derivative of `out` with respect to every argument, in order. Written
             with operators and primitives only, so that one rule takes floats, Values (the result is then
             a differentiable graph) and the compiler's symbols.
-        to_first: `to_first(out, *args)`: the derivative towards the first argument alone, where those towards the
-            others cost more than it and are in vain if plain numbers stand there; mostly `None`.
-        domain: an open interval (low, high) an argument, where the function is defined and tests
+        to_first: `to_first(out, *args)`: the derivative with respect to the first argument alone, where the others
+            cost more and are wasted if those arguments are plain numbers; mostly `None`.
+        domain: an open interval (low, high) for each argument, where the function is defined and tests
             sample; one interval that holds for all arguments if `arity` is `None`.
         kinks: arguments at which the function is continuous but not differentiable.
         tied: `tied(out, *args)` says whether the arguments are at a kink, so that the local derivatives are a choice;
@@ -140,7 +140,7 @@ class Table(dict[str, Primitive]):
 
     def add(self, primitive: Primitive) -> Primitive:
         if primitive.name in self or primitive.name in self.auxiliary:
-            raise ValueError(f"a primitive named {primitive.name!r} is in the table already; choose another name")
+            raise ValueError(f"a primitive named {primitive.name!r} is already in the table; choose another name")
         self[primitive.name] = primitive
         return primitive
 

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FIRST = "1 towards the first {} argument, 0 towards all others"
+FIRST = "1 for the first {} argument, 0 for all others"
 
 
 def _dot(*args: float) -> float:

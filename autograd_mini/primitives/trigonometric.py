@@ -69,7 +69,7 @@ hypot: Primitive = row(
     lambda out, *xs: tuple(ratio(x, out) for x in xs),
     arity=None,
     tied=lambda out, *xs: out == 0.0,
-    policy="0 towards every component at the origin",
+    policy="0 for every component at the origin",
     doc="√(Σ x²), without overflow in between.",
     example="hypot(3.0, 4.0) == 5.0",
 )

@@ -300,7 +300,7 @@ def _require_repeatable(function: str, first: Sequence[float], second: Sequence[
     if any(x - x != 0.0 for x in first):
         raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
     if first != second:
-        raise ValueError(f"{function} gives a different result when called again; make it deterministic to check it")
+        raise ValueError(f"{function} gives a different result when called again; make it deterministic")
 
 
 def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: Any) -> None:

@@ -1,5 +1,5 @@
 """Corners, where axes do not tell: the median of three equal numbers stays what it is when one of them changes alone,
-yet all around it has the slope 1 towards one of them and 0 towards the others."""
+yet all around it has the slope 1 with respect to one of them and 0 with respect to the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APART = 2.0**-10
 def slopes_around(
     f: Callable[[Sequence[float]], Sequence[float]], point: Sequence[float], result: int, place: int
 ) -> tuple[float, float] | None:
-    """The least and the largest derivative of a result towards one number, of those all around the point.
+    """The least and the largest derivative of a result with respect to one number, of those all around the point.
 
     None where they come together the closer one looks: there is one gradient, or one that differences cannot tell.
 

@@ -18,7 +18,7 @@ def check_module(
     order: int = 1,
     limit: float = LIMIT,
 ) -> Report:
-    """Compare the derivatives towards all parameters of a module with difference quotients, as `check_gradients`.
+    """Compare the derivatives by all parameters of a module with difference quotients, as `check_gradients` does.
 
     The parameters have their numbers again afterwards, and no `grad` is touched.
 

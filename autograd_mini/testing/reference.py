@@ -126,7 +126,7 @@ def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
 
 
 def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
-    """The derivative of the twin towards an argument by its definition; nan if those of the two sides differ."""
+    """The derivative of the twin by an argument, from its definition; nan if those of the two sides differ."""
     mpmath = mpmath_module()
     mp, x = mpmath.mp, args[index]
     digits = max(mp.dps, LEAST_DIGITS)

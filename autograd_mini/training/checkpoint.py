@@ -45,7 +45,7 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
 
     state = parse_json(read_within(path, _largest_size(run), refuse), refuse)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise refuse("it is no checkpoint of this version of autograd_mini")
+        raise refuse("it is not a checkpoint of this version of autograd_mini")
     for name, here in _settings(run).items():
         there = state.get("settings", {}).get(name) if isinstance(state.get("settings"), dict) else None
         if there != here:

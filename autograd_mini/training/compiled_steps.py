@@ -159,7 +159,7 @@ class _Bound:
         return self._run(self._compiled, arrays, x, d)
 
     def gradient(self, arrays: ParameterArrays | None, x: Any, d: Any) -> tuple[float, Any]:
-        """The result, and its derivatives towards the optimizer's parameters."""
+        """The result, and its derivatives with respect to the optimizer's parameters."""
         value, slopes = self._run(self._compiled.value_and_parameter_grads, arrays, x, d)
         gradient = numpy.zeros(len(self._place))
         gradient[self._theirs] = slopes[self._ours]

@@ -43,8 +43,8 @@ def as_examples(data: Any, name: str) -> list[Example]:
     for index, item in enumerate(items):
         if not isinstance(item, Sequence) or isinstance(item, str) or len(item) != 2:
             raise ValueError(
-                f"{name} must be a list of pairs (X, d), but item {index} is {brief(item)}; of all inputs X and all "
-                "desired outputs d make one with pairs(X, d)"
+                f"{name} must be a list of pairs (X, d), but item {index} is {brief(item)}; pairs(X, d) makes one "
+                "from all inputs and all desired outputs"
             )
         x, d = item
         for part, role in ((x, "input"), (d, "desired output")):

@@ -325,7 +325,7 @@ def test_what_is_refused(pool):
         compiled.on(pool, mixed="maybe")
     with pytest.raises(ValueError, match="jacobian of network on an executor gives dense arrays"):
         compiled.on(pool).jacobian(*importable.data(5)[0], *importable.data(5)[1], sparse=True)
-    with pytest.raises(AttributeError, match="sparsity of network is found on no executor; call it on the function"):
+    with pytest.raises(AttributeError, match="sparsity of network does not run on an executor; call the"):
         compiled.on(pool).sparsity("jacobian")
     with pytest.raises(AttributeError, match="'Tiled' object has no attribute 'nothing'"):
         assert compiled.on(pool).nothing

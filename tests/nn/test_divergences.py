@@ -310,7 +310,7 @@ def test_a_divergence_is_made_by_its_two_methods():
     ("divergence", "y", "d", "message"),
     [
         (kl_softmax, [2.0, -1.0, 0.5], 0, "kl_softmax takes what a softmax gives, in [0, 1], got 2.0"),
-        (kl_softmax, [0.0, 0.5, -0.5], [0, 0.5, 0.5], "in [0, 1], got -0.5; of the z before the softmax"),
+        (kl_softmax, [0.0, 0.5, -0.5], [0, 0.5, 0.5], "in [0, 1], got -0.5; for the z before the softmax"),
         (kl_softmax, [inf, 0.0], 0, "use kl_softmax.from_logits(z, d)"),
         (kl_sigmoid, 3.0, 1, "kl_sigmoid takes what a sigmoid gives, in [0, 1], got 3.0"),
         (kl_sigmoid, [-1e-3], 0, "use kl_sigmoid.from_logits(z, d)"),

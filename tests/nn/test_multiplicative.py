@@ -58,7 +58,7 @@ class TestPairProducts:
     @pytest.mark.parametrize(
         ("args", "error", "message"),
         [
-            ((3,), ValueError, "only of an even number of inputs, got 3"),
+            ((3,), ValueError, "only an even number of inputs, got 3"),
             ((3, [(0, 1, 2)]), ValueError, r"a pair has two indices, got \(0, 1, 2\)"),
             ((3, [(0,)]), ValueError, "a pair has two indices"),
             ((3, [(0, 3)]), IndexError, "pair 0 names input 3, but inputs go from 0 to 2"),

@@ -182,7 +182,7 @@ def test_hostile_json_is_refused_and_changes_nothing(tmp_path, monkeypatch, cont
             npz({**good_arrays(), NAMES[0]: npy_header((-1,), data=bytes(24))}),
             r"shape \(-1,\), which no parameters have",
         ),
-        (npz({**good_arrays(), NAMES[0]: bytes(10**7)}, zipfile.ZIP_DEFLATED), "unpacked it would be larger"),
+        (npz({**good_arrays(), NAMES[0]: bytes(10**7)}, zipfile.ZIP_DEFLATED), "unpacked, it would be larger"),
         (npz(good_arrays(), zipfile.ZIP_LZMA), "compressed by a method"),
         (npz(good_arrays()) + bytes(2_000_000), "larger than"),
     ],

@@ -274,7 +274,7 @@ def test_a_schedule_must_give_a_number():
         (lambda w: SGD([1.0], 0.1), TypeError, r"must be a Value, got 1.0 \(float\)"),
         (lambda w: SGD([w * 2], 0.1), ValueError, "not a result or a constant"),
         (lambda w: SGD([w.detach()], 0.1), ValueError, "not a result or a constant"),
-        (lambda w: SGD([w, w], 0.1), ValueError, "one of them comes twice"),
+        (lambda w: SGD([w, w], 0.1), ValueError, "one of them is given twice"),
         (lambda w: SGD([w], 0), ValueError, "learning_rate must be a finite number > 0, got 0"),
         (lambda w: SGD([w], -1.0), ValueError, "learning_rate must be a finite number > 0, got -1.0"),
         (lambda w: SGD([w], float("nan")), ValueError, "learning_rate must be a finite number > 0, got nan"),

@@ -176,7 +176,7 @@ class _Binder:
         if may_hold_numbers(thing) or (hasattr(thing, "__dict__") and not (callable(thing) or isinstance(thing, Enum))):
             raise TypeError(
                 f"{self._at(thing)} is {brief(thing)} ({type(thing).__name__}); it may hold numbers, NumPy arrays, "
-                "texts and None, in lists, tuples, dicts and dataclasses, or be named in static=…"
+                "strings and None, in lists, tuples, dicts and dataclasses, or be named in static=…"
             )
         return other(thing)
 

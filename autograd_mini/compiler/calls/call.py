@@ -65,7 +65,7 @@ class Call(SparseCall):
 
     @property
     def wrt(self) -> tuple[int, ...]:
-        """The slots of the arguments to differentiate towards."""
+        """The slots of the arguments to differentiate with respect to."""
         positions, _ = self.roles.wrt
         return self.arguments.slots_of(positions)
 
@@ -95,7 +95,7 @@ class Call(SparseCall):
         return numpy.repeat(rows, n, axis=1)
 
     def gradient(self, results: Results) -> Any:
-        """Derivatives towards the arguments, in their structure."""
+        """Derivatives with respect to the arguments, in their structure."""
         per_example = self.serving.ran.parts[0].plan.per_example
 
         def parts(number: int) -> list[Any]:
@@ -105,7 +105,7 @@ class Call(SparseCall):
         return self._like_arguments(parts)
 
     def _towards(self, number: int, results: Results, per_example: bool) -> Floats:
-        """Derivatives towards a slot, [lanes, width]."""
+        """Derivatives with respect to a slot, [lanes, width]."""
         slot, found = self.arguments.slots[number], results.adjoints.get(number)
         width = (self.arguments.n_examples or 0) if slot.batched or per_example else 1
         found = numpy.zeros((slot.lanes, width)) if found is None else self.scaled(found)
@@ -135,7 +135,7 @@ class Call(SparseCall):
         return Nests(self.arguments.slots, plan.per_example, self._like_arguments)
 
     def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
-        """The derivatives of m results towards each slot, [results, lanes, width], by sweeps backward."""
+        """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps backward."""
         return self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
 
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
@@ -146,7 +146,7 @@ class Call(SparseCall):
 
     @property
     def _lanes(self) -> dict[int, int]:
-        """Those of each slot of the arguments to differentiate towards."""
+        """Those of each slot of the arguments to differentiate with respect to."""
         return {number: self.arguments.slots[number].lanes for number in self.wrt}
 
     @property
@@ -157,7 +157,7 @@ class Call(SparseCall):
 
     @property
     def _unit(self) -> list[Floats]:
-        """The directions towards each of their numbers, a column each; by slot."""
+        """The directions with respect to each of their numbers, a column each; by slot."""
         unit = numpy.eye(sum(self._lanes.values()))
         return [unit[lanes] for lanes in self._ranges.values()]
 
@@ -207,8 +207,8 @@ class Call(SparseCall):
         slots = [self.arguments.slots[number] for number in self.wrt]
         if self.arguments.n_examples is not None and self.reduce and any(slot.batched for slot in slots):
             raise ValueError(
-                f"the Hessian of {self.name}, reduced over a batch, towards the batch itself has no room for all pairs "
-                "of examples; name the arguments to differentiate in wrt=…"
+                f"{self.name} is reduced over its batch, and its Hessian with respect to the batch would hold all "
+                "pairs of examples; name the arguments to differentiate in wrt=…"
             )
         lanes, parts = self._lanes, self.serving.parts(scalar=True)
         found = self._sweeps(parts, Request(Kind.PRODUCT, self.wrt), self._unit, sum(lanes.values()), lanes)
@@ -252,7 +252,7 @@ class Call(SparseCall):
         return self.gradient(self.serving.run_parts(parts, Request(Kind.JACOBIAN, self.wrt), [weights]))
 
     def _directions(self, operator: str, whose: str, vector: Any) -> Sequence[Floats]:
-        """A vector towards the arguments, as arrays."""
+        """A vector with respect to the arguments, as arrays."""
         positions, is_single = self.roles.wrt
         vectors = (vector,) if is_single else vector
         names = [self.roles.names[position] for position in positions]

@@ -1,9 +1,10 @@
 """What a function reads from outside its arguments: in closure cells, defaults, globals and attributes.
 
 A trace keeps it as it was, so it belongs to its key. Looked through are the function and the functions that it names,
-closes over or is made of, and objects, classes and modules for the attributes that the code names, networks for all of
-theirs; the standard library, NumPy and this package only for what they close over. Watched is what stands in these
-places, and what containers there hold; the functions and classes of libraries are taken to stay what they are.
+closes over or is made of, and objects, classes and modules for the attributes that the code names, or may ask for by a
+string, networks for all of theirs; the standard library, NumPy and this package only for what they close over. Watched
+is what stands in these places, what containers there hold, and what references, views and variables of a context or a
+thread there show; the functions and classes of libraries are taken to stay what they are.
 """
 
 from __future__ import annotations
@@ -12,21 +13,19 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, MAPPINGS, are_values, token
-from autograd_mini.compiler.calls.searching import Key, is_code_of_library, is_library, searched
+from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, MAPPINGS, VIEWS, are_values, token
+from autograd_mini.compiler.calls.searching import CODE, Key, is_code_of_library, is_library, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.run.executing import Target, is_machine
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.compiler.run.watch import Place
-from autograd_mini.primitives import Primitive
 
 CONTAINERS = (list, tuple, deque, *MAPPINGS, set, numpy.ndarray, *BUFFERS)
-CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
 
 
 class Captured:
@@ -132,6 +131,7 @@ def _containers(thing: Any) -> list[Any]:
     open_ones = [thing]
     while open_ones:
         each = open_ones.pop()
+        each = each.mapping if isinstance(each, VIEWS) else each
         if id(each) in known or not isinstance(each, CONTAINERS):
             continue
         known.add(id(each))

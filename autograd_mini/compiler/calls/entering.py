@@ -32,7 +32,7 @@ def layout_of(
     """How arguments are read, and value and gradient are made.
 
     Args:
-        towards: positions of the arguments to differentiate towards, and whether the gradient is that of one.
+        towards: positions of the arguments to differentiate by, and whether the gradient is that of one.
         value: the structure of the value.
         is_given: whether an array of the numbers of the parameters comes after the arguments.
 

@@ -24,6 +24,7 @@ most calls."""
 
 BUFFERS = (array, bytearray, memoryview)
 MAPPINGS = (dict, MappingProxyType)
+VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Exact:
@@ -90,6 +91,8 @@ def token(thing: Any, depth: int = 0) -> Hashable:
     if isinstance(thing, BUFFERS) and len(thing) <= LARGEST:
         view = memoryview(thing)
         return kind, view.format, view.shape, blake2b(view.tobytes()).digest()
+    if isinstance(thing, VIEWS):
+        return kind, token(thing.mapping, depth + 1)
     if isinstance(thing, MAPPINGS):
         items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
         factory = token(getattr(thing, "default_factory", None), depth + 1)

@@ -45,7 +45,7 @@ def of_gradient(
 
     Args:
         is_single: whether they are those of one, not a tuple.
-        counts: what Python counted with; there is no derivative towards it, but None.
+        counts: what Python counted with; there is no derivative with respect to it, but None.
         parts: gives those of a slot: of an array the only one, of plain numbers one for each.
     """
     if counts:

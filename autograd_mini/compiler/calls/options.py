@@ -76,7 +76,7 @@ class Roles:
 
     @cached_property
     def wrt(self) -> tuple[tuple[int, ...], bool]:
-        """Positions of those to differentiate towards, and whether the gradient is that of one.
+        """Positions of those to differentiate with respect to, and whether the gradient is that of one.
 
         Raises:
             ValueError: the option names one that is not there, or is static.
@@ -103,7 +103,7 @@ def roles(options: Options, function: str, names: tuple[str, ...], count: int) -
     except ValueError:  # which is said when derivatives are asked for
         floats = ()
     for position in {*floats} & {*static}:
-        raise ValueError(f"wrt names argument {names[position]} of {function}, which static names, too")
+        raise ValueError(f"wrt names argument {names[position]} of {function}, which static also names")
     return Roles(options, function, names, static, tuple([place in batched for place in range(count)]), floats)
 
 
@@ -123,7 +123,7 @@ def _positions(
         if position in found:
             raise ValueError(f"{option} names argument {names[position]} of {function} twice")
         if position in static:
-            raise ValueError(f"{option} names argument {names[position]} of {function}, which static names, too")
+            raise ValueError(f"{option} names argument {names[position]} of {function}, which static also names")
         found.append(position)
     return tuple(found)
 
@@ -146,7 +146,7 @@ def positional(
         raise TypeError(f"{name} does not say what its arguments are called; give them by position") from None
     if arguments.kwargs:
         raise TypeError(
-            f"{name} was given {', '.join(arguments.kwargs)} by name, which it does not take by position next to the "
+            f"{name} was given {', '.join(arguments.kwargs)} by name, which it cannot take by position beside the "
             "others; a compiled function takes positional arguments"
         )
     return arguments.args

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import builtins
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dis import get_instructions
 from functools import partial
+from operator import attrgetter, methodcaller
+from re import findall
+from threading import local
 from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
+from weakref import ReferenceType
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import MAPPINGS, are_values
+from autograd_mini.compiler.calls.keys import MAPPINGS, VIEWS, are_values, token
 from autograd_mini.compiler.calls.unchanged import read_one
 from autograd_mini.compiler.run.watch import Place
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
 from autograd_mini.value import Value
 
+CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
+
+ABSENT = object()
+
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
 
-DYNAMIC = {"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"}
+DYNAMIC = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple"}
 """Code with these names reads attributes that it does not name."""
+
+EVERYTHING = {"globals", "eval", "exec"}
+"""Code with these names reads globals that it does not name."""
+
+ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "AttributeError", "NameError", "Exception"}
+"""Code with these names may ask for what is not there, or name it in a string."""
 
 UNCALLED = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__setattr__", "__repr__", "__str__"}
 """Methods of which nothing comes into a function that is given the object."""
@@ -49,11 +66,13 @@ class Search:
 
     Attributes:
         names: what functions name, which may hand objects to each other.
+        asked: those of these names that may not be there.
         kept: what was looked at, held so that addresses stay its own.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.names = dict.fromkeys(names)
+        self.asked: set[str] = set()
         self.found: dict[Key, Place] = {}
         self.kept: list[Any] = []
         self._known: set[tuple[int, int]] = set()
@@ -86,7 +105,12 @@ class Search:
         if not isinstance(function, FunctionType) or not self._is_new(function, owner):
             return
         names = _names(function.__code__)
+        if not ASKING.isdisjoint(names):
+            names += _words(function.__code__)
+            self.asked.update(names)
         of_library = is_library(function.__module__)
+        if of_library and "environ" in names:  # as those of `os`
+            self._content(os.environ, names)
         if not of_library:
             self.names |= dict.fromkeys(names)
             self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # as reloading writes it
@@ -105,10 +129,15 @@ class Search:
         if owner is not None:
             self._content(owner, names)
         if not is_library(function.__globals__.get("__name__")):
-            for name in _looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME"):
-                if name in function.__globals__:
-                    self._entry(function.__globals__, name, names)
-            for name in _looked_up(function.__code__, "IMPORT_NAME"):
+            entries = function.__globals__
+            looked_up = _looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME")
+            if not EVERYTHING.isdisjoint(looked_up):
+                data = [name for name in entries if name[:2] != "__" and not isinstance(entries[name], CODE)]
+                looked_up += [*data, *self.asked.intersection(names)]
+            for name in looked_up:
+                if name in entries or not hasattr(builtins, name):
+                    self._entry(entries, name, names)
+            for name in [*_looked_up(function.__code__, "IMPORT_NAME"), *self.asked.intersection(names)]:
                 self._content(sys.modules.get(name), names)
             for name in names:
                 if name in TABLE:  # as a method
@@ -148,12 +177,33 @@ class Search:
         elif isinstance(content, ModuleType):
             for name in () if is_library(content.__name__) else names:
                 self._attribute(content, name, names)
-        elif not isinstance(content, PLAIN):
+            for name in vars(content).keys() & set(names) if is_library(content.__name__) else ():
+                thing = vars(content)[name]
+                if type(thing) is FunctionType or not isinstance(thing, (*PLAIN, *CODE)):
+                    self._content(thing, names)
+        elif isinstance(content, ContextVar):
+            self._place(content, "get", partial(_value_of, content), names)
+        elif isinstance(content, ReferenceType):
+            self._place(content, "__call__", content, names)
+        elif isinstance(content, VIEWS):
+            self._content(content.mapping, names)
+        elif isinstance(content, local):
+            for name in self.names:
+                self._place(content, name, partial(getattr, content, name, None), names)
+        elif isinstance(content, (attrgetter, methodcaller)):
+            texts = [each for each in content.__reduce__()[1] if isinstance(each, str)]
+            self.names |= dict.fromkeys(name for text in texts for name in text.split("."))
+        elif hasattr(type(content), "__array__") and not isinstance(content, PLAIN):
+            self._place(content, "__array__", Shown(content), names)
+        elif not isinstance(content, PLAIN) or getattr(content, "__dict__", None):
             of_library, is_read = is_library(getattr(content, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
-            for name in () if of_library else [*self.names, *_special(content)]:
+            own = getattr(content, "__dict__", ()) if of_library else self.names
+            for name in [*self.names.keys() & own] if of_library else [*own, *_special(content)]:
                 self._attribute(content, name, names)
-            item = getattr(type(content), "__getitem__", None)
-            if (is_read and not of_library) or is_library(getattr(item, "__module__", None)):
+            methods = [getattr(type(content), name, None) for name in ("__getitem__", "__call__")]
+            of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
+            is_known = hasattr(content, "__wrapped__") or hasattr(type(content), "named_parameters")
+            if (is_read and not of_library) or (of_itself and not is_known):
                 self._all_attributes(content, names)
             self.callable(content)
 
@@ -173,13 +223,18 @@ class Search:
             self._entry(entries, name, names)
             return
         kind = thing if isinstance(thing, type) else type(thing)
-        found = getattr(kind, name, None)
+        found = getattr(kind, name, ABSENT)
         if isinstance(found, MemberDescriptorType):
             self._place(thing, name, partial(getattr, thing, name, None), names)
-        elif found is not None and not isinstance(thing, ModuleType):
+        elif found is ABSENT:
+            if name in self.asked:
+                self._place(kind, name, partial(_unbound, kind, name, None), names)
+                if isinstance(entries, dict):
+                    self._entry(entries, name, names)
+        elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
             is_bound = isinstance(found, MethodType)  # each time a new one
             self._place(kind, name, partial(_unbound if is_bound else getattr, kind, name, None), names)
-            found = found.fget if isinstance(found, property) else found
+            found = found.fget if isinstance(found, property) else getattr(found, "func", found)
             if isinstance(found, FunctionType):
                 self._function(found, thing)
             for above in kind.__mro__[1:] if "super" in self.names else ():
@@ -201,6 +256,12 @@ def _names(code: CodeType) -> list[str]:
     """The globals and attributes that code names, that of the functions within it included."""
     inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each)]
     return [*dict.fromkeys([*code.co_names, *inner])]
+
+
+def _words(code: CodeType) -> list[str]:
+    """What may be names in the strings of code, and of the functions within it."""
+    inner = [word for each in code.co_consts if isinstance(each, CodeType) for word in _words(each)]
+    return [*inner, *(word for each in code.co_consts if isinstance(each, str) for word in findall(r"\w+", each))]
 
 
 def _looked_up(code: CodeType, *operations: str) -> list[str]:
@@ -229,6 +290,30 @@ def _unbound(kind: type, name: str, default: Any) -> Any:
     """The function of a method of a class."""
     found = getattr(kind, name, default)
     return getattr(found, "__func__", found)
+
+
+def _value_of(variable: ContextVar[Any]) -> Any:
+    try:
+        return variable.get()
+    except LookupError:
+        return None
+
+
+class Shown:
+    """The numbers of an array of another library, one array as long as they are the same."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+        self._then: Any = None
+
+    def __call__(self) -> Any:
+        try:
+            now = numpy.asarray(self._thing)
+        except Exception:  # that library's own
+            return self._thing
+        if self._then is None or token(now) != token(self._then):
+            self._then = now.copy()
+        return self._then
 
 
 def is_library(module: Any) -> bool:

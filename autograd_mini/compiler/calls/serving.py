@@ -302,7 +302,7 @@ def _holds(plan: Plan, results: Results) -> bool:
 
 
 def _spread(rows: Floats, parameters: Sequence[Value], number_of: Mapping[Value, int]) -> Floats:
-    """Derivatives towards some parameters among those towards all."""
+    """Derivatives with respect to some parameters among those with respect to all."""
     spread = numpy.zeros((len(number_of), rows.shape[1]))
     spread[[number_of[parameter] for parameter in parameters]] = rows
     return spread

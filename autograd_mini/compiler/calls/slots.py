@@ -43,7 +43,7 @@ class Arguments:
 
     Attributes:
         names: what messages call them.
-        structures: one an argument; with `slots` they are the key of the cache of traces.
+        structures: one for each argument; with `slots` they are the key of the cache of traces.
         slots: what the arrays are.
         ranges: which of them are those of an argument.
         arrays: the numbers, [lanes, width]; possibly views of the caller's memory, only ever read.

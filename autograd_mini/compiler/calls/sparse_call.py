@@ -32,7 +32,7 @@ class SparseCall:
     @property
     @abstractmethod
     def wrt(self) -> tuple[int, ...]:
-        """The slots of the arguments to differentiate towards."""
+        """The slots of the arguments to differentiate with respect to."""
 
     @abstractmethod
     def scaled(self, rows: Floats) -> Floats:
@@ -77,8 +77,8 @@ class SparseCall:
         is_hessian = kind == Kind.SPARSE_HESSIAN
         if self.reduce is not None and any(self.arguments.slots[number].batched for number in self.wrt):
             raise ValueError(
-                f"{self.name} is reduced over its batch, and a sparse matrix towards the batch itself has no one "
-                "order; name the arguments to differentiate in wrt=…"
+                f"{self.name} is reduced over its batch, and the columns of a sparse matrix with respect to the batch "
+                "have no natural order; name the arguments to differentiate in wrt=…"
             )
         parts = self.serving.parts(scalar=is_hessian)
         request = Request(kind, self.wrt)
@@ -92,7 +92,7 @@ class SparseCall:
         return found
 
     def column(self, structure: Structure) -> Any:
-        """The Jacobian towards one number, in the structure of the result."""
+        """The Jacobian with respect to one number, in the structure of the result."""
         ((part, pattern),) = self._patterns(Kind.SPARSE_JACOBIAN)
         rows, m = pattern.rows(), pattern.shape[0]
 

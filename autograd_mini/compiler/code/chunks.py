@@ -8,10 +8,12 @@ operations is so cut in the same way wherever it occurs (content-defined chunkin
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, count, filterfalse, islice, repeat
 from typing import Any
+
+import numpy
 
 from autograd_mini.compiler.code.operations import ALONE, Operation
 
@@ -83,105 +85,107 @@ class Chunks:
         self.row_of = row_of
         self._bounds = n_uniform, max(n_arrays, n_uniform)
         self.n_rows = max(row_of.values(), default=-1) + 1
-        last: dict[int, int] = {}
-        for place, (_, _, reads, _) in enumerate(sequence):
-            for number in reads:
-                last[number] = place
-        last.update(dict.fromkeys([*kept, *row_of], len(sequence)))
         self._form_of: dict[Any, int] = {}
-        free: list[int] = []
-        crossing = _crossing(sequence, last) if where_few_cross else [0] * len(sequence)
-        for start, stop in _bounds(sequence, largest, crossing):
-            self._add(sequence[start:stop], stop, last, free)
+        self._free: list[int] = []
+        self._results, self._heads, self._reads, sizes = zip(*sequence) if sequence else ((), (), (), ())
+        self._last = _last(self._reads, self._results, [*kept, *row_of])
+        crossing = _crossing(self._results, self._last) if where_few_cross else None
+        for start, stop in _bounds(self._heads, sizes, largest, crossing):
+            if sizes[start] == ALONE:
+                self._add_alone(start)
+            else:
+                self._add(start, stop)
 
-    def _add(self, operations: Sequence[Operation], stop: int, last: dict[int, int], free: list[int]) -> None:
-        if operations[0].size == ALONE:
-            self._add_alone(operations[0], stop, last, free)
-            return
-        inside: list[int] = []
-        reads: list[int] = []
-        place_of: dict[int, int] = {}  # as in `Form`
-        steps = []
-        for results, head, numbers, _ in operations:
-            for number in numbers:
-                if number not in place_of:
-                    place_of[number] = ~len(reads)
-                    reads.append(number)
-            steps.append((head, *map(place_of.__getitem__, numbers)))
-            for number in results:
-                place_of[number] = len(inside)
-                inside.append(number)
-        written = [number for number in inside if last.get(number, -1) >= stop]
-        rows = self._rows([*reads, *written], written, free)
-        self._take(tuple(steps), len(reads), tuple(map(place_of.__getitem__, written)), rows)
-        free += [self.row_of[number] for number in reads if last[number] < stop]
+    def _add(self, start: int, stop: int) -> None:
+        reads, last = self._reads[start:stop], self._last
+        inside, read = [*chain.from_iterable(self._results[start:stop])], [*chain.from_iterable(reads)]
+        place_of = dict(zip(inside, count()))  # as in `Form`
+        outside = [*dict.fromkeys(filterfalse(place_of.__contains__, read))]
+        place_of.update(zip(outside, count(-1, -1)))
+        written = [number for number in inside if last[number] >= stop]
+        self._give_rows(written)
+        rows = [*map(self.row_of.__getitem__, chain(outside, written))]
+        operands, writes = (tuple(map(place_of.__getitem__, each)) for each in (read, written))
+        self._take(self._heads[start:stop], reads, operands, len(outside), writes, rows)
+        self._free += [self.row_of[number] for number in outside if last[number] < stop]
 
-    def _add_alone(self, operation: Operation, stop: int, last: dict[int, int], free: list[int]) -> None:
-        rows = self._rows([*operation.reads, *operation.results], operation.results, free)
-        results = tuple(range(len(operation.results)))
-        self._take(((operation.head,),), len(operation.reads), results, rows, is_alone=True)
-        free += {self.row_of[number] for number in operation.reads if number >= 0 and last[number] < stop}
+    def _add_alone(self, place: int) -> None:
+        """What is counted from the end of all rows is the number of a row already."""
+        reads, results = self._reads[place], self._results[place]
+        self._give_rows(results)
+        rows = [number if number < 0 else self.row_of[number] for number in (*reads, *results)]
+        self._take((self._heads[place],), None, (), len(reads), tuple(range(len(results))), rows)
+        self._free += {self.row_of[number] for number in reads if number >= 0 and self._last[number] <= place}
 
-    def _rows(self, numbers: Sequence[int], written: Sequence[int], free: list[int]) -> list[int]:
-        """The rows of these scalars, some of which are written, and may have none yet; those counted from the end of
-        all rows are numbers of rows already."""
-        for number in written:
-            if number not in self.row_of:
-                self.row_of[number] = free.pop() if free else self.n_rows
-                self.n_rows = max(self.n_rows, self.row_of[number] + 1)
-        return [number if number < 0 else self.row_of[number] for number in numbers]
+    def _give_rows(self, written: Iterable[int]) -> None:
+        """Give rows to scalars that have none yet."""
+        fresh = [*filterfalse(self.row_of.__contains__, written)]
+        n = max(0, len(self._free) - len(fresh))
+        rows = [*reversed(self._free[n:]), *range(self.n_rows, self.n_rows + len(fresh))]
+        self.n_rows += max(0, len(fresh) - len(self._free))
+        del self._free[n:]
+        self.row_of.update(zip(fresh, rows))
 
     def _take(
         self,
-        steps: tuple[tuple[int, ...], ...],
+        heads: tuple[int, ...],
+        reads: Sequence[tuple[int, ...]] | None,
+        operands: tuple[int, ...],
         n_reads: int,
         writes: tuple[int, ...],
         rows: list[int],
-        *,
-        is_alone: bool = False,
     ) -> None:
-        key = steps, writes, bytes([bisect_right(self._bounds, row) for row in rows])
+        """A chunk; `reads` tells how many of the operands are each operation's, None if it is one that is alone."""
+        key = heads, operands, writes, bytes(map(bisect_right, repeat(self._bounds), rows))
         form = self._form_of.get(key)
         if form is None:
             form = self._form_of[key] = len(self.forms)
-            self.forms.append(Form(steps, n_reads, *key[1:], is_alone))
+            rest = iter(operands)
+            steps = [(head, *islice(rest, len(each))) for head, each in zip(heads, reads or [()])]
+            self.forms.append(Form(tuple(steps), n_reads, *key[2:], reads is None))
         self.chunks.append(Chunk(form, rows))
 
 
-def _crossing(sequence: Sequence[Operation], last: Mapping[int, int]) -> list[int]:
+def _last(reads: Sequence[tuple[int, ...]], results: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[int]:
+    """For each scalar the last operation that reads it: -1 if there is none, one after all for those that are kept."""
+    numbers = numpy.fromiter(chain.from_iterable(reads), numpy.int64)
+    most = max(chain([numbers.max(initial=0)], kept, chain.from_iterable(results)))
+    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
+    last[numbers] = numpy.repeat(numpy.arange(len(reads)), [*map(len, reads)])
+    last[kept] = len(reads)
+    found: list[int] = last.tolist()
+    return found
+
+
+def _crossing(results: Sequence[tuple[int, ...]], last: Sequence[int]) -> list[int]:
     """How many results of operations before each are read by it or later ones, without those that are kept anyway."""
-    changes = [0] * (len(sequence) + 1)
-    for place, operation in enumerate(sequence):
-        for number in operation.results:
-            end = last.get(number, place)
-            if place < end < len(sequence):
+    changes = [0] * (len(results) + 1)
+    for place, numbers in enumerate(results):
+        for number in numbers:
+            end = last[number]
+            if place < end < len(results):
                 changes[place + 1] += 1
                 changes[end + 1] -= 1
     return [*accumulate(changes)]
 
 
-def _bounds(sequence: Sequence[Operation], largest: int, crossing: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest."""
-    sizes = [size for _, _, _, size in sequence]
-    digests = [*zip(crossing, map(hash, zip([head for _, head, _, _ in sequence], sizes)))]
-    start, size, place = 0, 0, 0
-    while place < len(sizes):
-        if sizes[place] == ALONE:
-            if place > start:
-                yield start, place
-            yield place, place + 1
-            start, size, place = place + 1, 0, place + 1
-            continue
-        size += sizes[place]
-        if sizes[place] > largest and place > start:
-            yield start, place
-            start, size = place, 0
-        elif size > largest and place > start:
+def _bounds(
+    heads: Sequence[int], sizes: Sequence[int], largest: int, crossing: Sequence[int] | None
+) -> Iterator[tuple[int, int]]:
+    """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest; and
+    before what is large, or alone."""
+    digests: Sequence[Any] = [*map(hash, zip(heads, sizes))]
+    if crossing is not None:
+        digests = [*zip(crossing, digests)]
+    of_each = numpy.array(sizes, dtype=numpy.int64)
+    ends = numpy.maximum(of_each, 0).cumsum().tolist()
+    barriers = [*numpy.flatnonzero((of_each == ALONE) | (of_each > largest)).tolist(), len(sizes)]
+    start = 0
+    while start < len(sizes):
+        barrier = start + 1 if sizes[start] == ALONE else barriers[bisect_right(barriers, start)]
+        place = max(start + 1, bisect_right(ends, ends[start] - sizes[start] + largest, start))
+        if place < barrier:
             half = digests[start + (place - start + 1) // 2 : place + 1]
-            cut = place - half[::-1].index(min(half))
-            yield start, cut
-            start, place, size = cut, cut, 0
-        else:
-            place += 1
-    if start < len(sizes):
-        yield start, len(sizes)
+            barrier = place - half[::-1].index(min(half))
+        yield start, barrier
+        start = barrier

@@ -133,7 +133,7 @@ class Operations:
             if type(scalar) is Terms:
                 self._sum(number, scalar)
             elif type(scalar) is Application:
-                together = shared.get((scalar.args, False), {})
+                together = shared.get((scalar.args, False), {}) if shared else {}
                 if number not in together:
                     self._apply((number,), scalar.primitive, scalar.args, is_vector=False)
                 elif number == next(iter(together)):
@@ -169,9 +169,8 @@ class Operations:
                     found.append(self.sequence[stack.pop()])
         return found
 
-    def _add(self, results: tuple[int, ...], head: tuple[int, int], reads: Sequence[int]) -> None:
-        number, size = head
-        self.sequence.append(_operation(Operation, (results, number, tuple(reads), size)))
+    def _add(self, results: tuple[int, ...], head: tuple[int, int], reads: tuple[int, ...]) -> None:
+        self.sequence.append(_operation(Operation, (results, head[0], reads, head[1])))
 
     def _head(self, key: Any, head: Head, size: int) -> tuple[int, int]:
         """The number of a head that is told by a key, and the size of its operations."""
@@ -184,9 +183,9 @@ class Operations:
         found = self._known[key] = number, size
         return found
 
-    def _apply(self, results: tuple[int, ...], primitive: Primitive, args: Sequence[int], *, is_vector: bool) -> None:
+    def _apply(self, results: tuple[int, ...], primitive: Primitive, args: tuple[int, ...], *, is_vector: bool) -> None:
         literals = tuple(map(self._literal_of.get, args))
-        reads = args if not any(literals) else [arg for arg, literal in zip(args, literals) if literal is None]
+        reads = args if not any(literals) else tuple(compress(args, map(_is_read, literals)))
         key = primitive, literals, is_vector
         head = self._known.get(key)
         if head is None:
@@ -194,7 +193,7 @@ class Operations:
             head = self._head(key, Apply(*key), size)
         self._add(results, head, reads)
 
-    def _apply_all(self, together: Mapping[int, Primitive], args: Sequence[int], *, is_vector: bool) -> None:
+    def _apply_all(self, together: Mapping[int, Primitive], args: tuple[int, ...], *, is_vector: bool) -> None:
         """Functions of the same operands, by their first results."""
         n_results = len(args) if is_vector else 1
         results = tuple([number for first in together for number in range(first, first + n_results)])
@@ -203,7 +202,7 @@ class Operations:
             self._apply(results, primitive, args, is_vector=is_vector)
         elif together:
             literals = tuple(map(self._literal_of.get, args))
-            reads = [arg for arg, literal in zip(args, literals) if literal is None]
+            reads = tuple(compress(args, map(_is_read, literals)))
             head = Applies(tuple([Apply(primitive, literals, is_vector) for primitive in together.values()]))
             self._add(results, self._head(head, head, 4 * len(results)), reads)
 
@@ -217,38 +216,39 @@ class Operations:
                 else:
                     self.weights[place] = weight
             self._fresh += len(key)
-        reads = [self._copies[key], *rows.factors, *rows.starts]
+        reads = (self._copies[key], *rows.factors, *rows.starts)
         self._add(tuple(rows.results), self._head(rows.head, rows.head, ALONE), reads)
 
     def _outer(self, outer: OuterScalars, numbers: Mapping[int, float]) -> None:
         self.constants |= {number: numbers[number] for number in outer.factors if number in numbers}
         sums = [OF_SUMS, *[OF_SUMS - 1 - number for number in outer.sums]]
-        self._add((), self._head(outer.head, outer.head, ALONE), [*sums, *outer.factors])
+        self._add((), self._head(outer.head, outer.head, ALONE), (*sums, *outer.factors))
 
     def _sum(self, result: int, terms: Terms) -> None:
         """A sum; a long one as a chain of short ones."""
-        before: list[int] = []
+        before: tuple[int, ...] = ()
         for start in range(0, len(terms.cs) or 1, LONGEST_SUM):
             part = slice(start, start + LONGEST_SUM)
-            is_last = part.stop >= len(terms.cs)
-            place = result if is_last else self._fresh
-            self._fresh += not is_last
+            place = result if part.stop >= len(terms.cs) else self._fresh
+            self._fresh += place != result
             self._short_sum(place, terms.cs[part], terms.xs[part], terms.ys[part], terms.from_zero, before)
-            before = [place]
+            before = (place,)
 
     def _short_sum(
-        self, result: int, cs: list[float], xs: list[int], ys: list[int], from_zero: bool, before: list[int]
+        self, result: int, cs: list[float], xs: list[int], ys: list[int], from_zero: bool, before: tuple[int, ...]
     ) -> None:
         """A part of a sum, added to what comes before it."""
-        literals = tuple(map(self._literal_of.get, xs)), tuple(map(self._literal_of.get, ys))
-        key = tuple(cs), *literals, from_zero, len(before)
+        factors = tuple(chain.from_iterable(zip(xs, ys)))
+        literals = tuple(map(self._literal_of.get, factors))
+        key = *cs, from_zero, len(before), literals
         head = self._known.get(key)
         if head is None:
-            pairs = [tuple([each for each in pair if each != FACTOR_ONE]) for pair in zip(*literals)]
+            pairs = [
+                tuple([each for each in pair if each != FACTOR_ONE]) for pair in zip(literals[::2], literals[1::2])
+            ]
             first: list[Term] = [(1.0, (None,))] if before else []
             head = self._head(key, Sum((*first, *zip(cs, pairs)), from_zero and not before), len(cs))
-        reads = compress(chain.from_iterable(zip(xs, ys)), map(_is_read, chain.from_iterable(zip(*literals))))
-        self._add((result,), head, [*before, *reads])
+        self._add((result,), head, (*before, *compress(factors, map(_is_read, literals))))
 
 
 def _sharing(
@@ -256,17 +256,17 @@ def _sharing(
 ) -> dict[tuple[tuple[int, ...], bool], dict[int, Primitive]]:
     """Functions that take some time, by their operands and whether they are of vectors: those of the same operands may
     share some of it. They are given by their first results."""
-    is_cheap: dict[tuple[Primitive, int], bool] = {}
+    is_left: dict[tuple[Primitive, int], bool] = {}
     found: dict[tuple[tuple[int, ...], bool], dict[int, Primitive]] = {}
     for number in compress(range(len(scalars)), is_alive):
         scalar = scalars[number]
-        if type(scalar) is Component:
-            found.setdefault((scalar.vector.args, True), {})[number - scalar.index] = scalar.vector.primitive
-        elif type(scalar) is Application:
+        if type(scalar) is Application:
             key = primitive, n_args = scalar.primitive, len(scalar.args)
-            if key not in is_cheap:
-                is_left = isinstance(primitive, Part) or not has_emission(primitive, n_args)
-                is_cheap[key] = is_left or is_exact(primitive, n_args)
-            if not is_cheap[key]:
+            if key not in is_left:
+                has_none = isinstance(primitive, Part) or not has_emission(primitive, n_args)
+                is_left[key] = has_none or is_exact(primitive, n_args)
+            if not is_left[key]:
                 found.setdefault((scalar.args, False), {})[number] = primitive
+        elif type(scalar) is Component:
+            found.setdefault((scalar.vector.args, True), {})[number - scalar.index] = scalar.vector.primitive
     return found

@@ -21,7 +21,7 @@ class Entry:
         inputs: its arguments, by name.
         outputs: its results, by name.
         lines: what it does, all but its head; its status is what it returns.
-        differentiable: which of its inputs it may be differentiated towards.
+        differentiable: which of its inputs it may be differentiated with respect to.
     """
 
     name: str

@@ -148,13 +148,13 @@ class Interface:
         return f"load({self._m}, arg[{place}], w + {self.exported.weights_at});"
 
     def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> Block:
-        """Of a matrix of derivatives towards an argument."""
+        """Of a matrix of derivatives with respect to an argument."""
         return Block(
             pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
         )
 
     def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
-        """A pattern of derivatives towards an argument, without any nonzeros where nothing depends on it."""
+        """A pattern of derivatives with respect to an argument, without any nonzeros where nothing depends on it."""
         return pattern if self.exported.derivative(slot) in of[1] else empty(*pattern.shape)
 
     def _of_entries(self, name: str, found: SparseProgram) -> Sweep:

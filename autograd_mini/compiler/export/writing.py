@@ -72,7 +72,7 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     interface = Interface(exported, order, Constants())
     if interface.size >= LARGEST:
         raise ValueError(
-            f"{exported.name} needs memory for {interface.size:,} numbers, and C files can count only to {LARGEST:,}"
+            f"{exported.name} needs memory for {interface.size:,} numbers, more than C files can index, {LARGEST:,}"
         )
     constants = interface.constants
     definitions = [line for entry in interface.entries for line in entry.written(constants, interface.size)]

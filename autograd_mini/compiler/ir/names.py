@@ -1,4 +1,4 @@
-"""What results of programs are called: "value", "guards", "adjoint 0" of the derivative towards slot 0, and more."""
+"""What results of programs are called: "value", "guards", "adjoint 0" of the derivative by slot 0, and more."""
 
 from __future__ import annotations
 

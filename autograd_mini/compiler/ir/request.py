@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 class Request(NamedTuple):
-    """What is computed, and towards what it is differentiated.
+    """What is computed, and with respect to what it is differentiated.
 
     Attributes:
         wrt: slots of the arguments; -1 for the parameters.
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
     @property
     def names(self) -> list[tuple[int, str]]:
-        """The slots, and what programs call the derivatives towards them."""
+        """The slots, and what programs call the derivatives with respect to them."""
         return _names(self.wrt)
 
 

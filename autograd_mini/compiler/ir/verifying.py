@@ -41,7 +41,7 @@ def _verify_segment(pack: Pack, segment: Segment) -> None:
         for index, factor in ((block.lane, pack), (block.a, segment.a), (block.b, segment.b)):
             if index is not None and factor is not None:
                 _require_within(index, factor, ABSENT)
-        assert abs(block.sign) == 1.0
+        assert abs(block.sign) == 1.0, f"{pack}: a block has the sign {block.sign}"
 
 
 def _require_within(index: Any, pack: Pack, least: int) -> None:

@@ -7,15 +7,16 @@ the depth, so a pack can never depend on itself.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from itertools import chain, compress, product
+from itertools import chain, compress
 from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.names import TIED
-from autograd_mini.compiler.ir.program import Pack, Program, Reference, Segment
+from autograd_mini.compiler.ir.program import Index, Pack, Program, Reference, Segment
 from autograd_mini.compiler.ir.scalars import (
     MANY,
     ONE,
@@ -35,7 +36,11 @@ from autograd_mini.primitives import TABLE
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
-def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, list[int]]:
+Numbers = list[int] | Index
+"""Those of scalars, of which there are some."""
+
+
+def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, Numbers]:
     """The scalars of each form, forms in an order in which operands come first.
 
     Args:
@@ -44,20 +49,21 @@ def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) ->
     """
     found = scalars.scalars
     is_alive = alive(found, [ONE, *scalars.roots])
-    form_of = [0] * len(found)
+    form_of = array("q", bytes(8 * len(found)))
+    forms = numpy.frombuffer(form_of, dtype=numpy.int64)
     numbers: dict[Any, int] = {}
-    members: dict[Any, list[int]] = {}
+    members: dict[Any, Any] = {}
     n_leaves = 1
     while n_leaves < len(found) and isinstance(first := found[n_leaves], Input):
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
-        form_of[n_leaves:last] = [form] * (last - n_leaves)
-        used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
-        if used:
+        forms[n_leaves:last] = form
+        used = numpy.flatnonzero(numpy.frombuffer(is_alive, numpy.uint8)[n_leaves:last]) + n_leaves
+        if used.size:
             members["input", first.array] = used
         n_leaves = last
     for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
-        form = _form(found[number], form_of)
+        form = _form(found[number], form_of, forms)
         like = members.get(form)
         if like is None:
             if len(members) == most:
@@ -69,15 +75,15 @@ def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) ->
     return members
 
 
-def _form(scalar: Any, form_of: list[int]) -> Any:
+def _form(scalar: Any, form_of: Sequence[int], forms: Index) -> Any:
     if type(scalar) is Application:
         return scalar.primitive, *map(form_of.__getitem__, scalar.args)
     if type(scalar) is Terms:
-        xs, ys = ({*map(form_of.__getitem__, factors)} for factors in (scalar.xs, scalar.ys))
-        if len(xs) > 1 < len(ys):
-            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
+        if len(scalar) > MANY:
+            x, y = forms[scalar.factors]
+            pairs = {divmod(pair, len(forms)) for pair in _distinct(x * len(forms) + y)}
         else:
-            pairs = {*product(xs, ys)}
+            pairs = {*zip(map(form_of.__getitem__, scalar.xs), map(form_of.__getitem__, scalar.ys))}
         return "sum", scalar.from_zero, frozenset([(x, y) if x <= y else (y, x) for x, y in pairs])
     if isinstance(scalar, Component):
         return "vector", scalar.vector.primitive, *[form_of[arg] for arg in scalar.vector.args]
@@ -88,7 +94,7 @@ def _form(scalar: Any, form_of: list[int]) -> Any:
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
-def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
+def sizes_of(scalars: Scalars, forms: dict[Any, Numbers]) -> tuple[int, int, int]:
     """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
     n_scalars = most_terms = 0
     for members in forms.values():
@@ -100,7 +106,7 @@ def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, i
     return len(forms), n_scalars, most_terms
 
 
-def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
+def pack(scalars: Scalars, forms: dict[Any, Numbers], inputs: Sequence[Pack]) -> Program:
     """The packs of the scalars; results, guards and what is watched, each by itself.
 
     Args:
@@ -116,7 +122,7 @@ def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) 
 class _Packed:
     """The packs of the scalars, in a builder."""
 
-    def __init__(self, builder: Builder, inputs: Sequence[Pack], scalars: Scalars, forms: dict[Any, list[int]]) -> None:
+    def __init__(self, builder: Builder, inputs: Sequence[Pack], scalars: Scalars, forms: dict[Any, Numbers]) -> None:
         self.builder = builder
         self._inputs = inputs
         self._scalars = scalars.scalars
@@ -131,14 +137,15 @@ class _Packed:
         """Scalars of one pack."""
         return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
 
-    def _add(self, members: list[int]) -> None:
+    def _add(self, members: Numbers) -> None:
         """The pack of these scalars of one form."""
-        scalars: list[Any] = [self._scalars[number] for number in members]
-        first = scalars[0]
-        lanes = numpy.arange(len(members))
+        first: Any = self._scalars[members[0]]
+        scalars: list[Any] = [] if isinstance(first, Input) else [self._scalars[number] for number in members]
+        members = numpy.asarray(members)
+        lanes = numpy.arange(members.size)
         if isinstance(first, Input):
             pack = self._inputs[first.array]
-            lanes = numpy.array(members) - first.first
+            lanes = members - first.first
         elif isinstance(first, Number):
             pack = self.builder.constants
             lanes = self.builder.constant(numpy.array([scalar.number for scalar in scalars]))
@@ -150,7 +157,6 @@ class _Packed:
             lanes = numpy.array([scalar.index * len(vectors) + vectors[scalar.vector] for scalar in scalars])
         elif isinstance(first, Looped):
             pack = self._loop(first)
-            lanes[:] = 0
         elif isinstance(first, Picked):
             pack = self._packs[self._pack_of[first.loop]]
             lanes = numpy.array([scalar.index for scalar in scalars])

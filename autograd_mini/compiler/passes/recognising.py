@@ -17,7 +17,7 @@ from autograd_mini.compiler.ir.program import ABSENT, Block, Index
 from autograd_mini.compiler.partition import DENSE, MOST_LENGTHS
 
 
-def recognise(lane: Index, ia: Index, ib: Index | None, sign: float = 1.0) -> list[Block]:
+def recognise(lane: Index, ia: Index, ib: Index | None, sign: float) -> list[Block]:
     """The blocks of Σ ±a[ia]·b[ib] (b is 1 if `ib` is None); each term is in exactly one of them."""
     columns = [lane, ia] if ib is None else [lane, ia, ib]
     if not _is_sorted(columns):
@@ -45,6 +45,13 @@ def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
 
 
 def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]:
+    k = int(numpy.searchsorted(lane, lane[0], "right"))
+    if lane.size % k == 0:
+        rows, keys = lane.reshape(-1, k), ib.reshape(-1, k)
+        is_dense = (keys == keys[0]).all() and (keys[0, 1:] > keys[0, :-1]).all()
+        if is_dense and (rows[:, 0] == rows[:, -1]).all() and (rows[1:, 0] > rows[:-1, 0]).all():  # as mostly
+            yield Block(rows[None, :, :1], ia.reshape(1, -1, k), keys[0][None, :, None], sign)
+            return
     columns, place = numpy.unique(ib, return_inverse=True)
     rows, row = numpy.unique(lane, return_inverse=True)
     if lane.size > DENSE * rows.size * columns.size:

@@ -50,13 +50,12 @@ class Recording:
 
     def order(self, roots: Sequence[Value]) -> list[Value]:
         """All nodes that these are made of in a topological order: that in which the function made them, so that the
-        neurons of a layer come one after the other; what was there before comes where it is used first."""
+        neurons of a layer come one after the other; what was there before comes first, or where it is used first."""
         used, others = self._numbered
-        first = len(self.inputs)
-        is_all_used = roots is self.roots and {*used}.issuperset(range(first, first + len(self.made)))
+        n, reached = len(self.inputs), {*used}
+        is_all_used = roots is self.roots and reached.issuperset(range(n, n + len(self.made)))
         if is_all_used and not any(map(_operation, others)):  # as mostly; others are leaves
-            each = chain.from_iterable([(*parents, node) for parents, node in zip(self.parents, self.made)])
-            return [*dict.fromkeys(chain(each, roots))]
+            return [*compress(self.inputs, map(reached.__contains__, range(n))), *others, *self.made]
         return self._order_of_some(roots)
 
     def _order_of_some(self, roots: Sequence[Value]) -> list[Value]:

@@ -73,7 +73,7 @@ def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pac
         pulled = reverse(builder, [(outputs, lanes_of(weights))], wrt, per_example=is_each)
         if kind == Kind.JACOBIAN:
             return pulled
-        # The gradient's product with a direction is linear in the weights: its derivative towards them is the change
+        # The gradient's product with a direction is linear in the weights: its derivative by them is the change
         # of the outputs along it, and made of no weights.
         return reverse(builder, _along(builder, pulled, wrt, frame), [weights], per_example=is_each)
     one = Reference(builder.constants, builder.constant(numpy.ones(1)))
@@ -109,7 +109,7 @@ def reverse(
 
     Args:
         seeds: pairs (root, seed) of references with equally many lanes.
-        wanted: leaves to differentiate towards.
+        wanted: leaves to differentiate with respect to.
         per_example: give unbatched leaves an adjoint for each example, instead of the sum over the batch.
 
     Returns:
@@ -174,7 +174,7 @@ def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tu
 def locals_of(
     builder: Builder, rules: Rules, pack: Pack, operation: Apply | Reduce, active: Set[Pack]
 ) -> Iterator[tuple[Reference, Index, float, Reference | float | None]]:
-    """The local derivatives towards active packs, by the table: lanes of these, the lanes that are made of them, a sign
+    """The local derivatives by active packs, from the table: lanes of these, the lanes that are made of them, a sign
     and numbers, or one for all, None for 1; those of choices and nothing else are left out."""
     primitive, own = operation.primitive, numpy.arange(pack.lanes)
     args: Sequence[Argument] = operation.arguments()

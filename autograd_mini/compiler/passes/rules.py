@@ -31,7 +31,7 @@ class Rules:
         apply: Callable[..., Any],
         number: Callable[[float], Any] = float,
     ) -> list[tuple[int, float, Any]]:
-        """The local derivatives towards the arguments that are wanted: the place of each, a sign, and a number or None
+        """The local derivatives by the arguments that are wanted: the place of each, a sign, and a number or None
         for 1; without those that are a choice of 0.
 
         Args:
@@ -41,7 +41,7 @@ class Rules:
             number: what a constant is there.
         """
         key = primitive, *wanted
-        if any(each is not None for each in constants):
+        if constants.count(None) < len(constants):
             key = *key, *[None if each is None else each.hex() for each in constants]
         rule = self._found.get(key)
         if rule is None:

@@ -50,7 +50,7 @@ class Inner:
 
     Attributes:
         roots: Values, and the seeds that their adjoints begin with.
-        sources: what it is taken towards, and the seeds of their tangents, in forward mode.
+        sources: what it is taken with respect to, and the seeds of their tangents, in forward mode.
         found: the adjoint of each node, or in forward mode the tangent, if it was computed for that.
         is_forward: it is taken in forward mode.
         made: all nodes computed for it.
@@ -146,8 +146,8 @@ def trace(
                 raise
             of_array = "; a row of a frame is an array without names: give dict(frame) for row['name']"
             raise TypeError(
-                f"{name} takes a Value for a whole number at {_raised_at(error)} ({error}); a count or an index is no "
-                "number to differentiate: give it as an int that neither wrt nor batch names, or name its "
+                f"{name} uses a Value as a whole number at {_raised_at(error)} ({error}); a count or an index "
+                "is not differentiated: give it as an int that neither wrt nor batch names, or name its "
                 f"argument in static=…{of_array * isinstance(error, IndexError)}"
             ) from error
     if not may_hold_numbers(result):

@@ -24,15 +24,12 @@ class Vectors(Protocol[V]):
 
     def vector(self, function: str, x: V, empty: float = nan) -> V:
         """A function of vectors to vectors."""
-        raise NotImplementedError
 
     def each(self, primitive: Primitive, x: V, y: V) -> V:
         """A primitive, number by number."""
-        raise NotImplementedError
 
     def combined(self, terms: Sequence[Term[V]]) -> V:
         """The sum of the terms."""
-        raise NotImplementedError
 
 
 def _others(vectors: Vectors[V], x: V) -> V:
@@ -76,7 +73,7 @@ REDUCTION_RULES: dict[Primitive, Callable[[Vectors[Any], Any, Any], Any]] = {
     TABLE["hypot"]: _unit,
     TABLE["fsum"]: lambda vectors, x, out: None,
 }
-"""The local derivatives of `out`, repeated for each of them, towards all its arguments; None for 1."""
+"""The local derivatives of `out`, repeated for each of them, with respect to all its arguments; None for 1."""
 
 
 def _vector(name: str) -> Primitive:

@@ -64,7 +64,6 @@ class ScalarExecutor(Runner):
             outputs=self.fresh,
             summed=summed,
             is_batched=self.is_batched,
-            effort=0,
             threads=threads,
             cache=cache,
         )

@@ -105,10 +105,10 @@ def _announce() -> None:
         announce_from(ctypes.pythonapi, name)
 
 
-def address_of(text: str, cache: CodeCache | None = None) -> int:
+def address_of(text: str, cache: CodeCache | None = None, effort: int = 0) -> int:
     """Where the code of a function that calls Python is; it is never freed."""
     _announce()
-    return addresses([text], keep=True, cache=cache)[0]
+    return addresses([text], effort=effort, keep=True, cache=cache)[0]
 
 
 class _Definition(ctypes.Structure):

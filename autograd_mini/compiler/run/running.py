@@ -88,8 +88,8 @@ class KernelStep:
         lanes: of all arrays, by place.
         fixed: places of arrays that stay the same from call to call.
         outputs: places of arrays that it writes; `writes` are those of them whose memory is its own.
-        summed: places of results that are sums of the kernel, and which of them.
-        effort: LLVM's; see `addresses`.
+        summed: places of results that are sums of the kernel, and which of them; those before these tell whether what
+            is checked is finite.
     """
 
     drive: Any
@@ -100,7 +100,6 @@ class KernelStep:
     outputs: Sequence[int]
     writes: Sequence[int]
     summed: Sequence[tuple[int, slice]]
-    effort: int
     cache: CodeCache | None
 
     def __init__(
@@ -114,14 +113,14 @@ class KernelStep:
         fixed: Set[int] = frozenset(),
         summed: Sequence[tuple[int, slice]] = (),
         is_batched: bool,
-        effort: int,
         threads: int = 1,
         cache: CodeCache | None,
     ) -> None:
         self.kernel, self.packs, self.lanes = kernel, packs, lanes
         self.outputs, self.writes, self.summed = outputs, writes, summed
+        self.n_checks: int = kernel.n_sums - sum(part.stop - part.start for _, part in summed)
         self.fixed: set[int] = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
-        self.effort, self.cache = effort, cache
+        self.cache = cache
         self.threads = threads
         self.width: int = host_width() if is_batched else 1
         self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if is_batched else 1
@@ -288,7 +287,7 @@ class KernelStep:
 
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""
-        return not state.sums.any()
+        return not state.sums[:, : self.n_checks].any()
 
 
 def _by_array(places: Any) -> dict[int, Index]:
@@ -301,7 +300,7 @@ def _by_array(places: Any) -> dict[int, Index]:
 
 
 def link(steps: Sequence[KernelStep], width: int) -> None:
-    """Compile for so many columns at a time all that they need, at once: loops with more effort than straight lines."""
+    """Compile for so many columns at a time all that they need, at once: loops around loops with more effort."""
     steps = [step for step in steps if width not in step.linked]
     texts = [step.texts(width) for step in steps]
     if texts:
@@ -312,8 +311,7 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
                 kinds[is_loop].append(text)
         known: dict[str, Any] = {}
         for is_loop, group in kinds.items():
-            effort = 1 if is_loop else max(step.effort for step in steps)
-            known |= zip(group, addresses(group, effort=effort, cache=steps[0].cache).functions)
+            known |= zip(group, addresses(group, effort=int(is_loop), cache=steps[0].cache).functions)
         for step, each in zip(steps, texts):
             own = Code.of([known[text] for text in (*each, *drivers)])
             step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])

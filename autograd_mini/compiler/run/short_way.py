@@ -206,4 +206,4 @@ def _runs(places: Index) -> list[tuple[int, int]]:
 
 def short(entry: Entry, watch: Watch) -> Short:
     """The function that runs it as long as what is watched is the same."""
-    return as_builtin(address_of(text(host_width()), entry.cache), (entry.at, *watch.at, entry, watch))
+    return as_builtin(address_of(text(host_width()), entry.cache, effort=1), (entry.at, *watch.at, entry, watch))

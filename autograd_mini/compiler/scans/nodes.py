@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def _never(*args: object) -> Any:
     raise TypeError(
-        "a compiled function takes a derivative of, or computes anew, what came out of a scan before; take the "
-        "derivative by grad, jacobian and the like of a function that calls scan"
+        "a compiled function differentiates, or computes again, what an earlier scan gave; take the derivative, by "
+        "grad, jacobian and the like, of a function that itself calls scan"
     )
 
 

@@ -3,7 +3,7 @@
 With the step s, what goes in θ = (first carry, xs, what comes from outside) and what comes out F(θ), `Forward` is F
 and `Reverse` is R(θ, v) = vᵀ ∂F/∂θ: it keeps some states of the loop, computes those in between again, and goes
 through the steps from the last to the first. What differentiates R is the loop T of the step's tangents, s and ∂s·u
-for changes u of θ: since u · R(θ, v) = v · ∂F/∂θ u, its derivative towards v is what comes out of T, and that towards
+for changes u of θ: since u · R(θ, v) = v · ∂F/∂θ u, its derivative by v is what comes out of T, and that by
 θ is what `Reverse` makes of T. So derivatives of all orders come from the rules of the table alone.
 """
 

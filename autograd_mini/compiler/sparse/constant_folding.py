@@ -1,51 +1,68 @@
-"""What the packs of a growing program hold that are made of constants only."""
+"""Which lanes of a growing program are made of constants only, and what they hold."""
 
 from __future__ import annotations
 
 import numpy
 
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Reference, Sum
+from autograd_mini.compiler.ir.program import Apply, Floats, Index, Leaf, Pack, Reference, Sum
 from autograd_mini.compiler.run.numpy_executor import step_of
+from autograd_mini.compiler.sparse.entries import Mask
 
 
 class Folding:
-    """The constant packs of a builder, which may go on growing."""
+    """The constant lanes of a builder, which may go on growing."""
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
-        self._held: dict[Pack, Floats] = {}
+        self._held: dict[Pack, tuple[Floats, Mask]] = {}  # of packs with such lanes: numbers, and which are known
         self._n_seen = 0
 
-    def __call__(self, lanes: Reference) -> Floats | Reference:
-        """The numbers of these lanes if they are constants, else the lanes."""
+    def __call__(self, lanes: Reference) -> tuple[Floats, Mask]:
+        """The numbers of these lanes, and which of them are known."""
         packs = self._builder.packs
         for pack in packs[self._n_seen :]:
-            self._look_at(pack)
+            known = self._known_lanes(pack)
+            if known.any():
+                self._held[pack] = self._computed(pack), known
         self._n_seen = len(packs)
-        if lanes.pack is self._builder.constants:
-            return self._builder.known_constants[lanes.index]
-        held = self._held.get(lanes.pack)
-        return lanes if held is None else held[lanes.index]
+        numbers, known = self._of(lanes.pack)
+        return numbers[lanes.index], known[lanes.index]
 
-    def _is_nothing(self, operation: Sum) -> bool:
-        """Whether each product has a constant 0 as a factor, which carries nothing whatever the other is."""
-        return all(
-            any(pack in self._held and not self._held[pack][index].any() for pack, index in ((s.a, a), (s.b, b)))
-            for s, _, _, a, b in operation.terms()
-        )
+    def _of(self, pack: Pack) -> tuple[Floats, Mask]:
+        """The numbers of a pack, 0 where they are not known, and which are."""
+        if pack is self._builder.constants:
+            numbers = self._builder.known_constants
+            return numbers, numpy.ones(numbers.shape, dtype=bool)
+        return self._held.get(pack) or (numpy.zeros(pack.lanes), numpy.zeros(pack.lanes, dtype=bool))
 
-    def _look_at(self, pack: Pack) -> None:
-        constants = self._builder.constants
+    def _known_lanes(self, pack: Pack) -> Mask:
+        operation = pack.operation
+        known: Mask = numpy.full(pack.lanes, not isinstance(operation, Leaf))
+        if isinstance(operation, Apply):
+            for arg in operation.args:
+                known &= not isinstance(arg, Reference) or self._of(arg.pack)[1][arg.index.ravel()]
+        elif isinstance(operation, Sum):
+            is_over_batch = not pack.batched and any(parent.batched for parent in pack.parents)  # of unknown length
+            for part, _, lane, a, b in operation.terms():
+                term = self._is_zero(part.a, a)
+                if part.b is not None:
+                    term |= self._is_zero(part.b, b)
+                if not is_over_batch:
+                    term |= self._of(part.a)[1][a] & (part.b is None or self._of(part.b)[1][b])
+                known[lane[~term]] = False
+        else:
+            known &= all(self._of(parent)[1].all() for parent in pack.parents)
+        return known
+
+    def _is_zero(self, pack: Pack, index: Index) -> Mask:
+        """Which factors are 0 by what they are made of: they carry nothing whatever the other is."""
+        held = self._held.get(pack)
+        return numpy.zeros(index.shape, dtype=bool) if held is None else held[1][index] & (held[0][index] == 0.0)
+
+    def _computed(self, pack: Pack) -> Floats:
         parents = list(dict.fromkeys(pack.parents))
-        if isinstance(pack.operation, Sum) and self._is_nothing(pack.operation):
-            self._held[pack] = numpy.zeros(pack.lanes)
-            return
-        if isinstance(pack.operation, Leaf) or not all(each is constants or each in self._held for each in parents):
-            return
-        if isinstance(pack.operation, Sum) and not pack.batched and any(parent.batched for parent in parents):
-            return  # a sum over a batch of unknown length
-        values = [self._builder.known_constants if each is constants else self._held[each] for each in parents]
         step = step_of(pack, {parent: number for number, parent in enumerate(parents)})
         with numpy.errstate(all="ignore"):
-            self._held[pack] = numpy.broadcast_to(step([each[:, None] for each in values], 1)[:, 0], pack.lanes).copy()
+            numbers = step([self._of(parent)[0][:, None] for parent in parents], 1)[:, 0]
+        return numpy.broadcast_to(numbers, pack.lanes).copy()

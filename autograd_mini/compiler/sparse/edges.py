@@ -1,4 +1,4 @@
-"""The derivatives of a pack towards those that it is made of, as sparse matrices, by the table's own partials."""
+"""The derivatives of a pack by those that it is made of, as sparse matrices, from the table's own partials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_ROWS = 64
 
 
 def local_terms(builder: Builder, rules: Rules, pack: Pack, active: Set[Pack]) -> Iterator[tuple[Pack, Terms]]:
-    """The local derivatives of a pack: towards which of the active ones, and at which lanes of both.
+    """The local derivatives of a pack: with respect to which of the active ones, and at which lanes of both.
 
     Args:
         rules: what the rules of the table gave so far.
@@ -62,7 +62,7 @@ def _of_loop(builder: Builder, operation: Loop, active: Set[Pack]) -> Iterator[t
 
 
 def _of_vector(builder: Builder, pack: Pack, operation: Vector) -> Iterator[tuple[Pack, Terms]]:
-    """Those of each component of a vector towards its own number, and towards all others; a choice has none."""
+    """Those of each component of a vector by its own number, and by all others; a choice has none."""
     x, function = operation.arg, operation.function
     n, groups = x.index.shape
     lanes = numpy.arange(n * groups).reshape(n, groups)

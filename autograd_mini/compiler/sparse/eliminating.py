@@ -1,7 +1,7 @@
 """Sparse derivatives by elimination: the graph of local derivatives, from which pack after pack is taken out.
 
 Each edge from a pack to one that is made of it holds the sparse matrix of local derivatives. To take a pack out, each
-matrix towards it is multiplied with each from it, and added to the edge that goes past it. Forward and reverse mode
+matrix into it is multiplied with each from it, and added to the edge that goes past it. Forward and reverse mode
 are two orders in which to do that; here the pack is next that costs the fewest products (H. Markowitz, 1957;
 A. Griewank and S. Reese, 1991). What is left are the edges from the results to the variables.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple, TypeAlias
 
 import numpy
@@ -26,6 +27,11 @@ from autograd_mini.compiler.sparse.entries import Matrix, Terms, constants, cost
 MOST_PRODUCTS = 2**26
 """So many terms at once take several gigabytes."""
 
+
+class NotSparse(ValueError):
+    """There are too many products."""
+
+
 Outputs: TypeAlias = "Sequence[tuple[int, Reference]]"
 
 
@@ -38,18 +44,28 @@ class Nonzeros(NamedTuple):
 
 
 def eliminated(
-    builder: Builder, outputs: Outputs, wrt: Sequence[Pack], *, batched: bool, is_symmetric: bool = False
+    builder: Builder,
+    outputs: Outputs,
+    wrt: Sequence[Pack],
+    *,
+    batched: bool,
+    is_symmetric: bool = False,
+    most: float = inf,
 ) -> Nonzeros:
-    """Append the derivatives of the outputs towards all lanes of some leaves to the program, those alone that can be
+    """Append the derivatives of the outputs by all lanes of some leaves to the program, those alone that can be
     other than 0.
 
     Args:
         outputs: lanes, and which row is the first of them.
         batched: whether they differ from example to example.
         is_symmetric: whether outputs and variables are in one order, and the matrix is symmetric: one half is computed.
+        most: so many products at once may be there.
+
+    Raises:
+        NotSparse: there are more.
     """
     graph = _Graph(builder, outputs, wrt, batched, is_symmetric)
-    graph.eliminate()
+    graph.eliminate(most)
     return graph.nonzeros()
 
 
@@ -76,7 +92,7 @@ class _Graph:
             if pack in self.children and pack in active and pack not in self.first_column:
                 found: dict[Pack, list[Terms]] = {}
                 for parent, each_terms in local_terms(builder, rules, pack, active):
-                    found.setdefault(parent, []).append(each_terms.folded(fold))
+                    found.setdefault(parent, []).extend(each_terms.folded(fold))
                 self._add(pack, found)
 
     def _add(self, pack: Pack | None, terms: dict[Pack, list[Terms]]) -> None:
@@ -97,7 +113,7 @@ class _Graph:
     def _varies(self, pack: Pack | None) -> bool:
         return self.batched if pack is None else pack.batched
 
-    def eliminate(self) -> None:
+    def eliminate(self, most: float) -> None:
         waiting = {pack for pack in self.children if pack not in self.first_column}
         place = {pack: number for number, pack in enumerate(self.builder.packs)}
         queue = [(self._cost(pack), -place[pack], pack) for pack in waiting]
@@ -113,19 +129,20 @@ class _Graph:
                 heappush(queue, (now, number, pack))
                 continue
             waiting.remove(pack)
-            self._take_out(pack, now)
+            most = min(most, MOST_PRODUCTS)
+            if now > most:
+                raise NotSparse(
+                    f"the entries of this matrix take more than {most:,} products, so it is not sparse; leave out "
+                    "sparse=True, or take its products with vectors by jvp, vjp or hvp"
+                )
+            self._take_out(pack)
 
     def _cost(self, pack: Pack) -> int:
         """How many products there are to take it out."""
         befores, afters = self.parents.get(pack, {}).values(), self.children.get(pack, {}).values()
         return sum(cost(after, before) for after in afters for before in befores)
 
-    def _take_out(self, pack: Pack, price: int) -> None:
-        if price > MOST_PRODUCTS:
-            raise ValueError(
-                f"the entries of this matrix take more than {MOST_PRODUCTS:,} products, so that it is not sparse; "
-                "leave out sparse=True, or take its products with vectors by jvp, vjp or hvp"
-            )
+    def _take_out(self, pack: Pack) -> None:
         befores, afters = self.parents.pop(pack, {}), self.children.pop(pack, {})
         for child in afters:
             del self.parents[child][pack]

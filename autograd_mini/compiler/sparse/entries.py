@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy
+from numpy.typing import NDArray
 
 from autograd_mini.compiler.ir.building import Builder, elementwise, whole
 from autograd_mini.compiler.ir.program import ABSENT, Floats, Index, Pack, Reference, Segment, lanes_of
 
+Mask: TypeAlias = NDArray[numpy.bool_]
 Numbers: TypeAlias = "Floats | Reference"
 """Of each entry: a constant, or a lane."""
 
@@ -23,10 +25,23 @@ class Terms(NamedTuple):
     y: Numbers | None = None
     sign: float = 1.0
 
-    def folded(self, fold: Callable[[Reference], Numbers]) -> Terms:
+    def folded(self, fold: Callable[[Reference], tuple[Floats, Mask]]) -> list[Terms]:
         """The same with the numbers of what is constant."""
-        x = fold(self.x) if isinstance(self.x, Reference) else self.x
-        return self._replace(x=x, y=fold(self.y) if isinstance(self.y, Reference) else self.y)
+        parts = [self]
+        for factor in ("x", "y"):
+            parts = [each for part in parts for each in part._folded(factor, fold)]
+        return parts
+
+    def _folded(self, factor: str, fold: Callable[[Reference], tuple[Floats, Mask]]) -> Iterator[Terms]:
+        lanes = getattr(self, factor)
+        if not isinstance(lanes, Reference):
+            yield self
+            return
+        numbers, known = fold(lanes)
+        if not known.all():
+            yield self.chosen(numpy.flatnonzero(~known)) if known.any() else self
+        if known.any():
+            yield self.chosen(numpy.flatnonzero(known))._replace(**{factor: numbers[known]})
 
     def chosen(self, kept: Index) -> Terms:
         """Some of them."""
@@ -77,7 +92,7 @@ def merged(
 
     Args:
         batched: whether entries differ from example to example.
-        cancels: whether constants that cancel are no entries; towards what may change by inf, they are.
+        cancels: whether constants that cancel are no entries; with respect to what may change by inf, they are.
         sums_batch: whether they are summed over the batch, of which each term is one example.
     """
     terms = [each for each in map(_simplified, given) if each.rows.size]

@@ -91,6 +91,6 @@ class _Graph:
 
     @cached_property
     def _gradient(self) -> list[Any]:
-        """The derivative of the one result towards each variable, as a graph."""
+        """The derivative of the one result with respect to each variable, as a graph."""
         (y,) = self._outputs
         return gradients(y, self._first, create_graph=True) if isinstance(y, Value) else []

@@ -87,7 +87,7 @@ def _differentiate(inner: Inner, found: dict[Value, Any]) -> None:
 
 
 def _adjoints(roots: Iterable[tuple[Any, Any]], inner: Inner, found: Mapping[Value, Any]) -> Mapping[Any, Any]:
-    """Those of Σ seed·root: numbers, if they depend on nothing but what the derivative is taken towards."""
+    """Those of Σ seed·root: numbers, if they depend on nothing but what the derivative is taken with respect to."""
     roots = [(root, seed) for root, seed in roots if isinstance(root, Value)]
     order = topological_order(*[root for root, _ in roots])
     variables = {found[source] for source in inner.sources if source in found}

@@ -88,8 +88,8 @@ class _Settling:
         is_tied = self.hard.copy()
         if is_tied.any() and not self._can_be_recorded:
             raise ValueError(
-                f"a step of a scan meets a tie or kink, as of max, abs or relu, and loops of more than {MOST_RECORDED} "
-                "operations are too long to settle that; begin a little off it, or write the step without"
+                f"a step of a scan meets a tie or kink (of max, abs, relu …), and loops of more than {MOST_RECORDED} "
+                "operations are too long to settle that; start a little off it, or write the step without it"
             )
         self._leave_out()
         broken = self._broken()

@@ -16,7 +16,7 @@ from autograd_mini.value import Constant, Value
 TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80  # letters and lines that a box has room for, chosen by eye
 
 Passing = dict[Value, float | None]
-"""Values on their way, each with the local derivative towards it if one operation takes it once."""
+"""Values on their way, each with the local derivative with respect to it if one operation takes it once."""
 
 
 class GraphTooLargeError(ValueError):
@@ -164,7 +164,7 @@ def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding
 
 
 def local_derivatives(node: Value) -> tuple[float, ...]:
-    """`node.local_grads`, completed by the one towards a plain number in second place that recording left out.
+    """`node.local_grads`, completed by the one with respect to a plain number in second place that recording left out.
 
     >>> x = Value(3.0)
     >>> y = x**2

@@ -25,7 +25,7 @@ function operandsOf(node, data) {
   return node.takesList ? [numbers] : numbers;
 }
 
-/** The local derivatives of every node towards its operands. */
+/** The local derivatives of every node with respect to its operands. */
 function localDerivatives(nodes, data) {
   return nodes.map((node, place) =>
     node.row ? rows[node.row].partials(data[place], ...operandsOf(node, data)) : [],

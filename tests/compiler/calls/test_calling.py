@@ -440,14 +440,14 @@ def test_vectors_have_as_many_examples_as_arguments():
 
 
 def test_the_hessian_of_a_reduced_batch_towards_the_batch():
-    with pytest.raises(ValueError, match="the Hessian of square, reduced over a batch, towards the batch itself"):
+    with pytest.raises(ValueError, match="square is reduced over its batch, and its Hessian with respect to the batch"):
         compile(square, batch=True, reduce="sum").hessian(numpy.ones(3))
 
 
 def test_what_is_known_only_after_a_call():
     compiled = compile(square)
     for ask in (lambda: compiled.program, lambda: compiled.parameters):
-        with pytest.raises(ValueError, match="square was not called yet"):
+        with pytest.raises(ValueError, match="square has not been called yet"):
             ask()
 
 

@@ -1,13 +1,19 @@
 """What a compiled function reads from outside its arguments: where that changes, it is compiled anew."""
 
 import math
+import os
 import sys
+import threading
 import types
 import warnings
+import weakref
+from argparse import Namespace
 from collections import UserDict
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from itertools import product
+from operator import attrgetter, methodcaller
 
 import numpy
 import pytest
@@ -105,6 +111,25 @@ class Below(Held):
 
 class Named(numpy.ndarray):
     """An array with attributes."""
+
+
+class NamedFloat(float):
+    """A float with attributes."""
+
+
+class Foreign:
+    """An array of another library."""
+
+    __slots__ = ("numbers",)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.numbers
+
+    def item(self):
+        return float(self.numbers[0])
+
+
+Foreign.__module__ = "frames"
 
 
 def helped(x):
@@ -245,10 +270,80 @@ def unnamed_cases():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("named", "name"), [*product([True], cases()), *product([False], unnamed_cases())])
+def shown_cases():
+    """The same of what shows what stands elsewhere, or is not there yet."""
+    kind = type("Kind", (), {"__module__": __name__, "nothing": None})
+    thing, hidden, number = kind(), {"k": 2.0}, NamedFloat(3.0)
+    thing.k = number.k = 2.0
+    variable, of_thread, foreign = ContextVar("variable"), threading.local(), Foreign()
+    of_thread.k, foreign.numbers = 2.0, numpy.ones(1)
+    weak, by_name, called = weakref.ref(thing), attrgetter("k"), methodcaller("get", "k")
+    things, view, options = weakref.WeakValueDictionary(k=thing), hidden.values(), Namespace(k=2.0)
+    series, w = numpy.polynomial.Polynomial([1.0, 2.0]), Value(3.0)
+    w.k = 2.0
+
+    class Cached:
+        @cached_property
+        def k(self):
+            return hidden["k"]
+
+    cached = Cached()
+
+    def tried(x):
+        try:
+            return x * kind.later + named_later
+        except (AttributeError, NameError):
+            return x
+
+    def forget():
+        del cached.k
+
+    change = [lambda: setattr(thing, "k", 5.0)]
+    globals().pop("named_later", None)
+    notebook = {"__name__": "notebook", "scale": 2.0}
+    for cell in ("def shown(x): return x * globals()['scale']", "def run(x): return x * eval('scale + 1.0')"):
+        exec(cell, notebook)
+    return {
+        "the environment": (lambda x: x * float(os.environ["AUTOGRAD_MINI_TEST"]), [
+            lambda: os.environ.update(AUTOGRAD_MINI_TEST="5.0")]),
+        "a variable of the environment": (lambda x: x * float(os.getenv("AUTOGRAD_MINI_TEST")), [
+            lambda: os.environ.update(AUTOGRAD_MINI_TEST="5.0")]),
+        "globals": (notebook["shown"], [lambda: notebook.update(scale=5.5)]),
+        "a string that is evaluated": (notebook["run"], [lambda: notebook.update(scale=6.5)]),
+        "modules": (lambda x: x * sys.modules["module_of_test_captured"].k, [lambda: setattr(module, "k", 5.5)]),
+        "a module by name": (lambda x: x * __import__("module_of_test_captured").k, [
+            lambda: setattr(module, "k", 6.5)]),
+        "a context variable": (lambda x: x * (variable.get(None) or 2.0), [
+            lambda: variable.set(3.0), lambda: variable.set(5.0)]),
+        "what a thread has": (lambda x: x * of_thread.k, [lambda: setattr(of_thread, "k", 5.0)]),
+        "a weak reference": (lambda x: x * weak().k, change),
+        "a mapping of weak references": (lambda x: x * things["k"].k, change),
+        "a getter of attributes": (lambda x: x * by_name(thing), change),
+        "a caller of methods": (lambda x: x * called(hidden), [lambda: hidden.update(k=5.0)]),
+        "a view of a dict": (lambda x: x * sum(view), [lambda: hidden.update(k=5.0), lambda: hidden.update(m=5.0)]),
+        "a namespace of a library": (lambda x: x * options.k, [lambda: setattr(options, "k", 5.0)]),
+        "a function object of a library": (lambda x: series(x), [lambda: series.coef.__setitem__(0, 5.0)]),
+        "an array of another library": (lambda x: x * foreign.item(), [lambda: foreign.numbers.__setitem__(0, 5.0)]),
+        "an attribute of a float": (lambda x: x * number.k, [lambda: setattr(number, "k", 5.0)]),
+        "an attribute of a Value": (lambda x: x * w.k, [lambda: setattr(w, "k", 5.0)]),
+        "None in a class": (lambda x: x * (kind.nothing or 2.0), [lambda: setattr(kind, "nothing", 5.0)]),
+        "a property that is kept": (lambda x: x * cached.k, [lambda: (forget(), hidden.update(k=7.0))]),
+        "what a class may have": (lambda x: x * (kind.m if hasattr(kind, "m") else 2.0), [
+            lambda: setattr(kind, "m", 5.0)]),
+        "what an object may have": (lambda x: x * getattr(thing, "m", 2.0), [
+            lambda: setattr(kind, "m", 5.0), lambda: setattr(thing, "m", 7.0)]),
+        "what is tried": (tried, [lambda: setattr(kind, "later", 5.0), lambda: set_global("named_later", 7.0)]),
+    }  # fmt: skip
+
+
+CASES = {"named": cases, "unnamed": unnamed_cases, "shown": shown_cases}
+
+
+@pytest.mark.parametrize(("kind", "name"), [pair for kind in CASES for pair in product([kind], CASES[kind]())])
 @pytest.mark.parametrize("batch", [False, True])
-def test_what_changes_is_compiled_anew(named, name, batch):
-    f, changes = (cases if named else unnamed_cases)()[name]
+def test_what_changes_is_compiled_anew(kind, name, batch, monkeypatch):
+    monkeypatch.setenv("AUTOGRAD_MINI_TEST", "2.0")
+    f, changes = CASES[kind]()[name]
     compiled = compile(f, batch=batch)
     xs = numpy.array([3.0, -2.0])
 

@@ -106,7 +106,7 @@ def test_where_it_does_not_count_it_is_a_number():
         found = {x: (compiled(x, 2), compiled.grad(x, 2)) for x in order}
         assert found == {1.0: (4.0, (4.0, None)), -1.0: (-2.0, (2.0, -1.0))}
         assert compiled(-1.0, 1.5) == -1.5
-        with pytest.raises(TypeError, match="takes a Value for a whole number"):
+        with pytest.raises(TypeError, match="uses a Value as a whole number"):
             compiled(1.0, 1.5)
 
 
@@ -157,7 +157,7 @@ def test_integers_towards_which_is_differentiated_are_numbers():
         with pytest.raises(TypeError) as error:
             compile(lambda x, n: sum(x for _ in range(n)), wrt=wrt)(2.0, 3)
         refused(
-            error, "<lambda> takes a Value for a whole number at", __file__, "neither wrt nor batch names", "static=…"
+            error, "<lambda> uses a Value as a whole number at", __file__, "neither wrt nor batch names", "static=…"
         )
 
 
@@ -174,14 +174,14 @@ def test_integers_towards_which_is_differentiated_are_numbers():
 def test_other_numbers_do_not_count(f):
     with pytest.raises(TypeError) as error:
         compile(f)(2.0, 1.0)
-    refused(error, "takes a Value for a whole number")
+    refused(error, "uses a Value as a whole number")
 
 
 def test_counts_within_a_derivative_that_is_taken_inside():
     """There, too, no derivative goes towards a count."""
     inner = lambda xs, n: total(xs[:n])
     assert compile(lambda xs, n: grad(inner, 0)(xs, n))(XS, 2) == [1.0, 1.0, 0.0, 0.0, 0.0]
-    with pytest.raises(TypeError, match="takes a Value for a whole number"):
+    with pytest.raises(TypeError, match="uses a Value as a whole number"):
         compile(lambda xs, n: grad(inner)(xs, n)[0])(XS, 2)
 
 
@@ -402,8 +402,8 @@ def test_static_arguments_are_not_differentiated_towards():
         ({"static": "z"}, ValueError, "static names argument 'z' of product, which has x, n"),
         ({"static": 2}, ValueError, "static names argument 2 of product, which has x, n"),
         ({"static": ["n", 1]}, ValueError, "static names argument n of product twice"),
-        ({"static": "n", "wrt": ["x", "n"]}, ValueError, "wrt names argument n of product, which static names, too"),
-        ({"static": "n", "batch": 1}, ValueError, "batch names argument n of product, which static names, too"),
+        ({"static": "n", "wrt": ["x", "n"]}, ValueError, "wrt names argument n of product, which static also names"),
+        ({"static": "n", "batch": 1}, ValueError, "batch names argument n of product, which static also names"),
         ({"static": 1.5}, TypeError, "static takes positions or names of arguments, got 1.5"),
         ({"static": None}, TypeError, "static takes positions or names of arguments, got None"),
     ],

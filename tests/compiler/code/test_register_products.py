@@ -136,12 +136,19 @@ def test_sums_over_the_batch(data, width, registers, n):
     scalars = [Number(1.0), *[Input(0, 1)] * WEIGHTS, *[Input(1, 1 + WEIGHTS)] * INPUTS]
     inputs = range(1 + WEIGHTS, len(scalars))
     scalars += [Application(TABLE["square"], (each,)) for each in inputs]
+    scalars += [Number(2.5), Number(1.0)]
     known = [*inputs, *range(inputs[-1] + 1, len(scalars)), ONE]
     sums = outer_sums(data.draw, known) + data.draw(
         st.lists(st.sampled_from([Terms([1.0, -1.0], [1, inputs[0]], [inputs[1], ONE])]), max_size=1)
     )
-    numbers = [*range(len(scalars), len(scalars) + len(sums))]
-    scalars += sums
+    goes_on = data.draw(st.booleans())  # each from all but its last term, which stand by themselves
+    numbers = []
+    for terms in sums:
+        if goes_on and len(terms) > 1:
+            scalars.append(Terms(terms.cs[:-1], terms.xs[:-1], terms.ys[:-1]))
+            terms = Terms([1.0, terms.cs[-1]], [len(scalars) - 1, terms.xs[-1]], [ONE, terms.ys[-1]])
+        numbers.append(len(scalars))
+        scalars.append(terms)
     arrays, found = executor(scalars, {"value": Result(numbers, True)}, width, registers)
     random = numpy.random.default_rng(n)
     w, x = random.normal(size=(WEIGHTS, 1)), random.normal(size=(INPUTS, n))

@@ -381,7 +381,7 @@ def test_names_in_c(tmp_path):
 
 def test_the_last_call_is_the_example(tmp_path):
     compiled = compile(rosenbrock)
-    with pytest.raises(ValueError, match="rosenbrock was not called yet"):
+    with pytest.raises(ValueError, match="rosenbrock has not been called yet"):
         compiled.export(tmp_path / "f.c")
     compiled(X)
     compiled.export(tmp_path / "f.c", name="other")

@@ -4,10 +4,10 @@ from contextlib import contextmanager
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import compile, dot, exp, norm, relu, softmax, sqrt, sum, tanh
+from autograd_mini import clip, compile, dot, exp, norm, relu, softmax, sqrt, sum, tanh
 from autograd_mini import max as largest
 from autograd_mini.compiler.run import arena
 from autograd_mini.compiler.run.arena import ArenaExecutor
@@ -62,6 +62,7 @@ STEPS = {
     "ragged": lambda xs, chance: [sum(xs[: 1 + i % 7]) - 0.5 * x for i, x in enumerate(xs)],
     "shares": lambda xs, chance: [y for i in range(0, len(xs), 3) for y in softmax([*xs[i : i + 3], 0.5, xs[0]])],
     "largest": lambda xs, chance: [largest(x, y) for x, y in zip(xs, reversed(xs))],
+    "clipped": lambda xs, chance: [clip(x, -0.5, 1.0 + y) for x, y in zip(xs, [*xs[1:], xs[0]])],
     "against all": lambda xs, chance: [x / (1.0 + exp(-total)) for total in [sum(xs)] for x in xs],
     "sizes": lambda xs, chance: [norm([x, y, 1.0]) for x, y in zip(xs, [*xs[1:], xs[0]])],
 }
@@ -83,6 +84,7 @@ def chained(names, seed):
 @given(
     st.lists(st.sampled_from([*STEPS]), min_size=1, max_size=4), st.integers(0, 10**6), st.sampled_from([2, 9, 16, 33])
 )
+@example(["clipped"], 0, 9)
 @settings(max_examples=25, deadline=None)
 def test_as_numpy_within_margins(names, seed, n):
     """Value and gradient, by the long way and the short one to the same bits, in memory of which nothing else is
@@ -97,3 +99,19 @@ def test_as_numpy_within_margins(names, seed, n):
         for _ in range(2):
             assert numbers(machine.value_and_grad(*args)).tobytes() == numbers(first).tobytes()
         assert machine(*args) == first[0]
+
+
+def test_every_column_has_the_same_layer():
+    """Whose weights lie where they are given, and are not copied side by side as for a batch."""
+
+    def function(x, w):
+        rows = [[a, b, a * a, a + 1.0] for a, b in zip(x, [*x[1:], x[0]])]
+        return sum([tanh(sum([tanh(dot(weights, row)) ** 2 for weights in w])) for row in rows])
+
+    chance = numpy.random.default_rng(2)
+    args = chance.normal(size=40), chance.normal(size=(5, 4))
+    with gaps():
+        machine, plain = (compile(function, backend=each) for each in ("machine", "numpy"))
+        found = machine.value_and_grad(*args)
+        assert isinstance(executor_of(machine), ArenaExecutor)
+        compare(found, plain.value_and_grad(*args), "a layer")

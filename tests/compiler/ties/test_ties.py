@@ -38,6 +38,8 @@ BINARY = {
     "minimum": am.minimum,
     "max": lambda a, b: am.max([a, b, 0.5 * a, am.relu(b)]),
     "norm": lambda a, b: am.norm([a, b]),
+    "dist": lambda a, b: am.dist([a, 1.0], [a, b]),
+    "copysign": am.copysign,
     "where": lambda a, b: am.where(a > 0.0, am.log(a), b),
     "root": lambda a, b: am.where(a > b, am.sqrt(a - b), 0.0),
 }
@@ -164,6 +166,7 @@ def test_compositions_that_are_smooth(name, backend):
 # With their first and second derivative at 0.
 WHOLE = {
     "a dot product": (lambda x: am.dot([x, 2.0, x * x, x], [x, x, 0.5, -1.0]), 1.0, 3.0),
+    "factors in both orders": (lambda x: am.dot([x, -2.0, x, x], [5.0, x, 0.5 * x, -1.0]), 2.0, 1.0),
     "a sum": (lambda x: am.sum([x, -0.5 * x, x * x, 3.0 * x, -x]), 2.5, 2.0),
     "a share": (lambda x: am.softmax([x, 0.0, 0.0])[0], 2.0 / 9.0, 2.0 / 27.0),
     "the logarithm of one": (lambda x: am.log_softmax([x, 0.0, 0.0])[1], -1.0 / 3.0, -2.0 / 9.0),
@@ -181,6 +184,24 @@ def test_ties_before_and_after_sums_and_functions_of_vectors(name, backend):
         assert compiled.grad(0.0) == pytest.approx(slope, rel=1e-14)
         assert compiled.hessian(0.0) == pytest.approx(bend, rel=1e-14)
         assert batch.grad(numpy.array([0.5, 0.0, 0.0]))[1:] == pytest.approx([slope] * 2, rel=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_side_is_that_to_which_sums_and_functions_of_vectors_change(name, backend):
+    """The rules alone give 20 slopes; the limits are 9 and 11, and the one in the direction of larger x is taken."""
+    function, slope, bend = WHOLE[name]
+
+    def f(x):
+        change = function(x) - function(0.0 * x)
+        return 10.0 * (am.relu(change) - am.relu(-change)) + am.abs(change)
+
+    factor = 11.0 if slope > 0.0 else 9.0
+    compiled, batch = compile(f, backend=backend), compile(f, batch=True, backend=backend)
+    assert grad(f)(0.0) == pytest.approx(factor * slope, rel=1e-14)
+    assert compiled.grad(0.0) == pytest.approx(factor * slope, rel=1e-14)
+    assert compiled.hessian(0.0) == pytest.approx(factor * bend, rel=1e-13)
+    assert batch.grad(numpy.array([0.5, 0.0, 0.0]))[1:] == pytest.approx([factor * slope] * 2, rel=1e-14)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -257,6 +278,48 @@ def test_numbers_in_place_of_parameters_are_those_that_count():
     f = compile(lambda x: am.relu(w * x) - am.relu(-w * x), batch=True, reduce="sum")
     _, slopes = f.value_and_parameter_grads(numpy.array([1.0, 2.0]), parameters=numpy.array([0.0]))
     assert slopes.tolist() == [3.0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_convention_stands_if_it_is_between_the_limits_towards_captured_values_too(backend):
+    """The rules give 0 towards x, which is between 1 and -1; towards w they give 2, where both limits are 1."""
+    w = Value(0.0)
+    f = lambda x: am.abs(x) + am.relu(w) - am.relu(-w)
+    assert grad(f)(0.0).data == 1.0
+    assert compile(f, backend=backend).grad(0.0) == 1.0
+    assert compile(f, batch=True, backend=backend).grad(numpy.zeros(2)).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_eager_mode_settles_depends_on_captured_values(backend):
+    """2x + |x|, whose limits are 3 and 1 where the rules alone give 4; towards x alone."""
+    w = Value(0.0)
+    straight = lambda x: am.relu(x) - am.relu(-x)
+
+    def f(x):
+        jump = am.floor(straight(x) + 0.5) * 0.0  # which is left to eager mode
+        return straight(x) * grad(straight)(w * x) + am.sign(x) * straight(x) + straight(x) + jump
+
+    assert grad(f)(0.0).data == 3.0
+    assert compile(f, backend=backend).grad(0.0) == 3.0
+    assert compile(f, batch=True, backend=backend).grad(numpy.zeros(2)).tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_eager_mode_settles_the_examples_that_share_a_variable_together(backend):
+    """Each of them is 2wx + |wx|; the limits of their sum are 12 and 4, where the rules alone give 24."""
+    straight = lambda x: am.relu(x) - am.relu(-x)
+
+    def f(w, x):
+        change = straight(w * x)
+        return change + straight(change) + am.sign(w) * change + am.floor(change + 0.5) * 0.0
+
+    xs = [1.0, 2.0, 1.0]
+    total = lambda w: am.sum([f(w, x) for x in xs])
+    summed = compile(f, batch="x", wrt="w", reduce="sum", backend=backend)
+    assert grad(total)(0.0) == 12.0
+    assert summed.grad(0.0, numpy.array(xs)) == 12.0
+    assert compile(f, batch="x", wrt="w", backend=backend).grad(0.0, numpy.array(xs)).tolist() == [3.0, 6.0, 3.0]
 
 
 INNER = {

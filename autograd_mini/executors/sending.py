@@ -1,0 +1,158 @@
+"""Pickles on their way to another process: past the pipes of a pool, through memory that both have open.
+
+What goes through a pipe is then so short that it is written in one piece. A process that is killed leaves no half of a
+message there, for whose rest the pool would wait forever; nor does a pool wait to be rid of what nobody reads any more.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import pickle
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy
+
+SHORT = 2048
+"""Bytes: what is longer goes through memory. A pipe takes 4096 in one piece, by POSIX 512."""
+
+HAS_MEMORY = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
+"""Whether this system is Linux, where processes find each other's files."""
+
+ALIGNED = 64
+
+
+class Packed:
+    """A pickle, and beside it the numbers of its arrays, which are not copied where that can be avoided."""
+
+    def __init__(self, stream: bytes, buffers: Sequence[Any] = ()) -> None:
+        self.stream, self.buffers = stream, buffers
+
+    @classmethod
+    def of(cls, thing: Any) -> Self:
+        buffers: list[pickle.PickleBuffer] = []
+        return cls(pickle.dumps(thing, 5, buffer_callback=buffers.append), buffers)
+
+    def parts(self) -> list[memoryview]:
+        """All that it is, as bytes."""
+        return [memoryview(self.stream), *(pickle.PickleBuffer(each).raw() for each in self.buffers)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts()))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        buffers = [*map(pickle.PickleBuffer, self.buffers)] if protocol > 4 else [*map(bytearray, self.parts()[1:])]
+        return Packed, (self.stream, buffers)
+
+
+def opened(content: Any, *, stays: bool = False) -> Any:
+    """The thing of a pickle, also of one in memory, whose arrays cannot be written into then; what is no pickle came as
+    it is.
+
+    Args:
+        stays: whether it is kept for longer than what else may be in the same piece of memory; a piece holds a file
+            open for as long as it is needed.
+    """
+    if stays and isinstance(content, Packed):
+        content = Packed(content.stream, [*map(bytearray, content.parts()[1:])])
+    if isinstance(content, Memory):
+        content = content.get(mmap.PROT_READ)
+    return pickle.loads(content.stream, buffers=content.buffers) if isinstance(content, Packed) else content
+
+
+class Memory:
+    """A file in memory that holds one pickle. It has no name, and is gone when no process has it open, whatever became
+    of them. Others find it among the files of its process; elsewhere, an instance is where to find it."""
+
+    _process: int = 0  # that has it open and is to close it
+
+    def __init__(self) -> None:
+        self._file: int = os.memfd_create("autograd_mini", os.MFD_CLOEXEC)
+        self._process = os.getpid()
+        self._place: tuple[str, int] = f"/proc/{self._process}/fd/{self._file}", os.fstat(self._file).st_ino
+        _here.add(self)
+
+    def __del__(self) -> None:
+        if self._process == os.getpid():
+            os.close(self._file)
+
+    def __reduce__(self) -> Any:
+        return _elsewhere, self._place
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.BufferedRandom]:
+        """The file; another one may have its number by now, and is left alone.
+
+        Raises:
+            OSError: it is gone, or out of reach.
+        """
+        path, inode = self._place
+        with open(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY), "r+b") as file:
+            if os.fstat(file.fileno()).st_ino != inode:
+                raise FileNotFoundError(f"{path} is another file by now")
+            yield file
+
+    def put(self, packed: Packed) -> None:
+        """Write a pickle into it.
+
+        Raises:
+            OSError: it is gone, or out of reach.
+        """
+        parts = packed.parts()
+        with self._opened() as file:
+            file.write(numpy.array([len(parts), *map(len, parts)]).tobytes())
+            for part in parts:
+                file.seek(-file.tell() % ALIGNED, os.SEEK_CUR)
+                file.write(part)
+            file.truncate()
+
+    def get(self, protection: int = 0) -> Packed:
+        """The pickle in it, whose buffers stay there.
+
+        Args:
+            protection: what may be done with them, as for `mmap`; anything by default.
+
+        Raises:
+            OSError: it is gone, or out of reach.
+        """
+        with self._opened() as file:
+            protection = protection or mmap.PROT_READ | mmap.PROT_WRITE
+            flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
+            whole = memoryview(mmap.mmap(file.fileno(), 0, flags=flags, prot=protection))
+        count = 1 + int.from_bytes(whole[:8], "little")
+        at, parts = 8 * count, list[memoryview]()
+        for length in whole[8:at].cast("q"):
+            at += -at % ALIGNED
+            parts.append(whole[at : at + length])
+            at += length
+        return Packed(bytes(parts[0]), parts[1:])
+
+
+def in_memory(packed: Packed) -> Memory:
+    """Where a pickle is from now on, in memory."""
+    memory = Memory()
+    memory.put(packed)
+    return memory
+
+
+_here: weakref.WeakSet[Memory] = weakref.WeakSet()
+
+
+def _elsewhere(*place: Any) -> Memory:
+    memory = Memory.__new__(Memory)
+    memory._place = place
+    return memory
+
+
+def _close() -> None:
+    """A forked process would keep open what its parent has, and so keep it in memory."""
+    for each in _here:
+        os.close(each._file)
+
+
+if HAS_MEMORY:
+    os.register_at_fork(after_in_child=_close)
