@@ -68,6 +68,9 @@ class Chunks:
     """
 
     n_rows: int
+    _heads: tuple[int, ...]
+    _results: tuple[tuple[int, ...], ...]
+    _reads: tuple[tuple[int, ...], ...]
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Chunks:
         self.n_rows = max(row_of.values(), default=-1) + 1
         self._form_of: dict[Any, int] = {}
         self._free: list[int] = []
+        sizes: tuple[int, ...]
         self._results, self._heads, self._reads, sizes = zip(*sequence) if sequence else ((), (), (), ())
         self._last = _last(self._reads, self._results, [*kept, *row_of])
         crossing = _crossing(self._results, self._last) if where_few_cross else None
