@@ -179,18 +179,14 @@ class Cell(Number):
 
     @staticmethod
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        """What computes a primitive on cells and numbers; a tuple for a selector of several results.
-
-        Raises:
-            NotImplementedError: there is no emission for it.
-        """
+        """What computes a primitive that has an emission on cells and numbers; a tuple for a selector of several
+        results."""
         row = EMISSIONS.get(primitive.base)
         if row is not None:
             assembly = next(arg.assembly for arg in args if isinstance(arg, Cell))
             return row(*map(assembly.cell, args), **primitive.options)
         formula = lasting_formula(primitive, len(args))
-        if formula is None:
-            raise NotImplementedError(primitive.name)
+        assert formula is not None
         return formula(*args)
 
 
