@@ -20,7 +20,7 @@ from autograd_mini.compiler.ir.scalars import Application, Scalars
 from autograd_mini.compiler.partition import MOST_UNNOTICED, has_columns, suits_columns, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
 from autograd_mini.compiler.passes.expanding import expanded
-from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
+from autograd_mini.compiler.passes.packing import Numbers, forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars, require_derivative
 from autograd_mini.compiler.passes.scheduling import Work, constants_of, schedule
@@ -48,7 +48,7 @@ class Source:
         self.scalars, self.frame, self.origin = scalars, frame, origin
 
     @cached_property
-    def forms(self) -> dict[Any, list[int]]:
+    def forms(self) -> dict[Any, Numbers]:
         return forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs])
 
     @cached_property
@@ -91,7 +91,7 @@ class Source:
             program = program_of(self, Request(Kind.VALUE))
             if not all(isinstance(pack.operation, Leaf | Sum) or can_emit(pack) for pack in program.packs):
                 return False
-            return suits_columns(*sizes_in_columns(divide(program, [*constants_of(program)])))
+            return suits_columns(*sizes_in_columns(divide(program, [*constants_of(program)], however_many=True)))
         except NotImplementedError:
             return False
 
