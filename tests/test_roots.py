@@ -245,7 +245,7 @@ def test_a_jacobian_of_several_unknowns():
         (
             lambda: root(lambda x: x, 1.0, solver="brentq", bracket=[Value(0.0), 1]),
             TypeError,
-            r"root's option bracket holds a Value, to which no derivative goes; give its \.data",
+            r"root's option bracket holds a Value, which gets no derivative there; give its \.data",
         ),
         (lambda: root(lambda x: x * x - Value(0.0), 0.0), ArithmeticError, r"is singular at its root 0\.0"),
         (lambda: root(lambda x: (x - 1) ** 2 * Value(1.0), 1.3), ArithmeticError, r"singular at its root 1\.0"),

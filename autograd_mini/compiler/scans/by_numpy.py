@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy
 
+from autograd_mini.compiler.code import numpy_rows
 from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Looped, Number, Picked, Terms, alive
-from autograd_mini.compiler.run import numpy_rows
 from autograd_mini.compiler.scans.step_programs import Program, Rows
 
 

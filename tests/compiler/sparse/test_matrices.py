@@ -370,5 +370,5 @@ def test_a_matrix_that_is_not_sparse(monkeypatch):
 
     f = compile(lambda x: am.exp(am.sum(x)) * am.sin(am.sum([each * each for each in x])))
     monkeypatch.setattr(eliminating, "MOST_PRODUCTS", 100)
-    with pytest.raises(ValueError, match="the entries of this matrix take more than 100 products, so that it is not"):
+    with pytest.raises(ValueError, match="the entries of this matrix take more than 100 products, so it is not"):
         f.hessian(numpy.ones(20), sparse=True)
