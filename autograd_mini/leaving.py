@@ -43,13 +43,21 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
     return f"{name} reads the number of a Value by {how} at {where}, and {consequence}; {advice}"
 
 
-def warning(frame: FrameType) -> str:
-    """What to say where a frame calls a function of `math` that has a derivative; else nothing."""
-    _, call = _expression(frame)
+def called(frame: FrameType) -> str:
+    """The dotted name of the function that a frame is calling; empty where there is none."""
+    return _expression(frame)[1]
+
+
+def warning(call: str, frame: FrameType) -> str:
+    """What to say where a frame calls by this name a function of `math` that has a derivative; else nothing. Asked at
+    each call, it runs no property of the user's."""
+    from inspect import getattr_static, ismodule
+
     first, *rest = call.split(".")
     function: Any = frame.f_locals.get(first, frame.f_globals.get(first))
     for name in rest:
-        function = getattr(function, name, None)
+        found = (getattr if ismodule(function) else getattr_static)(function, name, None)
+        function = found.__func__ if isinstance(found, staticmethod) else found
     if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
         return ""
     return (

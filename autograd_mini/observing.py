@@ -19,7 +19,7 @@ from autograd_mini.interrupts import write
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any, ClassVar, Self, TypeAlias
 
     from autograd_mini.primitives import Primitive
@@ -228,22 +228,25 @@ def refuse_conversion(node: Value, how: str = "float()") -> None:
 
 def warn_of_mathematics() -> None:
     """Warn where a function of `math` gets the number of a Value, once a line: nothing else is refused there, since
-    no derivative is being taken yet."""
+    no derivative is being taken yet. What a place calls is kept by name, and looked up each time."""
     frame = sys._getframe(2)
     place = id(frame.f_code), frame.f_lasti
     if place not in _looked_at:
-        from autograd_mini.leaving import warning
+        from autograd_mini.leaving import called, warning
 
         if len(_looked_at) >= 1000:
             _looked_at.clear()
-        _looked_at[place] = warning(frame), frame.f_code
-    if _looked_at[place][0]:
+        name = called(frame)
+        _looked_at[place] = partial(warning, name) if name else None, frame.f_code
+    asked, _ = _looked_at[place]
+    text = asked and asked(frame)
+    if text:
         from warnings import warn
 
-        warn(_looked_at[place][0], RuntimeWarning, stacklevel=3)
+        warn(text, RuntimeWarning, stacklevel=3)
 
 
-_looked_at: dict[tuple[int, int], tuple[str, CodeType]] = {}
+_looked_at: dict[tuple[int, int], tuple[Callable[[FrameType], str] | None, CodeType]] = {}
 """What is to be said where numbers of Values were read, and the code, which is held so that its id is its own."""
 
 

@@ -25,7 +25,7 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
 
     def function(x: Any) -> Any:
         if type(x) is not Value:
-            return primitive(x)
+            return forward(x) if type(x) is float else primitive(x)
         data = x._data
         out = forward(data)
         (slope,) = partials(out, data)

@@ -21,7 +21,7 @@ import numpy
 from numpy._core import _ufunc_config as numpy_errors
 
 import autograd_mini
-from autograd_mini.compiler import compiled
+from autograd_mini.compiler import differentiable
 from autograd_mini.compiler.code import engine
 from autograd_mini.observing import Scope
 
@@ -220,7 +220,7 @@ def state() -> dict[str, Any]:
         "collector": gc.isenabled(),
         "NumPy's errors": numpy.geterr(),
         "filters of warnings": list(warnings.filters),
-        "locks": [compiled._accumulating.locked(), engine._lock.locked()],
+        "locks": [differentiable._accumulating.locked(), engine._lock.locked()],
         "open files": _listed("/proc/self/fd"),
         "children": _children(),
     }

@@ -339,6 +339,46 @@ def test_the_ways_out_and_what_has_no_derivative():
     assert float(Value(2.5) * 2) == 5.0
 
 
+class Holder:
+    kept = staticmethod(math.tanh)
+    asked = 0
+
+    @property
+    def computed(self):
+        type(self).asked += 1
+        return float
+
+
+def warned(calls):
+    """What is said where functions are called in this order, each in one and the same line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for function in calls:
+            function(Value(0.5))
+    return [str(each.message).split()[0] + str(each.message).partition("use ")[2].split(",")[0] for each in caught]
+
+
+@given(st.lists(st.sampled_from([float, math.exp, math.sqrt, math.isnan, abs]), max_size=6))
+def test_warnings_do_not_depend_on_what_was_called_before(calls):
+    expected = [f"functionautograd_mini.{each.__name__}" for each in calls if each in (math.exp, math.sqrt)]
+    assert warned(calls) == expected
+
+
+def test_warnings_find_functions_in_objects_and_run_no_property():
+    holder, x = Holder(), Value(0.5)
+    holder.own = math.cos
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            assert holder.computed(x) == 0.5
+            assert holder.kept(x) == math.tanh(0.5)
+            assert holder.own(x) == math.cos(0.5)
+        holder.own = float
+        assert holder.own(x) == 0.5
+    assert [str(each.message).split()[0] for each in caught] == ["holder.kept", "holder.own"] * 2
+    assert Holder.asked == 2
+
+
 def test_mathematics_outside_derivatives_warns_once_a_line():
     x, own = Value(0.5), math
     with warnings.catch_warnings(record=True) as caught:

@@ -117,7 +117,7 @@ UPWARD_FOR_TYPES = {
     "optim.optimizer": ["optim.arrays"],
     "executors.tiled": ["executors.calling"],
     "compiler.code.cells": ["compiler.code.elementary"],
-    "compiler.run.machine": ["compiler.run.lanes", "compiler.run.matrix_products", "compiler.run.terms"],
+    "compiler.run.machine": ["compiler.run.matrix_products"],
     "compiler.scans.transforming": [
         "compiler.ir.building", "compiler.ir.program", "compiler.ir.scalars", "compiler.passes.nodes",
     ],
@@ -147,7 +147,7 @@ def test_no_two_files_share_a_name():
 
 
 LONGEST = 350
-STILL_LONGER = ["compiler/compiled.py", "compiler/run/running.py"]
+STILL_LONGER = ["compiler/run/running.py"]
 FILES_WITHOUT_A_PAGE = 8
 
 
@@ -198,7 +198,7 @@ def test_importing_loads_the_standard_library_alone():
 
 
 @pytest.mark.parametrize(
-    ("folder", "most"), [(PACKAGE, 40535), (PACKAGE / "compiler", 19963), (PACKAGE / "compiler" / "notation", 895)]
+    ("folder", "most"), [(PACKAGE, 40420), (PACKAGE / "compiler", 19791), (PACKAGE / "compiler" / "notation", 895)]
 )
 def test_the_house_grows_no_further(folder, most):
     """The goal is 22,000 lines in all and 7,000 for the compiler, of which 900 write programs down. Until then, what

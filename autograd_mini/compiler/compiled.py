@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy
 
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
@@ -22,17 +19,14 @@ from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran
 from autograd_mini.compiler.differentiable import Differentiable
 from autograd_mini.compiler.ir.program import Floats, Program
-from autograd_mini.compiler.ir.request import PARAMETERS, Kind
+from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import value_and_grad
-from autograd_mini.observing import Differentiation, active, differentiations, number_read, write_numbers
+from autograd_mini.observing import Differentiation, differentiations
 from autograd_mini.value import Value
 
 if TYPE_CHECKING:
     from autograd_mini.executors import Tiled
-
-_accumulating = threading.Lock()
-"""Held while derivatives are added to the `grad` of Values, which functions may share."""
 
 
 class Compiled(Differentiable):
@@ -125,62 +119,13 @@ class Compiled(Differentiable):
         """
         return self.value_and_grad(*args, **keywords)[1]
 
-    def value_and_parameter_grads(
-        self, *args: Any, parameters: Floats | None = None, **keywords: Any
-    ) -> tuple[Any, Floats]:
-        """The value, and its derivative for every Value of `parameters` as one array (over a batch that is not
-        reduced, [examples, parameters]).
-
-        Args:
-            parameters: numbers to use in place of those of the Values, in their order.
-        """
-        found = self._value_and_slopes(args, keywords, parameters)
-        if isinstance(found, Eager):
-            raise TypeError(
-                f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
-                "differentiated or compiled"
-            )
-        return found[:2]
-
-    def backward(self, *args: Any, **keywords: Any) -> float:
-        """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.
-
-        Returns:
-            The value.
-
-        Raises:
-            TypeError: the result is not one number, or one an example that is not reduced.
-        """
-        found = self._value_and_slopes(args, keywords)
-        if isinstance(found, Eager):
-            value = found.result()
-            if isinstance(value, Value):
-                value.backward()
-                return value.data
-            return self._accumulate(value, numpy.zeros(0), ())
-        return self._accumulate(*found)
-
-    def _accumulate(self, value: Any, slopes: Floats, parameters: Sequence[Value]) -> float:
-        """Add derivatives of a value to the `grad` of parameters, if it is one number; the value."""
-        if not isinstance(value, float):
-            raise TypeError(
-                f"backward() needs one number, but {self._name} gives one for each example; compile it with "
-                "reduce='sum' or reduce='mean'"
-            )
-        with _accumulating:
-            for parameter in parameters if active else ():
-                number_read(parameter, ".grad")
-            grads = [parameter._grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
-            write_numbers(parameters, "grad", grads)
-        return value
-
     def on(self, executor: Any, tile: int | None = None, retries: int = 2, *, mixed: str = "warn") -> Tiled:
         """The same function, its batches computed in tiles on an executor: threads, processes, a cluster.
 
         Tiles depend on the function and `tile` alone and are summed in a fixed binary tree, in order: so the results
         have the same bits on any number of workers of one kind. They are put together in order. Numbers that the
-        function reads, and those of its Values, are those at the time of the call; derivatives by Values come back to
-        these.
+        function reads, and those of its Values, are those at the time of the call; derivatives with respect to
+        Values come back to these.
 
         Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
         larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
@@ -197,7 +142,9 @@ class Compiled(Differentiable):
         Args:
             executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
-                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
+                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`. Those that do
+                (fork) may inherit locks that nobody opens again where this process has threads; a pool of
+                concurrent.futures of which a process died is replaced for the calls of this function.
             tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
             retries: how many times rows are computed again whose worker died.
             mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
@@ -206,8 +153,9 @@ class Compiled(Differentiable):
         Raises:
             TypeError: the executor has neither; when called: the function cannot be pickled.
             ValueError: the function has no batch, or an option is out of its range.
-            RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, or workers
-                differ and that is refused. What the function raises in a worker comes back with a note of its rows.
+            RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, an executor
+                of another kind broke, or workers differ and that is refused. What the function raises in a worker
+                comes back with a note of its rows.
         """
         from autograd_mini.executors import Tiled
 
@@ -273,26 +221,6 @@ class Compiled(Differentiable):
     def branches(self) -> bool:
         """Whether the last call took branches that depend on numbers."""
         return any(part.plan.trace.guards for part in self._latest_run().parts)
-
-    def _value_and_slopes(
-        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
-    ) -> tuple[Any, Floats, Sequence[Value]] | Eager:
-        """The value, its derivatives with respect to the parameters, and these."""
-        way, given = ("slopes", args) if parameters is None else ("slopes of given", (*args, parameters))
-        short = None if keywords else self._by_way(way, given)
-        if short is not None:
-            return short  # type: ignore[no-any-return]
-        call = self._call(args, keywords, parameters)
-        if isinstance(call, Eager):
-            return call
-        plan, results = call.run(Kind.GRADIENT, PARAMETERS)
-        self._ran(call)
-        found = call.ran.parameters
-        self._open(
-            "slopes" if call.serving.parameters is None else "slopes of given", call, lambda both: (*both, found)
-        )
-        rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
-        return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
         """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""

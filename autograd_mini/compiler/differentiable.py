@@ -1,21 +1,30 @@
-"""Matrices of derivatives of a compiled function, and their products with vectors."""
+"""Derivatives of a compiled function by its parameters, matrices of derivatives, and their products with vectors."""
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy
 
 from autograd_mini.compiler.calls.binding import HoldsValues
 from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.eager import Eager
+from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.serving import Ran
-from autograd_mini.compiler.ir.request import Kind
+from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.request import PARAMETERS, Kind
 from autograd_mini.compiler.run.short_way import Short
 from autograd_mini.derivatives import hessian, hvp, jacobian
-from autograd_mini.observing import differentiations
+from autograd_mini.observing import active, differentiations, number_read, write_numbers
 from autograd_mini.primitives import brief
 from autograd_mini.products import jvp, vjp
+from autograd_mini.value import Value
+
+_accumulating = threading.Lock()
+"""Held while derivatives are added to the `grad` of Values, which functions may share."""
 
 
 class Differentiable:
@@ -27,13 +36,64 @@ class Differentiable:
     _ways: dict[object, tuple[Short, Callable[[Any], Any], Ran]]
 
     @abstractmethod
-    def _call(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Call | Eager: ...
+    def _call(
+        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
+    ) -> Call | Eager: ...
 
     @abstractmethod
     def _as_function(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Eager: ...
 
     @abstractmethod
     def _ran(self, call: Call, result: Any = None) -> Any: ...
+
+    def value_and_parameter_grads(
+        self, *args: Any, parameters: Floats | None = None, **keywords: Any
+    ) -> tuple[Any, Floats]:
+        """The value, and its derivative for every Value of `parameters` as one array (over a batch that is not
+        reduced, [examples, parameters]).
+
+        Args:
+            parameters: numbers to use in place of those of the Values, in their order.
+        """
+        found = self._value_and_slopes(args, keywords, parameters)
+        if isinstance(found, Eager):
+            raise TypeError(
+                f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
+                "differentiated or compiled"
+            )
+        return found[:2]
+
+    def backward(self, *args: Any, **keywords: Any) -> float:
+        """Add the derivative of the result to the `grad` of every parameter, as `Value.backward` does.
+
+        Returns:
+            The value.
+
+        Raises:
+            TypeError: the result is not one number, or one an example that is not reduced.
+        """
+        found = self._value_and_slopes(args, keywords)
+        if isinstance(found, Eager):
+            value = found.result()
+            if isinstance(value, Value):
+                value.backward()
+                return value.data
+            return self._accumulate(value, numpy.zeros(0), ())
+        return self._accumulate(*found)
+
+    def _accumulate(self, value: Any, slopes: Floats, parameters: Sequence[Value]) -> float:
+        """Add derivatives of a value to the `grad` of parameters, if it is one number; the value."""
+        if not isinstance(value, float):
+            raise TypeError(
+                f"backward() needs one number, but {self._name} gives one for each example; compile it with "
+                "reduce='sum' or reduce='mean'"
+            )
+        with _accumulating:
+            for parameter in parameters if active else ():
+                number_read(parameter, ".grad")
+            grads = [parameter._grad + slope for parameter, slope in zip(parameters, slopes.tolist())]
+            write_numbers(parameters, "grad", grads)
+        return value
 
     def jacobian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
         """For each number of the result its gradient, as `autograd_mini.jacobian` gives it.
@@ -124,6 +184,26 @@ class Differentiable:
         if call.finish is not None:
             self._open(key, call, call.finish)
         return result
+
+    def _value_and_slopes(
+        self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
+    ) -> tuple[Any, Floats, Sequence[Value]] | Eager:
+        """The value, its derivatives with respect to the parameters, and these."""
+        way, given = ("slopes", args) if parameters is None else ("slopes of given", (*args, parameters))
+        short = None if keywords else self._by_way(way, given)
+        if short is not None:
+            return short  # type: ignore[no-any-return]
+        call = self._call(args, keywords, parameters)
+        if isinstance(call, Eager):
+            return call
+        plan, results = call.run(Kind.GRADIENT, PARAMETERS)
+        self._ran(call)
+        found = call.ran.parameters
+        self._open(
+            "slopes" if call.serving.parameters is None else "slopes of given", call, lambda both: (*both, found)
+        )
+        rows = call.scaled(results.adjoints.get(-1, numpy.zeros((len(found), 1))))
+        return as_number(call.value(plan, results)), (rows.T.copy() if plan.per_example else rows[:, 0].copy()), found
 
     def _by_way(self, key: object, args: tuple[Any, ...]) -> Any:
         """What a short way that is kept gives; None if it is not open to these."""

@@ -12,10 +12,10 @@ from __future__ import annotations
 MANY_FORMS, FEW_LANES = 512, 16  # of so many forms, packs of fewer lanes on average cost more than they give
 # (as packs, Heston's steps took 59 times as long, an LSTM's 1.9; 64 to 4,096 forms and 4 to 64 lanes are flat)
 MOST_UNNOTICED = 100_000  # a graph of more scalars that are not alike takes seconds to compile: mostly a long loop
-LARGE_SUM = {True: 2**14, False: 32768}
+LARGE_SUM = {True: 2**14, False: 2**12}
 """Sums of one form with so many terms in all are for BLAS. In a batch, scalars have them in registers: digits 64-32-10
-(2,048) takes 0.6 of the time then, a convolution (1,440) 0.7."""
-SCALARS = {True: range(128, 4096), False: range(128, 16384)}  # of fewer, copying in and out counts; more compile long
+(2,048) takes 0.6 of the time then, a convolution (1,440) 0.7; of one example, they take seconds to compile."""
+SCALARS = {True: range(128, 4096), False: range(16384)}  # more compile long; of fewer in a batch, copying counts
 MATRIX = 64  # sums of one form with so many terms in a batch make it scalars, however few these are; not tuned
 MOST_CONTRIBUTIONS = 8  # contributions to an adjoint are summed so many at a time, near their source; 4 to 64: flat
 
@@ -27,10 +27,9 @@ MOST_WORK, FREE = 2.0, 64
 DENSE = 0.5  # rows of unequal columns become one matrix with zeros if more than this share of it is there; ¼ to ¾: flat
 MOST_LENGTHS = 8  # rows of more different lengths are filled up to fewer; 2 to 32: flat
 SMALL_PRODUCT = 256  # a product of fewer multiplications an example is not worth a call of BLAS; 16 to 4,096: flat
-SMALL_OF_MANY = 4096  # of many products of single numbers, smaller ones take less time term by term
+SMALL_OF_ONE = 4096  # a product of what is the same for all examples, if it is smaller, is computed term by term
 # (100 bodies took 1.4 ms for 3.3 before they had columns; since then 256 to 10⁶ are flat)
 MOST_TERMS = 2**18  # the table of more terms would not fit the cache; 2¹⁰: flat
-MOST_UNUSED = 16  # sums over a batch are picked from a product of at most so many times the numbers; 4 to 64: flat
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once; not tuned
 SMALLEST_MATRIX = 16  # sums of the same factors are computed together if they have so many terms
 SMALLEST_OUTER = 8  # and sums over the batch; 4 to 64 and 2 to 32 are flat, without either digits takes 1.5 and 2.9
@@ -40,10 +39,6 @@ MOST_ELIMINATED = 2**16  # local derivatives of more terms of sums are left to s
 # (not tuned: the terms of a dense layer, of which elimination would write each by itself, are more)
 
 # Kernels; some of them of packs (True), and of programs of scalars.
-MOST_LANES_OF_ONE_COLUMN = {True: 4096, False: 256}
-"""What does not vary over a batch, and has more lanes, is left to NumPy; programs of the entries of a sparse matrix
-(True) have no products for BLAS: of 1,000 lanes they take 33 µs as a kernel and 75 by NumPy, of 10,000 205 and 495, but
-1.5 s longer to compile."""
 LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and for each lane, and vectors, likewise
 # (so that code stays short: not tuned)
 LONGEST_SUM = 16  # a sum of more terms is computed by several operations; 8 to 64: flat
@@ -100,9 +95,10 @@ def too_many_forms(n_scalars: int) -> int:
     return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
 
 
-def has_columns(n_forms: int, n_scalars: int) -> bool:
-    """Whether one example may have columns worth a kernel."""
-    return n_scalars >= max(MANY_SCALARS, MANY_LANES * n_forms)
+def has_columns(n_forms: int, n_scalars: int, largest_sum: int) -> bool:
+    """Whether one example may have columns worth a kernel, or sums that are long: a layer of 40 neurons with 200 inputs
+    takes a fifth of the time of scalars then, and of 10 with 10 the same."""
+    return max(n_scalars, largest_sum) >= max(MANY_SCALARS, MANY_LANES * n_forms)
 
 
 def suits_columns(rows: int, inside: int, gathered: int) -> bool:
@@ -124,9 +120,7 @@ def suits_elimination(n_terms: int) -> bool:
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:
     """Whether a stack of matrix products of so many multiplications each is for BLAS: it is large, or runs over the
     batch."""
-    if n_products > 1 and size < SMALL_OF_MANY and not varies:
-        return False
-    return n_products * size > SMALL_PRODUCT or sums_batch
+    return n_products * size > SMALL_PRODUCT or sums_batch if varies else size >= SMALL_OF_ONE
 
 
 def sum_fits_kernel(n_terms: int, lanes: int) -> bool:

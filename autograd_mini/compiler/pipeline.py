@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from functools import cache, cached_property
+from math import inf
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
@@ -20,14 +21,14 @@ from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Application, Scalars
 from autograd_mini.compiler.partition import MOST_UNNOTICED, has_columns, suits_columns, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
-from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
+from autograd_mini.compiler.passes.packing import Numbers, forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.executing import Executor, Target, is_machine, threads_of
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
-from autograd_mini.compiler.run.scheduling import constants_of, schedule
+from autograd_mini.compiler.run.scheduling import Work, constants_of, schedule
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
 from autograd_mini.observing import user_line
 
@@ -47,7 +48,7 @@ class Source:
         self.scalars, self.frame, self.origin = scalars, frame, origin
 
     @cached_property
-    def forms(self) -> dict[Any, list[int]]:
+    def forms(self) -> dict[Any, Numbers]:
         return forms_of(self.scalars, [leaf.lanes for leaf in self.frame.inputs])
 
     @cached_property
@@ -81,8 +82,7 @@ class Source:
             return self.origin.suits_columns
         if self.frame.has_batch or self.is_ragged:
             return False
-        n_forms, n_scalars, _ = sizes_of(self.scalars, self.forms)
-        if not has_columns(n_forms, n_scalars):
+        if not has_columns(*sizes_of(self.scalars, self.forms)):
             return False
         try:
             for scalar in self.scalars.scalars:
@@ -114,9 +114,9 @@ def program_of(source: Source, request: Request) -> Program:
     return expanded(differentiate(source.packed, request, source.frame))
 
 
-def sparse_of(source: Source, request: Request) -> SparseProgram:
-    """The program for a sparse matrix, and its pattern."""
-    found = sparse_program(source.packed, request, source.frame)
+def sparse_of(source: Source, request: Request, most: float = inf) -> SparseProgram:
+    """The program for a sparse matrix, and its pattern; as `sparse_program`."""
+    found = sparse_program(source.packed, request, source.frame, most)
     return found._replace(program=expanded(found.program))
 
 
@@ -137,5 +137,7 @@ def build(source: Source, request: Request, target: Target, program: Program | N
         with suppress(NotImplementedError):
             if source.suits_scalars:
                 return ScalarExecutor(differentiate_scalars(source.scalars, request, source.frame), threads, cache)
-    divided = schedule(program or program_of(source, request), is_sparse=request.kind.is_sparse)
+    divided = schedule(program or program_of(source, request))
+    if not divided.is_batched and [part.kind for part in divided.parts] == [Work.BEFORE]:
+        return ArenaExecutor(divided.program, cache)
     return MachineExecutor(divided, threads, cache)

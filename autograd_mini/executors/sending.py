@@ -68,9 +68,11 @@ class Memory:
     """A file in memory that holds one pickle. It has no name, and is gone when no process has it open, whatever became
     of them. Others find it among the files of its process; elsewhere, an instance is where to find it."""
 
+    _process: int = 0  # that has it open and is to close it
+
     def __init__(self) -> None:
         self._file: int = os.memfd_create("autograd_mini", os.MFD_CLOEXEC)
-        self._process: int = os.getpid()
+        self._process = os.getpid()
         self._place: tuple[str, int] = f"/proc/{self._process}/fd/{self._file}", os.fstat(self._file).st_ino
         _here.add(self)
 
@@ -142,7 +144,7 @@ _here: weakref.WeakSet[Memory] = weakref.WeakSet()
 
 def _elsewhere(*place: Any) -> Memory:
     memory = Memory.__new__(Memory)
-    memory._process, memory._place = 0, place
+    memory._place = place
     return memory
 
 

@@ -27,7 +27,8 @@ from autograd_mini.primitives import brief
 TASKS_A_WORKER = 3
 """So many are under way at a time, so that no worker waits for the next one."""
 PATIENCE = 20.0
-"""Seconds: a result that Dask has, and cannot bring for so long, went with its worker."""
+"""Seconds: a result that Dask has, and cannot bring for so long, went with its worker; so a pool may take to see that
+a process died, or to end."""
 SILENCE = 1.0
 """Seconds without news, after which it is seen whether a pool has broken and does not tell."""
 LARGE = 2**20
@@ -49,6 +50,7 @@ class Pool:
     def __init__(self, executor: Any) -> None:
         self.executor: Any = executor
         self._mending = threading.Lock()
+        self._silence = 0.0  # seconds, since a process has died of which nothing was heard
         self.is_dask: bool = hasattr(executor, "scheduler_info") and hasattr(executor, "scatter")
         self.is_here: bool = isinstance(executor, ThreadPoolExecutor)
         self.is_near: bool = isinstance(executor, ProcessPoolExecutor) and HAS_MEMORY
@@ -127,7 +129,10 @@ class Pool:
         if not isinstance(error, BrokenExecutor):
             return
         if not isinstance(self.executor, ProcessPoolExecutor):
-            raise error
+            raise RuntimeError(
+                f"{type(self.executor).__name__} broke ({type(error).__name__}): a process of it died; make a new one, "
+                "and call again"
+            ) from error
         if self._replaced():
             warnings.warn(
                 f"a process of the pool died; what it was working on is computed again, in a new pool of "
@@ -142,7 +147,10 @@ class Pool:
             broken = self.executor
             if not getattr(broken, "_broken", False):
                 return False  # another thread has done so
-            broken.shutdown(wait=True)  # new processes would hold the pipes open for which its threads wait
+            # New processes would hold the pipes open for which its threads wait.
+            closing = threading.Thread(target=broken.shutdown, daemon=True)
+            closing.start()
+            closing.join(PATIENCE)
             options = {name: getattr(broken, f"_{name}") for name in ("mp_context", "initializer", "initargs")}
             self.executor = ProcessPoolExecutor(self.workers, **options)
             self._taker = self.executor, self.executor.submit
@@ -154,10 +162,25 @@ class Pool:
         error = BrokenProcessPool("the pool broke while this was submitted")
         if getattr(self.executor, "_broken", False):
             self.mend(error)
+        elif isinstance(self.executor, ProcessPoolExecutor):
+            self._wake()
         for each in attempts:
             if each.executor is not self.executor and not each.future.cancel():
                 with suppress(InvalidStateError):
                     each.future.set_exception(error)
+
+    def _wake(self) -> None:
+        """End the wait of a pool for the rest of a message, part of which a process wrote that died."""
+        processes = [*(self.executor._processes or {}).values()]
+        self._silence = self._silence + SILENCE if any(not each.is_alive() for each in processes) else 0.0
+        if self._silence > 2 * PATIENCE:
+            raise RuntimeError(
+                "a process of the pool died, which the pool does not see; make a new one, and call again"
+            )
+        if self._silence > PATIENCE:
+            for each in processes:
+                each.kill()
+            self.executor._result_queue._writer.close()  # the last who could write the rest
 
 
 def _called(call: tuple[Any, ...]) -> Any:

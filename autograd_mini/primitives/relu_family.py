@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SQRT_HALF = math.sqrt(0.5)
 NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
+DENORMAL = -708.0  # below, eˣ may be
 TANH_FACTOR, TANH_CUBIC = math.sqrt(8.0 / math.pi), 0.044715  # 2·√(2/π)
 
 relu: Primitive = row(
@@ -57,10 +58,28 @@ elu: Primitive = row(
     doc="x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015.",
     example="elu(2.0, 1.0) == 2.0",
 )
+
+
+def _silu(x: float) -> float:
+    """With the root of eˣ where that is denormal, as x times it would be wrong by |x| units."""
+    if x < DENORMAL:
+        root = math.exp(0.5 * x)
+        return root and root * x * root
+    e = math.exp(-abs(x))
+    return (e * x if x < 0.0 else x) / (1.0 + e)
+
+
+def _silu_in_operators(x: Any) -> Any:
+    is_deep = less(x, DENORMAL)
+    e = exp(where(is_deep, -0.5, -1.0) * abs(x))
+    return where(less(x, 0.0), scale(e, x) * where(is_deep, e, 1.0), x) / (1.0 + e)
+
+
 silu: Primitive = row(
     "silu",
-    lambda x: scale(sigmoid(x), x),
-    lambda out, x: (sigmoid(x) + scale(sigmoid_slope(x), x),),
+    _silu,
+    lambda out, x: (sigmoid(x) + where(at_least(x, DENORMAL), scale(sigmoid_slope(x), x), out),),
+    formula=_silu_in_operators,
     doc="x·sigmoid(x), also called swish.",
     example="silu(0.0) == 0.0",
 )

@@ -105,7 +105,9 @@ of <lambda> failed: gradient=<lambda> against extrapolated differences
         return numbers_of(f(*structure.rebuild(list(numbers))))
 
     def evaluate(numbers: Sequence[float]) -> Evaluation:
-        xs, call = [Value(number, label=name) for number, name in zip(numbers, names)], Differentiation(f)
+        xs, call = [*map(Value, numbers)], Differentiation(f)
+        for x, name in zip(xs, names if numbers is point else ()):  # where the formula is taken
+            x.label = name
         call.variables = set(xs)
         with call:
             return xs, numbers_of(f(*structure.rebuild(xs)))

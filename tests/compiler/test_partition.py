@@ -52,8 +52,7 @@ def test_products_for_blas(n_products, size, sums_batch):
     found = partition.suits_blas(n_products, size, varies=True, sums_batch=sums_batch)
     assert found is (sums_batch or n_products * size > partition.SMALL_PRODUCT)
     of_one_column = partition.suits_blas(n_products, size, varies=False, sums_batch=False)
-    is_small = size < partition.SMALL_OF_MANY if n_products > 1 else size <= partition.SMALL_PRODUCT
-    assert of_one_column is not is_small
+    assert of_one_column is (size >= partition.SMALL_OF_ONE)
 
 
 @given(counts, counts)
@@ -66,7 +65,7 @@ def test_more_terms_never_fit_where_fewer_do_not(n_terms, lanes):
 @given(st.integers(1, partition.MANY_FORMS - 1), st.integers(partition.MATRIX, partition.LARGE_SUM[True] - 1))
 def test_matrices_of_a_batch_stay_in_registers(n, largest_sum):
     assert partition.suits_scalars(n, n, largest_sum, True)
-    assert partition.suits_scalars(n, n, largest_sum, False) is (n in partition.SCALARS[False])
+    assert partition.suits_scalars(n, n, largest_sum, False) is (largest_sum < partition.LARGE_SUM[False])
 
 
 @given(st.integers(1, 500), st.sampled_from([16, 32]))

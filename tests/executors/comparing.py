@@ -2,7 +2,10 @@
 
 import numpy
 
+from autograd_mini import compile
+from autograd_mini.executors import Draws
 from autograd_mini.structures import flatten
+from tests.executors import importable
 
 
 def arrays(nest):
@@ -14,6 +17,19 @@ def same_bits(found, expected):
     (one, shape), (two, other) = arrays(found), arrays(expected)
     assert shape == other
     assert one.tobytes() == two.tobytes()
+
+
+def table(executor):
+    """Results of every kind: sums, rows, sums and rows, drawn numbers, derivatives towards Values."""
+    weights, examples = importable.data(500)
+    compiled = compile(importable.network, batch=["x", "d"], reduce="mean")
+    with_values = compile(importable.with_values, batch=True, reduce="mean").on(executor, 32)
+    return [
+        *(importable.loss(reduce).on(executor, 32).value_and_grad(*weights, *examples) for reduce in ("sum", None)),
+        compiled.on(executor, 32).value_and_grad(*weights, *examples),
+        importable.decorated.on(executor, 1024).value_and_grad(Draws(9000, seed=2)),
+        with_values.value_and_parameter_grads(*examples),
+    ]
 
 
 def same_numbers(found, expected, tolerance=1e-12):

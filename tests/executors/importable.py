@@ -2,6 +2,8 @@
 
 import os
 import signal
+import struct
+import sys
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -65,6 +67,15 @@ def deadly(x):
     if x > 9.5:
         os.kill(os.getpid(), signal.SIGKILL)
     return x * x
+
+
+def half_a_message():
+    """Dies when it has written the beginning of a result."""
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        frame = frame.f_back
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 1000) + b"the beginning")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Unlucky(Exception):

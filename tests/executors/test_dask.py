@@ -10,11 +10,11 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import Draws, submitting
+from autograd_mini.executors import submitting
 from autograd_mini.nn import MLP, squared_error
 from autograd_mini.training import fit, pairs
 from tests.executors import importable
-from tests.executors.comparing import same_bits
+from tests.executors.comparing import same_bits, table
 
 distributed = pytest.importorskip("distributed", reason="these tests need Dask: pip install -e '.[cluster]'")
 array = pytest.importorskip("dask.array")
@@ -47,8 +47,14 @@ def test_the_same_bits_by_its_client_and_by_its_executor(client, threads):
         expected = compiled.on(threads, 32).value_and_grad(*weights, *examples)
         for executor in (client, client.get_executor()):
             same_bits(compiled.on(executor, 32).value_and_grad(*weights, *examples), expected)
-    z = Draws(9000, seed=2)
-    same_bits(importable.decorated.on(client, 1024)(z), importable.decorated.on(threads, 1024)(z))
+    same_bits(table(client), table(threads))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_any_number_of_workers_gives_the_same_bits(workers, threads, tmp_path):
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "local_directory": str(tmp_path)}
+    with distributed.LocalCluster(n_workers=workers, **options) as cluster, distributed.Client(cluster) as client:
+        same_bits(table(client), table(threads))
 
 
 def test_arrays_of_dask(client, threads):

@@ -4,10 +4,11 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
@@ -15,9 +16,9 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import Draws, keeping
+from autograd_mini.executors import keeping, submitting
 from tests.executors import importable
-from tests.executors.comparing import same_bits
+from tests.executors.comparing import same_bits, table
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
@@ -41,28 +42,17 @@ def without_cloudpickle(monkeypatch):
     keeping._pickler.cache_clear()
 
 
-def test_threads_and_processes_give_the_same_bits(pool):
-    weights, examples = importable.data(500)
-    found = []
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(3) as three, processes(1) as alone:
-        for each in (one, three, alone, pool):
-            results = [
-                importable.loss(reduce).on(each, 32).value_and_grad(*weights, *examples) for reduce in ("sum", None)
-            ]
-            results.append(compile(importable.with_values, batch=True, reduce="mean").on(each, 32)(*examples))
-            results.append(importable.decorated.on(each, 1024).value_and_grad(Draws(9000, seed=2)))
-            found.append(results)
-    for each in found[1:]:
-        same_bits(each, found[0])
+@pytest.fixture(scope="module")
+def expected():
+    with ThreadPoolExecutor(1) as pool:
+        return table(pool)
 
 
-@pytest.mark.parametrize("start", [each for each in multiprocessing.get_all_start_methods() if each != "fork"])
-def test_every_way_of_starting_processes(start):
-    x = numpy.linspace(-1.0, 1.0, 30)
-    with processes(1, start) as pool, ThreadPoolExecutor(1) as threads:
-        same_bits(
-            importable.decorated.on(pool, 4).value_and_grad(x), importable.decorated.on(threads, 4).value_and_grad(x)
-        )
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("start", ["thread", *multiprocessing.get_all_start_methods()])
+def test_any_number_of_workers_of_any_kind_gives_the_same_bits(start, workers, expected):
+    with ThreadPoolExecutor(workers) if start == "thread" else processes(workers, start) as pool:
+        same_bits(table(pool), expected)
 
 
 def test_lambdas_and_closures_travel_by_cloudpickle(pool):
@@ -139,11 +129,14 @@ def test_a_folder_for_machine_code_that_all_share(pool, tmp_path):
 # Lost workers
 
 
-def kill_one(pool, delay):
+def kill_one(pool, delay, again=()):
+    """Kill a process; then one of the pool that has taken its place, and so on."""
+
     def kill():
-        time.sleep(delay)
-        for process in list((pool._processes or {}).values())[:1]:
-            process.kill()
+        for seconds in (delay, *again):
+            time.sleep(seconds)
+            for process in list((getattr(pool, "executor", pool)._processes or {}).values())[:1]:
+                process.kill()
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -163,6 +156,24 @@ def test_a_worker_that_is_killed_changes_nothing(seed):
         found = compiled.on(pool, 4).value_and_grad(*weights, *examples)
         thread.join()
     same_bits(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:a process of the pool died")
+@pytest.mark.parametrize("seed", range(2))
+def test_workers_that_are_killed_one_after_another_change_nothing(seed):
+    """Results are so large that some are killed while they write them."""
+    compiled = compile(importable.number, batch="x", backend="numpy")
+    args = [0.3, 1.2], numpy.random.default_rng(seed).normal(size=(60_000, 2))
+    with ThreadPoolExecutor(1) as threads:
+        expected = compiled.on(threads, 1000).jacobian(*args)
+    random_ = random.Random(seed)
+    with processes() as pool:
+        pool.submit(os.getpid).result()
+        tiled = compiled.on(pool, 1000, retries=9)
+        thread = kill_one(tiled.pool, 0.0, [random_.uniform(0.0, 0.1) for _ in range(4)])
+        found = [tiled.jacobian(*args) for _ in range(3)]
+        thread.join()
+    same_bits(found, [expected] * 3)
 
 
 def test_a_broken_pool_is_told_and_replaced():
@@ -196,6 +207,33 @@ def test_a_task_that_a_breaking_pool_forgets_is_done_elsewhere(n):
             found = compile(importable.branching, batch=True).on(pool, 8)(numpy.arange(float(n)))
         assert pool.forgotten.cancelled()
     assert found.tolist() == [importable.branching(each) for each in range(n)]
+
+
+@pytest.mark.filterwarnings("ignore:a process of the pool died")
+@pytest.mark.skipif(START != "fork", reason="pipes of this system are written otherwise")
+def test_a_pool_that_waits_for_the_rest_of_a_message_is_woken(monkeypatch):
+    monkeypatch.setattr(submitting, "PATIENCE", 1.5)
+    monkeypatch.setattr(submitting, "SILENCE", 0.5)
+    x = numpy.arange(50.0)
+    with processes() as pool:
+        half = pool.submit(importable.half_a_message)
+        found = compile(importable.branching, batch=True).on(pool, 8)(x)
+        with pytest.raises(BrokenProcessPool):
+            half.result()
+    assert found.tolist() == [importable.branching(each) for each in x]
+
+
+class Broken:
+    """A pool of another kind."""
+
+    def submit(self, function, *args):
+        raise BrokenExecutor
+
+
+def test_a_broken_pool_of_another_kind_is_told():
+    tiled = compile(importable.branching, batch=True).on(Broken())
+    with pytest.raises(RuntimeError, match=r"Broken broke \(BrokenExecutor\): a process of it died; make a new one"):
+        tiled(numpy.arange(5.0))
 
 
 @pytest.mark.filterwarnings("ignore:a process of the pool died")
@@ -260,3 +298,13 @@ def test_classes_among_the_arguments_are_those_that_the_function_knows(pool):
                 found = compiled.on(executor, 2)(kind, point)
                 assert type(found) is importable.Point
                 same_bits(found, compiled(kind, point))
+
+
+@pytest.mark.skipif(START != "fork", reason="its processes are forked")
+def test_the_memory_of_a_stream_does_not_grow_with_its_length():
+    def peaks(chunks):
+        command = [sys.executable, "-m", "tests.executors.stream", str(chunks)]
+        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        return numpy.array(said.split(), dtype=float)
+
+    assert max(peaks(200) / peaks(50)) < 1.4

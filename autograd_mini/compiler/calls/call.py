@@ -44,7 +44,10 @@ class Call(SparseCall):
     Attributes:
         finish: makes the result, of a function's derivatives at one point, from an array of those that are not 0 by
             form; None for other results.
+        is_plain: whether the results are what the program gave: all finite, and nothing tied.
     """
+
+    is_plain = True
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
         self.name: str = plans.name
@@ -69,7 +72,9 @@ class Call(SparseCall):
     def run(self, kind: Kind, wrt: tuple[int, ...] | None = None) -> tuple[Plan, Results]:
         """The results, and one of the plans that serve the examples; for a gradient the function gives one number."""
         towards = () if kind == Kind.VALUE else self.wrt if wrt is None else wrt
-        return self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
+        plan, results = self.serving.run(Request(kind, towards), scalar=kind == Kind.GRADIENT)
+        self.is_plain = results.is_plain
+        return plan, results
 
     def value(self, plan: Plan, results: Results) -> Any:
         """The result of the function."""
@@ -304,7 +309,8 @@ class Call(SparseCall):
         return structure.rebuild(leaves)
 
     def short(self, plan: Plan) -> Short | None:
-        """The way past all this to the results just found, for such arguments, if there is one."""
+        """The way past all this to the results just found, for such arguments, if there is one; none after a batch that
+        was tied somewhere, for the next one may be so too, and would be computed in vain."""
         captured, request = self.serving.plans.captured, self.ran.request
         if plan.trace.counts or len(self.ran.parts) > 1:
             return None
@@ -312,7 +318,7 @@ class Call(SparseCall):
             return None
         n = 1 if self.arguments.n_examples is None else self.arguments.n_examples
         most = 1 if n == 1 else most_columns(plan.executor(request))
-        if not 1 <= n <= most:
+        if not 1 <= n <= most or (n > 1 and not self.is_plain):
             return None
         key = request, n > 1, self.serving.parameters is not None
         found = plan.entries.get(key)

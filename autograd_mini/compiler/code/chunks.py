@@ -88,7 +88,7 @@ class Chunks:
         self._form_of: dict[Any, int] = {}
         self._free: list[int] = []
         self._results, self._heads, self._reads, sizes = zip(*sequence) if sequence else ((), (), (), ())
-        self._last = _last(self._reads, [*kept, *row_of])
+        self._last = _last(self._reads, self._results, [*kept, *row_of])
         crossing = _crossing(self._results, self._last) if where_few_cross else None
         for start, stop in _bounds(self._heads, sizes, largest, crossing):
             if sizes[start] == ALONE:
@@ -146,10 +146,11 @@ class Chunks:
         self.chunks.append(Chunk(form, rows))
 
 
-def _last(reads: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[int]:
+def _last(reads: Sequence[tuple[int, ...]], results: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[int]:
     """For each scalar the last operation that reads it: -1 if there is none, one after all for those that are kept."""
     numbers = numpy.fromiter(chain.from_iterable(reads), numpy.int64)
-    last = numpy.full(max(numbers.max(initial=0), *kept, 0) + 1 - min(numbers.min(initial=0), 0), -1)
+    most = max(chain([numbers.max(initial=0)], kept, chain.from_iterable(results)))
+    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
     last[numbers] = numpy.repeat(numpy.arange(len(reads)), [*map(len, reads)])
     last[kept] = len(reads)
     found: list[int] = last.tolist()

@@ -120,8 +120,8 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
     """The addresses of the functions `@BODY` of these texts.
 
     Args:
-        effort: 1 for code with loops; 0 for straight lines, which are compiled several times as fast so, to code that
-            is as good only there.
+        effort: 1 for loops around loops and what calls Python; 0 for straight lines and loops around them, which are
+            compiled several times as fast so, to code that is as good only there.
         keep: never free them.
         cache: where machine code is kept on disk.
     """

@@ -8,7 +8,7 @@ from itertools import chain
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
 from autograd_mini.compiler.code.operations import OF_SUMS, Head, Operations
-from autograd_mini.compiler.code.register_products import OuterScalars, outers_of, products_of, uses_of
+from autograd_mini.compiler.code.register_products import OuterScalars, Sums, outers_of
 from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
@@ -129,12 +129,12 @@ def _summed(
     if not sums:
         return [], {}
     wanted = [*sums, *results]
-    uses = uses_of(scalars, alive(scalars, wanted), wanted)
+    found = Sums(scalars, alive(scalars, wanted), wanted)
     products: list[list[tuple[int, int]]] = []
     for number in sums:
         terms = [(1.0, number, ONE)]
-        if type(scalars[number]) is Terms and uses[number] == 1:
-            own, _, _ = products_of(scalars, number, uses)
+        if type(scalars[number]) is Terms and found.uses[number] == 1:
+            own, _, _ = found.products(number)
             if all(c == 1.0 for c, _, _ in own):  # others may cancel example by example, but not when added up first
                 terms = own
         products.append([(max(x, y), min(x, y)) for _, x, y in terms])

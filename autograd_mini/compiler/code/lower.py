@@ -39,9 +39,9 @@ def lower(
     """The kernel of these packs.
 
     Args:
-        packs: in program order.
+        packs: in program order; those that do not vary are sums over the columns.
         outputs: those of them that something else needs.
-        checked: those of which it tells whether they are finite: then the sum over its columns is 0.
+        checked: those of which it tells whether they are finite: then the first sum over its columns is 0.
         varying: packs whose numbers differ from column to column.
         numbers: what constant packs hold.
         place: the numbers of arrays.
@@ -58,7 +58,8 @@ def lower(
     same = [(place[pack], lane, number) for (pack, lane), number in lanes.outside.items() if pack not in varying]
     uniform = {number: (array, lane) for array, lane, number in sorted(same)}
     arrays = {number: (place[pack], lane) for (pack, lane), number in lanes.outside.items() if pack in varying}
-    return kernel_of(lanes.scalars, uniform, arrays, results, check, by_demand=True)
+    sums = [number for pack in packs if pack not in varying for number in lanes.of[pack]]
+    return kernel_of(lanes.scalars, uniform, arrays, results, [*check, *sums], by_demand=True)
 
 
 class _Lanes(Growing):

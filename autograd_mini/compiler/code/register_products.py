@@ -7,9 +7,9 @@ columns of the products of each of some x with each of some y are an `Outer`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, NamedTuple, TypeVar
 
 from autograd_mini.compiler.code.libraries import host_registers
@@ -21,6 +21,9 @@ T = TypeVar("T")
 FUSED = 4
 """The products of a sum of so many terms or more are rounded together with what they are added to, where the host can
 do it; those of fewer before, as they are written."""
+
+UNIFORM, CONSTANT = 1, 2
+"""Kinds of scalars that are the same for all columns: inputs, and numbers."""
 
 Product = tuple[float, int, int]
 """A sign and two scalars, the second of which may be ONE."""
@@ -69,35 +72,38 @@ class OuterScalars(NamedTuple):
     sums: list[int]
 
 
-def uses_of(scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int]) -> Counter[int]:
-    """How often each scalar is read or wanted."""
-    living = [operands(scalar) for scalar, lives in zip(scalars, is_alive) if lives]
-    return Counter(chain(wanted, chain.from_iterable(living)))
+class Sums:
+    """The sums among scalars, as products.
 
+    Attributes:
+        uses: how often each scalar is read or wanted.
+    """
 
-def products_of(
-    scalars: Sequence[Scalar], number: int, uses: Mapping[int, int]
-) -> tuple[list[Product], list[int], bool]:
-    """The products of a sum and of those that it alone goes on from; these; and whether the first begins with 0.0."""
-    parts: list[list[Product]] = []
-    before: list[int] = []
-    terms: Any = scalars[number]
-    while True:
-        xs, ys = ([ONE if _is_one(scalars[x]) else x for x in factors] for factors in (terms.xs, terms.ys))
-        parts.append([(c, y, x) if x == ONE else (c, x, y) for c, x, y in zip(terms.cs, xs, ys)])
-        if terms.from_zero or not parts[-1]:
-            break
-        c, x, y = parts[-1][0]
-        if c != 1.0 or y != ONE or uses[x] != 1 or type(scalars[x]) is not Terms:
-            break
-        before.append(x)
-        terms = scalars[x]
-        del parts[-1][0]
-    return [*chain.from_iterable(reversed(parts))], before, terms.from_zero
+    def __init__(self, scalars: Sequence[Scalar], is_alive: Sequence[int], wanted: Sequence[int]) -> None:
+        self.scalars: Sequence[Any] = scalars
+        living = map(operands, compress(scalars, is_alive))
+        self.uses: Counter[int] = Counter(chain(wanted, chain.from_iterable(living)))
+        self.numbers = {number: each.number for number, each in enumerate(scalars) if type(each) is Number}
+        self._ones = {number for number, each in self.numbers.items() if each == 1.0}
 
-
-def _is_one(scalar: Scalar) -> bool:
-    return type(scalar) is Number and scalar.number == 1.0
+    def products(self, number: int) -> tuple[list[Product], list[int], bool]:
+        """The products of a sum and of those that it alone goes on from; these; and whether the first begins with
+        0.0."""
+        parts: list[list[Product]] = []
+        before: list[int] = []
+        ones, terms = self._ones, self.scalars[number]
+        while True:
+            xs, ys = ([ONE if x in ones else x for x in factors] for factors in (terms.xs, terms.ys))
+            parts.append([(c, y, x) if x == ONE else (c, x, y) for c, x, y in zip(terms.cs, xs, ys)])
+            if terms.from_zero or not parts[-1]:
+                break
+            c, x, y = parts[-1][0]
+            if c != 1.0 or y != ONE or self.uses[x] != 1 or type(self.scalars[x]) is not Terms:
+                break
+            before.append(x)
+            terms = self.scalars[x]
+            del parts[-1][0]
+        return [*chain.from_iterable(reversed(parts))], before, terms.from_zero
 
 
 class _Row(NamedTuple):
@@ -117,12 +123,17 @@ def matrices_of(
     Args:
         uniform: inputs that are the same for all columns.
     """
-    uses = uses_of(scalars, is_alive, wanted)
+    sums, kinds = Sums(scalars, is_alive, wanted), bytearray(len(scalars))
+    for number in uniform:
+        kinds[number] = UNIFORM
+    for number in sums.numbers:
+        kinds[number] = CONSTANT
+    kinds[ONE] = 0
     groups: dict[_Key, list[_Row]] = {}
     within: set[int] = set()
     for number in range(len(scalars) - 1, -1, -1):
         if is_alive[number] and type(scalars[number]) is Terms and number not in within:
-            found = _row(scalars, number, uses, uniform)
+            found = _row(sums, number, kinds)
             if found is not None:
                 groups.setdefault(found[0], []).append(found[1])
                 within.update(found[1].others)
@@ -154,32 +165,31 @@ class _Key(NamedTuple):
     of_constants: bool
 
 
-def _row(
-    scalars: Sequence[Scalar], number: int, uses: Mapping[int, int], uniform: Collection[int]
-) -> tuple[_Key, _Row] | None:
-    """A sum as a row of a matrix; None if it has to be none."""
-    products, others, from_zero = products_of(scalars, number, uses)
+def _row(sums: Sums, number: int, kinds: Sequence[int]) -> tuple[_Key, _Row] | None:
+    """A sum as a row of a matrix; None if it has to be none.
+
+    Args:
+        kinds: of scalars that are the same for all columns; 0 for others.
+    """
+    products, others, from_zero = sums.products(number)
     factors: list[tuple[float, int]] = []
     weights: list[int] = []
     start = None
-
-    def is_same(x: int) -> bool:
-        return x in uniform or (type(scalars[x]) is Number and x != ONE)
-
     for place, (c, x, y) in enumerate(products):
-        if is_same(y):
+        if kinds[y]:
             x, y = y, x
-        if is_same(x) and not is_same(y):
+        if kinds[x] and not kinds[y]:
             weights.append(x)
             factors.append((c, y))
         elif place == 0 and c == 1.0 and y == ONE:
             start = x
         else:
             return None
-    of_constants = [type(scalars[weight]) is Number for weight in weights]
-    if len(products) < FUSED or any(of_constants) is not all(of_constants):
+    of_weights = {*map(kinds.__getitem__, weights)}
+    if len(products) < FUSED or len(of_weights) != 1:
         return None
-    return _Key((*factors,), start is not None, from_zero, all(of_constants)), _Row(number, weights, start, others)
+    key = _Key((*factors,), start is not None, from_zero, of_weights == {CONSTANT})
+    return key, _Row(number, weights, start, others)
 
 
 def _together(rows: Sequence[_Row]) -> Iterator[list[_Row]]:

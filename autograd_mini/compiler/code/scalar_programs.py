@@ -133,8 +133,8 @@ def require_derivative(primitive: Primitive, n_args: int) -> None:
         raise NotImplementedError(primitive.name) from None
 
 
-_Terms = Terms | tuple[float, int, int]
-"""A sum, or its only term."""
+_Products = list[tuple[float, int, int]]
+"""A sum Σ c·x·y."""
 
 
 class ScalarTape(Growing):
@@ -144,7 +144,7 @@ class ScalarTape(Growing):
         super().__init__(scalars.scalars)
         self._rules = Rules()
         self._constants: dict[int, float] = {}
-        self._sums: list[_Terms | None] = []  # the adjoint of each scalar so far, within `reverse`
+        self._sums: list[_Products | None] = []  # the adjoint of each scalar so far, within `reverse`
         self._picked: dict[int, list[int]] = {}  # of each loop, those of its numbers that were given something
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
@@ -200,19 +200,17 @@ class ScalarTape(Growing):
         """Add c·x·y to the adjoint of a scalar."""
         terms = self._sums[number]
         if terms is None:
-            self._sums[number] = c, x, y
+            self._sums[number] = [(c, x, y)]
             return
-        if isinstance(terms, tuple):
-            first, a, b = terms
-            terms = self._sums[number] = Terms([first], [a], [b])
-        elif len(terms.cs) >= MOST_CONTRIBUTIONS:
-            terms = self._sums[number] = Terms([1.0], [self.add(terms)], [ONE])
-        terms.append(c, x, y)
+        if len(terms) >= MOST_CONTRIBUTIONS:
+            terms[:] = [(1.0, self._total(terms), ONE)]
+        terms.append((c, x, y))
 
-    def _total(self, terms: _Terms) -> int:
-        if not isinstance(terms, tuple):
-            return self.add(terms)
-        c, x, y = terms
+    def _total(self, terms: _Products) -> int:
+        if len(terms) > 1:
+            cs, xs, ys = zip(*terms)
+            return self.add(Terms([*cs], [*xs], [*ys]))
+        ((c, x, y),) = terms
         return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms([c], [x], [y]))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
@@ -225,8 +223,7 @@ class ScalarTape(Growing):
             locals_ = reduction(self, args, [number] * len(args)) or [ONE] * len(args)
             found = [(place, 1.0, local) for place, local in enumerate(locals_) if active[args[place]]]
         else:
-            constants = [*map(self._constants.get, args)]
-            wanted = [*map(active.__getitem__, args)]
+            constants, wanted = [*map(self._constants.get, args)], [*map(active.__getitem__, args)]
             found = self._rules.locals(primitive, (number, *args), constants, wanted, self._applied, self.number)
         for place, c, local in found:
             self.give(args[place], c, adjoint, local or ONE)

@@ -17,7 +17,7 @@ from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.packs import body_of
-from autograd_mini.compiler.export.patterns import Pattern, dense, most_nonzeros
+from autograd_mini.compiler.export.patterns import Pattern, dense
 from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Apply, Floats, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
@@ -25,15 +25,19 @@ from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
+from autograd_mini.compiler.sparse.eliminating import NotSparse
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 
 MOST_ENTRIES = 2**24
 """So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""
 
+MOST_AT_ONCE = 2**20
+"""Of so many products at once matrices are taken for dense before their entries are known."""
+
 FEW_VARIABLES, SHORT = 64, 4096
-"""Towards so many variables the program of the entries is looked at where most can be other than 0, and taken if it has
-fewer operations than this."""
+"""Ragged functions of so few variables are swept; where most entries can be other than 0, their program is taken if it
+has no more operations than this."""
 
 AnyProgram = TypeVar("AnyProgram", Program, ScalarProgram)
 
@@ -110,19 +114,17 @@ class Exported:
         request, n = Request(kind, self.wrt), sum(self.lanes)
         if self.as_scalars and n <= FEW_VARIABLES:  # packs of one lane each take long
             return None
-        source = self.plan.source_of(request) if kind == Kind.SPARSE_JACOBIAN else self._source(request)
-        first, second = most_nonzeros(source.packed, [self.slots[slot] for slot in self.wrt])
-        most, size = (first, n * self.n_outputs) if kind == Kind.SPARSE_JACOBIAN else (second, n * n)
-        is_dense = 2.0 * most > size
-        if is_dense and size > MOST_ENTRIES:
-            name, rest = ("Hessian", "first derivatives alone by order=1")
-            if kind == Kind.SPARSE_JACOBIAN:
-                name, rest = "Jacobian", "the value alone by order=0"
-            raise ValueError(f"the {name} of {self.name} may have {size:,} entries, which are too many; export {rest}")
-        if self.plan.loops or (is_dense and n > FEW_VARIABLES):
-            return None
-        found = sparse_of(source, request)
-        return None if 2 * found.rows.size > size and _size(found.program) > SHORT else found
+        name, rest, m = "Hessian", "first derivatives alone by order=1", n
+        source = self._source(request) if kind == Kind.SPARSE_HESSIAN else self.plan.source_of(request)
+        if kind == Kind.SPARSE_JACOBIAN:
+            name, rest, m = "Jacobian", "the value alone by order=0", self.n_outputs
+        with suppress(NotSparse):
+            found = None if self.plan.loops else sparse_of(source, request, MOST_AT_ONCE)
+            if found is not None and (2 * found.rows.size <= m * n or _size(found.program) <= SHORT):
+                return found
+        if m * n > MOST_ENTRIES:
+            raise ValueError(f"the {name} of {self.name} may have {m * n:,} entries, which are too many; export {rest}")
+        return None
 
     @property
     def n_guards(self) -> int:

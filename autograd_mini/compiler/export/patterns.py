@@ -8,10 +8,7 @@ from typing import NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.ir.program import Apply, Floats, Index, Loop, Pack, Program, Reference, Sum, made_of
-from autograd_mini.primitives import TABLE
-
-LINEAR = {TABLE[name] for name in ("add", "sub", "neg", "pos")}
+from autograd_mini.compiler.ir.program import Index
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,44 +68,3 @@ def parts_of(rows: Index, columns: Index, heights: Sequence[int], widths: Sequen
         return Part(Pattern((heights[i], widths[j]), at[0][order], at[1][order]), chosen[order])
 
     return [[part(i, j) for j in range(len(widths))] for i in range(len(heights))]
-
-
-def most_nonzeros(base: Program, wrt: Sequence[Pack]) -> tuple[float, float]:
-    """How many entries of the Jacobian and of the Hessian of a program can be other than 0, at most: by how many
-    variables each number depends on, as if these were never the same."""
-    n = sum(leaf.lanes for leaf in wrt)
-    counts: dict[Pack, Floats] = {leaf: numpy.ones(leaf.lanes) for leaf in wrt}
-    second = 0.0
-
-    def of(pack: Pack, index: Index) -> Floats:
-        return counts[pack][index] if pack in counts else numpy.zeros(index.shape)
-
-    needed = made_of([each.pack for each in base.results["outputs"]])
-    for pack in base.packs:
-        if pack in counts or pack not in needed or counts.keys().isdisjoint(pack.parents):
-            continue
-        found = numpy.zeros(pack.lanes)
-        operation = pack.operation
-        if isinstance(operation, Sum):
-            for segment, _, lane, a, b in operation.terms():
-                x = of(segment.a, a)
-                y = numpy.zeros_like(x) if segment.b is None else of(segment.b, b)
-                numpy.add.at(found, lane, x + y)
-                second += float(((x + y) ** 2)[(x > 0.0) & (y > 0.0)].sum())
-        elif isinstance(operation, Loop):
-            found += n
-            second += pack.lanes * n * n
-        else:
-            each = [of(arg.pack, arg.index) for arg in operation.arguments() if isinstance(arg, Reference)]
-            active = [part for part in each if part.any()]
-            if isinstance(operation, Apply):
-                found = sum(active, found)
-                is_scaled = operation.primitive is TABLE["mul"] and len(active) == 1
-                is_linear = operation.primitive in LINEAR or is_scaled
-            else:  # of vectors, of which each gives one number or as many as it has
-                total = sum((part.sum(axis=0) for part in active), numpy.zeros(each[0].shape[1]))
-                found, is_linear = numpy.resize(total, pack.lanes), False
-            second += 0.0 if is_linear else float((numpy.minimum(found, n) ** 2).sum())
-        counts[pack] = numpy.minimum(found, n)
-    first = sum(float(of(each.pack, each.index).sum()) for each in base.results["outputs"])
-    return first, second

@@ -89,9 +89,11 @@ class Results(NamedTuple):
         adjoints: derivatives by slot; those missing are 0.
         entries: what is neither, in an order of its own: the change of each number of the result along a direction, or
             what can be other than 0 in a sparse matrix.
+        is_plain: whether they are what the program gave: all finite, and nothing tied.
     """
 
     value: Floats | None
     agreements: Floats | None
     adjoints: dict[int, Floats]
     entries: Floats | None = None
+    is_plain: bool = True

@@ -179,6 +179,9 @@ def alive(scalars: Sequence[Scalar], wanted: Sequence[int]) -> bytearray:
         elif type(scalar) is Terms and len(scalar.cs) > MANY:
             marks = numpy.frombuffer(found, dtype=numpy.uint8)
             marks[scalar.factors] = 1
+        elif type(scalar) is Terms:
+            for x, y in zip(scalar.xs, scalar.ys):
+                found[x] = found[y] = 1
         else:
             for operand in operands(scalar):
                 found[operand] = 1

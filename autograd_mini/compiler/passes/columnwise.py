@@ -9,7 +9,7 @@ over others is computed term by term.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -34,14 +34,15 @@ class Gathered:
 Item = Columns | Gathered
 
 
-def divide(program: Program, constants: Sequence[Pack] = ()) -> list[Item]:
-    """Columns and sums that compute a program without a batch, one after the other.
+def divide(program: Program, constants: Sequence[Pack] = (), given: Iterable[Pack] = ()) -> list[Item]:
+    """Columns and sums that compute a program without a batch, one after the other; its leaves, and what else is given,
+    are there.
 
     What the value is made of comes first and is divided in the same way whatever else a program computes, so that the
     value has the same bits.
     """
     wanted = made_of([each.pack for each in program.results.get("value", program.results.get("outputs", ()))])
-    given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants}
+    given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants, *given}
     used = {parent for pack in program.packs for parent in pack.parents}
     found = _Division(given, constants)
     for is_first in (True, False):

@@ -36,7 +36,11 @@ from autograd_mini.primitives import TABLE
 REDUCTIONS = {TABLE[name] for name in ("max", "min", "prod", "logsumexp", "norm", "hypot", "fsum")}
 
 
-def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, list[int]]:
+Numbers = list[int] | Index
+"""Those of scalars, of which there are some."""
+
+
+def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) -> dict[Any, Numbers]:
     """The scalars of each form, forms in an order in which operands come first.
 
     Args:
@@ -48,14 +52,14 @@ def forms_of(scalars: Scalars, lanes: Sequence[int], most: int | None = None) ->
     form_of = array("q", bytes(8 * len(found)))
     forms = numpy.frombuffer(form_of, dtype=numpy.int64)
     numbers: dict[Any, int] = {}
-    members: dict[Any, list[int]] = {}
+    members: dict[Any, Any] = {}
     n_leaves = 1
     while n_leaves < len(found) and isinstance(first := found[n_leaves], Input):
         last = n_leaves + lanes[first.array]
         form = numbers.setdefault(("input", first.array), len(numbers))
         forms[n_leaves:last] = form
-        used = [*compress(range(n_leaves, last), is_alive[n_leaves:last])]
-        if used:
+        used = numpy.flatnonzero(numpy.frombuffer(is_alive, numpy.uint8)[n_leaves:last]) + n_leaves
+        if used.size:
             members["input", first.array] = used
         n_leaves = last
     for number in compress(chain([ONE], range(n_leaves, len(found))), chain([True], is_alive[n_leaves:])):
@@ -90,7 +94,7 @@ def _form(scalar: Any, form_of: Sequence[int], forms: Index) -> Any:
     return ("input", scalar.array) if isinstance(scalar, Input) else "number"
 
 
-def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, int]:
+def sizes_of(scalars: Scalars, forms: dict[Any, Numbers]) -> tuple[int, int, int]:
     """How many forms there are, how many scalars are computed, and the most terms of sums of one form."""
     n_scalars = most_terms = 0
     for members in forms.values():
@@ -102,7 +106,7 @@ def sizes_of(scalars: Scalars, forms: dict[Any, list[int]]) -> tuple[int, int, i
     return len(forms), n_scalars, most_terms
 
 
-def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) -> Program:
+def pack(scalars: Scalars, forms: dict[Any, Numbers], inputs: Sequence[Pack]) -> Program:
     """The packs of the scalars; results, guards and what is watched, each by itself.
 
     Args:
@@ -118,7 +122,7 @@ def pack(scalars: Scalars, forms: dict[Any, list[int]], inputs: Sequence[Pack]) 
 class _Packed:
     """The packs of the scalars, in a builder."""
 
-    def __init__(self, builder: Builder, inputs: Sequence[Pack], scalars: Scalars, forms: dict[Any, list[int]]) -> None:
+    def __init__(self, builder: Builder, inputs: Sequence[Pack], scalars: Scalars, forms: dict[Any, Numbers]) -> None:
         self.builder = builder
         self._inputs = inputs
         self._scalars = scalars.scalars
@@ -133,14 +137,15 @@ class _Packed:
         """Scalars of one pack."""
         return Reference(self._packs[self._pack_of[numbers[0]]], self._lane_of[numbers])
 
-    def _add(self, members: list[int]) -> None:
+    def _add(self, members: Numbers) -> None:
         """The pack of these scalars of one form."""
-        scalars: list[Any] = [self._scalars[number] for number in members]
-        first = scalars[0]
-        lanes = numpy.arange(len(members))
+        first: Any = self._scalars[members[0]]
+        scalars: list[Any] = [] if isinstance(first, Input) else [self._scalars[number] for number in members]
+        members = numpy.asarray(members)
+        lanes = numpy.arange(members.size)
         if isinstance(first, Input):
             pack = self._inputs[first.array]
-            lanes = numpy.array(members) - first.first
+            lanes = members - first.first
         elif isinstance(first, Number):
             pack = self.builder.constants
             lanes = self.builder.constant(numpy.array([scalar.number for scalar in scalars]))

@@ -45,6 +45,13 @@ def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
 
 
 def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]:
+    k = int(numpy.searchsorted(lane, lane[0], "right"))
+    if lane.size % k == 0:
+        rows, keys = lane.reshape(-1, k), ib.reshape(-1, k)
+        is_dense = (keys == keys[0]).all() and (keys[0, 1:] > keys[0, :-1]).all()
+        if is_dense and (rows[:, 0] == rows[:, -1]).all() and (rows[1:, 0] > rows[:-1, 0]).all():  # as mostly
+            yield Block(rows[None, :, :1], ia.reshape(1, -1, k), keys[0][None, :, None], sign)
+            return
     columns, place = numpy.unique(ib, return_inverse=True)
     rows, row = numpy.unique(lane, return_inverse=True)
     if lane.size > DENSE * rows.size * columns.size:

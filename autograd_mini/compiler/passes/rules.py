@@ -41,7 +41,7 @@ class Rules:
             number: what a constant is there.
         """
         key = primitive, *wanted
-        if any(each is not None for each in constants):
+        if constants.count(None) < len(constants):
             key = *key, *[None if each is None else each.hex() for each in constants]
         rule = self._found.get(key)
         if rule is None:

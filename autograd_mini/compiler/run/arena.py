@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, count
 from typing import Any, NamedTuple
 
@@ -83,6 +83,10 @@ class Ready(NamedTuple):
 class ArenaExecutor:
     """A program ready to run, by functions that take turns in one memory. Each thread has such a memory of its own.
 
+    Args:
+        given: packs that are computed elsewhere, as if they were leaves.
+        constants: what packs hold that never change; those made of constants of the program if it is not given.
+
     Attributes:
         first: where the numbers of each pack that is kept begin.
         results: by name, the places of their numbers.
@@ -96,7 +100,13 @@ class ArenaExecutor:
     size: int
     work: int
 
-    def __init__(self, program: Program, cache: CodeCache | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        cache: CodeCache | None = None,
+        given: Collection[Pack] = (),
+        constants: Mapping[Pack, Floats] | None = None,
+    ) -> None:
         self.cache = cache
         self.seeds: list[Pack] = []
         self.size = self.work = 0
@@ -104,15 +114,17 @@ class ArenaExecutor:
         self._offset: dict[Pack, Index] = {}  # of lanes that do not come in order
         self._known: list[tuple[int, Floats]] = []  # what stays in the memory
         self._know(KNOWN)
-        self._constants = constants_of(program)
+        self._constants = constants_of(program) if constants is None else constants
         for pack, held in self._constants.items():
             self.first[pack] = self._know(held)
         self.leaves: list[Pack] = [
-            pack for pack in program.packs if isinstance(pack.operation, Leaf) and pack not in self.first
+            pack
+            for pack in program.packs
+            if pack not in self.first and (isinstance(pack.operation, Leaf) or pack in given)
         ]
         for pack in self.leaves:
             self.first[pack] = self._room(pack.lanes)
-        items = divide(program, [*self._constants])
+        items = divide(program, [*self._constants], given)
         self._keep(program, items)
         self._bodies: list[Body] = []
         for item in items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy
@@ -13,13 +14,13 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.lower import lower
 from autograd_mini.compiler.ir.names import is_checked
-from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack
+from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, made_of
 from autograd_mini.compiler.partition import columns_of_a_tile
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, numpy_step
+from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, step_of
 from autograd_mini.compiler.run.numpy_executor import Gather, Results, Values, sums_are_finite
 from autograd_mini.compiler.run.running import KernelStep, link
-from autograd_mini.compiler.run.scheduling import Schedule, phases_of
+from autograd_mini.compiler.run.scheduling import Schedule, Work, phases_of
 
 KEPT_FRAMES = 3
 """For so many lengths of the batch each thread keeps its memory: whole batches, the last one, and an evaluation. Not
@@ -198,7 +199,7 @@ class _Frame:
         link(executor.kernels, 1 if n == 1 or not executor.is_batched else host_width())
         self.states = [step.prepare(self.values, n) for step in executor.steps]
         kernels = [(step, state) for step, state in zip(executor.steps, self.states) if isinstance(step, KernelStep)]
-        self.checking = [(step, state) for step, state in kernels if step.kernel.n_sums and not step.summed]
+        self.checking = [(step, state) for step, state in kernels if step.n_checks]
 
 
 class MachineExecutor(Runner):
@@ -230,11 +231,12 @@ class MachineExecutor(Runner):
         }
         results = [(name, each) for name, references in program.results.items() for each in references]
         self.needed: set[Pack] = {reference.pack for _, reference in results}
+        self.of_value: set[Pack] = made_of([reference.pack for name, reference in results if name == "value"])
         adjoints = {reference.pack for name, reference in results if is_checked(name)}
-        self.adjoints: set[Pack] = adjoints & self.varying if self.is_batched else set()
+        self.adjoints: set[Pack] = adjoints & self.varying
         self._gathered: dict[tuple[Pack, bytes, tuple[int, ...]], int] = {}
         for part in divided.parts:
-            self.steps.append(numpy_step(self, part) if isinstance(part, Pack) else self._kernel(part))
+            self.steps.append(self._kernel(part.packs) if part.kind is Work.KERNEL else step_of(self, part))
         self.results: dict[str, list[tuple[int, Gather]]] = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
@@ -250,41 +252,49 @@ class MachineExecutor(Runner):
         firsts = [step.packs[0] for step in self.steps]
         columns = self.varying | sums
         before = [index for index, pack in enumerate(firsts) if pack not in columns and pack not in after]
+        same = [pack for index in before for pack in self.steps[index].packs]
         results = {number for references in self.results.values() for number, _ in references}
         return Tiles(
             before,
             [index for index, pack in enumerate(firsts) if pack in columns],
             [index for index, pack in enumerate(firsts) if pack in after],
-            [self.place[firsts[index]] for index in before],
+            [self.place[pack] for pack in same],
             [self.place[pack] for pack in sums],
             [*(results & self.varies - {*self.fresh, *self.leaves.values()})],
         )
 
     def _kernel(self, run: list[Pack]) -> KernelStep:
         """The step of packs that are in one kernel."""
-        inside, place = set(run), self.place
-        used = {parent for pack in self.packs if pack not in inside for parent in pack.parents}
-        outputs = [pack for pack in run if pack in used or pack in self.needed]
+        place, wanted = self.place, self.wanted(run)
+        outputs = [pack for pack in wanted if pack in self.varying]
         checked = [pack for pack in outputs if pack in self.adjoints]
+        sums = [pack for pack in run if pack not in self.varying]
+        ends = [*accumulate((pack.lanes for pack in sums), initial=int(bool(checked)))]
         self.fresh.extend([place[pack] for pack in outputs if pack in self.needed])
-        self.own.update(self.fresh)
+        self.own.update(self.fresh, [place[pack] for pack in sums])
         self.checked.update([place[pack] for pack in checked])
         return KernelStep(
-            lower(run, outputs, checked, self.varying if self.is_batched else frozenset(), self.numbers, place),
+            lower(run, outputs, checked, self.varying, self.numbers, place),
             run,
             self.lanes,
             fixed={number for step in self.steps for number in step.writes},
             outputs=[place[pack] for pack in outputs],
             writes=[place[pack] for pack in outputs if pack not in self.needed],
+            summed=[(place[pack], slice(*bounds)) for pack, bounds in zip(sums, pairwise(ends))],
             is_batched=self.is_batched,
             threads=self.threads,
             cache=self.cache,
         )
 
+    def wanted(self, run: Sequence[Pack]) -> list[Pack]:
+        """Those of some packs that others are made of, or results."""
+        used = {parent for pack in {*self.packs}.difference(run) for parent in pack.parents}
+        return [pack for pack in run if pack in used or pack in self.needed]
+
     def rows(self, pack: Pack, index: Index) -> Callable[[Values], Floats]:
         """What gives these rows of a pack to a matrix product; a step before it does the copying, if that is needed."""
         gather, place = Gather(index), self.place[pack]
-        if not gather.copies or gather.absent is not None or not self.is_batched or pack not in self.varying:
+        if not gather.copies or gather.absent is not None or pack not in self.varying:
             return lambda values: gather(values[place])
         key = pack, index.tobytes(), index.shape
         if key not in self._gathered:

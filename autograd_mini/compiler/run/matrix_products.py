@@ -1,19 +1,20 @@
-"""Steps of a program that are no kernels: matrix products by BLAS, sums over the batch, and what is left to NumPy."""
+"""Steps of a program that are no kernels: matrix products by BLAS, what is the same for all columns in one memory, and
+what is left to NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
-from autograd_mini.compiler.ir.program import Floats, Index, Loop, Pack, Sum
-from autograd_mini.compiler.partition import MOST_UNUSED
+from autograd_mini.compiler.ir.program import Floats, Loop, Pack, Program, Sum, lanes_of
 from autograd_mini.compiler.passes.isolating import is_large
-from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.lanes import lanes_step
-from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step, step_of
-from autograd_mini.compiler.run.terms import terms_step
+from autograd_mini.compiler.run import memory, numpy_executor
+from autograd_mini.compiler.run.arena import ArenaExecutor
+from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step
+from autograd_mini.compiler.run.scheduling import Part, Work
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor
@@ -37,15 +38,42 @@ class Step(Protocol):
         """Compute it for as many columns as there is room for."""
 
 
-def numpy_step(executor: MachineExecutor, pack: Pack) -> Step:
-    """The step of a pack that is in no kernel."""
-    return (
-        _product_step(executor, pack)
-        or _batch_sum_step(executor, pack)
-        or terms_step(executor, pack)
-        or lanes_step(executor, pack)
-        or NumpyStep(executor, pack)
-    )
+def step_of(executor: MachineExecutor, part: Part) -> Step:
+    """The step of packs that are in no kernel."""
+    if part.kind is not Work.ALONE:
+        return ArenaStep(executor, part.packs)
+    (pack,) = part.packs
+    return _product_step(executor, pack) or NumpyStep(executor, pack)
+
+
+class ArenaStep:
+    """Packs that are the same for all columns, in one memory."""
+
+    writes: Sequence[int] = ()
+
+    def __init__(self, executor: MachineExecutor, run: list[Pack]) -> None:
+        self.packs: list[Pack] = run
+        known = dict.fromkeys([*run, *(parent for pack in run for parent in pack.parents)]).keys()
+        constants = {pack: executor.numbers[pack] for pack in known if pack in executor.numbers}
+        given = [pack for pack in [*known][len(run) :] if pack not in constants]
+        wanted = executor.wanted(run)
+        first = [pack for pack in wanted if pack in executor.of_value]  # they are divided alike in all programs
+        gives = {"value": first, "rest": [pack for pack in wanted if pack not in executor.of_value]}
+        program = Program([*given, *run], {name: [*map(lanes_of, packs)] for name, packs in gives.items() if packs})
+        self.arena = ArenaExecutor(program, executor.cache, given, constants)
+        self.takes: list[tuple[Pack, int]] = [(pack, executor.place[pack]) for pack in given]
+        self.gives: list[tuple[str, int, slice]] = []
+        for name, packs in gives.items():
+            ends = accumulate((pack.lanes for pack in packs), initial=0)
+            self.gives += [(name, executor.place[pack], slice(*each)) for pack, each in zip(packs, pairwise(ends))]
+
+    def prepare(self, values: Values, n: int) -> None:
+        pass
+
+    def run(self, values: Values, state: None) -> None:
+        rows = self.arena({pack: values[place] for pack, place in self.takes}, 1).rows
+        for name, place, part in self.gives:
+            values[place] = rows[name][0][part]
 
 
 class NumpyStep:
@@ -60,7 +88,7 @@ class NumpyStep:
         self.compute: Callable[[Values, int], Floats] = (
             loop_step(operation, executor.place, in_machine_code=True)
             if isinstance(operation, Loop)
-            else step_of(pack, executor.place)
+            else numpy_executor.step_of(pack, executor.place)
         )
 
     def prepare(self, values: Values, n: int) -> int:
@@ -93,7 +121,8 @@ class GatherStep:
 
 
 class ProductStep:
-    """A matrix product, by BLAS into memory that is kept."""
+    """A matrix product, by BLAS into memory that is kept; a sum over the batch that is a result, into memory that the
+    caller is given."""
 
     shape: tuple[int, ...]
 
@@ -104,9 +133,12 @@ class ProductStep:
         (block,) = segment.blocks
         assert segment.b is not None
         assert block.b is not None
-        self.writes: Sequence[int] = (executor.place[pack],)
+        self.number: int = executor.place[pack]
+        self.is_given: bool = sums_batch and pack in executor.needed
+        self.writes: Sequence[int] = () if self.is_given else (self.number,)
+        executor.own.update({self.number} if self.is_given else ())
         self.shape = block.lane.shape
-        self.sums_batch = sums_batch
+        self.sums_batch, self.varies = sums_batch, pack in executor.varying
         self.a: Callable[[list[Any]], Floats] = executor.rows(segment.a, block.a)
         b = block.b.swapaxes(1, 2) if sums_batch else block.b
         self.b: Callable[[list[Any]], Floats] = executor.rows(segment.b, b)
@@ -114,15 +146,17 @@ class ProductStep:
 
     def prepare(self, values: Values, n: int) -> Floats:
         g, h, s = self.shape
-        width = 1 if self.sums_batch else n
+        width = n if self.varies else 1
         if s > 1:  # its columns are those of several lanes
             out = memory.empty(g, h, s * width)
-            values[self.writes[0]] = out.reshape(g * h * s, width)
+            values[self.number] = out.reshape(g * h * s, width)
             return out
-        rows = values[self.writes[0]] = memory.rows_of(g * h, width)
+        rows = values[self.number] = memory.rows_of(g * h, width)
         return rows.reshape(g, h, width)
 
     def run(self, values: Values, out: Floats) -> None:
+        if self.is_given:
+            out = self.prepare(values, 1)
         a, b = self.a(values), self.b(values)
         g, h, s = self.shape
         if self.sums_batch:
@@ -131,76 +165,6 @@ class ProductStep:
             numpy.matmul(a[..., 0], b.reshape(g, a.shape[2], out.shape[2]), out=out)
         if self.is_negative:
             numpy.negative(out, out=out)
-
-
-class BatchSumStep:
-    """Sums over the batch of lanes, and of products of two lanes: one product of all the lanes, of which some are
-    picked."""
-
-    packs: list[Pack]
-    lanes: int
-    rows: int
-    left: list[int]
-    right: list[tuple[int, int]]
-    lane: Index
-    row: Index
-    column: Index
-    sign: Floats
-
-    def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
-        assert isinstance(pack.operation, Sum)
-        self.packs, self.lanes = [pack], pack.lanes
-        self.number: int = executor.place[pack]
-        self.writes: Sequence[int] = ()
-        starts: dict[int, int] = {}
-        self.rows = 0
-        columns: dict[tuple[int, int], int] = {}
-        terms = []
-        for segment, sign, lane, a, b in pack.operation.terms():
-            place = executor.place[segment.a]
-            if place not in starts:
-                starts[place] = self.rows
-                self.rows += segment.a.lanes
-            other = -1 if segment.b is None else executor.place[segment.b]
-            picked = [columns.setdefault((other, each), len(columns)) for each in b.tolist()]
-            terms.append((lane, a + starts[place], numpy.array(picked, numpy.int64), numpy.full(lane.size, sign)))
-        self.lane, self.row, self.column, self.sign = (numpy.concatenate(each) for each in zip(*terms))
-        self.left, self.right = list(starts), list(columns)
-        lanes = numpy.arange(self.lanes)
-        self.picks_all: bool = (len(self.right), self.rows) == (1, self.lanes) and all(
-            numpy.array_equal(lanes, each) for each in (self.lane, self.row)
-        )
-
-    def prepare(self, values: Values, n: int) -> tuple[Floats, Floats]:
-        return numpy.empty((self.rows, n)), numpy.ones((len(self.right), n))
-
-    def run(self, values: Values, state: tuple[Floats, Floats]) -> None:
-        left, right = state
-        if len(self.left) > 1:
-            numpy.concatenate([values[place] for place in self.left], out=left)
-        else:
-            left = values[self.left[0]]
-        for column, (place, lane) in enumerate(self.right):
-            if place >= 0:
-                right[column] = values[place][lane]
-        if self.picks_all:
-            values[self.number] = (numpy.matmul(left, right[0]) * self.sign)[:, None]
-        else:
-            picked = numpy.matmul(left, right.T)[self.row, self.column] * self.sign
-            values[self.number] = numpy.bincount(self.lane, picked, self.lanes)[:, None]
-
-
-def _batch_sum_step(executor: MachineExecutor, pack: Pack) -> BatchSumStep | None:
-    """The step of a pack that is sums over the batch of single products, maybe with what is the same for all."""
-    if not executor.is_batched or pack.batched or not isinstance(pack.operation, Sum):
-        return None
-    for segment in pack.operation.segments:
-        if segment.a not in executor.varying or not all(block.is_elementwise for block in segment.blocks):
-            return None
-        if segment.b is not None and segment.b.batched and segment.b not in executor.varying:
-            return None
-    step = BatchSumStep(executor, pack)
-    return step if step.rows * len(step.right) <= MOST_UNUSED * step.lane.size else None
 
 
 def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:
@@ -212,9 +176,8 @@ def _product_step(executor: MachineExecutor, pack: Pack) -> ProductStep | None:
         return None
     if (segment.blocks[0].lane.ravel() != numpy.arange(pack.lanes)).any():
         return None
-    a_varies, b_varies = segment.a in executor.varying, segment.b in executor.varying
-    if executor.is_batched and pack in executor.varying and not a_varies and b_varies:
-        return ProductStep(executor, pack, sums_batch=False)
-    if executor.is_batched and not pack.batched and a_varies and b_varies:
+    varies = [each in executor.varying for each in (segment.a, segment.b, pack)]
+    if varies == [True, True, False]:
         return ProductStep(executor, pack, sums_batch=True)
-    return None if executor.is_batched else ProductStep(executor, pack, sums_batch=False)
+    is_each = varies[1] == varies[2] and not varies[0] and (pack.batched or not segment.batched)
+    return ProductStep(executor, pack, sums_batch=False) if is_each else None

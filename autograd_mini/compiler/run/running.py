@@ -88,7 +88,8 @@ class KernelStep:
         lanes: of all arrays, by place.
         fixed: places of arrays that stay the same from call to call.
         outputs: places of arrays that it writes; `writes` are those of them whose memory is its own.
-        summed: places of results that are sums of the kernel, and which of them.
+        summed: places of results that are sums of the kernel, and which of them; those before these tell whether what
+            is checked is finite.
     """
 
     drive: Any
@@ -117,6 +118,7 @@ class KernelStep:
     ) -> None:
         self.kernel, self.packs, self.lanes = kernel, packs, lanes
         self.outputs, self.writes, self.summed = outputs, writes, summed
+        self.n_checks: int = kernel.n_sums - sum(part.stop - part.start for _, part in summed)
         self.fixed: set[int] = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
         self.cache = cache
         self.threads = threads
@@ -285,7 +287,7 @@ class KernelStep:
 
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""
-        return not state.sums.any()
+        return not state.sums[:, : self.n_checks].any()
 
 
 def _by_array(places: Any) -> dict[int, Index]:

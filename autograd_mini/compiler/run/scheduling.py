@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Program, Sum, lanes_of
-from autograd_mini.compiler.partition import MOST_LANES_OF_ONE_COLUMN
+from autograd_mini.compiler.partition import MOST_TERMS
 from autograd_mini.compiler.passes.isolating import is_large, isolate
 from autograd_mini.compiler.run.memory import copied
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+
+
+class Work(Enum):
+    """What computes packs: a kernel, for each column, and sums over these; one memory, what is the same for all columns
+    and made before any of them, or of sums over them; a step of its own, one pack."""
+
+    BEFORE, KERNEL, AFTER, ALONE = range(4)
+
+
+class Part(NamedTuple):
+    """Packs that are computed together."""
+
+    kind: Work
+    packs: list[Pack]
 
 
 class Schedule(NamedTuple):
@@ -20,28 +35,22 @@ class Schedule(NamedTuple):
         program: its large products share their sums with nothing else.
         varying: packs that differ from column to column.
         constants: what packs hold that are made of constants only.
-        parts: in order, packs that no kernel holds, and the packs of each kernel.
+        parts: in the order in which they are computed.
     """
 
     program: Program
     is_batched: bool
     varying: frozenset[Pack]
     constants: Mapping[Pack, Floats]
-    parts: Sequence[Pack | list[Pack]]
+    parts: Sequence[Part]
 
 
-def schedule(program: Program, *, is_sparse: bool = False) -> Schedule:
-    """Divide a program; its leaves stay the same objects.
-
-    Args:
-        is_sparse: whether its results are the entries of a sparse matrix.
-    """
+def schedule(program: Program) -> Schedule:
+    """Divide a program; its leaves stay the same objects."""
     program = isolate(program)
     is_batched = any(pack.batched for pack in program.packs)
-    varying = frozenset(_varying(program.packs) if is_batched else program.packs)
-    constants = constants_of(program)
-    most = None if is_batched else MOST_LANES_OF_ONE_COLUMN[is_sparse]
-    return Schedule(program, is_batched, varying, constants, [*_parts(program, most, varying, {*constants})])
+    varying, constants = frozenset(_varying(program.packs)), constants_of(program)
+    return Schedule(program, is_batched, varying, constants, [*_parts(program, varying, {*constants})])
 
 
 def _varying(packs: Sequence[Pack]) -> set[Pack]:
@@ -70,37 +79,47 @@ def constants_of(program: Program) -> dict[Pack, Floats]:
     return {pack: copied(numbers[:, 0]) for pack, numbers in zip(packs, rows)}
 
 
-def _parts(
-    program: Program, most: int | None, varying: frozenset[Pack], done: set[Pack]
-) -> Iterator[Pack | list[Pack]]:
-    """Packs one by one, and runs of packs for a kernel, as long as they can be; without those that are done.
-
-    Args:
-        most: so many lanes a pack of a kernel may have; None for any number.
-    """
+def _parts(program: Program, varying: frozenset[Pack], done: set[Pack]) -> Iterator[Part]:
+    """Packs one by one, and runs of packs, as long as they can be; without those that are done."""
     done = done | {pack for pack in program.packs if isinstance(pack.operation, Leaf)}
     waiting = [pack for pack in program.packs if pack not in done]
-    fits = {pack for pack in waiting if pack in varying and _fits(pack, most)}
+    over = {*varying}  # what is for each column, or made of sums over them
+    kinds: dict[Pack, Work] = {}
+    for pack in waiting:
+        if not over.isdisjoint(pack.parents):
+            over.add(pack)
+        kinds[pack] = _kind(pack, varying, over)
     while waiting:
-        for is_kernel in (True, False):
-            found = []
+        for kind in Work:
+            found, sums = list[Pack](), set[Pack]()
             for pack in waiting:
-                if (pack in fits) is is_kernel and done.issuperset(pack.parents):
+                if kinds[pack] is kind and done.issuperset(pack.parents):
                     found.append(pack)
-                    done.add(pack)
-            if found and is_kernel:
-                yield found
+                    (sums if kind is Work.KERNEL and pack not in varying else done).add(pack)
+            done.update(sums)  # which are known only after all columns
+            if kind is Work.ALONE:
+                yield from (Part(kind, [pack]) for pack in found)
             elif found:
-                yield from found
+                yield Part(kind, found)
             waiting = [pack for pack in waiting if pack not in done]
 
 
-def _fits(pack: Pack, most: int | None) -> bool:
-    """Whether a pack that varies belongs into a kernel."""
-    if most is not None and pack.lanes > most:
-        return False
-    segments = pack.operation.segments if isinstance(pack.operation, Sum) else ()
-    return can_emit(pack) and not any(is_large(pack, segment, each) for segment in segments for each in segment.blocks)
+def _kind(pack: Pack, varying: frozenset[Pack], over: set[Pack]) -> Work:
+    """What computes a pack, given what is made of numbers that differ from column to column."""
+    operation = pack.operation
+    segments = operation.segments if isinstance(operation, Sum) else []
+    runs_over_batch = not pack.batched and any(parent.batched for parent in pack.parents)
+    if not pack.lanes or any(is_large(pack, segment, each) for segment in segments for each in segment.blocks):
+        return Work.ALONE
+    if pack in varying:
+        return Work.KERNEL if can_emit(pack) else Work.ALONE
+    if runs_over_batch:
+        is_own = all(
+            each.a in varying and (each.b is None or each.b in varying or not each.b.batched) for each in segments
+        )
+        return Work.KERNEL if is_own and can_emit(pack) else Work.ALONE
+    fits = operation.n_terms <= MOST_TERMS if isinstance(operation, Sum) else can_emit(pack)
+    return (Work.AFTER if pack in over else Work.BEFORE) if fits else Work.ALONE
 
 
 def phases_of(whole: Schedule) -> tuple[set[Pack], set[Pack]] | None:

@@ -1,10 +1,11 @@
-"""Steps of loops in machine code; by NumPy, where there is none."""
+"""Steps of loops in machine code; where there is none, and where loops are within them, as programs of packs."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import compress
 from typing import Any
 
 import numpy
@@ -16,11 +17,15 @@ from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.operations import Operations
-from autograd_mini.compiler.ir.scalars import Looped, Number
+from autograd_mini.compiler.ir.program import Floats, Leaf, Pack
+from autograd_mini.compiler.ir.request import Frame, Kind, Request
+from autograd_mini.compiler.ir.scalars import ONE, Looped, Number, Scalars, alive
+from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.pipeline import Source, build
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.executing import Target
 from autograd_mini.compiler.run.one_kernel import own_scalar
 from autograd_mini.compiler.run.running import KernelStep
-from autograd_mini.compiler.scans.by_numpy import NumpyStep
 from autograd_mini.compiler.scans.step_programs import Program, Rows, Step
 
 LONGEST_STRAIGHT = 1000
@@ -195,8 +200,43 @@ Stepping = ctypes.CFUNCTYPE(
 )
 
 
+class PackedStep:
+    """A program that is built as those of functions are, and called for each step."""
+
+    def __init__(self, program: Program, *, in_machine_code: bool) -> None:
+        growing, place = Growing([Number(1.0)]), {ONE: ONE}
+        arrays = [*program.inputs, program.fixed]
+        for number, each in enumerate(arrays):
+            place.update(zip(each, growing.inputs(number, len(each))))
+        wanted = [number for numbers in program.outputs for number in numbers]
+        for number in compress(range(len(program.scalars)), alive(program.scalars, wanted)):
+            if number not in place:
+                place[number] = growing.again(program.scalars[number], place.__getitem__)
+        self.leaves: list[Pack] = [
+            Pack(len(each), each is not program.fixed, Leaf("input", number, "")) for number, each in enumerate(arrays)
+        ]
+        scalars = Scalars(growing.scalars, [place[number] for number in wanted], [])
+        source = Source(scalars, Frame(self.leaves, False))
+        target = Target("machine" if in_machine_code else "numpy", threads=1)
+        self._executor = build(source, Request(Kind.VALUE), target)
+        self._sizes: list[int] = [*map(len, program.outputs)]
+
+    def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
+        columns, n_inputs = rows[0].array.shape[1], len(self.leaves) - 1
+        for step in range(steps):
+            given: dict[Pack, Floats] = {}
+            for leaf, (array, first, pace) in zip(self.leaves, (*rows[:n_inputs], fixed)):
+                width = columns if leaf.batched else 1
+                given[leaf] = array[first + step * pace :][: leaf.lanes].reshape(leaf.lanes, width)
+            (found,) = self._executor(given, columns).rows["value"]
+            start = 0
+            for size, (array, first, pace) in zip(self._sizes, rows[n_inputs:]):
+                array[first + step * pace :][:size] = found[start : start + size]
+                start += size
+
+
 def step_of(program: Program, *, in_machine_code: bool) -> Step:
-    """A program ready to run; by NumPy where there is no machine code for a primitive."""
+    """A program ready to run; as packs where there is no machine code for a primitive."""
     if in_machine_code and not any(type(each) is Looped for each in program.needed()):
         with suppress(NotImplementedError):
             written = program.expanded()
@@ -205,4 +245,4 @@ def step_of(program: Program, *, in_machine_code: bool) -> Step:
             if len(operations.sequence) <= LONGEST_STRAIGHT:
                 return StraightStep(written, operations)
             return ChunkedStep(written)
-    return NumpyStep(program, in_machine_code=in_machine_code)
+    return PackedStep(program, in_machine_code=in_machine_code)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple, TypeAlias
 
 import numpy
@@ -26,6 +27,11 @@ from autograd_mini.compiler.sparse.entries import Matrix, Terms, constants, cost
 MOST_PRODUCTS = 2**26
 """So many terms at once take several gigabytes."""
 
+
+class NotSparse(ValueError):
+    """There are too many products."""
+
+
 Outputs: TypeAlias = "Sequence[tuple[int, Reference]]"
 
 
@@ -38,7 +44,13 @@ class Nonzeros(NamedTuple):
 
 
 def eliminated(
-    builder: Builder, outputs: Outputs, wrt: Sequence[Pack], *, batched: bool, is_symmetric: bool = False
+    builder: Builder,
+    outputs: Outputs,
+    wrt: Sequence[Pack],
+    *,
+    batched: bool,
+    is_symmetric: bool = False,
+    most: float = inf,
 ) -> Nonzeros:
     """Append the derivatives of the outputs by all lanes of some leaves to the program, those alone that can be
     other than 0.
@@ -47,9 +59,13 @@ def eliminated(
         outputs: lanes, and which row is the first of them.
         batched: whether they differ from example to example.
         is_symmetric: whether outputs and variables are in one order, and the matrix is symmetric: one half is computed.
+        most: so many products at once may be there.
+
+    Raises:
+        NotSparse: there are more.
     """
     graph = _Graph(builder, outputs, wrt, batched, is_symmetric)
-    graph.eliminate()
+    graph.eliminate(most)
     return graph.nonzeros()
 
 
@@ -97,7 +113,7 @@ class _Graph:
     def _varies(self, pack: Pack | None) -> bool:
         return self.batched if pack is None else pack.batched
 
-    def eliminate(self) -> None:
+    def eliminate(self, most: float) -> None:
         waiting = {pack for pack in self.children if pack not in self.first_column}
         place = {pack: number for number, pack in enumerate(self.builder.packs)}
         queue = [(self._cost(pack), -place[pack], pack) for pack in waiting]
@@ -113,19 +129,20 @@ class _Graph:
                 heappush(queue, (now, number, pack))
                 continue
             waiting.remove(pack)
-            self._take_out(pack, now)
+            most = min(most, MOST_PRODUCTS)
+            if now > most:
+                raise NotSparse(
+                    f"the entries of this matrix take more than {most:,} products, so it is not sparse; leave out "
+                    "sparse=True, or take its products with vectors by jvp, vjp or hvp"
+                )
+            self._take_out(pack)
 
     def _cost(self, pack: Pack) -> int:
         """How many products there are to take it out."""
         befores, afters = self.parents.get(pack, {}).values(), self.children.get(pack, {}).values()
         return sum(cost(after, before) for after in afters for before in befores)
 
-    def _take_out(self, pack: Pack, price: int) -> None:
-        if price > MOST_PRODUCTS:
-            raise ValueError(
-                f"the entries of this matrix take more than {MOST_PRODUCTS:,} products, so it is not sparse; "
-                "leave out sparse=True, or take its products with vectors by jvp, vjp or hvp"
-            )
+    def _take_out(self, pack: Pack) -> None:
         befores, afters = self.parents.pop(pack, {}), self.children.pop(pack, {})
         for child in afters:
             del self.parents[child][pack]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy
@@ -32,8 +33,12 @@ class SparseProgram(NamedTuple):
     program: Program
 
 
-def sparse_program(base: Program, request: Request, frame: Frame) -> SparseProgram:
-    """The program for a sparse Jacobian or Hessian, from that of the results, guards and what is watched."""
+def sparse_program(base: Program, request: Request, frame: Frame, most: float = inf) -> SparseProgram:
+    """The program for a sparse Jacobian or Hessian, from that of the results, guards and what is watched.
+
+    Raises:
+        NotSparse: it takes more than so many products at once, or more than memory holds.
+    """
     builder = Builder()
     found = builder.go_on(base)
     outputs, wrt = outputs_of(builder, found["outputs"], frame), [frame.inputs[slot] for slot in request.wrt]
@@ -44,7 +49,9 @@ def sparse_program(base: Program, request: Request, frame: Frame) -> SparseProgr
         one = Reference(builder.constants, builder.constant(numpy.ones(1)))
         gradient = reverse(builder, [(outputs, one)], wrt, per_example=frame.per_example)
         roots = [(start, lanes_of(each)) for start, each in zip(starts, gradient) if each is not None]
-    rows, columns, lanes = eliminated(builder, roots, wrt, batched=frame.per_example, is_symmetric=is_hessian)
+    rows, columns, lanes = eliminated(
+        builder, roots, wrt, batched=frame.per_example, is_symmetric=is_hessian, most=most
+    )
     results = {} if lanes is None else {ENTRIES: [lanes]}
     if found["guards"]:
         guards = builder.gathered([[guard] for guard in found["guards"]])

@@ -54,6 +54,7 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
         found.get("guards"),
         {slot: found[name] for slot, name in request.names if name in found},
         found.get(ENTRIES),
+        results.is_finite,
     )
 
 

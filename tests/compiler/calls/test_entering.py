@@ -146,6 +146,34 @@ def test_any_batch(tails, rest, options, calls, as_scalars):
     assert all(same(found, before) for found, before in kept)
 
 
+at_kinks = st.lists(st.tuples(st.sampled_from([1, 2, 8, 9, 33]), st.sampled_from([0, 1, 3]), st.booleans()), max_size=8)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from([{}, {"reduce": "mean"}, {"reduce": "sum", "wrt": 1}]), at_kinks)
+def test_batches_that_are_tied_again_and_again(options, calls):
+    """Which way a batch takes may depend on the one before; the bits of its results do not."""
+
+    def f(x, y):
+        return abs(x[0] * y) + relu(x[1]) * sin(y) + relu(x[0] - x[1])
+
+    random = numpy.random.default_rng(len(calls))
+    compiled, slow = (compile(f, backend="machine", batch=True, threads=1, **options) for _ in range(2))
+    for n, n_tied, is_infinite in calls:
+        x, y = random.normal(size=(n, 2)), random.normal(size=n)
+        x[random.permutation(n)[:n_tied]] = 0.0
+        x[: n // 9 * is_infinite] = numpy.inf
+        is_plain = n_tied == 0 and not (is_infinite and n >= 9)
+        for how, name in (("value_and_grad", "_short"), ("__call__", "_short_value")):
+            for _ in range(2):
+                assert same(getattr(compiled, how)(x, y), long_way(slow, how, (x, y)))
+            short = getattr(compiled, name)
+            if is_plain:
+                assert same(short((x, y)), long_way(slow, how, (x, y)))
+            elif n > 1 and how == "value_and_grad":
+                assert short is None
+
+
 @pytest.mark.usefixtures("as_scalars")
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("tails", [((2, 4), ()), ((8,), (17,)), ((0,), (1, 1))])

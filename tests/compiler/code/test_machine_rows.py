@@ -198,8 +198,6 @@ def test_units_in_the_last_place(name, width):
     with mpmath.workdps(50):
         errors = [units_in_the_last_place(*each) for each in zip(exact, got)]
     worst = int(numpy.argmax(errors))
-    if name == "silu" and args[0][worst] < -708.0:  # its sigmoid is no normal number there, in the forward too
-        return
     assert errors[worst] <= LAST_PLACES, f"{name}{tuple(x[worst] for x in args)}: {got[worst]}, not {exact[worst]}"
 
 

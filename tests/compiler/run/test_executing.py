@@ -13,8 +13,8 @@ from autograd_mini.compiler.code import cells, engine, libraries
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
 from autograd_mini.compiler.run import running
+from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.executing import INSTALL
-from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.nn import LSTMCell
 
@@ -78,7 +78,7 @@ def executor_kind(backend):
 
 def test_the_best_there_is():
     assert executor_kind("numpy") is NumpyExecutor
-    assert executor_kind("machine") is executor_kind(None) is MachineExecutor
+    assert executor_kind("machine") is executor_kind(None) is ArenaExecutor
 
 
 def everything(x, y):

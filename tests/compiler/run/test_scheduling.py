@@ -4,12 +4,12 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.compiler.ir.program import Leaf, Pack, Sum
+from autograd_mini.compiler.ir.program import Leaf, Sum
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.partition import MOST_SEGMENTS
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.pipeline import program_of
-from autograd_mini.compiler.run.scheduling import phases_of, schedule
+from autograd_mini.compiler.run.scheduling import Work, phases_of, schedule
 from tests.compiler.test_networks import NETWORKS
 
 pytest.importorskip("llvmlite")
@@ -33,11 +33,13 @@ def test_parts(divided):
         done = {pack for pack in each.program.packs if isinstance(pack.operation, Leaf)} | each.constants.keys()
         n_done = len(done)
         for part in each.parts:
-            for pack in [part] if isinstance(part, Pack) else part:
+            sums = set()
+            for pack in part.packs:
                 assert pack not in done
                 assert done.issuperset(pack.parents)
-                done.add(pack)
+                (sums if part.kind is Work.KERNEL and pack not in each.varying else done).add(pack)
                 n_done += 1
+            done |= sums
         assert n_done == len(each.program.packs)
         assert done == {*each.program.packs}
 
@@ -45,8 +47,9 @@ def test_parts(divided):
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.__name__)
 def test_kernels_hold_no_large_product(divided):
     for each in divided:
-        for pack in [pack for part in each.parts if not isinstance(part, Pack) for pack in part]:
-            assert pack in each.varying
+        for kind, pack in [(part.kind, pack) for part in each.parts for pack in part.packs if part.kind != Work.ALONE]:
+            is_over = not each.varying.isdisjoint(pack.parents)
+            assert is_over if kind is Work.KERNEL else not is_over
             segments = pack.operation.segments if isinstance(pack.operation, Sum) else ()
             assert len(segments) <= MOST_SEGMENTS
             assert not any(is_large(pack, segment, block) for segment in segments for block in segment.blocks)

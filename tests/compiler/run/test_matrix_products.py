@@ -1,18 +1,19 @@
-"""Sums term by term give what NumPy gives: ragged ones, stacked matrix products, absent factors."""
-
-from types import SimpleNamespace
+"""Sums of what is the same for all examples give what NumPy gives: ragged ones, stacked products, absent factors."""
 
 import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import compile, sqrt, sum
+from autograd_mini import compile, dot, exp, sqrt, sum, tanh
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.ir.verifying import verified
+from autograd_mini.compiler.run.arena import ArenaExecutor
+from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.run.matrix_products import ArenaStep
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
-from autograd_mini.compiler.run.terms import TermsStep, terms_step
+from autograd_mini.compiler.run.scheduling import schedule
 from tests.compiler.run.fences import Margined, fenced
 
 pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
@@ -54,22 +55,45 @@ def test_terms(drawn):
     program = verified(Program([*sources, pack], {"all": [lanes_of(pack)]}))
     numbers = [random.normal(size=(LANES, 3))[:, 1:2] for _ in sources]  # not contiguous
     (expected,) = NumpyExecutor(program)(dict(zip(sources, numbers)), 1).rows["all"]
-    place = {each: place for place, each in enumerate(program.packs)}
     with fenced(Margined) as fences:
-        step = TermsStep(SimpleNamespace(place=place, cache=None), pack, pack.operation)
-        values = [*numbers, None]
+        executor = ArenaExecutor(program)
         for _ in range(2):
-            step.run(values, step.prepare(values, 1))
+            (found,) = executor(dict(zip(sources, numbers)), 1).rows["all"]
             fences.check()
-            numpy.testing.assert_allclose(values[2], expected, rtol=1e-13, atol=1e-13)
+            numpy.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 
 
-def test_what_is_no_sum_of_single_numbers():
-    place = SimpleNamespace(place={}, cache=None)
-    batched = Pack(1, True, Leaf("input", 0, "x"))
-    total = Pack(1, False, Sum((Segment(batched, None, [Block(*[numpy.zeros((1, 1, 1), dtype=int)] * 2, None)]),)))
-    assert terms_step(place, total) is None
-    assert terms_step(place, batched) is None
+def shared(w, x):
+    """What is the same for all examples before what is not, and after sums over them."""
+    scales = [exp(dot(row, row)) * tanh(row[0]) for row in w]
+    return sum(scale * tanh(dot(row, x)) for scale, row in zip(scales, w)) + sum(scales)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 19, 700])
+def test_on_either_side_of_a_batch(n):
+    w, x = random.normal(size=(7, 5)) / 3.0, random.normal(size=(n, 5))
+    compiled = compile(shared, batch="x", reduce="sum", backend="machine")
+    value, slopes = compiled.value_and_grad(w, x)
+    expected, expected_slopes = compile(shared, batch="x", reduce="sum", backend="numpy").value_and_grad(w, x)
+    executor = compiled._latest.parts[0].plan.executor(compiled._latest.request)
+    assert isinstance(executor, MachineExecutor)
+    assert len([step for step in executor.steps if isinstance(step, ArenaStep)]) > 1
+    numpy.testing.assert_allclose(value, expected, rtol=1e-12)
+    for found, other in zip(slopes if isinstance(slopes, tuple) else [slopes], expected_slopes):
+        numpy.testing.assert_allclose(found, other, rtol=1e-11, atol=1e-12)
+
+
+def test_a_sum_over_the_batch_of_what_is_the_same_for_all():
+    given = Pack(2, False, Leaf("input", 0, "x"))
+    other = Pack(1, True, Leaf("input", 1, "y"))
+    same = Pack(2, True, Sum([Segment(given, None, [Block(*[numpy.arange(2).reshape(2, 1, 1)] * 2, None)])]))
+    block = Block(*[numpy.zeros((1, 1, 1), dtype=int)] * 2, None)
+    total = Pack(1, False, Sum([Segment(same, None, [block]), Segment(other, None, [block])]))
+    program = verified(Program([given, other, same, total], {"all": [lanes_of(total)]}))
+    (found,) = MachineExecutor(schedule(program))(
+        {given: numpy.array([[3.0], [1.0]]), other: numpy.ones((1, 9))}, 9
+    ).rows["all"]
+    assert found.tolist() == [[36.0]]
 
 
 def pulls(positions):
@@ -86,13 +110,12 @@ def pulls(positions):
 
 
 def test_a_ragged_graph(monkeypatch):
-    """Where it is not computed in columns."""
+    """Where it is computed in columns for want of another way."""
     monkeypatch.setattr(pipeline, "has_columns", lambda *args: False)
-    made = []
-    monkeypatch.setattr(TermsStep, "run", lambda *args, inner=TermsStep.run: made.append(args[0]) or inner(*args))
     positions = random.normal(size=(30, 3))
-    value, slopes = compile(pulls, backend="machine").value_and_grad(positions)
+    compiled = compile(pulls, backend="machine")
+    value, slopes = compiled.value_and_grad(positions)
     expected, expected_slopes = compile(pulls, backend="numpy").value_and_grad(positions)
-    assert made
+    assert isinstance(compiled._latest.parts[0].plan.executor(compiled._latest.request), ArenaExecutor)
     numpy.testing.assert_allclose(value, expected, rtol=1e-12)
     numpy.testing.assert_allclose(slopes, expected_slopes, rtol=1e-11, atol=1e-12)
