@@ -7,7 +7,7 @@ does. The rules of the table run on germs as they run on numbers.
 from __future__ import annotations
 
 import math
-from functools import reduce
+from functools import partial, reduce
 from math import copysign, inf, isfinite, isnan, nan
 
 from autograd_mini.primitives import TABLE, ieee, symbols, to_float
@@ -61,8 +61,6 @@ class Germ(symbols.Number):
 
     def at(self, level: int) -> Germ:
         """The same on another level."""
-        if self.level == level:
-            return self
         return Germ(self.limit, self.c, self.p, is_exact=self.is_exact, is_log=self.is_log, level=level)
 
     @property
@@ -148,9 +146,7 @@ def _next(*terms: Germ) -> tuple[float, float, bool]:
     c = sum(leading)
     if abs(c) > CANCELLED * sum(map(abs, leading)):
         return c, least, is_exact and len(leading) == len(known)
-    if is_exact and len(leading) == len(known):
-        return 0.0, 1.0, True
-    return nan, least, False
+    return (0.0, 1.0, True) if is_exact and len(leading) == len(known) else (nan, least, False)
 
 
 def _sum(x: Germ, y: Germ) -> Germ:
@@ -173,9 +169,7 @@ def _sum_of_logs(x: Germ, y: Germ) -> Germ:
         c = x.c + y.c
         return Germ(copysign(inf, -c), c, x.p + y.p, is_log=True) if c else Germ(x.p + y.p, nan, 0.0)
     log, other = (x, y) if x.is_log else (y, x)
-    if isfinite(other.limit):
-        return Germ(log.limit, log.c, log.p + other.limit, is_log=True)
-    return other
+    return Germ(log.limit, log.c, log.p + other.limit, is_log=True) if isfinite(other.limit) else other
 
 
 def _product(x: Germ, y: Germ) -> Germ:
@@ -243,33 +237,21 @@ def _exp(x: Germ) -> Germ | None:
     return Germ(0.0) if x.limit == -inf and x.c else None  # smaller than every power
 
 
-def _log(x: Germ) -> Germ | None:
+def _log(x: Germ, base: float = math.e) -> Germ | None:
     if x.limit != 0.0 or not x.c or isnan(x.c):
         return None
-    return Germ(-inf, x.p, math.log(x.c), is_log=True) if x.c > 0.0 else Germ(nan, nan)
+    unit = math.log(base)
+    return Germ(-inf, x.p / unit, math.log(x.c) / unit, is_log=True) if x.c > 0.0 else Germ(nan, nan)
 
 
-def _log_to(base: float) -> Callable[[Germ], Germ | None]:
-    def value(x: Germ) -> Germ | None:
-        found = _log(x)
-        return None if found is None else _product(found, Germ(1.0 / math.log(base)))
-
-    return value
-
-
-def _arc(name: str, signs: dict[float, float]) -> Callable[[Germ], Germ | None]:
+def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
     """An inverse function: at an edge of its domain the value there ± √(2·distance)."""
-    forward = TABLE[name].forward
-
-    def value(x: Germ) -> Germ | None:
-        if x.limit not in signs or not x.c:
-            return None
-        inward = x.c if name == "acosh" else -x.limit * x.c
-        if not inward > 0.0:
-            return Germ(nan, nan)
-        return Germ(forward(x.limit), signs[x.limit] * math.sqrt(2.0 * inward), x.p / 2.0)
-
-    return value
+    if x.limit not in signs or not x.c:
+        return None
+    inward = x.c if name == "acosh" else -x.limit * x.c
+    if not inward > 0.0:
+        return Germ(nan, nan)
+    return Germ(TABLE[name].forward(x.limit), signs[x.limit] * math.sqrt(2.0 * inward), x.p / 2.0)
 
 
 def _length(*xs: Germ) -> Germ | None:
@@ -312,12 +294,12 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "cbrt": lambda x: None if x.limit or not x.c else _term(math.cbrt(x.c), x.p / 3.0),
     "exp": _exp,
     "log": _log,
-    "log2": _log_to(2.0),
-    "log10": _log_to(10.0),
+    "log2": partial(_log, base=2.0),
+    "log10": partial(_log, base=10.0),
     "log1p": lambda x: _log(_sum(x, Germ(1.0))),
-    "asin": _arc("asin", {1.0: -1.0, -1.0: 1.0}),
-    "acos": _arc("acos", {1.0: 1.0, -1.0: -1.0}),
-    "acosh": _arc("acosh", {1.0: 1.0}),
+    "asin": partial(_arc, "asin", {1.0: -1.0, -1.0: 1.0}),
+    "acos": partial(_arc, "acos", {1.0: 1.0, -1.0: -1.0}),
+    "acosh": partial(_arc, "acosh", {1.0: 1.0}),
     "copysign": _signed,
     "hypot": _length,
     "norm": _length,
@@ -360,9 +342,7 @@ def _by_rule(primitive: Primitive, args: list[Germ], level: int) -> Germ:
         slope = germ(local)
         if arg.c == 0.0 or slope.is_zero:
             continue
-        if isfinite(slope.limit):
-            terms.append(Germ(0.0, slope.limit * arg.c or nan, arg.p))  # with slope 0, of a higher order
-        else:
-            terms.append(Germ(0.0, nan, 0.0))
+        c = slope.limit * arg.c or nan  # with slope 0, of a higher order
+        terms.append(Germ(0.0, c, arg.p) if isfinite(slope.limit) else Germ(0.0, nan, 0.0))
     c, p, _ = _next(*terms)
     return Germ(limit, c if c or not terms else nan, p, level=level)

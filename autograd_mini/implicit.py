@@ -136,16 +136,21 @@ class _OnTape:
         self.name = implicit.name
         self.is_scalar = implicit.n == 1
         self.outside = outside
+        self._latest: tuple[list[float], tuple[list[float], list[list[float]]]] | None = None
 
     def residual(self, xs: list[float]) -> list[float]:
         numbers = self.tape.run([*xs, *self.outside])
         return [numbers[output] for output in self.tape.outputs]
 
     def linearised(self, xs: list[float]) -> tuple[list[float], list[list[float]]]:
+        if self._latest is not None and xs is self._latest[0]:  # as where a solution is looked at again
+            return self._latest[1]
         numbers = self.tape.run([*xs, *self.outside])
         local = self.tape.local_derivatives(numbers)
-        rows = [self.tape.pull(local, {output: 1.0})[: len(xs)] for output in self.tape.outputs]
-        return [numbers[output] for output in self.tape.outputs], rows
+        rows = [self.tape.pull(local, {output: 1.0}, len(xs)) for output in self.tape.outputs]
+        found = [numbers[output] for output in self.tape.outputs], rows
+        self._latest = xs, found
+        return found
 
 
 class _Operation(Primitive):

@@ -26,6 +26,9 @@ def eliminate(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list
     True
     """
     n = len(right)
+    if n == 1:  # as below, sooner
+        pivot, b = float(matrix[0][0]), float(right[0])
+        return [b / pivot] if 4 * EPSILON * abs(pivot) < abs(pivot) < float("inf") else None
     rows = [[*map(float, row), float(b)] for row, b in zip(matrix, right)]
     terms = [[abs(each) for each in row] for row in rows]
     largest = [max(row[:n]) for row in terms]

@@ -38,7 +38,7 @@ class Structure:
         self.like: Any = like
         self.size: int = sum([child.size for child in children]) if build else 1
         self.is_flat: bool = (
-            build is not None and self.size == len(children) and all(not child.build for child in children)
+            build is not None and self.size == len(children) and not [child for child in children if child.build]
         )
 
     def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True, initialises: bool = False) -> Any:

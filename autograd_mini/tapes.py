@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.primitives import TABLE
 from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from autograd_mini.primitives import Primitive
@@ -34,6 +36,7 @@ class Tape:
         self.operations = operations
         self.outputs = outputs
         self._first = n_given + len(constants)
+        self._steps = [(operation, _getter(places)) for operation, places in operations]
         self._key = n_given, tuple(map(float.hex, constants)), operations, outputs
         self._hash = hash(self._key)
 
@@ -49,31 +52,37 @@ class Tape:
     def run(self, given: Sequence[Any]) -> list[Any]:
         """The numbers of all places."""
         numbers = [*given, *self.constants]
-        for operation, places in self.operations:
-            numbers.append(operation(*[numbers[place] for place in places]))
+        for operation, arguments in self._steps:
+            numbers.append(operation(*arguments(numbers)))
         return numbers
 
     def local_derivatives(self, numbers: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Those of every operation, by the rules of the table."""
         return [
-            operation.partials(out, *[numbers[place] for place in places])
-            for (operation, places), out in zip(self.operations, numbers[self._first :])
+            operation.partials(out, *arguments(numbers))
+            for (operation, arguments), out in zip(self._steps, numbers[self._first :])
         ]
 
-    def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any]) -> list[Any]:
-        """The derivatives of Σ seed·number over some places by the numbers given; 0.0 where there is none."""
-        result = dict(seeds)
+    def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any], n: int | None = None) -> list[Any]:
+        """The derivatives of Σ seed·number over some places by the numbers given, or the first n of them; 0.0
+        where there is none."""
+        result, n = dict(seeds), self.n_given if n is None else n
         for number in reversed(range(len(self.operations))):
             adjoint = result.get(self._first + number)
             if adjoint is None:
                 continue
             operation, places = self.operations[number]
             for place, local in zip(places, locals_[number]):
-                if not self.n_given <= place < self._first:
+                if not n <= place < self._first:
                     term = _product(adjoint, local, operation)
                     if term is not None:
                         result[place] = result[place] + term if place in result else term
-        return [result.get(place, 0.0) for place in range(self.n_given)]
+        return [result.get(place, 0.0) for place in range(n)]
+
+
+def _getter(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What gives the numbers at some places."""
+    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
 
 
 def _product(adjoint: Any, local: Any, operation: Primitive) -> Any:

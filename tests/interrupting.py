@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ def _analysed(code: Any) -> tuple[set[int], set[int]]:
         exits = set()
         for index in range(len(found) - 2):
             if all(each.opname == "LOAD_CONST" and each.argval is None for each in found[index : index + 3]):
-                exits.add(found[index].offset)
-                exits |= {each.offset for each in found[index - 1 : index] if each.opname in ("SWAP", "NOP")}
+                under = takewhile(lambda each: each.opname in ("SWAP", "NOP"), reversed(found[:index]))
+                exits |= {found[index].offset, *[each.offset for each in under]}
         looking = [each for each in found if each.opname.startswith(LOOKS) and "INTRINSIC" not in each.opname]
         _known[code] = {each.offset for each in looking}, exits
     return _known[code]

@@ -105,6 +105,13 @@ def test_powers(name, exponent):
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_products_of_vectors(n):
+    """Σ k x · (k + x): its term in x is that of Σ k²."""
+    found = germ(apply(TABLE["dot"], [*[k * X for k in range(1, n + 1)], *[k + X for k in range(1, n + 1)]]))
+    assert (found.limit, found.c, found.p) == (0.0, float(sum(k * k for k in range(1, n + 1))), 1.0)
+
+
 def test_order():
     assert X > 0.0
     assert -X < 0.0

@@ -55,6 +55,12 @@ def test_what_is_singular_but_for_rounding_is_singular(rows):
     assert eliminate(rows, [1.0] * len(rows)) is None
 
 
+@given(st.floats(), st.floats())
+def test_one_equation_is_solved_as_the_first_of_two(a, b):
+    alone, both = eliminate([[a]], [b]), eliminate([[a, 0.0], [0.0, 1.0]], [b, 1.0])
+    assert repr(alone) == repr(both and both[:1])
+
+
 def test_a_badly_scaled_system_is_not():
     assert eliminate([[1.0, 0.0], [0.0, 1e-200]], [1.0, 1e-200]) == [1.0, 1.0]
 

@@ -23,6 +23,7 @@ def test_runs_and_derivatives_are_those_of_the_graph(steps):
     assert numbers[tape.outputs[0]] == y.data
     found = tape.pull(tape.local_derivatives(numbers), {tape.outputs[0]: 1.0})
     assert found[0] == gradients(y, inputs)[0]
+    assert tape.pull(tape.local_derivatives(numbers), {tape.outputs[0]: 1.0}, 1) == found[:1]
     assert sum(slope * gradients(node, inputs)[1] for slope, node in zip(found[1:], outside)) == gradients(y, inputs)[1]
     (again,) = [tape.run([Value(number) for number in given_numbers])[tape.outputs[0]]]
     assert again.data == y.data

@@ -142,9 +142,7 @@ class Compiled(Differentiable):
         Args:
             executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
-                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`. Those that do
-                (fork) may inherit locks that nobody opens again where this process has threads; a pool of
-                concurrent.futures of which a process died is replaced for the calls of this function.
+                forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
             tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
             retries: how many times rows are computed again whose worker died.
             mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the

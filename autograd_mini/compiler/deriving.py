@@ -17,7 +17,7 @@ from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
 from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
-from autograd_mini.compiler.run.executing import Executor, Target
+from autograd_mini.compiler.run.executing import Executor, Target, is_machine
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.short_way import Entry
@@ -156,9 +156,16 @@ class Plan:
 
         def made() -> tuple[NumpyExecutor, NumpyExecutor]:
             derivatives, doubts = careful(program_of(self.source, request))
-            return NumpyExecutor(derivatives), NumpyExecutor(doubts)
+            in_machine_code = is_machine(self.target)
+            derived, doubting = (NumpyExecutor(each, in_machine_code=in_machine_code) for each in (derivatives, doubts))
+            return derived, doubting
 
         return self._once(self._careful, request, made)
+
+    def knows_doubts(self, request: Request) -> bool:
+        """Whether `careful` programs see all zeros that meet inf or nan; within loops they do of first derivatives."""
+        is_first = request.kind in (Kind.GRADIENT, Kind.JACOBIAN) and not self.trace.inner
+        return not self.loops or (is_first and all(loop.scan.body.knows_doubts for loop in self.loops))
 
     def differing(self, wrt: tuple[int, ...]) -> Executor | None:
         """What decides, example by example, whether anything tied changes in different ways along the line: 0 if not.

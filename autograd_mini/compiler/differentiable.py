@@ -1,4 +1,4 @@
-"""Derivatives of a compiled function by its parameters, matrices of derivatives, and their products with vectors."""
+"""Derivatives of a compiled function: by its parameters, matrices of them, and their products with vectors."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class Differentiable:
     def _value_and_slopes(
         self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None
     ) -> tuple[Any, Floats, Sequence[Value]] | Eager:
-        """The value, its derivatives with respect to the parameters, and these."""
+        """The value, its derivatives by the parameters, and these."""
         way, given = ("slopes", args) if parameters is None else ("slopes of given", (*args, parameters))
         short = None if keywords else self._by_way(way, given)
         if short is not None:

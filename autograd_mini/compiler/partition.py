@@ -52,7 +52,8 @@ MOST_IN_ROWS = 2**17  # so many numbers of results for each example are written 
 # What one example does again and again.
 FEWEST_COLUMNS = 16  # of fewer, a kernel has more to call than to compute; 8 to 64: flat, with 256 moons takes twice
 MANY_LANES, MANY_SCALARS = 8, 100  # a form has so many scalars on average, and there are so many; 2 to 32 lanes: flat
-MOST_ROWS = 4096  # operations in columns, which are written one by one; not tuned: more compile long
+MOST_ROWS = 4096  # operations in columns, which are written one by one; of more, sums are computed term by term
+# (45 layers of 12 units for 16 points, 7,400 rows: 1.4 s to compile and 0.19 ms, in columns 7 and 0.10; not tuned)
 FREELY_GATHERED = 2**21  # so many numbers are fetched sooner than NumPy has multiplied them; not tuned
 MOST_GATHERED_TERMS = 4  # of sums that kernels compute of what is gathered for them; others are computed term by term
 # (4 to 16: flat; with 1, 100 bodies take 1.1 times as long)

@@ -91,7 +91,7 @@ class Source:
             program = program_of(self, Request(Kind.VALUE))
             if not all(isinstance(pack.operation, Leaf | Sum) or can_emit(pack) for pack in program.packs):
                 return False
-            return suits_columns(*sizes_in_columns(divide(program, [*constants_of(program)])))
+            return suits_columns(*sizes_in_columns(divide(program, [*constants_of(program)], however_many=True)))
         except NotImplementedError:
             return False
 

@@ -82,7 +82,7 @@ class Tiled:
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; the value."""
         value, slopes = self.value_and_parameter_grads(*args, **keywords)
-        return self.compiled._accumulate(value, self.parameters, slopes)  # type: ignore[no-any-return]
+        return self.compiled._accumulate(value, slopes, self.parameters)  # type: ignore[no-any-return]
 
     @property
     def parameters(self) -> list[Value]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from warnings import warn
+from weakref import ref
 
 from autograd_mini.nn.state import assign, numbers_of
 from autograd_mini.observing import write_numbers
+from autograd_mini.primitives import is_real
 from autograd_mini.structures import is_array
 from autograd_mini.value import Constant, Value
 
@@ -14,6 +17,9 @@ from autograd_mini.value import Constant, Value
 class Module:
     """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts,
     NumPy object arrays and other modules. Attributes whose names begin with an underscore are left out.
+
+    A RuntimeWarning tells of a number, or a Value that was computed, in the place of a parameter: nothing would train
+    it any more.
 
     The modules of this package raise a ValueError for a count below 1 or, when called, for another number of inputs
     than theirs, and a TypeError for an argument or input of the wrong type.
@@ -36,9 +42,24 @@ class Module:
     if TYPE_CHECKING:
         __call__: Callable[..., Any]
 
+    if not TYPE_CHECKING:  # which would take every name then
+
+        def __setattr__(self, name: str, part: Any) -> None:
+            before = [path for path, each in _walk(vars(self).get(name), name) if isinstance(each, Value)]
+            super().__setattr__(name, part)
+            if before and not name.startswith("_"):
+                _warn_of_lost(before, self, {name: part})
+
     def parameters(self) -> list[Value]:
         """All parameters, each once, in the order of the attributes."""
-        return [parameter for _, parameter in self.named_parameters()]
+        found = list(self.named_parameters())
+        now = [path for path, _ in found]
+        key = id(self)
+        _, before = _known.get(key, (None, now))
+        _known[key] = ref(self, lambda _: _known.pop(key, None)), now
+        if before != now:
+            _warn_of_lost(before, self, vars(self))
+        return [parameter for _, parameter in found]
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Parameters with their paths, such as `layers.0.neurons.2.weights.1`; one shared by several
@@ -122,6 +143,41 @@ class Module:
                 path = f"{key}.{index}" if isinstance(inner, list) else key
                 lines.append(f"  {path}: " + repr(module).replace("\n", "\n  "))
         return "\n".join([*lines, ")"])
+
+
+_known: dict[int, tuple[ref[Module], list[str]]] = {}
+"""The paths of a module's parameters as they were last asked for."""
+
+
+def _warn_of_lost(before: Iterable[str], module: Module, parts: dict[str, Any]) -> None:
+    """Warn if numbers, or Values that were computed, are now in the places of parameters."""
+    gone = set(before).difference([path for path, part in _walk(parts, "") if isinstance(part, Value)])
+    numbers = dict(_numbers_in(parts, "")) if gone else {}
+    for path in sorted(gone):
+        steps = path.split(".")
+        place = next((each for end in range(len(steps), 0, -1) if (each := ".".join(steps[:end])) in numbers), None)
+        if place is not None:
+            warn(
+                f"{path} of {type(module).__name__} was a parameter and is {numbers[place]} now, so that nothing "
+                f"trains it any more: write {path}.data = … to change its number, or put a new Value(…) there; if it "
+                "is to be no parameter, give it a name with an underscore, or delete it first",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return
+
+
+def _numbers_in(part: Any, path: str, outer: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Where there are numbers, or Values that were computed, and which of both."""
+    for key, value in _items(part):
+        below = f"{path}.{key}" if path else key
+        if isinstance(value, Value):
+            if value.parents:
+                yield below, "a Value computed from others"
+        elif is_real(type(value)) or (is_array(value) and value.dtype != object):
+            yield below, "a number"
+        elif not any(value is each for each in outer):
+            yield from _numbers_in(value, below, (*outer, value))
 
 
 def _walk(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:

@@ -111,6 +111,49 @@ class AffineMap(Module):
         return self.weights @ x
 
 
+LOSSES = {
+    "w": lambda m: setattr(m, "w", m.w - 0.1 * m.w.grad),
+    "w of numbers": lambda m: setattr(m, "w", m.w.data - 0.1),
+    "listed.1": lambda m: m.listed.__setitem__(1, m.listed[1] * 0.9),
+    "listed.0": lambda m: setattr(m, "listed", [each - 1.0 for each in m.listed]),
+    "named.a": lambda m: m.named.update(a=m.named["a"] + 1.0),
+    "array.0.0": lambda m: setattr(m, "array", m.array - 0.1),
+    "array.0.0 of numbers": lambda m: setattr(m, "array", np.zeros((2, 2))),
+    "array.0.1": lambda m: m.array[0].__setitem__(1, 2.0),
+    "inner.weights.0": lambda m: m.inner.weights.__setitem__(0, m.inner.weights[0] * 2.0),
+    "w by vars": lambda m: vars(m).update(w=m.w + 1.0),
+}
+
+
+class Losing(Module):
+    def __init__(self):
+        self.w, self.listed, self.named = Value(1.0), [Value(2.0), Value(3.0)], {"a": Value(4.0)}
+        self.array = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+        self.inner, self.owner = Neuron(1), self
+
+
+@pytest.mark.parametrize("way", LOSSES)
+def test_a_parameter_that_is_lost_is_told(way):
+    module = Losing()
+    assert len(module.parameters()) == 10
+    with pytest.warns(RuntimeWarning, match=rf"^{way.split()[0]} of Losing was a parameter and is a .* now, so that"):
+        (LOSSES[way](module), module.zero_grad())
+    module.zero_grad()  # told once
+
+
+def test_parameters_that_are_taken_away_on_purpose():
+    module = Losing()
+    module.parameters()
+    module.w, module.listed, module.array = Value(2.0), module.listed[:1], None
+    module.w.data -= 0.5
+    del module.named
+    module.inner = Neuron(2)
+    assert len(module.parameters()) == 5
+    module.output = module.w * 2.0
+    module.output = module.output * 2.0
+    assert len(module.parameters()) == 5
+
+
 def test_parameters_in_object_arrays_are_found():
     module = AffineMap()
     assert [name for name, _ in module.named_parameters()] == [

@@ -1,5 +1,6 @@
 """Training on an executor: the numbers do not depend on who computes, and all else is as in any training."""
 
+import itertools
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -51,6 +52,27 @@ def test_any_number_of_workers_gives_the_same_numbers():
     with ProcessPoolExecutor(2, multiprocessing.get_context(START)) as pool:
         found.append(train(pool, validation=examples(50, seed=1)))
     assert all(each == found[0] for each in found)
+
+
+@pytest.mark.filterwarnings("ignore:a process of the pool died", "ignore:This process .* is multi-threaded")
+def test_workers_that_are_killed_change_no_number():
+    with ThreadPoolExecutor(1) as pool:
+        expected = train(pool)
+
+    class Deadly(ProcessPoolExecutor):
+        """A process dies when so many tasks were submitted."""
+
+        def submit(self, function, *args):
+            future = super().submit(function, *args)
+            if next(count) == 12:
+                next(iter(self._processes.values())).kill()
+            return future
+
+    count = itertools.count()
+    start = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    with Deadly(2, multiprocessing.get_context(start)) as pool:
+        assert train(pool) == expected
+    assert next(count) > 12
 
 
 def test_it_resumes_on_another_number_of_workers(tmp_path):

@@ -41,7 +41,10 @@ EVERYTHING = {"globals", "eval", "exec"}
 ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "AttributeError", "NameError", "Exception"}
 """Code with these names may ask for what is not there, or name it in a string."""
 
-UNCALLED = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__setattr__", "__repr__", "__str__"}
+UNCALLED = {
+    "__init__", "__new__", "__post_init__", "__init_subclass__", "__setattr__", "__repr__", "__str__",
+    "__annotate__", "__annotate_func__",
+}  # fmt: skip
 """Methods of which nothing comes into a function that is given the object."""
 
 MOST_OBJECTS = 20_000

@@ -87,7 +87,8 @@ class Chunks:
         self.n_rows = max(row_of.values(), default=-1) + 1
         self._form_of: dict[Any, int] = {}
         self._free: list[int] = []
-        self._results, self._heads, self._reads, sizes = zip(*sequence) if sequence else ((), (), (), ())
+        columns: Any = zip(*sequence) if sequence else ((), (), (), ())
+        self._results, self._heads, self._reads, sizes = columns
         self._last = _last(self._reads, self._results, [*kept, *row_of])
         crossing = _crossing(self._results, self._last) if where_few_cross else None
         for start, stop in _bounds(self._heads, sizes, largest, crossing):
@@ -153,8 +154,7 @@ def _last(reads: Sequence[tuple[int, ...]], results: Sequence[tuple[int, ...]], 
     last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
     last[numbers] = numpy.repeat(numpy.arange(len(reads)), [*map(len, reads)])
     last[kept] = len(reads)
-    found: list[int] = last.tolist()
-    return found
+    return last.tolist()  # type: ignore[no-any-return]
 
 
 def _crossing(results: Sequence[tuple[int, ...]], last: Sequence[int]) -> list[int]:

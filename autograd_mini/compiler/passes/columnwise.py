@@ -9,13 +9,13 @@ over others is computed term by term.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy
 
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program, Segment, Sum, made_of
-from autograd_mini.compiler.partition import FEWEST_COLUMNS, MOST_GATHERED_TERMS
+from autograd_mini.compiler.partition import FEWEST_COLUMNS, MOST_GATHERED_TERMS, MOST_ROWS
 from autograd_mini.compiler.passes.columnar import Columns, Flat, Rows, reads_of
 
 
@@ -34,24 +34,26 @@ class Gathered:
 Item = Columns | Gathered
 
 
-def divide(program: Program, constants: Sequence[Pack] = (), given: Iterable[Pack] = ()) -> list[Item]:
+def divide(
+    program: Program, constants: Sequence[Pack] = (), given: Iterable[Pack] = (), *, however_many: bool = False
+) -> list[Item]:
     """Columns and sums that compute a program without a batch, one after the other; its leaves, and what else is given,
     are there.
 
     What the value is made of comes first and is divided in the same way whatever else a program computes, so that the
-    value has the same bits.
+    value has the same bits. If that has too many rows, all sums are computed term by term, which takes less to compile;
+    unless there may be `however_many`.
     """
     wanted = made_of([each.pack for each in program.results.get("value", program.results.get("outputs", ()))])
     given = {pack for pack in program.packs if isinstance(pack.operation, Leaf)} | {*constants, *given}
     used = {parent for pack in program.packs for parent in pack.parents}
+    first, others = ([pack for pack in program.packs if (pack in wanted) is each] for each in (True, False))
     found = _Division(given, constants)
-    for is_first in (True, False):
-        for pack in program.packs:
-            if (pack in wanted) is is_first and pack not in given:
-                found.take(pack, is_last=not is_first and pack not in used)
-        for item in found.items:
-            if isinstance(item, Columns):
-                item.is_closed = True
+    found.take_all(first, ())
+    if not however_many and sizes_in_columns(found.items)[0] > MOST_ROWS:
+        found = _Division(given, constants, are_apart=True)
+        found.take_all(first, ())
+    found.take_all(others, {*others}.difference(used))
     return found.items
 
 
@@ -71,12 +73,27 @@ def sizes_in_columns(items: Sequence[Item]) -> tuple[int, int, int]:
 
 
 class _Division:
-    def __init__(self, given: set[Pack], constants: Sequence[Pack]) -> None:
+    """
+    Args:
+        are_apart: all sums are computed term by term.
+    """
+
+    def __init__(self, given: set[Pack], constants: Sequence[Pack], *, are_apart: bool = False) -> None:
         self.items: list[Item] = []
+        self._are_apart = are_apart
         self._constants = {*constants} | {
             pack for pack in given if isinstance(pack.operation, Leaf) and pack.operation.constants is not None
         }
         self._item_of: dict[Pack, int] = dict.fromkeys(given, -1)
+
+    def take_all(self, packs: Iterable[Pack], last: Collection[Pack]) -> None:
+        """Find the items of packs, some of which are the last ones; later packs join no columns of these."""
+        for pack in packs:
+            if pack not in self._item_of:
+                self.take(pack, is_last=pack in last)
+        for item in self.items:
+            if isinstance(item, Columns):
+                item.is_closed = True
 
     def take(self, pack: Pack, *, is_last: bool) -> None:
         """Find the item of a pack.
@@ -86,14 +103,16 @@ class _Division:
         """
         latest = max([self._item_of[parent] for parent in pack.parents], default=-1)
         item = self.items[latest] if latest >= 0 else None
-        if isinstance(item, Columns):
+        is_alone = self._are_apart and isinstance(pack.operation, Sum)
+        if isinstance(item, Columns) and not is_alone:
             is_apart = is_last and isinstance(pack.operation, Sum) and pack.lanes > FEWEST_COLUMNS * item.n
             if not is_apart and item.take(pack):
                 self._item_of[pack] = latest
                 return
             if isinstance(pack.operation, Sum) and self._total(pack, pack.operation, item):
                 return
-        if isinstance(pack.operation, Sum) and (is_last or pack.operation.n_terms > MOST_GATHERED_TERMS * pack.lanes):
+        most = 0 if is_alone or is_last else MOST_GATHERED_TERMS * pack.lanes
+        if isinstance(pack.operation, Sum) and (not most or pack.operation.n_terms > most):
             self._append(Gathered(pack, Flat.of(pack.operation)), pack)
             return
         n = reads_of(pack)[0]

@@ -59,7 +59,7 @@ def sums_are_finite(arrays: Iterable[Floats]) -> bool:
 class NumpyExecutor:
     """A program ready to run on arrays. It keeps nothing between runs, so threads may share it."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, in_machine_code: bool = False) -> None:
         self.program = program
         self.seeds: list[Pack] = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
@@ -73,7 +73,7 @@ class NumpyExecutor:
             else:
                 over = [place[parent] for parent in set(pack.parents) if last_use[parent] is pack]
                 free = [number for number in over if program.packs[number] not in kept]
-                self.steps.append((place[pack], step_of(pack, place), free))
+                self.steps.append((place[pack], step_of(pack, place, in_machine_code=in_machine_code), free))
         self.results: dict[str, list[tuple[int, Gather]]] = {
             name: [(place[reference.pack], Gather(reference.index)) for reference in references]
             for name, references in program.results.items()
@@ -147,14 +147,15 @@ class Gather:
         return gathered
 
 
-def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
+def step_of(pack: Pack, place: Mapping[Pack, int], *, in_machine_code: bool = False) -> Step:
+    """What computes a pack by NumPy, but for the steps of loops where they go in machine code."""
     operation = pack.operation
     if isinstance(operation, Sum):
         return _sum(pack, operation, place)
     if isinstance(operation, Apply):
         return _apply(operation, place)
     if isinstance(operation, Loop):
-        return loop_step(operation, place)
+        return loop_step(operation, place, in_machine_code=in_machine_code)
     assert isinstance(operation, Reduce | Vector)
     number, gather = place[operation.arg.pack], Gather(operation.arg.index)
     if isinstance(operation, Reduce):
@@ -164,7 +165,7 @@ def step_of(pack: Pack, place: Mapping[Pack, int]) -> Step:
     return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
 
 
-def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bool = False) -> Step:
+def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bool) -> Step:
     """A loop runs for as many columns as what goes in has."""
     scan = operation.scan
     takers = [(place[arg.pack], arg.index, where) for arg, where in zip(operation.args, operation.places)]

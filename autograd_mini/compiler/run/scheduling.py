@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Program, Sum, lanes_of
 from autograd_mini.compiler.partition import MOST_TERMS
@@ -34,6 +35,7 @@ class Schedule(NamedTuple):
     Attributes:
         program: its large products share their sums with nothing else.
         varying: packs that differ from column to column.
+        over: these, and what is made of sums over them.
         constants: what packs hold that are made of constants only.
         parts: in the order in which they are computed.
     """
@@ -41,6 +43,7 @@ class Schedule(NamedTuple):
     program: Program
     is_batched: bool
     varying: frozenset[Pack]
+    over: set[Pack]
     constants: Mapping[Pack, Floats]
     parts: Sequence[Part]
 
@@ -50,7 +53,8 @@ def schedule(program: Program) -> Schedule:
     program = isolate(program)
     is_batched = any(pack.batched for pack in program.packs)
     varying, constants = frozenset(_varying(program.packs)), constants_of(program)
-    return Schedule(program, is_batched, varying, constants, [*_parts(program, varying, {*constants})])
+    over = descendants_of(varying, program.packs)
+    return Schedule(program, is_batched, varying, over, constants, [*_parts(program, varying, over, {*constants})])
 
 
 def _varying(packs: Sequence[Pack]) -> set[Pack]:
@@ -79,16 +83,11 @@ def constants_of(program: Program) -> dict[Pack, Floats]:
     return {pack: copied(numbers[:, 0]) for pack, numbers in zip(packs, rows)}
 
 
-def _parts(program: Program, varying: frozenset[Pack], done: set[Pack]) -> Iterator[Part]:
+def _parts(program: Program, varying: frozenset[Pack], over: set[Pack], done: set[Pack]) -> Iterator[Part]:
     """Packs one by one, and runs of packs, as long as they can be; without those that are done."""
     done = done | {pack for pack in program.packs if isinstance(pack.operation, Leaf)}
     waiting = [pack for pack in program.packs if pack not in done]
-    over = {*varying}  # what is for each column, or made of sums over them
-    kinds: dict[Pack, Work] = {}
-    for pack in waiting:
-        if not over.isdisjoint(pack.parents):
-            over.add(pack)
-        kinds[pack] = _kind(pack, varying, over)
+    kinds = {pack: _kind(pack, varying, over) for pack in waiting}
     while waiting:
         for kind in Work:
             found, sums = list[Pack](), set[Pack]()
@@ -105,7 +104,7 @@ def _parts(program: Program, varying: frozenset[Pack], done: set[Pack]) -> Itera
 
 
 def _kind(pack: Pack, varying: frozenset[Pack], over: set[Pack]) -> Work:
-    """What computes a pack, given what is made of numbers that differ from column to column."""
+    """What computes a pack."""
     operation = pack.operation
     segments = operation.segments if isinstance(operation, Sum) else []
     runs_over_batch = not pack.batched and any(parent.batched for parent in pack.parents)
@@ -125,17 +124,10 @@ def _kind(pack: Pack, varying: frozenset[Pack], over: set[Pack]) -> Work:
 def phases_of(whole: Schedule) -> tuple[set[Pack], set[Pack]] | None:
     """The packs that are sums over the batch, and those that are made of them and do not vary; None where something
     for each example needs a sum over the batch first."""
-    sums: set[Pack] = set()
-    later: set[Pack] = set()
-    for pack in whole.program.packs:
-        if pack in whole.varying:
-            if not (sums | later).isdisjoint(pack.parents):
-                return None
-        elif not whole.varying.isdisjoint(pack.parents):
-            runs_over_batch = isinstance(pack.operation, Sum) and all(each.batched for each in pack.operation.segments)
-            if not runs_over_batch or not (sums | later).isdisjoint(pack.parents):
-                return None
-            sums.add(pack)
-        elif not (sums | later).isdisjoint(pack.parents):
-            later.add(pack)
-    return (sums, later) if whole.is_batched else None
+    made = whole.over - whole.varying
+    sums = {pack for pack in made if not whole.varying.isdisjoint(pack.parents)}
+    are_first = all(made.isdisjoint(pack.parents) for pack in whole.varying | sums)
+    are_sums = all(
+        isinstance(pack.operation, Sum) and all(each.batched for each in pack.operation.segments) for pack in sums
+    )
+    return (sums, made - sums) if whole.is_batched and are_first and are_sums else None

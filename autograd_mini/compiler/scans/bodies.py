@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from autograd_mini.compiler.ir.scalars import ONE, Scalar, Scalars, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Scalar, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.scans.gating import GatedTape
 from autograd_mini.compiler.scans.step_programs import Program, Step
 from autograd_mini.compiler.scans.stepping import step_of
+from autograd_mini.primitives import TABLE
+
+_equal, _not_equal = TABLE.auxiliary["equal"], TABLE.auxiliary["not_equal"]
+_PRODUCTS = TABLE["mul"], TABLE.auxiliary["scale"]
 
 
 @dataclass(eq=False)
@@ -38,6 +42,11 @@ class Body:
         self._steps: dict[tuple[str, bool], Step] = {}
         self._lock = threading.RLock()
 
+    @property
+    def knows_doubts(self) -> bool:
+        """Whether it can tell where zeros meet inf or nan: not of loops within."""
+        return not any(type(scalar) is Looped for scalar in self.scalars)
+
     @cached_property
     def tangent(self) -> Body:
         """The step together with its tangents: each of the numbers it is given and gives, and then their changes."""
@@ -60,8 +69,11 @@ class Body:
         )
 
     def program(self, kind: str) -> Program:
-        """Of a kind: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints."""
-        programs: dict[str, Callable[[], Program]] = {"all": self._all, "carry": self._carry, "back": self._back}
+        """Of a kind: "all" of the step, "carry" for nothing but the next carry, "back" for its adjoints, "doubts" for
+        these and for how many zeros met inf or nan among them so far."""
+        programs: dict[str, Callable[[], Program]] = {
+            "all": self._all, "carry": self._carry, "back": self._back, "doubts": self._doubts,
+        }  # fmt: skip
         return programs[kind]()
 
     def step(self, kind: str, *, in_machine_code: bool) -> Step:
@@ -87,9 +99,19 @@ class Body:
         return Program(self.scalars, [self.carry, self.x, self.outside], self.fixed, [self.following], [(0, 0)])
 
     def _back(self) -> Program:
+        return self._back_on(self._tape())
+
+    def _doubts(self) -> Program:
+        tape = self._tape()
+        program = self._back_on(tape)
+        (before,) = tape.inputs(0, 1)
+        inputs, carried = [*program.inputs, [before]], [*program.carried, (len(program.inputs), len(program.outputs))]
+        outputs = [*program.outputs, [tape.sum([before, *_zeros_met(tape, len(self.scalars))])]]
+        return program._replace(scalars=tape.scalars, inputs=inputs, outputs=outputs, carried=carried)
+
+    def _back_on(self, tape: GatedTape) -> Program:
         """From the carry of a step and the adjoints of what it gives to those of what it is given; those of what comes
         from outside are added to what there is."""
-        tape = self._tape()
         of_following, of_kept = tape.inputs(0, len(self.following)), tape.inputs(0, len(self.kept))
         before = tape.inputs(0, len(self.outside))
         seeds = [*zip(self.following, of_following), *zip(self.kept, of_kept)]
@@ -100,3 +122,19 @@ class Body:
         inputs = [self.carry, self.x, self.outside, of_following, of_kept, before]
         outputs = [numbers[:n], numbers[n:m], totals]
         return Program(tape.scalars, inputs, self.fixed, outputs, [(3, 0), (5, 2)])
+
+
+def _zeros_met(tape: GatedTape, first: int) -> list[int]:
+    """For each product, of the scalars from a first one on, what is not 0 where one factor is 0 and the other is inf or
+    nan."""
+    pairs: dict[tuple[int, int], None] = {}
+    for scalar in tape.scalars[first:]:
+        if type(scalar) is Terms:
+            pairs |= dict.fromkeys(each for each in zip(scalar.xs, scalar.ys) if ONE not in each)
+        elif type(scalar) is Application and scalar.primitive in _PRODUCTS:
+            pairs[scalar.args] = None  # type: ignore[index]
+    found = []
+    for x, y in [tuple(map(tape.operand, pair)) for pair in pairs]:
+        product = x * y
+        found.append(tape.number_of((_equal(x, 0.0) + _equal(y, 0.0)) * _not_equal(product, product)))
+    return found

@@ -210,6 +210,7 @@ class Reverse(Scan):
     """The derivatives of a loop, weighted by adjoints of what comes out."""
 
     sign = "scan′"
+    step = "back"
     n_in: int
     n_out: int
 
@@ -217,6 +218,10 @@ class Reverse(Scan):
         super().__init__(body, length, constants, checkpoint)
         self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
         self.n_rows: int = self.n_out
+
+    @cached_property
+    def doubting(self) -> Doubting:
+        return Doubting(self.body, self.length, self.constants, self.checkpoint)
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -247,7 +252,7 @@ class Reverse(Scan):
         slopes = numpy.empty(((min(every, self.length) + 1) * n, columns))
         if states is None or not is_kept:
             states = numpy.empty_like(slopes)
-        there, back = states, body.step("back", in_machine_code=in_machine_code)
+        there, back = states, body.step(self.step, in_machine_code=in_machine_code)
         out, of_kept = numpy.zeros((self.n_out, columns)), self.n_given + n
 
         def advance(start: int) -> int:
@@ -273,12 +278,22 @@ class Reverse(Scan):
             last = start + steps - 1
             inputs = self._inputs(Rows(states, (steps - 1) * size, -size), given, last, -1)
             adjoints = [Rows(slopes, end, -n), Rows(given, of_kept + last * n_kept, -n_kept)]
-            outside = Rows(out, self.first_outside)
+            outside, more = Rows(out, self.first_outside), [Rows(out, row) for row in range(self.n_given, self.n_out)]
             outputs = [Rows(slopes, end - n, -n), Rows(out, n + last * n_x, -n_x), outside]
-            back.run(steps, [*inputs, *adjoints, outside, *outputs], self._fixed(last, -1))
+            back.run(steps, [*inputs, *adjoints, outside, *more, *outputs, *more], self._fixed(last, -1))
             slope = slopes[:n].copy()
         out[:n] = slope
         return out
+
+
+class Doubting(Reverse):
+    """The same with one number more, the last: how many zeros met inf or nan on the way back."""
+
+    step = "doubts"
+
+    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
+        super().__init__(body, length, constants, checkpoint)
+        self.n_out += 1
 
 
 def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:

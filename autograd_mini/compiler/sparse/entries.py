@@ -25,23 +25,16 @@ class Terms(NamedTuple):
     y: Numbers | None = None
     sign: float = 1.0
 
-    def folded(self, fold: Callable[[Reference], tuple[Floats, Mask]]) -> list[Terms]:
-        """The same with the numbers of what is constant."""
-        parts = [self]
-        for factor in ("x", "y"):
-            parts = [each for part in parts for each in part._folded(factor, fold)]
-        return parts
-
-    def _folded(self, factor: str, fold: Callable[[Reference], tuple[Floats, Mask]]) -> Iterator[Terms]:
-        lanes = getattr(self, factor)
-        if not isinstance(lanes, Reference):
+    def folded(self, fold: Callable[[Reference], tuple[Floats, Mask]]) -> Iterator[Terms]:
+        """The same with the numbers of those x that are constant."""
+        if not isinstance(self.x, Reference):
             yield self
             return
-        numbers, known = fold(lanes)
+        numbers, known = fold(self.x)
         if not known.all():
             yield self.chosen(numpy.flatnonzero(~known)) if known.any() else self
         if known.any():
-            yield self.chosen(numpy.flatnonzero(known))._replace(**{factor: numbers[known]})
+            yield self.chosen(numpy.flatnonzero(known))._replace(x=numbers[known])
 
     def chosen(self, kept: Index) -> Terms:
         """Some of them."""

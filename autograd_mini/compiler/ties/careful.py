@@ -8,6 +8,7 @@ without it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial, reduce
 
 import numpy
@@ -18,6 +19,7 @@ from autograd_mini.compiler.ir.program import (
     Apply,
     Argument,
     Index,
+    Loop,
     Operation,
     Pack,
     Program,
@@ -26,6 +28,7 @@ from autograd_mini.compiler.ir.program import (
     Vector,
     lanes_of,
 )
+from autograd_mini.compiler.scans.transforming import Reverse
 from autograd_mini.primitives import TABLE, Primitive
 
 DOUBTFUL = "doubtful"
@@ -58,7 +61,11 @@ class _Careful(Builder):
         return lanes_of(self.sum(1, any(each.pack.batched for each in self._doubts), segments))
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
-        if isinstance(operation, Sum) and any(each.adjoint is not None for each in operation.segments):
+        if isinstance(operation, Loop) and isinstance(operation.scan, Reverse):
+            loop = operation.scan.doubting
+            found, given = self.shared(Pack(loop.n_out, pack.batched, replace(operation, scan=loop))), None
+            self._doubts.append(Reference(found, numpy.array([loop.n_out - 1])))
+        elif isinstance(operation, Sum) and any(each.adjoint is not None for each in operation.segments):
             found, given = self._total(pack, operation)
         else:
             found, given = super().taken(pack, operation), self._passed_on(pack, operation)

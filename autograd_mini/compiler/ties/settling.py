@@ -148,7 +148,7 @@ class _Settling:
 
     def _tell_apart(self, broken: Mask) -> None:
         """Put in what is found where zeros are told apart; what stays doubtful is hard."""
-        if self.asked.plan.loops:
+        if not self.asked.plan.knows_doubts(self.asked.request):
             if self._can_be_recorded:  # else they stay inf or nan
                 self.hard |= broken
                 self._leave_out()
@@ -164,7 +164,7 @@ class _Settling:
         if not is_open.any():
             return
         is_doubtful = self._run(doubts, is_open)[DOUBTFUL][0] != 0.0
-        if is_doubtful.any():
+        if is_doubtful.any() and self._can_be_recorded:
             self.hard[is_open] = is_doubtful
             self._leave_out()
             if open_:

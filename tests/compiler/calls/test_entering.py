@@ -195,6 +195,23 @@ def test_batches_that_are_taken(options, tails):
         assert short(args(257, "rows")) is None  # there is room for no more
 
 
+@pytest.mark.usefixtures("as_scalars")
+@pytest.mark.parametrize("count", [9, 90])
+def test_constants_beside_numbers_of_all_examples(count):
+    """Many of them are no part of the code; they lie before the numbers that all examples share."""
+    compiled = compile(
+        lambda w, x: total([tanh(x[0] * (0.5 + k) + w[k % 2]) * x[1] for k in range(count)]), batch="x",
+        backend="machine", threads=1,
+    )  # fmt: skip
+    args = [0.25, -0.75], numpy.random.default_rng(3).normal(size=(20, 2))
+    expected = long_way(compiled, "value_and_grad", args)
+    assert same(compiled._short(args), expected)
+    for factor in (0.5, 2.0):
+        args = [0.25 * factor, -0.75], args[1][::-1] * factor
+        found = compiled._short(args)
+        assert same(found, long_way(compiled, "value_and_grad", args))
+
+
 def batches():
     """What is no batch of the layout of 20 rows of 3, and 20 numbers."""
     x, y = numpy.ones((20, 3)), numpy.ones(20)

@@ -290,6 +290,11 @@ def test_what_static_functions_read_is_watched(monkeypatch):
     assert compiled(3.0, lambda x: x * numbers[0]) == 3.0
     numbers[0] = 4.0
     assert compiled(3.0, lambda x: x * numbers[0]) == 12.0
+    given = lambda x: x * numbers[0]
+    alone, within = compile(lambda x, f: f(x)), compile(lambda x, fs: fs["of x"][0](x))
+    for factor in (5.0, 7.0):
+        numbers[0] = factor
+        assert alone(3.0, given) == within(3.0, {"of x": [given]}) == 3.0 * factor
 
 
 class Called:

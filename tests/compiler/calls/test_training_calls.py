@@ -1,4 +1,4 @@
-"""What is differentiated towards the Values that a function uses has the same bits on the short way and on the long
+"""What is differentiated by the Values that a function uses has the same bits on the short way and on the long
 one, whatever happens to these Values between calls."""
 
 from types import SimpleNamespace

@@ -92,3 +92,11 @@ def test_by_demand_operands_come_first(n, data):
     assert {each.results[0] for each in ordered[: len(alone)] if each.results[0] < len(scalars)} == {
         each.results[0] for each in alone if each.results[0] < len(scalars)
     }
+
+
+def test_a_result_that_nothing_reads():
+    """The last one of several: only the others are written."""
+    operations = [Operation((INPUTS, INPUTS + 1), 0, (0, 1), 1)]
+    chunks = Chunks(operations, {0: 0, 1: 1}, [INPUTS], LARGEST)
+    assert [form.writes for form in chunks.forms] == [(0,)]
+    assert [chunk.rows for chunk in chunks.chunks] == [[0, 1, 2]]

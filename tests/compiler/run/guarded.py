@@ -154,14 +154,14 @@ def by_columns():
 
 
 def by_parameters():
-    """What is differentiated towards Values that the function uses; their numbers may be given."""
+    """What is differentiated by Values that the function uses; their numbers may be given."""
     for turn, (function, options) in enumerate(product([few, many, half], [{}, *OPTIONS[1:4]])):
         lanes = 1 if function is few else 7 + turn
         train(function, options, lanes, LENGTHS[turn % 5 : -3 : 5], turn % 2 == 0)
 
 
 def train(function, options, lanes, lengths, at_end):
-    """Value, and derivatives towards the parameters, of a function of one argument and of Values in place of the other,
+    """Value, and derivatives by the parameters, of a function of one argument and of Values in place of the other,
     over batches of these lengths."""
     random = numpy.random.default_rng(lanes)
     parameters = [Value(random.normal()) for _ in range(lanes)]

@@ -57,7 +57,7 @@ STEPS = {
     "pairs": lambda xs, chance: [sqrt(1.0 + (x - y) ** 2) for i, x in enumerate(xs) for y in xs[:i]][:300],
     "threes": lambda xs, chance: [sum(xs[i : i + 3]) / 3.0 for i in range(0, len(xs), 3)],
     "products": lambda xs, chance: [
-        dot([0.1 * j + x for j in range(4)], [*xs[i : i + 4], *xs[:4]][:4]) for i, x in enumerate(xs)
+        dot([0.1 * j + x for j in range(4)], [*xs[i : i + 4], *xs, *xs, *xs][:4]) for i, x in enumerate(xs)
     ],
     "ragged": lambda xs, chance: [sum(xs[: 1 + i % 7]) - 0.5 * x for i, x in enumerate(xs)],
     "shares": lambda xs, chance: [y for i in range(0, len(xs), 3) for y in softmax([*xs[i : i + 3], 0.5, xs[0]])],

@@ -27,7 +27,9 @@ random = numpy.random.default_rng(4)
 WITHOUT = """
 import sys, warnings
 import numpy
-from autograd_mini import compile, tanh, value_and_grad
+from autograd_mini import compile, scan, tanh, value_and_grad
+
+assert compile(lambda x: scan(lambda s, y: (s * y, None), x, [4.0, 0.25] * 9999)[0], backend="numpy").grad(3.0) == 1.0
 
 def f(x, y):
     return tanh(x * y) + x

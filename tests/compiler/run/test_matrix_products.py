@@ -9,6 +9,7 @@ from autograd_mini import compile, dot, exp, sqrt, sum, tanh
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.ir.verifying import verified
+from autograd_mini.compiler.passes import columnwise
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.matrix_products import ArenaStep
@@ -109,13 +110,16 @@ def pulls(positions):
     return total
 
 
-def test_a_ragged_graph(monkeypatch):
-    """Where it is computed in columns for want of another way."""
+@pytest.mark.parametrize("rows", [0, columnwise.MOST_ROWS])
+def test_a_ragged_graph(rows, monkeypatch):
+    """Where it is computed in columns for want of another way; all sums term by term where these would be too many."""
     monkeypatch.setattr(pipeline, "has_columns", lambda *args: False)
+    monkeypatch.setattr(columnwise, "MOST_ROWS", rows)
     positions = random.normal(size=(30, 3))
     compiled = compile(pulls, backend="machine")
     value, slopes = compiled.value_and_grad(positions)
     expected, expected_slopes = compile(pulls, backend="numpy").value_and_grad(positions)
     assert isinstance(compiled._latest.parts[0].plan.executor(compiled._latest.request), ArenaExecutor)
+    assert compiled(positions) == value
     numpy.testing.assert_allclose(value, expected, rtol=1e-12)
     numpy.testing.assert_allclose(slopes, expected_slopes, rtol=1e-11, atol=1e-12)

@@ -11,6 +11,7 @@ from autograd_mini import (
     Value,
     compile,
     dot,
+    exp,
     grad,
     gradients,
     hessian,
@@ -135,6 +136,17 @@ def test_ties_are_settled_as_eagerly(program, data):
     compiled = compile(f)
     assert flat(compiled.value_and_grad(a, b)) == pytest.approx(flat(value_and_grad(f)(a, b)), abs=1e-9)
     assert flat(compiled.hessian(a, b)) == pytest.approx(flat(hessian(f)(a, b)), abs=1e-9)
+
+
+def test_ties_are_found_whatever_memory_held(backend, monkeypatch):
+    """What is not written is 0 here, as if nothing were tied; the rules alone give 2 to the power of 800."""
+    monkeypatch.setattr(numpy, "empty", numpy.zeros)
+
+    def f(x):
+        return scan(lambda s, factor: ((relu(s) - relu(-s)) * factor, None), x, [4.0, 0.25] * 400)[0]
+
+    assert compile(f, backend=backend).grad(0.0) == 1.0
+    assert compile(f, batch=True, backend=backend).grad(numpy.array([0.5, 0.0, -1.0, 0.0])).tolist() == [1.0] * 4
 
 
 def test_matches_many_digits():
@@ -440,3 +452,52 @@ def test_long_steps_in_chunks_give_the_bits_of_short_ones(monkeypatch):
     found = compile(lambda *args: network(*args), batch=3).value_and_grad(W, U, H, xs)
     assert flat(found[0]).tobytes() == flat(expected[0]).tobytes()
     assert disagreement(found[1], expected[1]) == ""
+
+
+SINGULAR = {
+    "overflow": lambda c, x, r: r * c * c,
+    "towers": lambda c, x, r: exp(c) * r + x,
+    "logarithms": lambda c, x, r: log(c) * x + r,
+    "roots": lambda c, x, r: sqrt(c) * r - x,
+    "a choice": lambda c, x, r: where(c > r, c * x, log(c)),
+    "poles": lambda c, x, r: x / c + r,
+    "differences": lambda c, x, r: (c - r) * (c - r) * c - c * c + x,
+    "waves": lambda c, x, r: sin(c * c) * x + r * c,
+    "a product": lambda c, x, r: c * x * r,
+}
+"""Steps whose numbers and derivatives become 0, inf and nan."""
+
+odd_numbers = st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e200, 1e-200, numpy.inf, -numpy.inf, numpy.nan])
+
+
+points = st.integers(1, 6).flatmap(
+    lambda n: st.lists(st.tuples(odd_numbers, odd_numbers, st.lists(odd_numbers, min_size=n, max_size=n)), min_size=6)
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(sorted(SINGULAR)), points, st.sampled_from([None, "numpy"]))
+def test_inf_and_nan_are_those_of_eager_mode(name, points, backend):
+    def f(start, r, xs):
+        carry, kept = scan(lambda c, x: (SINGULAR[name](c, x, r), c * r), start, xs)
+        return carry + 0.5 * kept[0] * r
+
+    compiled = compile(f, backend=backend)
+    for start, r, xs in points:
+        found, expected = flat(compiled.value_and_grad(start, r, xs)), flat(value_and_grad(f)(start, r, xs))
+        numpy.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("start", [3.0, numpy.inf, numpy.nan])
+def test_inf_and_nan_need_no_eager_mode(start, backend, monkeypatch):
+    """Where no zero meets them; the columns of a batch that are smooth stay as they are."""
+
+    def f(x, r):
+        return scan(lambda c, _: (r * c * c + 0.5 * c, None), x, length=30)[0]
+
+    expected = [value_and_grad(f)(each, 1.5) for each in (0.25, start)]
+    compiled = compile(f, batch="x", wrt="x", backend=backend)
+    monkeypatch.setattr(settling, "in_eager_mode", None)
+    values, slopes = compiled.value_and_grad(numpy.array([0.25, start]), 1.5)
+    numpy.testing.assert_allclose(values, [value for value, _ in expected], rtol=1e-12)
+    numpy.testing.assert_allclose(slopes, [slope for _, (slope, _) in expected], rtol=1e-12)

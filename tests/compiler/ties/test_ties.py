@@ -464,3 +464,7 @@ def test_what_cannot_be_tied_is_not_watched():
     scalars = g._latest.parts[0].plan.source.scalars
     assert watched(scalars, [1]) is scalars
     assert watched(scalars, [0]).tied is not None
+    h = compile(lambda x, y: am.relu(am.floor(x)) * y)  # what jumps is no kink where it stands still
+    h.value_and_grad(0.5, 0.25)
+    scalars = h._latest.parts[0].plan.source.scalars
+    assert watched(scalars, [0, 1]) is scalars
