@@ -128,6 +128,11 @@ __all__ = [
 
 _BESIDE = ("abs", "compile", "max", "min", "pow", "sum")
 _ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "neighbours", "nn", "optim", "testing", "training")
+_HERE = {
+    "jit": "compile", "vmap": "compile(f, batch=True)", "jacfwd": "jacobian", "jacrev": "jacobian", "tensor": "Value",
+    "stop_gradient": "x.detach()", "cond": "where", "gradcheck": "autograd_mini.testing.check_gradients",
+}  # fmt: skip
+"""What JAX and PyTorch call by another name."""
 
 __version__ = "0.1.0"
 
@@ -148,7 +153,8 @@ else:
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __dir__())}")
+        here = f"; here it is {_HERE[name]}" if name in _HERE else did_you_mean(name, __dir__())
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")
 
 
 def __dir__() -> list[str]:

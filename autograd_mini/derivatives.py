@@ -142,7 +142,15 @@ if TYPE_CHECKING:
 
 
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
-    """The gradient of f as a function; arguments and errors as for `value_and_grad`.
+    """The gradient of f as a function of the same arguments, in their structure.
+
+    Args:
+        f: a function of numbers, nested as you like, to one number.
+        argnums: the positional arguments to differentiate: one, several (a tuple of gradients), or all of them.
+
+    Raises:
+        TypeError: when called: f does not give one number, or an argument holds something other than numbers.
+        IndexError: when called: `argnums` names an argument that is not there.
 
     >>> grad(lambda x, y: x * y)(2.0, 5.0)
     (5.0, 2.0)
@@ -228,6 +236,9 @@ if TYPE_CHECKING:
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The product of f's Hessian with a vector, at the cost of a few gradients: a function of f's arguments
     and, last, the vector, in the structure of f's gradient: of several arguments a tuple.
+
+    Args:
+        f, argnums: as for `grad`.
 
     Raises:
         TypeError: when called: as `value_and_grad`, or the vector has another structure than the gradient.

@@ -61,8 +61,8 @@ def warning(call: str, frame: FrameType) -> str:
     if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
         return ""
     return (
-        f"{call} gives a plain number of a Value, through which no derivative goes; use "
-        f"autograd_mini.{function.__name__}, or give it x.data where none is wanted"
+        f"{call} makes a plain number of a Value, and its derivative is lost there; use "
+        f"autograd_mini.{function.__name__}, or give it x.data if none is wanted"
     )
 
 

@@ -104,6 +104,10 @@ def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     there are: a function of f's arguments and, last, the vector, in the structure of the arguments to differentiate:
     for several, a tuple. It gives the structure of f's result.
 
+    Args:
+        f: a function of numbers to numbers, both nested as you like.
+        argnums: as for `grad`.
+
     Raises:
         TypeError: when called: the result of f or an argument holds something other than numbers, or the vector
             has another structure than the arguments.
@@ -132,6 +136,9 @@ def vjp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     """The product wᵀ J of a vector with f's Jacobian, at the cost of a gradient, however many arguments there are:
     a function of f's arguments and, last, the vector, in the structure of f's result. It gives the structure of
     the gradient: of several arguments a tuple.
+
+    Args:
+        f, argnums: as for `jvp`.
 
     Raises:
         TypeError: when called: the result of f or an argument holds something other than numbers, or the vector

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Looped, Scalars
+from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.partition import suits_elimination
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
+from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, build, program_of, sparse_of
 from autograd_mini.compiler.run.executing import Executor, Target, is_machine
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
@@ -24,7 +25,6 @@ from autograd_mini.compiler.sparse.matrices import Pattern
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
-from autograd_mini.compiler.ties.watching import watched
 from autograd_mini.structures import Structure
 
 T = TypeVar("T")

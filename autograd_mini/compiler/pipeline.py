@@ -13,22 +13,22 @@ from math import inf
 from typing import Any
 
 from autograd_mini.compiler.code.caching import CodeCache
+from autograd_mini.compiler.code.expanding import expanded
 from autograd_mini.compiler.code.lower import can_emit
+from autograd_mini.compiler.code.scalar_programs import differentiate_scalars, require_derivative
 from autograd_mini.compiler.ir.program import Leaf, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Application, Scalars
 from autograd_mini.compiler.partition import MOST_UNNOTICED, has_columns, suits_columns, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
-from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.packing import Numbers, forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
-from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars, require_derivative
-from autograd_mini.compiler.passes.scheduling import Work, constants_of, schedule
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.executing import Executor, Target, is_machine, threads_of
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
+from autograd_mini.compiler.run.scheduling import Work, constants_of, schedule
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
 from autograd_mini.observing import user_line
 

@@ -47,7 +47,10 @@ class Divergence:
 
 
 class SquaredError(Divergence):
-    """½ Σ (y - d)², for any output.
+    """½ Σ (y - d)², for any output: y and d are numbers, or lists of equal length.
+
+    Raises:
+        ValueError: when called: the lengths differ.
 
     >>> squared_error([1.0, 2.0], [1.0, 4.0])
     2.0
@@ -64,6 +67,9 @@ class SquaredError(Divergence):
 class SigmoidKL(Divergence):
     """The Kullback-Leibler divergence d log(d/Y) + (1 - d) log((1 - d)/(1 - Y)) of one sigmoid output Y from
     d in [0, 1] (lecture: "Setting up for digit recognition"); for d 0 or 1 it is -log(1 - Y) or -log Y.
+
+    Raises:
+        ValueError: when called: there are several outputs, or Y or d is not in [0, 1].
 
     >>> round(kl_sigmoid(0.5, 1), 6), round(kl_sigmoid.from_logits(0.0, 1), 6)
     (0.693147, 0.693147)
@@ -98,6 +104,9 @@ class SigmoidKL(Divergence):
 class SoftmaxKL(Divergence):
     """The Kullback-Leibler divergence Σᵢ dᵢ log(dᵢ/Yᵢ) of a softmax output from the distribution d, or from
     the class d given as an int (lecture: "Recognizing the digit": one output goes to 1, the others to 0).
+
+    Raises:
+        ValueError: when called: an output is not in [0, 1], or d is no class or distribution over as many classes.
 
     >>> round(kl_softmax([0.25, 0.75], 1), 6) == round(kl_softmax([0.25, 0.75], [0, 1]), 6)
     True

@@ -12,9 +12,9 @@ from math import copysign, inf, isfinite, isnan, nextafter, ulp
 import numpy
 
 from autograd_mini import TABLE
+from autograd_mini.compiler.code import numpy_rows
+from autograd_mini.compiler.code.numpy_rows import VECTORS
 from autograd_mini.compiler.passes import packing
-from autograd_mini.compiler.run import numpy_rows
-from autograd_mini.compiler.run.numpy_rows import VECTORS
 from autograd_mini.primitives import piecewise
 
 UNIT = 2.0**-53

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from autograd_mini import TABLE, Value, compile, fsum, lgamma, register_primitive, sum, value_and_grad
 from autograd_mini.compiler import pipeline
+from autograd_mini.compiler.code.expanding import expanded
+from autograd_mini.compiler.code.scalar_programs import differentiate_scalars
 from autograd_mini.compiler.ir.program import Leaf
 from autograd_mini.compiler.ir.request import Kind, Request
-from autograd_mini.compiler.passes.expanding import expanded
 from autograd_mini.compiler.passes.normalising import normalise
 from autograd_mini.compiler.passes.packing import forms_of, pack, sizes_of
 from autograd_mini.compiler.passes.reversing import differentiate
-from autograd_mini.compiler.passes.scalar_programs import differentiate_scalars
-from autograd_mini.compiler.passes.scheduling import phases_of, schedule
+from autograd_mini.compiler.run.scheduling import phases_of, schedule
 from tests.compiler.many_programs import ordinary
 from tests.compiler.test_networks import NETWORKS
 

@@ -24,7 +24,7 @@ AS_PYTHON = [
     (r"√(\w+)", r"sqrt(\1)"),
     ("√", "sqrt"),
     (r"(\bout|[xy])([₁₂₃])", lambda match: match[1] + str("₀₁₂₃".index(match[2]))),
-    (r"(\w+) ≥ (\w+)", r"at_least(\1, \2)"),
+    (r"(\w+) ≥ (-?\w+)", r"at_least(\1, \2)"),
 ]
 
 

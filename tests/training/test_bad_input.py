@@ -31,7 +31,7 @@ CASES = {
         "list of pairs (X, d), but item 1 is [1.0, 2.0, 3.0]",
     ),
     "a string": ({"data": ["ab"]}, ValueError, "list of pairs (X, d), but item 0 is 'ab'"),
-    "two lists": ({"data": ([x for x, _ in GOOD], [0, 1, 2])}, ValueError, "make one with pairs(X, d)"),
+    "two lists": ({"data": ([x for x, _ in GOOD], [0, 1, 2])}, ValueError, "pairs(X, d) makes one from all inputs"),
     "nan input": ({"data": with_example([0.0, nan], 1)}, ValueError, "the input of example 1 of data holds nan or inf"),
     "inf input": ({"data": with_example([0.0, inf], 1)}, ValueError, "the input of example 1 of data holds nan or inf"),
     "nan in an array": (

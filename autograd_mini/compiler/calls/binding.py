@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.slots import Arguments, Slot, objects
+from autograd_mini.compiler.ir.slots import Arguments, Slot, objects
 from autograd_mini.primitives import brief, is_real, to_float
 from autograd_mini.structures import NUMBER, Structure, is_array, may_hold_numbers, other, walk
 from autograd_mini.value import Value

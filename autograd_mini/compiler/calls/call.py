@@ -14,13 +14,13 @@ from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result, pa
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
-from autograd_mini.compiler.calls.slots import Arguments, Parts
 from autograd_mini.compiler.calls.sparse_call import SparseCall
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request, Results
+from autograd_mini.compiler.ir.slots import Arguments, Parts
 from autograd_mini.compiler.partition import SIDE_BY_SIDE
 from autograd_mini.compiler.run import short_way
 from autograd_mini.compiler.run.executing import is_machine

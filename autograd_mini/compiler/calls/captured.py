@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import BUFFERS, LARGEST, MAPPINGS, VIEWS, are_values, token
 from autograd_mini.compiler.calls.searching import CODE, Key, is_code_of_library, is_library, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
+from autograd_mini.compiler.ir.keys import BUFFERS, LARGEST, MAPPINGS, VIEWS, are_values, token
 from autograd_mini.compiler.run.executing import Target, is_machine
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.compiler.run.watch import Place

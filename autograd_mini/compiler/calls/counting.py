@@ -6,11 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from autograd_mini.compiler.passes.tracing import Place
 from autograd_mini.graph import leaf
 from autograd_mini.value import Value
-
-Place = tuple[int, int]
-"""The array among the arguments, and the place in it."""
 
 
 class Whole(Value):

@@ -10,7 +10,7 @@ import numpy
 
 from autograd_mini.compiler.calls.binding import bind
 from autograd_mini.compiler.calls.options import Roles
-from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.functions import sum as total
 from autograd_mini.products import vjp
 from autograd_mini.structures import NUMBER, Structure, flatten, walk

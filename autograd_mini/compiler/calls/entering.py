@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.request import PARAMETERS, Kind, Request
+from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.run.short_way import Layout
 from autograd_mini.structures import OTHER, Structure
 

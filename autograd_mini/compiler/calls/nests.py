@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.calls.counting import Place
-from autograd_mini.compiler.calls.slots import Arguments, Parts, Slot
 from autograd_mini.compiler.ir.program import Floats
+from autograd_mini.compiler.ir.slots import Arguments, Parts, Slot
+from autograd_mini.compiler.passes.tracing import Place
 from autograd_mini.structures import Structure
 
 

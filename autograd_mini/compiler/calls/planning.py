@@ -13,14 +13,14 @@ from typing import Any, Literal
 import numpy
 
 from autograd_mini.compiler.calls.captured import Captured
-from autograd_mini.compiler.calls.counting import Place, whole
-from autograd_mini.compiler.calls.keys import Exact
-from autograd_mini.compiler.calls.merging import merged
-from autograd_mini.compiler.calls.slots import Arguments
+from autograd_mini.compiler.calls.counting import whole
+from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.passes.tracing import Trace, difference, trace, without_collector
+from autograd_mini.compiler.ir.keys import Exact
+from autograd_mini.compiler.ir.slots import Arguments
+from autograd_mini.compiler.passes.merging import merged
+from autograd_mini.compiler.passes.tracing import Place, Trace, difference, trace, without_collector
 from autograd_mini.compiler.run.executing import Target
-from autograd_mini.compiler.run.numpy_rows import errors_kept
 from autograd_mini.graph import leaves
 from autograd_mini.leaving import place
 from autograd_mini.observing import user_line

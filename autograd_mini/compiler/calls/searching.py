@@ -19,8 +19,8 @@ from weakref import ReferenceType
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import MAPPINGS, VIEWS, are_values, token
 from autograd_mini.compiler.calls.unchanged import read_one
+from autograd_mini.compiler.ir.keys import MAPPINGS, VIEWS, are_values, token
 from autograd_mini.compiler.run.watch import Place
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own

@@ -11,12 +11,12 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.calls.planning import Plans
-from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.calls.splitting import Agreements, Part, in_parts, split
+from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Floats, Index, Program
 from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
-from autograd_mini.compiler.run.numpy_rows import errors_kept
+from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.ties.settling import run
 from autograd_mini.leaving import place
 from autograd_mini.value import Value

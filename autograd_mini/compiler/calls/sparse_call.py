@@ -11,10 +11,10 @@ import numpy
 
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.serving import Serving
-from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import Kind, Request
+from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.sparse.matrices import Pattern, pattern_of, scipy_sparse, united
 from autograd_mini.structures import Structure
 

@@ -10,7 +10,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-from autograd_mini.compiler.calls.keys import BUFFERS, MAPPINGS
+from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS
 from autograd_mini.compiler.run.watch import Place, Watch
 
 

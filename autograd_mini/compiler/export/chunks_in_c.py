@@ -11,11 +11,11 @@ from autograd_mini.compiler.code.cells import Cell
 from autograd_mini.compiler.code.chunks import Form
 from autograd_mini.compiler.code.emit import computed
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, UNIFORM, Kernel, kernel_of
+from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.export.bodies_in_c import Body, Setting, function, indented, pieces, repeated
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.passes.scalar_programs import ScalarProgram
 from autograd_mini.compiler.run.one_kernel import own_scalar, places_of_inputs
 
 

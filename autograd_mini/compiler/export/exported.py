@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy
 
+from autograd_mini.compiler.code.scalar_programs import ScalarProgram, differentiate_scalars
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.export.bodies_in_c import Body, Setting
 from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
@@ -22,12 +23,11 @@ from autograd_mini.compiler.ir.program import Apply, Floats, Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.scalar_programs import ScalarProgram, differentiate_scalars
+from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.eliminating import NotSparse
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
-from autograd_mini.compiler.ties.watching import watched
 
 MOST_ENTRIES = 2**24
 """So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""

@@ -30,7 +30,7 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
-from autograd_mini.compiler.passes.scheduling import constants_of
+from autograd_mini.compiler.run.scheduling import constants_of
 from autograd_mini.primitives import Primitive
 
 MOST_PACKS = 64

@@ -15,8 +15,8 @@ from typing import Any
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
+from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
-from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value

@@ -11,9 +11,8 @@ from traceback import walk_tb
 from typing import Any, TypeVar
 
 from autograd_mini.adjoints import record_choice
-from autograd_mini.compiler.calls.counting import Place
+from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.recording import Recording
-from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import place, refusal
 from autograd_mini.observing import Differentiation, Observer, user_line
@@ -23,6 +22,9 @@ from autograd_mini.structures import Structure, flatten, may_hold_numbers
 from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
+Place = tuple[int, int]
+"""The array among the arguments, and the place in it."""
+
 Result = TypeVar("Result")
 
 COMPARISONS = {

@@ -38,9 +38,9 @@ from autograd_mini.compiler.ir.scalars import Number
 from autograd_mini.compiler.partition import LONG_OF_FEW, columns_of_a_block
 from autograd_mini.compiler.passes.columnar import Columns
 from autograd_mini.compiler.passes.columnwise import Gathered, Item, divide
-from autograd_mini.compiler.passes.scheduling import constants_of
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.numpy_executor import Results, sums_are_finite
+from autograd_mini.compiler.run.scheduling import constants_of
 
 GAP = 0
 """Numbers between those of different things, which nothing reads or writes."""

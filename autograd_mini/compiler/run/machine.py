@@ -16,11 +16,11 @@ from autograd_mini.compiler.code.lower import lower
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, made_of
 from autograd_mini.compiler.partition import columns_of_a_tile
-from autograd_mini.compiler.passes.scheduling import Schedule, Work, phases_of
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, step_of
 from autograd_mini.compiler.run.numpy_executor import Gather, Results, Values, sums_are_finite
 from autograd_mini.compiler.run.running import KernelStep, link
+from autograd_mini.compiler.run.scheduling import Schedule, Work, phases_of
 
 KEPT_FRAMES = 3
 """For so many lengths of the batch each thread keeps its memory: whole batches, the last one, and an evaluation. Not

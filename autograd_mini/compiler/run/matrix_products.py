@@ -11,10 +11,10 @@ import numpy
 
 from autograd_mini.compiler.ir.program import Floats, Loop, Pack, Program, Sum, lanes_of
 from autograd_mini.compiler.passes.isolating import is_large
-from autograd_mini.compiler.passes.scheduling import Part, Work
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step
+from autograd_mini.compiler.run.scheduling import Part, Work
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from autograd_mini.compiler.code import numpy_rows
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import (
     ABSENT,
@@ -32,8 +33,7 @@ from autograd_mini.compiler.ir.program import (
     Vector,
 )
 from autograd_mini.compiler.partition import MOST_TURNS
-from autograd_mini.compiler.run import numpy_rows
-from autograd_mini.compiler.scans.states import kept_states
+from autograd_mini.compiler.run.states import kept_states
 
 Values = list[Any]
 Step = Callable[[Values, int], Floats]

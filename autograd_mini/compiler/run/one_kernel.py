@@ -8,9 +8,9 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.kernels import Place, kernel_of
+from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Scalar, Terms
-from autograd_mini.compiler.passes.scalar_programs import ScalarProgram
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.matrix_products import Step
 from autograd_mini.compiler.run.numpy_executor import Gather

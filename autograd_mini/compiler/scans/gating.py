@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
+from autograd_mini.compiler.code.scalar_programs import ScalarTape
 from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Looped, Scalars
-from autograd_mini.compiler.passes.scalar_programs import ScalarTape
 from autograd_mini.primitives import TABLE
 
 _where, _multiply = TABLE["where"], TABLE["mul"]

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.calls import as_value
-from autograd_mini.compiler.calls.merging import Together
 from autograd_mini.compiler.code.libraries import binding
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.scalars import Application, Component, Input, Looped, Number, Scalar, Scalars
+from autograd_mini.compiler.passes.merging import Together
+from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.normalising import normalise
 from autograd_mini.compiler.passes.tracing import Guard, Trace, Tracer
+from autograd_mini.compiler.passes.watching import variable, watched
 from autograd_mini.compiler.scans.bodies import Body
-from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.compiler.scans.transforming import Forward, n_operations
-from autograd_mini.compiler.ties.watching import variable, watched
 from autograd_mini.graph import leaf, record, topological_order
 from autograd_mini.observing import Differentiation, unheard, user_line
 from autograd_mini.primitives import is_real

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple, Protocol
 
+from autograd_mini.compiler.code.expanding import expanded_scalars
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.scalars import Scalar, alive
-from autograd_mini.compiler.passes.expanding import expanded_scalars
 
 
 class Rows(NamedTuple):

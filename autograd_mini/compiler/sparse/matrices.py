@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.compiler.calls.slots import Arguments
 from autograd_mini.compiler.ir.program import Floats, Index
+from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.structures import flatten
 

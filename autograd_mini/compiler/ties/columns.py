@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy
 from numpy.typing import NDArray
 
-from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import is_adjoint
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack
 from autograd_mini.compiler.ir.request import Request
 from autograd_mini.compiler.run.executing import Executor
 from autograd_mini.compiler.run.numpy_executor import Results
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.deriving import Plan
 
 Mask = NDArray[numpy.bool_]
 

@@ -27,8 +27,8 @@ from autograd_mini.compiler.ir.scalars import (
 from autograd_mini.compiler.passes.growing import Growing, Operand
 from autograd_mini.compiler.passes.rules import local_derivatives
 from autograd_mini.compiler.passes.tracing import Trace
+from autograd_mini.compiler.passes.watching import is_tied, variable
 from autograd_mini.compiler.ties.replaying import recorded_again
-from autograd_mini.compiler.ties.watching import is_tied, variable
 from autograd_mini.graph import leaf, topological_order
 from autograd_mini.limits import step
 from autograd_mini.observing import unheard

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
+from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.tracing import COMPARISONS, Inner, Trace
-from autograd_mini.compiler.scans.nodes import Kept, Scanned
 from autograd_mini.compiler.scans.transforming import Scan
 from autograd_mini.functions import sum as total
 from autograd_mini.graph import leaf, topological_order

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy
 
-from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES, TIED, is_adjoint
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.ir.request import Kind, Request, Results
@@ -22,6 +22,9 @@ from autograd_mini.compiler.ties.columns import Columns, Mask, rows_of
 from autograd_mini.compiler.ties.fallback import in_eager_mode
 from autograd_mini.compiler.ties.row_by_row import row_by_row
 from autograd_mini.limits import TOLERANCE
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.deriving import Plan
 
 FIRST = (Kind.GRADIENT, Kind.JACOBIAN)
 """Of first derivatives."""

@@ -885,7 +885,7 @@ def test_backward_accumulates(backend):
     for n in (1, 2, 3):
         assert compiled.backward(numpy.array([1.0, 2.0])) == 12.0
         assert w.grad == n * 12.0
-    with pytest.raises(TypeError, match=r"backward\(\) needs one number, but <lambda> gives one an example"):
+    with pytest.raises(TypeError, match=r"backward\(\) needs one number, but <lambda> gives one for each example"):
         compile(lambda x: w * x, batch=True).backward(numpy.ones(2))
 
 

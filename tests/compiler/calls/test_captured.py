@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from autograd_mini import Value, compile, grad, tanh
-from autograd_mini.compiler.calls import captured, keys
+from autograd_mini.compiler.calls import captured
 from autograd_mini.compiler.calls.captured import Captured
+from autograd_mini.compiler.ir import keys
 from autograd_mini.nn import MLP, Layer
 
 scale = 2.0

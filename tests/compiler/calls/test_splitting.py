@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from autograd_mini import Value, compile, exp, grad, hessian, hvp, maximum, relu, sin, sqrt
 from autograd_mini import sum as total
-from autograd_mini.compiler.calls.merging import merged
 from autograd_mini.compiler.calls.splitting import split
+from autograd_mini.compiler.passes.merging import merged
 from tests.compiler.comparing import BACKENDS
 
 HERE = __file__

@@ -10,9 +10,9 @@ from autograd_mini import compile, dot, sum, tanh
 from autograd_mini.compiler.ir.building import elementwise
 from autograd_mini.compiler.ir.program import Pack, Program, Segment, Sum, lanes_of
 from autograd_mini.compiler.ir.verifying import verified
-from autograd_mini.compiler.passes.scheduling import schedule
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.run.scheduling import schedule
 from autograd_mini.nn import MLP, LSTMCell, SelfAttention, kl_softmax
 from autograd_mini.structures import flatten
 from autograd_mini.testing import strategies

@@ -9,12 +9,12 @@ import numpy
 import pytest
 
 from autograd_mini import Primitive, compile
+from autograd_mini.compiler.code import numpy_rows
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
 from autograd_mini.compiler.passes import packing
-from autograd_mini.compiler.run import numpy_rows
 from autograd_mini.primitives import piecewise
 from tests.compiler.code.kernels_of import WIDTHS, machine, reduction, vector
-from tests.compiler.run.test_numpy_rows import (
+from tests.compiler.code.test_numpy_rows import (
     EDGES,
     FEW,
     FEWER,

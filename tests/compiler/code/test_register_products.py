@@ -11,9 +11,9 @@ from autograd_mini import compile, dot, relu, sum, tanh
 from autograd_mini.compiler.code import register_products
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import Matrix, Outer
+from autograd_mini.compiler.code.scalar_programs import Result, ScalarProgram
 from autograd_mini.compiler.ir.program import Leaf, Pack
 from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Number, Terms
-from autograd_mini.compiler.passes.scalar_programs import Result, ScalarProgram
 from autograd_mini.compiler.run import running
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.primitives import TABLE

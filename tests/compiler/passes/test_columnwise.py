@@ -7,8 +7,8 @@ from autograd_mini import compile, dot, relu, softmax, sqrt, square, sum, tanh
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.passes.columnar import Columns
 from autograd_mini.compiler.passes.columnwise import divide
-from autograd_mini.compiler.passes.scheduling import constants_of
 from autograd_mini.compiler.pipeline import program_of
+from autograd_mini.compiler.run.scheduling import constants_of
 
 pytest.importorskip("llvmlite")
 CHANCE = numpy.random.default_rng(1)

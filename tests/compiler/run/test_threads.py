@@ -11,8 +11,8 @@ import pytest
 from autograd_mini import compile, digamma, dot, exp, logsumexp, softmax, tanh
 from autograd_mini.compiler.ir.program import Leaf
 from autograd_mini.compiler.partition import COLUMNS, COLUMNS_A_THREAD
-from autograd_mini.compiler.passes.scheduling import schedule
 from autograd_mini.compiler.run.machine import MachineExecutor
+from autograd_mini.compiler.run.scheduling import schedule
 
 pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
 

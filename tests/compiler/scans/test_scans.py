@@ -379,7 +379,7 @@ def test_derivatives_of_what_came_out_are_refused_in_one_sentence():
         last, _ = scan(lambda s, _: (sin(s) * a, None), a, length=5)
         return gradients(last, [a], create_graph=True)[0]
 
-    with pytest.raises(TypeError, match="take the derivative by grad, jacobian and the like of a function that calls"):
+    with pytest.raises(TypeError, match="take the derivative, by grad, jacobian and the like, of a function that"):
         compile(f)(0.7)
 
 

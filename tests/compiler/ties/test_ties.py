@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import autograd_mini as am
 from autograd_mini import TABLE, Value, compile, grad, hessian, hvp, jacobian, jvp
 from autograd_mini.compiler import deriving
+from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.ties import settling
-from autograd_mini.compiler.ties.watching import watched
 from tests.compiler.comparing import BACKENDS, disagreement, flat
 from tests.test_limits import BRANCHES, COMPOSITIONS, CONVENTIONS, ZEROS
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from autograd_mini.compiler.code.numpy_rows import has_form
 from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.program import Apply, Argument, Operation, Pack, Program, Reference, lanes_of
 from autograd_mini.compiler.ir.scalars import Application, Input, Scalar
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.run.numpy_rows import has_form
 from autograd_mini.primitives import TABLE, Part, Primitive
 from autograd_mini.primitives.symbols import Formula, formula_of, is_own
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.run import numpy_rows
-from autograd_mini.compiler.run.numpy_rows import elementwise, has_form, reduction
+from autograd_mini.compiler.code import numpy_rows
+from autograd_mini.compiler.code.numpy_rows import elementwise, has_form, reduction
 from autograd_mini.primitives import Primitive, piecewise
 from autograd_mini.primitives.symbols import formula_of
 from tests.primitives.points import PAIRED, ROWS

@@ -10,9 +10,8 @@ import struct
 from collections.abc import Sequence
 from functools import reduce
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.scalars import Terms, alive
 from autograd_mini.compiler.partition import FREE, MOST_WORK
 from autograd_mini.compiler.passes.tracing import Trace, truth_of
@@ -20,6 +19,9 @@ from autograd_mini.copying import restore
 from autograd_mini.graph import topological_order
 from autograd_mini.primitives import TABLE
 from autograd_mini.value import Constant, Value
+
+if TYPE_CHECKING:
+    from autograd_mini.compiler.deriving import Plan
 
 
 class _Ending(NamedTuple):

@@ -8,8 +8,8 @@ from autograd_mini.compiler.ir.program import Leaf, Sum
 from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.partition import MOST_SEGMENTS
 from autograd_mini.compiler.passes.isolating import is_large
-from autograd_mini.compiler.passes.scheduling import Work, phases_of, schedule
 from autograd_mini.compiler.pipeline import program_of
+from autograd_mini.compiler.run.scheduling import Work, phases_of, schedule
 from tests.compiler.test_networks import NETWORKS
 
 pytest.importorskip("llvmlite")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from autograd_mini.compiler.calls.keys import Exact
+from autograd_mini.compiler.ir.keys import Exact
 from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.structures import NUMBER, OTHER, Structure
 

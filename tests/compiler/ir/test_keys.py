@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini import compile, hvp
-from autograd_mini.compiler.calls.keys import Exact, token
+from autograd_mini.compiler.ir.keys import Exact, token
 
 
 class Colour(enum.StrEnum):

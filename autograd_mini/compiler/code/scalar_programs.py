@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
+from autograd_mini.compiler.code.expanding import expanded_scalars
 from autograd_mini.compiler.ir.names import ENTRIES, TIED
 from autograd_mini.compiler.ir.program import Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
@@ -28,7 +29,6 @@ from autograd_mini.compiler.ir.scalars import (
     leading,
 )
 from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
-from autograd_mini.compiler.passes.expanding import expanded_scalars
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.packing import REDUCTIONS
 from autograd_mini.compiler.passes.rules import Rules, local_derivatives
