@@ -9,7 +9,7 @@ from typing import NamedTuple
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Program, Sum, lanes_of
-from autograd_mini.compiler.partition import MOST_TERMS
+from autograd_mini.compiler.partition import MOST_ROWS, MOST_TERMS
 from autograd_mini.compiler.passes.isolating import is_large, isolate
 from autograd_mini.compiler.run.memory import copied
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
@@ -116,7 +116,7 @@ def _kind(pack: Pack, varying: frozenset[Pack], over: set[Pack]) -> Work:
         is_own = all(
             each.a in varying and (each.b is None or each.b in varying or not each.b.batched) for each in segments
         )
-        return Work.KERNEL if is_own and can_emit(pack) else Work.ALONE
+        return Work.KERNEL if is_own and pack.lanes <= MOST_ROWS and can_emit(pack) else Work.ALONE
     fits = operation.n_terms <= MOST_TERMS if isinstance(operation, Sum) else can_emit(pack)
     return (Work.AFTER if pack in over else Work.BEFORE) if fits else Work.ALONE
 
