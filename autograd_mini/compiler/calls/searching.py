@@ -41,6 +41,9 @@ EVERYTHING = {"globals", "eval", "exec"}
 ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "AttributeError", "NameError", "Exception"}
 """Code with these names may ask for what is not there, or name it in a string."""
 
+NAMES = r"\A[\w.]+\Z"
+"""Such a string may be a name; code that is text itself holds names anywhere. Words of docstrings are none."""
+
 UNCALLED = {
     "__init__", "__new__", "__post_init__", "__init_subclass__", "__setattr__", "__repr__", "__str__",
     "__annotate__", "__annotate_func__",
@@ -109,7 +112,7 @@ class Search:
             return
         names = _names(function.__code__)
         if not ASKING.isdisjoint(names):
-            names += _words(function.__code__)
+            names += _words(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
             self.asked.update(names)
         of_library = is_library(function.__module__)
         if of_library and "environ" in names:  # as those of `os`
@@ -261,10 +264,10 @@ def _names(code: CodeType) -> list[str]:
     return [*dict.fromkeys([*code.co_names, *inner])]
 
 
-def _words(code: CodeType) -> list[str]:
+def _words(code: CodeType, pattern: str) -> list[str]:
     """What may be names in the strings of code, and of the functions within it."""
-    inner = [word for each in code.co_consts if isinstance(each, CodeType) for word in _words(each)]
-    return [*inner, *(word for each in code.co_consts if isinstance(each, str) for word in findall(r"\w+", each))]
+    inner = [word for each in code.co_consts if isinstance(each, CodeType) for word in _words(each, pattern)]
+    return [*inner, *(word for each in code.co_consts if isinstance(each, str) for word in findall(pattern, each))]
 
 
 def _looked_up(code: CodeType, *operations: str) -> list[str]:
