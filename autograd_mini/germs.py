@@ -259,12 +259,6 @@ def _length(*xs: Germ) -> Germ | None:
     return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
 
 
-def _signed(x: Germ, y: Germ) -> Germ:
-    """|x| with the sign of y; at a jump that of the side it is on."""
-    side = _order(y, 0.0) or (copysign(1.0, y.limit) if y.is_zero else nan)
-    return Germ(nan, nan) if isnan(side) else -abs(x) if side < 0.0 else abs(x)
-
-
 def _total(*xs: Germ) -> Germ:
     return reduce(_sum, xs, Germ(0.0))
 
@@ -297,7 +291,6 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "asin": partial(_arc, "asin", {1.0: -1.0, -1.0: 1.0}),
     "acos": partial(_arc, "acos", {1.0: 1.0, -1.0: -1.0}),
     "acosh": partial(_arc, "acosh", {1.0: 1.0}),
-    "copysign": _signed,
     "hypot": _length,
     "norm": _length,
     "dist": TABLE["dist"].formula,

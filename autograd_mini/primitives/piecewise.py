@@ -229,7 +229,7 @@ copysign_: Primitive = row(
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
     arity=2,
     kinks=((0.0, 1.0), (0.0, -1.0)),
-    tied=lambda out, x, y: (x == 0.0) + (y == 0.0),
+    tied=_at_zero,
     policy="0 for x at x = 0; 0 for y",
     doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
     example="copysign(2.0, -0.0) == -2.0",

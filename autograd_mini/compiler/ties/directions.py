@@ -150,10 +150,7 @@ def _abs(line: _Direction, x: Any) -> Any:
 
 
 def _copysign(line: _Direction, x: Any, y: Any) -> Any:
-    t = line.tangent(y)
-    jumps = _equal(y, 0.0) * _not_equal(t, 0.0)  # a zero that does not change has a sign, too
-    line.differing.append(jumps)
-    return TABLE["copysign"](1.0, where(jumps, t, y)) * _abs(line, x)
+    return TABLE["copysign"](1.0, y) * _abs(line, x)
 
 
 def _larger(comparison: Primitive) -> Callable[..., Any]:
