@@ -42,6 +42,12 @@ class Germ(symbols.Number):
     """
 
     __slots__ = ("c", "is_exact", "is_log", "level", "limit", "p")
+    limit: float
+    c: float
+    p: float
+    is_exact: bool
+    is_log: bool
+    level: int
 
     def __init__(
         self, limit: float, c: float = 0.0, p: float = 1.0, is_exact: bool = False, is_log: bool = False, level: int = 0
@@ -105,7 +111,7 @@ class Unknown(threading.local):
     is_met = is_true = False
 
 
-unknown = Unknown()
+unknown: Unknown = Unknown()
 
 
 def _order(x: Any, y: Any, if_true: float = 0.0) -> float:

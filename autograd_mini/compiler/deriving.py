@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -56,7 +56,7 @@ class Plan:
         self.target = target
         self.trace = trace
         self.reduces = reduces
-        self.ranges = arguments.ranges
+        self.ranges: Sequence[range] = arguments.ranges
         self.is_one_number: bool = trace.structure.shape == ()
         self.share: float = 1.0
         self.state = 0

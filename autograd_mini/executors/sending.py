@@ -30,7 +30,8 @@ class Packed:
     """A pickle, and beside it the numbers of its arrays, which are not copied where that can be avoided."""
 
     def __init__(self, stream: bytes, buffers: Sequence[Any] = ()) -> None:
-        self.stream, self.buffers = stream, buffers
+        self.stream: bytes = stream
+        self.buffers: Sequence[Any] = buffers
 
     @classmethod
     def of(cls, thing: Any) -> Self:

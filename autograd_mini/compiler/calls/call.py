@@ -47,7 +47,7 @@ class Call(SparseCall):
         is_plain: whether the results are what the program gave: all finite, and nothing tied.
     """
 
-    is_plain = True
+    is_plain: bool = True
 
     def __init__(self, plans: Plans, roles: Roles, args: tuple[Any, ...], parameters: Floats | None = None) -> None:
         self.name: str = plans.name

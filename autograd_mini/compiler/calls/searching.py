@@ -77,7 +77,7 @@ class Search:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self.names = dict.fromkeys(names)
+        self.names: dict[str, None] = dict.fromkeys(names)
         self.asked: set[str] = set()
         self.found: dict[Key, Place] = {}
         self.kept: list[Any] = []

@@ -37,7 +37,7 @@ class Assembly(Function):
         self.width = width
         self.type: str = "double" if width == 1 else f"<{width} x double>"
         self.truth: str = "i1" if width == 1 else f"<{width} x i1>"
-        self.is_exact = True
+        self.is_exact: bool = True
         self._known: dict[str, Cell] = {}
 
     def begin(self, block: str) -> None:

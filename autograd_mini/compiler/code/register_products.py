@@ -83,7 +83,9 @@ class Sums:
         self.scalars: Sequence[Any] = scalars
         living = map(operands, compress(scalars, is_alive))
         self.uses: Counter[int] = Counter(chain(wanted, chain.from_iterable(living)))
-        self.numbers = {number: each.number for number, each in enumerate(scalars) if type(each) is Number}
+        self.numbers: dict[int, float] = {
+            number: each.number for number, each in enumerate(scalars) if type(each) is Number
+        }
         self._ones = {number for number, each in self.numbers.items() if each == 1.0}
 
     def products(self, number: int) -> tuple[list[Product], list[int], bool]:

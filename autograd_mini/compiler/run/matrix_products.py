@@ -60,7 +60,7 @@ class ArenaStep:
         first = [pack for pack in wanted if pack in executor.of_value]  # they are divided alike in all programs
         gives = {"value": first, "rest": [pack for pack in wanted if pack not in executor.of_value]}
         program = Program([*given, *run], {name: [*map(lanes_of, packs)] for name, packs in gives.items() if packs})
-        self.arena = ArenaExecutor(program, executor.cache, given, constants)
+        self.arena: ArenaExecutor = ArenaExecutor(program, executor.cache, given, constants)
         self.takes: list[tuple[Pack, int]] = [(pack, executor.place[pack]) for pack in given]
         self.gives: list[tuple[str, int, slice]] = []
         for name, packs in gives.items():
@@ -138,7 +138,8 @@ class ProductStep:
         self.writes: Sequence[int] = () if self.is_given else (self.number,)
         executor.own.update({self.number} if self.is_given else ())
         self.shape = block.lane.shape
-        self.sums_batch, self.varies = sums_batch, pack in executor.varying
+        self.sums_batch: bool = sums_batch
+        self.varies: bool = pack in executor.varying
         self.a: Callable[[list[Any]], Floats] = executor.rows(segment.a, block.a)
         b = block.b.swapaxes(1, 2) if sums_batch else block.b
         self.b: Callable[[list[Any]], Floats] = executor.rows(segment.b, b)

@@ -43,7 +43,8 @@ class Layout:
     deepest: int
 
     def __init__(self, n_args: int, has_columns: bool) -> None:
-        self.n_args, self.has_columns = n_args, has_columns
+        self.n_args: int = n_args
+        self.has_columns: bool = has_columns
         self.reads: list[tuple[str, int, int, int, int, tuple[Pack, int] | None, int, Any]] = []
         self.makes: list[tuple[int, int, int, int]] = []
         self.picks: list[Lane] = []
