@@ -32,6 +32,8 @@ ABSENT = object()
 
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
 
+DATA = (*PLAIN, list, tuple, set, frozenset, deque, *MAPPINGS)
+
 DYNAMIC = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple"}
 """Code with these names reads attributes that it does not name."""
 
@@ -138,8 +140,10 @@ class Search:
             entries = function.__globals__
             looked_up = _looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME")
             if not EVERYTHING.isdisjoint(looked_up):
-                data = [name for name in entries if name[:2] != "__" and not isinstance(entries[name], CODE)]
-                looked_up += [*data, *self.asked.intersection(names)]
+                for name in entries:  # what such code may look up is watched, but objects there lead too far
+                    if name[:2] != "__" and isinstance(entries[name], DATA):
+                        self._watch(entries, name, partial(entries.get, name))
+                looked_up += self.asked.intersection(names)
             for name in looked_up:
                 if name in entries or not hasattr(builtins, name):
                     self._entry(entries, name, names)
@@ -159,10 +163,13 @@ class Search:
         self._place(entries, name, partial(entries.get, name), names)
 
     def _place(self, holder: Any, name: str, read: Place, names: Iterable[str]) -> None:
+        self._watch(holder, name, read)
+        self._content(read_one(read), names)
+
+    def _watch(self, holder: Any, name: str, read: Place) -> None:
         if (id(holder), name) not in self.found:
             self.kept.append(holder)
             self.found[id(holder), name] = read
-        self._content(read_one(read), names)
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
