@@ -39,7 +39,6 @@ BINARY = {
     "max": lambda a, b: am.max([a, b, 0.5 * a, am.relu(b)]),
     "norm": lambda a, b: am.norm([a, b]),
     "dist": lambda a, b: am.dist([a, 1.0], [a, b]),
-    "copysign": am.copysign,
     "where": lambda a, b: am.where(a > 0.0, am.log(a), b),
     "root": lambda a, b: am.where(a > b, am.sqrt(a - b), 0.0),
 }
