@@ -66,7 +66,7 @@ def limit_of_adjoints(
     Args:
         tied: the nodes at kinks; if there are none, a zero met inf or nan.
     """
-    leaves = [node for node in order if not node.parents and not node.is_constant]
+    leaves = leaves_by_use(order)
     sides = []
     if not all(isfinite(leaf._data) for leaf in leaves) or (tied and any(isnan(root._data) for root, _ in seeds)):
         return convention, None
@@ -92,6 +92,27 @@ def limit_of_adjoints(
         if not all(_agree(found[leaf], first[leaf], scale) for leaf in leaves):
             return convention, None
     return first, direction
+
+
+def leaves_by_use(order: Sequence[Value]) -> list[Value]:
+    """The variables at the bottom of a graph as one meets them reading it from its results, whatever they are named
+    in between: a function has the same limits where it is called within another.
+
+    Args:
+        order: a topological order of the graph.
+    """
+    leaves = []
+    seen = set()
+    for root in reversed(order):
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack += reversed(node.parents)
+                if not node.parents and not node.is_constant:
+                    leaves.append(node)
+    return leaves
 
 
 def step(number: int, line: int) -> float:

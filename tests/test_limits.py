@@ -42,7 +42,7 @@ from autograd_mini import (
     topological_order,
     where,
 )
-from autograd_mini.limits import step, ties
+from autograd_mini.limits import leaves_by_use, step, ties
 
 
 @st.composite
@@ -96,7 +96,7 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
     found = grad(f)([0.0, 0.0, 0.0])
     xs = [Value(0.0, label="x") for _ in range(3)]
     y = f(xs)
-    numbers = {id(x): number for number, x in enumerate(x for x in topological_order(y) if x.label)}
+    numbers = {id(x): number for number, x in enumerate(leaves_by_use(topological_order(y)))}
     steps = [step(numbers.get(id(x), 3), 0) for x in xs]
     above = gradient_along(program, steps)
     below = gradient_along(program, [-step for step in steps])
@@ -109,6 +109,7 @@ def test_piecewise_linear_programs_at_the_origin(program, random):
     assert [g.data for g in graph] == found
     y.backward()
     assert [x.grad for x in xs] == found
+    assert [each.data for each in grad(f)([Value(0.0) for _ in xs])] == found  # of Values it is that of numbers
 
 
 @settings(max_examples=100)
@@ -181,6 +182,12 @@ def test_several_variables():
     assert grad(lambda x, y: maximum(x, y) + minimum(x, y))(1.0, 1.0) == (1.0, 1.0)
     assert grad(lambda x, y: maximum(x, y) - maximum(y, x))(1.0, 1.0) == (0.0, 0.0)
     assert jacobian(lambda x, y: [maximum(x, y) + minimum(x, y), maximum(x, y)])(1.0, 1.0) == [(1.0, 1.0), (1.0, 0.0)]
+
+
+def test_the_choice_at_a_tie_is_that_of_the_derivative_before():
+    f = lambda x1, x2: 1.0 / (1.5 * sin(16.0 * am.max([x2, x1, 0.0])) + 2.0)
+    assert grad(f)(0.0, 0.0) == (0.0, -6.0)
+    assert hessian(f)(0.0, 0.0) == ((0.0, 0.0), (0.0, 144.0))
 
 
 @pytest.mark.parametrize(

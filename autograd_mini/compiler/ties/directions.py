@@ -30,7 +30,7 @@ from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.passes.watching import is_tied, variable
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.graph import leaf, topological_order
-from autograd_mini.limits import step
+from autograd_mini.limits import leaves_by_use, step
 from autograd_mini.observing import unheard
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
@@ -232,7 +232,7 @@ def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, floa
     scalar_of = {given[value]: number for number, value in enumerate(values, 1)}
     with unheard():
         outputs = [y for y in recorded_again(trace, given) if isinstance(y, Value)]
-    leaves = [node for node in topological_order(*outputs) if not node.parents and not node.is_constant]
+    leaves = leaves_by_use(topological_order(*outputs))
     if not all(each in scalar_of for each in leaves):
         return None
     return {scalar_of[each]: sign * step(place, 0) for place, each in enumerate(leaves)}
