@@ -194,6 +194,12 @@ def _joined(nests: Sequence[Any]) -> Any:
     return structure.rebuild([numpy.concatenate(each) for each in zip(*leaves)])
 
 
+def _shape_of_one(leaf: Any, axis: int | None) -> tuple[int, ...]:
+    """The shape of a leaf without its rows."""
+    shape: tuple[int, ...] = numpy.shape(leaf)
+    return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+
 class Total:
     """Results put together: sums in a fixed binary tree, rows one after the other.
 
@@ -213,6 +219,7 @@ class Total:
     def __init__(self, n: int) -> None:
         self._n, self._count = n, 0
         self._structure: Structure | None = None
+        self._shapes: list[tuple[int, ...]] = []
         self._branches: list[list[Any]] = []
         self._rows: dict[int, Any] = {}  # by the place of the leaf
         self._filled: dict[int, int] = {}
@@ -221,14 +228,16 @@ class Total:
         """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
 
         Raises:
-            ValueError: they are of another structure than those before.
+            ValueError: they are of another structure or shape than those before.
         """
         leaves, structure = leaves_of(nest)
-        self._structure = self._structure or structure
-        if self._structure != structure:
-            raise ValueError(
-                f"the tiles of a batch need results of one structure, got {self._structure!r} and {structure!r}"
-            )
+        shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
+        if self._structure is None:
+            self._structure, self._shapes = structure, shapes
+        if self._structure != structure or self._shapes != shapes:
+            is_same = self._structure == structure
+            what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self._structure, structure)
+            raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1
         for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
             if axis is not None:
@@ -247,13 +256,7 @@ class Total:
         shape = (*rows.shape[:axis], self._n, *rows.shape[axis + 1 :])
         if place not in self._rows:
             self._rows[place] = numpy.empty_like(rows, shape=shape)
-        whole = self._rows[place]
-        if whole.shape != shape:
-            raise ValueError(
-                "the tiles of a batch need results of one shape, got rows of the shapes "
-                f"{whole.shape[:axis] + whole.shape[axis + 1 :]} and {shape[:axis] + shape[axis + 1 :]}"
-            )
-        whole[(*[slice(None)] * axis, slice(start, start + n))] = rows
+        self._rows[place][(*[slice(None)] * axis, slice(start, start + n))] = rows
 
     def result(self) -> Any:
         """That of all, of one at least."""

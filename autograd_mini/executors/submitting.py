@@ -126,7 +126,7 @@ class Pool:
     def mend(self, error: BaseException) -> None:
         """Go on after a worker was lost."""
         self._spread.clear()
-        if not isinstance(error, BrokenExecutor):
+        if not (isinstance(error, BrokenExecutor) or getattr(self.executor, "_broken", False)):
             return
         if not isinstance(self.executor, ProcessPoolExecutor):
             raise RuntimeError(
@@ -225,7 +225,7 @@ def results(
     def submit(attempt: _Attempt) -> None:
         try:
             pool.submit(attempt)
-        except BrokenExecutor as error:
+        except (BrokenExecutor, OSError) as error:  # its pipes may be closed before it says that it is broken
             pool.mend(error)
             pool.submit(attempt)
         running.add(attempt)

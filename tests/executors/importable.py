@@ -43,6 +43,10 @@ def branching(x):
     return x * x if x < 0.5 else 3.0 * x
 
 
+def of_two_shapes(a, x):
+    return numpy.array([a * x[0], x[1]]) if x[0] > 0.0 else numpy.array([a * x[1]])
+
+
 def nested(x):
     return {"square": x["one"] ** 2, "pair": (x["two"], [x["one"], x["two"] * 2.0])}
 

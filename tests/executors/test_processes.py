@@ -198,6 +198,24 @@ class Forgetful(ProcessPoolExecutor):
         return super().submit(function, *args)
 
 
+class Closed(ProcessPoolExecutor):
+    """As where its pipes are closed between the death of a process and the first word of it."""
+
+    def submit(self, function, *args):
+        if self._broken:
+            raise OSError("handle is closed")
+        return super().submit(function, *args)
+
+
+def test_a_breaking_pool_whose_pipes_are_closed_is_replaced():
+    with Closed(2, multiprocessing.get_context(START)) as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        with pytest.warns(RuntimeWarning, match="a process of the pool died"):
+            found = compile(importable.branching, batch=True).on(pool, 8)(numpy.arange(50.0))
+    assert found.tolist() == [importable.branching(each) for each in range(50)]
+
+
 @pytest.mark.parametrize("n", [8, 50])
 def test_a_task_that_a_breaking_pool_forgets_is_done_elsewhere(n):
     with Forgetful(2, multiprocessing.get_context(START)) as pool:

@@ -84,6 +84,26 @@ def test_results_of_any_structure_and_paths(pool):
     same_bits(branching.on(pool, 3).value_and_grad(points.tolist()), branching.value_and_grad(points))
 
 
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize("wrt", ["x", ["a", "x"]])
+def test_rows_of_a_path_are_found_whatever_path_was_taken_before(pool, reduce, wrt):
+    compiled = compile(importable.of_two_shapes, batch="x", wrt=wrt, reduce=reduce)
+    x = numpy.array([[1.0, 2.0], [0.5, -2.0], [3.0, 1.0], [0.25, 1.5]])
+    for tile in (1, 2, 3, 4):
+        for points in (x, -x, x):
+            same_numbers(compiled.on(pool, tile).jacobian(2.0, points), compiled.jacobian(2.0, points))
+
+
+@pytest.mark.parametrize("reduce", [None, "sum", "mean"])
+@pytest.mark.parametrize("tile", [1, 2])
+def test_tiles_whose_results_differ_in_shape_are_refused(pool, reduce, tile):
+    tiled = compile(importable.of_two_shapes, batch="x", wrt="a", reduce=reduce).on(pool, tile)
+    x = numpy.array([[1.0, 2.0], [3.0, 1.0], [-1.0, 2.0], [-0.5, 1.0]])
+    for run in (tiled, tiled.jacobian):
+        with pytest.raises(ValueError, match="the tiles of a batch need results of one shape"):
+            run(2.0, x)
+
+
 def test_bits_depend_on_the_tile_alone(pool):
     weights, examples = importable.data(1000)
     compiled = importable.loss()
