@@ -97,6 +97,44 @@ class Draws(Rows):
         return getattr(numpy.random.Generator(numpy.random.Philox(seeds)), self.kind)(self.shape)
 
 
+class Matrix:
+    """A sparse matrix of SciPy as a term of sums. What is an entry of a term is one of the sum; SciPy's own sums leave
+    out what is 0."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix
+        self.shape: tuple[int, int] = matrix.shape
+
+    def __add__(self, other: Self) -> Self:
+        one, two = self.matrix.tocoo(), other.matrix.tocoo()
+        both = (one.data, two.data), (one.row, two.row), (one.col, two.col)
+        entries, rows, columns = map(numpy.concatenate, both)
+        return type(self)(type(one)((entries, (rows, columns)), shape=self.shape).tocsr())
+
+    def __truediv__(self, divisor: float) -> Self:
+        matrix = self.matrix.copy()
+        matrix.data /= divisor
+        return type(self)(matrix)
+
+
+def as_leaf(found: Any) -> Any:
+    """Sparse matrices as one leaf: that of all examples, or an array of one for each of them."""
+    return numpy.fromiter(found, dtype=object) if isinstance(found, list) else Matrix(found)
+
+
+def from_leaf(leaf: Any) -> Any:
+    """What `as_leaf` was given."""
+    return leaf.matrix if isinstance(leaf, Matrix) else leaf.tolist()
+
+
+def numbers_of(leaf: Any) -> list[Any]:
+    """The arrays of numbers in a leaf."""
+    if isinstance(leaf, Matrix):
+        return [leaf.matrix.data]
+    array = numpy.ascontiguousarray(leaf)
+    return [each.data for each in array] if array.dtype.hasobject else [array]
+
+
 def is_dask(thing: Any) -> bool:
     """Whether it is an array of Dask, which computes its parts when they are asked for."""
     return hasattr(thing, "__dask_graph__") and hasattr(thing, "chunks")
@@ -125,7 +163,7 @@ def _walked(nest: Any, leaves: list[Any]) -> Structure:
 
 
 def _take(thing: Any, leaves: list[Any]) -> Structure:
-    if not (is_rows(thing) or isinstance(thing, float)):
+    if not (is_rows(thing) or isinstance(thing, (float, Matrix))):
         return other(thing)
     leaves.append(thing)
     return NUMBER
