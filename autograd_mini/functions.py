@@ -26,12 +26,13 @@ NO_NUMBERS = "ValueError: there are no numbers."
 
 
 def documented(function: Callable[..., Any], name: str, *raised: str) -> Any:
-    """Give `function` the name of a primitive and a docstring made from its row and what it raises."""
+    """Give `function` the name of a primitive and a docstring made from its row, and from what it raises if that is
+    more than functions of numbers do."""
     primitive = TABLE[name]
     lines = [primitive.doc]
     if primitive.policy:
         lines += ["", f"Derivative at kinks and jumps: {primitive.policy}."]
-    lines += ["", "Raises:", *[f"    {each}" for each in raised]]
+    lines += ["", "Raises:", *[f"    {each}" for each in raised or (NO_NUMBER,)]]
     if primitive.example:
         call, _, result = primitive.example.partition(" == ")
         lines += ["", f">>> {call}", result]
@@ -43,12 +44,12 @@ def documented(function: Callable[..., Any], name: str, *raised: str) -> Any:
 
 
 def _unary(name: str) -> Any:
-    return documented(unary(TABLE[name]), name, NO_NUMBER)
+    return documented(unary(TABLE[name]), name)
 
 
 def _binary(name: str) -> Any:
     primitive = TABLE[name]
-    return documented(lambda x, y: primitive(x, y), name, NO_NUMBER)
+    return documented(lambda x, y: primitive(x, y), name)
 
 
 def _reduction(name: str, may_be_empty: bool = True) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keyword import iskeyword
 
-from autograd_mini.functions import NO_NUMBER, attach, documented
+from autograd_mini.functions import attach, documented
 from autograd_mini.operators import unary
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.primitives.symbols import formula_of, within
@@ -78,7 +78,7 @@ def register_primitive(
     _try_rule(primitive)
     try:
         TABLE.add(primitive)
-        function = documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name, NO_NUMBER)
+        function = documented(unary(primitive) if arity == 1 else lambda *args: primitive(*args), name)
         function.__module__, function.__qualname__ = Value.__module__, f"Value.{name}"  # where pickle finds it
         attach(primitive, function)
     except KeyboardInterrupt:
