@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from gc import get_referents
-from io import IOBase
+from io import SEEK_END, IOBase
 from itertools import count
 from queue import Queue, SimpleQueue
 from random import Random
@@ -63,8 +63,16 @@ def _standing(thing: Any, depth: int) -> Hashable:
         frame = thing.gi_frame  # and what is on its stack, as the iterators of its loops
         return frame and (frame.f_lasti, standing(get_referents(thing), depth + 1))
     if isinstance(thing, IOBase):
-        return thing.tell() if thing.readable() and thing.seekable() else None
+        return _rest(thing) if thing.readable() and thing.seekable() else None
     if not isinstance(thing, Iterator) or isinstance(type(thing).__next__, FunctionType):
         return token(thing)
     made = thing.__reduce__()
     return made if isinstance(made, str) else standing(made[1:], depth + 1)
+
+
+def _rest(file: Any) -> int:
+    """How much of a file is still to be read: what is written at its end does not count."""
+    here = file.tell()
+    rest: int = file.seek(0, SEEK_END) - here
+    file.seek(here)
+    return rest

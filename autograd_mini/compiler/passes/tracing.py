@@ -263,7 +263,7 @@ class Tracer(Observer):
                 raise TypeError(
                     f"{self.name} compares numbers at {place(line)}, and neither branches on the result nor computes "
                     "with it; while it is compiled that is a Value, and no Value `is True`: write `if x > y:` or "
-                    "where(x > y, …)"
+                    "where(x > y, …), and any(… for …) in place of any([…]), which leaves some unasked"
                 )
 
     def shown(self, node: Value) -> str | None:

@@ -124,6 +124,27 @@ def test_what_counts_may_name():
     assert [compiled(x) for x in (1.0, 2.0)] == [2.0, 4.0]
 
 
+@pytest.mark.parametrize("make", [io.StringIO, io.BytesIO])
+def test_what_is_written_may_be(make, tmp_path):
+    line = "line\n" if make is io.StringIO else b"line\n"
+    mode = "w+" if make is io.StringIO else "wb+"
+    with open(tmp_path / "log", mode) as log:
+        for target in (make(), log):
+            compiled = compile(lambda x, target=target: (target.write(line), 2.0 * x)[1])
+            assert [compiled(x) for x in (1.0, 2.0)] == [2.0, 4.0]
+            target.seek(0)
+            assert target.readline() == line
+
+
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_files_that_are_read(mode, tmp_path):
+    (tmp_path / "numbers").write_text("1.0\n" * 9)
+    with open(tmp_path / "numbers", mode) as file:
+        for read in (lambda: file.readline(), lambda: next(file), lambda: file.read(4)):
+            with pytest.raises(ValueError, match=r"reads from a \w+ outside"):
+                compile(lambda x, read=read: x * float(read()))(2.0)
+
+
 class Countdown:
     def __init__(self, n):
         self.n = n
