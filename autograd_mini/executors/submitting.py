@@ -55,12 +55,13 @@ class Pool:
         self.is_here: bool = isinstance(executor, ThreadPoolExecutor)
         self.is_near: bool = isinstance(executor, ProcessPoolExecutor) and HAS_MEMORY
         self._spread: weakref.WeakKeyDictionary[Packed, Any] = weakref.WeakKeyDictionary()
-        client = executor if self.is_dask else getattr(executor, "_client", None)
+        self._client: Any = executor if self.is_dask else getattr(executor, "_client", None)
+        self._is_warned = False
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
         self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
-        if client is not None:
-            self.workers = max(1, sum(client.nthreads().values()))
+        if self._client is not None:
+            self.workers = max(1, sum(self._client.nthreads().values()))
         if callable(getattr(executor, "submit", None)):
             self._taker: tuple[Any, Callable[..., Any]] = executor, executor.submit
         elif callable(getattr(executor, "map", None)):
@@ -160,7 +161,13 @@ class Pool:
             return True
 
     def tell(self, attempts: Collection[_Attempt]) -> None:
-        """End those that a broken pool has forgotten: Python 3.11 tells nothing of what was submitted as it broke."""
+        """End those that a broken pool has forgotten: Python 3.11 tells nothing of what was submitted as it broke. A
+        cluster may wait for its workers for hours, and says so."""
+        if self._client is not None and not self._is_warned and not self._client.nthreads():
+            self._is_warned = True
+            warnings.warn(
+                "the cluster of Dask has no worker; this call waits until it has one", RuntimeWarning, stacklevel=2
+            )
         error = BrokenProcessPool("the pool broke while this was submitted")
         if getattr(self.executor, "_broken", False):
             self.mend(error)
