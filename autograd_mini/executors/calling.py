@@ -73,9 +73,7 @@ class Call:
         batched = [*roles.batched]
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
-        self.may_have_rows: bool = (
-            self.is_sum and method in MAY_HAVE_ROWS and not self.is_sparse and any(batched[place] for place in places)
-        )
+        self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector = 0
         if method in OF_RESULT:
             batched += [not self.is_sum] * len(vectors)
