@@ -24,6 +24,15 @@ class Tiled:
 
     It is called as the function is, and so are its methods, with what these take and to what these give; `parameters`
     are all Values that the function holds, and derivatives with respect to those that it does not use are 0.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from autograd_mini import Value, compile
+    >>> w = Value(2.0, label="w")
+    >>> loss = compile(lambda x: (w * x) ** 2, batch=True, reduce="sum")
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     tiled = loss.on(pool, tile=2)
+    ...     tiled([1.0, 2.0, 3.0]), tiled.backward([1.0, 2.0, 3.0]), w.grad, tiled.parameters
+    (56.0, 56.0, 56.0, [Value(data=2.0, grad=56.0, label='w')])
     """
 
     compiled: Any
