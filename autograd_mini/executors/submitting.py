@@ -150,7 +150,8 @@ class Pool:
                 return False  # another thread has done so
             # It waits for the end of all its processes, but did not end one that started as it broke. New processes
             # would hold the pipes open for which its threads wait.
-            _kill(broken)
+            for each in _processes(broken):
+                each.kill()
             closing = threading.Thread(target=broken.shutdown, daemon=True)
             closing.start()
             closing.join(PATIENCE)
@@ -187,17 +188,13 @@ class Pool:
                 "a process of the pool died, which the pool does not see; make a new one, and call again"
             )
         if self._silence > PATIENCE:
-            _kill(self.executor)
+            for each in _processes(self.executor):
+                each.kill()
             self.executor._result_queue._writer.close()  # the last who could write the rest
 
 
 def _processes(executor: Any) -> list[Any]:
     return [*(executor._processes or {}).values()]
-
-
-def _kill(executor: Any) -> None:
-    for each in _processes(executor):
-        each.kill()
 
 
 def _called(call: tuple[Any, ...]) -> Any:
