@@ -44,6 +44,7 @@ class Run:
         self.call.variables.update(self.variables)
         with self.call:
             self.result: Any = f(*inputs, **keywords)
+        self.call.warn_of_refusal()
 
     def _variable(self, number: Any) -> Value:
         """A Value of its own for each input; one that came as a Value stays connected to it."""

@@ -175,6 +175,7 @@ class Differentiation(Scope):
         function: the function.
         variables: the Values that stand for the numbers among its arguments.
         own: other Values made within the call: nothing outside depends on them.
+        refused: what was said where a number would have left the graph.
     """
 
     opened: ClassVar[dict[Entry, Differentiation]] = {}
@@ -184,6 +185,15 @@ class Differentiation(Scope):
         self.function = function
         self.variables: set[Value] = set()
         self.own: set[Value] = set()
+        self.refused: TypeError | None = None
+
+    def warn_of_refusal(self) -> None:
+        """Warn where the function caught what was said, and went on."""
+        if self.refused is not None:
+            from warnings import warn_explicit
+
+            text = f"{self.refused}. The function caught this error, and its derivatives are those of what it did next"
+            warn_explicit(text, RuntimeWarning, *user_line())
 
     def is_foreign(self, leaf: Value) -> bool:
         """Whether a leaf of the graph is a variable that this call did not make."""
@@ -223,7 +233,14 @@ def refuse_conversion(node: Value, how: str = "float()") -> None:
         from autograd_mini.leaving import refusal
 
         call = next((call for call in reversed(Differentiation.here())), None) or next(iter(differentiations.values()))
-        raise TypeError(refusal(call.function, how, "its derivative would be lost there"))
+        raise refused(TypeError(refusal(call.function, how, "its derivative would be lost there")))
+
+
+def refused(error: TypeError) -> TypeError:
+    """The error, to be raised: the calls that are being differentiated here are told of it, lest it is caught."""
+    for call in Differentiation.here():
+        call.refused = error
+    return error
 
 
 def warn_of_mathematics() -> None:

@@ -187,10 +187,10 @@ class _Expansion:
                     series.advance()
 
     def _require_smooth(self, series: Series, firsts: Sequence[Any]) -> None:
-        """Refuse an operation at a kink or a jump: there is no series."""
+        """Refuse an operation at a kink or a jump: there is no series. Rules of smooth ones may choose as they like."""
         operation = series.operation
         assert operation is not None
-        if not operation.policy:
+        if series.depth or not operation.policy:
             return
         out, *numbers = [
             each.data if isinstance(each, Value) else float(each) for each in (series.coefficients[0], *firsts)

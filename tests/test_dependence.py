@@ -398,3 +398,43 @@ def test_what_loses_no_derivative_does_not_warn():
     assert (math.exp(x.data), math.exp(x.detach()), float(x), abs(math.floor(x))) == (math.e**0.5, math.e**0.5, 0.5, 0)
     assert not any([math.isnan(x), math.isclose(x, 2.0)])
     assert [float(v) for v in (x, 2 * x)] == sorted([1.0, 0.5])
+
+
+def safe_log(x, y):
+    try:
+        return x + math.log(y)
+    except (TypeError, ValueError):
+        return 100.0 * x
+
+
+def inner_that_fails(x, y):
+    try:
+        return x * grad(math.log)(y)
+    except TypeError:
+        return x
+
+
+WAYS = {
+    "grad": (grad, 1.0),
+    "jvp": (lambda f: lambda x, y: jvp(f)(x, y, (1.0, 1.0)), 1.0),
+    "compile": (compile, 1.0),
+    "a compiled gradient": (lambda f: compile(f).grad, 1.0),
+    "a batch": (lambda f: compile(f, batch="x"), [1.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("f", [safe_log, inner_that_fails])
+@pytest.mark.parametrize("way", WAYS)
+def test_errors_that_the_function_catches_are_told(f, way):
+    """It goes on with something else, as if the number were a bad one."""
+    operator, x = WAYS[way]
+    with pytest.warns(
+        RuntimeWarning, match=r"reads the number of a Value by float\(\) .*The function caught this"
+    ) as caught:
+        operator(f)(x, 2.0)
+    assert {each.filename for each in caught} == {HERE}
+
+
+def test_errors_that_nobody_catches_are_told_once():
+    with pytest.raises(TypeError, match="reads the number of a Value"):
+        grad(lambda x: math.log(x))(2.0)

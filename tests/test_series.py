@@ -179,6 +179,13 @@ def test_kinks_and_jumps_are_refused(f, x):
         taylor(f, x, 3)
 
 
+def test_choices_within_the_rules_of_smooth_functions_are_no_kinks():
+    """The rule of erf cuts its argument off at 30."""
+    for x in (-30.0, 30.0):
+        agrees(taylor(am.erf, x, 4), [math.copysign(1.0, x), *[0.0] * 4])
+    assert compile(lambda x: taylor(am.erf, x, 3)[3])(0.5) == pytest.approx(taylor(am.erf, 0.5, 3)[3], rel=1e-13)
+
+
 @pytest.mark.parametrize("x", [2.2, -0.3, 1e9 + 0.3, 1e-300])
 def test_pieces_away_from_their_ends(x):
     assert taylor(floor, x, 2) == [math.floor(x), 0.0, 0.0]

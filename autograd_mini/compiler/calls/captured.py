@@ -21,12 +21,12 @@ import numpy
 from autograd_mini.compiler.calls.consumed import standing
 from autograd_mini.compiler.calls.searching import CODE, Key, is_code_of_library, is_library, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
-from autograd_mini.compiler.ir.keys import BUFFERS, LARGEST, MAPPINGS, VIEWS, are_values, token
+from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS, VIEWS, are_values, is_small, token
 from autograd_mini.compiler.run.executing import Target, is_machine
 from autograd_mini.compiler.run.python_calls import is_possible
 from autograd_mini.compiler.run.watch import Place
 
-CONTAINERS = (list, tuple, deque, *MAPPINGS, set, numpy.ndarray, *BUFFERS)
+CONTAINERS: tuple[Any, ...] = (list, tuple, deque, *MAPPINGS, set, numpy.ndarray, *BUFFERS)
 
 
 class Captured:
@@ -139,9 +139,9 @@ def _containers(thing: Any) -> list[Any]:
     """Those in a nest that can change, that itself included, and the attributes of such as have some."""
     found: list[Any] = []
     known = set()
-    open_ones = [thing]
+    open_ones: list[Any] = [thing]
     while open_ones:
-        each = open_ones.pop()
+        each: Any = open_ones.pop()
         each = each.mapping if isinstance(each, VIEWS) else each
         if id(each) in known or not isinstance(each, CONTAINERS):
             continue
@@ -149,7 +149,7 @@ def _containers(thing: Any) -> list[Any]:
         if hasattr(each, "__dict__"):
             open_ones.append(vars(each))
         if isinstance(each, (numpy.ndarray, *BUFFERS)):
-            found += [each] if (each.size if isinstance(each, numpy.ndarray) else len(each)) <= LARGEST else []
+            found += [each] if is_small(each) else []
             open_ones += each.ravel().tolist() if isinstance(each, numpy.ndarray) and each.dtype.hasobject else []
             continue
         found += [] if type(each) is tuple else [each]

@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.ir.keys import DEEPEST, Themselves, token
+from autograd_mini.compiler.ir.keys import Themselves, token
 
 CONSUMED = (
     Iterator, IOBase, Queue, SimpleQueue, Random,
     numpy.random.Generator, numpy.random.BitGenerator, numpy.random.RandomState,
 )  # fmt: skip
+
+
+DEEPEST = 8
+"""So deep within each other are iterators looked for. Not tuned."""
 
 
 def standing(thing: Any, depth: int = 0) -> Hashable:

@@ -43,6 +43,8 @@ ABSENT = object()
 
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
 
+BARE = {int, float, bool, str, bytes, type(None)}
+
 DATA = (*PLAIN, list, tuple, set, frozenset, deque, *MAPPINGS)
 
 CALLED = (FunctionType, MethodType, partial, BuiltinFunctionType, MethodWrapperType)
@@ -59,11 +61,11 @@ ASKING = {*EVERYTHING, "hasattr", "getattr", "import_module", "__import__", "Att
 NAMES = r"\A[\w.]+\Z"
 """Such a string may be a name; code that is text itself holds names anywhere. Words of docstrings are none."""
 
-UNCALLED = {
-    "__init__", "__new__", "__post_init__", "__init_subclass__", "__setattr__", "__repr__", "__str__",
-    "__annotate__", "__annotate_func__",
-}  # fmt: skip
-"""Methods of which nothing comes into a function that is given the object."""
+MAKING = {"__init__", "__new__", "__post_init__", "__setattr__"}
+"""Methods of which nothing comes into a function that is given the object, but the class."""
+
+UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__annotate__", "__annotate_func__"}
+"""Those of which nothing comes in either."""
 
 MOST_OBJECTS = 20_000
 """So many functions and objects are looked through."""
@@ -122,6 +124,7 @@ class Search:
         elif isinstance(function, (MethodType, BuiltinFunctionType, MethodWrapperType)):
             if not isinstance(function.__self__, ModuleType | type | None):
                 self._place(function, "__self__", partial(getattr, function, "__self__"), ())
+            self.callable(getattr(function, "__func__", None))
         elif is_wrapper(function):
             self.callable(function.__wrapped__)
         elif not isinstance(function, type | ModuleType) and callable(function):
@@ -196,8 +199,11 @@ class Search:
         if isinstance(content, (list, tuple, set, frozenset, deque, *MAPPINGS)):
             if id(content) not in self._open and not are_values(content):  # it may hold itself
                 self._open.add(id(content))
-                for part in [*content.values()] if isinstance(content, MAPPINGS) else [*content]:
-                    self._content(part, names)
+                for part in [*content, *content.values()] if isinstance(content, MAPPINGS) else [*content]:
+                    if type(part) not in BARE:
+                        self._content(part, names)
+                if not is_library(type(content).__module__):
+                    self._object(content, names)
                 self._open.remove(id(content))
         elif isinstance(content, CALLED):
             self.callable(content)
@@ -232,17 +238,23 @@ class Search:
             self.names |= dict.fromkeys(name for text in texts for name in text.split("."))
         elif hasattr(type(content), "__array__") and not isinstance(content, PLAIN):
             self._place(content, "__array__", Shown(content), names)
-        elif not isinstance(content, PLAIN) or getattr(content, "__dict__", None):
-            of_library, is_read = is_library(getattr(content, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
-            own = getattr(content, "__dict__", ()) if of_library else self.names
-            for name in [*self.names.keys() & own] if of_library else [*own, *_special(content)]:
-                self._attribute(content, name, names)
-            methods = [getattr(type(content), name, None) for name in ("__getitem__", "__call__")]
-            of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
-            is_known = is_wrapper(content) or hasattr(type(content), "named_parameters")
-            if (is_read and not of_library) or (of_itself and not is_known):
-                self._all_attributes(content, names)
-            self.callable(content)
+        elif hasattr(type(content), "get_obj"):  # what processes share
+            self._place(content, "get_obj", content.get_obj, names)
+        elif not (isinstance(content, PLAIN) and is_library(type(content).__module__)) or hasattr(content, "__dict__"):
+            self._object(content, names)
+
+    def _object(self, thing: Any, names: Iterable[str]) -> None:
+        """An object: the attributes of these names, and the methods that nobody names."""
+        of_library, is_read = is_library(getattr(thing, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
+        own = getattr(thing, "__dict__", ()) if of_library else self.names
+        for name in [*self.names.keys() & own] if of_library else [*own, *_special(thing)]:
+            self._attribute(thing, name, names)
+        methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__")]
+        of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
+        is_known = is_wrapper(thing) or hasattr(type(thing), "named_parameters")
+        if (is_read and not of_library) or (of_itself and not is_known):
+            self._all_attributes(thing, names)
+        self.callable(thing)
 
     def _all_attributes(self, thing: Any, names: Iterable[str]) -> None:
         """All that an object holds, those to come included."""
@@ -293,15 +305,16 @@ class Search:
 
 def _special(thing: Any) -> list[str]:
     """The methods of an object, or of those of a class, that operators call, and nobody by name."""
+    is_class = isinstance(thing, type)
     return [
         name
-        for each in (thing if isinstance(thing, type) else type(thing)).__mro__
+        for each in (thing if is_class else type(thing)).__mro__
         if not is_library(each.__module__)
-        for name, method in vars(each).items()
-        if name.startswith("__")
-        and name not in UNCALLED
-        and isinstance(method, FunctionType)
-        and method.__code__.co_filename != "<string>"  # as those of dataclasses, which compare
+        for name, entry in vars(each).items()
+        if name.startswith("__") and name not in UNCALLED and (is_class or name not in MAKING)
+        for method in [getattr(entry, "__func__", entry)]
+        if isinstance(method, FunctionType)
+        and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses have others, which compare
         and not is_library(method.__module__)  # as their __replace__
     ]
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Hashable
+from ctypes import c_double
 from hashlib import blake2b
+from mmap import mmap
 from operator import is_
 from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
@@ -15,14 +17,16 @@ import numpy
 
 from autograd_mini.value import Value
 
-DEEPEST = 16
+DEEPEST = 64
 """What is nested deeper is compared by identity, so that no nest is too deep for Python to recurse. Not tuned."""
 
 LARGEST = 2**24
 """Arrays of more numbers (128 megabytes) are compared by identity: to compare them at each call would take longer than
 most calls."""
 
-BUFFERS = (array, bytearray, memoryview)
+BUFFERS: tuple[Any, ...] = (array, bytearray, memoryview, mmap, c_double.__mro__[-2])
+"""The last is what all data of `ctypes` are."""
+
 MAPPINGS = (dict, MappingProxyType)
 VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
@@ -67,7 +71,7 @@ class Themselves:
         return hash(tuple(map(id, self.things)))
 
 
-def token(thing: Any, depth: int = 0) -> Hashable:
+def token(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
     """What is equal for two things only if they are of one type and hold the same.
 
     Containers are compared by their content and attributes, functions by their code and what they hold, numbers to
@@ -82,30 +86,31 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         return thing  # type: ignore[no-any-return]
     if kind in (int, bool, complex, float):
         return kind, repr(thing)
-    if depth >= DEEPEST:
-        return Themselves(thing)
-    if isinstance(thing, numpy.ndarray) and thing.size <= LARGEST:
+    if id(thing) in within or len(within) >= DEEPEST:  # it holds itself: that place of it, or it is too deep
+        return within.index(id(thing)) if id(thing) in within else Themselves(thing)
+    own_place = (*within, id(thing))
+    if isinstance(thing, numpy.ndarray) and is_small(thing):
         if thing.dtype.hasobject:
-            return kind, thing.shape, token(thing.ravel().tolist(), depth + 1), _attributes(thing, depth)
-        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest(), _attributes(thing, depth)
-    if isinstance(thing, BUFFERS) and len(thing) <= LARGEST:
+            return kind, thing.shape, token(thing.ravel().tolist(), own_place), _attributes(thing, own_place)
+        return kind, thing.dtype.str, thing.shape, blake2b(thing.tobytes()).digest(), _attributes(thing, own_place)
+    if isinstance(thing, BUFFERS) and is_small(thing):
         view = memoryview(thing)
         return kind, view.format, view.shape, blake2b(view.tobytes()).digest()
     if isinstance(thing, VIEWS):
-        return kind, token(thing.mapping, depth + 1)
+        return kind, token(thing.mapping, own_place)
     if isinstance(thing, MAPPINGS):
-        items = tuple([(token(key, depth + 1), token(each, depth + 1)) for key, each in thing.items()])
-        factory = token(getattr(thing, "default_factory", None), depth + 1)
-        return kind, items, factory, _attributes(thing, depth)
+        items = tuple([(token(key, own_place), token(each, own_place)) for key, each in thing.items()])
+        factory = token(getattr(thing, "default_factory", None), own_place)
+        return kind, items, factory, _attributes(thing, own_place)
     if kind in (list, tuple) and are_values(thing):
         return kind, Themselves(*thing)
     if isinstance(thing, (list, tuple, deque)):
-        return kind, tuple([token(each, depth + 1) for each in thing]), _attributes(thing, depth)
+        return kind, tuple([token(each, own_place) for each in thing]), _attributes(thing, own_place)
     if isinstance(thing, (set, frozenset)):
-        return kind, frozenset([token(each, depth + 1) for each in thing])
+        return kind, frozenset([token(each, own_place) for each in thing])
     if isinstance(thing, FunctionType):
         cells = tuple([Themselves(cell.cell_contents) for cell in thing.__closure__ or () if _is_filled(cell)])
-        defaults = token(thing.__defaults__, depth + 1), token(thing.__kwdefaults__, depth + 1)
+        defaults = token(thing.__defaults__, own_place), token(thing.__kwdefaults__, own_place)
         return thing.__code__, Themselves(thing.__globals__), defaults, cells
     if isinstance(thing, Value):
         return Themselves(thing)
@@ -116,7 +121,12 @@ def token(thing: Any, depth: int = 0) -> Hashable:
         hash(thing)
     except TypeError:  # of what it holds
         return Themselves(thing)
-    return kind, thing, repr(thing), _attributes(thing, depth)
+    return kind, thing, repr(thing), _attributes(thing, own_place)
+
+
+def is_small(thing: Any) -> bool:
+    """Whether an array or buffer is compared by its content."""
+    return bool((thing.size if isinstance(thing, numpy.ndarray) else memoryview(thing).nbytes) <= LARGEST)
 
 
 def are_values(thing: Any) -> bool:
@@ -125,9 +135,9 @@ def are_values(thing: Any) -> bool:
     return bool(kinds) and all(issubclass(kind, Value) for kind in kinds)
 
 
-def _attributes(thing: Any, depth: int) -> Hashable:
+def _attributes(thing: Any, within: tuple[int, ...]) -> Hashable:
     attributes = getattr(thing, "__dict__", None)
-    return token(attributes, depth + 1) if attributes else None
+    return token(attributes, within) if attributes else None
 
 
 def _is_filled(cell: Any) -> bool:

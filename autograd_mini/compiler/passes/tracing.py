@@ -15,7 +15,7 @@ from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.recording import Recording
 from autograd_mini.interrupts import ensure
 from autograd_mini.leaving import place, refusal
-from autograd_mini.observing import Differentiation, Observer, user_line
+from autograd_mini.observing import Differentiation, Observer, refused, user_line
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.scanning import Loop
 from autograd_mini.structures import Structure, flatten, may_hold_numbers
@@ -152,6 +152,7 @@ def trace(
                 "is not differentiated: give it as an int that neither wrt nor batch names, or name its "
                 f"argument in static=…{of_array * isinstance(error, IndexError)}"
             ) from error
+    call.warn_of_refusal()
     if not may_hold_numbers(result):
         raise TypeError(
             f"{name} gave {brief(result)} ({type(result).__name__}); a compiled function gives numbers, in lists, "
@@ -301,9 +302,8 @@ class Tracer(Observer):
 
     def number_read(self, node: Value, how: str) -> None:
         if not node.is_constant:
-            raise TypeError(
-                refusal(self.function, how, "the compiled function would keep the number of this one run for ever")
-            )
+            text = refusal(self.function, how, "the compiled function would keep the number of this one run for ever")
+            raise refused(TypeError(text))
 
     def number_written(self, node: Value, how: str) -> None:
         raise TypeError(

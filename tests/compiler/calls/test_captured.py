@@ -1,6 +1,9 @@
 """What a compiled function reads from outside its arguments: where that changes, it is compiled anew."""
 
+import ctypes
 import math
+import mmap
+import multiprocessing
 import os
 import sys
 import threading
@@ -10,7 +13,7 @@ import weakref
 from argparse import Namespace
 from collections import UserDict
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial, wraps
 from itertools import product
 from operator import attrgetter, methodcaller
@@ -22,7 +25,6 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from autograd_mini import Value, compile, grad, tanh
-from autograd_mini.compiler.calls import captured
 from autograd_mini.compiler.calls.captured import Captured
 from autograd_mini.compiler.ir import keys
 from autograd_mini.nn import MLP, Layer
@@ -373,7 +375,104 @@ def shown_cases():
     }  # fmt: skip
 
 
-CASES = {"named": cases, "unnamed": unnamed_cases, "shown": shown_cases}
+@dataclass
+class Counted:
+    """What its maker reads."""
+
+    k: float = field(default_factory=lambda: settings_of.k)
+
+    def __post_init__(self):
+        self.j = settings_of.other
+
+
+class Made:
+    def __new__(cls):
+        made = super().__new__(cls)
+        made.k = settings_of.k
+        return made
+
+    def __setattr__(self, name, number):
+        super().__setattr__(name, number * settings_of.other)
+
+
+class Holding:
+    def __init__(self, j=(1.0, weights)):
+        self.k, self.j = scale, j[1][0]
+
+
+def own_kinds():
+    """Classes of one's own: of containers and numbers with methods that read more, and what makes their objects."""
+    hidden, thing = [2.0], types.SimpleNamespace(k=2.0)
+
+    class OwnDict(dict):
+        def __missing__(self, key):
+            return hidden[0]
+
+    class OwnList(list):
+        def __getitem__(self, place):
+            return super().__getitem__(place) * thing.k
+
+    class OwnTuple(tuple):
+        __slots__ = ()
+
+        @property
+        def first(self):
+            return self[0] * thing.k
+
+    class OwnFloat(float):
+        def __rmul__(self, x):
+            return x * hidden[0]
+
+        __mul__ = __rmul__
+
+    class Key:
+        pass
+
+    key = Key()
+    key.k = 2.0
+    own_dict, own_list, own_tuple, own_float, keyed = (
+        OwnDict(),
+        OwnList([3.0]),
+        OwnTuple([3.0]),
+        OwnFloat(3.0),
+        {key: 1},
+    )
+    bound = types.MethodType(partial(lambda factor, owner, x: x * owner.k * factor[0], hidden), thing)
+    shared, in_c, mapped = (ctypes.c_double * 2)(1.0, 2.0), ctypes.c_double(2.0), mmap.mmap(-1, 8)
+    locked = multiprocessing.Value("d", 1.0)
+    changed = [lambda: hidden.__setitem__(0, 5.0)]
+    of_thing = [lambda: setattr(thing, "k", 5.0)]
+    of_settings = [lambda: setattr(settings_of, "k", 6.0), lambda: setattr(settings_of, "other", 7.0)]
+    deep = inner = [1.0]
+    for _ in range(30):
+        deep = [deep]
+
+    def deepest(x):
+        at = deep
+        while isinstance(at[0], list):
+            at = at[0]
+        return x * at[0]
+
+    return {
+        "a dict": (lambda x: x * own_dict["a"], changed),
+        "a list": (lambda x: x * own_list[0], of_thing),
+        "a tuple": (lambda x: x * own_tuple.first, of_thing),
+        "a float": (lambda x: own_float * x, changed),
+        "an object as a key": (lambda x: x * sum(each.k for each in keyed), [lambda: setattr(key, "k", 5.0)]),
+        "a method of something else than a function": (lambda x: bound(x), [*changed, *of_thing]),
+        "an array in C": (lambda x: x * shared[0], [lambda: shared.__setitem__(0, 5.0)]),
+        "a number in C": (lambda x: x * in_c.value, [lambda: setattr(in_c, "value", 5.0)]),
+        "a file in memory": (lambda x: x * mapped[0], [lambda: mapped.__setitem__(0, 5)]),
+        "what processes share": (lambda x: x * locked.value, [lambda: setattr(locked, "value", 5.0)]),
+        "a dataclass that is made": (lambda x: x * Counted().k + Counted().j, of_settings),
+        "an object that is made": (lambda x: x * Made().k, of_settings),
+        "an object with defaults": (lambda x: x * Holding().k + Holding().j, [
+            lambda: set_global("scale", 6.25), lambda: weights.__setitem__(0, 6.5)]),
+        "deep in a list": (deepest, [lambda: inner.__setitem__(0, 5.0)]),
+    }  # fmt: skip
+
+
+CASES = {"named": cases, "unnamed": unnamed_cases, "shown": shown_cases, "own": own_kinds}
 
 
 @pytest.mark.parametrize(("kind", "name"), [pair for kind in CASES for pair in product([kind], CASES[kind]())])
@@ -566,8 +665,7 @@ def test_numbers_that_never_stop_changing():
 
 
 def test_large_arrays_count_by_identity(monkeypatch):
-    for module in (keys, captured):
-        monkeypatch.setattr(module, "LARGEST", 10)
+    monkeypatch.setattr(keys, "LARGEST", 10)
     large = numpy.zeros(11)
     compiled = compile(lambda x: x * len(large) + large[0])
     assert compiled(1.0) == 11.0
