@@ -84,7 +84,12 @@ class SelfAttention(Module):
 
     def weights(self, tokens: Iterable[Iterable[Any]]) -> list[Vectors]:
         """How much each token attends to which, a_ts as [head][token t][token s]; rows sum to 1, and a causal
-        one ends with the token itself. Errors as when called."""
+        one ends with the token itself. Errors as when called.
+
+        >>> heads = SelfAttention(2).weights([[1.0, 0.0], [0.0, 1.0]])
+        >>> [round(sum(row).data, 12) for row in heads[0]]
+        [1.0, 1.0]
+        """
         return self._weights(self._as_tokens(tokens))
 
     def _weights(self, xs: list[tuple[Value, ...]]) -> list[Vectors]:

@@ -90,7 +90,11 @@ class Conv2d(Module):
         return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Any]:
-        """z, before the activation."""
+        """z, before the activation.
+
+        >>> [z.data for z in Conv2d(3, 3, 2).affine([0.0] * 9)]
+        [0.0, 0.0, 0.0, 0.0]
+        """
         values = (*as_inputs(inputs, self.n_inputs, self), _PADDING)
         seen = [tuple(values[index] for index in window) for window in self._windows]
         return [neuron.affine(window) for neuron in self.filters for window in seen]

@@ -33,8 +33,13 @@ class Module:
     >>> line = Line()
     >>> line(3.0).data
     7.0
-    >>> [name for name, parameter in line.named_parameters()]
-    ['slope', 'offset']
+    >>> [name for name, parameter in line.named_parameters()], len(line.parameters())
+    (['slope', 'offset'], 2)
+    >>> line.zero_grad()
+    >>> [name for name, module in line.named_modules()], len(list(line.modules()))
+    ([''], 1)
+    >>> line.eval().training, line.train().training, line.details()
+    (False, True, '')
     """
 
     training = True

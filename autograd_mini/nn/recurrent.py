@@ -24,6 +24,9 @@ class LSTMState(NamedTuple):
     Attributes:
         hidden: h, which is its output too.
         memory: c.
+
+    >>> LSTMState([0.0], memory=[0.5])
+    LSTMState(hidden=[0.0], memory=[0.5])
     """
 
     hidden: Vector
@@ -36,6 +39,14 @@ class RecurrentCell(Module):
     Attributes:
         n_inputs: how many numbers an input has.
         n_hidden: how many numbers the hidden state has.
+
+    >>> class Decay(RecurrentCell):
+    ...     n_inputs = n_hidden = 1
+    ...     def __call__(self, inputs, state=None):
+    ...         return [0.5 * (self.initial_state() if state is None else state)[0] + inputs[0]]
+    >>> outputs, last = Decay().run([[1.0], [0.0]])
+    >>> [h.data for h in Decay().output(last)]
+    [0.5]
     """
 
     n_inputs: int
@@ -112,6 +123,8 @@ class LSTMCell(RecurrentCell):
     >>> state = cell([0.5, 2.0], state)
     >>> len(state.hidden), len(state.memory), len(cell.parameters())
     (3, 3, 72)
+    >>> cell.output(state) == state.hidden, cell.initial_state().memory[0].data
+    (True, 0.0)
     """
 
     def __init__(

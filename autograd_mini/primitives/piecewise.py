@@ -54,7 +54,13 @@ def selector(
 
 
 class Part(Primitive):
-    """One of the results of a selector that has several, as an operation of its own."""
+    """One of the results of a selector that has several, as an operation of its own.
+
+    >>> from autograd_mini.primitives import Primitive
+    >>> halves = Primitive("halves", lambda x: (x / 2, -x / 2), lambda out, x: (0.0,), is_selector=True)
+    >>> part_of(halves, 1)(3.0), parts_of(halves, 1)
+    (-1.5, range(0, 2))
+    """
 
     def __init__(self, whole: Primitive, part: int) -> None:
         super().__init__(
@@ -73,7 +79,11 @@ part_of: Callable[[Primitive, int], Part] = lru_cache(maxsize=None)(Part)
 
 
 def parts_of(primitive: Primitive, n_args: int) -> range | None:
-    """The results of a selector that has several, by number; None for what has one."""
+    """The results of a selector that has several, by number; None for what has one.
+
+    >>> parts_of(TABLE["tanh"], 1) is None
+    True
+    """
     if not primitive.is_selector:
         return None
     results = primitive.forward(*(0.0,) * n_args)

@@ -51,6 +51,11 @@ class Primitive:
         aliases: other names of its method, such as NumPy's.
         is_selector: chooses from data alone, for use within rules; gives plain floats on Values.
         options: what this variant fixes, e.g. `{"approximate": "tanh"}`.
+
+    >>> TABLE["tanh"](0.0), TABLE["tanh"].partials(0.0, 0.0)
+    (0.0, (1.0,))
+    >>> TABLE["relu"].variant(at_zero=0.0)
+    <primitive relu, at_zero=0.0>
     """
 
     def __init__(
@@ -132,6 +137,12 @@ class Table(dict[str, Primitive]):
     """The primitives by name, in the order in which they were declared.
 
     Those of `auxiliary` serve within rules, or stand for operators and methods of Value; they are not listed.
+
+    >>> table = Table()
+    >>> table.add(Primitive("double", lambda x: 2.0 * x, lambda out, x: (2.0,)))
+    <primitive double>
+    >>> list(table)
+    ['double']
     """
 
     def __init__(self) -> None:
@@ -139,6 +150,7 @@ class Table(dict[str, Primitive]):
         self.auxiliary: dict[str, Primitive] = {}
 
     def add(self, primitive: Primitive) -> Primitive:
+        """Give it another row; a ValueError if one has that name."""
         if primitive.name in self or primitive.name in self.auxiliary:
             raise ValueError(f"a primitive named {primitive.name!r} is already in the table; choose another name")
         self[primitive.name] = primitive
