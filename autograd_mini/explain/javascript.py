@@ -85,9 +85,9 @@ def table(operations: Iterable[tuple[Primitive, int]]) -> str:
     writer = _Writer()
     rows = [writer.row(operation, n_args) for operation, n_args in dict.fromkeys(operations)]
     body = ["return {", *rows, "};"]
-    written = [*writer.functions.values(), *body]
-    by_hand = parts_used("\n".join(written), _written_by_hand())
-    return "\n".join(["const rows = (() => {", *by_hand, *written, "})();"])
+    functions = [*writer.functions.values()]
+    functions += parts_used("\n".join([*functions, *body]), _written_by_hand())
+    return "\n".join(["const rows = (() => {", *functions, *body, "})();"])
 
 
 @lru_cache(maxsize=1)
