@@ -38,7 +38,14 @@ def ordered(results: Sequence[Value], max_nodes: int | None) -> list[Value]:
         stack.extend(parents)
     require_room(len(seen), max_nodes, "the graph has")
     order = topological_order(*reversed(results))
-    _check(order)
+    placed: set[Value] = set()
+    for node in order:
+        if not placed.issuperset(node.parents):
+            raise ValueError(
+                f"the graph is cyclic: {node!r} is among its own ancestors; assign `parents` so that each Value "
+                "depends on earlier ones only"
+            )
+        placed.add(node)
     return order
 
 
@@ -49,17 +56,6 @@ def require_room(count: int, max_nodes: int | None, who: str) -> None:
             f"{who} more than {max_nodes} nodes, too many to read as a picture; draw a part of it, fold its modules "
             "(draw(y, scopes=scopes, fold='modules') with the scopes of record_scopes(model)), or raise max_nodes"
         )
-
-
-def _check(order: Sequence[Value]) -> None:
-    placed: set[Value] = set()
-    for node in order:
-        if not placed.issuperset(node.parents):
-            raise ValueError(
-                f"the graph is cyclic: {node!r} is among its own ancestors; assign `parents` so that each Value "
-                "depends on earlier ones only"
-            )
-        placed.add(node)
 
 
 def picture_of(
