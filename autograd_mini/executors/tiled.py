@@ -9,7 +9,7 @@ from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 from autograd_mini.executors.calling import Call
-from autograd_mini.executors.keeping import SLOPES, Parcel
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, Parcel
 from autograd_mini.executors.sending import Packed
 from autograd_mini.executors.submitting import Pool
 from autograd_mini.executors.working import Done
@@ -66,11 +66,6 @@ class Tiled:
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
         if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
-        if method in ("jacobian", "hessian") and keywords.pop("sparse", False):
-            raise ValueError(
-                f"{method} of {self.compiled._name} on an executor gives dense arrays; for sparse ones call it on the "
-                "function itself"
-            )
         return Call(self, method, args, keywords).result(parameters)
 
     __call__: Any = partialmethod(_run, "__call__")
@@ -80,6 +75,7 @@ class Tiled:
     jacobian: Any = partialmethod(_run, "jacobian")
     hessian: Any = partialmethod(_run, "hessian")
     hvp: Any = partialmethod(_run, "hvp")
+    sparsity: Any = partialmethod(_run, SPARSITY)
     jvp: Any = partialmethod(_run, "jvp")
     vjp: Any = partialmethod(_run, "vjp")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from math import sqrt
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd_mini.functions import dot, softmax
 from autograd_mini.nn.initialisers import Initialiser
@@ -51,6 +51,7 @@ class SelfAttention(Module):
     key: Layer
     value: Layer
     output: Layer
+    _shows_parts = False
 
     def __init__(
         self,
@@ -119,6 +120,3 @@ class SelfAttention(Module):
 
     def details(self) -> str:
         return f"{self.n_features}, n_heads={self.n_heads}, causal={self.causal}"
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line

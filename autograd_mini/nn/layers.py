@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from numbers import Integral
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd_mini.mathematics import subscripted, weight_name
 from autograd_mini.nn.activations import Activation, activated, find_activation, is_vector, name_of
@@ -87,6 +87,8 @@ class Layer(Module):
     1.0
     """
 
+    _shows_parts = False
+
     def __init__(
         self,
         n_inputs: int,
@@ -126,9 +128,6 @@ class Layer(Module):
 
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_outputs}, {name_of(self.activation)!r}"
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line
 
 
 class MLP(Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from autograd_mini.functions import dot, tanh
 from autograd_mini.nn.initialisers import Initialiser
@@ -51,6 +51,7 @@ class RecurrentCell(Module):
 
     n_inputs: int
     n_hidden: int
+    _shows_parts = False
 
     def __call__(self, inputs: Iterable[Any], state: Any = None) -> Any:
         """The state after one more input; without a state, after the first."""
@@ -89,9 +90,6 @@ class RecurrentCell(Module):
 
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_hidden}"
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line
 
     def _zeros(self) -> tuple[Value, ...]:
         return (Constant(0.0),) * self.n_hidden

@@ -161,11 +161,20 @@ TABLE = Table()
 """Every primitive by its name: `TABLE["tanh"].partials` is the rule of tanh."""
 
 
-def row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
+def row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
     """Declare a primitive: one row of the table."""
-    return TABLE.add(Primitive(name, forward, partials, **rest))
+    return TABLE.add(_row(name, forward, partials, **rest))
 
 
-def auxiliary_row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
+def auxiliary_row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
     """Declare a primitive that users do not call by name."""
-    return TABLE.auxiliary.setdefault(name, Primitive(name, forward, partials, **rest))
+    return TABLE.auxiliary.setdefault(name, _row(name, forward, partials, **rest))
+
+
+def _row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
+    """A primitive of as many arguments as its rule takes, if no arity is given."""
+    if "arity" not in rest:
+        code, has_any_number = partials.__code__, 0x04  # CO_VARARGS
+        n_options = len(partials.__defaults__ or ())
+        rest["arity"] = None if code.co_flags & has_any_number else code.co_argcount - n_options - 1
+    return Primitive(name, forward, partials, **rest)
