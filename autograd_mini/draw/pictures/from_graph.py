@@ -54,7 +54,8 @@ def require_room(count: int, max_nodes: int | None, who: str) -> None:
     if max_nodes is not None and count > max_nodes:
         raise GraphTooLargeError(
             f"{who} more than {max_nodes} nodes, too many to read as a picture; draw a part of it, fold its modules "
-            "(draw(y, scopes=scopes, fold='modules') with the scopes of record_scopes(model)), or raise max_nodes"
+            "(draw(y, scopes=scopes, fold='modules') with the scopes of record_scopes(model); explain(model, x) folds "
+            "them by itself), or raise max_nodes"
         )
 
 
