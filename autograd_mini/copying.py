@@ -34,7 +34,14 @@ def copy(node: Value) -> Value:
 
 
 def twin_of(node: Value) -> Value:
-    """Another node with the same parents; of a variable, another variable, but of one that is being differentiated."""
+    """Another node with the same parents; of a variable, another variable, but of one that is being differentiated.
+
+    >>> from autograd_mini import Value
+    >>> x = Value(2.0)
+    >>> twin = x.copy()
+    >>> twin is x, twin.data
+    (False, 2.0)
+    """
     twin = +node if node in observing.differentiated() else restore(type(node), *_state(node))
     return with_attributes(twin, _attributes(node))
 

@@ -9,7 +9,7 @@ import builtins
 from math import inf
 
 from autograd_mini.operators import unary
-from autograd_mini.primitives import TABLE, Primitive, brief
+from autograd_mini.primitives import TABLE, Primitive, brief, to_float
 from autograd_mini.value import Value
 
 TYPE_CHECKING = False
@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 
 __test__: dict[str, str] = {}
 
+NO_NUMBER = "TypeError: an argument is not a real number, but text, None, a complex number or a list."
+NO_VECTOR = "TypeError: an argument is not an iterable of real numbers."
+NEITHER = "TypeError: the arguments are neither real numbers nor one iterable of them."
+NO_NUMBERS = "ValueError: there are no numbers."
 
-def documented(function: Callable[..., Any], name: str) -> Any:
-    """Give `function` the name of a primitive and a docstring made from its row."""
+
+def documented(function: Callable[..., Any], name: str, *raised: str) -> Any:
+    """Give `function` the name of a primitive and a docstring made from its row, and from what it raises if that is
+    more than functions of numbers do."""
     primitive = TABLE[name]
     lines = [primitive.doc]
     if primitive.policy:
         lines += ["", f"Derivative at kinks and jumps: {primitive.policy}."]
+    lines += ["", "Raises:", *[f"    {each}" for each in raised or (NO_NUMBER,)]]
     if primitive.example:
         call, _, result = primitive.example.partition(" == ")
         lines += ["", f">>> {call}", result]
@@ -47,7 +54,7 @@ def _binary(name: str) -> Any:
 
 def _reduction(name: str, may_be_empty: bool = True) -> Any:
     primitive = TABLE[name]
-    return documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name)
+    return documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name, *_of_vectors(may_be_empty))
 
 
 def _variadic(name: str, may_be_empty: bool = True) -> Any:
@@ -60,7 +67,7 @@ def _variadic(name: str, may_be_empty: bool = True) -> Any:
             _refuse_empty(name, xs)
         return primitive(*xs)
 
-    return documented(function, name)
+    return documented(function, name, NEITHER, *_of_vectors(may_be_empty)[1:])
 
 
 def _pairing(name: str) -> Any:
@@ -72,7 +79,7 @@ def _pairing(name: str) -> Any:
             raise ValueError(f"{name} takes two vectors of equal length, got lengths {len(xs)} and {len(ys)}")
         return primitive(*xs, *ys)
 
-    return documented(function, name)
+    return documented(function, name, NO_VECTOR, "ValueError: the vectors differ in length.")
 
 
 def _vector_function(name: str) -> Any:
@@ -82,7 +89,12 @@ def _vector_function(name: str) -> Any:
         xs = _vector(name, xs, may_be_empty=False)
         return [primitive.variant(index=index)(*xs) for index in range(len(xs))]
 
-    return documented(function, name)
+    return documented(function, name, *_of_vectors(may_be_empty=False))
+
+
+def _of_vectors(may_be_empty: bool) -> tuple[str, ...]:
+    """What functions of one vector raise."""
+    return (NO_VECTOR,) if may_be_empty else (NO_VECTOR, NO_NUMBERS)
 
 
 def _vector(name: str, xs: Any, may_be_empty: bool = True) -> tuple[Any, ...]:
@@ -141,6 +153,9 @@ _log = unary(TABLE["log"])
 def log(x: Any, base: Any = None) -> Any:
     """The logarithm of x, natural or to a base; -inf at 0, nan below.
 
+    Raises:
+        TypeError: an argument is not a real number.
+
     >>> log(2.0)
     0.6931471805599453
     >>> log(8.0, 2.0)
@@ -152,6 +167,9 @@ def log(x: Any, base: Any = None) -> Any:
 def fma(x: Any, y: Any, z: Any) -> Any:
     """x·y + z, rounded once.
 
+    Raises:
+        TypeError: an argument is not a real number.
+
     >>> fma(0.1, 10.0, -1.0)
     5.551115123125783e-17
     """
@@ -162,7 +180,7 @@ def ldexp(x: Any, exponent: int) -> Any:
     """x·2ⁱ for an integer i, exact.
 
     Raises:
-        TypeError: the exponent is not an integer; a Value cannot be one.
+        TypeError: x is not a real number, or the exponent not an integer; a Value cannot be one.
 
     >>> ldexp(3.0, -1)
     1.5
@@ -175,6 +193,9 @@ def ldexp(x: Any, exponent: int) -> Any:
 def modf(x: Any) -> tuple[Any, Any]:
     """The fraction and the integer part of x, both with its sign; derivatives 1 and 0.
 
+    Raises:
+        TypeError: an argument is not a real number.
+
     >>> modf(-1.5)
     (-0.5, -1.0)
     """
@@ -185,6 +206,7 @@ def polygamma(order: int, x: Any) -> Any:
     """ψ⁽ⁿ⁾(x), the derivative of that order of digamma.
 
     Raises:
+        TypeError: x is not a real number.
         ValueError: the order is not an integer from 0 to 100.
 
     >>> polygamma(1, 1.0)
@@ -198,6 +220,9 @@ def polygamma(order: int, x: Any) -> Any:
 def clip(x: Any, low: Any = -inf, high: Any = inf) -> Any:
     """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound.
 
+    Raises:
+        TypeError: an argument is not a real number.
+
     >>> clip(3.0, high=1.0)
     1.0
     """
@@ -206,6 +231,9 @@ def clip(x: Any, low: Any = -inf, high: Any = inf) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken.
+
+    Raises:
+        TypeError: an argument is not a real number.
 
     >>> v = Value(0.0)
     >>> where(v > 0, v.log(), 7.0).data
@@ -222,6 +250,7 @@ def relu(x: Any, at_zero: float | None = None) -> Any:
             given is taken whatever the function is composed with.
 
     Raises:
+        TypeError: x or at_zero is not a real number.
         ValueError: at_zero lies outside [0, 1], so that it is no subgradient.
 
     >>> relu(-2.0), relu(2.0)
@@ -229,9 +258,10 @@ def relu(x: Any, at_zero: float | None = None) -> Any:
     """
     if at_zero is None:
         return _relu(x)
+    at_zero = to_float(at_zero, "relu's at_zero")
     if not 0.0 <= at_zero <= 1.0:
-        raise ValueError(f"relu's at_zero must be a subgradient in [0, 1], got {brief(at_zero)}")
-    return TABLE["relu"].variant(at_zero=float(at_zero))(x)
+        raise ValueError(f"relu's at_zero must be a subgradient in [0, 1], got {at_zero}")
+    return TABLE["relu"].variant(at_zero=at_zero)(x)
 
 
 _relu = unary(TABLE["relu"])
@@ -239,6 +269,9 @@ _relu = unary(TABLE["relu"])
 
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
     """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt.
+
+    Raises:
+        TypeError: an argument is not a real number.
 
     >>> leaky_relu(-2.0, 0.25)
     -0.5
@@ -248,6 +281,9 @@ def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0.
+
+    Raises:
+        TypeError: an argument is not a real number.
 
     >>> elu(-1e-20)
     -1e-20
@@ -262,6 +298,7 @@ def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
         approximate: `"none"` for Φ itself, `"tanh"` for the paper's approximation of it.
 
     Raises:
+        TypeError: x is not a real number.
         ValueError: for another approximation.
 
     >>> gelu(1.0)

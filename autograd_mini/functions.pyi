@@ -14,7 +14,7 @@ from autograd_mini.value import Value
 # mypy: disable-error-code="overload-overlap"
 # pyright: reportOverlappingOverload=false
 
-def documented(function: Callable[..., Any], name: str) -> Any: ...
+def documented(function: Callable[..., Any], name: str, *raised: str) -> Any: ...
 
 @overload
 def add(x: Plain, y: Plain) -> float:

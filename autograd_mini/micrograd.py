@@ -124,7 +124,11 @@ for _name in ("add", "radd", "mul", "rmul"):
 
 
 class Constant(Value, plain.Constant):
-    """A plain number among the operands."""
+    """A plain number among the operands.
+
+    >>> (Value(2.0) * 3).parents[1]
+    Constant(data=3.0, grad=0.0)
+    """
 
     __slots__ = ()
 
@@ -146,7 +150,14 @@ def _order(root: plain.Value) -> list[plain.Value]:
 
 
 class Module:
-    """What has parameters."""
+    """What has parameters.
+
+    >>> neuron = Neuron(2)
+    >>> (neuron([1.0, 2.0]) + neuron.b).backward()
+    >>> neuron.zero_grad()
+    >>> [p.grad for p in neuron.parameters()]
+    [0.0, 0.0, 0.0]
+    """
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -154,11 +165,16 @@ class Module:
             p.grad = 0
 
     def parameters(self) -> list[Value]:
+        """Its Values, weights before biases."""
         return []
 
 
 class Neuron(Module):
-    """w·x + b with `nin` weights drawn from [-1, 1) by the module `random` and b = 0, then relu if `nonlin`."""
+    """w·x + b with `nin` weights drawn from [-1, 1) by the module `random` and b = 0, then relu if `nonlin`.
+
+    >>> Neuron(2), Neuron(2, nonlin=False), len(Neuron(2).parameters())
+    (ReLUNeuron(2), LinearNeuron(2), 3)
+    """
 
     def __init__(self, nin: int, nonlin: bool = True) -> None:
         self.w: list[Value] = [Value(random.uniform(-1, 1)) for _ in range(nin)]
@@ -177,7 +193,12 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """`nout` neurons of `nin` inputs each; one alone gives its output bare."""
+    """`nout` neurons of `nin` inputs each; one alone gives its output bare.
+
+    >>> layer = Layer(2, 3)
+    >>> len(layer([1.0, 2.0])), len(layer.parameters())
+    (3, 9)
+    """
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
         self.neurons: list[Neuron] = [Neuron(nin, **kwargs) for _ in range(nout)]

@@ -95,6 +95,11 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _itself(self: Value) -> Value:
+    """The Value itself, which is real."""
+    return self
+
+
 def _refuse_xor(self: Value, other: Any) -> Any:
     raise TypeError("^ is Python's exclusive or, which Values do not have; write ** for a power, as in x**2")
 
@@ -125,9 +130,9 @@ def _attach() -> None:
     for name, method in methods.items():
         setattr(Value, f"__{name}__", method)
     floats_have: dict[str, Any] = {  # NumPy asks every element of an array for it, and `statistics` asks numbers
-        "conjugate": lambda self: self,
-        "real": property(lambda self: self),
-        "imag": property(lambda self: 0.0),
+        "conjugate": _itself,
+        "real": property(_itself),
+        "imag": property(lambda self: 0.0, doc="0.0, since a Value is real."),
         "as_integer_ratio": _as_integer_ratio,
     }
     for name, attribute in floats_have.items():

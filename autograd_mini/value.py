@@ -49,6 +49,8 @@ class Value(Operators):
     >>> y.backward()
     >>> y.data, a.grad
     (-0.9999092042625951, -0.00054474969283142)
+    >>> (a * b).parents == (a, b), (a * b).local_grads
+    (True, (-3.0, 2.0))
     """
 
     __slots__ = ("__dict__", "__weakref__")
@@ -173,7 +175,11 @@ class Value(Operators):
 
 
 class Constant(Value):
-    """A number in a graph to which no derivative goes; operators make one of each plain number."""
+    """A number in a graph to which no derivative goes; operators make one of each plain number.
+
+    >>> (Value(2.0) * 3).parents[1]
+    Constant(data=3.0, grad=0.0)
+    """
 
     __slots__ = ()
     is_constant = True

@@ -38,6 +38,16 @@ class Compiled(Differentiable):
 
     Attributes:
         function: the scalar Python function itself.
+
+    >>> from autograd_mini import Value, compile
+    >>> w = Value(3.0, label="w")
+    >>> f = compile(lambda x: w * x**2 if x > 0 else 0.0 * x)
+    >>> f(2.0), f.value_and_grad(2.0), f.branches
+    (12.0, (12.0, 12.0), True)
+    >>> f.backward(2.0), w.grad, f.parameters
+    (12.0, 4.0, [Value(data=3.0, grad=4.0, label='w')])
+    >>> f.value_and_parameter_grads(2.0)
+    (12.0, array([4.]))
     """
 
     def __init__(self, function: Callable[..., Any], options: Options) -> None:
@@ -185,6 +195,13 @@ class Compiled(Differentiable):
             TypeError: `order` is no such number, or the example holds Values.
             ValueError: there is no example, the function has a batch, its name is none in C, or there is no C for an
                 operation.
+
+        >>> import os, tempfile
+        >>> from autograd_mini import compile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     compile(lambda x: x[0] * x[1]).export(os.path.join(folder, "product.c"), [2.0, 3.0])
+        ...     sorted(os.listdir(folder))
+        ['product.c', 'product.h']
         """
         from autograd_mini.compiler.export.writing import write
 
@@ -212,6 +229,14 @@ class Compiled(Differentiable):
         """What the last call ran, to be printed or drawn: of several paths within a batch, that of most examples.
 
         Where scalars ran one by one, it is their vector formulation, and says so.
+
+        >>> from autograd_mini import compile
+        >>> f = compile(lambda x: x[0] * x[1], batch=True)
+        >>> f([[2.0, 5.0], [3.0, 4.0]])
+        array([10., 12.])
+        >>> print(f.program)
+        value = x[0] ∘ x[1]    1 × N
+        vector formulation of the value: 4 packs, 0 matrix products, 1 line
         """
         return self._latest_run().program
 

@@ -26,7 +26,15 @@ else:
 
 
 class Drawing(Digraph):
-    """A picture in the DOT language that shows itself in notebooks and saves itself in any format."""
+    """A picture in the DOT language that shows itself in notebooks and saves itself in any format.
+
+    >>> from autograd_mini import Value
+    >>> drawing = draw(Value(2.0, label="x") * 3)
+    >>> drawing
+    <Drawing of 9 statements; save("graph.svg") writes it>
+    >>> drawing.source.startswith("digraph")
+    True
+    """
 
     @classmethod
     def of(cls, picture: Picture) -> Drawing:
@@ -85,9 +93,15 @@ class Drawing(Digraph):
         return path
 
     def render(self, *arguments: Any, **options: Any) -> str:
-        """Refused, as is `view`, which calls it: a source file and an image beside it is what `save` is not."""
+        """Refused, as is `view`, which calls it: a source file and an image beside it is what `save` is not.
+
+        >>> from autograd_mini import Value
+        >>> draw(Value(2.0, label="x") * 3).render("picture")
+        Traceback (most recent call last):
+        NotImplementedError: a drawing has no render(); save("graph.svg") writes the image, in the format of its ending
+        """
         raise NotImplementedError(
-            'a drawing has no render(); save("graph.svg") writes the image, in the format that its ending names'
+            'a drawing has no render(); save("graph.svg") writes the image, in the format of its ending'
         )
 
     def __repr__(self) -> str:

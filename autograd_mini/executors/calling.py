@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import Taken, Total, changed, is_dask, is_rows, leaves_of, length, part, recut
-from autograd_mini.executors.keeping import SLOPES
+from autograd_mini.executors.cutting import (
+    Taken,
+    Total,
+    changed,
+    from_leaf,
+    is_dask,
+    is_rows,
+    leaves_of,
+    length,
+    part,
+    recut,
+)
+from autograd_mini.executors.keeping import SLOPES, SPARSITY
 from autograd_mini.executors.sending import opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.working import Done, Task
@@ -33,6 +44,9 @@ MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
 OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
 """Methods whose last argument is a vector in the structure of the arguments, or of the result."""
 
+MAY_BE_SPARSE = "jacobian", "hessian"
+"""Methods that take `sparse`."""
+
 
 class Call:
     """One call: its arguments, those of a vector last, and its batch as a sequence of chunks.
@@ -50,14 +64,18 @@ class Call:
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
+        which, args = (args[:1], args[1:]) if method == SPARSITY else ((), args)
+        self.is_sparse: bool = bool(which) or (method in MAY_BE_SPARSE and bool(keywords.pop("sparse", False)))
         args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
         args = tuple(chain.from_iterable(map(self._opened, args)))
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
-        self.is_sum: bool = tiled.options.reduce is not None
+        self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
-        self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
+        self.may_have_rows: bool = (
+            self.is_sum and method in MAY_HAVE_ROWS and not self.is_sparse and any(batched[place] for place in places)
+        )
         self.vector = 0
         if method in OF_RESULT:
             batched += [not self.is_sum] * len(vectors)
@@ -65,7 +83,7 @@ class Call:
             if not is_single and isinstance(vectors[0], tuple) and len(vectors[0]) == len(places):
                 self.vector, vectors = len(places), vectors[0]
             batched += [batched[place] for place in places] if len(vectors) == len(places) else [False]
-        everything = [*args, *vectors]
+        everything, batched = [*which, *args, *vectors], [False] * len(which) + batched
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
         self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
@@ -113,14 +131,16 @@ class Call:
         """The result; over a stream that is not reduced an iterator over those for each chunk."""
         done = self._done(self._numbers(numbers))
         if self.n is None and not self.is_sum:
-            return recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
+            chunks = recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
+            return map(from_leaf, chunks) if self.is_sparse else chunks
         total = Total(self.n or 0)
         for each in done:
             total.add(each.result, each.axes)
-        if self.tiled.compiled._options.reduce != "mean":
-            return total.result()
-        leaves, structure = leaves_of(total.result())
-        return structure.rebuild([leaf / self.rows if self.rows else leaf * numpy.nan for leaf in leaves])
+        found = total.result()
+        if self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY:
+            leaves, structure = leaves_of(found)
+            found = structure.rebuild([leaf / (self.rows or numpy.nan) for leaf in leaves])
+        return from_leaf(found) if self.is_sparse else found
 
     def _numbers(self, given: Any) -> Any:
         """See to it that the function can be sent; the numbers of its Values."""
@@ -203,6 +223,7 @@ class Call:
             length(chunk, self.name),
             self.is_sum,
             self.may_have_rows,
+            self.is_sparse,
         )
         self._is_given_on |= task.n == self.n
         if first == 0 and not (given or pool.is_here):

@@ -97,6 +97,44 @@ class Draws(Rows):
         return getattr(numpy.random.Generator(numpy.random.Philox(seeds)), self.kind)(self.shape)
 
 
+class Matrix:
+    """A sparse matrix of SciPy as a term of sums. What is an entry of a term is one of the sum; SciPy's own sums leave
+    out what is 0."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix
+        self.shape: tuple[int, int] = matrix.shape
+
+    def __add__(self, other: Self) -> Self:
+        one, two = self.matrix.tocoo(), other.matrix.tocoo()
+        both = (one.data, two.data), (one.row, two.row), (one.col, two.col)
+        entries, rows, columns = map(numpy.concatenate, both)
+        return type(self)(type(one)((entries, (rows, columns)), shape=self.shape).tocsr())
+
+    def __truediv__(self, divisor: float) -> Self:
+        matrix = self.matrix.copy()
+        matrix.data /= divisor
+        return type(self)(matrix)
+
+
+def as_leaf(found: Any) -> Any:
+    """Sparse matrices as one leaf: that of all examples, or an array of one for each of them."""
+    return numpy.fromiter(found, dtype=object) if isinstance(found, list) else Matrix(found)
+
+
+def from_leaf(leaf: Any) -> Any:
+    """What `as_leaf` was given."""
+    return leaf.matrix if isinstance(leaf, Matrix) else leaf.tolist()
+
+
+def numbers_of(leaf: Any) -> list[Any]:
+    """The arrays of numbers in a leaf."""
+    if isinstance(leaf, Matrix):
+        return [leaf.matrix.data]
+    array = numpy.ascontiguousarray(leaf)
+    return [each.data for each in array] if array.dtype.hasobject else [array]
+
+
 def is_dask(thing: Any) -> bool:
     """Whether it is an array of Dask, which computes its parts when they are asked for."""
     return hasattr(thing, "__dask_graph__") and hasattr(thing, "chunks")
@@ -125,7 +163,7 @@ def _walked(nest: Any, leaves: list[Any]) -> Structure:
 
 
 def _take(thing: Any, leaves: list[Any]) -> Structure:
-    if not (is_rows(thing) or isinstance(thing, float)):
+    if not (is_rows(thing) or isinstance(thing, (float, Matrix))):
         return other(thing)
     leaves.append(thing)
     return NUMBER
@@ -194,6 +232,12 @@ def _joined(nests: Sequence[Any]) -> Any:
     return structure.rebuild([numpy.concatenate(each) for each in zip(*leaves)])
 
 
+def _shape_of_one(leaf: Any, axis: int | None) -> tuple[int, ...]:
+    """The shape of a leaf without its rows."""
+    shape: tuple[int, ...] = numpy.shape(leaf)
+    return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+
 class Total:
     """Results put together: sums in a fixed binary tree, rows one after the other.
 
@@ -213,6 +257,7 @@ class Total:
     def __init__(self, n: int) -> None:
         self._n, self._count = n, 0
         self._structure: Structure | None = None
+        self._shapes: list[tuple[int, ...]] = []
         self._branches: list[list[Any]] = []
         self._rows: dict[int, Any] = {}  # by the place of the leaf
         self._filled: dict[int, int] = {}
@@ -221,14 +266,16 @@ class Total:
         """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
 
         Raises:
-            ValueError: they are of another structure than those before.
+            ValueError: they are of another structure or shape than those before.
         """
         leaves, structure = leaves_of(nest)
-        self._structure = self._structure or structure
-        if self._structure != structure:
-            raise ValueError(
-                f"the tiles of a batch need results of one structure, got {self._structure!r} and {structure!r}"
-            )
+        shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
+        if self._structure is None:
+            self._structure, self._shapes = structure, shapes
+        if self._structure != structure or self._shapes != shapes:
+            is_same = self._structure == structure
+            what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self._structure, structure)
+            raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1
         for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
             if axis is not None:
@@ -247,13 +294,7 @@ class Total:
         shape = (*rows.shape[:axis], self._n, *rows.shape[axis + 1 :])
         if place not in self._rows:
             self._rows[place] = numpy.empty_like(rows, shape=shape)
-        whole = self._rows[place]
-        if whole.shape != shape:
-            raise ValueError(
-                "the tiles of a batch need results of one shape, got rows of the shapes "
-                f"{whole.shape[:axis] + whole.shape[axis + 1 :]} and {shape[:axis] + shape[axis + 1 :]}"
-            )
-        whole[(*[slice(None)] * axis, slice(start, start + n))] = rows
+        self._rows[place][(*[slice(None)] * axis, slice(start, start + n))] = rows
 
     def result(self) -> Any:
         """That of all, of one at least."""

@@ -27,7 +27,7 @@ from autograd_mini.value import Value
 MOST = 16
 """So many things are kept; the least recently used is evicted, and sent again where it is needed."""
 
-SLOPES = "value_and_parameter_grads"
+SLOPES, SPARSITY = "value_and_parameter_grads", "sparsity"
 TAKE_NUMBERS = "__call__", SLOPES
 """The methods of compiled functions that take numbers in place of those of Values."""
 
@@ -115,18 +115,18 @@ class Function:
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
         self._lock = threading.Lock()
 
-    def run(self, method: str, args: Sequence[Any], numbers: Any) -> Any:
+    def run(self, method: str, args: Sequence[Any], numbers: Any, **options: Any) -> Any:
         """The result of a method; derivatives by parameters are given for all Values, 0 for those unused."""
         call = getattr(self.compiled, method)
         if not self.values:
-            return call(*args)
+            return call(*args, **options)
         order = self._order
         if order is not None and method in TAKE_NUMBERS:
             result = call(*args, parameters=numbers[order])
         else:
             with self._lock:
                 write_numbers(self.values, "data", numbers.tolist())
-                result = call(*args)
+                result = call(*args, **options)
                 order = [self._places[parameter] for parameter in self.compiled.parameters]
                 if not (self.compiled.branches or "parameters" in self.compiled._names):
                     self._order = order

@@ -126,7 +126,7 @@ class Pool:
     def mend(self, error: BaseException) -> None:
         """Go on after a worker was lost."""
         self._spread.clear()
-        if not isinstance(error, BrokenExecutor):
+        if not (isinstance(error, BrokenExecutor) or getattr(self.executor, "_broken", False)):
             return
         if not isinstance(self.executor, ProcessPoolExecutor):
             raise RuntimeError(
@@ -147,7 +147,9 @@ class Pool:
             broken = self.executor
             if not getattr(broken, "_broken", False):
                 return False  # another thread has done so
-            # New processes would hold the pipes open for which its threads wait.
+            # It waits for the end of all its processes, but did not end one that started as it broke. New processes
+            # would hold the pipes open for which its threads wait.
+            _kill(broken)
             closing = threading.Thread(target=broken.shutdown, daemon=True)
             closing.start()
             closing.join(PATIENCE)
@@ -171,16 +173,24 @@ class Pool:
 
     def _wake(self) -> None:
         """End the wait of a pool for the rest of a message, part of which a process wrote that died."""
-        processes = [*(self.executor._processes or {}).values()]
-        self._silence = self._silence + SILENCE if any(not each.is_alive() for each in processes) else 0.0
+        has_dead = any(not each.is_alive() for each in _processes(self.executor))
+        self._silence = self._silence + SILENCE if has_dead else 0.0
         if self._silence > 2 * PATIENCE:
             raise RuntimeError(
                 "a process of the pool died, which the pool does not see; make a new one, and call again"
             )
         if self._silence > PATIENCE:
-            for each in processes:
-                each.kill()
+            _kill(self.executor)
             self.executor._result_queue._writer.close()  # the last who could write the rest
+
+
+def _processes(executor: Any) -> list[Any]:
+    return [*(executor._processes or {}).values()]
+
+
+def _kill(executor: Any) -> None:
+    for each in _processes(executor):
+        each.kill()
 
 
 def _called(call: tuple[Any, ...]) -> Any:
@@ -225,7 +235,7 @@ def results(
     def submit(attempt: _Attempt) -> None:
         try:
             pool.submit(attempt)
-        except BrokenExecutor as error:
+        except (BrokenExecutor, OSError) as error:  # its pipes may be closed before it says that it is broken
             pool.mend(error)
             pool.submit(attempt)
         running.add(attempt)

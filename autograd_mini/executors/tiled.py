@@ -9,7 +9,7 @@ from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 from autograd_mini.executors.calling import Call
-from autograd_mini.executors.keeping import SLOPES, Parcel
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, Parcel
 from autograd_mini.executors.sending import Packed
 from autograd_mini.executors.submitting import Pool
 from autograd_mini.executors.working import Done
@@ -24,6 +24,15 @@ class Tiled:
 
     It is called as the function is, and so are its methods, with what these take and to what these give; `parameters`
     are all Values that the function holds, and derivatives with respect to those that it does not use are 0.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from autograd_mini import Value, compile
+    >>> w = Value(2.0, label="w")
+    >>> loss = compile(lambda x: (w * x) ** 2, batch=True, reduce="sum")
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     tiled = loss.on(pool, tile=2)
+    ...     tiled([1.0, 2.0, 3.0]), tiled.backward([1.0, 2.0, 3.0]), w.grad, tiled.parameters
+    (56.0, 56.0, 56.0, [Value(data=2.0, grad=56.0, label='w')])
     """
 
     compiled: Any
@@ -57,11 +66,6 @@ class Tiled:
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
         if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
-        if method in ("jacobian", "hessian") and keywords.pop("sparse", False):
-            raise ValueError(
-                f"{method} of {self.compiled._name} on an executor gives dense arrays; for sparse ones call it on the "
-                "function itself"
-            )
         return Call(self, method, args, keywords).result(parameters)
 
     __call__: Any = partialmethod(_run, "__call__")
@@ -71,6 +75,7 @@ class Tiled:
     jacobian: Any = partialmethod(_run, "jacobian")
     hessian: Any = partialmethod(_run, "hessian")
     hvp: Any = partialmethod(_run, "hvp")
+    sparsity: Any = partialmethod(_run, SPARSITY)
     jvp: Any = partialmethod(_run, "jvp")
     vjp: Any = partialmethod(_run, "vjp")
 

@@ -19,8 +19,8 @@ import numpy
 
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
-from autograd_mini.executors.cutting import Rows, Taken, Total, is_rows, leaves_of
-from autograd_mini.executors.keeping import Function, keep, packed
+from autograd_mini.executors.cutting import Rows, Taken, Total, as_leaf, changed, is_rows, leaves_of, numbers_of
+from autograd_mini.executors.keeping import SPARSITY, Function, keep, packed
 from autograd_mini.executors.sending import SHORT, Memory, Packed, opened
 
 LARGE = 2**20
@@ -42,6 +42,7 @@ class Task:
         first: the number of the first one.
         n: how many rows there are.
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
+        is_sparse: whether they are sparse matrices.
     """
 
     tokens: list[str]
@@ -56,6 +57,7 @@ class Task:
     n: int
     is_sum: bool
     may_have_rows: bool
+    is_sparse: bool
 
     def rows(self, start: int = 0, stop: int | None = None) -> str:
         """Some of its rows, in words."""
@@ -160,7 +162,7 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
         found = sha256()
         first = Tiles(task, function, fixed, opened(sent[sample_name]), things)
         for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
-            found.update(numpy.ascontiguousarray(leaf).tobytes())
+            found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
     total = Total(task.n)
     axes: list[int | None] = []
@@ -168,7 +170,7 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
         stop = min(task.n, start + task.tile)
         rows[:] = start, stop
         result = tiles.result(start, stop, task.first + start // task.tile)
-        axes = axes or tiles.axes(result, start)
+        axes = axes or tiles.axes(result, start, stop)
         total.add(result, axes)
     result = total.result()
     return Done(
@@ -195,32 +197,40 @@ class Tiles:
         self._task, self._run, self._fixed = task, function.run, fixed
         leaves, self._structure = leaves_of(batch)
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
+        self._options = {"sparse": True} if task.is_sparse and task.method != SPARSITY else {}
         self._is_plain: bool = self._structure.is_flat and all(isinstance(leaf, numpy.ndarray) for leaf in self._leaves)
 
-    def result(self, start: int, stop: int, number: int) -> Any:
-        """That of some rows, of the tile of that number."""
+    def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
+        """That of some rows, of the tile of that number; of each so many copies."""
         if self._is_plain:
             some = [leaf[start:stop] for leaf in self._leaves]
         else:
             some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
             some = self._structure.rebuild([leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some])
+        if copies > 1:
+            some = changed(some, lambda rows: rows.repeat(copies, axis=0))
         rows, task = iter(some), self._task
         args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, task.batched)]
         if task.vector:
             args[-task.vector :] = [tuple(args[-task.vector :])]
-        return self._run(task.method, args, task.numbers)
+        result = self._run(task.method, args, task.numbers, **self._options)
+        return as_leaf(result) if task.is_sparse else result
 
-    def axes(self, result: Any, start: int) -> list[int | None]:
-        """Along which axis each array has rows in a result, that of the tile from `start`; None where it is a sum."""
+    def axes(self, result: Any, start: int, stop: int) -> list[int | None]:
+        """Along which axis each array has rows in a result, that of the first tile; None where it is a sum.
+
+        What has rows has one for its first row alone, or two for two of it, which take the same path.
+        """
         leaves, _ = leaves_of(result)
-        if not self._task.may_have_rows:
+        if not self._task.may_have_rows or start == stop:
             return [None if self._task.is_sum else 0] * len(leaves)
-        none, _ = leaves_of(self.result(start, start, 0))  # what has rows is as many shorter as the batch is
-        return [_axis(numpy.shape(one), numpy.shape(two)) for one, two in zip(leaves, none)]
+        copies = 2 if stop - start == 1 else 1
+        others, _ = leaves_of(self.result(start, start + 1, self._task.first, copies))
+        return [_axis(numpy.shape(leaf), numpy.shape(other)) for leaf, other in zip(leaves, others, strict=True)]
 
 
-def _axis(longer: Sequence[int], shorter: Sequence[int]) -> int | None:
-    return next((axis for axis, (one, two) in enumerate(zip(longer, shorter)) if one != two), None)
+def _axis(shape: Sequence[int], other: Sequence[int]) -> int | None:
+    return next((axis for axis, (one, two) in enumerate(zip(shape, other)) if one != two), None)
 
 
 @cache

@@ -58,6 +58,12 @@ class Page:
     Attributes:
         html: the document.
         height: about how high it is in a notebook, in pixels; where scripts run there, the frame fits itself.
+
+    >>> from autograd_mini import Value
+    >>> from autograd_mini.explain import explain
+    >>> page = explain(Value(2.0, label="x").tanh())
+    >>> page.html[:15], page.height > 1000
+    ('<!doctype html>', True)
     """
 
     def __init__(self, document: str, height: int) -> None:

@@ -96,8 +96,9 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
-    >>> MLPClassifier((8,), random_state=0).fit(x, y).score(x, y) > 0.95
-    True
+    >>> classifier = MLPClassifier((8,), random_state=0).fit(x, y)
+    >>> classifier.score(x, y) > 0.95, classifier.predict(x[:2]), classifier.predict_proba(x).shape
+    (True, array([0, 0]), (150, 3))
     """
 
     def fit(self, x: Any, y: Any) -> MLPClassifier:
@@ -130,8 +131,9 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
 
     >>> import numpy
     >>> x = numpy.linspace(-1.0, 1.0, 50)[:, None]
-    >>> MLPRegressor((8,), random_state=0).fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.95
-    True
+    >>> regressor = MLPRegressor((8,), random_state=0).fit(x, x[:, 0] ** 2)
+    >>> regressor.score(x, x[:, 0] ** 2) > 0.95, regressor.predict(x).shape
+    (True, (50,))
     """
 
     def fit(self, x: Any, y: Any) -> MLPRegressor:

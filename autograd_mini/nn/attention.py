@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from math import sqrt
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd_mini.functions import dot, softmax
 from autograd_mini.nn.initialisers import Initialiser
@@ -51,6 +51,7 @@ class SelfAttention(Module):
     key: Layer
     value: Layer
     output: Layer
+    _shows_parts = False
 
     def __init__(
         self,
@@ -84,7 +85,12 @@ class SelfAttention(Module):
 
     def weights(self, tokens: Iterable[Iterable[Any]]) -> list[Vectors]:
         """How much each token attends to which, a_ts as [head][token t][token s]; rows sum to 1, and a causal
-        one ends with the token itself. Errors as when called."""
+        one ends with the token itself. Errors as when called.
+
+        >>> heads = SelfAttention(2).weights([[1.0, 0.0], [0.0, 1.0]])
+        >>> [round(sum(row).data, 12) for row in heads[0]]
+        [1.0, 1.0]
+        """
         return self._weights(self._as_tokens(tokens))
 
     def _weights(self, xs: list[tuple[Value, ...]]) -> list[Vectors]:
@@ -114,6 +120,3 @@ class SelfAttention(Module):
 
     def details(self) -> str:
         return f"{self.n_features}, n_heads={self.n_heads}, causal={self.causal}"
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd_mini.nn.activations import Activation, activated, find_activation, name_of
 from autograd_mini.nn.grids import Pair, Shape, as_pair, slide
@@ -45,6 +45,8 @@ class Conv2d(Module):
     >>> [y.data for y in edges([0.0, 0.0, 9.0, 0.0, 9.0, 9.0])], edges.output_shape
     ([0.0, 9.0, 9.0, 0.0], (1, 2, 2))
     """
+
+    _shows_parts = False
 
     def __init__(
         self,
@@ -88,7 +90,11 @@ class Conv2d(Module):
         return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Any]:
-        """z, before the activation."""
+        """z, before the activation.
+
+        >>> [z.data for z in Conv2d(3, 3, 2).affine([0.0] * 9)]
+        [0.0, 0.0, 0.0, 0.0]
+        """
         values = (*as_inputs(inputs, self.n_inputs, self), _PADDING)
         seen = [tuple(values[index] for index in window) for window in self._windows]
         return [neuron.affine(window) for neuron in self.filters for window in seen]
@@ -99,6 +105,3 @@ class Conv2d(Module):
             f"{height}, {width}, kernel={self.kernel}, in_channels={in_channels}, out_channels={out_channels}, "
             f"activation={name_of(self.activation)!r}, stride={self.stride}, padding={self.padding}"
         )
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line

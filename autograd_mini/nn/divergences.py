@@ -25,6 +25,15 @@ class Divergence:
     Attributes:
         name: how it is called.
         output: the name of the output activation it belongs to; empty if any will do.
+
+    >>> class Absolute(Divergence):
+    ...     name, output = "absolute", "identity"
+    ...     def __call__(self, y, d):
+    ...         return abs(y - d)
+    ...     def from_logits(self, z, d):
+    ...         return self(z, d)
+    >>> Absolute()(Value(2.0), 5.0).data, Absolute().from_logits(2.0, 5.0)
+    (3.0, 3.0)
     """
 
     name = ""

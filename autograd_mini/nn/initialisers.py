@@ -44,21 +44,16 @@ RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "PReLU",
 
 
 def find_initialiser(initialise: Initialiser | None, activation_name: str) -> Initialiser:
-    """The initialiser itself, which must be a function; by default what fits the activation."""
+    """The initialiser itself, which must be a function; by default what fits the activation.
+
+    >>> find_initialiser(None, "relu") is he_normal
+    True
+    """
     if initialise is None:
-        return fitting(activation_name)
+        return he_normal if activation_name in RELU_FAMILY else glorot_uniform
     if not callable(initialise):
         raise TypeError(
             f"initialise takes a function, such as autograd_mini.nn.initialisers.he_normal, got {brief(initialise)} "
             f"({type(initialise).__name__})"
         )
     return initialise
-
-
-def fitting(activation_name: str) -> Initialiser:
-    """The usual initialiser for weights in front of that activation.
-
-    >>> fitting("relu") is he_normal
-    True
-    """
-    return he_normal if activation_name in RELU_FAMILY else glorot_uniform

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from numbers import Integral
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd_mini.mathematics import subscripted, weight_name
 from autograd_mini.nn.activations import Activation, activated, find_activation, is_vector, name_of
@@ -64,7 +64,11 @@ class Neuron(Module):
         return self.activation(self.affine(as_inputs(inputs, self.n_inputs, self)))  # type: ignore[no-any-return]
 
     def affine(self, inputs: tuple[Value, ...]) -> Value:
-        """z, of inputs that are Values already."""
+        """z, of inputs that are Values already.
+
+        >>> Neuron(2).affine((Value(0.0), Value(0.0))).data
+        0.0
+        """
         extended = (ONE, *inputs) if self.has_bias else inputs
         return Value.apply_primitive(_dot, (*self.weights, *extended))  # type: ignore[no-any-return]
 
@@ -82,6 +86,8 @@ class Layer(Module):
     >>> round(sum(y.data for y in layer([1.0, -1.0])), 12)
     1.0
     """
+
+    _shows_parts = False
 
     def __init__(
         self,
@@ -106,7 +112,11 @@ class Layer(Module):
         return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Value]:
-        """z = W y + b, before the activation."""
+        """z = W y + b, before the activation.
+
+        >>> [z.data for z in Layer(2, 3, random=1).affine([0.0, 0.0])]
+        [0.0, 0.0, 0.0]
+        """
         values = as_inputs(inputs, self.n_inputs, self)
         return [neuron.affine(values) for neuron in self.neurons]
 
@@ -118,9 +128,6 @@ class Layer(Module):
 
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_outputs}, {name_of(self.activation)!r}"
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line
 
 
 class MLP(Module):
@@ -141,6 +148,11 @@ class MLP(Module):
     True
     >>> len(network.parameters())
     21
+    >>> classifier = MLP(3, [4, 2], output="softmax")
+    >>> classifier.output_activation([0.0, 0.0])
+    [0.5, 0.5]
+    >>> len(classifier.logits([1.0, 2.0, 3.0]))
+    2
     """
 
     def __init__(
@@ -169,6 +181,7 @@ class MLP(Module):
 
     @property
     def output_activation(self) -> Activation:
+        """That of the last layer."""
         return self.layers[-1].activation
 
     def __call__(self, inputs: Iterable[Any]) -> Any:

@@ -33,11 +33,17 @@ class Module:
     >>> line = Line()
     >>> line(3.0).data
     7.0
-    >>> [name for name, parameter in line.named_parameters()]
-    ['slope', 'offset']
+    >>> [name for name, parameter in line.named_parameters()], len(line.parameters())
+    (['slope', 'offset'], 2)
+    >>> line.zero_grad()
+    >>> [name for name, module in line.named_modules()], len(list(line.modules()))
+    ([''], 1)
+    >>> line.eval().training, line.train().training, line.details()
+    (False, True, '')
     """
 
     training = True
+    _shows_parts = True  # in its repr
 
     if TYPE_CHECKING:
         __call__: Callable[..., Any]
@@ -128,15 +134,12 @@ class Module:
         """What `repr` shows of this module beside the modules within it."""
         return ""
 
-    def _in_a_line(self) -> str:
-        """A `repr` without the modules within."""
-        return f"{type(self).__name__}({self.details()})"
-
     def __repr__(self) -> str:
+        line = f"{type(self).__name__}({self.details()})"
         parts = [(key, part) for key, part in vars(self).items() if not key.startswith("_") and _holds_module(part)]
-        if not parts:
-            return self._in_a_line()
-        lines = [self._in_a_line().removesuffix(")")]
+        if not (parts and self._shows_parts):
+            return line
+        lines = [line.removesuffix(")")]
         for key, part in parts:
             inner = part if isinstance(part, Module) else list(part.values() if isinstance(part, dict) else part)
             for index, module in enumerate(inner if isinstance(inner, list) else [inner]):

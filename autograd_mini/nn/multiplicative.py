@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd_mini.functions import prod
 from autograd_mini.nn.activations import Activation, VectorActivation, name_of
 from autograd_mini.nn.initialisers import Initialiser
 from autograd_mini.nn.layers import Layer, as_inputs, require_count
 from autograd_mini.nn.module import Module
-from autograd_mini.nn.pooling import require_subsets
+from autograd_mini.nn.pooling import OverSubsets, require_subsets
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
@@ -56,7 +56,7 @@ class PairProducts(Module, VectorActivation):
         return f"{self.n_inputs}, {brief(list(self.pairs))}"
 
 
-class ProductUnits(Module, VectorActivation):
+class ProductUnits(OverSubsets):
     """o_i = Π over j ∈ δ_i of y_j: products of any number of inputs (lecture: "Special Case 2: Multiplicative
     networks", there with two). ∂o_i/∂y_j is the product of the others, right where some are 0 too.
 
@@ -72,16 +72,7 @@ class ProductUnits(Module, VectorActivation):
     [70.0, 7.0]
     """
 
-    def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
-        self.n_inputs: int = require_count(n_inputs, "n_inputs")
-        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs)
-
-    def __call__(self, zs: Iterable[Any]) -> list[Value]:
-        values = as_inputs(zs, self.n_inputs, self)
-        return [prod([values[index] for index in subset]) for subset in self.subsets]
-
-    def details(self) -> str:
-        return f"{self.n_inputs}, {brief([list(subset) for subset in self.subsets])}"
+    of_subset = staticmethod(prod)
 
 
 class Gate(Module):
@@ -102,6 +93,8 @@ class Gate(Module):
     >>> [y.data for y in gate([3.0, 4.0], [1.0])], [y.data for y in gate([3.0, 4.0], [-1.0])]
     ([3.0, 4.0], [0.0, 0.0])
     """
+
+    _shows_parts = False
 
     def __init__(
         self,
@@ -130,9 +123,6 @@ class Gate(Module):
     def details(self) -> str:
         controls = "" if self.gates_itself else f", {self.n_controls}"
         return f"{self.n_inputs}{controls}, activation={name_of(self.control.activation)!r}"
-
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line
 
 
 def multiply(xs: Iterable[Any], gates: Iterable[Any]) -> list[Any]:

@@ -18,7 +18,24 @@ from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
 
-class MaxOver(Module, VectorActivation):
+class OverSubsets(Module, VectorActivation):
+    """y_j = a function of all z_l with l ∈ δ_j, for subsets δ_1 … δ_M of the inputs."""
+
+    of_subset: Any
+
+    def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
+        self.n_inputs: int = require_count(n_inputs, "n_inputs")
+        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs)
+
+    def __call__(self, zs: Iterable[Any]) -> list[Value]:
+        values = as_inputs(zs, self.n_inputs, self)
+        return [self.of_subset([values[index] for index in subset]) for subset in self.subsets]
+
+    def details(self) -> str:
+        return f"{self.n_inputs}, {brief([list(subset) for subset in self.subsets])}"
+
+
+class MaxOver(OverSubsets):
     """y_j = max over l ∈ δ_j of z_l: each output the largest of a subset of the inputs (lecture: "Subgradients
     and the Max"). ∂y_j/∂z_i is 1 for the first i where the maximum is reached, 0 otherwise.
 
@@ -37,16 +54,7 @@ class MaxOver(Module, VectorActivation):
     [5.0, 3.0]
     """
 
-    def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
-        self.n_inputs: int = require_count(n_inputs, "n_inputs")
-        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs)
-
-    def __call__(self, zs: Iterable[Any]) -> list[Value]:
-        values = as_inputs(zs, self.n_inputs, self)
-        return [functions.max([values[index] for index in subset]) for subset in self.subsets]
-
-    def details(self) -> str:
-        return f"{self.n_inputs}, {brief([list(subset) for subset in self.subsets])}"
+    of_subset = staticmethod(functions.max)
 
 
 class MaxPool2d(MaxOver):

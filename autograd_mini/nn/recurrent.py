@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from autograd_mini.functions import dot, tanh
 from autograd_mini.nn.initialisers import Initialiser
@@ -24,6 +24,9 @@ class LSTMState(NamedTuple):
     Attributes:
         hidden: h, which is its output too.
         memory: c.
+
+    >>> LSTMState([0.0], memory=[0.5])
+    LSTMState(hidden=[0.0], memory=[0.5])
     """
 
     hidden: Vector
@@ -36,10 +39,19 @@ class RecurrentCell(Module):
     Attributes:
         n_inputs: how many numbers an input has.
         n_hidden: how many numbers the hidden state has.
+
+    >>> class Decay(RecurrentCell):
+    ...     n_inputs = n_hidden = 1
+    ...     def __call__(self, inputs, state=None):
+    ...         return [0.5 * (self.initial_state() if state is None else state)[0] + inputs[0]]
+    >>> outputs, last = Decay().run([[1.0], [0.0]])
+    >>> [h.data for h in Decay().output(last)]
+    [0.5]
     """
 
     n_inputs: int
     n_hidden: int
+    _shows_parts = False
 
     def __call__(self, inputs: Iterable[Any], state: Any = None) -> Any:
         """The state after one more input; without a state, after the first."""
@@ -79,9 +91,6 @@ class RecurrentCell(Module):
     def details(self) -> str:
         return f"{self.n_inputs}, {self.n_hidden}"
 
-    if not TYPE_CHECKING:
-        __repr__ = Module._in_a_line
-
     def _zeros(self) -> tuple[Value, ...]:
         return (Constant(0.0),) * self.n_hidden
 
@@ -114,6 +123,8 @@ class LSTMCell(RecurrentCell):
     >>> state = cell([0.5, 2.0], state)
     >>> len(state.hidden), len(state.memory), len(cell.parameters())
     (3, 3, 72)
+    >>> cell.output(state) == state.hidden, cell.initial_state().memory[0].data
+    (True, 0.0)
     """
 
     input_gate: Layer

@@ -25,6 +25,8 @@ class Sequential(Module):
     >>> digits = Sequential(Conv2d(4, 4, 3, padding=1), MaxPool2d(4, 4, window=2), MLP(4, [10], output="softmax"))
     >>> round(sum(y.data for y in digits([0.0] * 16)), 12)
     1.0
+    >>> len(digits.logits([0.0] * 16)), digits.output_activation([0.0, 0.0])
+    (10, [0.5, 0.5])
     """
 
     def __init__(self, *steps: Callable[[Any], Any]) -> None:

@@ -30,6 +30,18 @@ class Optimizer:
     Attributes:
         parameters: the list of Values that `step()` updates.
         steps: how many steps were taken.
+
+    >>> from autograd_mini.optim import SGD
+    >>> x = Value(5.0)
+    >>> optimizer = SGD([x], learning_rate=0.5)
+    >>> optimizer.zero_grad()
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> x.data, optimizer.steps
+    (0.0, 1)
+    >>> optimizer.load_state_dict({"optimizer": "SGD", "steps": 7, "velocity": [0.0]})
+    >>> optimizer
+    <SGD of 1 parameter, learning_rate=0.5, momentum=0.0, weight_decay=0.0, nesterov=False; 7 steps>
     """
 
     slots: tuple[str, ...] = ()

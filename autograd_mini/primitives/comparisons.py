@@ -23,7 +23,6 @@ def _comparison(name: str, symbol: str, holds: Callable[[float, float], bool]) -
         name,
         lambda x, y: 1.0 if holds(x, y) else 0.0,
         lambda out, x, y: (0.0, 0.0),
-        arity=2,
         policy=FLAT,
         selects=True,
         symbol=symbol,

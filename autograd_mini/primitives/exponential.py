@@ -91,7 +91,6 @@ pow_: Primitive = row(
     ieee.power,
     lambda out, x, y: (_towards_base(out, x, y), _towards_exponent(out, x, y)),
     to_first=_towards_base,
-    arity=2,
     domain=(POSITIVE, REAL),
     symbol="**",
     doc="x to the power y, as C99's pow: nan for a negative x with a fractional y, x⁰ = 1 for every x.",
@@ -127,7 +126,6 @@ pow_slope: Primitive = auxiliary_row(
     "pow_slope",
     _pow_slope,
     _pow_slope_partials,
-    arity=2,
     domain=(POSITIVE, REAL),
     doc="∂ᵏ⁺ⁿ xʸ/∂xᵏ∂yⁿ within rules, in one piece: at x = 0 its factors are 0 and infinite, and so are its terms.",
 )

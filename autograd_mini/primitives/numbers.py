@@ -15,6 +15,9 @@ def to_float(number: Any, taker: str) -> float:
 
     Raises:
         TypeError: it is not one real number.
+
+    >>> to_float(True, "sin"), to_float(10**400, "sin")
+    (1.0, inf)
     """
     kind = type(number)
     if kind is float:
@@ -41,12 +44,20 @@ def to_float(number: Any, taker: str) -> float:
 
 
 def is_real(kind: type) -> bool:
-    """Whether a number of that type is one real number: no array, and none of NumPy's complex scalars."""
+    """Whether a number of that type is one real number: no array, and none of NumPy's complex scalars.
+
+    >>> is_real(int), is_real(complex), is_real(list)
+    (True, False, False)
+    """
     is_complex = hasattr(kind, "dtype") and hasattr(kind, "__complex__")
     return hasattr(kind, "__float__") and not hasattr(kind, "__len__") and not is_complex
 
 
 def brief(thing: Any, limit: int = 60) -> str:
-    """`repr(thing)` on one line and cut to `limit` characters, for messages."""
+    """`repr(thing)` on one line and cut to `limit` characters, for messages.
+
+    >>> brief(list(range(100)), limit=20)
+    '[0, 1, 2, 3, 4, 5, …'
+    """
     text = " ".join(repr(thing).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

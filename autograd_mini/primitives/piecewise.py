@@ -31,7 +31,7 @@ def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> P
         selects=True,
         doc=doc,
         example=example,
-        **rest,
+        **{"arity": 1, **rest},
     )
 
 
@@ -54,7 +54,13 @@ def selector(
 
 
 class Part(Primitive):
-    """One of the results of a selector that has several, as an operation of its own."""
+    """One of the results of a selector that has several, as an operation of its own.
+
+    >>> from autograd_mini.primitives import Primitive
+    >>> halves = Primitive("halves", lambda x: (x / 2, -x / 2), lambda out, x: (0.0,), is_selector=True)
+    >>> part_of(halves, 1)(3.0), parts_of(halves, 1)
+    (-1.5, range(0, 2))
+    """
 
     def __init__(self, whole: Primitive, part: int) -> None:
         super().__init__(
@@ -73,7 +79,11 @@ part_of: Callable[[Primitive, int], Part] = lru_cache(maxsize=None)(Part)
 
 
 def parts_of(primitive: Primitive, n_args: int) -> range | None:
-    """The results of a selector that has several, by number; None for what has one."""
+    """The results of a selector that has several, by number; None for what has one.
+
+    >>> parts_of(TABLE["tanh"], 1) is None
+    True
+    """
     if not primitive.is_selector:
         return None
     results = primitive.forward(*(0.0,) * n_args)
@@ -185,7 +195,6 @@ mod: Primitive = row(
     ieee.modulo,
     lambda out, x, y: (1.0, -floordiv(x, y)),
     formula=_modulo,
-    arity=2,
     domain=(REAL, NONZERO),
     policy="that of x - y·⌊x/y⌋ with the floor constant",
     symbol="%",
@@ -196,7 +205,6 @@ fmod: Primitive = row(
     "fmod",
     ieee.nan_outside(math.fmod),
     lambda out, x, y: (1.0, -rint(div(x - out, y))),
-    arity=2,
     domain=(REAL, NONZERO),
     policy="that of x - n·y with the integer n constant",
     doc="C's remainder x - y·trunc(x/y), with the sign of x; nan for y = 0.",
@@ -206,7 +214,6 @@ remainder: Primitive = row(
     "remainder",
     ieee.nan_outside(math.remainder),
     fmod.partials,
-    arity=2,
     domain=(REAL, NONZERO),
     policy=fmod.policy,
     doc="IEEE 754's remainder x - n·y, n the integer nearest to x/y; nan for y = 0.",
@@ -227,7 +234,6 @@ copysign_: Primitive = row(
     "copysign",
     lambda x, y: copysign(x, y if y == y else 0.0),
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
-    arity=2,
     kinks=((0.0, 1.0), (0.0, -1.0)),
     tied=_at_zero,
     policy="0 for x at x = 0; 0 for y",
@@ -238,7 +244,6 @@ ldexp: Primitive = row(
     "ldexp",
     ieee.ldexp,
     lambda out, x, exponent: (ldexp(1.0, exponent), 0.0),
-    arity=2,
     domain=(REAL, (-30.0, 30.0)),
     policy="0 for the exponent, which is an integer",
     doc="x·2ⁱ for an integer i, exact.",
@@ -273,7 +278,6 @@ clip: Primitive = row(
     lambda x, low, high: min(max(x, low), high) if x == x and low == low and high == high else math.nan,
     lambda out, x, low, high: _clip_branch(x, low, high),
     formula=lambda x, low, high: minimum(maximum(x, low), high),
-    arity=3,
     domain=(REAL, (-2.0, 0.0), (0.0, 2.0)),
     kinks=((-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)),
     tied=_at_bound,
@@ -286,7 +290,6 @@ where: Primitive = row(
     "where",
     lambda condition, x, y: x if condition else y,
     lambda out, condition, x, y: (0.0, _is_true(condition), 1.0 - _is_true(condition)),
-    arity=3,
     policy="that of the branch taken; 0 for the condition",
     selects=True,
     doc="x where the condition holds (is not 0), else y.",

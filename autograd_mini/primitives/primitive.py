@@ -51,6 +51,11 @@ class Primitive:
         aliases: other names of its method, such as NumPy's.
         is_selector: chooses from data alone, for use within rules; gives plain floats on Values.
         options: what this variant fixes, e.g. `{"approximate": "tanh"}`.
+
+    >>> TABLE["tanh"](0.0), TABLE["tanh"].partials(0.0, 0.0)
+    (0.0, (1.0,))
+    >>> TABLE["relu"].variant(at_zero=0.0)
+    <primitive relu, at_zero=0.0>
     """
 
     def __init__(
@@ -132,6 +137,12 @@ class Table(dict[str, Primitive]):
     """The primitives by name, in the order in which they were declared.
 
     Those of `auxiliary` serve within rules, or stand for operators and methods of Value; they are not listed.
+
+    >>> table = Table()
+    >>> table.add(Primitive("double", lambda x: 2.0 * x, lambda out, x: (2.0,)))
+    <primitive double>
+    >>> list(table)
+    ['double']
     """
 
     def __init__(self) -> None:
@@ -139,6 +150,7 @@ class Table(dict[str, Primitive]):
         self.auxiliary: dict[str, Primitive] = {}
 
     def add(self, primitive: Primitive) -> Primitive:
+        """Give it another row; a ValueError if one has that name."""
         if primitive.name in self or primitive.name in self.auxiliary:
             raise ValueError(f"a primitive named {primitive.name!r} is already in the table; choose another name")
         self[primitive.name] = primitive
@@ -149,11 +161,20 @@ TABLE = Table()
 """Every primitive by its name: `TABLE["tanh"].partials` is the rule of tanh."""
 
 
-def row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
+def row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
     """Declare a primitive: one row of the table."""
-    return TABLE.add(Primitive(name, forward, partials, **rest))
+    return TABLE.add(_row(name, forward, partials, **rest))
 
 
-def auxiliary_row(name: str, forward: Callable[..., Any], partials: Callable[..., Any], **rest: Any) -> Primitive:
+def auxiliary_row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
     """Declare a primitive that users do not call by name."""
-    return TABLE.auxiliary.setdefault(name, Primitive(name, forward, partials, **rest))
+    return TABLE.auxiliary.setdefault(name, _row(name, forward, partials, **rest))
+
+
+def _row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
+    """A primitive of as many arguments as its rule takes, if no arity is given."""
+    if "arity" not in rest:
+        code, has_any_number = partials.__code__, 0x04  # CO_VARARGS
+        n_options = len(partials.__defaults__ or ())
+        rest["arity"] = None if code.co_flags & has_any_number else code.co_argcount - n_options - 1
+    return Primitive(name, forward, partials, **rest)

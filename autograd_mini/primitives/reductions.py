@@ -98,7 +98,6 @@ sum_: Primitive = row(
     "sum",
     lambda *xs: ieee.added(xs),
     lambda out, *xs: (1.0,) * len(xs),
-    arity=None,
     symbol="Σ",
     doc="Σ xs, added from left to right.",
     example="sum([1.0, 2.0, 3.5]) == 6.5",
@@ -107,7 +106,6 @@ fsum_: Primitive = row(
     "fsum",
     ieee.exact_sum,
     lambda out, *xs: (1.0,) * len(xs),
-    arity=None,
     doc="Σ xs, rounded once.",
     example="fsum([1e16, 1.0, -1e16]) == 1.0",
 )
@@ -115,7 +113,6 @@ mean: Primitive = row(
     "mean",
     lambda *xs: ieee.added(xs) / len(xs),
     lambda out, *xs: (1.0 / len(xs),) * len(xs),
-    arity=None,
     doc="The arithmetic mean of xs.",
     example="mean([1.0, 2.0, 6.0]) == 3.0",
 )
@@ -123,7 +120,6 @@ prod: Primitive = row(
     "prod",
     lambda *xs: math.prod(xs, start=1.0),
     _products_of_others,
-    arity=None,
     symbol="Π",
     doc="The product of xs.",
     example="prod([1.0, 2.0, 6.0]) == 12.0",
@@ -132,7 +128,6 @@ dot: Primitive = row(
     "dot",
     _dot,
     _swap_halves,
-    arity=None,
     symbol="·",
     doc="Σ x·y over the pairs of two vectors of equal length.",
     example="dot([1.0, 2.0], [3.0, 4.0]) == 11.0",
@@ -141,7 +136,6 @@ sumprod: Primitive = row(
     "sumprod",
     ieee.exact_dot,
     _swap_halves,
-    arity=None,
     doc="Σ x·y over the pairs of two vectors of equal length, rounded once.",
     example="sumprod([1e16, 1.0, -1e16], [1.0, 1.0, 1.0]) == 1.0",
 )
@@ -171,7 +165,6 @@ norm: Primitive = row(
     "norm",
     hypot.forward,
     hypot.partials,
-    arity=None,
     tied=hypot.tied,
     policy=hypot.policy,
     doc="The Euclidean norm √(Σ x²) of a vector.",
@@ -181,7 +174,6 @@ logsumexp: Primitive = row(
     "logsumexp",
     _logsumexp,
     lambda out, *xs: tuple(_weights(xs, empty=0.0)),
-    arity=None,
     doc="log Σ eˣ, without overflow; -inf for nothing but -inf, with derivatives 0.",
     example="logsumexp([1000.0, 1000.0]) == 1000.6931471805599",
 )
@@ -189,14 +181,12 @@ _rest = auxiliary_row(
     "softmax_rest",
     lambda *xs, index=0, empty=nan: fsum(y for i, y in enumerate(_shares(xs, empty)) if i != index),
     _rest_partials,
-    arity=None,
     doc="1 - softmax within rules: the sum of the other outputs, so that it does not cancel.",
 )
 softmax: Primitive = row(
     "softmax",
     lambda *xs, index=0, empty=nan: _shares(xs, empty)[index],
     _softmax_partials,
-    arity=None,
     doc="yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), without overflow; a list as long as xs.",
     example="softmax([2.0, 2.0]) == [0.5, 0.5]",
 )
@@ -204,7 +194,6 @@ log_softmax: Primitive = row(
     "log_softmax",
     _log_softmax,
     _log_softmax_partials,
-    arity=None,
     doc="xᵢ - log Σⱼ exp(xⱼ), finite where a softmax underflows; a list as long as xs.",
     example="log_softmax([0.0, -1000.0]) == [0.0, -1000.0]",
 )

@@ -41,6 +41,12 @@ class Verdict(NamedTuple):
 
     At a smooth point the two are equal; at a kink they are the derivatives of the two sides, and whatever lies
     between them is a subgradient. Where differences cannot decide, `place` is one of `UNDECIDED`, and nothing passes.
+
+    >>> verdict = Verdict(0.0, 1.0, 1e-12, "kink", True)
+    >>> verdict.decided, verdict.distance(0.5), verdict.distance(1.5)
+    (True, 0.0, 0.5)
+    >>> verdict.contradicts(Verdict(0.0, 2.0, 1e-12, "kink", True))
+    True
     """
 
     low: float
@@ -51,6 +57,7 @@ class Verdict(NamedTuple):
 
     @property
     def decided(self) -> bool:
+        """Whether differences can decide here."""
         return self.place not in UNDECIDED
 
     def distance(self, claimed: float) -> float:

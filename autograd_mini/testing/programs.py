@@ -20,7 +20,12 @@ INLINED = 50
 
 class Step(NamedTuple):
     """One operation. An operand is the number (an int) of an input or of an earlier step, counted on from the
-    inputs, or a constant (a float)."""
+    inputs, or a constant (a float).
+
+    >>> from autograd_mini import TABLE
+    >>> Step(TABLE["mul"], (0, 2.0))
+    Step(primitive=<primitive mul>, operands=(0, 2.0))
+    """
 
     primitive: Primitive
     operands: tuple[int | float, ...]
@@ -55,7 +60,12 @@ class Program:
         return self.run(inputs)[-1]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """The results of all steps, after the inputs; a TypeError if there are more or fewer inputs than it takes."""
+        """The results of all steps, after the inputs; a TypeError if there are more or fewer inputs than it takes.
+
+        >>> from autograd_mini import TABLE
+        >>> Program(1, [Step(TABLE["square"], (0,)), Step(TABLE["neg"], (1,))], [3.0]).run([3.0])
+        [3.0, 9.0, -9.0]
+        """
         if len(inputs) != self.n_inputs:
             raise TypeError(f"the program takes {self.n_inputs} number(s), got {len(inputs)}")
         results = list(inputs)

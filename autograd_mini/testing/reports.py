@@ -12,7 +12,15 @@ ADVICE = "check at another point or scale, or against a reference"
 
 
 class Comparison(NamedTuple):
-    """One derivative: what was claimed and what differences say."""
+    """One derivative: what was claimed and what differences say.
+
+    >>> from autograd_mini.testing import check_gradients
+    >>> (comparison,) = check_gradients(lambda x: x * x, 3.0).comparisons
+    >>> comparison.component, comparison.claimed, comparison.sentence()
+    ('∂<lambda>/∂x', 6.0, 'agrees')
+    >>> comparison.difference < 1e-9, comparison.ratio < 10
+    (True, True)
+    """
 
     component: str
     claimed: float
@@ -20,6 +28,7 @@ class Comparison(NamedTuple):
 
     @property
     def difference(self) -> float:
+        """How far the claimed derivative lies from what differences say."""
         return self.verdict.distance(self.claimed)
 
     def sentence(self) -> str:
@@ -51,6 +60,11 @@ class Report:
         source: where the claimed derivatives come from.
         point: the inputs by name.
         expression: what the function computed there, where it is known.
+
+    >>> from autograd_mini.testing import check_gradients
+    >>> report = check_gradients(lambda x: x * x, 3.0)
+    >>> len(report.comparisons), report.failures, report.undecided
+    (1, [], [])
     """
 
     def __init__(self, source: str, function: str, point: Sequence[tuple[str, float]], expression: str) -> None:

@@ -35,6 +35,10 @@ def values(*, low: float = -4.0, high: float = 4.0) -> st.SearchStrategy[float]:
 
     Raises:
         ValueError: the bounds are not finite numbers in ascending order.
+
+    >>> from hypothesis import find, settings
+    >>> find(values(low=0.5, high=1.0), lambda x: True, settings=settings(database=None))
+    0.5
     """
     _require(_is_number(low) and _is_number(high) and low < high, f"values needs finite low < high, got {low}, {high}")
     nearest = 1e-9 if low <= 0.0 <= high else 0.0
@@ -50,6 +54,10 @@ def points(n: int, *, low: float = -4.0, high: float = 4.0) -> st.SearchStrategy
 
     Raises:
         ValueError: n is not an integer ≥ 1, or as for `values`.
+
+    >>> from hypothesis import find, settings
+    >>> find(points(2), lambda x: True, settings=settings(database=None))
+    [0.0, 0.0]
     """
     _require(isinstance(n, int) and n >= 1, f"points needs an integer n ≥ 1, got {brief(n)}")
     return st.lists(values(low=low, high=high), min_size=n, max_size=n)
@@ -77,6 +85,11 @@ def expressions(
 
     Raises:
         ValueError: a setting is out of range, or there is no such primitive.
+
+    >>> from hypothesis import find, settings
+    >>> programs = expressions(1, primitives=["sin", "mul"])
+    >>> find(programs, lambda program: True, settings=settings(database=None))
+    lambda x0: ag.sin(x0)
     """
     _require(isinstance(n_inputs, int) and n_inputs >= 1, f"n_inputs must be an integer ≥ 1, got {brief(n_inputs)}")
     _require(isinstance(max_size, int) and max_size >= 1, f"max_size must be an integer ≥ 1, got {brief(max_size)}")
@@ -106,6 +119,10 @@ def kinks(*, primitives: Iterable[str | Primitive] | None = None) -> st.SearchSt
 
     Raises:
         ValueError: there is no such primitive, or none of them has a kink.
+
+    >>> from hypothesis import find, settings
+    >>> find(kinks(primitives=["relu"]), lambda program: True, settings=settings(database=None))
+    lambda x0: ag.relu(x0)
     """
     rows = [row for row in _rows(primitives) if row.kinks or row.name in ("max", "min")]
     _require(bool(rows), "kinks needs a primitive that declares kinks, and none of those given does")
@@ -150,6 +167,12 @@ def mlps(
 
     Raises:
         ValueError: a size is not an integer ≥ 1, or there is no activation.
+
+    >>> from hypothesis import find, settings
+    >>> find(mlps(), lambda model: True, settings=settings(database=None))
+    MLP(
+      layers.0: Layer(1, 1, 'identity')
+    )
     """
     for name, size in (("max_inputs", max_inputs), ("max_layers", max_layers), ("max_width", max_width)):
         _require(isinstance(size, int) and size >= 1, f"{name} must be an integer ≥ 1, got {brief(size)}")

@@ -24,7 +24,11 @@ LOOK: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training set: its figures."""
+    """One pass over the training set: its figures.
+
+    >>> Epoch(loss=0.5, validation_loss=None, metrics={}, learning_rate=0.1, seconds=0.2).loss
+    0.5
+    """
 
     loss: float
     validation_loss: float | None
@@ -43,6 +47,20 @@ class History:
         stopped_early: the validation loss had stopped improving.
         interrupted: Ctrl-C ended it.
         best_epoch: which epoch, from 0, had the lowest loss (of the validation set, if there is one).
+
+    >>> from autograd_mini.nn import MLP, squared_error
+    >>> from autograd_mini.optim import SGD
+    >>> from autograd_mini.training import fit
+    >>> model, line = MLP(1, [1]), [([0.0], 1.0), ([1.0], 3.0)]
+    >>> history = fit(model, line, squared_error, SGD(model.parameters(), 0.5), epochs=3, progress=False)
+    >>> history
+    <History: 3 epochs, loss 1.066 → 0.01681>
+    >>> len(history.losses), history.validation_losses, history.metrics, history.learning_rates
+    (3, [], {}, [0.5, 0.5, 0.5])
+    >>> len(history.seconds), history.plot().axes[0].get_title()
+    (3, 'Loss')
+    >>> History.from_dict(history.as_dict()) == history
+    True
     """
 
     epochs: list[Epoch] = field(default_factory=list)

@@ -1,8 +1,10 @@
 import pytest
 
 from autograd_mini.compiler import deriving, partition, pipeline
+from autograd_mini.compiler.ir.building import Builder
 from autograd_mini.compiler.ir.scalars import operands
 from tests.compiler.run.fences import Margined, fenced
+from tests.compiler.verifying import verified
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -17,6 +19,15 @@ def in_order():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deriving, "Source", Source)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def well_formed():
+    """All programs are."""
+    program = Builder.program
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Builder, "program", lambda self, results: verified(program(self, results)))
         yield
 
 

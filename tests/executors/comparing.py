@@ -13,6 +13,24 @@ def arrays(nest):
     return numpy.array(leaves, dtype=float), structure
 
 
+def same_matrices(found, expected, tolerance=0.0):
+    """Sparse matrices, or lists of them, with the same entries."""
+    if isinstance(expected, list):
+        assert isinstance(found, list)
+        for one, two in zip(found, expected, strict=True):
+            same_matrices(one, two, tolerance)
+        return
+    found.check_format(full_check=True)
+    assert (type(found), found.shape, found.dtype) == (type(expected), expected.shape, expected.dtype)
+    assert found.has_canonical_format
+    assert found.indptr.tolist() == expected.indptr.tolist()
+    assert found.indices.tolist() == expected.indices.tolist()
+    if tolerance:
+        numpy.testing.assert_allclose(found.data, expected.data, rtol=tolerance, atol=tolerance)
+    else:
+        assert found.data.tobytes() == expected.data.tobytes()
+
+
 def same_bits(found, expected):
     (one, shape), (two, other) = arrays(found), arrays(expected)
     assert shape == other

@@ -43,6 +43,19 @@ def branching(x):
     return x * x if x < 0.5 else 3.0 * x
 
 
+def sparse(a, x):
+    """Of other patterns on either side."""
+    return [a[0] * x[0] * x[1], x[1]] if x[0] > 0.0 else [exp(a[1]), a[0] * a[1] * x[0]]
+
+
+def sparse_number(a, x):
+    return total(sparse(a, x))
+
+
+def of_two_shapes(a, x):
+    return numpy.array([a * x[0], x[1]]) if x[0] > 0.0 else numpy.array([a * x[1]])
+
+
 def nested(x):
     return {"square": x["one"] ** 2, "pair": (x["two"], [x["one"], x["two"] * 2.0])}
 

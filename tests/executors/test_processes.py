@@ -18,7 +18,7 @@ import pytest
 from autograd_mini import compile
 from autograd_mini.executors import keeping, submitting
 from tests.executors import importable
-from tests.executors.comparing import same_bits, table
+from tests.executors.comparing import same_bits, same_matrices, table
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
@@ -53,6 +53,19 @@ def expected():
 def test_any_number_of_workers_of_any_kind_gives_the_same_bits(start, workers, expected):
     with ThreadPoolExecutor(workers) if start == "thread" else processes(workers, start) as pool:
         same_bits(table(pool), expected)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sparse_matrices_have_the_same_bits_on_any_number_of_workers(workers):
+    pytest.importorskip("scipy.sparse")
+    args = [0.3, 1.2], numpy.random.default_rng(0).normal(size=(700, 2))
+    with ThreadPoolExecutor(1) as threads, processes(workers) as pool:
+        for reduce in (None, "mean"):
+            compiled = compile(importable.sparse, batch="x", wrt="a", reduce=reduce)
+            expected = compiled.on(threads, 32).jacobian(*args, sparse=True)
+            same_matrices(compiled.on(pool, 32, mixed="refuse").jacobian(*args, sparse=True), expected)
+        pattern = compiled.on(pool, 32).sparsity("jacobian", *args)
+        same_matrices(pattern, compiled.sparsity("jacobian", *args))
 
 
 def test_lambdas_and_closures_travel_by_cloudpickle(pool):
@@ -196,6 +209,39 @@ class Forgetful(ProcessPoolExecutor):
             self.forgotten = Future()
             return self.forgotten
         return super().submit(function, *args)
+
+
+class Closed(ProcessPoolExecutor):
+    """As where its pipes are closed between the death of a process and the first word of it."""
+
+    def submit(self, function, *args):
+        if self._broken:
+            raise OSError("handle is closed")
+        return super().submit(function, *args)
+
+
+def test_a_breaking_pool_whose_pipes_are_closed_is_replaced():
+    with Closed(2, multiprocessing.get_context(START)) as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        with pytest.warns(RuntimeWarning, match="a process of the pool died"):
+            found = compile(importable.branching, batch=True).on(pool, 8)(numpy.arange(50.0))
+    assert found.tolist() == [importable.branching(each) for each in range(50)]
+
+
+def test_what_a_broken_pool_left_running_is_ended():
+    """It would wait for that forever where it is shut down: such is a process that started as it broke."""
+    with processes() as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        pool._executor_manager_thread.join(20.0)
+        left = multiprocessing.get_context(START).Process(target=time.sleep, args=[100.0])
+        left.start()
+        pool._processes[left.pid] = left
+        with pytest.warns(RuntimeWarning, match="a process of the pool died"):
+            compile(importable.branching, batch=True).on(pool, 8)(numpy.arange(50.0))
+        left.join(20.0)
+        assert left.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("n", [8, 50])

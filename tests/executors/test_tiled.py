@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from autograd_mini import Value, compile, grad, tanh
 from autograd_mini.executors import Draws
 from tests.executors import importable
-from tests.executors.comparing import same_bits, same_numbers
+from tests.executors.comparing import same_bits, same_matrices, same_numbers
 
 METHODS = ("__call__", "value_and_grad", "grad", "jacobian", "hessian", "hvp", "jvp", "vjp")
 
@@ -74,6 +74,56 @@ def test_jacobians_of_several_numbers(pool, reduce, wrt):
         same_numbers(compiled.on(pool, tile).vjp(*args, w), compiled.vjp(*args, w))
 
 
+def sparse(function, which, *args):
+    if which.startswith("sparsity"):
+        return function.sparsity(which.split()[1], *args)
+    return getattr(function, which)(*args, sparse=True)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    which=st.sampled_from(["jacobian", "hessian", "sparsity jacobian", "sparsity hessian"]),
+    reduce=st.sampled_from([None, "sum", "mean"]),
+    wrt=st.sampled_from([None, "a", "x", ["x", "a"]]),
+    n=st.integers(0, 23),
+    tile=st.integers(1, 9),
+    workers=st.integers(1, 3),
+)
+def test_sparse_matrices_are_those_of_the_function(which, reduce, wrt, n, tile, workers):
+    pytest.importorskip("scipy.sparse")
+    function = importable.sparse if which.endswith("jacobian") else importable.sparse_number
+    compiled = compile(function, batch="x", wrt=wrt, reduce=reduce, backend="numpy")
+    args = [0.3, 1.2], numpy.random.default_rng(n).normal(size=(n, 2))
+    with ThreadPoolExecutor(workers) as pool:
+        tiled = compiled.on(pool, tile)
+        if reduce and wrt != "a":
+            for each in (compiled, tiled):
+                with pytest.raises(
+                    ValueError, match="is reduced over its batch, and the columns of a sparse matrix wi"
+                ):
+                    sparse(each, which, *args)
+        else:
+            same_matrices(sparse(tiled, which, *args), sparse(compiled, which, *args), tolerance=1e-13)
+
+
+def test_sparse_matrices_of_a_stream(pool):
+    pytest.importorskip("scipy.sparse")
+    a, x = [0.3, 1.2], numpy.random.default_rng(0).normal(size=(23, 2))
+    for reduce in (None, "mean"):
+        compiled = compile(importable.sparse, batch="x", wrt="a", reduce=reduce)
+        tiled = compiled.on(pool, 4)
+        stream = lambda: iter([x[:5], x[5:5], x[5:7], x[7:]])
+        found, expected = tiled.jacobian(a, stream(), sparse=True), compiled.jacobian(a, x, sparse=True)
+        if reduce is None:
+            chunks = list(found)
+            assert [*map(len, chunks)] == [5, 2, 16]
+            found = [*itertools.chain(*chunks)]
+        same_matrices(found, expected, tolerance=1e-13)
+        same_matrices(tiled.sparsity("jacobian", a, stream()), compiled.sparsity("jacobian", a, x))
+    with pytest.raises(ValueError, match="sparsity of sparse takes 'jacobian' or 'hessian' first, got 'gradient'"):
+        tiled.sparsity("gradient", a, x)
+
+
 def test_results_of_any_structure_and_paths(pool):
     compiled = compile(importable.nested, batch=True)
     x = {"one": numpy.arange(7.0), "two": numpy.arange(7.0, 14.0)}
@@ -82,6 +132,26 @@ def test_results_of_any_structure_and_paths(pool):
     points = numpy.linspace(0.0, 1.0, 13)
     same_bits(branching.on(pool, 3).value_and_grad(points), branching.value_and_grad(points))
     same_bits(branching.on(pool, 3).value_and_grad(points.tolist()), branching.value_and_grad(points))
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize("wrt", ["x", ["a", "x"]])
+def test_rows_of_a_path_are_found_whatever_path_was_taken_before(pool, reduce, wrt):
+    compiled = compile(importable.of_two_shapes, batch="x", wrt=wrt, reduce=reduce)
+    x = numpy.array([[1.0, 2.0], [0.5, -2.0], [3.0, 1.0], [0.25, 1.5]])
+    for tile in (1, 2, 3, 4):
+        for points in (x, -x, x):
+            same_numbers(compiled.on(pool, tile).jacobian(2.0, points), compiled.jacobian(2.0, points))
+
+
+@pytest.mark.parametrize("reduce", [None, "sum", "mean"])
+@pytest.mark.parametrize("tile", [1, 2])
+def test_tiles_whose_results_differ_in_shape_are_refused(pool, reduce, tile):
+    tiled = compile(importable.of_two_shapes, batch="x", wrt="a", reduce=reduce).on(pool, tile)
+    x = numpy.array([[1.0, 2.0], [3.0, 1.0], [-1.0, 2.0], [-0.5, 1.0]])
+    for run in (tiled, tiled.jacobian):
+        with pytest.raises(ValueError, match="the tiles of a batch need results of one shape"):
+            run(2.0, x)
 
 
 def test_bits_depend_on_the_tile_alone(pool):
@@ -323,10 +393,8 @@ def test_what_is_refused(pool):
             compiled.on(pool, **wrong)
     with pytest.raises(ValueError, match="mixed must be"):
         compiled.on(pool, mixed="maybe")
-    with pytest.raises(ValueError, match="jacobian of network on an executor gives dense arrays"):
-        compiled.on(pool).jacobian(*importable.data(5)[0], *importable.data(5)[1], sparse=True)
-    with pytest.raises(AttributeError, match="sparsity of network does not run on an executor; call the"):
-        compiled.on(pool).sparsity("jacobian")
+    with pytest.raises(AttributeError, match="export of network does not run on an executor; call the"):
+        compiled.on(pool).export("network.c")
     with pytest.raises(AttributeError, match="'Tiled' object has no attribute 'nothing'"):
         assert compiled.on(pool).nothing
     with pytest.raises(ValueError, match="branching has no batch to be cut into tiles"):

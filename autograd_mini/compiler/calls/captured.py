@@ -12,12 +12,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy
 
+from autograd_mini.compiler.calls.consumed import standing
 from autograd_mini.compiler.calls.searching import CODE, Key, is_code_of_library, is_library, searched
 from autograd_mini.compiler.calls.unchanged import State, read, read_one
 from autograd_mini.compiler.ir.keys import BUFFERS, LARGEST, MAPPINGS, VIEWS, are_values, token
@@ -38,6 +39,7 @@ class Captured:
         self._watched: dict[Key, Place] = {}
         self._exempt: set[Key] = set()
         self._kept: list[Any] = []
+        self._consumed: dict[int, Any] = {}
         self._classes: dict[type, None] = {}
         self._target = target
         self.seen = State(0, [], [], [], in_machine_code=False)
@@ -55,6 +57,7 @@ class Captured:
         self._classes |= dict.fromkeys(classes)
         search = searched(self._function, [*self._classes])
         with self._lock:
+            self._consumed |= search.consumed
             known = self._exempt.union(self._watched)
             fresh = {key: read for key, read in search.found.items() if key not in known}
             new = {key: read for key, read in fresh.items() if _is_watched(read_one(read), key[1])}
@@ -92,16 +95,24 @@ class Captured:
         in_machine_code = self._target is not None and is_machine(self._target) and is_possible()
         self.seen = State(number, [*watched.values()], now, containers, in_machine_code=in_machine_code)
 
-    def exempt_changed(self, number: int) -> None:
-        """Watch no longer what is different now: only the function itself was run since the state had this number,
-        and what it writes is not what it reads."""
+    def standings(self) -> list[tuple[Any, Hashable]]:
+        """What the function reads that is used up by it, and where that stands now."""
+        return [(thing, standing(thing)) for thing in [*self._consumed.values()]]
+
+    def accept_changed(self, number: int, *, is_watched: bool) -> None:
+        """Only the function itself was run since the state had this number. What it wrote belongs to that, and is
+        watched no longer if it writes it each time: what it writes is not what it reads.
+
+        Args:
+            is_watched: it was run once, and may keep there what it does not compute again.
+        """
         with self._lock:
             seen, watched = self.seen, self._watched
             if seen.number != number or (len(seen.places) == len(watched) and seen.is_same()):
                 return
             now = dict(zip(watched, read(watched.values())))
             changed = seen.changed([*now.values()])
-            same = [key for place, key in enumerate(now) if place not in changed]
+            same = [key for place, key in enumerate(now) if is_watched or place not in changed]
             self._exempt |= now.keys() - same
             self._watched = {key: watched[key] for key in same}
             held = [now[key] for key in same]

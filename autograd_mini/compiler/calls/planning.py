@@ -6,8 +6,9 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 import numpy
@@ -111,7 +112,13 @@ class Plans:
     def _traced(self, arguments: Arguments, row: int) -> Plan:
         self.captured.look(arguments.classes())
         layout = self._layout(arguments)
+        _, number, *given = layout
+        watches = [(self.captured, number), *given]
+        before = [captured.standings() for captured, _ in watches]
         first = self._trace(arguments, row, 0.0)
+        self._require_repeatable(zip(chain(*before), chain(*[captured.standings() for captured, _ in watches])))
+        for captured, state in watches:
+            captured.accept_changed(state, is_watched=True)
         plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
         for plan in plans:
             if plan.trace.path == first.path and plan.trace.counts == first.counts:
@@ -123,11 +130,23 @@ class Plans:
             )
         plan = self._new(arguments, row, first)
         self._keep(plan, layout)
-        _, number, *given = layout
-        self.captured.exempt_changed(number)
-        for captured, state in given:
-            captured.exempt_changed(state)
+        for captured, state in watches:
+            captured.accept_changed(state, is_watched=False)
         return plan
+
+    def _require_repeatable(self, standings: Iterable[tuple[tuple[Any, Hashable], tuple[Any, Hashable]]]) -> None:
+        """Refuse what used up something outside.
+
+        Raises:
+            ValueError: there is something that stands elsewhere after a run than before.
+        """
+        for (thing, then), (_, now) in standings:
+            if now != then:
+                raise ValueError(
+                    f"{self.name} reads from a {type(thing).__name__} outside, which gives something else each time, "
+                    f"and a compiled function would keep what this run got for ever; read outside, and "
+                    "pass it as an argument"
+                )
 
     def _keep(self, plan: Plan, layout: Layout) -> None:
         if layout not in self._by_layout and len(self._by_layout) >= MOST_LAYOUTS:

@@ -8,19 +8,28 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dis import get_instructions
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter, methodcaller
-from re import findall
 from threading import local
-from types import BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import Any
 from weakref import ReferenceType
 
 import numpy
 
+from autograd_mini.compiler.calls.code_names import looked_up, names_in, words_in
+from autograd_mini.compiler.calls.consumed import CONSUMED
+from autograd_mini.compiler.calls.shown import Cleared, Shown, is_wrapper, of_class, unbound, value_of
 from autograd_mini.compiler.calls.unchanged import read_one
-from autograd_mini.compiler.ir.keys import MAPPINGS, VIEWS, are_values, token
+from autograd_mini.compiler.ir.keys import MAPPINGS, VIEWS, are_values
 from autograd_mini.compiler.run.watch import Place
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.primitives.symbols import is_own
@@ -28,11 +37,15 @@ from autograd_mini.value import Value
 
 CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
 
+CACHE = type(lru_cache(len))
+
 ABSENT = object()
 
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
 
 DATA = (*PLAIN, list, tuple, set, frozenset, deque, *MAPPINGS)
+
+CALLED = (FunctionType, MethodType, partial, BuiltinFunctionType, MethodWrapperType)
 
 DYNAMIC = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple"}
 """Code with these names reads attributes that it does not name."""
@@ -76,6 +89,7 @@ class Search:
         names: what functions name, which may hand objects to each other.
         asked: those of these names that may not be there.
         kept: what was looked at, held so that addresses stay its own.
+        consumed: what is used up by being read.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -83,6 +97,7 @@ class Search:
         self.asked: set[str] = set()
         self.found: dict[Key, Place] = {}
         self.kept: list[Any] = []
+        self.consumed: dict[int, Any] = {}
         self._known: set[tuple[int, int]] = set()
         self._open: set[int] = set()
 
@@ -100,11 +115,14 @@ class Search:
             self.callable(function.func)
             for name in ("args", "keywords"):
                 self._place(function, name, partial(getattr, function, name), ())
-        elif isinstance(function, MethodType):
+        elif isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
             self._function(function.__func__, function.__self__)
         elif isinstance(function, FunctionType):
             self._function(function, None)
-        elif hasattr(function, "__wrapped__"):
+        elif isinstance(function, (MethodType, BuiltinFunctionType, MethodWrapperType)):
+            if not isinstance(function.__self__, ModuleType | type | None):
+                self._place(function, "__self__", partial(getattr, function, "__self__"), ())
+        elif is_wrapper(function):
             self.callable(function.__wrapped__)
         elif not isinstance(function, type | ModuleType) and callable(function):
             self._function(type(function).__call__, function)
@@ -112,9 +130,9 @@ class Search:
     def _function(self, function: Any, owner: Any) -> None:
         if not isinstance(function, FunctionType) or not self._is_new(function, owner):
             return
-        names = _names(function.__code__)
+        names = names_in(function.__code__)
         if not ASKING.isdisjoint(names):
-            names += _words(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
+            names += words_in(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
             self.asked.update(names)
         of_library = is_library(function.__module__)
         if of_library and "environ" in names:  # as those of `os`
@@ -138,16 +156,16 @@ class Search:
             self._content(owner, names)
         if not is_library(function.__globals__.get("__name__")):
             entries = function.__globals__
-            looked_up = _looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME")
-            if not EVERYTHING.isdisjoint(looked_up):
+            read_here = looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME")
+            if not EVERYTHING.isdisjoint(read_here):
                 for name in entries:  # what such code may look up is watched, but objects there lead too far
                     if name[:2] != "__" and isinstance(entries[name], DATA):
                         self._watch(entries, name, partial(entries.get, name))
-                looked_up += self.asked.intersection(names)
-            for name in looked_up:
+                read_here += self.asked.intersection(names)
+            for name in read_here:
                 if name in entries or not hasattr(builtins, name):
                     self._entry(entries, name, names)
-            for name in [*_looked_up(function.__code__, "IMPORT_NAME"), *self.asked.intersection(names)]:
+            for name in [*looked_up(function.__code__, "IMPORT_NAME"), *self.asked.intersection(names)]:
                 self._content(sys.modules.get(name), names)
             for name in names:
                 if name in TABLE:  # as a method
@@ -173,13 +191,18 @@ class Search:
 
     def _content(self, content: Any, names: Iterable[str]) -> None:
         """What stands in a place: a function, or an object with attributes of these names."""
+        if isinstance(content, CONSUMED):
+            self.consumed[id(content)] = content
         if isinstance(content, (list, tuple, set, frozenset, deque, *MAPPINGS)):
             if id(content) not in self._open and not are_values(content):  # it may hold itself
                 self._open.add(id(content))
                 for part in [*content.values()] if isinstance(content, MAPPINGS) else [*content]:
                     self._content(part, names)
                 self._open.remove(id(content))
-        elif isinstance(content, (FunctionType, MethodType, partial)):
+        elif isinstance(content, CALLED):
+            self.callable(content)
+        elif isinstance(content, CACHE):
+            self._place(content, "cache_clear", Cleared(content), ())
             self.callable(content)
         elif isinstance(content, Primitive):
             self._row(content)
@@ -192,10 +215,11 @@ class Search:
                 self._attribute(content, name, names)
             for name in vars(content).keys() & set(names) if is_library(content.__name__) else ():
                 thing = vars(content)[name]
-                if type(thing) is FunctionType or not isinstance(thing, (*PLAIN, *CODE)):
+                is_read = isinstance(thing, CALLED) or not isinstance(thing, (*PLAIN, *CODE))
+                if is_read or thing is numpy.random:  # whose functions are methods
                     self._content(thing, names)
         elif isinstance(content, ContextVar):
-            self._place(content, "get", partial(_value_of, content), names)
+            self._place(content, "get", partial(value_of, content), names)
         elif isinstance(content, ReferenceType):
             self._place(content, "__call__", content, names)
         elif isinstance(content, VIEWS):
@@ -215,7 +239,7 @@ class Search:
                 self._attribute(content, name, names)
             methods = [getattr(type(content), name, None) for name in ("__getitem__", "__call__")]
             of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
-            is_known = hasattr(content, "__wrapped__") or hasattr(type(content), "named_parameters")
+            is_known = is_wrapper(content) or hasattr(type(content), "named_parameters")
             if (is_read and not of_library) or (of_itself and not is_known):
                 self._all_attributes(content, names)
             self.callable(content)
@@ -236,17 +260,19 @@ class Search:
             self._entry(entries, name, names)
             return
         kind = thing if isinstance(thing, type) else type(thing)
-        found = getattr(kind, name, ABSENT)
+        own = next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), None)
+        self._function(getattr(type(own), "__get__", None), own)  # a descriptor's of the user's
+        found = of_class(kind, name, ABSENT)
         if isinstance(found, MemberDescriptorType):
             self._place(thing, name, partial(getattr, thing, name, None), names)
         elif found is ABSENT:
             if name in self.asked:
-                self._place(kind, name, partial(_unbound, kind, name, None), names)
+                self._place(kind, name, partial(unbound, kind, name, None), names)
                 if isinstance(entries, dict):
                     self._entry(entries, name, names)
         elif not isinstance(thing, ModuleType) and not is_library(kind.__module__):
             is_bound = isinstance(found, MethodType)  # each time a new one
-            self._place(kind, name, partial(_unbound if is_bound else getattr, kind, name, None), names)
+            self._place(kind, name, partial(unbound if is_bound else of_class, kind, name, None), names)
             found = found.fget if isinstance(found, property) else getattr(found, "func", found)
             if isinstance(found, FunctionType):
                 self._function(found, thing)
@@ -265,25 +291,6 @@ class Search:
         return True
 
 
-def _names(code: CodeType) -> list[str]:
-    """The globals and attributes that code names, that of the functions within it included."""
-    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each)]
-    return [*dict.fromkeys([*code.co_names, *inner])]
-
-
-def _words(code: CodeType, pattern: str) -> list[str]:
-    """What may be names in the strings of code, and of the functions within it."""
-    inner = [word for each in code.co_consts if isinstance(each, CodeType) for word in _words(each, pattern)]
-    return [*inner, *(word for each in code.co_consts if isinstance(each, str) for word in findall(pattern, each))]
-
-
-def _looked_up(code: CodeType, *operations: str) -> list[str]:
-    """Those names alone that code, and the functions within it, look up so."""
-    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in _looked_up(each, *operations)]
-    own = [each.argval for each in get_instructions(code) if each.opname in operations]
-    return [*dict.fromkeys([*own, *inner])]
-
-
 def _special(thing: Any) -> list[str]:
     """The methods of an object, or of those of a class, that operators call, and nobody by name."""
     return [
@@ -297,36 +304,6 @@ def _special(thing: Any) -> list[str]:
         and method.__code__.co_filename != "<string>"  # as those of dataclasses, which compare
         and not is_library(method.__module__)  # as their __replace__
     ]
-
-
-def _unbound(kind: type, name: str, default: Any) -> Any:
-    """The function of a method of a class."""
-    found = getattr(kind, name, default)
-    return getattr(found, "__func__", found)
-
-
-def _value_of(variable: ContextVar[Any]) -> Any:
-    try:
-        return variable.get()
-    except LookupError:
-        return None
-
-
-class Shown:
-    """The numbers of an array of another library, one array as long as they are the same."""
-
-    def __init__(self, thing: Any) -> None:
-        self._thing = thing
-        self._then: Any = None
-
-    def __call__(self) -> Any:
-        try:
-            now = numpy.asarray(self._thing)
-        except Exception:  # that library's own
-            return self._thing
-        if self._then is None or token(now) != token(self._then):
-            self._then = now.copy()
-        return self._then
 
 
 def is_library(module: Any) -> bool:

@@ -27,7 +27,6 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
-from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.primitives import Part, Primitive
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ class Builder:
 
     def program(self, results: Mapping[str, Sequence[Reference]]) -> Program:
         """The program with these results, without what they do not need."""
-        return verified(self.so_far(results).without_dead())
+        return self.so_far(results).without_dead()
 
     def shared(self, pack: Pack) -> Pack:
         """The pack that was made before for the same operation, or this one."""

@@ -244,15 +244,20 @@ Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop
 
 @dataclass(eq=False, frozen=True)
 class Program:
-    """Packs in an order in which each comes after what it is made of, and which of their lanes are results.
-
-    It never changes: `Builder.go_on(program)` goes on with copies of its packs.
+    """Packs in an order in which each comes after what it is made of, and which of their lanes are results. It never
+    changes: `Builder.go_on(program)` goes on with copies of its packs.
 
     Attributes:
         packs: all packs.
         results: by name ("value", "gradient", …), references in the order of the numbers they stand for.
         run: what ran it, in words; empty if nothing did.
         remarks: what else there is to know of that run.
+
+    >>> from autograd_mini import compile, dot, relu
+    >>> f = compile(lambda W, x: [relu(dot(row, x)) for row in W])
+    >>> y = f([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    >>> "relu(z₁)" in f.program.draw().source
+    True
     """
 
     packs: Sequence[Pack] = ()
@@ -284,18 +289,13 @@ class Program:
         Raises:
             ValueError: an option has no such setting.
             GraphTooLargeError: a ValueError; the picture would have more than `max_boxes` boxes.
-
-        >>> from autograd_mini import compile, dot, relu
-        >>> f = compile(lambda W, x: [relu(dot(row, x)) for row in W])
-        >>> y = f([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
-        >>> "relu(z₁)" in f.program.draw().source
-        True
         """
         from autograd_mini.compiler.notation.boxes import draw_program
 
         return draw_program(self, direction, max_boxes)
 
     def leaves(self, role: str) -> list[Pack]:
+        """The leaves of a role: "input", "parameter", "constant" or "seed"."""
         return [pack for pack in self.packs if pack.role == role]
 
     def without_dead(self) -> Program:
@@ -317,6 +317,7 @@ class Program:
         ]
 
     def segments(self) -> Iterator[tuple[Pack, Segment]]:
+        """The segments of all sums, each with the pack of its sum."""
         for pack in self.packs:
             if isinstance(pack.operation, Sum):
                 for segment in pack.operation.segments:

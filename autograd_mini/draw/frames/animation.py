@@ -30,6 +30,12 @@ class Animation(Sequence[Drawing]):
 
     Attributes:
         captions: the lines of text below each drawing.
+
+    >>> from autograd_mini import Value
+    >>> from autograd_mini.draw import draw_steps
+    >>> steps = draw_steps(Value(2.0, label="x").exp())
+    >>> len(steps), steps[0]
+    (2, <Drawing of 6 statements; save("graph.svg") writes it>)
     """
 
     def __init__(self, frames: Sequence[Drawing], captions: Sequence[tuple[str, ...]]) -> None:

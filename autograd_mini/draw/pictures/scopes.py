@@ -26,6 +26,13 @@ class Scopes(Observer):
         modules: the modules by their paths, as in `named_parameters`; the path of the model itself is empty.
         parameters: the parameters of the model.
         paths: the path of the module that a Value belongs to; Values outside the model are missing.
+
+    >>> from autograd_mini.nn import MLP
+    >>> scopes = Scopes(MLP(2, [3, 1]))
+    >>> scopes
+    <Scopes of MLP 2→3→1: 13 Values in 7 modules>
+    >>> scopes.titles(["layers.0", "layers.1"])
+    ('layers.0 · Layer 2→3 relu', 'layers.1 · Layer 3→1')
     """
 
     def __init__(self, model: Module) -> None:

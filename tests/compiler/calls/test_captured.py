@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections import UserDict
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property, partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from itertools import product
 from operator import attrgetter, methodcaller
 
@@ -288,7 +288,32 @@ def shown_cases():
         def k(self):
             return hidden["k"]
 
-    cached = Cached()
+    class Halved:
+        def __get__(self, holder, kind):
+            return holder.whole / self.parts
+
+    class Refusing:
+        def __getattr__(self, name):
+            return hidden[name]
+
+        def __call__(self, x):
+            return x * self.k
+
+    cached, refusing, halved = Cached(), Refusing(), Halved()
+    holder = type("Holder", (), {"__module__": __name__, "half": halved})()
+    holder.whole, halved.parts = 2.0, 4.0
+    get, item, total = {"a": 2.0}.get, [2.0, 3.0].__getitem__, numpy.ones(2).sum
+
+    @lru_cache
+    def kept():
+        return hidden["k"]
+
+    lazy = {}
+
+    def memo(x):
+        if "k" not in lazy:
+            lazy["k"] = hidden["k"]
+        return x * lazy["k"]
 
     def tried(x):
         try:
@@ -329,6 +354,17 @@ def shown_cases():
         "an attribute of a Value": (lambda x: x * w.k, [lambda: setattr(w, "k", 5.0)]),
         "None in a class": (lambda x: x * (kind.nothing or 2.0), [lambda: setattr(kind, "nothing", 5.0)]),
         "a property that is kept": (lambda x: x * cached.k, [lambda: (forget(), hidden.update(k=7.0))]),
+        "a property that is kept after the change": (lambda x: x * cached.k, [lambda: hidden.update(k=7.0), forget]),
+        "a result that is kept": (lambda x: x * kept(), [lambda: hidden.update(k=7.0), kept.cache_clear]),
+        "what the function keeps itself": (memo, [
+            lambda: hidden.update(k=7.0), lazy.clear, lambda: lazy.update(k=9.0)]),
+        "a descriptor": (lambda x: x * holder.half, [
+            lambda: setattr(holder, "whole", 5.0), lambda: setattr(halved, "parts", 5.0),
+            lambda: setattr(type(holder), "half", property(lambda holder: 7.0))]),
+        "an object that refuses other names": (lambda x: refusing(x), [lambda: hidden.update(k=5.0)]),
+        "a method of a dict": (lambda x: x * get("a"), [lambda: get.__self__.update(a=5.0)]),
+        "a special method of a list": (lambda x: x * item(0), [lambda: item.__self__.__setitem__(0, 5.0)]),
+        "a method of an array": (lambda x: x * float(total()), [lambda: total.__self__.__setitem__(0, 5.0)]),
         "what a class may have": (lambda x: x * (kind.m if hasattr(kind, "m") else 2.0), [
             lambda: setattr(kind, "m", 5.0)]),
         "what an object may have": (lambda x: x * getattr(thing, "m", 2.0), [

@@ -6,11 +6,11 @@ import numpy
 
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.ir.program import Apply, Leaf, Pack, Program, Reduce, Reference, Vector, lanes_of
-from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.compiler.run import machine as machine_code
 from autograd_mini.compiler.run import running
 from autograd_mini.compiler.run.scheduling import schedule
 from autograd_mini.primitives import parts_of
+from tests.compiler.verifying import verified
 
 WIDTHS = sorted({1, host_width(), 2 * host_width()})
 

@@ -9,7 +9,6 @@ import autograd_mini as ag
 from autograd_mini import compile, dot, sum, tanh
 from autograd_mini.compiler.ir.building import elementwise
 from autograd_mini.compiler.ir.program import Pack, Program, Segment, Sum, lanes_of
-from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.scheduling import schedule
@@ -20,6 +19,7 @@ from tests.compiler.code.kernels_of import leaf
 from tests.compiler.contract import faults
 from tests.compiler.run.fences import Margined, fenced
 from tests.compiler.test_networks import NETWORKS, attention, layered, lstm, maxout, perceptron, products
+from tests.compiler.verifying import verified
 
 pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
 

@@ -215,7 +215,7 @@ def test_ieee_as_everywhere(backend, register):
     assert math.isnan(root(-8.0))
     assert math.isnan(compile(root, backend=backend)(-8.0))
     strict = register(lambda x: math.log(x), lambda out, x: (1 / x,), domain=((0.0, math.inf),))
-    with pytest.raises(ValueError, match="math domain error"):
+    with pytest.raises(ValueError, match="math domain error|positive input"):
         strict(-1.0)
 
 

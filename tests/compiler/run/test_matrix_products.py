@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from autograd_mini import compile, dot, exp, sqrt, sum, tanh
 from autograd_mini.compiler import pipeline
 from autograd_mini.compiler.ir.program import ABSENT, Block, Leaf, Pack, Program, Segment, Sum, lanes_of
-from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.compiler.passes import columnwise
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.machine import MachineExecutor
@@ -16,6 +15,7 @@ from autograd_mini.compiler.run.matrix_products import ArenaStep
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.scheduling import schedule
 from tests.compiler.run.fences import Margined, fenced
+from tests.compiler.verifying import verified
 
 pytestmark = pytest.mark.usefixtures("as_packs", "small_tiles")
 

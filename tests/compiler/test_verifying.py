@@ -4,8 +4,8 @@ import numpy
 import pytest
 
 from autograd_mini.compiler.ir.program import ABSENT, Apply, Block, Leaf, Pack, Program, Reference, Segment, Sum
-from autograd_mini.compiler.ir.verifying import verified
 from autograd_mini.primitives import TABLE
+from tests.compiler.verifying import verified
 
 w, x = Pack(6, False, Leaf("input", 0, "w")), Pack(3, True, Leaf("input", 1, "x"))
 

@@ -1,0 +1,66 @@
+"""What is used up by being read: iterators, generators of random numbers, files, queues. A compiled function would not
+read them again, so one that does is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from gc import get_referents
+from io import IOBase
+from itertools import count
+from queue import Queue, SimpleQueue
+from random import Random
+from types import FunctionType, GeneratorType
+from typing import Any
+
+import numpy
+
+from autograd_mini.compiler.ir.keys import DEEPEST, Themselves, token
+
+CONSUMED = (
+    Iterator, IOBase, Queue, SimpleQueue, Random,
+    numpy.random.Generator, numpy.random.BitGenerator, numpy.random.RandomState,
+)  # fmt: skip
+
+
+def standing(thing: Any, depth: int = 0) -> Hashable:
+    """What is another one after something of it was used up; of what cannot tell, another one each time.
+
+    Iterators of the user's own class stand where their attributes do. Those that only count mostly make names.
+
+    >>> numbers = iter([1.0, 1.0])
+    >>> before = standing(numbers)
+    >>> before == standing(numbers), next(numbers), before == standing(numbers)
+    (True, 1.0, False)
+    """
+    try:
+        return _standing(thing, depth)
+    except Exception:  # it can be neither copied nor asked
+        return Themselves(object())
+
+
+def _standing(thing: Any, depth: int) -> Hashable:
+    if isinstance(thing, count) or depth > DEEPEST:
+        return None
+    if isinstance(thing, (list, tuple)):
+        return tuple([standing(each, depth + 1) for each in thing])
+    if isinstance(thing, Random):
+        return thing.getstate()
+    if isinstance(thing, numpy.random.RandomState):
+        return token(thing.get_state(legacy=False))
+    if isinstance(thing, numpy.random.Generator):
+        return token(thing.bit_generator.state)
+    if isinstance(thing, numpy.random.BitGenerator):
+        return token(thing.state)
+    if isinstance(thing, (Queue, SimpleQueue)):
+        return thing.qsize()
+    if isinstance(thing, numpy.flatiter):
+        return thing.index
+    if isinstance(thing, GeneratorType):
+        frame = thing.gi_frame  # and what is on its stack, as the iterators of its loops
+        return frame and (frame.f_lasti, standing(get_referents(thing), depth + 1))
+    if isinstance(thing, IOBase):
+        return thing.tell() if thing.readable() and thing.seekable() else None
+    if not isinstance(thing, Iterator) or isinstance(type(thing).__next__, FunctionType):
+        return token(thing)
+    made = thing.__reduce__()
+    return made if isinstance(made, str) else standing(made[1:], depth + 1)

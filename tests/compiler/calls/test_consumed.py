@@ -1,0 +1,149 @@
+"""What is used up by being read: a function that does so is refused, whatever it gets; one that does not, compiled."""
+
+import io
+import itertools
+import queue
+import random
+
+import numpy
+import pytest
+
+from autograd_mini import Value, compile
+from autograd_mini.compiler.calls.consumed import standing
+
+
+def ones():
+    while True:
+        yield from [1.0] * 10
+        for each in [2.0] * 10:
+            yield each / 2.0
+
+
+def filled(kind):
+    found = kind()
+    for _ in range(50):
+        found.put(1.0)
+    return found
+
+
+def first(iterator):
+    return next(iterator)
+
+
+TWO = [1.0, 1.0, 1.0]
+ITERATORS = {
+    "a generator": lambda: (1.0 for _ in range(9)),
+    "a generator within a loop": ones,
+    "a generator within another loop": lambda: [source := ones(), *(next(source) for _ in range(12))][0],
+    "of a list": lambda: iter([*TWO]),
+    "of a tuple": lambda: iter((*TWO,)),
+    "of a dict": lambda: iter(dict.fromkeys([1.0, 2.0], 1.0).values()),
+    "reversed": lambda: reversed(TWO),
+    "map": lambda: map(float, TWO),
+    "filter": lambda: filter(None, TWO),
+    "zip": lambda: (each for (each,) in zip(TWO)),
+    "cycle": lambda: itertools.cycle(TWO),
+    "repeat": lambda: itertools.repeat(1.0, 5),
+    "chain": lambda: itertools.chain(TWO, TWO),
+    "islice": lambda: itertools.islice(TWO, 2),
+    "one of two": lambda: itertools.tee(TWO)[0],
+    "of an array": lambda: numpy.ones(4).flat,
+}  # fmt: skip
+OTHERS = {
+    "random.Random": (lambda: random.Random(0), lambda source: 1.0 if source.random() < 2.0 else 0.0),
+    "a generator of NumPy's": (lambda: numpy.random.default_rng(0), lambda source: float(source.normal() < 99.0)),
+    "an older one": (lambda: numpy.random.RandomState(0), lambda source: float(source.normal() < 99.0)),
+    "its bits": (lambda: numpy.random.PCG64(0), lambda source: float(source.random_raw() >= 0)),
+    "a text file": (lambda: io.StringIO("1\n1\n1\n"), lambda source: float(source.readline())),
+    "a file of bytes": (lambda: io.BytesIO(b"111"), lambda source: float(source.read(1))),
+    "a queue": (lambda: filled(queue.Queue), lambda source: source.get()),
+    "a simple queue": (lambda: filled(queue.SimpleQueue), lambda source: source.get()),
+}
+CASES = {**{name: (make, first) for name, make in ITERATORS.items()}, **OTHERS}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_used_up_is_refused(name):
+    """Though it gives the same, or is asked only for what comes out alike, each time that the function is traced."""
+    make, read = CASES[name]
+    source = make()
+    for function in (lambda x: x * read(source), lambda x, held=(source,): x * sum(map(read, held))):
+        with pytest.raises(
+            ValueError, match=r"reads from a \w+ outside, which gives something else each time, and a compiled"
+        ) as error:
+            compile(function)(2.0)
+        assert str(error.value).endswith("read outside, and pass it as an argument")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_not_used_up_is_none_of_it(name):
+    source = CASES[name][0]()
+    compiled = compile(lambda x: x * (2.0 if source is None else 3.0))
+    for x in (1.0, 2.0):
+        assert compiled(x) == 3.0 * x
+    CASES[name][1](source)
+    assert compiled(3.0) == 9.0
+
+
+def dropout(x):
+    return [0.0 if random.random() < 1e-9 else each for each in x]
+
+
+def dropout_of_arrays(x):
+    return [0.0 if numpy.random.rand() < 1e-9 else each for each in x]
+
+
+normal = numpy.random.normal
+gauss = random.gauss
+
+
+@pytest.mark.parametrize(
+    "f", [dropout, dropout_of_arrays, lambda x: [x[0] * (normal() < 99.0)], lambda x: [x[0] * (gauss(0.0, 1.0) < 99.0)]]
+)
+def test_random_numbers_that_all_say_the_same(f):
+    """Those of the generators that stand in modules."""
+    with pytest.raises(ValueError, match=r"reads from a Random(State)? outside"):
+        compile(f)([1.0, 2.0])
+
+
+def test_paths_that_draw_are_refused_when_they_are_taken():
+    source = random.Random(0)
+
+    def f(x):
+        return x * (source.random() < 2.0) if x > 1.0 else -x
+
+    compiled = compile(f)
+    assert compiled(0.5) == -0.5
+    with pytest.raises(ValueError, match="reads from a Random outside"):
+        compiled(2.0)
+
+
+def test_what_counts_may_name():
+    names = itertools.count()
+    compiled = compile(lambda x: x * Value(2.0, label=f"w{next(names)}"))
+    assert [compiled(x) for x in (1.0, 2.0)] == [2.0, 4.0]
+
+
+class Countdown:
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.n -= 1
+        return float(self.n)
+
+
+def test_iterators_of_ones_own_are_watched():
+    source = Countdown(5)
+    compiled = compile(lambda x: x * source.n)
+    assert compiled(2.0) == 10.0
+    next(source)
+    assert compiled(2.0) == 8.0
+
+
+@pytest.mark.parametrize("make", [lambda: range(3), lambda: numpy.arange(3), lambda: iter([]), lambda: "ab"])
+def test_standings_compare(make):
+    assert standing(make()) == standing(make()) != standing(None)
