@@ -2,18 +2,8 @@
 
 from autograd_mini import loading  # noqa: F401  (first of all: it decides which form of graph the others get)
 from autograd_mini.debugging import debug
-from autograd_mini.derivatives import (
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    topological_order,
-    value_and_grad,
-)
-from autograd_mini.functions import (
-    abs as abs,
-)
+from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, topological_order, value_and_grad
+from autograd_mini.functions import abs as abs
 from autograd_mini.functions import (
     acos,
     acosh,
@@ -92,18 +82,10 @@ from autograd_mini.functions import (
     trunc,
     where,
 )
-from autograd_mini.functions import (
-    max as max,
-)
-from autograd_mini.functions import (
-    min as min,
-)
-from autograd_mini.functions import (
-    pow as pow,
-)
-from autograd_mini.functions import (
-    sum as sum,
-)
+from autograd_mini.functions import max as max
+from autograd_mini.functions import min as min
+from autograd_mini.functions import pow as pow
+from autograd_mini.functions import sum as sum
 from autograd_mini.graph import compiled as compiled_core
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.products import jvp, vjp

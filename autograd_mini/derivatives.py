@@ -75,7 +75,9 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     >>> gradients(first, [x])
     [12.0]
     """
-    require_values("gradients", y, *(xs if hasattr(xs, "__iter__") else [f"{brief(xs)} in place of a list"]))
+    if not hasattr(xs, "__iter__"):
+        raise TypeError(f"gradients takes a list of Values, got {brief(xs)}; write gradients(y, [x])")
+    require_values("gradients", y, *xs)
     order = graph.topological_order(y)
     if not create_graph:
         if observing.active:

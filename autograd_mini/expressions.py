@@ -126,18 +126,15 @@ def _evaluate(node: ast.expr, variables: Mapping[str, Any]) -> Any:
         case ast.Subscript(value=vector, slice=ast.Constant(value=int(index))):
             return _component(_evaluate(vector, variables), index)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(each.arg for each in keywords):
-            options = {str(keyword.arg): _option(keyword.value, variables) for keyword in keywords}
+            options = {}
+            for each in keywords:
+                is_text = isinstance(each.value, ast.Constant) and isinstance(each.value.value, str)
+                options[str(each.arg)] = ast.literal_eval(each.value) if is_text else _evaluate(each.value, variables)
             return _apply(name, [_evaluate(arg, variables) for arg in args], options)
     raise ExpressionError(
         f"{brief(ast.unparse(node))} is not allowed in an expression; it may hold numbers, variables, operators and "
         "calls of primitives"
     )
-
-
-def _option(node: ast.expr, variables: Mapping[str, Any]) -> Any:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    return _evaluate(node, variables)
 
 
 def _apply(name: str, args: Sequence[Any], options: Mapping[str, Any] | None = None) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,6 +78,20 @@ def read_within(path: str | os.PathLike[str], limit: int, refuse: Callable[[str]
     if len(content) > limit:
         raise refuse(f"it is larger than the {limit:,} bytes that these parameters can take")
     return content
+
+
+def parts_used(text: str, parts: Mapping[str, str]) -> list[str]:
+    """Of parts of a file by name those that a text names, and those that they name in turn, in their order.
+
+    >>> parts_used("f(x) + 1", {"e": "e = h", "f": "f(x) = g(x)", "g": "g(x) = x"})
+    ['f(x) = g(x)', 'g(x) = x']
+    """
+    used, waiting = set[str](), [text]
+    while waiting:
+        fresh = {*re.findall(r"\w+", waiting.pop())} & parts.keys() - used
+        used |= fresh
+        waiting += [parts[name] for name in fresh]
+    return [part for name, part in parts.items() if name in used]
 
 
 def parse_json(content: bytes, refuse: Callable[[str], Exception]) -> Any:

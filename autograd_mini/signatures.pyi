@@ -11,7 +11,7 @@ longer than all the rest of the package.
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,8 +135,10 @@ class Rows(Protocol):
     def __call__(self, x: Any, y: Any, z: Any, /, *others: Any, **keywords: Any) -> list[tuple[Any, ...]]: ...
 
 class SecondDerivatives(Protocol):
-    """What `hessian` gives."""
+    """What `hessian` gives; of a compiled function also a sparse matrix, whose type is SciPy's."""
 
+    @overload
+    def __call__(self, *args: Any, sparse: Literal[True], **keywords: Any) -> Any: ...
     @overload
     def __call__(self, x: float, /, **keywords: Any) -> float: ...
     @overload

@@ -6,7 +6,7 @@ import math
 import sys
 from copy import copy
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 
 from autograd_mini.primitives import brief, is_real
 from autograd_mini.value import Constant, Value
@@ -83,10 +83,9 @@ class Structure:
             return _array([row[column] for row in rows for column in chosen], shape + self.shape)
         if self.build is None or self.kind == OTHER:
             return None
-        keeps = [self.is_record and not child.size for child in self.children]
         parts = [
-            child.rebuild([]) if keep else child._spread(columns, rows, shape)
-            for child, keep in zip(self.children, keeps)
+            child.rebuild([]) if self.is_record and not child.size else child._spread(columns, rows, shape)
+            for child in self.children
         ]
         return self.build(parts)
 
@@ -143,10 +142,11 @@ class Structure:
         """What its numbers, and things that hold none, are called within what has that name, and these."""
         if self.build is None or self.kind == OTHER:
             yield name, self
-        labels = (
-            [f".{field}" for field in self.like] if self.is_record else [f"[{i}]" for i in range(len(self.children))]
-        )
-        if self.kind_name == "dict":
+        shape = self.kind[1] if self.kind_name == "array" else (len(self.children),)
+        labels = [str([*place]) if place else "" for place in product(*map(range, shape))]
+        if self.is_record:
+            labels = [f".{field}" for field in self.like]
+        elif self.kind_name == "dict":
             labels = [f"[{key!r}]" for key in self.kind[1]]
         for label, child in zip(labels, self.children):
             yield from child.paths(name if self.kind_name == "labelled" else name + label)

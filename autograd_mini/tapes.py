@@ -10,7 +10,7 @@ from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from autograd_mini.primitives import Primitive
@@ -36,7 +36,10 @@ class Tape:
         self.operations = operations
         self.outputs = outputs
         self._first = n_given + len(constants)
-        self._steps = [(operation, _getter(places)) for operation, places in operations]
+        self._steps = [
+            (operation, itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1)))
+            for operation, places in operations
+        ]
         self._key = n_given, tuple(map(float.hex, constants)), operations, outputs
         self._hash = hash(self._key)
 
@@ -78,11 +81,6 @@ class Tape:
                     if term is not None:
                         result[place] = result[place] + term if place in result else term
         return [result.get(place, 0.0) for place in range(n)]
-
-
-def _getter(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What gives the numbers at some places."""
-    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
 
 
 def _product(adjoint: Any, local: Any, operation: Primitive) -> Any:

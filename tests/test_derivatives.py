@@ -171,11 +171,11 @@ class TestGrad:
     def test_an_argument_named_twice_is_refused(self, argnums):
         with pytest.raises(IndexError, match="argnums names an argument of <lambda> twice"):
             grad(lambda x: x, argnums=argnums)(2.0)
-        with pytest.raises(IndexError, match=r"argnums names argument 1\.5"):
+        with pytest.raises(IndexError, match=r"names argument 1\.5"):
             grad(lambda x: x, argnums=1.5)(2.0)
 
     def test_bad_argnums_and_no_function(self):
-        with pytest.raises(IndexError, match=r"argnums names argument 2 of <lambda>, which was called with 1"):
+        with pytest.raises(IndexError, match=r"names argument 2 of <lambda>, which was called with 1"):
             grad(lambda x: x, argnums=2)(1.0)
         for operator in (grad, value_and_grad, jacobian, hessian, hvp):
             with pytest.raises(TypeError, match=rf"{operator.__name__} takes a function, got 3"):
@@ -334,7 +334,7 @@ class TestHessian:
 
 def test_misplaced_arguments_are_named():
     x = Value(1.0)
-    with pytest.raises(TypeError, match="gradients takes Values, got .*in place of a list"):
+    with pytest.raises(TypeError, match=r"gradients takes a list of Values, got .*; write gradients\(y, \[x\]\)"):
         gradients(x * x, x)
     with pytest.raises(TypeError, match=r"hvp of rosenbrock takes its arguments and then the vector, got 1 argument"):
         hvp(rosenbrock)([1.0, 2.0])

@@ -262,10 +262,6 @@ class Compiled(Differentiable):
             )
         return self._as_function(args, keywords)
 
-    def _state_read(self) -> int:
-        """The number of the state of what the function reads: another one where anything of it has changed."""
-        return self._plans.captured.settled()
-
     def _data_read(self) -> dict[tuple[str, str], Any]:
         return data_read(self.function)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
@@ -21,8 +21,8 @@ from autograd_mini.compiler.run.executing import Executor, Target, is_machine
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.short_way import Entry
+from autograd_mini.compiler.sparse.eliminating import SparseProgram
 from autograd_mini.compiler.sparse.matrices import Pattern
-from autograd_mini.compiler.sparse.nonzeros import SparseProgram
 from autograd_mini.compiler.ties.careful import careful
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 from autograd_mini.structures import Structure
@@ -48,10 +48,6 @@ class Plan:
             what runs it in one call; None if there is no such way.
     """
 
-    frame: Frame
-    has_batch: bool
-    per_example: bool
-
     def __init__(self, trace: Trace, arguments: Arguments, *, reduces: bool, target: Target) -> None:
         self.target = target
         self.trace = trace
@@ -63,20 +59,17 @@ class Plan:
         self.entries: dict[tuple[Request, bool, bool], Entry | None] = {}
         self.patterns: dict[Request, Pattern] = {}
         self._lock = threading.RLock()
-        self._shown: dict[object, Program] = {}
-        self._executors: dict[object, Executor] = {}
-        self._sparse: dict[object, SparseProgram] = {}
-        self._careful: dict[object, tuple[NumpyExecutor, NumpyExecutor]] = {}
-        self._asides: dict[object, Executor | None] = {}
+        self._made: dict[tuple[object, ...], Any] = {}
         self._watched: dict[object, Source] = {}
         self.inputs: list[Pack] = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, name))
             for position, (slot, name) in enumerate(zip(arguments.slots, arguments.slot_names()))
         ]
         self.inputs.append(Pack(len(trace.parameters), False, Leaf("parameter", 0, "parameters")))
-        self.frame = frame = Frame(self.inputs, reduces)
-        self.has_batch, self.per_example = frame.has_batch, frame.per_example
-        self.source: Source = Source(normalise(with_one_guard(trace)), frame)
+        self.frame: Frame = Frame(self.inputs, reduces)
+        self.has_batch: bool = self.frame.has_batch
+        self.per_example: bool = self.frame.per_example
+        self.source: Source = Source(normalise(with_one_guard(trace)), self.frame)
 
     def suits(self, arguments: Arguments) -> bool:
         """Whether what Python counted with is the same among these."""
@@ -103,12 +96,13 @@ class Plan:
         """The leaf of an array among the arguments, or of the parameters (-1)."""
         return self.inputs[slot]
 
-    def _once(self, kept: dict[object, T], key: object, make: Callable[[], T]) -> T:
+    def _once(self, make: Callable[[], T], *key: object) -> T:
         """What is kept; made, if it is not there."""
         with self._lock:
-            if key not in kept:
-                kept[key] = without_collector(make)
-            return kept[key]
+            if key not in self._made:
+                self._made[key] = without_collector(make)
+            found: T = self._made[key]
+            return found
 
     def source_of(self, request: Request) -> Source:
         """What programs for a request are made from: those of derivatives tell where something is tied."""
@@ -129,7 +123,7 @@ class Plan:
         """The program of that kind to be read, with each guard by itself."""
         if request.kind.is_sparse:
             return self.sparse(request).program
-        return self._once(self._shown, request, lambda: differentiate(self._base_shown().packed, request, self.frame))
+        return self._once(lambda: differentiate(self._base_shown().packed, request, self.frame), "shown", request)
 
     def _base_shown(self) -> Source:
         return self.source if not self.trace.guards else Source(normalise(self.trace), self.frame)
@@ -140,16 +134,16 @@ class Plan:
 
     def executor(self, request: Request) -> Executor:
         """The program for a request ready to run."""
-        found = self._executors.get(request)
+        found: Executor | None = self._made.get(("executor", request))
         if found is not None:
             return found
         program = self.sparse(request).program if request.kind.is_sparse else None
         source = self.source_of(request)
-        return self._once(self._executors, request, lambda: build(source, request, self.target, program))
+        return self._once(lambda: build(source, request, self.target, program), "executor", request)
 
     def sparse(self, request: Request) -> SparseProgram:
         """The pattern of a sparse matrix, and the program of its entries."""
-        return self._once(self._sparse, request, lambda: sparse_of(self.source_of(request), request))
+        return self._once(lambda: sparse_of(self.source_of(request), request), "sparse", request)
 
     def careful(self, request: Request) -> tuple[NumpyExecutor, NumpyExecutor]:
         """The program for a request in which zeros are told apart, and what tells where that is in doubt."""
@@ -160,7 +154,7 @@ class Plan:
             derived, doubting = (NumpyExecutor(each, in_machine_code=in_machine_code) for each in (derivatives, doubts))
             return derived, doubting
 
-        return self._once(self._careful, request, made)
+        return self._once(made, "careful", request)
 
     def knows_doubts(self, request: Request) -> bool:
         """Whether `careful` programs see all zeros that meet inf or nan; within loops they do of first derivatives."""
@@ -174,7 +168,7 @@ class Plan:
 
     def along(self, request: Request, sign: float) -> Executor | None:
         """The program for a request a little way off, along the line or against it; None where it is not known."""
-        return self._once(self._asides, (request, sign), lambda: self._aside(request, sign))
+        return self._once(lambda: self._aside(request, sign), "aside", request, sign)
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
         steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)

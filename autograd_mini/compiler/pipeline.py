@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache, cached_property
 from math import inf
 from typing import Any
@@ -29,10 +30,11 @@ from autograd_mini.compiler.run.machine import MachineExecutor
 from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
 from autograd_mini.compiler.run.one_kernel import ScalarExecutor
 from autograd_mini.compiler.run.scheduling import Work, constants_of, schedule
-from autograd_mini.compiler.sparse.nonzeros import SparseProgram, sparse_program
+from autograd_mini.compiler.sparse.eliminating import SparseProgram, sparse_program
 from autograd_mini.observing import user_line
 
 
+@dataclass(eq=False)
 class Source:
     """Scalars, and what programs of all kinds share, made when it is first wanted: their forms and their packs.
 
@@ -42,10 +44,7 @@ class Source:
 
     scalars: Scalars
     frame: Frame
-    origin: Source | None
-
-    def __init__(self, scalars: Scalars, frame: Frame, origin: Source | None = None) -> None:
-        self.scalars, self.frame, self.origin = scalars, frame, origin
+    origin: Source | None = None
 
     @cached_property
     def forms(self) -> dict[Any, Numbers]:

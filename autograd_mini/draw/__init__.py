@@ -14,22 +14,9 @@ from autograd_mini.draw.pictures.scopes import Scopes, record_scopes, run_record
 from autograd_mini.formulas import formula, label_locals
 
 __all__ = [
-    "Animation",
-    "Drawing",
-    "GraphTooLargeError",
-    "NoRendererError",
-    "RenderingError",
-    "Scopes",
-    "UnknownFormatError",
-    "draw",
-    "draw_influence",
-    "draw_network",
-    "draw_steps",
-    "formula",
-    "label_locals",
-    "record_scopes",
-    "run_recorded",
-]
+    "Animation", "Drawing", "GraphTooLargeError", "NoRendererError", "RenderingError", "Scopes", "UnknownFormatError",
+    "draw", "draw_influence", "draw_network", "draw_steps", "formula", "label_locals", "record_scopes", "run_recorded",
+]  # fmt: skip
 
 
 class _CallableModule(ModuleType):

@@ -7,8 +7,6 @@ from typing import Any
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
-DIRECTIONS = ("LR", "TB")
-
 
 def values_of(things: Any, taker: str) -> list[Value]:
     """The Values in a nest of iterables and dicts, each once; a TypeError if there is something else."""
@@ -30,17 +28,9 @@ def values_of(things: Any, taker: str) -> list[Value]:
     return list(values)
 
 
-def results_of(things: Any, taker: str) -> list[Value]:
-    """The same for what is to be drawn, of which there must be something."""
-    results = values_of(things, taker)
-    if not results:
-        raise ValueError(f"{taker} needs at least one Value, got none")
-    return results
-
-
 def check_options(direction: str, **limits: int) -> None:
     """Raise ValueError for an option that has no such setting."""
-    if direction not in DIRECTIONS:
+    if direction not in ("LR", "TB"):
         raise ValueError(f"direction must be 'LR' (left to right) or 'TB' (top to bottom), got {brief(direction)}")
     for name, limit in limits.items():
         if not isinstance(limit, int) or limit < 1:

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from autograd_mini.draw.arguments import check_options, results_of, values_of
+from autograd_mini.draw.arguments import check_options, values_of
 from autograd_mini.draw.images.dot import EDGE, NODE, body, graph_attributes
-from autograd_mini.draw.images.notebooks import for_notebooks
-from autograd_mini.draw.images.rendering import TIMEOUT, NoRendererError, format_of, png_of, render
+from autograd_mini.draw.images.rendering import TIMEOUT, NoRendererError, Shown, format_of, render
 from autograd_mini.draw.pictures.folding import NOT_FOLDED, Fold, check_scopes, fold_modules
 from autograd_mini.draw.pictures.from_graph import ordered, picture_of, require_room
 from autograd_mini.draw.pictures.picture import Picture
@@ -25,7 +24,7 @@ else:
     from graphviz import Digraph
 
 
-class Drawing(Digraph):
+class Drawing(Shown, Digraph):
     """A picture in the DOT language that shows itself in notebooks and saves itself in any format.
 
     >>> from autograd_mini import Value
@@ -113,9 +112,6 @@ class Drawing(Digraph):
     def _repr_image_png(self) -> bytes:
         return render(self.source, "png")
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **rest: Any) -> dict[str, bytes | str]:
-        return for_notebooks(self._repr_svg_, png_of, include, exclude)
-
 
 def draw(
     *results: Any,
@@ -163,7 +159,9 @@ def draw(
     >>> "v0 -> e1" in drawing.source and "e1 -> o1" in drawing.source
     True
     """
-    roots = results_of(results, "draw")
+    roots = values_of(results, "draw")
+    if not roots:
+        raise ValueError("draw needs at least one Value, got none")
     check_options(direction, max_nodes=max_nodes)
     check_scopes(scopes, fold)
     number = number_formatter(number_format)

@@ -44,9 +44,6 @@ MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
 OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
 """Methods whose last argument is a vector in the structure of the arguments, or of the result."""
 
-MAY_BE_SPARSE = "jacobian", "hessian"
-"""Methods that take `sparse`."""
-
 
 class Call:
     """One call: its arguments, those of a vector last, and its batch as a sequence of chunks.
@@ -65,7 +62,7 @@ class Call:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
         which, args = (args[:1], args[1:]) if method == SPARSITY else ((), args)
-        self.is_sparse: bool = bool(which) or (method in MAY_BE_SPARSE and bool(keywords.pop("sparse", False)))
+        self.is_sparse: bool = bool(which) or (method in ("jacobian", "hessian") and keywords.pop("sparse", False))
         args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
         args = tuple(chain.from_iterable(map(self._opened, args)))
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
@@ -73,9 +70,7 @@ class Call:
         batched = [*roles.batched]
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
-        self.may_have_rows: bool = (
-            self.is_sum and method in MAY_HAVE_ROWS and not self.is_sparse and any(batched[place] for place in places)
-        )
+        self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
         self.vector = 0
         if method in OF_RESULT:
             batched += [not self.is_sum] * len(vectors)

@@ -234,7 +234,7 @@ def _joined(nests: Sequence[Any]) -> Any:
 
 def _shape_of_one(leaf: Any, axis: int | None) -> tuple[int, ...]:
     """The shape of a leaf without its rows."""
-    shape: tuple[int, ...] = numpy.shape(leaf)
+    shape: tuple[int, ...] = getattr(leaf, "shape", ())
     return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
 

@@ -55,12 +55,13 @@ class Pool:
         self.is_here: bool = isinstance(executor, ThreadPoolExecutor)
         self.is_near: bool = isinstance(executor, ProcessPoolExecutor) and HAS_MEMORY
         self._spread: weakref.WeakKeyDictionary[Packed, Any] = weakref.WeakKeyDictionary()
-        client = executor if self.is_dask else getattr(executor, "_client", None)
+        self._client: Any = executor if self.is_dask else getattr(executor, "_client", None)
+        self._is_warned = False
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
         self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
-        if client is not None:
-            self.workers = max(1, sum(client.nthreads().values()))
+        if self._client is not None:
+            self.workers = max(1, sum(self._client.nthreads().values()))
         if callable(getattr(executor, "submit", None)):
             self._taker: tuple[Any, Callable[..., Any]] = executor, executor.submit
         elif callable(getattr(executor, "map", None)):
@@ -149,7 +150,8 @@ class Pool:
                 return False  # another thread has done so
             # It waits for the end of all its processes, but did not end one that started as it broke. New processes
             # would hold the pipes open for which its threads wait.
-            _kill(broken)
+            for each in _processes(broken):
+                each.kill()
             closing = threading.Thread(target=broken.shutdown, daemon=True)
             closing.start()
             closing.join(PATIENCE)
@@ -160,7 +162,13 @@ class Pool:
             return True
 
     def tell(self, attempts: Collection[_Attempt]) -> None:
-        """End those that a broken pool has forgotten: Python 3.11 tells nothing of what was submitted as it broke."""
+        """End those that a broken pool has forgotten: Python 3.11 tells nothing of what was submitted as it broke. A
+        cluster may wait for its workers for hours, and says so."""
+        if self._client is not None and not self._is_warned and not self._client.nthreads():
+            self._is_warned = True
+            warnings.warn(
+                "the cluster of Dask has no worker; this call waits until it has one", RuntimeWarning, stacklevel=2
+            )
         error = BrokenProcessPool("the pool broke while this was submitted")
         if getattr(self.executor, "_broken", False):
             self.mend(error)
@@ -180,17 +188,13 @@ class Pool:
                 "a process of the pool died, which the pool does not see; make a new one, and call again"
             )
         if self._silence > PATIENCE:
-            _kill(self.executor)
+            for each in _processes(self.executor):
+                each.kill()
             self.executor._result_queue._writer.close()  # the last who could write the rest
 
 
 def _processes(executor: Any) -> list[Any]:
     return [*(executor._processes or {}).values()]
-
-
-def _kill(executor: Any) -> None:
-    for each in _processes(executor):
-        each.kill()
 
 
 def _called(call: tuple[Any, ...]) -> Any:

@@ -96,7 +96,7 @@ class Tiled:
 
     def parcel(self) -> Parcel:
         """The function on its way to a worker, as it is now; made anew where anything that it reads has changed."""
-        state = self._state if self._is_held else self.compiled._state_read()
+        state = self._state if self._is_held else self.compiled._plans.captured.settled()
         if self._parcel is None or self._state != state:
             self._parcel, self._state = Parcel(self.compiled, self.options), state
         return self._parcel

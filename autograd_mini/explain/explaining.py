@@ -14,10 +14,9 @@ from autograd_mini.draw.pictures.from_graph import ordered
 from autograd_mini.draw.pictures.picture import Kind
 from autograd_mini.draw.pictures.scopes import Scopes
 from autograd_mini.explain.javascript import row_name, table
-from autograd_mini.explain.layout import LETTER, LINE, PADDING
 from autograd_mini.explain.learning import learning_page
 from autograd_mini.explain.page import Page, Panel, page
-from autograd_mini.explain.views import explained_model, folded_views, names_of_parameters, view_of
+from autograd_mini.explain.views import box, explained_model, folded_views, names_of_parameters, view_of
 from autograd_mini.formulas import formula, naming, short_formulas
 from autograd_mini.mathematics import cut, number_formatter, operation_name
 from autograd_mini.nn.module import Module
@@ -27,7 +26,6 @@ from autograd_mini.value import Constant, Value
 TITLE = 25  # letters
 MOST_NODES = 600  # of a graph that is folded
 NARROWEST = 124.0  # pixels: room for 14 letters, so that boxes keep their width while numbers change
-OPERATION = 36.0  # pixels
 
 
 def explain(
@@ -201,21 +199,14 @@ def picture(nodes: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], l
     for place, node in enumerate(nodes):
         lines = [cut(node["name"], TITLE)]
         if node["row"]:
-            symbol = cut(node["symbol"], TITLE)
-            width = OPERATION if len(symbol) <= 2 else 1.2 * LETTER * len(symbol) + PADDING
-            boxes.append(_box(Kind.OPERATION.value, place, [symbol], width, OPERATION))
+            boxes.append(box(Kind.OPERATION, place, [cut(node["symbol"], TITLE)]))
             head = len(boxes) - 1
             arrows.append({"tail": head, "head": head + 1, "node": place, "slot": -1})
             for slot, parent in enumerate(node["parents"]):
                 arrows.append({"tail": places[parent], "head": head, "node": place, "slot": slot})
             both = f"{node['name']} = {node['formula']}"
             lines = [both] if len(both) <= TITLE else lines if "…" in both else [*lines, f"= {node['formula']}"]
-        is_constant = node["kind"] == Kind.CONSTANT.value
-        width = max(LETTER * max(map(len, lines)) + PADDING, 0.0 if is_constant else NARROWEST)
-        boxes.append(_box(node["kind"], place, lines, width, LINE * (len(lines) + 2 * (not is_constant)) + 12.0))
+        kind = Kind(node["kind"])
+        boxes.append(box(kind, place, lines, 0.0 if kind is Kind.CONSTANT else NARROWEST))
         places.append(len(boxes) - 1)
     return boxes, arrows
-
-
-def _box(kind: str, node: int, lines: Sequence[str], width: float, height: float) -> dict[str, Any]:
-    return {"kind": kind, "node": node, "lines": lines, "width": width, "height": height}

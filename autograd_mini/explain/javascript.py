@@ -11,6 +11,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from autograd_mini.files import parts_used
 from autograd_mini.primitives import TABLE, Part, Primitive, part_of, parts_of, special
 from autograd_mini.primitives.symbols import Place, Recorder, formula_of, is_own
 
@@ -18,22 +19,16 @@ ASSETS = Path(__file__).parent / "assets"
 
 TRUTH = " ? 1 : 0"
 OPERATORS = {
-    "add": "{} + {}",
-    "sub": "{} - {}",
-    "mul": "{} * {}",
-    "div": "{} / {}",
+    **{name: f"{{}} {TABLE[name].symbol} {{}}" for name in ("add", "sub", "mul", "div")},
     "reciprocal": "1 / {}",
     "fmod": "{} % {}",
     "neg": "-{}",
     "pos": "{}",
     "stopped": "{}",
-    "less": "{} < {}" + TRUTH,
-    "less_equal": "{} <= {}" + TRUTH,
-    "equal": "{} === {}" + TRUTH,
-    "not_equal": "{} !== {}" + TRUTH,
-    "greater": "{} > {}" + TRUTH,
-    "greater_equal": "{} >= {}" + TRUTH,
 }
+for _name in ("less", "less_equal", "equal", "not_equal", "greater", "greater_equal"):
+    _sign = TABLE.auxiliary[_name].symbol
+    OPERATORS[_name] = f"{{}} {_sign}{'=' * (_sign in ('==', '!='))} {{}}{TRUTH}"
 MATH = (
     "abs sqrt cbrt floor ceil trunc exp expm1 log log2 log10 log1p sin cos tan asin acos atan "
     "sinh cosh tanh asinh acosh atanh"
@@ -90,7 +85,8 @@ def table(operations: Iterable[tuple[Primitive, int]]) -> str:
     writer = _Writer()
     rows = [writer.row(operation, n_args) for operation, n_args in dict.fromkeys(operations)]
     body = ["return {", *rows, "};"]
-    functions = [*writer.functions.values(), *_used("\n".join([*writer.functions.values(), *body]))]
+    functions = [*writer.functions.values()]
+    functions += parts_used("\n".join([*functions, *body]), _written_by_hand())
     return "\n".join(["const rows = (() => {", *functions, *body, "})();"])
 
 
@@ -105,18 +101,6 @@ def _written_by_hand() -> dict[str, str]:
             found[match[1]] = paragraph
     constants = {name: getattr(special, name) for name in CONSTANTS}
     return found | {name: f"const {name} = {json.dumps(numbers)};" for name, numbers in constants.items()}
-
-
-def _used(text: str) -> list[str]:
-    """Of what is written by hand that which a text uses, and what that uses."""
-    ours, found = _written_by_hand(), dict[str, str]()
-    waiting = [text]
-    while waiting:
-        words = dict.fromkeys(re.findall(r"\w+", waiting.pop()))
-        fresh = {word: ours[word] for word in words if word in ours and word not in found}
-        found |= fresh
-        waiting += fresh.values()
-    return list(found.values())
 
 
 class _Term(Place):

@@ -119,28 +119,19 @@ class _Recorder(Observer):
         """Keep it in the program: its number changes as the weights do."""
         return TABLE.auxiliary["stopped"](node)
 
-    def compared(self, primitive: Primitive, x: Value, y: Value) -> None:
-        self._refuse(x, y)
-
-    def truth_asked(self, node: Value) -> None:
-        self._refuse(node)
-
-    def number_read(self, node: Value, how: str) -> None:
-        self._refuse(node)
-
-    def number_written(self, node: Value, how: str) -> None:
-        self._refuse(node)
-
     def differentiation_begins(self) -> None:
         self._refuse(*self.variables)  # what rules choose by is not recorded
 
-    def _refuse(self, *nodes: Value) -> None:
+    def _refuse(self, *about: Any, **named: Any) -> None:
+        nodes = [each for each in (*about, *named.values()) if isinstance(each, Value)]
         if not self.variables.isdisjoint(topological_order(*nodes)):
             raise ValueError(
                 "a page can only train a model that does the same operations whatever its weights are, and this one "
                 "branches on numbers that depend on them, takes them out of the graph or sets them, or takes a "
                 "derivative; use where, maximum or clip to decide, or train with fit"
             )
+
+    compared = truth_asked = number_read = number_written = _refuse
 
 
 def _output(objective: Objective, examples: Sequence[Any], recorder: _Recorder) -> dict[str, Any] | None:

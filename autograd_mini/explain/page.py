@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -18,16 +19,9 @@ from typing import Any, NamedTuple
 from autograd_mini.files import write_whole
 
 ASSETS = Path(__file__).with_name("assets")
-SCRIPTS = (
-    "numbers.js",
-    "elements.js",
-    "chain_rule.js",
-    "steps.js",
-    "state.js",
-    "picture.js",
-    "experiments.js",
-    "page.js",
-)
+SCRIPTS = [
+    f"{name}.js" for name in ["numbers", "elements", "chain_rule", "steps", "state", "picture", "experiments", "page"]
+]
 FOLDING = "folding.js"  # where there are several views
 COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*", re.MULTILINE)
 INDENTS = re.compile(r"^\s+", re.MULTILINE)
@@ -52,6 +46,7 @@ class Panel(NamedTuple):
     script: str = ""
 
 
+@dataclass(eq=False, repr=False)
 class Page:
     """A page in one piece, which notebooks show in a frame of its own.
 
@@ -66,9 +61,8 @@ class Page:
     ('<!doctype html>', True)
     """
 
-    def __init__(self, document: str, height: int) -> None:
-        self.html = document
-        self.height = height
+    html: str
+    height: int
 
     def __str__(self) -> str:
         return self.html
@@ -120,7 +114,7 @@ def page(
         panels: further parts, in their order.
     """
     further = "".join(f"<section><h2>{html.escape(panel.title)}</h2>{panel.markup}</section>" for panel in panels)
-    names = SCRIPTS if len(graph["views"]) == 1 else (*SCRIPTS, FOLDING)
+    names = [*SCRIPTS, *[FOLDING] * (len(graph["views"]) > 1)]
     scripts = [rows, *map(asset, names), *[f"{{\n{panel.script}\n}}" for panel in panels if panel.script]]
     document = in_one_file("page.html", scripts, ("page.css",), title, graph, panels=further)
     return Page(document, int(picture_height) + BESIDE_THE_PICTURE)
@@ -141,15 +135,8 @@ def in_one_file(
     """
     style = "".join(map(asset, styles))
     script = INDENTS.sub("", COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"])))
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src {_fingerprint(script)}",
-            f"style-src {_fingerprint(style)}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
+    allowed = f"script-src {_fingerprint(script)}; style-src {_fingerprint(style)}"
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     title = html.escape(title.encode(errors="replace").decode())  # half a character cannot be written
     body = Template(asset(template)).substitute(parts, title=title)
     return Template(asset("document.html")).substitute(

@@ -1,19 +1,111 @@
-"""Views of the graph of a model: with all modules folded to a box each, with one of them open, and with all."""
+"""Views of a graph: with all modules of a model folded to a box each, with one of them open, and with all; and where
+boxes and arrows lie: Graphviz places boxes of known sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from autograd_mini.draw.images.rendering import render
 from autograd_mini.draw.pictures.folding import Folding, fold_modules
 from autograd_mini.draw.pictures.from_graph import require_room
 from autograd_mini.draw.pictures.picture import Kind
 from autograd_mini.draw.pictures.scopes import Scopes, run_recorded
-from autograd_mini.explain.layout import LETTER, LINE, PADDING, layout
 from autograd_mini.nn.layers import ONE
 from autograd_mini.nn.module import Module
 from autograd_mini.value import Value
 
+LETTER, PADDING, LINE = 7.4, 20.0, 18.0  # of the page's font, in pixels
+LABEL = {"width": 50.0, "height": 18.0}  # pixels for a local derivative in the middle of its arrow
+POINTS = 72.0  # to an inch
+GRAPH = 'nodesep=0.22 ranksep=0.3 node [shape=box fixedsize=true label=""] edge [dir=none]'
+
+
+def layout(boxes: Sequence[Mapping[str, Any]], arrows: Sequence[Mapping[str, Any]], direction: str) -> dict[str, Any]:
+    """Width and height of the picture, the centre of every box, and of every arrow its paths, one on either side of
+    its label, and the label's centre; errors are those of drawing.
+
+    Args:
+        boxes: each with its `kind`, and `width` and `height` in pixels.
+        arrows: each with the places of the boxes at its `tail` and `head`, and with a label if its `slot`, the number
+            of an operand, is 0 or more. They arrive at operations in their order.
+        direction: "LR" from left to right, "TB" from top to bottom.
+
+    >>> box = {"kind": "input", "width": 100.0, "height": 40.0}
+    >>> placed = layout([box, box], [{"tail": 0, "head": 1, "slot": -1}], "LR")
+    >>> (x, _), (next_x, _) = placed["boxes"]
+    >>> next_x - x > 100.0, [len(arrow["paths"]) for arrow in placed["arrows"]]
+    (True, [1])
+    """
+    lines = [f"digraph {{ rankdir={direction} {GRAPH}"]
+    lines += [f"b{place} [{_size(box)}{_order(box)}]" for place, box in enumerate(boxes)]
+    pieces = [_pieces(place, arrow) for place, arrow in enumerate(arrows)]
+    for place, each in enumerate(pieces):
+        if len(each) > 1:
+            lines.append(f"e{place} [{_size(LABEL)}]")
+        lines += [f"{tail} -> {head}" for tail, head in each]
+    answer = render("\n".join([*lines, "}"]), "plain").decode()
+    width, height, centres, paths = 0.0, 0.0, dict[str, list[float]](), dict[tuple[str, str], str]()
+    for words in map(str.split, answer.splitlines()):
+        if words[0] == "graph":
+            width, height = float(words[2]), float(words[3])
+        elif words[0] == "node":
+            centres[words[1]] = _pixels(words[2:4], height)
+        elif words[0] == "edge":
+            n_numbers = 2 * int(words[3])
+            paths[words[1], words[2]] = _path(_pixels(words[4 : 4 + n_numbers], height))
+    return {
+        "width": POINTS * width,
+        "height": POINTS * height,
+        "boxes": [centres[f"b{place}"] for place in range(len(boxes))],
+        "arrows": [
+            {"paths": [paths[ends] for ends in each], "label": centres.get(f"e{place}")}
+            for place, each in enumerate(pieces)
+        ],
+    }
+
+
+def box(kind: Kind, node: int, lines: Sequence[str], least: float = 0.0) -> dict[str, Any]:
+    """What the scripts know of a box with so many lines of text, and room for two of numbers but for constants.
+
+    Args:
+        node: the place of the node that it stands for, -1 for several.
+        least: how wide it is at least, in pixels.
+    """
+    width = max(LETTER * max(map(len, lines)) + PADDING, least)
+    height = LINE * (len(lines) + 2 * (kind is not Kind.CONSTANT)) + 12.0
+    if kind is Kind.OPERATION:
+        (symbol,) = lines
+        width, height = OPERATION if len(symbol) <= 2 else 1.2 * LETTER * len(symbol) + PADDING, OPERATION
+    return {"kind": kind.value, "node": node, "lines": lines, "width": width, "height": height}
+
+
+def _pieces(place: int, arrow: Mapping[str, Any]) -> list[tuple[str, str]]:
+    tail, head, middle = f"b{arrow['tail']}", f"b{arrow['head']}", f"e{place}"
+    return [(tail, head)] if arrow["slot"] < 0 else [(tail, middle), (middle, head)]
+
+
+def _size(box: Mapping[str, Any]) -> str:
+    return f"width={box['width'] / POINTS:.4f} height={box['height'] / POINTS:.4f}"
+
+
+def _order(box: Mapping[str, Any]) -> str:
+    return " ordering=in" if box["kind"] == Kind.OPERATION.value else ""
+
+
+def _pixels(inches: Sequence[str], height: float) -> list[float]:
+    """Points, x and y in turn, with y downward."""
+    xs, ys = inches[::2], inches[1::2]
+    return [round(POINTS * z, 1) for x, y in zip(xs, ys) for z in (float(x), height - float(y))]
+
+
+def _path(points: Sequence[float]) -> str:
+    """A path of Bézier curves."""
+    first, *others = [f"{x:g},{y:g}" for x, y in zip(points[::2], points[1::2])]
+    return f"M{first}C{' '.join(others)}"
+
+
+OPERATION = 36.0  # pixels
 NARROWEST = 150.0  # pixels for the largest gradient of a module
 
 Boxes = Sequence[dict[str, Any]]
@@ -55,9 +147,9 @@ def folded_views(
             views.append({"title": title, **view_of(*_folded(order, boxes, arrows, folding, parameters))})
     numbers = {view["title"]: number for number, view in enumerate(views)}
     for view in views:
-        for box in view["boxes"]:
-            if "members" in box:
-                box["opens"] = numbers.get(f"Open {box['lines'][0]}", len(views) - 1)
+        for each in view["boxes"]:
+            if "members" in each:
+                each["opens"] = numbers.get(f"Open {each['lines'][0]}", len(views) - 1)
     return views
 
 
@@ -71,27 +163,16 @@ def _folded(
         holders = [(folding.values.get(node), folding.operations.get(node)) for node in order]
         members = [place for place, keys in enumerate(holders) if folded.key in keys]
         weights = [place for place in members if order[place] in parameters]
-        lines = folded.title.split("\n")
-        width = max(LETTER * max(map(len, lines)) + PADDING, NARROWEST)
         places[folded.key] = len(shown)
-        shown.append(
-            {
-                "kind": folded.kind.value,
-                "node": -1,
-                "lines": lines,
-                "width": width,
-                "height": LINE * (len(lines) + 2 * (folded.kind is not Kind.CONSTANT)) + 12.0,
-                "members": members,
-                "weights": weights,
-            }
-        )
+        look = box(folded.kind, -1, folded.title.split("\n"), NARROWEST)
+        shown.append({**look, "members": members, "weights": weights})
     at: list[int] = []
-    for box in boxes:
-        node, is_operation = order[box["node"]], box["kind"] == Kind.OPERATION.value
+    for each in boxes:
+        node, is_operation = order[each["node"]], each["kind"] == Kind.OPERATION.value
         key = (folding.operations if is_operation else folding.values).get(node)
         at.append(len(shown) if key is None else places[key])
         if key is None:
-            shown.append(box)
+            shown.append(each)
     passing: dict[tuple[int, int], list[tuple[int, int, Value]]] = {}
     kept = []
     for arrow in arrows:
@@ -105,7 +186,7 @@ def _folded(
         count = len({source for _, _, source in carried})
         ends = {"tail": tail, "head": head, "node": -1, "slot": 0 if count > 1 else -1}
         kept.append(
-            {**ends, "label": f"{count} values" if count > 1 else "", "carried": [each[:2] for each in carried]}
+            {**ends, "label": f"{count} values" if count > 1 else "", "carried": [place[:2] for place in carried]}
         )
     return shown, kept
 

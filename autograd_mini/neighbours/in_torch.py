@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any
 
@@ -60,13 +61,13 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     return of_tensors
 
 
+@dataclass(eq=False)
 class _Call:
     """One call: what it is made of beside tensors, and the shape of its result."""
 
+    sweeps: Sweeps
+    others: dict[int, Any]
     result: Any = None
-
-    def __init__(self, sweeps: Sweeps, others: dict[int, Any]) -> None:
-        self.sweeps, self.others = sweeps, others
 
 
 def _arrays(tensors: Any) -> list[Any]:

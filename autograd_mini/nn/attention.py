@@ -47,10 +47,6 @@ class SelfAttention(Module):
     [[1.0], [0.53, 0.47], [0.23, 0.52, 0.26]]
     """
 
-    query: Layer
-    key: Layer
-    value: Layer
-    output: Layer
     _shows_parts = False
 
     def __init__(
@@ -70,7 +66,10 @@ class SelfAttention(Module):
         self.causal = causal
         layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
         projection = partial(layer, n_features, n_features, "identity")
-        self.query, self.key, self.value, self.output = projection(), projection(), projection(), projection()
+        self.query: Layer = projection()
+        self.key: Layer = projection()
+        self.value: Layer = projection()
+        self.output: Layer = projection()
 
     def __call__(self, tokens: Iterable[Iterable[Any]]) -> list[list[Value]]:
         """The output of each token, as [token][feature]."""

@@ -172,21 +172,16 @@ def _require_probabilities(ys: Iterable[Any], divergence: Divergence) -> None:
 
 def _weigh(ds: Sequence[Any], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:
     """Σ d (log d - log_of(y)) over d > 0: where d is 0 the term is 0, whatever y is."""
-    if _has_values(ds):
-        return _weigh_values(ds, [log_of(y) for y in ys])
+    if _has_values(ds):  # in operations that are the same for every d
+        log_ys, counts = [log_of(y) for y in ys], [d > 0.0 for d in ds]
+        entropy = sum([where(positive, d * log(d), 0.0) for positive, d in zip(counts, ds)])
+        return entropy - dot(ds, [where(positive, log_y, 0.0) for positive, log_y in zip(counts, log_ys)])
     wanted = [(d, log_of(y)) for d, y in zip(ds, ys) if d > 0.0]
     if len(wanted) == 1 and wanted[0][0] == 1.0:
         return -wanted[0][1]
     entropy = fsum(d * log(d) for d, _ in wanted)
     cross = -dot([d for d, _ in wanted], [log_y for _, log_y in wanted])
     return cross + entropy if entropy else cross
-
-
-def _weigh_values(ds: Sequence[Any], log_ys: Sequence[Any]) -> Any:
-    """The same in operations that are the same for every d."""
-    counts = [d > 0.0 for d in ds]
-    entropy = sum([where(positive, d * log(d), 0.0) for positive, d in zip(counts, ds)])
-    return entropy - dot(ds, [where(positive, log_y, 0.0) for positive, log_y in zip(counts, log_ys)])
 
 
 def _has_values(numbers: Iterable[Any]) -> bool:

@@ -35,11 +35,9 @@ class RandomisedLeakyReLU(Module):
     (-0.2, 2.0)
     """
 
-    lower: float
-    upper: float
-
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, random: int | Random = 0) -> None:
-        self.lower, self.upper = to_float(lower, "lower"), to_float(upper, "upper")
+        self.lower: float = to_float(lower, "lower")
+        self.upper: float = to_float(upper, "upper")
         if not (isfinite(self.lower) and isfinite(self.upper) and self.lower <= self.upper):
             raise ValueError(f"slopes are drawn from [lower, upper], finite and in this order, got [{lower}, {upper}]")
         self.random: Random = as_generator(random)

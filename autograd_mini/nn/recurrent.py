@@ -127,11 +127,6 @@ class LSTMCell(RecurrentCell):
     (True, 0.0)
     """
 
-    input_gate: Layer
-    forget_gate: Layer
-    candidate: Layer
-    output_gate: Layer
-
     def __init__(
         self,
         n_inputs: int,
@@ -146,8 +141,10 @@ class LSTMCell(RecurrentCell):
         self.n_hidden: int = require_count(n_hidden, "n_hidden")
         layer = partial(Layer, bias=bias, initialise=initialise, random=as_generator(random))
         gate = partial(layer, n_inputs + n_hidden, n_hidden)
-        self.input_gate, self.forget_gate = gate("sigmoid"), gate("sigmoid")
-        self.candidate, self.output_gate = gate("tanh"), gate("sigmoid")
+        self.input_gate: Layer = gate("sigmoid")
+        self.forget_gate: Layer = gate("sigmoid")
+        self.candidate: Layer = gate("tanh")
+        self.output_gate: Layer = gate("sigmoid")
         start = to_float(forget_bias, "forget_bias")
         for neuron in self.forget_gate.neurons if bias else ():
             neuron.weights[0].data = start

@@ -18,17 +18,17 @@ def total(
     *,
     overflow: Unary = lambda x: inf,
     poles: dict[float, float] | None = None,
-    outside: float = nan,
+    outside: Unary = lambda x: nan,
 ) -> Unary:
     """`function` with `overflow(x)` where the result is too large, the values given at `poles`, and
-    `outside` elsewhere outside its domain."""
+    `outside(x)` elsewhere outside its domain."""
     at_poles = poles or {}
 
     def forward(x: float) -> float:
         try:
             return function(x)
         except ValueError:
-            return at_poles.get(x, outside)
+            return at_poles[x] if x in at_poles else outside(x)
         except OverflowError:
             return overflow(x)
 
@@ -59,15 +59,6 @@ def power(x: float, y: float) -> float:
         return nan
 
 
-def modulo(x: float, y: float) -> float:
-    """Python's %: the sign of y."""
-    return x % y if y else nan
-
-
-def floor_divide(x: float, y: float) -> float:
-    return x // y if y else divide(x, y)
-
-
 def nan_outside(function: Callable[[float, float], float]) -> Callable[[float, float], float]:
     """A function of two arguments with nan outside its domain."""
 
@@ -96,15 +87,6 @@ def rounding(function: Callable[[float], int]) -> Unary:
         return copysign(float(function(x)), x) if isfinite(x) else x
 
     return forward
-
-
-def gamma(x: float) -> float:
-    try:
-        return math.gamma(x)
-    except OverflowError:
-        return copysign(inf, x)
-    except ValueError:
-        return copysign(inf, x) if x == 0.0 else nan
 
 
 def fma(x: float, y: float, z: float) -> float:

@@ -173,7 +173,7 @@ sign: Primitive = _step_row(
 )
 floordiv: Primitive = _step_row(
     "floordiv",
-    ieee.floor_divide,
+    lambda x, y: x // y if y else ieee.divide(x, y),
     "The floor of x/y.",
     "floordiv(7.0, 2.0) == 3.0",
     formula=_floor_divide,
@@ -192,7 +192,7 @@ frac: Primitive = row(
 )
 mod: Primitive = row(
     "mod",
-    ieee.modulo,
+    lambda x, y: x % y if y else math.nan,
     lambda out, x, y: (1.0, -floordiv(x, y)),
     formula=_modulo,
     domain=(REAL, NONZERO),

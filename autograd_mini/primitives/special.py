@@ -42,7 +42,7 @@ AT_TWO = (
     2.1207184805554665e-07, -1.0043224823968099e-07, 4.7698101693639804e-08,
 )  # fmt: skip
 
-_library_lgamma = ieee.total(math.lgamma, outside=inf)
+_library_lgamma = ieee.total(math.lgamma, outside=lambda x: inf)
 
 
 def _lgamma(x: float) -> float:
@@ -158,7 +158,7 @@ digamma: Primitive = row(
 )
 gamma: Primitive = row(
     "gamma",
-    ieee.gamma,
+    ieee.total(math.gamma, overflow=ieee.infinity_like, outside=lambda x: nan if x else ieee.infinity_like(x)),
     lambda out, x: (out * digamma(x),),
     domain=((0.0, 170.0),),
     doc="Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers.",

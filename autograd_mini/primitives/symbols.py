@@ -12,10 +12,12 @@ from autograd_mini.primitives.primitive import TABLE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from autograd_mini.primitives.primitive import Interval, Primitive
     from autograd_mini.signatures import Arithmetic, Undecided
+
+    Steps: TypeAlias = list[tuple[int, Primitive, tuple[int, ...]]]
 else:
     Arithmetic = Undecided = object
 
@@ -64,7 +66,7 @@ class Operations:
     """
 
     constants: dict[int, float]
-    operations: list[tuple[int, Primitive, tuple[int, ...]]]
+    operations: Steps
 
     def numbers(
         self, args: Sequence[Any], apply: Callable[..., Any], number: Callable[[float], Any] = float
@@ -86,12 +88,7 @@ class Formula(Operations):
         output: the place of the result.
     """
 
-    def __init__(
-        self,
-        constants: dict[int, float],
-        operations: list[tuple[int, Primitive, tuple[int, ...]]],
-        output: int,
-    ) -> None:
+    def __init__(self, constants: dict[int, float], operations: Steps, output: int) -> None:
         self.constants = constants
         self.operations = operations
         self.output = output
@@ -141,14 +138,12 @@ class _Unknown(Place):
 class Recorder(Operations):
     """Records what a function computes of `args`."""
 
-    count: int
-
     def __init__(self, n_args: int) -> None:
         self.args: list[Any] = [_Unknown(self, place) for place in range(n_args)]
         self.constants: dict[int, float] = {}
-        self.operations: list[tuple[int, Primitive, tuple[int, ...]]] = []
+        self.operations: Steps = []
         self.known: dict[Any, int] = {}
-        self.count = n_args
+        self.count: int = n_args
         self.is_decided = False  # even where the function hides it
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:

@@ -5,11 +5,10 @@ mpmath, once they are called.
 """
 
 from autograd_mini.testing.checking import check_gradients
-from autograd_mini.testing.duals import Dual, forward_derivative
 from autograd_mini.testing.evidence import Verdict
 from autograd_mini.testing.modules import check_module
 from autograd_mini.testing.programs import Program, Step
-from autograd_mini.testing.reference import reference_gradient, reference_value, register_twin
+from autograd_mini.testing.reference import Dual, forward_derivative, reference_gradient, reference_value, register_twin
 from autograd_mini.testing.reports import (
     CheckError,
     Comparison,
@@ -20,20 +19,7 @@ from autograd_mini.testing.reports import (
 )
 
 __all__ = [
-    "CheckError",
-    "Comparison",
-    "Dual",
-    "GradientError",
-    "Program",
-    "Report",
-    "Step",
-    "UndecidedError",
-    "UndecidedWarning",
-    "Verdict",
-    "check_gradients",
-    "check_module",
-    "forward_derivative",
-    "reference_gradient",
-    "reference_value",
-    "register_twin",
-]
+    "CheckError", "Comparison", "Dual", "GradientError", "Program", "Report", "Step", "UndecidedError",
+    "UndecidedWarning", "Verdict", "check_gradients", "check_module", "forward_derivative", "reference_gradient",
+    "reference_value", "register_twin",
+]  # fmt: skip

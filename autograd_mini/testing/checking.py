@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from math import isfinite, ulp
 from typing import Any
 from warnings import warn
@@ -13,14 +13,12 @@ from autograd_mini.formulas import formula
 from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief
 from autograd_mini.structures import flatten
-from autograd_mini.testing.corners import slopes_around
 from autograd_mini.testing.differences import GOLDEN, Line
-from autograd_mini.testing.input_names import input_names, name_of, result_names
-from autograd_mini.testing.pairing import as_floats, paired_numbers
+from autograd_mini.testing.pairing import as_floats, input_names, name_of, paired_numbers, result_names
 from autograd_mini.testing.reports import ADVICE, Comparison, GradientError, Report, UndecidedError, UndecidedWarning
 from autograd_mini.testing.rounding import noise_around
 from autograd_mini.testing.shortcut import MANY, Function, Shortcut
-from autograd_mini.testing.verdicts import judge
+from autograd_mini.testing.verdicts import judge, slopes_around
 from autograd_mini.value import Value
 
 LIMIT = 10.0  # estimates of errors are right to within a few times
@@ -154,7 +152,12 @@ def check(
             try:
                 xs, results = evaluate(numbers)
                 for k in range(1, level + 1):
-                    results = [d for y in results for d in _gradient(y, xs, create_graph or k < level)]
+                    keeps = create_graph or k < level
+                    slopes = [
+                        gradients(y, xs, create_graph=keeps) if isinstance(y, Value) else [0.0] * len(xs)
+                        for y in results
+                    ]
+                    results = [*chain.from_iterable(slopes)]
                 return as_floats(results)
             finally:
                 reset()
@@ -162,9 +165,15 @@ def check(
         return at
 
     results = evaluate(point)[1]
-    _require_repeatable(function, as_floats(results), as_floats(evaluate(point)[1]))
-    report = Report(source, function, list(zip(names, point)), _expression(results))
-    components, scales = result_names(function, len(results)), list(map(abs, as_floats(results)))
+    first = as_floats(results)
+    if any(x - x != 0.0 for x in first):
+        raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
+    if first != as_floats(evaluate(point)[1]):
+        raise ValueError(f"{function} gives a different result when called again; make it deterministic")
+    is_one = len(results) == 1 and isinstance(results[0], Value)
+    expression = formula(results[0], limit=100) if is_one else ""
+    report = Report(source, function, list(zip(names, point)), expression)
+    components, scales = result_names(function, len(results)), list(map(abs, first))
     for level in range(1, order + 1):
         derive = derivatives(level) if claims is None else claims
         claimed = derive(point)
@@ -277,10 +286,6 @@ def _noise_of_all(f: Function, point: Sequence[float], count: int) -> list[float
     return [on_the_quieter_side(i) for i in range(count)]
 
 
-def _gradient(y: Any, xs: list[Value], create_graph: bool) -> list[Any]:
-    return gradients(y, xs, create_graph=create_graph) if isinstance(y, Value) else [0.0] * len(xs)
-
-
 def _component(component: str, name: str) -> str:
     """∂f/∂x of f, ∂²f/∂x∂y of ∂f/∂x."""
     if not component.startswith("∂"):
@@ -289,18 +294,6 @@ def _component(component: str, name: str) -> str:
     power = {"∂": "∂²", "∂²": "∂³"}
     symbol = "∂²" if above.startswith("∂²") else "∂"
     return f"{power[symbol]}{above.removeprefix(symbol)}/{below}∂{name}"
-
-
-def _expression(results: Sequence[Any]) -> str:
-    recorded = [y for y in results if isinstance(y, Value)]
-    return formula(recorded[0], limit=100) if len(recorded) == len(results) == 1 else ""
-
-
-def _require_repeatable(function: str, first: Sequence[float], second: Sequence[float]) -> None:
-    if any(x - x != 0.0 for x in first):
-        raise ValueError(f"{function} gives {first if len(first) > 1 else first[0]} here; choose a point of its domain")
-    if first != second:
-        raise ValueError(f"{function} gives a different result when called again; make it deterministic")
 
 
 def _require(f: Any, inputs: Sequence[Any], order: Any, gradient: Any, limit: Any) -> None:

@@ -8,17 +8,7 @@ from functools import cached_property
 from math import isfinite, isinf, isnan, ldexp, nan
 from typing import NamedTuple
 
-from autograd_mini.testing.differences import (
-    EPSILON,
-    SMALLEST,
-    Estimate,
-    Line,
-    central,
-    contradict,
-    growth,
-    jumps,
-    one_sided,
-)
+from autograd_mini.testing.differences import EPSILON, SMALLEST, Estimate, Line, contradict, growth, jumps, one_sided
 
 PRECISE, DECISIVE = 1e-6, 1e-3
 """How large an error may be, against the derivative, for an estimate to settle a claim early, and at all."""
@@ -84,10 +74,6 @@ class Case:
     scale: float  # the size of the numbers that the function was derived from
     limit: float  # how many times the estimated error the claimed derivative may be off
     estimates: list[Estimate] = field(default_factory=list)
-
-    def centrals(self, factor: float = 1.0) -> Iterator[Estimate]:
-        """Estimates by central differences, from large steps to small ones."""
-        return (central(self.line, self.index, factor * step) for step in self.line.steps())
 
     def noise(self, step: float) -> float:
         """The noise to the right, or to the left if there is none."""

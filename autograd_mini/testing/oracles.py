@@ -31,10 +31,6 @@ def _truncated(x: Any) -> Any:
     return mpmath.floor(x) if x >= 0 else mpmath.ceil(x)
 
 
-def _round_to_even(x: Any) -> Any:
-    return x - _remainder(x, mpf(1))
-
-
 def _halves(args: Any) -> Iterator[tuple[Any, Any]]:
     return zip(args[: len(args) // 2], args[len(args) // 2 :])
 
@@ -140,7 +136,7 @@ TWINS: dict[str, Callable[..., Any]] = {name: getattr(mpmath, name) for name in 
     "silu": lambda x: x * _sigmoid(x),
     "gelu": _gelu,
     "trunc": _truncated,
-    "rint": _round_to_even,
+    "rint": lambda x: x - _remainder(x, mpf(1)),
     "floordiv": _exactly(lambda x, y: mpmath.floor(x / y)),
     "frac": lambda x: x - _truncated(x),
     "mod": _exactly(lambda x, y: x - y * mpmath.floor(x / y)),

@@ -1,8 +1,10 @@
-"""The numbers of nests that other libraries or other calls give, in the order of a nest that is known."""
+"""The numbers of nests that other libraries or other calls give, in the order of a nest that is known; and what inputs
+and results are called."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_mini.primitives import brief
@@ -68,3 +70,33 @@ def _shape(nest: Any) -> str:
     if isinstance(nest, (list, tuple)):
         return f"a {type(nest).__name__} of {len(nest)} part(s)"
     return f"a {type(nest).__name__}"
+
+
+def name_of(f: Callable[..., Any]) -> str:
+    name = getattr(f, "__name__", "") or getattr(f, "name", "")
+    return name if isinstance(name, str) and name else brief(f)
+
+
+def input_names(f: Callable[..., Any], inputs: Sequence[Any]) -> list[str]:
+    """One for each number in the inputs, in the order of `flatten`, such as `x` or `weights['b'][1]`.
+
+    >>> input_names(lambda x, w: None, (1.0, {"a": [2.0, 3.0]}))
+    ['x', "w['a'][0]", "w['a'][1]"]
+    """
+    structures = [flatten(nest, f"an input of {name_of(f)}")[1] for nest in inputs]
+    tops = zip(_parameters(f, len(inputs)), structures)
+    return [name for top, structure in tops for name, _ in structure.paths(top)]
+
+
+def result_names(function: str, count: int) -> list[str]:
+    return [function] if count == 1 else [f"{function}[{index}]" for index in range(count)]
+
+
+def _parameters(f: Callable[..., Any], count: int) -> list[str]:
+    numbered = [f"x{index}" for index in range(count)]
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return numbered
+    positional = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    return positional[:count] if len(positional) >= count else numbered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from autograd_mini.testing.evidence import UNDECIDED, Verdict
@@ -52,14 +53,16 @@ class Comparison(NamedTuple):
         return ratio if ratio == ratio else float("inf")
 
 
+@dataclass(eq=False, repr=False)
 class Report:
     """All derivatives that a check compared.
 
     Attributes:
-        comparisons: one an order, result and input: component, claimed derivative, verdict.
         source: where the claimed derivatives come from.
+        function: what is called so.
         point: the inputs by name.
         expression: what the function computed there, where it is known.
+        comparisons: one an order, result and input: component, claimed derivative, verdict.
 
     >>> from autograd_mini.testing import check_gradients
     >>> report = check_gradients(lambda x: x * x, 3.0)
@@ -67,12 +70,11 @@ class Report:
     (1, [], [])
     """
 
-    def __init__(self, source: str, function: str, point: Sequence[tuple[str, float]], expression: str) -> None:
-        self.source = source
-        self.function = function
-        self.point = point
-        self.expression = expression
-        self.comparisons: list[Comparison] = []
+    source: str
+    function: str
+    point: Sequence[tuple[str, float]]
+    expression: str
+    comparisons: list[Comparison] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Comparison]:
@@ -106,7 +108,7 @@ class Report:
         rows = [header] + [_cells(each) for each in shown[:SHOWN]]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-        return "\n".join(lines) + _more(shown)
+        return "\n".join(lines) + (f"\n… and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
 
     __repr__ = __str__
 
@@ -150,7 +152,3 @@ def _cells(each: Comparison) -> tuple[str, ...]:
     low, high, error, _, _ = each.verdict
     numeric = f"{low:.12g}" if low == high or low != low else f"[{low:.12g}, {high:.12g}]"
     return each.component, f"{each.claimed:.12g}", f"{numeric} ± {error:.2g}", f"{each.difference:.3g}", each.sentence()
-
-
-def _more(things: Sequence[object]) -> str:
-    return f"\n… and {len(things) - SHOWN} more" if len(things) > SHOWN else ""

@@ -22,10 +22,9 @@ class Shortcut:
 
     COMPARED = 1, 12, 30
     """Which evaluations on a line; of more than MANY lines one of these alone."""
-    holds: bool
 
     def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:
-        self.holds = True
+        self.holds: bool = True
         self._plain = plain
         self._reference = reference
         self._lines = self._count = 0

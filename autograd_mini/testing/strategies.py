@@ -19,8 +19,7 @@ except ModuleNotFoundError:
 from autograd_mini.nn import MLP
 from autograd_mini.primitives import TABLE, Primitive, brief
 from autograd_mini.suggesting import did_you_mean
-from autograd_mini.testing.program_builder import Builder
-from autograd_mini.testing.programs import Program, Step
+from autograd_mini.testing.programs import Builder, Program, Step
 
 Draw: TypeAlias = Callable[..., Any]
 
@@ -40,7 +39,8 @@ def values(*, low: float = -4.0, high: float = 4.0) -> st.SearchStrategy[float]:
     >>> find(values(low=0.5, high=1.0), lambda x: True, settings=settings(database=None))
     0.5
     """
-    _require(_is_number(low) and _is_number(high) and low < high, f"values needs finite low < high, got {low}, {high}")
+    are_numbers = all(isinstance(bound, (int, float)) and isfinite(bound) for bound in (low, high))
+    _require(are_numbers and low < high, f"values needs finite low < high, got {low}, {high}")
     nearest = 1e-9 if low <= 0.0 <= high else 0.0
     floats = st.floats(low, high, allow_subnormal=False).map(lambda x: x if abs(x) > nearest else 0.0)
     first, last = -floor(-2.0 * low), floor(2.0 * high)
@@ -196,10 +196,6 @@ def _rows(primitives: Iterable[str | Primitive] | None) -> list[Primitive]:
         rows.append(row)
     _require(bool(rows), "there must be at least one primitive to choose from")
     return rows  # type: ignore[return-value]
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (int, float)) and isfinite(x)
 
 
 def _require(holds: bool, sentence: str) -> None:

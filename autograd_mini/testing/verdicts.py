@@ -1,13 +1,36 @@
-"""Whether a claimed derivative agrees with difference quotients: at smooth points, kinks, jumps and edges."""
+"""Whether a claimed derivative agrees with difference quotients: at smooth points, kinks, jumps and edges; and
+why those that accuse it may be wrong themselves.
+
+The numbers here, as those in `evidence`, `differences` and `rounding`, were found by trial, on planted faults and on
+right gradients that were accused; half or twice of each gives the same verdicts on some hundred derivatives.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isnan
+from collections.abc import Callable, Sequence
+from math import inf, isnan, ldexp
+from random import Random
 
-from autograd_mini.testing.differences import Line
-from autograd_mini.testing.doubts import doubt, is_confirmed
+from autograd_mini.testing.differences import EPSILON, GOLDEN, Estimate, Line, central, contradict
 from autograd_mini.testing.evidence import DECISIVE, EVERYDAY, PRECISE, UNDERFLOW, Case, Verdict
+from autograd_mini.testing.rounding import COARSE
+
+OTHER_STEPS = 0.7109375
+"""What steps are multiplied by, to see whether differences say the same elsewhere."""
+FLANK = 32.0
+"""How many of the smallest steps a steep place may be wide to look like a jump: no difference converges within."""
+QUIET = 10.0
+"""How many times more noise than small steps a large one must see, for something to lie between the two."""
+BISECTIONS = 60
+ACCOUNTED = 100.0
+"""How many times the noise a leap may be, to be counted in it already."""
+CLEARLY = 3.0
+"""How many times the limit an accusation must exceed where the estimate is not precise."""
+ROUGHLY = 0.01
+SINGLE = 2.0**-24
+WIDE = (2.0**-9 * GOLDEN, 2.0**-9 * GOLDEN**2, 2.0**-9 * GOLDEN**3)
+"""How far apart, against the step, points must be to show what the smallest steps of a tableau do not resolve: several,
+lest one of them is a period."""
 
 
 def judge(
@@ -32,8 +55,8 @@ def judge(
 
 
 def _first_verdict(case: Case) -> Verdict:
-    for estimate in case.centrals():
-        case.estimates.append(estimate)
+    for step in case.line.steps():  # from large ones to small ones
+        case.estimates.append(central(case.line, case.index, step))
         best = case.best(case.estimates)
         if len(case.estimates) > 1 and case.is_known(best, PRECISE) and case.agrees(best):
             return case.verdict(best)
@@ -78,3 +101,181 @@ def _is_hidden(case: Case, verdict: Verdict) -> bool:
     is_exact = verdict.low == verdict.high == case.claimed
     error = verdict.error - case.own_noise if is_exact else verdict.error
     return error > max(known, UNDERFLOW / case.line.largest)
+
+
+def doubt(case: Case, verdict: Verdict) -> str:
+    """The place of `UNDECIDED` that an accusation should get instead; empty if it stands.
+
+    It stands if steps of other sizes confirm it, and if no noise between them explains the contradiction.
+    """
+    if _is_constant(case, verdict):
+        return "constant"
+    if verdict.place == "jump" and _is_steep(case):
+        return "steep"
+    precise = verdict.error <= PRECISE * max(abs(verdict.low), abs(verdict.high), case.line.slope(case.index))
+    if not precise and verdict.distance(case.claimed) <= CLEARLY * case.limit * verdict.error:
+        return "hidden"
+    if _is_torn(case, verdict):
+        return "torn"
+    if verdict.place != "smooth":
+        return "" if is_confirmed(case, verdict) else "rough"
+    accused = any(_accuses(case, each) for each in case.estimates)
+    return "" if accused and not _smallest_step_supports(case, verdict) else "rough"
+
+
+def is_confirmed(case: Case, verdict: Verdict) -> bool:
+    """Whether steps of other sizes say the same of both sides and of the claim."""
+    return any(
+        each.place == verdict.place and each.passes == verdict.passes and not each.contradicts(verdict, case.limit)
+        for _, each in case.beside(OTHER_STEPS)
+    )
+
+
+def _is_constant(case: Case, verdict: Verdict) -> bool:
+    """Whether a derivative of 0 may be that of a function that came to rest because of rounding: there a slope as
+    claimed would change numbers of everyday size by less than their rounding, in single precision."""
+    size = max(1.0, abs(case.line.x), abs(case.line(case.line.x, case.index)))
+    change = abs(case.claimed) * case.line.flat(case.index)
+    return verdict.low == verdict.high == 0.0 and 0.0 < change <= SINGLE * size
+
+
+def _is_steep(case: Case) -> bool:
+    """Whether the slope claimed would take the function through its jump within a few of the smallest steps."""
+    line = case.line
+    step = min(ldexp(each, -line.halvings(each)) for each in line.steps())
+    change = abs(line(line.x + step, case.index) - line(line.x - step, case.index))
+    return change <= FLANK * step * abs(case.claimed) < inf
+
+
+def _supports(case: Case, estimate: Estimate, verdict: Verdict) -> bool:
+    """Whether it speaks for the claim, if only roughly, and against the verdict, and not because it knows little."""
+    apart = abs(case.claimed - estimate.value)
+    near = apart <= ROUGHLY * abs(case.claimed) or case.agrees(estimate)
+    return near and apart < verdict.distance(estimate.value) and estimate.error <= ROUGHLY * abs(estimate.value)
+
+
+def _is_torn(case: Case, verdict: Verdict) -> bool:
+    """Whether a leap close by, as where a number inside the function is rounded, explains that the claim differs: one
+    as small as roundings are, or one beyond which the claim is right."""
+    leap, distance = _leap(case, verdict)
+    noise = case.noise(min(each.step for each in case.estimates))
+    if 4.0 * leap <= distance * verdict.distance(case.claimed) or leap <= ACCOUNTED * noise:
+        return False
+    line = case.line
+    size = max(abs(line(line.x, case.index)), abs(verdict.low * line.x))
+    return leap <= COARSE * size or any(_supports(case, each, verdict) for each in case.estimates)
+
+
+def _leap(case: Case, verdict: Verdict) -> tuple[float, float]:
+    """By how much the function leaps where it leaves the slope that small steps see, and how far off: found by
+    bisection on both sides. 0 if it bends, or does not leave it."""
+    line, index = case.line, case.index
+    here = line(line.x, index)
+    slope = (verdict.low + verdict.high) / 2.0
+    noise = case.noise(min(each.step for each in case.estimates)) + EPSILON * abs(here)
+
+    def departure(x: float) -> float:
+        return line(x, index) - here - slope * (x - line.x)
+
+    for side in (-1.0, 1.0):
+        inner = line.x
+        for distance in line.distances():
+            outer = line.x + side * distance
+            expected = 10.0 * (verdict.error * distance + noise + EPSILON * abs(slope) * distance)
+            if abs(departure(outer)) > expected:
+                break
+            inner = outer
+        else:
+            continue
+        whole = departure(outer)
+        for _ in range(BISECTIONS):
+            middle = (inner + outer) / 2.0
+            if abs(departure(middle)) < abs(whole) / 2.0:
+                inner = middle
+            else:
+                outer = middle
+        leap = abs(departure(outer) - departure(inner))
+        if leap > 0.25 * abs(whole):
+            return leap, abs(outer - line.x)
+    return 0.0, 1.0
+
+
+def _smallest_step_supports(case: Case, verdict: Verdict) -> bool:
+    """Whether the smallest step that can tell the claim from the verdict sides with the claim."""
+    line, index, apart = case.line, case.index, verdict.distance(case.claimed)
+    finest = min(each.step for each in case.estimates)
+    noise = max(line.noise(index, finest), line.noise(index, -finest), EPSILON / 4.0 * abs(line(line.x, index)))
+    for distance in line.distances():
+        if noise <= distance * apart / 16.0:
+            left, right = line.x - distance, line.x + distance
+            quotient = (line(right, index) - line(left, index)) / (right - left)
+            return abs(quotient - case.claimed) < min(apart, verdict.distance(quotient))
+    return False
+
+
+def _accuses(case: Case, estimate: Estimate) -> bool:
+    """Whether it does, and steps of another size confirm it."""
+    if not case.is_known(estimate, DECISIVE) or case.agrees(estimate) or _is_noisy(case, estimate):
+        return False
+    again = central(case.line, case.index, OTHER_STEPS * estimate.step)
+    return case.is_known(again, DECISIVE) and not case.agrees(again) and not contradict(estimate, again)
+
+
+def _is_noisy(case: Case, estimate: Estimate) -> bool:
+    """Whether there is far more noise than small steps see, and than rounding the result makes: something lies
+    between its own steps, or below them."""
+    smaller = [each.step for each in case.estimates if each.step <= estimate.step]
+    quiet = min(case.line.noise(case.index, side * step) for step in smaller for side in (-1.0, 1.0))
+    rounding = EPSILON * case.line.size(case.index, estimate.step)
+    wide = (case.line.noise_apart(case.index, estimate.step, each * estimate.step) or 0.0 for each in WIDE)
+    return max(case.noise(estimate.step), *wide) > max(QUIET * quiet, rounding)
+
+
+AROUND = 16
+"""How many points all around are looked at, at each distance."""
+NEAR, NEARER, NEAREST = 2.0**-12, 2.0**-22, 2.0**-34
+"""How far off, against the numbers themselves; where slopes do not stay apart that close, it is no corner."""
+STEP = 2.0**-6
+"""That of the differences, against the distance."""
+APART = 2.0**-10
+"""How much slopes must differ to be told apart, against the largest of them."""
+
+
+def slopes_around(
+    f: Callable[[Sequence[float]], Sequence[float]], point: Sequence[float], result: int, place: int
+) -> tuple[float, float] | None:
+    """The least and the largest derivative of a result with respect to one number, of those all around the point.
+
+    None where they come together the closer one looks: there is one gradient, or one that differences cannot tell.
+
+    >>> slopes_around(lambda v: [sorted(v)[1]], [1.0, 1.0, 1.0], 0, 2)
+    (0.0, 1.0)
+    >>> slopes_around(lambda v: [v[0] * v[1]], [1.0, 1.0], 0, 0)
+    """
+    if len(point) < 2:
+        return None
+    falling = [1.0 / (1.0 + 0.618 * each) for each in range(len(point))]
+    random = Random(0)
+    ways = [falling, [-each for each in falling]]
+    ways += [[random.uniform(-1.0, 1.0) for _ in point] for _ in range(AROUND - len(ways))]
+    sizes = [abs(x) or 1.0 for x in point]
+
+    def slope(way: Sequence[float], distance: float) -> float:
+        right, left = ([x + distance * each * size for x, each, size in zip(point, way, sizes)] for _ in range(2))
+        right[place] += STEP * distance * sizes[place]
+        left[place] -= STEP * distance * sizes[place]
+        return (f(right)[result] - f(left)[result]) / (right[place] - left[place])
+
+    found = []
+    for distance in (NEAR, NEARER, NEAREST):
+        try:
+            slopes = [slope(way, distance) for way in ways]
+        except (ArithmeticError, ValueError):
+            return None
+        low, high = min(slopes), max(slopes)
+        if not high - low > APART * max(abs(low), abs(high)):
+            return None
+        found.append((low, high))
+    (far_low, far_high), (low, high), (near_low, near_high) = found
+    moved = max(abs(far_low - low), abs(far_high - high), abs(near_low - low), abs(near_high - high))
+    return (low, high) if moved <= 0.05 * (high - low) else None

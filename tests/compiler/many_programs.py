@@ -15,7 +15,7 @@ import numpy
 
 from autograd_mini import TABLE, compile
 from autograd_mini.compiler import pipeline
-from autograd_mini.testing.program_builder import Builder
+from autograd_mini.testing.programs import Builder
 from tests.compiler.contract import Contract, faults, same_in_batches
 from tests.compiler.tricky import tricky
 

@@ -82,6 +82,18 @@ def test_a_worker_that_is_killed_changes_nothing(client, threads):
         client.wait_for_workers(2)
 
 
+def test_a_cluster_without_workers_is_waited_for_and_that_is_said(tmp_path):
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "local_directory": str(tmp_path)}
+    with distributed.LocalCluster(n_workers=0, **options) as cluster, distributed.Client(cluster) as client:
+        tiled = compile(importable.branching, batch=True).on(client.get_executor(), 4)
+        timer = threading.Timer(1.5 * submitting.SILENCE, cluster.scale, [1])
+        timer.start()
+        with pytest.warns(RuntimeWarning, match="the cluster of Dask has no worker; this call waits until it has one"):
+            found = tiled(numpy.arange(9.0))
+        timer.join()
+    assert found.tolist() == [importable.branching(float(each)) for each in range(9)]
+
+
 def test_training(client, threads, monkeypatch):
     """Its data goes from worker to worker, if it is large."""
     monkeypatch.setattr(submitting, "LARGE", 100)

@@ -306,6 +306,43 @@ def test_errors_come_back_with_their_rows_and_lines(pool):
     assert pool.submit(len, "ab").result() == 2
 
 
+class Noting(ProcessPoolExecutor):
+    """Keeps what it was given to do."""
+
+    def __init__(self, n):
+        super().__init__(n, multiprocessing.get_context(START))
+        self.futures = []
+
+    def submit(self, function, *args):
+        self.futures.append(super().submit(function, *args))
+        return self.futures[-1]
+
+
+def test_what_raises_is_not_tried_again():
+    tiled_of = partial(compile(importable.failing, batch=True).on, retries=5)
+    with Noting(1) as pool:
+        for submitted in (2, 3):  # the first time without the function, which is not there
+            with pytest.raises(ZeroDivisionError):
+                tiled_of(pool)(numpy.linspace(0.0, 10.0, 101))
+            assert len(pool.futures) == submitted
+
+
+def test_an_interrupt_cancels_what_processes_have_not_begun():
+    def chunks():
+        yield from [numpy.ones(8)] * 5
+        raise KeyboardInterrupt
+
+    compiled = compile(importable.branching, batch=True, reduce="sum")
+    with Noting(2) as pool:
+        asleep = [pool.submit(importable.seconds_asleep, 1.0) for _ in range(2)]
+        tiled = compiled.on(pool, 8)
+        with pytest.raises(KeyboardInterrupt):
+            tiled(chunks())
+        assert not any(each.done() for each in asleep)
+        assert [each.cancelled() for each in pool.futures[5:]] == [True, True]  # before them, two run and three wait
+        assert tiled(iter([numpy.ones(8)])) == 24.0
+
+
 def test_ctrl_c_cancels_what_is_pending(request):
     done = []
 

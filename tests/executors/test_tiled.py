@@ -103,7 +103,11 @@ def test_sparse_matrices_are_those_of_the_function(which, reduce, wrt, n, tile, 
                 ):
                     sparse(each, which, *args)
         else:
-            same_matrices(sparse(tiled, which, *args), sparse(compiled, which, *args), tolerance=1e-13)
+            found, expected = sparse(tiled, which, *args), sparse(compiled, which, *args)
+            if n == 0 and not isinstance(expected, list):  # whose path is any that was taken before
+                assert found.shape == expected.shape
+            else:
+                same_matrices(found, expected, tolerance=1e-13)
 
 
 def test_sparse_matrices_of_a_stream(pool):

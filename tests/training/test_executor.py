@@ -3,11 +3,13 @@
 import itertools
 import multiprocessing
 import threading
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy
 import pytest
 
+from autograd_mini.executors import submitting
 from autograd_mini.nn import MLP, RandomisedLeakyReLU, kl_softmax, squared_error
 from autograd_mini.nn.state import StateError
 from autograd_mini.optim import Adam
@@ -52,6 +54,21 @@ def test_any_number_of_workers_gives_the_same_numbers():
     with ProcessPoolExecutor(2, multiprocessing.get_context(START)) as pool:
         found.append(train(pool, validation=examples(50, seed=1)))
     assert all(each == found[0] for each in found)
+
+
+def test_functions_and_data_travel_once(monkeypatch):
+    monkeypatch.setattr(submitting, "HAS_MEMORY", False)  # they go through pipes, where the pool sees them
+    sent = Counter()
+
+    class Seeing(ProcessPoolExecutor):
+        def submit(self, function, task, contents):
+            sent.update(token for token, content in zip(task.tokens, contents) if content is not None)
+            return super().submit(function, task, contents)
+
+    with Seeing(1, multiprocessing.get_context(START)) as pool:
+        train(pool, validation=examples(50, seed=1))
+    assert len(sent) >= 6  # the loss and the validation, inputs and outputs of both
+    assert {*sent.values()} == {1}
 
 
 @pytest.mark.filterwarnings("ignore:a process of the pool died", "ignore:This process .* is multi-threaded")

@@ -211,6 +211,10 @@ class Plans:
                 f"{path} of {self.name} is {brief(each)} ({type(each).__name__})" for path, each in arguments.others()
             ]
             if not others or _is_own(error):
+                if "'list'" in str(error):
+                    error.add_note(
+                        "if a list has a number for each example, name it in batch=…; if it is a vector, pass an array"
+                    )
                 raise
             raise TypeError(f"{' and '.join(others)}, and it fails with that: {error}") from error
 

@@ -8,14 +8,15 @@ operations is so cut in the same way wherever it occurs (content-defined chunkin
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, count, filterfalse, islice, repeat
+from itertools import islice
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.code.operations import ALONE, Operation
+from autograd_mini.compiler.code.listing import ALONE, Listing
+from autograd_mini.compiler.ir.program import Index
 
 UNIFORM, ARRAY, SCRATCH = range(3)
 """Where the numbers of a row are: one for all columns, those of the whole batch, those of one block of columns."""
@@ -71,7 +72,7 @@ class Chunks:
 
     def __init__(
         self,
-        sequence: Sequence[Operation],
+        sequence: Listing,
         row_of: dict[int, int],
         kept: Sequence[int],
         largest: int,
@@ -83,103 +84,152 @@ class Chunks:
         self.forms: list[Form] = []
         self.chunks: list[Chunk] = []
         self.row_of = row_of
-        self._bounds = n_uniform, max(n_arrays, n_uniform)
         self.n_rows = max(row_of.values(), default=-1) + 1
-        self._form_of: dict[Any, int] = {}
-        self._free: list[int] = []
-        columns: Any = zip(*sequence) if sequence else ((), (), (), ())
-        self._results, self._heads, self._reads, sizes = columns
-        self._last = _last(self._reads, self._results, [*kept, *row_of])
-        crossing = _crossing(self._results, self._last) if where_few_cross else None
-        for start, stop in _bounds(self._heads, sizes, largest, crossing):
-            if sizes[start] == ALONE:
-                self._add_alone(start)
-            else:
-                self._add(start, stop)
+        last = _last(sequence, [*kept, *row_of])
+        crossing = _crossing(sequence, last) if where_few_cross else None
+        bounds = [*_bounds(sequence, largest, crossing)]
+        cut = _Cut(sequence, bounds, last)
+        rows, ends = self._rows(cut, len(bounds))
+        kinds = numpy.searchsorted([n_uniform, max(n_arrays, n_uniform)], rows, side="right").astype(numpy.uint8)
+        self._take(sequence, cut, bounds, rows.tolist(), ends, kinds.tobytes())
 
-    def _add(self, start: int, stop: int) -> None:
-        reads, last = self._reads[start:stop], self._last
-        inside, read = [*chain.from_iterable(self._results[start:stop])], [*chain.from_iterable(reads)]
-        place_of = dict(zip(inside, count()))  # as in `Form`
-        outside = [*dict.fromkeys(filterfalse(place_of.__contains__, read))]
-        place_of.update(zip(outside, count(-1, -1)))
-        written = [number for number in inside if last[number] >= stop]
-        self._give_rows(written)
-        rows = [*map(self.row_of.__getitem__, chain(outside, written))]
-        operands, writes = (tuple(map(place_of.__getitem__, each)) for each in (read, written))
-        self._take(self._heads[start:stop], reads, operands, len(outside), writes, rows)
-        self._free += [self.row_of[number] for number in outside if last[number] < stop]
-
-    def _add_alone(self, place: int) -> None:
-        """What is counted from the end of all rows is the number of a row already."""
-        reads, results = self._reads[place], self._results[place]
-        self._give_rows(results)
-        rows = [number if number < 0 else self.row_of[number] for number in (*reads, *results)]
-        self._take((self._heads[place],), None, (), len(reads), tuple(range(len(results))), rows)
-        self._free += {self.row_of[number] for number in reads if number >= 0 and self._last[number] <= place}
-
-    def _give_rows(self, written: Iterable[int]) -> None:
-        """Give rows to scalars that have none yet."""
-        fresh = [*filterfalse(self.row_of.__contains__, written)]
-        n = max(0, len(self._free) - len(fresh))
-        rows = [*reversed(self._free[n:]), *range(self.n_rows, self.n_rows + len(fresh))]
-        self.n_rows += max(0, len(fresh) - len(self._free))
-        del self._free[n:]
-        self.row_of.update(zip(fresh, rows))
+    def _rows(self, cut: _Cut, n_chunks: int) -> tuple[Index, list[int]]:
+        """The rows that the chunks read and then write, one chunk after the other, and where those of each end. Those
+        that are read for the last time are free from the next chunk on."""
+        row_of = self.row_of
+        has_row = numpy.zeros(cut.n_numbers, numpy.bool_)
+        has_row[[*row_of]] = True
+        is_fresh = ~has_row[cut.written]
+        fresh, fresh_ends = cut.written[is_fresh].tolist(), _ends(cut.chunk_of_written[is_fresh], n_chunks)
+        freed, freed_ends = cut.outside[cut.is_freed].tolist(), _ends(cut.chunk_of_outside[cut.is_freed], n_chunks)
+        free: list[int] = []
+        start = begin = 0
+        for stop, end in zip(fresh_ends, freed_ends):
+            n_more = stop - start - len(free)
+            n = max(0, -n_more)
+            rows = [*reversed(free[n:]), *range(self.n_rows, self.n_rows + n_more)]
+            self.n_rows += max(0, n_more)
+            del free[n:]
+            row_of.update(zip(fresh[start:stop], rows))
+            free += dict.fromkeys([row_of[number] for number in freed[begin:end]])
+            start, begin = stop, end
+        place = numpy.zeros(cut.n_numbers, numpy.int64)
+        place[[*row_of]] = [*row_of.values()]
+        numbers = numpy.concatenate([cut.outside, cut.written])
+        chunk_of = numpy.concatenate([cut.chunk_of_outside, cut.chunk_of_written])
+        numbers = numbers[numpy.argsort(chunk_of, kind="stable")]
+        return numpy.where(numbers < 0, numbers, place[numbers]), _ends(chunk_of, n_chunks)
 
     def _take(
         self,
-        heads: tuple[int, ...],
-        reads: Sequence[tuple[int, ...]] | None,
-        operands: tuple[int, ...],
-        n_reads: int,
-        writes: tuple[int, ...],
+        sequence: Listing,
+        cut: _Cut,
+        bounds: Sequence[tuple[int, int]],
         rows: list[int],
+        ends: list[int],
+        kinds: bytes,
     ) -> None:
-        """A chunk; `reads` tells how many of the operands are each operation's, None if it is one that is alone."""
-        key = heads, operands, writes, bytes(map(bisect_right, repeat(self._bounds), rows))
-        form = self._form_of.get(key)
-        if form is None:
-            form = self._form_of[key] = len(self.forms)
-            rest = iter(operands)
-            steps = [(head, *islice(rest, len(each))) for head, each in zip(heads, reads or [()])]
-            self.forms.append(Form(tuple(steps), n_reads, *key[2:], reads is None))
-        self.chunks.append(Chunk(form, rows))
+        """Make the chunks, of which those that are alike share a form."""
+        form_of: dict[Any, int] = {}
+        n_chunks = len(bounds)
+        heads, operands, writes = (each.astype(numpy.int32) for each in (sequence.heads, cut.operands, cut.writes))
+        texts = [each.tobytes() for each in (heads, operands, writes)]
+        starts, sizes = sequence.reads.starts.tolist(), sequence.sizes.tolist()
+        n_reads, n_writes = ([0, *_ends(each, n_chunks)] for each in (cut.chunk_of_outside, cut.chunk_of_written))
+        start = 0
+        for number, ((first, stop), end) in enumerate(zip(bounds, ends)):
+            is_alone = sizes[first] == ALONE
+            parts = [
+                (first, stop),
+                (starts[first], starts[first if is_alone else stop]),
+                (n_writes[number], n_writes[number + 1]),
+            ]
+            key = *[text[4 * a : 4 * b] for text, (a, b) in zip(texts, parts)], kinds[start:end]
+            form = form_of.get(key)
+            if form is None:
+                form = form_of[key] = len(self.forms)
+                own = [each[a:b].tolist() for each, (a, b) in zip((heads, operands, writes), parts)]
+                rest = iter(own[1])
+                lengths = sequence.reads.lengths[first:stop].tolist()
+                steps = tuple([(head, *islice(rest, n)) for head, n in zip(own[0], lengths)])
+                self.forms.append(Form(steps, n_reads[number + 1] - n_reads[number], (*own[2],), key[3], is_alone))
+            self.chunks.append(Chunk(form, rows[start:end]))
+            start = end
 
 
-def _last(reads: Sequence[tuple[int, ...]], results: Sequence[tuple[int, ...]], kept: Sequence[int]) -> list[int]:
+class _Cut:
+    """What each chunk reads and writes, chunk by chunk.
+
+    Attributes:
+        n_numbers: so long is a table of all scalars and rows, of which those counted from the end come last.
+        operands: for all that is read, what stands for it in a `Form`.
+        outside: what chunks read that they do not compute, each once, and all that those read that are alone.
+        is_freed: which of these nothing reads afterwards.
+        written: what chunks compute that others read, and all that those compute that are alone.
+        writes: the places of these among the results of their chunk.
+    """
+
+    def __init__(self, sequence: Listing, bounds: Sequence[tuple[int, int]], last: Index) -> None:
+        starts, stops = numpy.array(bounds, numpy.int64).reshape(-1, 2).T
+        n_numbers = self.n_numbers = len(last)
+        chunk_of = numpy.repeat(numpy.arange(len(starts)), stops - starts)
+        is_alone = sequence.sizes[starts] == ALONE
+        results, reads = sequence.results, sequence.reads
+        first_result = results.starts[starts]
+        chunk = chunk_of[results.owners]
+        is_written = (last[results.numbers] >= stops[chunk]) | is_alone[chunk]
+        self.written, self.chunk_of_written = results.numbers[is_written], chunk[is_written]
+        self.writes = numpy.flatnonzero(is_written) - first_result[self.chunk_of_written]
+        place = numpy.full(n_numbers, -1)
+        place[results.numbers] = numpy.arange(len(results.numbers))
+        chunk = chunk_of[reads.owners]
+        self.operands = place[reads.numbers] - first_result[chunk]
+        outside = numpy.flatnonzero((self.operands < 0) | is_alone[chunk])
+        chunk, numbers = chunk[outside], reads.numbers[outside]
+        keys = chunk * n_numbers + numbers % n_numbers
+        keys = numpy.where(is_alone[chunk], n_numbers * len(starts) + numpy.arange(len(keys)), keys)
+        _, firsts, kinds = numpy.unique(keys, return_index=True, return_inverse=True)
+        order = numpy.argsort(firsts)
+        firsts = firsts[order]
+        self.outside, self.chunk_of_outside = numbers[firsts], chunk[firsts]
+        before = numpy.searchsorted(self.chunk_of_outside, chunk)
+        self.operands[outside] = ~(numpy.argsort(order)[kinds] - before)
+        self.is_freed = (self.outside >= 0) & (last[self.outside] < stops[self.chunk_of_outside])
+
+
+def _ends(chunk_of: Index, n_chunks: int) -> list[int]:
+    """Of what belongs to chunks, where that of each ends, one after the other."""
+    return numpy.bincount(chunk_of, minlength=n_chunks).cumsum().tolist()  # type: ignore[no-any-return]
+
+
+def _last(sequence: Listing, kept: Sequence[int]) -> Index:
     """For each scalar the last operation that reads it: -1 if there is none, one after all for those that are kept."""
-    numbers = numpy.fromiter(chain.from_iterable(reads), numpy.int64)
-    most = max(chain([numbers.max(initial=0)], kept, chain.from_iterable(results)))
+    numbers, results = sequence.reads.numbers, sequence.results.numbers
+    most = max(numbers.max(initial=0), results.max(initial=0), *kept)
     last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
-    last[numbers] = numpy.repeat(numpy.arange(len(reads)), [*map(len, reads)])
-    last[kept] = len(reads)
-    return last.tolist()  # type: ignore[no-any-return]
+    last[numbers] = sequence.reads.owners
+    last[kept] = len(sequence)
+    return last
 
 
-def _crossing(results: Sequence[tuple[int, ...]], last: Sequence[int]) -> list[int]:
+def _crossing(sequence: Listing, last: Index) -> list[int]:
     """How many results of operations before each are read by it or later ones, without those that are kept anyway."""
-    changes = [0] * (len(results) + 1)
-    for place, numbers in enumerate(results):
-        for number in numbers:
-            end = last[number]
-            if place < end < len(results):
-                changes[place + 1] += 1
-                changes[end + 1] -= 1
-    return [*accumulate(changes)]
+    n, starts, stops = len(sequence), sequence.results.owners, last[sequence.results.numbers]
+    crosses = (starts < stops) & (stops < n)
+    begun, ended = (numpy.bincount(each[crosses] + 1, minlength=n + 1) for each in (starts, stops))
+    return (begun - ended).cumsum().tolist()  # type: ignore[no-any-return]
 
 
-def _bounds(
-    heads: Sequence[int], sizes: Sequence[int], largest: int, crossing: Sequence[int] | None
-) -> Iterator[tuple[int, int]]:
+def _bounds(sequence: Listing, largest: int, crossing: Sequence[int] | None) -> Iterator[tuple[int, int]]:
     """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest; and
     before what is large, or alone."""
-    digests: Sequence[Any] = [*map(hash, zip(heads, sizes))]
+    sizes = sequence.sizes.tolist()
+    digests: Sequence[Any] = [*map(hash, zip(sequence.heads.tolist(), sizes))]
     if crossing is not None:
         digests = [*zip(crossing, digests)]
-    of_each = numpy.array(sizes, dtype=numpy.int64)
-    ends = numpy.maximum(of_each, 0).cumsum().tolist()
-    barriers = [*numpy.flatnonzero((of_each == ALONE) | (of_each > largest)).tolist(), len(sizes)]
+    ends = numpy.maximum(sequence.sizes, 0).cumsum().tolist()
+    is_large = (sequence.sizes == ALONE) | (sequence.sizes > largest)
+    barriers = [*numpy.flatnonzero(is_large).tolist(), len(sizes)]
     start = 0
     while start < len(sizes):
         barrier = start + 1 if sizes[start] == ALONE else barriers[bisect_right(barriers, start)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
 from autograd_mini.compiler.code.operations import OF_SUMS, Head, Operations
@@ -95,9 +94,8 @@ def kernel_of(
         operations = Operations(
             scalars, wanted, most_literals=most_literals, uniform=uniform if has_matrices else (), outers=outers
         )
-        reads = set(chain.from_iterable(each.reads for each in operations.sequence))
-        weights = {*operations.weights.values()}
-        alone = [number for number in uniform if number in reads or number not in weights]
+        only_weights = {*operations.weights.values()}.difference(operations.sequence.reads.numbers.tolist())
+        alone = [number for number in uniform if number not in only_weights]
         rows = [*operations.constants, *alone, *operations.weights, *arrays, *results]
         row_of = {number: row for row, number in enumerate(rows)}
         n_uniform = len(operations.constants) + len(alone) + len(operations.weights)

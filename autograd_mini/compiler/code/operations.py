@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy
+
+from autograd_mini.compiler.code.listing import ALONE, Listing, Lists, Operation, alike, first_of_each
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission, is_arithmetic, is_exact
 from autograd_mini.compiler.code.register_products import Matrix, MatrixScalars, Outer, OuterScalars, matrices_of
+from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.scalars import Application, Component, Number, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Part, Primitive
@@ -60,25 +63,11 @@ class Applies:
 
 Head = Sum | Apply | Applies | Matrix | Outer
 
-ALONE = -1
 OF_SUMS = -1
 """What sums over the columns need to know, among the rows counted from the end; before it come these."""
 
-
-class Operation(NamedTuple):
-    """What gives some scalars: `head` by number, and the scalars it reads, or rows, counted from the end of all.
-
-    Of the size `ALONE` it is a chunk by itself, which is given all that it reads in order.
-    """
-
-    results: tuple[int, ...]
-    head: int
-    reads: tuple[int, ...]
-    size: int
-
-
-_operation = tuple.__new__  # an `Operation`, made without a call of Python's
-_is_read = partial(is_, None)
+Due = list[tuple[int, Operation]]
+"""Operations that are made one by one, and the scalars in whose place they come."""
 
 
 class Operations:
@@ -107,166 +96,204 @@ class Operations:
         uniform: Collection[int] = (),
         outers: Sequence[OuterScalars] = (),
     ) -> None:
-        self.sequence: list[Operation] = []
         self.heads: list[Head] = []
         self.constants: dict[int, float] = {}
         self.weights: dict[int, int] = {}
         self._head_of: dict[Head, int] = {}
         self._copies: dict[tuple[int, ...], int] = {}
-        self._known: dict[Any, tuple[int, int]] = {}  # heads by what tells them without making them, and their sizes
+        some: Any = scalars
+        self._scalars = some
         self._fresh = len(scalars)
         wanted = [*wanted, *chain.from_iterable(each.factors for each in outers)]
         is_alive = alive(scalars, wanted)
         matrices, covered = matrices_of(scalars, is_alive, wanted, uniform) if uniform else ({}, set())
-        numbers = {number: scalar.number for number, scalar in enumerate(scalars) if type(scalar) is Number}
-        literals = PLAIN.union([each for number, each in numbers.items() if is_alive[number]])
+        kinds = [*map(type, compress(scalars, is_alive))]
+
+        def of_kind(kind: type[Scalar]) -> list[int]:
+            return [*compress(compress(range(len(scalars)), is_alive), map(is_, kinds, repeat(kind)))]
+
+        numbers: dict[int, float] = {number: some[number].number for number in of_kind(Number)}
+        self._numbers = numbers
+        literals = PLAIN.union(numbers.values())
         if len(literals) > most_literals:
             literals = PLAIN
-        self._literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
-        shared = _sharing(scalars, is_alive)
-        for number in compress(range(len(scalars)), is_alive):
-            scalar = scalars[number]
+        literal_of = {number: each.hex() for number, each in numbers.items() if each in literals}
+        self._texts: list[Literal] = [None, *dict.fromkeys(literal_of.values())]
+        self._literal = numpy.zeros(len(scalars), numpy.int64)  # for each scalar the place of its text
+        self._literal[[*literal_of]] = [*map(self._texts.index, literal_of.values())]
+        due: Due = []
+        for number in sorted({*matrices, *numbers}):
             if number in matrices:
-                self._matrix(matrices[number], numbers)
-            if number in covered:
-                continue
-            if type(scalar) is Terms:
-                self._sum(number, scalar)
-            elif type(scalar) is Application:
-                together = shared.get((scalar.args, False), {}) if shared else {}
-                if number not in together:
-                    self._apply((number,), scalar.primitive, scalar.args, is_vector=False)
-                elif number == next(iter(together)):
-                    self._apply_all(together, scalar.args, is_vector=False)
-            elif type(scalar) is Component:
-                together = shared.pop((scalar.vector.args, True), {})
-                self._apply_all(together, scalar.vector.args, is_vector=True)
-            elif type(scalar) is Number and number not in self._literal_of:
-                self.constants[number] = scalar.number
-        for outer in outers:
-            self._outer(outer, numbers)
+                due.append((number, self._matrix(matrices[number])))
+            if number in numbers and number not in literal_of:
+                self.constants[number] = numbers[number]
+        due += self._vectors(of_kind(Component))
+        applied, applications, together = self._applications(of_kind(Application))
+        summed, sums = self._sums([number for number in of_kind(Terms) if number not in covered])
+        due += [*together, *((self._fresh, self._outer(outer)) for outer in outers)]
+        places = [*(place for place, _ in due), *applied, *summed]
+        listing = Listing.joined([Listing.of([operation for _, operation in due]), applications, sums])
+        self.sequence: Listing = listing.at(numpy.argsort(places, kind="stable"))
+        self._number_heads()
 
-    def by_demand(self, wanted: Sequence[int]) -> list[Operation]:
+    def by_demand(self, wanted: Sequence[int]) -> Listing:
         """The operations in such an order that each is done when another first needs it: what is computed lane by
         lane stays in registers."""
-        of = {number: place for place, operation in enumerate(self.sequence) for number in operation.results}
-        is_done = bytearray(len(self.sequence))
-        found: list[Operation] = []
+        results, reads = ([*each.tuples()] for each in (self.sequence.results, self.sequence.reads))
+        of = {number: place for place, numbers in enumerate(results) for number in numbers}
+        is_done = bytearray(len(results))
+        found: list[int] = []
         stack: list[int] = []
-        last = [place for place, operation in enumerate(self.sequence) if not operation.results]
+        last = [place for place, numbers in enumerate(results) if not numbers]
         for wanted_place in chain(map(of.__getitem__, wanted), last):
             stack.append(wanted_place)
             while stack:
                 place = stack[-1]
-                reads = map(of.get, self.sequence[place].reads)
-                waiting = [each for each in reads if each is not None and not is_done[each]]
+                waiting = [each for each in map(of.get, reads[place]) if each is not None and not is_done[each]]
                 if is_done[place]:
                     stack.pop()
                 elif waiting:
                     stack += reversed(waiting)
                 else:
                     is_done[place] = True
-                    found.append(self.sequence[stack.pop()])
-        return found
+                    found.append(stack.pop())
+        return self.sequence.at(numpy.array(found, numpy.int64))
 
-    def _add(self, results: tuple[int, ...], head: tuple[int, int], reads: tuple[int, ...]) -> None:
-        self.sequence.append(_operation(Operation, (results, head[0], reads, head[1])))
+    def _number_heads(self) -> None:
+        """Number them as they come."""
+        firsts = first_of_each(self.sequence.heads, len(self.heads))
+        order = numpy.argsort(firsts)
+        self.sequence.heads = numpy.argsort(order)[self.sequence.heads]
+        self.heads = [self.heads[number] for number in order[: numpy.count_nonzero(firsts < len(self.sequence))]]
 
-    def _head(self, key: Any, head: Head, size: int) -> tuple[int, int]:
-        """The number of a head that is told by a key, and the size of its operations."""
+    def _head(self, head: Head) -> int:
+        """The number of a head."""
         number = self._head_of.setdefault(head, len(self.heads))
         if number == len(self.heads):
             self.heads.append(head)
             for each in head.functions if isinstance(head, Applies) else [head]:
                 if isinstance(each, Apply):
                     each.require_emission()
-        found = self._known[key] = number, size
-        return found
+        return number
 
-    def _apply(self, results: tuple[int, ...], primitive: Primitive, args: tuple[int, ...], *, is_vector: bool) -> None:
-        literals = tuple(map(self._literal_of.get, args))
-        reads = args if not any(literals) else tuple(compress(args, map(_is_read, literals)))
-        key = primitive, literals, is_vector
-        head = self._known.get(key)
-        if head is None:
-            size = 1 if is_arithmetic(primitive) else 4 * len(results)
-            head = self._head(key, Apply(*key), size)
-        self._add(results, head, reads)
+    def _applications(self, numbers: list[int]) -> tuple[list[int], Listing, Due]:
+        """Those of primitives, by their scalars; functions of the same operands that take some time come together."""
+        args = Lists.of([self._scalars[number].args for number in numbers])
+        primitives = [self._scalars[number].primitive for number in numbers]
+        place_of = {primitive: place for place, primitive in enumerate(dict.fromkeys(primitives))}
+        places = numpy.fromiter(map(place_of.__getitem__, primitives), numpy.int64, len(numbers))
+        literals = self._literal[args.numbers]
+        found = numpy.zeros((3, len(numbers)), numpy.int64)  # heads, sizes, and whether results may be shared
+        for n_args in {*args.lengths.tolist()}:
+            chosen = numpy.flatnonzero(args.lengths == n_args)
+            own = Lists(args.lengths, literals).at(chosen).numbers.reshape(len(chosen), n_args)
+            kinds, firsts = alike(numpy.column_stack([places[chosen], own]))
+            rows = [(primitives[chosen[first]], self._literals(own[first])) for first in firsts.tolist()]
+            heads = [self._head(Apply(*row)) for row in rows]
+            sizes = [1 if is_arithmetic(primitive) else 4 for primitive, _ in rows]
+            shares = [not isinstance(primitive, Part) and not is_exact(primitive, n_args) for primitive, _ in rows]
+            found[:, chosen] = numpy.array([heads, sizes, shares])[:, kinds]
+        heads_of, sizes_of, may_share = found
+        same: dict[tuple[int, ...], dict[int, Primitive]] = {}
+        for place in numpy.flatnonzero(may_share).tolist():
+            same.setdefault(self._scalars[numbers[place]].args, {})[numbers[place]] = primitives[place]
+        shared = {operands: functions for operands, functions in same.items() if len(functions) > 1}
+        together = [(min(each), self._together(each, operands)) for operands, each in shared.items()]
+        results = Lists(numpy.ones(len(numbers), numpy.int64), numpy.array(numbers, numpy.int64))
+        listing = Listing(results, heads_of, args.only(literals == 0), sizes_of)
+        if shared:
+            others = numpy.flatnonzero(~numpy.isin(numbers, [*chain.from_iterable(shared.values())]))
+            numbers, listing = [numbers[place] for place in others.tolist()], listing.at(others)
+        return numbers, listing, together
 
-    def _apply_all(self, together: Mapping[int, Primitive], args: tuple[int, ...], *, is_vector: bool) -> None:
+    def _vectors(self, numbers: list[int]) -> Due:
+        """Functions of vectors; those of the same operands come together."""
+        same: dict[tuple[int, ...], dict[int, Primitive]] = {}
+        firsts: dict[tuple[int, ...], int] = {}
+        for number in numbers:
+            component = self._scalars[number]
+            operands = component.vector.args
+            firsts.setdefault(operands, number)
+            same.setdefault(operands, {})[number - component.index] = component.vector.primitive
+        return [(firsts[operands], self._together(same[operands], operands, is_vector=True)) for operands in same]
+
+    def _together(
+        self, functions: Mapping[int, Primitive], operands: tuple[int, ...], *, is_vector: bool = False
+    ) -> Operation:
         """Functions of the same operands, by their first results."""
-        n_results = len(args) if is_vector else 1
-        results = tuple([number for first in together for number in range(first, first + n_results)])
-        if len(together) == 1:
-            (primitive,) = together.values()
-            self._apply(results, primitive, args, is_vector=is_vector)
-        elif together:
-            literals = tuple(map(self._literal_of.get, args))
-            reads = tuple(compress(args, map(_is_read, literals)))
-            head = Applies(tuple([Apply(primitive, literals, is_vector) for primitive in together.values()]))
-            self._add(results, self._head(head, head, 4 * len(results)), reads)
+        n_results = len(operands) if is_vector else 1
+        results = tuple([number for first in functions for number in range(first, first + n_results)])
+        places = self._literal[[*operands]]
+        literals = self._literals(places)
+        applies = [Apply(primitive, literals, is_vector) for primitive in functions.values()]
+        head = applies[0] if len(applies) == 1 else Applies((*applies,))
+        return Operation(results, self._head(head), tuple(compress(operands, places == 0)), 4 * len(results))
 
-    def _matrix(self, rows: MatrixScalars, numbers: Mapping[int, float]) -> None:
+    def _literals(self, places: Index) -> tuple[Literal, ...]:
+        return tuple([self._texts[place] for place in places.tolist()])
+
+    def _matrix(self, rows: MatrixScalars) -> Operation:
         key = tuple(rows.weights)
         if key not in self._copies:
             self._copies[key] = self._fresh
             for place, weight in enumerate(key, self._fresh):
-                if weight in numbers:
-                    self.constants[place] = numbers[weight]
+                if weight in self._numbers:
+                    self.constants[place] = self._numbers[weight]
                 else:
                     self.weights[place] = weight
             self._fresh += len(key)
         reads = (self._copies[key], *rows.factors, *rows.starts)
-        self._add(tuple(rows.results), self._head(rows.head, rows.head, ALONE), reads)
+        return Operation(tuple(rows.results), self._head(rows.head), reads, ALONE)
 
-    def _outer(self, outer: OuterScalars, numbers: Mapping[int, float]) -> None:
-        self.constants |= {number: numbers[number] for number in outer.factors if number in numbers}
+    def _outer(self, outer: OuterScalars) -> Operation:
+        self.constants |= {each: self._numbers[each] for each in outer.factors if each in self._numbers}
         sums = [OF_SUMS, *[OF_SUMS - 1 - number for number in outer.sums]]
-        self._add((), self._head(outer.head, outer.head, ALONE), (*sums, *outer.factors))
+        return Operation((), self._head(outer.head), (*sums, *outer.factors), ALONE)
 
-    def _sum(self, result: int, terms: Terms) -> None:
-        """A sum; a long one as a chain of short ones."""
-        before: tuple[int, ...] = ()
-        for start in range(0, len(terms.cs) or 1, LONGEST_SUM):
-            part = slice(start, start + LONGEST_SUM)
-            place = result if part.stop >= len(terms.cs) else self._fresh
-            self._fresh += place != result
-            self._short_sum(place, terms.cs[part], terms.xs[part], terms.ys[part], terms.from_zero, before)
-            before = (place,)
-
-    def _short_sum(
-        self, result: int, cs: list[float], xs: list[int], ys: list[int], from_zero: bool, before: tuple[int, ...]
-    ) -> None:
-        """A part of a sum, added to what comes before it."""
-        factors = tuple(chain.from_iterable(zip(xs, ys)))
-        literals = tuple(map(self._literal_of.get, factors))
-        key = *cs, from_zero, len(before), literals
-        head = self._known.get(key)
-        if head is None:
-            pairs = [
-                tuple([each for each in pair if each != FACTOR_ONE]) for pair in zip(literals[::2], literals[1::2])
-            ]
-            first: list[Term] = [(1.0, (None,))] if before else []
-            head = self._head(key, Sum((*first, *zip(cs, pairs)), from_zero and not before), len(cs))
-        self._add((result,), head, (*before, *compress(factors, map(_is_read, literals))))
-
-
-def _sharing(
-    scalars: Sequence[Scalar], is_alive: bytearray
-) -> dict[tuple[tuple[int, ...], bool], dict[int, Primitive]]:
-    """Functions that take some time, by their operands and whether they are of vectors: those of the same operands may
-    share some of it. They are given by their first results."""
-    is_left: dict[tuple[Primitive, int], bool] = {}
-    found: dict[tuple[tuple[int, ...], bool], dict[int, Primitive]] = {}
-    for number in compress(range(len(scalars)), is_alive):
-        scalar = scalars[number]
-        if type(scalar) is Application:
-            key = primitive, n_args = scalar.primitive, len(scalar.args)
-            if key not in is_left:
-                has_none = isinstance(primitive, Part) or not has_emission(primitive, n_args)
-                is_left[key] = has_none or is_exact(primitive, n_args)
-            if not is_left[key]:
-                found.setdefault((scalar.args, False), {})[number] = primitive
-        elif type(scalar) is Component:
-            found.setdefault((scalar.vector.args, True), {})[number - scalar.index] = scalar.vector.primitive
-    return found
+    def _sums(self, numbers: list[int]) -> tuple[list[int], Listing]:
+        """Sums, by their scalars; a long one is a chain of short ones."""
+        sums: list[Terms] = [self._scalars[number] for number in numbers]
+        n_terms = numpy.array([len(each.cs) for each in sums], numpy.int64)
+        signs = numpy.fromiter(chain.from_iterable([each.cs for each in sums]), float, n_terms.sum())
+        xs, ys = (
+            numpy.fromiter(chain.from_iterable(each), numpy.int64, signs.size)
+            for each in ([each.xs for each in sums], [each.ys for each in sums])
+        )
+        from_zero = numpy.array([each.from_zero for each in sums], numpy.bool_)
+        parts = Lists(numpy.maximum(1, -(-n_terms // LONGEST_SUM)), numpy.array([]))
+        owners, is_last = parts.owners, numpy.zeros(parts.lengths.sum(), numpy.bool_)
+        is_last[parts.starts[1:] - 1] = True
+        sizes = numpy.where(is_last, n_terms[owners] - LONGEST_SUM * (parts.lengths[owners] - 1), LONGEST_SUM)
+        results = numpy.array(numbers, numpy.int64)[owners]
+        n_fresh = int(numpy.count_nonzero(~is_last))
+        results[~is_last] = self._fresh + numpy.arange(n_fresh)
+        self._fresh += n_fresh
+        goes_on = numpy.flatnonzero(~is_last) + 1  # those before which another part comes
+        has_before = numpy.zeros(len(results), numpy.bool_)
+        has_before[goes_on] = True
+        kinds_of_signs, signs_of = numpy.unique(signs, return_inverse=True)
+        table = numpy.array([signs_of, self._literal[xs], self._literal[ys]])
+        heads = numpy.zeros(len(results), numpy.int64)
+        starts = sizes.cumsum() - sizes
+        flags = numpy.array([from_zero[owners], has_before])
+        for size in {*sizes.tolist()}:
+            chosen = numpy.flatnonzero(sizes == size)
+            own = table[:, starts[chosen, None] + numpy.arange(size)]
+            kinds, firsts = alike(numpy.concatenate([flags[:, chosen], *own.transpose(0, 2, 1)]).T)
+            found = []
+            for first in firsts.tolist():
+                cs, x, y = own[:, first]
+                pairs = [[each for each in pair if each != FACTOR_ONE] for pair in zip(*map(self._literals, (x, y)))]
+                terms: list[Term] = [*zip(kinds_of_signs[cs].tolist(), map(tuple, pairs))]
+                begins_at_zero, goes_on_from = flags[:, chosen[first]].tolist()
+                first_terms: list[Term] = [(1.0, (None,))] if goes_on_from else []
+                found.append(self._head(Sum((*first_terms, *terms), begins_at_zero and not goes_on_from)))
+            heads[chosen] = numpy.array(found)[kinds]
+        reads = Lists(2 * sizes, numpy.array([xs, ys]).T.ravel()).only(table[1:].T.ravel() == 0)
+        listing = Listing(
+            Lists(numpy.ones(len(results), numpy.int64), results),
+            heads,
+            reads.after(goes_on, results[goes_on - 1]),
+            sizes,
+        )
+        return numpy.array(numbers, numpy.int64)[owners].tolist(), listing

@@ -31,7 +31,7 @@ from autograd_mini.compiler.ir.scalars import (
 from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.packing import REDUCTIONS
-from autograd_mini.compiler.passes.rules import Rules, local_derivatives
+from autograd_mini.compiler.passes.rules import Rule, Rules, local_derivatives
 from autograd_mini.compiler.passes.vector_rules import REDUCTION_RULES, VECTOR_RULES
 from autograd_mini.primitives import Primitive
 
@@ -143,7 +143,9 @@ class ScalarTape(Growing):
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars.scalars)
         self._rules = Rules()
-        self._constants: dict[int, float] = {}
+        self._rule_of: dict[Any, Rule] = {}  # by the primitive and the states of its arguments
+        self._states: list[int] = []  # whether a scalar is active; of constants another one for each
+        self._constant_of: dict[str, int] = {}
         self._sums: list[_Products | None] = []  # the adjoint of each scalar so far, within `reverse`
         self._picked: dict[int, list[int]] = {}  # of each loop, those of its numbers that were given something
 
@@ -157,8 +159,11 @@ class ScalarTape(Growing):
         for number in wanted:
             active[number] = 1
         depending(self.scalars, active)
-        constants = [(number, scalar) for number, scalar in enumerate(self.scalars) if type(scalar) is Number]
-        self._constants = {number: scalar.number for number, scalar in constants}
+        states = self._states = [*active]
+        for number, scalar in enumerate(self.scalars):
+            if type(scalar) is Number:
+                place = self._constant_of.setdefault(scalar.number.hex(), len(self._constant_of))
+                states[number] += 2 * (1 + place)
         self._sums, self._picked = [None] * len(self.scalars), {}
         for root, seed in seeds:
             self.give(root, 1.0, seed, ONE)
@@ -216,17 +221,26 @@ class ScalarTape(Growing):
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """What the adjoint of an application gives to its arguments."""
         primitive, args = scalar.primitive, scalar.args
-        if primitive.is_selector:
-            return
-        reduction = REDUCTION_RULES.get(primitive)
-        if reduction is not None:
-            locals_ = reduction(self, args, [number] * len(args)) or [ONE] * len(args)
-            found = [(place, 1.0, local) for place, local in enumerate(locals_) if active[args[place]]]
-        else:
-            constants, wanted = [*map(self._constants.get, args)], [*map(active.__getitem__, args)]
-            found = self._rules.locals(primitive, (number, *args), constants, wanted, self._applied, self.number)
-        for place, c, local in found:
-            self.give(args[place], c, adjoint, local or ONE)
+        key = primitive, *map(self._states.__getitem__, args)
+        rule = self._rule_of.get(key)
+        if rule is None:
+            if primitive.is_selector:
+                return
+            reduction = REDUCTION_RULES.get(primitive)
+            if reduction is not None:
+                locals_ = reduction(self, args, [number] * len(args)) or [ONE] * len(args)
+                for arg, local in zip(args, locals_):
+                    if active[arg]:
+                        self.give(arg, 1.0, adjoint, local)
+                return
+            given = [self.scalars[arg] for arg in args]
+            constants = [each.number if type(each) is Number else None for each in given]
+            rule = self._rule_of[key] = self._rules.rule(primitive, constants, [*map(active.__getitem__, args)])
+        known: Any = (number, *args)
+        if not rule.is_plain:
+            known = rule.numbers(known, self._applied, self.number)
+        for place, c, local in rule.locals:
+            self.give(args[place], c, adjoint, ONE if local is None else known[local])
 
     def _spread_vector(self, first: int, scalar: Component, active: bytearray) -> None:
         """What the adjoints of all components of a vector give to its arguments."""

@@ -13,6 +13,11 @@ Place = Callable[[str], str]
 """Gives the place of a number of a result in C, by the variable that counts them."""
 
 
+def from_place(start: int) -> Place:
+    """The places of numbers that lie one behind the other."""
+    return lambda variable: f"w[{start} + {variable}]"
+
+
 class Setting(NamedTuple):
     """What a program in C stands in.
 
@@ -74,10 +79,8 @@ def pieces(lines: Iterable[str]) -> list[list[str]]:
 class Room:
     """Places in a memory that grows: those that are free again are given to what has the same size."""
 
-    size: int
-
     def __init__(self, size: int) -> None:
-        self.size = size
+        self.size: int = size
         self._free: dict[int, list[int]] = {}
 
     def take(self, size: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy
@@ -12,7 +12,7 @@ from autograd_mini.compiler.code.chunks import Form
 from autograd_mini.compiler.code.emit import computed
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, UNIFORM, Kernel, kernel_of
 from autograd_mini.compiler.code.scalar_programs import ScalarProgram
-from autograd_mini.compiler.export.bodies_in_c import Body, Setting, function, indented, pieces, repeated
+from autograd_mini.compiler.export.bodies_in_c import Body, Setting, from_place, function, indented, pieces, repeated
 from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.statements import Statements
 from autograd_mini.compiler.ir.program import Floats
@@ -58,11 +58,8 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
     bases = {UNIFORM: uniform, SCRATCH: scratch, SIZES: room, **dict(enumerate(starts))}
     memory = [bases[array] + row for array, row in kernel.places()]
     functions, lines = _chunks(name, kernel, memory, constants)
-    return Body(name, functions, pieces([*copies, *lines]), {each: _at(first[each], own[each]) for each in own}, room)
-
-
-def _at(start: int, numbers: Sequence[int]) -> tuple[int, Callable[[str], str]]:
-    return len(numbers), lambda variable: f"w[{start} + {variable}]"
+    found = {each: (len(numbers), from_place(first[each])) for each, numbers in own.items()}
+    return Body(name, functions, pieces([*copies, *lines]), found, room)
 
 
 def _chunks(name: str, kernel: Kernel, memory: Sequence[int], constants: Constants) -> tuple[list[str], list[str]]:

@@ -64,7 +64,7 @@ class Constants:
             terms, start = self._terms(index[..., 0], variables[:-1], start)
             step = int(steps[0, 1]) if steps.shape[1] > 1 else 0
             if (steps[0] == step * numpy.arange(steps.shape[1])).all():
-                return [*terms, *_times(step, variables[-1])], start
+                return [*terms, *([variables[-1]] * step if step in (0, 1) else [f"{step} * {variables[-1]}"])], start
             return [*terms, f"{self.integers(steps[0] - steps[0].min())}[{variables[-1]}]"], start + int(steps[0].min())
         least = int(index.min())
         return [f"{self.integers(index - least)}[{flat(index.shape, variables)}]"], start + least
@@ -76,12 +76,6 @@ def flat(shape: Sequence[int], variables: Sequence[str]) -> str:
     for size, variable in zip(shape[1:], variables[1:]):
         text = f"{size} * ({text}) + {variable}" if " " in text else f"{size} * {text} + {variable}"
     return text
-
-
-def _times(step: int, variable: str) -> list[str]:
-    if step in (0, 1):
-        return [variable] * step
-    return [f"{step} * {variable}"]
 
 
 def is_absent(index: Index) -> bool:

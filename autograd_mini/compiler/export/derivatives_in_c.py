@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
 
-from autograd_mini.compiler.export.bodies_in_c import Body, Place, function, indented, nested, repeated
+from autograd_mini.compiler.export.bodies_in_c import Body, Place, from_place, function, indented, nested, repeated
 from autograd_mini.compiler.export.constants import Constants
-from autograd_mini.compiler.export.patterns import Pattern
+from autograd_mini.compiler.export.functions_in_c import Pattern
 from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Index
 from autograd_mini.limits import TOLERANCE
@@ -126,13 +126,11 @@ def settling(
     if others:
         lines.append(f"return settle({n}, {TOLERANCE!r}, w + {room}, w + {room + n}, w + {room + 2 * n});")
     results = {
-        source: (size, _at(room + start)) for (source, size, _), start in zip(sources, starts) if source in body.results
+        source: (size, from_place(room + start))
+        for (source, size, _), start in zip(sources, starts)
+        if source in body.results
     }
     return function(f"static int {name}(casadi_real *w)", lines), results
-
-
-def _at(start: int) -> Callable[[str], str]:
-    return lambda variable: f"w[{start} + {variable}]"
 
 
 def is_tied(body: Body) -> str:

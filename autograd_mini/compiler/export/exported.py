@@ -15,9 +15,9 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.export.bodies_in_c import Body, Setting
 from autograd_mini.compiler.export.chunks_in_c import body_of_scalars
 from autograd_mini.compiler.export.constants import Constants
+from autograd_mini.compiler.export.functions_in_c import Pattern, dense
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.packs import body_of
-from autograd_mini.compiler.export.patterns import Pattern, dense
 from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Apply, Floats, Leaf, Pack, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
@@ -25,8 +25,7 @@ from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
-from autograd_mini.compiler.sparse.eliminating import NotSparse
-from autograd_mini.compiler.sparse.nonzeros import SparseProgram
+from autograd_mini.compiler.sparse.eliminating import NotSparse, SparseProgram
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 
 MOST_ENTRIES = 2**24
@@ -190,21 +189,17 @@ class Exported:
             found.append(self._body(name, Source(aside, frame), gradient, constants))
         return found
 
-    def body_of_entries(self, name: str, program: Program, constants: Constants) -> Body:
-        """The program of the entries in C."""
-        return body_of(f"{self.name}_{name}_body", program, self._setting([], constants))
-
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
         name = f"{self.name}_{name}_body"
         if self.as_scalars:
             with suppress(NotImplementedError):  # a row without C: the packs of others have it
                 scalars = differentiate_scalars(source.scalars, request, source.frame)
-                return body_of_scalars(name, _wanted(scalars, request), self._setting(scalars.seeds, constants))
+                return body_of_scalars(name, _wanted(scalars, request), self.setting(scalars.seeds, constants))
         program = program_of(source, request)
-        setting = self._setting(program.leaves("seed"), constants)
+        setting = self.setting(program.leaves("seed"), constants)
         return body_of(name, _wanted(program, request).without_dead(), setting)
 
-    def _setting(self, seeds: Sequence[Pack], constants: Constants) -> Setting:
+    def setting(self, seeds: Sequence[Pack], constants: Constants) -> Setting:
         """What a program with these seeds stands in."""
         offsets = {**self.offsets, self.weights: self.weights_at}
         for seed in seeds:

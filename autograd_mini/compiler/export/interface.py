@@ -3,32 +3,24 @@ CasADi makes others of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy
 
+from autograd_mini.compiler.export import derivatives_in_c as sweeps
 from autograd_mini.compiler.export.bodies_in_c import Body, function, indented
 from autograd_mini.compiler.export.constants import Constants
-from autograd_mini.compiler.export.derivatives_in_c import (
-    Block,
-    Results,
-    another_path,
-    checked,
-    either,
-    settling,
-    sweeping,
-)
 from autograd_mini.compiler.export.exported import Exported
-from autograd_mini.compiler.export.functions_in_c import Entry
+from autograd_mini.compiler.export.functions_in_c import Entry, Part, Pattern, dense, empty, parts_of
 from autograd_mini.compiler.export.identifiers import identifiers
-from autograd_mini.compiler.export.patterns import Part, Pattern, dense, empty, parts_of
+from autograd_mini.compiler.export.packs import body_of
 from autograd_mini.compiler.ir.names import ENTRIES, TIED
 from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.request import Kind
-from autograd_mini.compiler.sparse.nonzeros import SparseProgram
+from autograd_mini.compiler.sparse.eliminating import SparseProgram
 
 Named = tuple[str, Pattern]
-Sweep = tuple[str, Results]
+Sweep = tuple[str, sweeps.Results]
 """A function that gives a status, and where it leaves its results."""
 
 
@@ -44,13 +36,11 @@ class Interface:
         size: how many doubles of memory they need.
     """
 
-    exported: Exported
-    constants: Constants
-    name: str
-
     def __init__(self, exported: Exported, order: int, constants: Constants) -> None:
-        self.exported, self.constants = exported, constants
-        self.name, self.size = exported.name, 0
+        self.exported: Exported = exported
+        self.constants: Constants = constants
+        self.name: str = exported.name
+        self.size = 0
         self.lines: list[str] = []
         self.entries: list[Entry] = []
         self._names = [name for name, _ in exported.inputs]
@@ -73,29 +63,25 @@ class Interface:
         return body
 
     def _sweeping(
-        self,
-        name: str,
-        of: Sweep,
-        blocks: Sequence[Block],
-        seeds: Sequence[tuple[int, Index]] = (),
+        self, name: str, of: Sweep, blocks: Sequence[sweeps.Block], seeds: Sequence[tuple[int, Index]] = ()
     ) -> None:
         """The function that computes some blocks, of what each sweep gives and of its results."""
         n_sweeps = 1 + max((int(sweep.max(initial=0)) for _, sweep in seeds), default=0)
-        self.lines += sweeping(f"{self.name}_{name}", *of, seeds, n_sweeps, blocks, self.constants)
+        self.lines += sweeps.sweeping(f"{self.name}_{name}", *of, seeds, n_sweeps, blocks, self.constants)
 
     def _checked(self, kind: Kind) -> Sweep:
         """The function that carries out a body and gives a status, and the results of the body."""
         body, name = self._body(kind), f"{self.name}_{kind.name.lower()}"
         sides = self.exported.sides(self.constants) if kind == Kind.GRADIENT else []
         if not sides:
-            self.lines += checked(name, body, self.exported.n_guards)
+            self.lines += sweeps.checked(name, body, self.exported.n_guards)
             return name, body.results
         for side in sides:
             self._write(side)
         starts = [*self.exported.offsets.values()]
         sources = [(self.exported.derivative(slot), self._lanes[slot], starts[slot]) for slot in self.exported.wrt]
         place = self.exported.directions_at[-1]
-        lines, results = settling(name, body, sources, place, sides, self.exported.n_guards)
+        lines, results = sweeps.settling(name, body, sources, place, sides, self.exported.n_guards)
         self.lines += lines
         return name, results
 
@@ -135,7 +121,7 @@ class Interface:
         count, place = body.results["value"]
         lines = [f"{body.name}(w);"]
         if self.exported.n_guards:
-            lines += [f"if ({another_path(body, self.exported.n_guards)})", "    status = 1;"]
+            lines += [f"if ({sweeps.another_path(body, self.exported.n_guards)})", "    status = 1;"]
         if TIED in body.results:  # the function takes derivatives itself
             lines += [f"if (!status && !({body.results[TIED][1]('0')} == 0.0))", "    status = 2;"]
         if count:
@@ -147,9 +133,9 @@ class Interface:
         """What takes the weights of the results."""
         return f"load({self._m}, arg[{place}], w + {self.exported.weights_at});"
 
-    def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> Block:
+    def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> sweeps.Block:
         """Of a matrix of derivatives with respect to an argument."""
-        return Block(
+        return sweeps.Block(
             pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
         )
 
@@ -162,23 +148,28 @@ class Interface:
         exported = self.exported
         if exported.n_guards and self._guards is None:
             self._guards = self._body(Kind.GUARDS)
-        body = self._write(exported.body_of_entries(name, found.program, self.constants))
-        self.lines += checked(f"{self.name}_{name}", body, exported.n_guards, self._guards)
+        setting = exported.setting([], self.constants)
+        body = self._write(body_of(f"{self.name}_{name}_body", found.program, setting))
+        self.lines += sweeps.checked(f"{self.name}_{name}", body, exported.n_guards, self._guards)
         return f"{self.name}_{name}", body.results
 
-    def _matrix(self, name: str, by_entries: Sweep | None, found: list[Part], by_rows: Callable[[str], None]) -> None:
-        """The function that computes the blocks of a matrix: from its entries if there is a program of these; by rows
-        where there is none, or it tells that something is tied and rows know better."""
-        if by_entries is None:
-            by_rows(name)
-            return
-        falls_back = TIED in by_entries[1]
-        zeros = [numpy.zeros_like(places) for _, places in found]
-        blocks = [Block(pattern, ENTRIES, places, zero) for (pattern, places), zero in zip(found, zeros)]
-        self._sweeping(f"{name}_of_entries" if falls_back else name, by_entries, blocks)
+    def _jacobian(self, name: str, gradient: Sweep, found: list[Part], *, is_turned: bool = False) -> None:
+        """The function that computes the blocks of the Jacobian, or of its transpose: from its entries if there is a
+        program of these; by rows where there is none, or it tells that something is tied and rows know better."""
+        falls_back = self._entries is not None and TIED in self._entries[1]
+        if self._entries is not None:
+            blocks = [sweeps.Block(pattern, ENTRIES, places, numpy.zeros_like(places)) for pattern, places in found]
+            self._sweeping(f"{name}_of_entries" if falls_back else name, self._entries, blocks)
+        if self._entries is None or falls_back:
+            blocks = []
+            for slot, (pattern, _) in zip(self.exported.wrt, found):
+                row, place = (pattern.columns, pattern.rows) if is_turned else (pattern.rows, pattern.columns)
+                blocks.append(self._block(slot, pattern, place, row * bool(self._seeds)))
+            self._sweeping(f"{name}_by_rows" if falls_back else name, gradient, blocks, self._seeds)
         if falls_back:
-            by_rows(f"{name}_by_rows")
-            self.lines += either(f"{self.name}_{name}", f"{self.name}_{name}_of_entries", f"{self.name}_{name}_by_rows")
+            self.lines += sweeps.either(
+                f"{self.name}_{name}", f"{self.name}_{name}_of_entries", f"{self.name}_{name}_by_rows"
+            )
 
     def _first(self) -> Sweep:
         """First derivatives; what gives those of a sweep."""
@@ -194,12 +185,7 @@ class Interface:
         else:
             (self._parts,) = parts_of(found.rows, found.columns, [self._m], exported.lanes)
         patterns = [pattern for pattern, _ in self._parts]
-
-        def by_rows(name: str) -> None:
-            blocks = [self._block(slot, p, p.columns, p.rows * bool(self._seeds)) for slot, p in zip(wrt, patterns)]
-            self._sweeping(name, gradient, blocks, self._seeds)
-
-        self._matrix("jacobian", self._entries, self._parts, by_rows)
+        self._jacobian("jacobian", gradient, self._parts)
         if exported.is_one:
             outputs = [(f"grad_{self._names[slot]}", p.T) for slot, p in zip(wrt, patterns)]
             self._add(f"grad_{self.name}", "The gradient.", [], outputs, self._call("jacobian", range(len(wrt))))
@@ -243,7 +229,9 @@ class Interface:
         else:
             parts = parts_of(entries.rows, entries.columns, exported.lanes, exported.lanes)
             blocks = [
-                Block(pattern, ENTRIES, places, numpy.zeros_like(places)) for row in parts for pattern, places in row
+                sweeps.Block(pattern, ENTRIES, places, numpy.zeros_like(places))
+                for row in parts
+                for pattern, places in row
             ]
             self._sweeping("hessian", self._of_entries("entries_of_hessian", entries), blocks)
         pairs = [(row, column) for row in wrt for column in wrt]
@@ -259,12 +247,7 @@ class Interface:
             says = "The Hessian of the sum of the results times their weights."
             self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
         turned = [Part(pattern.T, places[pattern.turned]) for pattern, places in self._parts]
-
-        def by_rows(name: str) -> None:
-            blocks = [self._block(slot, p, p.rows, p.columns * bool(self._seeds)) for slot, (p, _) in zip(wrt, turned)]
-            self._sweeping(name, gradient, blocks, self._seeds)
-
-        self._matrix("transposed", self._entries, turned, by_rows)
+        self._jacobian("transposed", gradient, turned, is_turned=True)
         place = len(self._lanes) + 1
         scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         found: dict[tuple[int, int], Pattern] = {pair: block.pattern for pair, block in zip(pairs, blocks)}

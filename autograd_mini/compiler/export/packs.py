@@ -15,28 +15,13 @@ from autograd_mini.compiler.export.bodies_in_c import Body, Place, Room, Setting
 from autograd_mini.compiler.export.constants import is_absent
 from autograd_mini.compiler.export.loops_in_c import Loops
 from autograd_mini.compiler.export.statements import FUSED, Statements, literal
-from autograd_mini.compiler.ir.program import (
-    Apply,
-    Argument,
-    Block,
-    Index,
-    Leaf,
-    Loop,
-    Pack,
-    Program,
-    Reduce,
-    Reference,
-    Segment,
-    Sum,
-    Vector,
-)
+from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.run.scheduling import constants_of
-from autograd_mini.primitives import Primitive
 
 MOST_PACKS = 64
 """So many packs share one loop, whose body a C compiler still optimises quickly. Not tuned."""
 
-REDUCTIONS = ("max", "min", "prod", "norm", "logsumexp")
+REDUCTIONS = {name: f"{name}_of" for name in ("max", "min", "prod", "norm", "logsumexp")} | {"hypot": "norm_of"}
 VECTORS = {
     "softmax": "softmax_in({n}, {x}, {empty})",
     "log_softmax": "log_softmax_in({n}, {x})",
@@ -50,23 +35,23 @@ class Term(NamedTuple):
     """±x·y of whole packs, lane by lane; y is None for 1."""
 
     sign: float
-    x: Reference
-    y: Reference | None
+    x: ir.Reference
+    y: ir.Reference | None
 
 
-def body_of(name: str, program: Program, setting: Setting) -> Body:
+def body_of(name: str, program: ir.Program, setting: Setting) -> Body:
     """A program in C, as a function of that name."""
     return _Packs(name, program, setting).body()
 
 
 class _Packs:
-    def __init__(self, name: str, program: Program, setting: Setting) -> None:
+    def __init__(self, name: str, program: ir.Program, setting: Setting) -> None:
         self._program, self._constants, self._room = program, setting.constants, Room(setting.room)
         self._held = {**constants_of(program), **setting.held}
         self._offsets = {**setting.offsets}
         self._name, self._loops = name, Loops(name, setting.constants)
         self._kept = {reference.pack for references in program.results.values() for reference in references}
-        self._users: dict[Pack, set[Pack]] = {}
+        self._users: dict[ir.Pack, set[ir.Pack]] = {}
         for pack in program.packs:
             for parent in pack.parents:
                 self._users.setdefault(parent, set()).add(pack)
@@ -80,14 +65,14 @@ class _Packs:
             results[result] = index.size, self._place(pack, index)
         return Body(self._name, self._loops.functions, pieces(lines), results, self._room.size)
 
-    def _place(self, pack: Pack, index: Index) -> Place:
+    def _place(self, pack: ir.Pack, index: ir.Index) -> Place:
         return lambda variable: self._at(pack, index, [variable if variable.isalnum() else f"({variable})"])
 
-    def _groups(self) -> Iterator[list[Pack]]:
+    def _groups(self) -> Iterator[list[ir.Pack]]:
         """Packs in program order, those together that one loop can hold."""
-        group: list[Pack] = []
+        group: list[ir.Pack] = []
         for pack in self._program.packs:
-            if isinstance(pack.operation, Leaf) or pack in self._held or not pack.lanes:
+            if isinstance(pack.operation, ir.Leaf) or pack in self._held or not pack.lanes:
                 continue
             if group and not (len(group) < MOST_PACKS and self._joins(pack, group)):
                 yield group
@@ -96,14 +81,14 @@ class _Packs:
         if group:
             yield group
 
-    def _joins(self, pack: Pack, group: Sequence[Pack]) -> bool:
+    def _joins(self, pack: ir.Pack, group: Sequence[ir.Pack]) -> bool:
         """Whether a pack is computed lane by lane, and takes of the group what is in its own lane."""
         inside = set(group)
         if pack.lanes != group[0].lanes or not (_is_by_lane(pack) and _is_by_lane(group[0])):
             return False
         return all(each.is_whole for each in _references(pack) if each.pack in inside)
 
-    def _written(self, group: list[Pack]) -> list[str]:
+    def _written(self, group: list[ir.Pack]) -> list[str]:
         """The loop of a group; what only its own packs read stays in registers."""
         inside = set(group)
         stored = [pack for pack in group if pack in self._kept or not self._users.get(pack, set()) <= inside]
@@ -112,17 +97,17 @@ class _Packs:
         lines = self._by_lane(group, stored) if _is_by_lane(group[0]) else self._alone(group[0])
         for pack in dict.fromkeys([*(parent for each in group for parent in each.parents), *stored]):
             self._users[pack] = self._users.get(pack, set()) - inside
-            is_own = not isinstance(pack.operation, Leaf) and pack in self._offsets
+            is_own = not isinstance(pack.operation, ir.Leaf) and pack in self._offsets
             if is_own and not self._users[pack] and pack not in self._kept:
                 self._room.give(self._offsets[pack], pack.lanes)
         return lines
 
-    def _by_lane(self, group: list[Pack], stored: list[Pack]) -> list[str]:
+    def _by_lane(self, group: list[ir.Pack], stored: list[ir.Pack]) -> list[str]:
         statements = Statements()
-        cells: dict[Pack, Cell] = {}
+        cells: dict[ir.Pack, Cell] = {}
 
-        def operand(argument: Argument) -> Cell:
-            if not isinstance(argument, Reference):
+        def operand(argument: ir.Argument) -> Cell:
+            if not isinstance(argument, ir.Reference):
                 return statements.number(argument)
             if argument.pack in cells:
                 return cells[argument.pack]
@@ -131,8 +116,9 @@ class _Packs:
 
         for pack in group:
             operation = pack.operation
-            if isinstance(operation, Apply):
-                _require(operation.primitive, len(operation.args))
+            if isinstance(operation, ir.Apply):
+                if not has_emission(operation.primitive, len(operation.args)):
+                    raise NotImplementedError(operation.primitive.name)
                 found = operation.primitive(*map(operand, operation.args))
                 cells[pack] = statements.cell(found if operation.part is None else found[operation.part])
             else:
@@ -145,7 +131,7 @@ class _Packs:
         lines = [*statements.written()]
         return nested(["i"], [group[0].lanes], lines) if group[0].lanes > 1 else ["{", *indented(lines), "}"]
 
-    def _number(self, reference: Reference) -> float | None:
+    def _number(self, reference: ir.Reference) -> float | None:
         """The number that all lanes are, if they are constants."""
         held = self._held.get(reference.pack)
         if held is None or not reference.index.size:
@@ -153,9 +139,9 @@ class _Packs:
         found = {number.hex() for number in held[reference.index.ravel()].tolist()}
         return float.fromhex(found.pop()) if len(found) == 1 else None
 
-    def _at(self, pack: Pack, index: Index, variables: Sequence[str]) -> str:
+    def _at(self, pack: ir.Pack, index: ir.Index, variables: Sequence[str]) -> str:
         """The place of a lane, in memory or among the constants."""
-        number = self._number(Reference(pack, index))
+        number = self._number(ir.Reference(pack, index))
         if number is not None:
             return literal(number)
         used = [(variable, size) for variable, size in zip(variables, index.shape) if size > 1]
@@ -166,28 +152,25 @@ class _Packs:
             return f"{self._constants.numbers(held)}[{self._constants.index(index, names)}]"
         return f"w[{self._constants.index(index, names, self._offsets[pack])}]"
 
-    def _alone(self, pack: Pack) -> list[str]:
+    def _alone(self, pack: ir.Pack) -> list[str]:
         """What computes a pack that is not computed lane by lane."""
         operation = pack.operation
-        if isinstance(operation, Sum):
+        if isinstance(operation, ir.Sum):
             return self._sum(pack, operation)
         if pack not in self._offsets:  # nothing reads it
             return []
-        if isinstance(operation, Loop):
+        if isinstance(operation, ir.Loop):
             return self._loop(pack, operation)
-        assert isinstance(operation, Reduce | Vector)
+        assert isinstance(operation, ir.Reduce | ir.Vector)
         n, lanes = operation.arg.index.shape
         buffer = self._room.take(2 * n)
         x = f"w + {buffer}"
         gathered = f"w[{buffer} + k] = {self._at(operation.arg.pack, operation.arg.index, ['k', 'i'])};"
         lines = nested(["k"], [n], [gathered if n > 1 else gathered.replace("+ k]", "+ 0]")])
         every = numpy.arange(pack.lanes)
-        if isinstance(operation, Reduce):
-            if operation.primitive.name == "hypot":
-                function = "norm_of"
-            elif operation.primitive.name in REDUCTIONS:
-                function = f"{operation.primitive.name}_of"
-            else:
+        if isinstance(operation, ir.Reduce):
+            function = REDUCTIONS.get(operation.primitive.name)
+            if function is None:
                 raise NotImplementedError(operation.primitive.name)
             lines.append(f"{self._at(pack, every, ['i'])} = {function}({n}, {x});")
         else:
@@ -198,7 +181,7 @@ class _Packs:
         self._room.give(buffer, 2 * n)
         return nested(["i"], [lanes], lines) if lanes > 1 else lines
 
-    def _loop(self, pack: Pack, operation: Loop) -> list[str]:
+    def _loop(self, pack: ir.Pack, operation: ir.Loop) -> list[str]:
         """A loop: what goes in is brought together before."""
         scan, taken = operation.scan, list[tuple[int, int]]()
 
@@ -218,7 +201,7 @@ class _Packs:
             self._room.give(start, size)
         return lines
 
-    def _sum(self, pack: Pack, operation: Sum) -> list[str]:
+    def _sum(self, pack: ir.Pack, operation: ir.Sum) -> list[str]:
         """A sum block by block, each added to what was there."""
         if pack not in self._offsets:
             return []
@@ -235,7 +218,7 @@ class _Packs:
             is_begun = False
         return lines
 
-    def _block(self, pack: Pack, segment: Segment, block: Block, into: str) -> list[str]:
+    def _block(self, pack: ir.Pack, segment: ir.Segment, block: ir.Block, into: str) -> list[str]:
         if any(is_absent(each) for each in (block.lane, block.a, block.b) if each is not None):
             return self._scattered(pack, segment, block)
         (g, h, s), k = block.lane.shape, block.a.shape[2]
@@ -252,10 +235,10 @@ class _Packs:
         lines = nested(names, sizes, ["double t = -0.0;", *nested(["k"], [k], [step]), end])
         return lines if g * h * s > 1 else ["{", *indented(lines), "}"]
 
-    def _scattered(self, pack: Pack, segment: Segment, block: Block) -> list[str]:
+    def _scattered(self, pack: ir.Pack, segment: ir.Segment, block: ir.Block) -> list[str]:
         """Term by term, without those that are absent."""
         lines = []
-        for _, sign, lane, a, b in Sum([Segment(segment.a, segment.b, [block])]).terms():
+        for _, sign, lane, a, b in ir.Sum([ir.Segment(segment.a, segment.b, [block])]).terms():
             product = self._at(segment.a, a, ["i"])
             if segment.b is not None:
                 product += f" * {self._at(segment.b, b, ['i'])}"
@@ -264,7 +247,7 @@ class _Packs:
         return lines
 
 
-def _covers(block: Block, lanes: int) -> bool:
+def _covers(block: ir.Block, lanes: int) -> bool:
     """Whether it has each lane once."""
     flat = block.lane.ravel()
     return (
@@ -275,14 +258,14 @@ def _covers(block: Block, lanes: int) -> bool:
     )
 
 
-def _is_by_lane(pack: Pack) -> bool:
-    return isinstance(pack.operation, Apply) or (isinstance(pack.operation, Sum) and _terms(pack) is not None)
+def _is_by_lane(pack: ir.Pack) -> bool:
+    return isinstance(pack.operation, ir.Apply) or (isinstance(pack.operation, ir.Sum) and _terms(pack) is not None)
 
 
-def _terms(pack: Pack) -> list[Term] | None:
+def _terms(pack: ir.Pack) -> list[Term] | None:
     """The terms of a sum of whole packs; None if it is another."""
     found = []
-    assert isinstance(pack.operation, Sum)
+    assert isinstance(pack.operation, ir.Sum)
     every = numpy.arange(pack.lanes)
     for segment in pack.operation.segments:
         for block in segment.blocks:
@@ -291,19 +274,14 @@ def _terms(pack: Pack) -> list[Term] | None:
                 return None
             if block.b is not None and is_absent(block.b):
                 return None
-            x = Reference(segment.a, a)
-            y = None if segment.b is None or block.b is None else Reference(segment.b, block.b.ravel())
+            x = ir.Reference(segment.a, a)
+            y = None if segment.b is None or block.b is None else ir.Reference(segment.b, block.b.ravel())
             found.append(Term(block.sign, x, y))
     return found
 
 
-def _references(pack: Pack) -> list[Reference]:
+def _references(pack: ir.Pack) -> list[ir.Reference]:
     operation = pack.operation
-    if isinstance(operation, Sum):
+    if isinstance(operation, ir.Sum):
         return [each for term in _terms(pack) or [] for each in (term.x, term.y) if each is not None]
-    return [each for each in operation.arguments() if isinstance(each, Reference)]
-
-
-def _require(primitive: Primitive, n_args: int) -> None:
-    if not has_emission(primitive, n_args):
-        raise NotImplementedError(primitive.name)
+    return [each for each in operation.arguments() if isinstance(each, ir.Reference)]

@@ -78,14 +78,13 @@ class Statements(Assembly):
         formula = lasting_formula(TABLE.auxiliary[function], 1) if function in TABLE.auxiliary else None
         return self.libm(function, x) if formula is None else formula(x)
 
-    def libm(self, function: str, *args: Cell) -> Cell:
-        return self.apply(function, *args)
-
     def intrinsic(self, function: str, *args: Cell) -> Cell:
         return self.apply(INTRINSICS.get(function, function), *args)
 
     def apply(self, function: str, *args: Cell) -> Cell:
         return self.define(f"{function}({', '.join([arg.name for arg in args])})")
+
+    libm = apply
 
     def power_of_two(self, exponent: Cell) -> Cell:
         return self.define(f"ldexp(1.0, (int){exponent.name})")

@@ -12,7 +12,7 @@ from autograd_mini.compiler.export.constants import Constants
 from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.identifiers import require_identifier
 from autograd_mini.compiler.export.interface import Interface
-from autograd_mini.files import write_whole
+from autograd_mini.files import parts_used, write_whole
 
 FUSED = """\
 /* x*y + z, rounded once where that is as fast as twice. */
@@ -78,9 +78,19 @@ def texts_of(exported: Exported, order: int, header: str) -> tuple[str, str]:
     definitions = [line for entry in interface.entries for line in entry.written(constants, interface.size)]
     body = "\n".join([*interface.lines, *definitions])
     says = SAYS.format(name=exported.name)
-    helpers = _used(body)
+    text = (Path(__file__).parent / "vectors.c").read_text(encoding="utf-8")
+    functions = {found: f"{each}\n" for each in text.split("\n\n") for found in re.findall(r"static \w+ (\w+)\(", each)}
     fused = [FUSED] if "FUSED(" in body else []
-    file = [says, "#include <math.h>", f'#include "{header}"\n', *fused, *constants.written(body), "", *helpers, body]
+    file = [
+        says,
+        "#include <math.h>",
+        f'#include "{header}"\n',
+        *fused,
+        *constants.written(body),
+        "",
+        *parts_used(body, functions),
+        body,
+    ]
     guard = f"{exported.name.upper()}_H"
     declarations = [line for entry in interface.entries for line in entry.declared()]
     return "\n".join(file), HEADER.format(says=says, guard=guard, declarations="\n".join(declarations))
@@ -112,16 +122,3 @@ extern "C" {{
 
 #endif /* {guard} */
 """
-
-
-def _used(body: str) -> list[str]:
-    """The functions of `vectors.c` that a text needs, and those that these need."""
-    text = (Path(__file__).parent / "vectors.c").read_text(encoding="utf-8")
-    functions = {found: each for each in text.split("\n\n") for found in re.findall(r"static \w+ (\w+)\(", each)}
-    needed: set[str] = set()
-    waiting = [body]
-    while waiting:
-        fresh = set(re.findall(r"\w+(?=\()", waiting.pop())) & functions.keys() - needed
-        needed |= fresh
-        waiting += [functions[name] for name in fresh]
-    return [f"{functions[name]}\n" for name in functions if name in needed]

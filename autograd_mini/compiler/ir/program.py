@@ -271,7 +271,7 @@ class Program:
 
     def __str__(self) -> str:
         """The vector formulation, in the notation of the lecture."""
-        from autograd_mini.compiler.notation.text import text_of
+        from autograd_mini.compiler.notation.reading import text_of
 
         return text_of(self)
 

@@ -7,11 +7,12 @@ nothing else uses are taken in. Nothing else is rearranged.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, filterfalse
+from itertools import chain, count, filterfalse, islice
 from typing import Any
+
+import numpy
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, Picked, Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
@@ -54,50 +55,50 @@ with 0.0."""
 class _Normaliser(Growing):
     def __init__(self, trace: Trace) -> None:
         super().__init__([Number(1.0)])
-        self.trace = trace
         self.constants = {ONE}  # scalars that are numbers
         self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
         self.chains: dict[int, _Chain] = {}
         self.sums: set[int] = set()  # those that are no chains of +
-        self.scalar_of: dict[Value, int] = {}
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
-            self.scalar_of.update(zip(values, self.inputs(array, len(values))))
-        is_input = self.scalar_of.__contains__
-        self.computed = [*filterfalse(is_input, trace.order)]
-        self.parents = [node.parents for node in self.computed]
-        self.uses = Counter(filterfalse(is_input, chain.from_iterable(self.parents)))
-        for root in [*trace.outputs, *(guard.node for guard in trace.guards)]:
-            self.uses[root] += 2  # it must stay a scalar of its own
+            self.inputs(array, len(values))
+        leaves = [*chain.from_iterable(trace.inputs), *trace.parameters]
+        place_of = dict(zip(leaves, count()))
+        self.computed = [*filterfalse(place_of.__contains__, trace.order)]
+        place_of.update(zip(self.computed, count(len(leaves))))
+        parents = [node.parents for node in self.computed]
+        self.n_parents = [*map(len, parents)]
+        place = place_of.__getitem__
+        self.operands = [*map(place, chain.from_iterable(parents))]
+        self.roots = [[*map(place, trace.outputs)], [place(guard.node) for guard in trace.guards]]
+        kept = [*chain(*self.roots)] * 2  # they must stay scalars of their own
+        self.uses = numpy.bincount([*self.operands, *kept], minlength=len(place_of))[len(leaves) :].tolist()
 
     def normalised(self) -> Scalars:
-        scalar_of, scalars, memo = self.scalar_of, self.scalars, self._memo
-        place, are_constant, rule_of = scalar_of.__getitem__, self.constants.issuperset, _RULES.get
-        for node, parents, n_uses in zip(self.computed, self.parents, map(self.uses.get, self.computed)):
-            args = tuple(map(place, parents))
+        scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order in which they have places
+        operands, place = iter(self.operands), scalar_at.__getitem__
+        are_constant, rule_of = self.constants.issuperset, _RULES.get
+        for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
+            args = tuple(map(place, islice(operands, n_parents)))
             if are_constant(args):
-                scalar_of[node] = self.number(node._data)
+                scalar_at.append(self.number(node._data))
                 continue
             operation: Any = node.operation
             rule = rule_of(operation)
             if rule is not None:
                 number = rule(self, args)
-            elif isinstance(operation, Scanned):
+            elif type(operation) is Scanned:
                 number = self.add(Looped(operation.scan, args))
-            elif isinstance(operation, Kept):
+            elif type(operation) is Kept:
                 number = self.add(Picked(args[0], operation.index))
             elif operation.base in _VECTORS:
                 number = self._component(operation, args)
             else:
-                key = operation, args
-                number = memo.get(key, -1)
-                if number < 0:
-                    number = memo[key] = len(scalars)
-                    scalars.append(Application(operation, args))
-            scalar_of[node] = number
+                number = self.apply(operation, *args)
+            scalar_at.append(number)
             if n_uses == 1:
                 self.single_use.add(number)
-        wanted = [*map(place, self.trace.outputs)]
-        return Scalars(self.scalars, wanted, [scalar_of[guard.node] for guard in self.trace.guards])
+        outputs, guards = ([*map(place, places)] for places in self.roots)
+        return Scalars(self.scalars, outputs, guards)
 
     def number(self, number: float) -> int:
         found = super().number(number)
@@ -114,12 +115,16 @@ class _Normaliser(Growing):
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
         x, y = args
         first, second = self._open(x), self._open(y)
+        if first is None and second is None and x not in self.constants and y not in self.constants:
+            found = self.apply(_ADD, x, y)
+            self.chains[found] = args, 2, False
+            return found
         if first is None and second is not None and (y in self.sums or not self._is_sum(x)):
             x, y, first, second = y, x, second, first
         longer = self._longer(x, y, first, second)
         if longer is not None and (longer[1] >= SHORTEST_CHAIN or self._is_layer(x, y)):
             return self._long(longer)
-        found = self.apply(TABLE["add"], *args)
+        found = self.apply(_ADD, *args)
         if longer is not None:
             self.chains[found] = longer
         return found
@@ -208,7 +213,7 @@ class _Normaliser(Growing):
 
 _PRODUCTS = {TABLE["mul"], TABLE["square"]}
 _VECTORS = {TABLE["softmax"], TABLE["log_softmax"]}
-_NEGATION = TABLE["neg"]
+_NEGATION, _ADD = TABLE["neg"], TABLE["add"]
 
 # By the primitive itself: a user's own of the same name is another.
 _RULES: dict[Primitive, Any] = {

@@ -20,7 +20,7 @@ class Rules:
     """The rules that derivatives of one function are made by, as they are now: those of users may read what changes."""
 
     def __init__(self) -> None:
-        self._found: dict[Any, _Rule] = {}
+        self._found: dict[Any, Rule] = {}
 
     def locals(
         self,
@@ -40,17 +40,22 @@ class Rules:
             apply: `apply(primitive, *args)` carries out an operation.
             number: what a constant is there.
         """
+        rule = self.rule(primitive, constants, wanted)
+        known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
+        return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
+
+    def rule(self, primitive: Primitive, constants: Sequence[float | None], wanted: Sequence[int]) -> Rule:
+        """The same for any arguments, of which some are these constants."""
         key = primitive, *wanted
         if constants.count(None) < len(constants):
             key = *key, *[None if each is None else each.hex() for each in constants]
         rule = self._found.get(key)
         if rule is None:
-            rule = self._found[key] = _Rule(primitive, constants, wanted)
-        known: Any = args if rule.is_plain else rule.numbers(args, apply, number)
-        return [(place, c, None if local is None else known[local]) for place, c, local in rule.locals]
+            rule = self._found[key] = Rule(primitive, constants, wanted)
+        return rule
 
 
-class _Rule(Recorder):
+class Rule(Recorder):
     """What a rule computes of `out` and the arguments, in this order.
 
     Attributes:
@@ -79,7 +84,7 @@ class _Rule(Recorder):
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         parts = parts_of(primitive, len(args))
         if parts is not None:
-            return tuple([super(_Rule, self).applied(part_of(primitive, part), args) for part in parts])
+            return tuple([super(Rule, self).applied(part_of(primitive, part), args) for part in parts])
         return super().applied(primitive, args)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from autograd_mini.compiler.code import sum_tables
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.column_kernels import GATHERED, HERE, ColumnScalars
 from autograd_mini.compiler.code.emit import At as Distances
@@ -20,17 +21,6 @@ from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, regular_ter
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.register_products import FUSED
-from autograd_mini.compiler.code.sum_tables import (
-    KNOWN,
-    MINUS_ZERO,
-    UNIT,
-    Listed,
-    Regular,
-    bits,
-    gathered,
-    regular,
-    together,
-)
 from autograd_mini.compiler.code.totals import Total, at_once, totals
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, Program, Sum
@@ -97,9 +87,6 @@ class ArenaExecutor:
         NotImplementedError: there is no machine code for a primitive.
     """
 
-    size: int
-    work: int
-
     def __init__(
         self,
         program: Program,
@@ -109,11 +96,12 @@ class ArenaExecutor:
     ) -> None:
         self.cache = cache
         self.seeds: list[Pack] = []
-        self.size = self.work = 0
+        self.size: int = 0
+        self.work: int = 0
         self.first: dict[Pack, int] = {}
         self._offset: dict[Pack, Index] = {}  # of lanes that do not come in order
         self._known: list[tuple[int, Floats]] = []  # what stays in the memory
-        self._know(KNOWN)
+        self._know(sum_tables.KNOWN)
         self._constants = constants_of(program) if constants is None else constants
         for pack, held in self._constants.items():
             self.first[pack] = self._know(held)
@@ -240,7 +228,7 @@ class ArenaExecutor:
         sums_of = [[(sign, [row_of[each] for each in factors]) for sign, factors in total] for total in found.totals]
         to = self.first[next(iter(columns.totals))] if sums_of else 0
         if sums_of:
-            yield self._copy(to, numpy.full(len(sums_of), MINUS_ZERO))
+            yield self._copy(to, numpy.full(len(sums_of), sum_tables.MINUS_ZERO))
         first = {HERE: 0, GATHERED: self._room(n * len(found.gathered))}
         if found.gathered:
             yield self._copy(first[GATHERED], numpy.concatenate(found.gathered))
@@ -298,10 +286,10 @@ class ArenaExecutor:
         for number, segment in enumerate(flat.segments):
             for sign in (1.0, -1.0):
                 part = flat.part((flat.segment == number) & (flat.sign == sign))
-                b = numpy.full(part.lane.size, UNIT) if segment.b is None else self._at(segment.b, part.b)
-                every.append(Listed(part.lane, part.sign, self._at(segment.a, part.a), b).in_order())
+                b = numpy.full(part.lane.size, sum_tables.UNIT) if segment.b is None else self._at(segment.b, part.b)
+                every.append(sum_tables.Listed(part.lane, part.sign, self._at(segment.a, part.a), b).in_order())
         for listed in every:
-            found = regular(listed, host_width())
+            found = sum_tables.regular(listed, host_width())
             if found is None:
                 rest.append(listed)
                 continue
@@ -311,19 +299,22 @@ class ArenaExecutor:
             yield self._regular(found, to, float(listed.sign[0]), zero if is_all else -0.0)
             if not is_all:
                 ones = numpy.ones(present.size)
-                rest += [left, Listed(present, ones, to + present, numpy.full(present.size, UNIT))]
+                rest += [
+                    left,
+                    sum_tables.Listed(present, ones, to + present, numpy.full(present.size, sum_tables.UNIT)),
+                ]
         if sum(each.lane.size for each in rest) or not flat.lane.size:
-            yield from self._terms(together(rest), first, lanes, zero)
+            yield from self._terms(sum_tables.together(rest), first, lanes, zero)
 
-    def _regular(self, found: Regular, to: int, sign: float, zero: float) -> Body:
+    def _regular(self, found: sum_tables.Regular, to: int, sign: float, zero: float) -> Body:
         words, lanes = found.table()
         n_terms, has_many = words.shape[1], words.shape[1] * (host_width() if found.across else 1) >= FUSED
         text = regular_terms(host_width(), found.steps, n_terms, sign, across=found.across, fused=has_many)
         self.work += words.size
         tables = memory.copied(words, numpy.int64), memory.copied(to + lanes, numpy.int64)
-        return Body(text, [At(0), *tables, len(lanes), bits(zero)])
+        return Body(text, [At(0), *tables, len(lanes), sum_tables.bits(zero)])
 
-    def _terms(self, listed: Listed, first: int, lanes: int, zero: float) -> Iterator[Body]:
+    def _terms(self, listed: sum_tables.Listed, first: int, lanes: int, zero: float) -> Iterator[Body]:
         """Sums of terms that are gathered; long ones of few lanes in several parts first."""
         width = host_width()
         if 2 * lanes <= width and listed.lane.size >= LONG_OF_FEW * lanes:
@@ -331,12 +322,14 @@ class ArenaExecutor:
             lane = listed.lane * width + numpy.arange(listed.lane.size) % width
             yield from self._terms(listed._replace(lane=lane).in_order(), parts, lanes * width, -0.0)
             each = numpy.arange(lanes * width)
-            listed = Listed(each // width, numpy.ones(each.size), parts + each, numpy.full(each.size, UNIT))
-        words, starts = gathered(listed, lanes, width)
+            listed = sum_tables.Listed(
+                each // width, numpy.ones(each.size), parts + each, numpy.full(each.size, sum_tables.UNIT)
+            )
+        words, starts = sum_tables.gathered(listed, lanes, width)
         self.work += words.size
         tables = memory.copied(words, numpy.int64), memory.copied(starts, numpy.int64)
         text = terms(width, 1 if listed.is_single else 2)
-        yield Body(text, [At(first), At(0), *tables, len(starts) - 1, bits(zero)])
+        yield Body(text, [At(first), At(0), *tables, len(starts) - 1, sum_tables.bits(zero)])
 
 
 def _by_distance(places: Sequence[int], kinds: bytes, n_reads: int) -> tuple[list[int], Distances]:

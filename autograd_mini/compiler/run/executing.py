@@ -18,12 +18,9 @@ from autograd_mini.suggesting import did_you_mean
 
 
 class Executor(Protocol):
-    """A program ready to run."""
+    """A program ready to run; its seeds are leaves."""
 
-    @property
-    def seeds(self) -> list[Pack]:
-        """Leaves that are seeds."""
-        raise NotImplementedError
+    seeds: list[Pack]
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results: ...
 

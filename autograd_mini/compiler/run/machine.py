@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -46,6 +47,7 @@ class Tiles(NamedTuple):
     loose: list[int]
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Runner:
     """Steps ready to run on arrays; as `NumpyExecutor`, but for the machine code.
 
@@ -68,22 +70,19 @@ class Runner:
     is_batched: bool
     threads: int
     cache: CodeCache | None
-
-    def __init__(self, *, is_batched: bool, threads: int, cache: CodeCache | None) -> None:
-        self.is_batched, self.threads, self.cache = is_batched, threads, cache
-        self.seeds: list[Pack] = []
-        self.lanes: list[int] = []
-        self.varies: set[int] = set()
-        self.leaves: dict[Pack, int] = {}
-        self.constants: dict[int, Floats] = {}
-        self.steps: list[Step] = []
-        self.fresh: list[int] = []
-        self.own: set[int] = set()
-        self.checked: set[int] = set()
-        self.results: dict[str, list[tuple[int, Gather]]] = {}
-        self.tiles: Tiles | None = None
-        self.tile = 0
-        self._memory = threading.local()
+    seeds: list[Pack] = field(default_factory=list)
+    lanes: list[int] = field(default_factory=list)
+    varies: set[int] = field(default_factory=set)
+    leaves: dict[Pack, int] = field(default_factory=dict)
+    constants: dict[int, Floats] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    fresh: list[int] = field(default_factory=list)
+    own: set[int] = field(default_factory=set)
+    checked: set[int] = field(default_factory=set)
+    results: dict[str, list[tuple[int, Gather]]] = field(default_factory=dict)
+    tiles: Tiles | None = None
+    tile: int = 0
+    _memory: threading.local = field(default_factory=threading.local)
 
     def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
         try:
@@ -192,7 +191,6 @@ class _Frame:
     """The arrays of one thread for batches of one length."""
 
     def __init__(self, executor: Runner, n: int) -> None:
-        self.n = n
         self.values: Values = [None] * len(executor.lanes)
         for number, held in executor.constants.items():
             self.values[number] = held[:, None]
@@ -210,18 +208,16 @@ class MachineExecutor(Runner):
         cache: where kernels are kept on disk.
     """
 
-    varying: frozenset[Pack]
-    numbers: Mapping[Pack, Floats]
-    seeds: list[Pack]
-    packs: Sequence[Pack]
-    place: dict[Pack, int]
-
     def __init__(self, divided: Schedule, threads: int = 1, cache: CodeCache | None = None) -> None:
         super().__init__(is_batched=divided.is_batched, threads=threads, cache=cache)
-        self.varying, self.numbers, program = divided.varying, divided.constants, divided.program
-        self.seeds, self.packs = program.leaves("seed"), program.packs
+        program = divided.program
+        self.varying: frozenset[Pack] = divided.varying
+        self.numbers: Mapping[Pack, Floats] = divided.constants
+        self.packs: Sequence[Pack] = program.packs
+        self.seeds: list[Pack] = program.leaves("seed")
         self.lanes: list[int] = [pack.lanes for pack in program.packs]
-        self.place = place = {pack: number for number, pack in enumerate(program.packs)}
+        self.place: dict[Pack, int] = {pack: number for number, pack in enumerate(program.packs)}
+        place = self.place
         self.varies: set[int] = {place[pack] for pack in self.varying}
         self.constants: dict[int, Floats] = {place[pack]: held for pack, held in self.numbers.items()}
         self.leaves: dict[Pack, int] = {
@@ -300,6 +296,6 @@ class MachineExecutor(Runner):
         if key not in self._gathered:
             self._gathered[key] = len(self.lanes)
             self.lanes.append(index.size)
-            self.steps.append(GatherStep(pack, place, self._gathered[key], gather))
+            self.steps.append(GatherStep([pack], place, self._gathered[key], gather))
         number = self._gathered[key]
         return lambda values: values[number].reshape(*index.shape, -1)

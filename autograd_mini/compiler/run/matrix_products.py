@@ -4,6 +4,7 @@ what is left to NumPy."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,9 +28,7 @@ class Step(Protocol):
     """
 
     packs: list[Pack]
-
-    @property
-    def writes(self) -> Sequence[int]: ...
+    writes: Sequence[int]
 
     def prepare(self, values: Values, n: int) -> Any:
         """Make room for what it computes for n columns; gives what else it keeps."""
@@ -98,17 +97,15 @@ class NumpyStep:
         values[self.number] = self.compute(values, n)
 
 
+@dataclass(eq=False)
 class GatherStep:
     """Rows of an array for matrix products, into memory that is kept; steps that want the same rows share them."""
 
-    writes: Sequence[int] = ()
+    packs: list[Pack]
     place: int
     number: int
     gather: Gather
-
-    def __init__(self, source: Pack, place: int, number: int, gather: Gather) -> None:
-        self.packs: list[Pack] = [source]
-        self.place, self.number, self.gather = place, number, gather
+    writes: Sequence[int] = ()
 
     def prepare(self, values: Values, n: int) -> Floats:
         return numpy.empty((len(self.gather.rows), n))
@@ -124,8 +121,6 @@ class ProductStep:
     """A matrix product, by BLAS into memory that is kept; a sum over the batch that is a result, into memory that the
     caller is given."""
 
-    shape: tuple[int, ...]
-
     def __init__(self, executor: MachineExecutor, pack: Pack, *, sums_batch: bool) -> None:
         self.packs: list[Pack] = [pack]
         assert isinstance(pack.operation, Sum)
@@ -137,7 +132,7 @@ class ProductStep:
         self.is_given: bool = sums_batch and pack in executor.needed
         self.writes: Sequence[int] = () if self.is_given else (self.number,)
         executor.own.update({self.number} if self.is_given else ())
-        self.shape = block.lane.shape
+        self.shape: tuple[int, ...] = block.lane.shape
         self.sums_batch: bool = sums_batch
         self.varies: bool = pack in executor.varying
         self.a: Callable[[list[Any]], Floats] = executor.rows(segment.a, block.a)

@@ -14,29 +14,13 @@ from typing import Any, NamedTuple
 import numpy
 
 from autograd_mini.compiler.code import numpy_rows
+from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.names import is_checked
-from autograd_mini.compiler.ir.program import (
-    ABSENT,
-    Apply,
-    Argument,
-    Block,
-    Floats,
-    Index,
-    Leaf,
-    Loop,
-    Pack,
-    Program,
-    Reduce,
-    Reference,
-    Segment,
-    Sum,
-    Vector,
-)
 from autograd_mini.compiler.partition import MOST_TURNS
-from autograd_mini.compiler.run.states import kept_states
+from autograd_mini.compiler.run.memory import kept_states
 
 Values = list[Any]
-Step = Callable[[Values, int], Floats]
+Step = Callable[[Values, int], ir.Floats]
 
 
 class Results(NamedTuple):
@@ -47,11 +31,11 @@ class Results(NamedTuple):
         is_finite: whether all derivatives among them are.
     """
 
-    rows: dict[str, list[Floats]]
+    rows: dict[str, list[ir.Floats]]
     is_finite: bool
 
 
-def sums_are_finite(arrays: Iterable[Floats]) -> bool:
+def sums_are_finite(arrays: Iterable[ir.Floats]) -> bool:
     """Whether the sums of all arrays are, and so their numbers, too."""
     return all(isfinite(numpy.add.reduce(array, axis=None)) for array in arrays)
 
@@ -59,16 +43,16 @@ def sums_are_finite(arrays: Iterable[Floats]) -> bool:
 class NumpyExecutor:
     """A program ready to run on arrays. It keeps nothing between runs, so threads may share it."""
 
-    def __init__(self, program: Program, *, in_machine_code: bool = False) -> None:
+    def __init__(self, program: ir.Program, *, in_machine_code: bool = False) -> None:
         self.program = program
-        self.seeds: list[Pack] = program.leaves("seed")
+        self.seeds: list[ir.Pack] = program.leaves("seed")
         place = {pack: number for number, pack in enumerate(program.packs)}
         last_use = {parent: pack for pack in program.packs for parent in pack.parents}
         kept = {reference.pack for references in program.results.values() for reference in references}
         self.steps: list[tuple[int, Step, list[int]]] = []
-        self.leaves: dict[Pack, int] = {}
+        self.leaves: dict[ir.Pack, int] = {}
         for pack in program.packs:
-            if isinstance(pack.operation, Leaf):
+            if isinstance(pack.operation, ir.Leaf):
                 self.leaves[pack] = place[pack]
             else:
                 over = [place[parent] for parent in set(pack.parents) if last_use[parent] is pack]
@@ -79,10 +63,10 @@ class NumpyExecutor:
             for name, references in program.results.items()
         }
 
-    def __call__(self, leaves: Mapping[Pack, Floats], n_examples: int) -> Results:
+    def __call__(self, leaves: Mapping[ir.Pack, ir.Floats], n_examples: int) -> Results:
         values: Values = [None] * len(self.program.packs)
         for pack, number in self.leaves.items():
-            constants = pack.operation.constants if isinstance(pack.operation, Leaf) else None
+            constants = pack.operation.constants if isinstance(pack.operation, ir.Leaf) else None
             values[number] = leaves[pack] if constants is None else constants[:, None]
         held = {id(_owner(values[number])) for number in self.leaves.values()}
         with numpy.errstate(all="ignore"):
@@ -97,7 +81,7 @@ class NumpyExecutor:
             return Results(rows, sums_are_finite(array for name in rows if is_checked(name) for array in rows[name]))
 
 
-def _own(array: Floats, held: set[int]) -> Floats:
+def _own(array: ir.Floats, held: set[int]) -> ir.Floats:
     """The array, or a copy of it where a leaf or another result, or another of its own rows, holds its memory."""
     if id(_owner(array)) in held or not array.flags.writeable:
         return array.copy()
@@ -105,7 +89,7 @@ def _own(array: Floats, held: set[int]) -> Floats:
     return array
 
 
-def _owner(array: Floats) -> Any:
+def _owner(array: ir.Floats) -> Any:
     """What the memory of an array belongs to."""
     return array if array.base is None else array.base
 
@@ -116,14 +100,12 @@ class Gather:
     The result has the shape of the index array, and then the width.
     """
 
-    shape: tuple[int, ...]
-
-    def __init__(self, index: Index) -> None:
-        self.shape = index.shape
+    def __init__(self, index: ir.Index) -> None:
+        self.shape: tuple[int, ...] = index.shape
         flat = index.ravel()
-        self.absent: Any | None = flat == ABSENT if (flat == ABSENT).any() else None
-        self.rows: Any = numpy.where(flat == ABSENT, 0, flat)
-        self.only: int = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ABSENT
+        self.absent: Any | None = flat == ir.ABSENT if (flat == ir.ABSENT).any() else None
+        self.rows: Any = numpy.where(flat == ir.ABSENT, 0, flat)
+        self.only: int = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ir.ABSENT
         if self.absent is None and flat.size:
             step = int(flat[1] - flat[0]) if flat.size > 1 else 1
             if step > 0 and (numpy.diff(flat) == step).all():
@@ -131,47 +113,47 @@ class Gather:
 
     @property
     def copies(self) -> bool:
-        return self.only == ABSENT and not isinstance(self.rows, slice)
+        return self.only == ir.ABSENT and not isinstance(self.rows, slice)
 
     def is_whole(self, lanes: int) -> bool:
         """Whether it gives all rows of an array of so many in order."""
         return bool(self.rows == slice(0, lanes, 1)) if isinstance(self.rows, slice) else False
 
-    def __call__(self, array: Floats) -> Floats:
-        if self.only != ABSENT:
+    def __call__(self, array: ir.Floats) -> ir.Floats:
+        if self.only != ir.ABSENT:
             return numpy.broadcast_to(array[self.only], (*self.shape, array.shape[1]))
         rows = array[self.rows]
         if self.absent is not None:
             rows[self.absent] = 0.0
-        gathered: Floats = rows.reshape(*self.shape, array.shape[1])
+        gathered: ir.Floats = rows.reshape(*self.shape, array.shape[1])
         return gathered
 
 
-def step_of(pack: Pack, place: Mapping[Pack, int], *, in_machine_code: bool = False) -> Step:
+def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: bool = False) -> Step:
     """What computes a pack by NumPy, but for the steps of loops where they go in machine code."""
     operation = pack.operation
-    if isinstance(operation, Sum):
+    if isinstance(operation, ir.Sum):
         return _sum(pack, operation, place)
-    if isinstance(operation, Apply):
+    if isinstance(operation, ir.Apply):
         return _apply(operation, place)
-    if isinstance(operation, Loop):
+    if isinstance(operation, ir.Loop):
         return loop_step(operation, place, in_machine_code=in_machine_code)
-    assert isinstance(operation, Reduce | Vector)
+    assert isinstance(operation, ir.Reduce | ir.Vector)
     number, gather = place[operation.arg.pack], Gather(operation.arg.index)
-    if isinstance(operation, Reduce):
+    if isinstance(operation, ir.Reduce):
         reduce = numpy_rows.reduction(operation.primitive)
         return lambda values, n: reduce(gather(values[number]))
     function, empty = numpy_rows.VECTORS[operation.function], operation.empty
     return lambda values, n: function(gather(values[number]), empty).reshape(pack.lanes, -1)
 
 
-def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bool) -> Step:
+def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_code: bool) -> Step:
     """A loop runs for as many columns as what goes in has."""
     scan = operation.scan
     takers = [(place[arg.pack], arg.index, where) for arg, where in zip(operation.args, operation.places)]
     forward = None if operation.forward is None else place[operation.forward.pack]
 
-    def step(values: Values, n: int) -> Floats:
+    def step(values: Values, n: int) -> ir.Floats:
         widths = [values[number].shape[1] for number, _, _ in takers]
         width = min(widths) and max(widths)  # of no example, none
         given = numpy.zeros((scan.n_in, width))
@@ -183,7 +165,7 @@ def loop_step(operation: Loop, place: Mapping[Pack, int], *, in_machine_code: bo
     return step
 
 
-def _apply(operation: Apply, place: Mapping[Pack, int]) -> Step:
+def _apply(operation: ir.Apply, place: Mapping[ir.Pack, int]) -> Step:
     function = numpy_rows.elementwise(operation.primitive)
     takers = [_taker(arg, place) for arg in operation.args]
     if operation.part is None:
@@ -191,8 +173,8 @@ def _apply(operation: Apply, place: Mapping[Pack, int]) -> Step:
     return lambda values, n: function(*[take(values) for take in takers])[operation.part]
 
 
-def _taker(arg: Argument, place: Mapping[Pack, int]) -> Callable[[Values], Any]:
-    if not isinstance(arg, Reference):
+def _taker(arg: ir.Argument, place: Mapping[ir.Pack, int]) -> Callable[[Values], Any]:
+    if not isinstance(arg, ir.Reference):
         return lambda values: arg
     number = place[arg.pack]
     if arg.is_whole:
@@ -201,7 +183,7 @@ def _taker(arg: Argument, place: Mapping[Pack, int]) -> Callable[[Values], Any]:
     return lambda values: gather(values[number])
 
 
-def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
+def _sum(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step:
     by_lanes: dict[tuple[Any, bytes], tuple[Scatter, list[Step]]] = {}
     for segment in operation.segments:
         for block in segment.blocks:
@@ -215,7 +197,7 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
     for scatter, _ in parts:
         empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
 
-    def step(values: Values, n: int) -> Floats:
+    def step(values: Values, n: int) -> ir.Floats:
         total: Any = None
         is_own = False
         for scatter, blocks in parts:
@@ -236,49 +218,47 @@ def _sum(pack: Pack, operation: Sum, place: Mapping[Pack, int]) -> Step:
 class Scatter:
     """Adding rows to lanes of an array; lanes that come several times get all of theirs."""
 
-    order: Index
-    starts: Index
-    lanes: Index
-
-    def __init__(self, lane: Index, lanes: int) -> None:
+    def __init__(self, lane: ir.Index, lanes: int) -> None:
         flat = lane.ravel()
-        present = numpy.flatnonzero(flat != ABSENT)
+        present = numpy.flatnonzero(flat != ir.ABSENT)
         self.is_whole: bool = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
         order = present[numpy.argsort(flat[present], kind="stable")]
         _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
         self.turns: list[Any] = []  # in each of them every lane comes once
-        self.order, self.starts, self.lanes = order, starts, flat[order[starts]] if order.size else flat[:0]
+        self.order: ir.Index = order
+        self.starts: ir.Index = starts
+        self.lanes: ir.Index = flat[order[starts]] if order.size else flat[:0]
         if counts.max(initial=0) <= MOST_TURNS:
             turn = numpy.arange(order.size) - numpy.repeat(starts, counts)
             for number in range(int(counts.max(initial=0))):
                 rows = numpy.sort(order[turn == number])
                 self.turns.append((Gather(flat[rows]).rows, Gather(rows).rows))
 
-    def add(self, total: Floats, result: Floats) -> None:
+    def add(self, total: ir.Floats, result: ir.Floats) -> None:
         for lanes, rows in self.turns:
             total[lanes] += result[rows]
         if not self.turns and self.order.size:
             total[self.lanes] += numpy.add.reduceat(result[self.order], self.starts, axis=0)
 
 
-def _block(segment: Segment, block: Block, batched: bool, place: Mapping[Pack, int]) -> Step:
+def _block(segment: ir.Segment, block: ir.Block, batched: bool, place: Mapping[ir.Pack, int]) -> Step:
     """The products of a block, [lane.size, width]; summed over the batch if the pack is unbatched."""
     sums_batch = not batched and segment.batched
     compute = (_one_factor if segment.b is None else _two_factors)(segment, block, sums_batch, place)
     size, is_negative = block.lane.size, block.sign < 0.0
 
-    def step(values: Values, n: int) -> Floats:
+    def step(values: Values, n: int) -> ir.Floats:
         result = compute(values, n).reshape(size, -1)
         return -result if is_negative else result
 
     return step
 
 
-def _one_factor(segment: Segment, block: Block, sums_batch: bool, place: Mapping[Pack, int]) -> Step:
+def _one_factor(segment: ir.Segment, block: ir.Block, sums_batch: bool, place: Mapping[ir.Pack, int]) -> Step:
     number, gather = place[segment.a], Gather(block.a)
     columns = block.lane.shape[2]
 
-    def step(values: Values, n: int) -> Floats:
+    def step(values: Values, n: int) -> ir.Floats:
         a = _over_batch(values[number], n) if sums_batch else values[number]
         rows = numpy_rows.total(gather(a).transpose(2, 0, 1, 3))
         return rows if columns == 1 else numpy.repeat(rows[:, :, None], columns, axis=2)
@@ -286,14 +266,14 @@ def _one_factor(segment: Segment, block: Block, sums_batch: bool, place: Mapping
     return step
 
 
-def _two_factors(segment: Segment, block: Block, sums_batch: bool, place: Mapping[Pack, int]) -> Step:
+def _two_factors(segment: ir.Segment, block: ir.Block, sums_batch: bool, place: Mapping[ir.Pack, int]) -> Step:
     assert segment.b is not None
     assert block.b is not None
     first, second = place[segment.a], place[segment.b]
     gather_a, gather_b = Gather(block.a), Gather(block.b)
     is_there = None
     if gather_a.absent is not None or gather_b.absent is not None:
-        is_there = (block.a != ABSENT)[:, :, None] & (block.b != ABSENT).swapaxes(1, 2)[:, None]
+        is_there = (block.a != ir.ABSENT)[:, :, None] & (block.b != ir.ABSENT).swapaxes(1, 2)[:, None]
 
     def step(values: Values, n: int) -> Any:
         a, b = values[first], values[second]
@@ -305,12 +285,12 @@ def _two_factors(segment: Segment, block: Block, sums_batch: bool, place: Mappin
     return step
 
 
-def _over_batch(a: Floats, n: int) -> Floats:
+def _over_batch(a: ir.Floats, n: int) -> ir.Floats:
     """The sum over the batch; of numbers that are the same for all, n times these."""
     return a.sum(axis=1, keepdims=True) if a.shape[1] != 1 else n * a
 
 
-def _product(a: Floats, b: Floats, sums_batch: bool, is_there: Any) -> Any:
+def _product(a: ir.Floats, b: ir.Floats, sums_batch: bool, is_there: Any) -> Any:
     """Σ_k a[g,h,k,·]·b[g,k,s,·]: [g, h, s, width], or summed over the batch, too.
 
     Where factors are absent, `is_there` says which products there are; zeros stand for the others, unless these would
@@ -333,7 +313,7 @@ def _product(a: Floats, b: Floats, sums_batch: bool, is_there: Any) -> Any:
     return _term_by_term(a, b, None)
 
 
-def _term_by_term(a: Floats, b: Floats, is_there: Any) -> Any:
+def _term_by_term(a: ir.Floats, b: ir.Floats, is_there: Any) -> Any:
     """The same, in which absent factors win over inf and nan."""
 
     def product(step: int) -> Any:

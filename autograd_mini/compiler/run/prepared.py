@@ -28,7 +28,7 @@ class Prepared:
         numbers: what single numbers there are.
         first: where those of each leaf begin, or, of what has columns, its words among the arrays.
         lanes: where those of each result are, counted from the first of `numbers`.
-        words: of the frame.
+        words: of the frame; counts that are not there are 0.
         held: all that these need.
         blocks: where blocks of columns of leaves go, and the bytes from row to row there.
         rows: the results that have a row for each lane.
@@ -81,9 +81,7 @@ def _of_arena(executor: ArenaExecutor) -> Prepared:
     ready = executor.ready()
     unused = memory.empty(HEAD, of=numpy.int64)
     words = dict.fromkeys(("arrays", "rows", "taking", "sizes"), memory.address(unused, unused.shape))
-    words |= dict.fromkeys(
-        ("n_rows", "takes", "in_group", "sums", "n_totals", "totals", "n_inputs", "inputs", "uniform"), 0
-    )
+    words |= dict.fromkeys(("sums", "totals", "inputs", "uniform"), 0)
     words |= {"width": 1, "step": 1, "group": 1, "alone": MOST_ALONE // max(1, executor.work)}
     words |= zip(("bodies", "starts", "count", "p"), ready.called)
     return Prepared(ready.numbers, executor.first, executor.results, words, [ready, unused])

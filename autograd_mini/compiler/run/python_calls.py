@@ -13,33 +13,23 @@ from autograd_mini.compiler.code.libraries import announce_from
 from autograd_mini.compiler.code.loops import Function
 
 SIGNATURES = {
-    "PyTuple_Size": "i64 (ptr)",
-    "PyTuple_GetItem": "ptr (ptr, i64)",
-    "PyList_Size": "i64 (ptr)",
-    "PyList_GetItem": "ptr (ptr, i64)",
-    "PySequence_Size": "i64 (ptr)",
-    "PySequence_GetItem": "ptr (ptr, i64)",
-    "PyDict_GetItemWithError": "ptr (ptr, ptr)",
-    "PyCell_Get": "ptr (ptr)",
-    "PyFunction_GetCode": "ptr (ptr)",
-    "PyObject_GetAttr": "ptr (ptr, ptr)",
-    "PyObject_Type": "ptr (ptr)",
-    "PyObject_IsInstance": "i32 (ptr, ptr)",
-    "PyObject_GetBuffer": "i32 (ptr, ptr, i32)",
-    "PyBuffer_ToContiguous": "i32 (ptr, ptr, i64, i8 signext)",
-    "PyBuffer_Release": "void (ptr)",
-    "PyObject_CallObject": "ptr (ptr, ptr)",
-    "PyObject_CallOneArg": "ptr (ptr, ptr)",
-    "PyLong_AsVoidPtr": "ptr (ptr)",
-    "PyLong_FromSsize_t": "ptr (i64)",
-    "PyLong_FromVoidPtr": "ptr (ptr)",
-    "PyFloat_AsDouble": "double (ptr)",
-    "PyFloat_FromDouble": "ptr (double)",
-    "PyEval_SaveThread": "ptr ()",
-    "PyEval_RestoreThread": "void (ptr)",
-    "Py_IncRef": "void (ptr)",
-    "Py_DecRef": "void (ptr)",
-    "PyErr_Clear": "void ()",
+    name: signature
+    for signature, names in {
+        "ptr ()": "PyEval_SaveThread",
+        "ptr (ptr)": "PyCell_Get PyFunction_GetCode PyObject_Type PyLong_AsVoidPtr PyLong_FromVoidPtr",
+        "ptr (ptr, ptr)": "PyDict_GetItemWithError PyObject_GetAttr PyObject_CallObject PyObject_CallOneArg",
+        "ptr (ptr, i64)": "PyTuple_GetItem PyList_GetItem PySequence_GetItem",
+        "ptr (i64)": "PyLong_FromSsize_t",
+        "ptr (double)": "PyFloat_FromDouble",
+        "i64 (ptr)": "PyTuple_Size PyList_Size PySequence_Size",
+        "i32 (ptr, ptr)": "PyObject_IsInstance",
+        "i32 (ptr, ptr, i32)": "PyObject_GetBuffer",
+        "i32 (ptr, ptr, i64, i8 signext)": "PyBuffer_ToContiguous",
+        "double (ptr)": "PyFloat_AsDouble",
+        "void ()": "PyErr_Clear",
+        "void (ptr)": "PyBuffer_Release PyEval_RestoreThread Py_IncRef Py_DecRef",
+    }.items()
+    for name in names.split()
 }
 """Functions of that interface."""
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from itertools import chain
 from struct import pack_into
@@ -80,50 +80,39 @@ class State:
         )
 
 
+@dataclass(eq=False, repr=False)
 class KernelStep:
     """A kernel, compiled when it is first run; for one column once more.
 
     Args:
         packs: those it computes; none if it is a whole program.
         lanes: of all arrays, by place.
-        fixed: places of arrays that stay the same from call to call.
         outputs: places of arrays that it writes; `writes` are those of them whose memory is its own.
+        fixed: places of arrays that stay the same from call to call.
         summed: places of results that are sums of the kernel, and which of them; those before these tell whether what
             is checked is finite.
     """
 
-    drive: Any
-    point: Any
+    drive: Any = field(init=False)
+    point: Any = field(init=False)
     kernel: Kernel
     packs: list[Pack]
     lanes: Sequence[int]
+    _: KW_ONLY
     outputs: Sequence[int]
-    writes: Sequence[int]
-    summed: Sequence[tuple[int, slice]]
+    is_batched: bool
     cache: CodeCache | None
+    writes: Sequence[int] = ()
+    fixed: Set[int] = frozenset()
+    summed: Sequence[tuple[int, slice]] = ()
+    threads: int = 1
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        packs: list[Pack],
-        lanes: Sequence[int],
-        *,
-        outputs: Sequence[int],
-        writes: Sequence[int] = (),
-        fixed: Set[int] = frozenset(),
-        summed: Sequence[tuple[int, slice]] = (),
-        is_batched: bool,
-        threads: int = 1,
-        cache: CodeCache | None,
-    ) -> None:
-        self.kernel, self.packs, self.lanes = kernel, packs, lanes
-        self.outputs, self.writes, self.summed = outputs, writes, summed
-        self.n_checks: int = kernel.n_sums - sum(part.stop - part.start for _, part in summed)
-        self.fixed: set[int] = {*fixed, *writes, UNIFORM, SCRATCH, SUMS, SIZES}
-        self.cache = cache
-        self.threads = threads
-        self.width: int = host_width() if is_batched else 1
-        self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if is_batched else 1
+    def __post_init__(self) -> None:
+        kernel = self.kernel
+        self.n_checks: int = kernel.n_sums - sum(part.stop - part.start for _, part in self.summed)
+        self.fixed = {*self.fixed, *self.writes, UNIFORM, SCRATCH, SUMS, SIZES}
+        self.width: int = host_width() if self.is_batched else 1
+        self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if self.is_batched else 1
         self.group: int = columns_of_a_group(kernel.n_sums, self.columns)
         calls = kernel.calls()
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
@@ -143,12 +132,6 @@ class KernelStep:
         forms = [write(form, self.kernel.heads, width) for form in self.kernel.forms]
         texts = [forms[chunk.form] for chunk in self.kernel.chunks]
         return [*texts, sum_columns(width)] if self.kernel.added else texts
-
-    @property
-    def are_loops(self) -> list[bool]:
-        """Whether each function is a loop around a loop."""
-        chunks = [self.kernel.forms[chunk.form].is_alone for chunk in self.kernel.chunks]
-        return [*chunks, True] if self.kernel.added else chunks
 
     def functions(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, where the pointers of each start, and how many there are."""
@@ -220,14 +203,15 @@ class KernelStep:
         # Where columns are left, they are done with those before them that fill a register with them.
         rest = max(n - width, 0), n if whole < n else whole
         if len(tables) == 1:
-            self._columns(functions, tables[0], 0, whole, *rest)
+            self.drive(*functions, tables[0].at, self.columns, 0, whole, *rest)
         else:
             share = -(-whole // (len(tables) * self.group)) * self.group
             held = list(values), state  # what the pointers point to, if an interrupt ends the call before its threads
 
             def work(start: int, table: Table, held: object = held) -> None:
                 stop = min(start + share, whole)
-                self._columns(functions, table, start, stop, *(rest if stop == whole else (0, 0)))
+                bounds = start, stop, *(rest if stop == whole else (0, 0))
+                self.drive(*functions, table.at, self.columns, *bounds)
 
             list(workers().map(work, range(0, whole, share), tables))
         for number in self.outputs if state.padded else ():
@@ -282,9 +266,6 @@ class KernelStep:
             self.linked[-width] = every, (ctypes.c_int64 * (count + 1))(len(self.slots), *starts), count + 1
         return self.linked[-width]
 
-    def _columns(self, functions: tuple[Any, Any, int], table: Table, *bounds: int) -> None:
-        self.drive(*functions, table.at, self.columns, *bounds)
-
     def is_finite(self, state: State) -> bool:
         """Whether all that is checked was finite in the last run."""
         return not state.sums[:, : self.n_checks].any()
@@ -307,7 +288,8 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
         drivers = [DRIVE, POINT, add_up(width)]
         kinds: dict[bool, list[str]] = {False: [*drivers], True: []}
         for step, each in zip(steps, texts):
-            for text, is_loop in zip(each, step.are_loops):
+            are_loops = [step.kernel.forms[chunk.form].is_alone for chunk in step.kernel.chunks]
+            for text, is_loop in zip(each, [*are_loops, True]):  # sums of columns come last
                 kinds[is_loop].append(text)
         known: dict[str, Any] = {}
         for is_loop, group in kinds.items():

@@ -19,7 +19,7 @@ from autograd_mini.compiler.code.sum_tables import bits
 from autograd_mini.compiler.ir.names import TIED
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.entry import WORDS, text
+from autograd_mini.compiler.run.entry import COUNTS, WORDS, text
 from autograd_mini.compiler.run.marshalling import MAKE, READ
 from autograd_mini.compiler.run.prepared import Prepared, prepared_for
 from autograd_mini.compiler.run.python_calls import address_of, as_builtin, is_possible
@@ -31,7 +31,11 @@ Short = Callable[[tuple[Any, ...]], Any]
 Lane = tuple[str, int]
 """The name of a result, and a lane of it."""
 
+Read = tuple[str, int, int, int, int, "tuple[Pack, int] | None", int, Any]
+"""What is read: a record as `marshalling.READ` has it, but with the name of its kind and what it is about itself."""
 
+
+@dataclass(eq=False)
 class Layout:
     """How so many arguments are read, and the results are made.
 
@@ -39,17 +43,14 @@ class Layout:
         has_columns: whether there are several examples.
     """
 
-    depth: int
-    deepest: int
-
-    def __init__(self, n_args: int, has_columns: bool) -> None:
-        self.n_args: int = n_args
-        self.has_columns: bool = has_columns
-        self.reads: list[tuple[str, int, int, int, int, tuple[Pack, int] | None, int, Any]] = []
-        self.makes: list[tuple[int, int, int, int]] = []
-        self.picks: list[Lane] = []
-        self.depth = self.deepest = 0
-        self.held: list[Any] = []
+    n_args: int
+    has_columns: bool
+    reads: list[Read] = field(default_factory=list)
+    makes: list[tuple[int, int, int, int]] = field(default_factory=list)
+    picks: list[Lane] = field(default_factory=list)
+    held: list[Any] = field(default_factory=list)
+    depth: int = 0
+    deepest: int = 0
 
     def read(
         self, kind: str, at: tuple[int, int], to: tuple[Pack, int] | None = None, size: int = 0, what: Any = None
@@ -140,7 +141,7 @@ def entry_of(
         for kind, first, size, what in layout.makes
     ]
     held: list[Any] = []
-    reads = [_read(prepared, held, *record) for record in layout.reads]
+    reads = [_read(prepared, held, read) for read in layout.reads]
     tables = {
         "reads": memory.table(reads, 8),
         "held": memory.table([[0] * (len(reads) + 2)], 1),
@@ -151,9 +152,8 @@ def entry_of(
     }
     objects = {"float": float, "array": numpy.ndarray, "empty": numpy.empty, "none": None}
     drivers = addresses([DRIVE, POINT, add_up(prepared.words["width"])], keep=True, cache=executor.cache)
-    words = {word: address for word, (address, _) in tables.items()} | {
-        word: id(each) for word, each in objects.items()
-    }
+    words = dict.fromkeys(COUNTS, 0) | {word: address for word, (address, _) in tables.items()}
+    words |= {word: id(each) for word, each in objects.items()}
     words |= zip(("drive", "point", "add_up"), drivers)
     words |= {"numbers": memory.address(prepared.numbers, prepared.numbers.shape), "busy": 0, "is_mean": is_mean}
     words |= {"n": not layout.has_columns, "most": most, "n_args": layout.n_args}
@@ -165,19 +165,9 @@ def entry_of(
     return Entry(address, most, executor.cache, [layout, executor, prepared, tables, held, held_words, objects])
 
 
-def _read(
-    prepared: Prepared,
-    held: list[Any],
-    kind: str,
-    outer: int,
-    place: int,
-    holder: int,
-    name: int,
-    to: tuple[Pack, int] | None,
-    size: int,
-    what: Any,
-) -> list[int]:
+def _read(prepared: Prepared, held: list[Any], read: Read) -> list[int]:
     """The record of what is read; of arrays with a table."""
+    kind, outer, place, holder, name, to, size, what = read
     address = id(what)
     if kind in ("array", "columns"):
         assert to is not None

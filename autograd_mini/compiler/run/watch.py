@@ -101,11 +101,7 @@ class Watch(NamedTuple):
     held: Any
 
     @classmethod
-    def of(
-        cls,
-        places: Sequence[tuple[Place, Any]],
-        lists: Sequence[tuple[list[Any], list[Any]]],
-    ) -> Watch:
+    def of(cls, places: Sequence[tuple[Place, Any]], lists: Sequence[tuple[list[Any], list[Any]]]) -> Watch:
         """Watch what stands in places, and what lists hold."""
         held: list[Any] = [places, lists]
         records = [_record(read, then) for read, then in places]

@@ -21,7 +21,7 @@ from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS
 from autograd_mini.compiler.passes.nodes import Scanned
 from autograd_mini.compiler.passes.tracing import Trace
-from autograd_mini.compiler.run.states import kept_states
+from autograd_mini.compiler.run.memory import kept_states
 from autograd_mini.compiler.scans.bodies import Body
 from autograd_mini.compiler.scans.step_programs import Rows
 from autograd_mini.structures import NUMBER

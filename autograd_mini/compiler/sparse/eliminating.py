@@ -8,21 +8,99 @@ A. Griewank and S. Reese, 1991). What is left are the edges from the results to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from math import inf
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy
 
 from autograd_mini.adjoints import descendants_of
+from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.program import Index, Pack, Reference, lanes_of
+from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.request import Frame, Kind, Request
+from autograd_mini.compiler.passes.reversing import locals_of, outputs_of, reverse
 from autograd_mini.compiler.passes.rules import Rules
-from autograd_mini.compiler.sparse.constant_folding import Folding
-from autograd_mini.compiler.sparse.edges import local_terms
-from autograd_mini.compiler.sparse.entries import Matrix, Terms, constants, cost, merged, product, sum_of
+from autograd_mini.compiler.sparse import entries
+
+MOST_ROWS = 64
+"""Of so many numbers that come out of a loop each has a loop of its own for its derivatives."""
+
+
+def local_terms(
+    builder: Builder, rules: Rules, pack: ir.Pack, active: Set[ir.Pack]
+) -> Iterator[tuple[ir.Pack, entries.Terms]]:
+    """The local derivatives of a pack: with respect to which of the active ones, and at which lanes of both.
+
+    Args:
+        rules: what the rules of the table gave so far.
+    """
+    operation = pack.operation
+    if isinstance(operation, ir.Sum):
+        for segment, sign, lane, a, b in operation.terms():
+            if segment.a in active:
+                other = numpy.ones(lane.size) if segment.b is None else ir.Reference(segment.b, b)
+                yield segment.a, entries.Terms(lane, a, other, None, sign)
+            if segment.b is not None and segment.b in active:
+                yield segment.b, entries.Terms(lane, b, ir.Reference(segment.a, a), None, sign)
+    elif isinstance(operation, ir.Vector):
+        if operation.arg.pack in active:
+            yield from _of_vector(builder, pack, operation)
+    elif isinstance(operation, ir.Loop):
+        yield from _of_loop(builder, operation, active)
+    elif isinstance(operation, ir.Apply | ir.Reduce):
+        for x, own, c, local in locals_of(builder, rules, pack, operation, active):
+            same = 1.0 if local is None else local
+            numbers: entries.Numbers = _flat(same) if isinstance(same, ir.Reference) else numpy.full(own.size, same)
+            yield x.pack, entries.Terms(own.ravel(), x.index.ravel(), numbers, None, c)
+
+
+def _of_loop(builder: Builder, operation: ir.Loop, active: Set[ir.Pack]) -> Iterator[tuple[ir.Pack, entries.Terms]]:
+    """Row by row, by the adjoints for each of the numbers that come out; whatever goes in may reach each of them."""
+    scan, parts = operation.scan, [*zip(operation.args, operation.places)]
+    if scan.n_rows > MOST_ROWS:
+        raise ValueError(
+            f"sparse derivatives go through a scan of at most {MOST_ROWS} numbers, and one here carries and keeps "
+            f"{scan.n_rows}, or takes as many for a Hessian; ask for them without sparse=True"
+        )
+    zero, one = builder.constant(numpy.array([0.0, 1.0]))
+    for row in range(scan.n_rows):
+
+        def unit(places: ir.Index, row: int = row) -> ir.Reference:
+            return ir.Reference(builder.constants, numpy.where(places == row, one, zero))
+
+        for arg, loop, places in scan.spread(builder.loop, parts, unit):
+            if arg.pack in active:
+                yield arg.pack, entries.Terms(numpy.full(places.size, row), arg.index, ir.Reference(loop, places))
+
+
+def _of_vector(builder: Builder, pack: ir.Pack, operation: ir.Vector) -> Iterator[tuple[ir.Pack, entries.Terms]]:
+    """Those of each component of a vector by its own number, and by all others; a choice has none."""
+    x, function = operation.arg, operation.function
+    n, groups = x.index.shape
+    lanes = numpy.arange(n * groups).reshape(n, groups)
+    others, own = numpy.nonzero(~numpy.eye(n, dtype=bool))
+    out, into = lanes[others].ravel(), lanes[own].ravel()
+    of_x = x.index.ravel()
+    if function == "softmax":
+        y = ir.Reference(pack, lanes)
+        if n > 1:
+            yield x.pack, entries.Terms(lanes.ravel(), of_x, _flat(y), _flat(builder.vector("sum_of_others", y)))
+        yield x.pack, entries.Terms(out, of_x[into], ir.Reference(pack, out), ir.Reference(pack, into), -1.0)
+    elif function == "log_softmax":
+        shares = builder.vector("softmax", x, operation.empty)
+        if n > 1:
+            yield x.pack, entries.Terms(lanes.ravel(), of_x, _flat(builder.vector("sum_of_others", shares)))
+        yield x.pack, entries.Terms(out, of_x[into], ir.Reference(shares.pack, into), None, -1.0)
+    elif function == "sum_of_others":
+        yield x.pack, entries.Terms(out, of_x[into], numpy.ones(out.size))
+
+
+def _flat(reference: ir.Reference) -> ir.Reference:
+    return ir.Reference(reference.pack, reference.index.ravel())
+
 
 MOST_PRODUCTS = 2**26
 """So many terms at once take several gigabytes."""
@@ -32,88 +110,111 @@ class NotSparse(ValueError):
     """There are too many products."""
 
 
-Outputs: TypeAlias = "Sequence[tuple[int, Reference]]"
+class SparseProgram(NamedTuple):
+    """A sparse matrix of derivatives, and what computes it.
+
+    Rows are results in their order, or variables; columns are variables: the lanes of the slots that the request is
+    with respect to, one slot after the other.
+
+    Attributes:
+        shape: how many rows and columns there are.
+        rows, columns: the place of each entry that can be other than 0, row by row, with ascending columns.
+        program: its result `entries` are these; there is none if there are none.
+    """
+
+    shape: tuple[int, int]
+    rows: ir.Index
+    columns: ir.Index
+    program: ir.Program
 
 
-class Nonzeros(NamedTuple):
-    """The entries of a matrix that can be other than 0, row by row, and the lanes that hold them."""
+def sparse_program(base: ir.Program, request: Request, frame: Frame, most: float = inf) -> SparseProgram:
+    """The program for a sparse Jacobian or Hessian, from that of the results, guards and what is watched.
 
-    rows: Index
-    columns: Index
-    lanes: Reference | None
+    Raises:
+        NotSparse: it takes more than so many products at once, or more than memory holds.
+    """
+    builder = Builder()
+    found = builder.go_on(base)
+    outputs, wrt = outputs_of(builder, found["outputs"], frame), [frame.inputs[slot] for slot in request.wrt]
+    starts = numpy.cumsum([0, *(leaf.lanes for leaf in wrt)]).tolist()
+    is_hessian = request.kind == Kind.SPARSE_HESSIAN
+    roots = [(0, outputs)]
+    if is_hessian:
+        one = ir.Reference(builder.constants, builder.constant(numpy.ones(1)))
+        gradient = reverse(builder, [(outputs, one)], wrt, per_example=frame.per_example)
+        roots = [(start, ir.lanes_of(each)) for start, each in zip(starts, gradient) if each is not None]
+    graph = _Graph(builder, roots, wrt, frame.per_example, is_symmetric=is_hessian)
+    graph.eliminate(min(most, MOST_PRODUCTS))
+    rows, columns, lanes = graph.nonzeros()
+    results = {} if lanes is None else {ENTRIES: [lanes]}
+    if found["guards"]:
+        guards = builder.gathered([[guard] for guard in found["guards"]])
+        results["guards"] = [ir.Reference(guards.pack, guards.index.ravel())]
+    if found[TIED]:
+        results[TIED] = found[TIED]
+    shape = starts[-1] if is_hessian else outputs.index.size, starts[-1]
+    return SparseProgram(shape, rows, columns, builder.program(results))
 
 
-def eliminated(
-    builder: Builder,
-    outputs: Outputs,
-    wrt: Sequence[Pack],
-    *,
-    batched: bool,
-    is_symmetric: bool = False,
-    most: float = inf,
-) -> Nonzeros:
-    """Append the derivatives of the outputs by all lanes of some leaves to the program, those alone that can be
-    other than 0.
+class _Graph:
+    """The edges, by the pack that is made and the one that it is made of; None stands for the outputs. They hold terms
+    that are added up when that is needed.
 
     Args:
         outputs: lanes, and which row is the first of them.
         batched: whether they differ from example to example.
         is_symmetric: whether outputs and variables are in one order, and the matrix is symmetric: one half is computed.
-        most: so many products at once may be there.
-
-    Raises:
-        NotSparse: there are more.
     """
-    graph = _Graph(builder, outputs, wrt, batched, is_symmetric)
-    graph.eliminate(most)
-    return graph.nonzeros()
-
-
-class _Graph:
-    """The edges, by the pack that is made and the one that it is made of; None stands for the outputs. They hold terms
-    that are added up when that is needed."""
 
     def __init__(
-        self, builder: Builder, outputs: Outputs, wrt: Sequence[Pack], batched: bool, is_symmetric: bool
+        self,
+        builder: Builder,
+        outputs: Sequence[tuple[int, ir.Reference]],
+        wrt: Sequence[ir.Pack],
+        batched: bool,
+        *,
+        is_symmetric: bool,
     ) -> None:
-        self.builder, self.wrt, self.batched, self.is_symmetric = builder, wrt, batched, is_symmetric
+        self.builder, self.batched, self.is_symmetric = builder, batched, is_symmetric
         starts = numpy.cumsum([0, *(leaf.lanes for leaf in wrt)]).tolist()
         self.first_column = dict(zip(wrt, starts))
-        self.parents: dict[Pack | None, dict[Pack, list[Terms]]] = {}
-        self.children: dict[Pack, dict[Pack | None, list[Terms]]] = {}
+        self.parents: dict[ir.Pack | None, dict[ir.Pack, list[entries.Terms]]] = {}
+        self.children: dict[ir.Pack, dict[ir.Pack | None, list[entries.Terms]]] = {}
         order, rules = list(builder.packs), Rules()
-        active, fold = descendants_of(wrt, order), Folding(builder)
-        terms: dict[Pack, list[Terms]] = {}
+        active, fold = descendants_of(wrt, order), entries.Folding(builder)
+        terms: dict[ir.Pack, list[entries.Terms]] = {}
         for first, each in outputs:
             rows = numpy.arange(first, first + each.index.size)
-            terms.setdefault(each.pack, []).append(Terms(rows, each.index, numpy.ones(rows.size)))
+            terms.setdefault(each.pack, []).append(entries.Terms(rows, each.index, numpy.ones(rows.size)))
         self._add(None, terms)
         for pack in reversed(order):
             if pack in self.children and pack in active and pack not in self.first_column:
-                found: dict[Pack, list[Terms]] = {}
+                found: dict[ir.Pack, list[entries.Terms]] = {}
                 for parent, each_terms in local_terms(builder, rules, pack, active):
                     found.setdefault(parent, []).extend(each_terms.folded(fold))
                 self._add(pack, found)
 
-    def _add(self, pack: Pack | None, terms: dict[Pack, list[Terms]]) -> None:
+    def _add(self, pack: ir.Pack | None, terms: dict[ir.Pack, list[entries.Terms]]) -> None:
         for parent, each in terms.items():
-            entries = self._merged(pack, parent, each)
-            if entries:
-                self._edge(pack, parent).extend(entries)
+            parts = self._merged(pack, parent, each)
+            if parts:
+                self._edge(pack, parent).extend(parts)
 
-    def _edge(self, pack: Pack | None, parent: Pack) -> list[Terms]:
+    def _edge(self, pack: ir.Pack | None, parent: ir.Pack) -> list[entries.Terms]:
         """What adds up to an edge, which is made if it is not there."""
         found = self.parents.setdefault(pack, {}).setdefault(parent, [])
         return self.children.setdefault(parent, {}).setdefault(pack, found)
 
-    def _merged(self, pack: Pack | None, parent: Pack, terms: Sequence[Terms]) -> Matrix:
+    def _merged(self, pack: ir.Pack | None, parent: ir.Pack, terms: Sequence[entries.Terms]) -> entries.Matrix:
         varies = self._varies(pack) or parent.batched
-        return merged(self.builder, terms, varies, cancels=parent in self.first_column)
+        return entries.merged(self.builder, terms, varies, cancels=parent in self.first_column)
 
-    def _varies(self, pack: Pack | None) -> bool:
+    def _varies(self, pack: ir.Pack | None) -> bool:
         return self.batched if pack is None else pack.batched
 
     def eliminate(self, most: float) -> None:
+        """Take out all packs; of more products at once than the most, the matrix is not sparse."""
         waiting = {pack for pack in self.children if pack not in self.first_column}
         place = {pack: number for number, pack in enumerate(self.builder.packs)}
         queue = [(self._cost(pack), -place[pack], pack) for pack in waiting]
@@ -129,7 +230,6 @@ class _Graph:
                 heappush(queue, (now, number, pack))
                 continue
             waiting.remove(pack)
-            most = min(most, MOST_PRODUCTS)
             if now > most:
                 raise NotSparse(
                     f"the entries of this matrix take more than {most:,} products, so it is not sparse; leave out "
@@ -137,12 +237,12 @@ class _Graph:
                 )
             self._take_out(pack)
 
-    def _cost(self, pack: Pack) -> int:
+    def _cost(self, pack: ir.Pack) -> int:
         """How many products there are to take it out."""
         befores, afters = self.parents.get(pack, {}).values(), self.children.get(pack, {}).values()
-        return sum(cost(after, before) for after in afters for before in befores)
+        return sum(entries.cost(after, before) for after in afters for before in befores)
 
-    def _take_out(self, pack: Pack) -> None:
+    def _take_out(self, pack: ir.Pack) -> None:
         befores, afters = self.parents.pop(pack, {}), self.children.pop(pack, {})
         for child in afters:
             del self.parents[child][pack]
@@ -152,20 +252,21 @@ class _Graph:
         rights = {parent: self._merged(pack, parent, before) for parent, before in befores.items()}
         for child, left in lefts.items():
             for parent, right in rights.items():
-                self._join(child, parent, product(left, right), pack.batched)
+                self._join(child, parent, entries.product(left, right), pack.batched)
 
-    def _join(self, child: Pack | None, parent: Pack, terms: Sequence[Terms], batched: bool) -> None:
+    def _join(self, child: ir.Pack | None, parent: ir.Pack, terms: Sequence[entries.Terms], batched: bool) -> None:
         """Add the terms of a product to the edge that goes past the pack between them."""
         first = self.first_column.get(parent)
         if child is None and self.is_symmetric and first is not None:
             terms = [each.chosen(numpy.flatnonzero(each.rows >= each.columns + first)) for each in terms]
         if batched and not (self._varies(child) or parent.batched):
-            terms = merged(self.builder, terms, False, sums_batch=True)
+            terms = entries.merged(self.builder, terms, False, sums_batch=True)
         terms = [each for each in terms if each.rows.size]
         if terms:
             self._edge(child, parent).extend(terms)
 
-    def nonzeros(self) -> Nonzeros:
+    def nonzeros(self) -> tuple[ir.Index, ir.Index, ir.Reference | None]:
+        """Rows and columns of the entries that can be other than 0, row by row, and the lanes that hold them."""
         found = [
             each._replace(columns=each.columns + self.first_column[leaf])
             for leaf, terms in self.parents.get(None, {}).items()
@@ -173,7 +274,7 @@ class _Graph:
         ]
         if not found:
             nothing = numpy.empty(0, dtype=numpy.int64)
-            return Nonzeros(nothing, nothing, None)
+            return nothing, nothing, None
         rows, columns = (numpy.concatenate([each[axis] for each in found]) for axis in (0, 1))
         lanes = self._in_one(found)
         index = lanes.index
@@ -182,17 +283,17 @@ class _Graph:
             rows, columns = numpy.concatenate([rows, columns[lower]]), numpy.concatenate([columns, rows[lower]])
             index = numpy.concatenate([index, index[lower]])
         order = numpy.lexsort((columns, rows))
-        return Nonzeros(rows[order], columns[order], Reference(lanes.pack, index[order]))
+        return rows[order], columns[order], ir.Reference(lanes.pack, index[order])
 
-    def _in_one(self, parts: Sequence[Terms]) -> Reference:
+    def _in_one(self, parts: Sequence[entries.Terms]) -> ir.Reference:
         """The numbers of all parts as lanes of one pack."""
         first, *others = parts
         is_alone = not others and first.sign == 1.0
-        if is_alone and not isinstance(first.x, Reference):
-            return constants(self.builder, first.x)
-        if is_alone and isinstance(first.x, Reference) and first.x.pack.batched == self.batched:
+        if is_alone and not isinstance(first.x, ir.Reference):
+            return entries.constants(self.builder, first.x)
+        if is_alone and isinstance(first.x, ir.Reference) and first.x.pack.batched == self.batched:
             return first.x
         ends = numpy.cumsum([0, *(each.rows.size for each in parts)])
         places = [numpy.arange(start, end) for start, end in pairwise(ends)]
-        total = self.builder.sum(int(ends[-1]), self.batched, sum_of(self.builder, parts, places))
-        return lanes_of(total)
+        total = self.builder.sum(int(ends[-1]), self.batched, entries.sum_of(self.builder, parts, places))
+        return ir.lanes_of(total)

@@ -1,4 +1,5 @@
-"""Sparse matrices of derivatives between packs: their entries are numbers, or lanes of a pack of a program."""
+"""Sparse matrices of derivatives between packs: their entries are numbers, or lanes of a pack of a program; and which
+lanes of a growing program are made of constants only."""
 
 from __future__ import annotations
 
@@ -8,26 +9,27 @@ from typing import NamedTuple, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
+from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.building import Builder, elementwise, whole
-from autograd_mini.compiler.ir.program import ABSENT, Floats, Index, Pack, Reference, Segment, lanes_of
+from autograd_mini.compiler.run.numpy_executor import step_of
 
 Mask: TypeAlias = NDArray[numpy.bool_]
-Numbers: TypeAlias = "Floats | Reference"
+Numbers: TypeAlias = "ir.Floats | ir.Reference"
 """Of each entry: a constant, or a lane."""
 
 
 class Terms(NamedTuple):
     """A sparse matrix as sums: sign·x·y is added at each place, which may come several times."""
 
-    rows: Index
-    columns: Index
+    rows: ir.Index
+    columns: ir.Index
     x: Numbers
     y: Numbers | None = None
     sign: float = 1.0
 
-    def folded(self, fold: Callable[[Reference], tuple[Floats, Mask]]) -> Iterator[Terms]:
+    def folded(self, fold: Callable[[ir.Reference], tuple[ir.Floats, Mask]]) -> Iterator[Terms]:
         """The same with the numbers of those x that are constant."""
-        if not isinstance(self.x, Reference):
+        if not isinstance(self.x, ir.Reference):
             yield self
             return
         numbers, known = fold(self.x)
@@ -36,7 +38,7 @@ class Terms(NamedTuple):
         if known.any():
             yield self.chosen(numpy.flatnonzero(known))._replace(x=numbers[known])
 
-    def chosen(self, kept: Index) -> Terms:
+    def chosen(self, kept: ir.Index) -> Terms:
         """Some of them."""
         y = None if self.y is None else taken(self.y, kept)
         return Terms(self.rows[kept], self.columns[kept], taken(self.x, kept), y, self.sign)
@@ -46,9 +48,9 @@ Matrix: TypeAlias = "Sequence[Terms]"
 """Parts of one factor each that have no place in common, and each place once."""
 
 
-def taken(numbers: Numbers, index: Index) -> Numbers:
+def taken(numbers: Numbers, index: ir.Index) -> Numbers:
     """Some of them."""
-    return Reference(numbers.pack, numbers.index[index]) if isinstance(numbers, Reference) else numbers[index]
+    return ir.Reference(numbers.pack, numbers.index[index]) if isinstance(numbers, ir.Reference) else numbers[index]
 
 
 def product(left: Matrix, right: Matrix) -> list[Terms]:
@@ -101,7 +103,7 @@ def merged(
     for number, (each, where) in enumerate(zip(terms, places) if not sums_batch else ()):
         if each.y is not None:
             continue
-        if isinstance(each.x, Reference):
+        if isinstance(each.x, ir.Reference):
             is_pure[number] = each.x.pack.batched == batched
         else:
             n_constants += numpy.bincount(where, minlength=first.size)
@@ -114,17 +116,17 @@ def merged(
         if is_pure[number]:
             found.append(each.chosen(numpy.flatnonzero(is_lane[places[number]])))
     kept = order[~(is_constant & ((total != 0.0) | cancels) | is_lane)[order]]
-    rank = numpy.full(first.size, ABSENT)
+    rank = numpy.full(first.size, ir.ABSENT)
     rank[kept] = numpy.arange(kept.size)
     if kept.size:
         lanes = [rank[where] for where in places]
-        some = [each.chosen(numpy.flatnonzero(lane != ABSENT)) for each, lane in zip(terms, lanes)]
+        some = [each.chosen(numpy.flatnonzero(lane != ir.ABSENT)) for each, lane in zip(terms, lanes)]
         pack = builder.sum(
-            kept.size, batched or sums_batch, sum_of(builder, some, [lane[lane != ABSENT] for lane in lanes])
+            kept.size, batched or sums_batch, sum_of(builder, some, [lane[lane != ir.ABSENT] for lane in lanes])
         )
         if sums_batch:
             pack = builder.sum(kept.size, False, [whole(pack)])
-        found.append(Terms(rows[first[kept]], columns[first[kept]], lanes_of(pack)))
+        found.append(Terms(rows[first[kept]], columns[first[kept]], ir.lanes_of(pack)))
     return [each for each in found if each.rows.size]
 
 
@@ -142,24 +144,26 @@ def _simplified(terms: Terms) -> Terms:
     return terms
 
 
-def sum_of(builder: Builder, terms: Sequence[Terms], places: Sequence[Index]) -> list[Segment]:
+def sum_of(builder: Builder, terms: Sequence[Terms], places: Sequence[ir.Index]) -> list[ir.Segment]:
     """The segments of the sum: Σ x·y at the places."""
-    segments: dict[tuple[Pack, Pack | None], Segment] = {}
+    segments: dict[tuple[ir.Pack, ir.Pack | None], ir.Segment] = {}
     for each, place in zip(terms, places):
         if not place.size:
             continue
         for chosen, sign, a, b in _factors(builder, each):
             lane = place if chosen is None else place[chosen]
             key = a.pack, None if b is None else b.pack
-            found = segments.setdefault(key, Segment(*key, []))
+            found = segments.setdefault(key, ir.Segment(*key, []))
             found.blocks.append(elementwise(lane, a.index, None if b is None else b.index, sign * each.sign))
     return [*segments.values()]
 
 
-def _factors(builder: Builder, terms: Terms) -> Iterator[tuple[Index | None, float, Reference, Reference | None]]:
+def _factors(
+    builder: Builder, terms: Terms
+) -> Iterator[tuple[ir.Index | None, float, ir.Reference, ir.Reference | None]]:
     """Terms as signs and lanes: constants become lanes, ±1 a sign."""
     x, y = terms.x, terms.y
-    if not isinstance(x, Reference):
+    if not isinstance(x, ir.Reference):
         yield None, 1.0, constants(builder, x), None
     elif isinstance(y, numpy.ndarray):
         if (numpy.abs(y) != 1.0).any():
@@ -168,12 +172,70 @@ def _factors(builder: Builder, terms: Terms) -> Iterator[tuple[Index | None, flo
         for sign in (1.0, -1.0):
             chosen = numpy.flatnonzero(y == sign)
             if chosen.size:
-                yield chosen, sign, Reference(x.pack, x.index[chosen]), None
+                yield chosen, sign, ir.Reference(x.pack, x.index[chosen]), None
     else:
         yield None, 1.0, x, y
 
 
-def constants(builder: Builder, numbers: Floats) -> Reference:
+def constants(builder: Builder, numbers: ir.Floats) -> ir.Reference:
     """The lanes of these constants."""
     different, place = numpy.unique(numbers, return_inverse=True)
-    return Reference(builder.constants, builder.constant(different)[place.ravel()])
+    return ir.Reference(builder.constants, builder.constant(different)[place.ravel()])
+
+
+class Folding:
+    """The constant lanes of a builder, which may go on growing."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+        self._held: dict[ir.Pack, tuple[ir.Floats, Mask]] = {}  # of packs with such lanes: numbers, and which are known
+        self._n_seen = 0
+
+    def __call__(self, lanes: ir.Reference) -> tuple[ir.Floats, Mask]:
+        """The numbers of these lanes, and which of them are known."""
+        packs = self._builder.packs
+        for pack in packs[self._n_seen :]:
+            known = self._known_lanes(pack)
+            if known.any():
+                self._held[pack] = self._computed(pack), known
+        self._n_seen = len(packs)
+        numbers, known = self._of(lanes.pack)
+        return numbers[lanes.index], known[lanes.index]
+
+    def _of(self, pack: ir.Pack) -> tuple[ir.Floats, Mask]:
+        """The numbers of a pack, 0 where they are not known, and which are."""
+        if pack is self._builder.constants:
+            numbers = self._builder.known_constants
+            return numbers, numpy.ones(numbers.shape, dtype=bool)
+        return self._held.get(pack) or (numpy.zeros(pack.lanes), numpy.zeros(pack.lanes, dtype=bool))
+
+    def _known_lanes(self, pack: ir.Pack) -> Mask:
+        operation = pack.operation
+        known: Mask = numpy.full(pack.lanes, not isinstance(operation, ir.Leaf))
+        if isinstance(operation, ir.Apply):
+            for arg in operation.args:
+                known &= not isinstance(arg, ir.Reference) or self._of(arg.pack)[1][arg.index.ravel()]
+        elif isinstance(operation, ir.Sum):
+            is_over_batch = not pack.batched and any(parent.batched for parent in pack.parents)  # of unknown length
+            for part, _, lane, a, b in operation.terms():
+                term = self._is_zero(part.a, a)
+                if part.b is not None:
+                    term |= self._is_zero(part.b, b)
+                if not is_over_batch:
+                    term |= self._of(part.a)[1][a] & (part.b is None or self._of(part.b)[1][b])
+                known[lane[~term]] = False
+        else:
+            known &= all(self._of(parent)[1].all() for parent in pack.parents)
+        return known
+
+    def _is_zero(self, pack: ir.Pack, index: ir.Index) -> Mask:
+        """Which factors are 0 by what they are made of: they carry nothing whatever the other is."""
+        held = self._held.get(pack)
+        return numpy.zeros(index.shape, dtype=bool) if held is None else held[1][index] & (held[0][index] == 0.0)
+
+    def _computed(self, pack: ir.Pack) -> ir.Floats:
+        parents = list(dict.fromkeys(pack.parents))
+        step = step_of(pack, {parent: number for number, parent in enumerate(parents)})
+        with numpy.errstate(all="ignore"):
+            numbers = step([self._of(parent)[0][:, None] for parent in parents], 1)[:, 0]
+        return numpy.broadcast_to(numbers, pack.lanes).copy()

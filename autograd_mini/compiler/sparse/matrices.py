@@ -12,7 +12,7 @@ import numpy
 
 from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.ir.slots import Arguments
-from autograd_mini.compiler.sparse.nonzeros import SparseProgram
+from autograd_mini.compiler.sparse.eliminating import SparseProgram
 from autograd_mini.structures import flatten
 
 if TYPE_CHECKING:
@@ -83,9 +83,13 @@ def pattern_of(program: SparseProgram, arguments: Arguments, positions: Sequence
         rows = places[rows] if is_square else rows
         order = numpy.lexsort((columns, rows))
         rows, columns = rows[order], columns[order]
-    starts = numpy.searchsorted(rows, numpy.arange(program.shape[0] + 1))
-    kind = numpy.int32 if max(*program.shape, columns.size) < 2**31 else numpy.int64
-    return Pattern(program.shape, starts.astype(kind), columns.astype(kind), order)
+    return _pattern(program.shape, rows, columns, order)
+
+
+def _pattern(shape: tuple[int, int], rows: Index, columns: Index, order: Index | None) -> Pattern:
+    starts = numpy.searchsorted(rows, numpy.arange(shape[0] + 1))
+    kind = numpy.int32 if max(*shape, columns.size) < 2**31 else numpy.int64
+    return Pattern(shape, starts.astype(kind), columns.astype(kind), order)
 
 
 def united(parts: Sequence[tuple[Pattern, Floats]]) -> tuple[Pattern, Floats]:
@@ -96,10 +100,7 @@ def united(parts: Sequence[tuple[Pattern, Floats]]) -> tuple[Pattern, Floats]:
     different, place = numpy.unique(keys, return_inverse=True)
     total = numpy.zeros(different.size)
     numpy.add.at(total, place.ravel(), numpy.concatenate(numbers))
-    rows, columns = numpy.divmod(different, max(shape[1], 1))
-    kind = parts[0][0].columns.dtype
-    starts = numpy.searchsorted(rows, numpy.arange(shape[0] + 1))
-    return Pattern(shape, starts.astype(kind), columns.astype(kind), None), total
+    return _pattern(shape, *numpy.divmod(different, max(shape[1], 1)), None), total
 
 
 def _in_order_of_arguments(arguments: Arguments, positions: Sequence[int]) -> Index | None:

@@ -13,8 +13,7 @@ from typing import Any, overload
 from zlib import crc32
 
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.images.notebooks import for_notebooks
-from autograd_mini.draw.images.rendering import SIZE, UnknownFormatError, format_of, png_of, render, svgs_of
+from autograd_mini.draw.images.rendering import SIZE, Shown, UnknownFormatError, format_of, png_of, render, svgs_of
 from autograd_mini.files import write_whole
 
 GIF_RESOLUTION, GIF_COLOURS = 96, 128  # dots per inch, as on screens; enough for smooth edges, chosen by eye
@@ -25,7 +24,7 @@ _IDENTITY = re.compile(r' id="[^"]*"')
 _FONT = re.compile("<style>@font-face.*?</style>")
 
 
-class Animation(Sequence[Drawing]):
+class Animation(Shown, Sequence[Drawing]):
     """Drawings in order: a sequence of them, saved as one animated file or as a folder of images.
 
     Attributes:
@@ -122,8 +121,8 @@ class Animation(Sequence[Drawing]):
     def _repr_svg_(self) -> str:
         return self._svg(2.0)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **rest: Any) -> dict[str, bytes | str]:
-        return for_notebooks(self._repr_svg_, lambda svg: self[-1]._repr_image_png(), include, exclude)
+    def _as_png(self, svg: str) -> bytes:
+        return self[-1]._repr_image_png()
 
     def __repr__(self) -> str:
         return f"<Animation of {len(self)} drawings; save it as .svg or .gif, or in a folder>"

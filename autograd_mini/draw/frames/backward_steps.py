@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, NamedTuple
 
 from autograd_mini.adjoints import adjoints
@@ -121,16 +121,16 @@ def draw_steps(
     start = Step(y, 1.0, [], {y: 1.0})
     steps, captions = [start, *recorder.steps], _captions(recorder.steps, name_of, name_of(y), number)
     summed = {node: recorder.known.get(node, 0.0) for node in order if not isinstance(node, Constant)}
-    limits = {node: gradients[node] for node in summed if _differ(gradients[node], summed[node])}
+    limits = {
+        node: found
+        for node, rule in summed.items()
+        if (found := gradients[node]) != rule and not (isnan(found) and isnan(rule))
+    }
     if limits:
         steps.append(Step(y, 1.0, [], recorder.known | limits))
         lines = [f"∂{name_of(y)}/∂{name_of(node)} = {number(each)}" for node, each in limits.items()]
         captions.append(("Limits decide, where ties meet or 0 meets inf or nan:", *lines[: LINES - 1]))
     return _animation(picture, order, steps, captions, number)
-
-
-def _differ(x: float, y: float) -> bool:
-    return x != y and (x == x or y == y)
 
 
 def complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:

@@ -7,47 +7,35 @@ from itertools import takewhile
 from math import inf, isfinite
 
 from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
-from autograd_mini.draw.style.colours import (
-    FAINT,
-    LINE,
-    MODULE,
-    MODULE_FILL,
-    NEGATIVE,
-    POSITIVE,
-    STEP_FILL,
-    TEXT,
-    ZERO,
-    colour_of,
-    heat,
-)
-from autograd_mini.draw.style.escaping import quoted
+from autograd_mini.draw.style import colours
 from autograd_mini.draw.style.font import NAME
-from autograd_mini.draw.style.texts import CAPTION_SIZE, LEGEND_SIZE, SIZE, cell, label, table, width_of
+from autograd_mini.draw.style.texts import CAPTION_SIZE, LEGEND_SIZE, SIZE, cell, label, quoted, table, width_of
 
 POLISHED = 100  # boxes; the layout of more is only nearly as compact as can be, in a fraction of the time
 
 GRAPH = {"fontname": NAME, "fontsize": str(LEGEND_SIZE), "nodesep": "0.2", "ranksep": "0.35", "pad": "0.15"}
 NODE = {"fontname": NAME, "fontsize": str(SIZE), "shape": "box", "style": "filled", "fillcolor": "#ffffff"}
-NODE |= {"color": LINE, "margin": "0.06,0.07"}
+NODE |= {"color": colours.LINE, "margin": "0.06,0.07"}
 EDGE = {"color": "#555555", "arrowsize": "0.7"}
 
 STYLES = {
-    Kind.INPUT: f'style="filled,rounded" fillcolor="{FAINT}"',
+    Kind.INPUT: f'style="filled,rounded" fillcolor="{colours.FAINT}"',
     Kind.PARAMETER: 'penwidth=3 fillcolor="#d4d4d4"',
     Kind.CONSTANT: 'style="filled,dashed" height=0.35 width=0.35',
     Kind.INTERMEDIATE: "",
     Kind.RESULT: "peripheries=2",
-    Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{MODULE}" fillcolor="{MODULE_FILL}" margin="0.16,0.1"',
+    Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{colours.MODULE}" '
+    f'fillcolor="{colours.MODULE_FILL}" margin="0.16,0.1"',
 }
 SCALE_STEPS = 9  # odd, so that 0 is in the middle if the scale goes both ways
 SAMPLE = 'CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"'
 SAMPLES = {
-    Kind.INPUT: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="{FAINT}"',
+    Kind.INPUT: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="{colours.FAINT}"',
     Kind.PARAMETER: f'BORDER="3" {SAMPLE} BGCOLOR="#d4d4d4"',
     Kind.CONSTANT: f'BORDER="1" {SAMPLE} STYLE="DASHED"',
     Kind.INTERMEDIATE: f'BORDER="1" {SAMPLE}',
     Kind.RESULT: 'BORDER="1" CELLBORDER="1" CELLSPACING="3" CELLPADDING="3"',
-    Kind.MODULE: f'BORDER="2" {SAMPLE} STYLE="ROUNDED" COLOR="{MODULE}" BGCOLOR="{MODULE_FILL}"',
+    Kind.MODULE: f'BORDER="2" {SAMPLE} STYLE="ROUNDED" COLOR="{colours.MODULE}" BGCOLOR="{colours.MODULE_FILL}"',
     Kind.OPERATION: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="#444444"',
 }
 # Operands arrive in their order: x - y has x first.
@@ -64,7 +52,8 @@ def body(picture: Picture) -> Iterator[str]:
     lines = []
     for number, edge in enumerate(picture.edges):
         statement, arrows = _edge(edge, number)
-        scope = _common(scopes.get(edge.tail, ()), scopes.get(edge.head, ()))
+        both = zip(scopes.get(edge.tail, ()), scopes.get(edge.head, ()))
+        scope = tuple(name for name, _ in takewhile(lambda pair: pair[0] == pair[1], both))
         if scope:
             members.append((scope, statement))
         else:
@@ -81,11 +70,6 @@ def graph_attributes(picture: Picture) -> dict[str, str]:
         attributes["nslimit"] = "1"
     below = _caption_and_legend(picture)
     return {**attributes, "label": f"<{below}>", "labelloc": "b"} if below else attributes
-
-
-def _common(scope: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-    """The modules around both."""
-    return tuple(name for name, _ in takewhile(lambda pair: pair[0] == pair[1], zip(scope, other)))
 
 
 def _scoped(members: Iterable[tuple[tuple[str, ...], str]], depth: int, path: str = "cluster") -> Iterator[str]:
@@ -107,24 +91,20 @@ def _node(box: Box, largest: float) -> str:
     if box.kind is Kind.OPERATION:
         is_disc = len(box.title) <= 2
         style = DISC if is_disc else PILL
-        style += f' penwidth=3 fillcolor="{STEP_FILL}"' if box.emphasised else ' fillcolor="#444444"'
-        written = label(box.title, 18 if is_disc else 16, TEXT if box.emphasised else "#ffffff")
+        style += f' penwidth=3 fillcolor="{colours.STEP_FILL}"' if box.emphasised else ' fillcolor="#444444"'
+        written = label(box.title, 18 if is_disc else 16, colours.TEXT if box.emphasised else "#ffffff")
     else:
         style = STYLES[box.kind] + (' color="#000000" penwidth=4' if box.emphasised else "")
-        written = f"<{_table(box, largest)}>"
+        titles = box.title.split("\n") if box.title else []
+        rows = [cell(title, is_bold=bool(box.rows), attributes='COLSPAN="2"') for title in titles]
+        written = f"<{table(*rows, *(_row(row, largest) for row in box.rows))}>"
     return f"{box.key} [label={written} tooltip={quoted(box.tooltip)} {style}]\n"
 
 
-def _table(box: Box, largest: float) -> str:
-    titles = box.title.split("\n") if box.title else []
-    rows = [cell(title, is_bold=bool(box.rows), attributes='COLSPAN="2"') for title in titles]
-    return table(*rows, *(_row(row, largest) for row in box.rows))
-
-
 def _row(row: Row, largest: float) -> str:
-    fill, colour = "", TEXT
+    fill, colour = "", colours.TEXT
     if row.gradient is not None:
-        background, colour = heat(row.gradient, largest)
+        background, colour = colours.heat(row.gradient, largest)
         fill = f'BGCOLOR="{background}"'
     return cell(row.name, align="LEFT", colour=colour, attributes=fill) + cell(
         row.text, align="RIGHT", colour=colour, room=width_of("0" * row.width), attributes=fill
@@ -139,7 +119,7 @@ def _edge(edge: Edge, number: int) -> tuple[str, str]:
         attributes += ' color="#000000" penwidth=3'
     if not edge.label:
         return "", f"{edge.tail} -> {edge.head} [{attributes}]\n"
-    middle, colour = f"e{number}", ZERO if edge.derivative is None else colour_of(edge.derivative)
+    middle, colour = f"e{number}", colours.ZERO if edge.derivative is None else colours.colour_of(edge.derivative)
     return (
         f"{middle} [label={label(edge.label, colour=colour)} tooltip={quoted(edge.tooltip)} {PLAIN_NODE}]\n",
         f"{edge.tail} -> {middle} [{attributes} arrowhead=none]\n{middle} -> {edge.head} [{attributes}]\n",
@@ -167,13 +147,16 @@ def _samples(picture: Picture) -> list[str]:
     """A small box of every kind in the picture."""
     present = {box.kind for box in picture.boxes}
     samples = [
-        table(cell(kind.value, LEGEND_SIZE, colour="#ffffff" if kind is Kind.OPERATION else TEXT), attributes=style)
+        table(
+            cell(kind.value, LEGEND_SIZE, colour="#ffffff" if kind is Kind.OPERATION else colours.TEXT),
+            attributes=style,
+        )
         for kind, style in SAMPLES.items()
         if kind in present
     ]
     derivatives = [edge.derivative for edge in picture.edges if edge.derivative is not None]
-    for sign, colour in (("> 0", POSITIVE), ("< 0", NEGATIVE)):
-        if any(colour_of(derivative) == colour for derivative in derivatives):
+    for sign, colour in (("> 0", colours.POSITIVE), ("< 0", colours.NEGATIVE)):
+        if any(colours.colour_of(derivative) == colour for derivative in derivatives):
             samples.append(cell(f"local derivative {sign}", LEGEND_SIZE, colour=colour))
     return samples
 
@@ -184,12 +167,14 @@ def _scale(picture: Picture) -> list[str]:
     largest, cells = picture.largest_gradient, []
     if largest > 0.0:
         low = -largest if min(gradients, default=0.0) < 0.0 else 0.0
-        shades = (heat(low + step * (largest - low) / (SCALE_STEPS - 1), largest)[0] for step in range(SCALE_STEPS))
+        shades = (
+            colours.heat(low + step * (largest - low) / (SCALE_STEPS - 1), largest)[0] for step in range(SCALE_STEPS)
+        )
         bar = "".join(f'<TD WIDTH="16" HEIGHT="12" BGCOLOR="{shade}"></TD>' for shade in shades)
         begin = cell(f"grad {low:.3g}", LEGEND_SIZE, align="RIGHT")
         end = cell(f"{largest:.3g}", LEGEND_SIZE, align="LEFT")
         cells = [begin, table(bar, attributes='CELLBORDER="0" CELLSPACING="0"'), end]
     if not all(map(isfinite, gradients)):
-        fill, colour = heat(inf, 1.0)
+        fill, colour = colours.heat(inf, 1.0)
         cells.append(cell("inf or nan", LEGEND_SIZE, colour=colour, attributes=f'BGCOLOR="{fill}"'))
     return cells

@@ -1,4 +1,4 @@
-"""Turning DOT source into images with whichever renderer the machine has."""
+"""Turning DOT source into images with whichever renderer the machine has; and what notebooks show of pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from autograd_mini.draw.style import font
 from autograd_mini.draw.style.texts import with_font, with_larger_label, with_texts, without_texts
@@ -17,6 +19,7 @@ SOURCES = ("dot", "gv")
 ENDINGS = ", ".join(f".{ending}" for ending in FORMATS) + " or .dot"
 PNG_RESOLUTION = 192  # dots per inch: twice those of a plain screen
 TIMEOUT = 60.0  # seconds; not tuned
+PIXELS = 4 / 3  # a point
 SLIDE = 960.0  # points: the width of a slide, at which captions have 14 points or more
 SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _PDF_DATE = re.compile(rb"(/CreationDate \(D:)\d{14}[^)]*")
@@ -134,3 +137,39 @@ def _renderers(image_format: str) -> Iterator[str]:
         pure = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts")) or shutil.which("graphviz-pure")
         if pure:
             yield pure
+
+
+class Shown:
+    """A picture that notebooks show."""
+
+    def _repr_svg_(self) -> str:
+        raise NotImplementedError
+
+    def _as_png(self, svg: str) -> bytes:
+        return png_of(svg)
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **rest: Any
+    ) -> dict[str, bytes | str]:
+        """The picture in all formats that a notebook may choose from.
+
+        The HTML holds the SVG as a document of its own, in which tooltips and scripts work. Where the notebook is not
+        trusted, or does not show documents within documents, what is left of it is the PNG.
+        """
+        bundle: dict[str, bytes | str] = {}
+        try:
+            svg = bundle["image/svg+xml"] = self._repr_svg_()
+            png = bundle["image/png"] = self._as_png(svg)
+            width = width_in_points(svg) * PIXELS
+            data = {"svg+xml": b64encode(svg.encode()).decode(), "png": b64encode(png).decode()}
+            bundle["text/html"] = (
+                f'<object type="image/svg+xml" data="data:image/svg+xml;base64,{data["svg+xml"]}" '
+                'style="max-width:100%">'
+                f'<img src="data:image/png;base64,{data["png"]}" width="{width:.0f}" '
+                'style="max-width:100%;height:auto" '
+                'alt="The picture, which needs a trusted notebook for its tooltips"></object>'
+            )
+        except RenderingError as error:
+            bundle["text/plain"] = str(error)
+        kept = set(bundle if include is None else include) - set(exclude or ())
+        return {mimetype: content for mimetype, content in bundle.items() if mimetype in kept}

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograd_mini.derivatives import jacobian
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.networks.unit_columns import (
-    DERIVATIVE,
-    RADIUS,
-    Column,
-    Place,
-    check_limit,
-    column,
-    drawing,
-    ellipsis,
-    key_of_lines,
-    line,
-    shown_indices,
-    text,
-    unit,
-)
+from autograd_mini.draw.networks import unit_columns as units
 from autograd_mini.draw.style.texts import width_of
 from autograd_mini.mathematics import number_formatter, subscripted
 from autograd_mini.nn.activations import SCALAR, find_activation, is_vector, name_of
@@ -35,13 +21,7 @@ from autograd_mini.value import Value
 GAP = 3.0  # inches between the columns
 NUMBER = 'shape=plain style="" fixedsize=false'
 
-
-class Influence(NamedTuple):
-    """A function of numbers at one place: its inputs, its outputs, and for each output its derivatives."""
-
-    inputs: Sequence[float]
-    outputs: Sequence[float]
-    rows: Sequence[Sequence[float]]
+Rows = Sequence[Sequence[float]]
 
 
 def draw_influence(
@@ -79,23 +59,25 @@ def draw_influence(
     >>> draw_influence("softmax", [1.0, -2.0, 3.0]).source.count(" -> ")
     9
     """
-    check_limit(max_units)
+    units.check_limit(max_units)
     number = number_formatter(number_format)
     name, letter, f, numbers = _function(f_or_layer, x)
-    influence = _measured(f, numbers, name)
-    starts = column("i", 0.0, shown_indices(len(influence.inputs), max_units))
-    ends = column("o", GAP, shown_indices(len(influence.outputs), max_units))
-    derivatives = [derivative for row in influence.rows for derivative in row if derivative != 0.0]
+    outputs, slopes = _measured(f, numbers, name)
+    starts = units.column("i", 0.0, units.shown_indices(len(numbers), max_units))
+    ends = units.column("o", GAP, units.shown_indices(len(outputs), max_units))
+    derivatives = [derivative for row in slopes for derivative in row if derivative != 0.0]
     largest = max(map(abs, filter(isfinite, derivatives)), default=0.0)
     title = f"∂y/∂{letter}"
     lowest = min(place.y for place in (*starts.values(), *ends.values()))
     statements = [
-        *_units(starts, letter, influence.inputs, -1, number),
-        *_units(ends, "y", influence.outputs, 1, number),
-        *_lines(starts, ends, influence.rows, largest, letter, number),
-        text(Place("title", GAP / 2, lowest - 0.65), [name, _summary(influence, letter)]),
+        *_units(starts, letter, numbers, -1, number),
+        *_units(ends, "y", outputs, 1, number),
+        *_lines(starts, ends, slopes, largest, letter, number),
+        units.text(units.Place("title", GAP / 2, lowest - 0.65), [name, _summary(slopes, letter)]),
     ]
-    return drawing(statements, key_of_lines(derivatives, title, number(largest)) if legend and derivatives else "")
+    return units.drawing(
+        statements, units.key_of_lines(derivatives, title, number(largest)) if legend and derivatives else ""
+    )
 
 
 def _function(f_or_layer: Any, x: Iterable[Any]) -> tuple[str, str, Callable[[Any], Any], list[float]]:
@@ -118,7 +100,8 @@ def _each(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda zs: [f(z) for z in zs]
 
 
-def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> Influence:
+def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> tuple[list[float], Rows]:
+    """A function's outputs, and for each its derivatives."""
     outputs: list[float] = []
 
     def remembering(xs: Any) -> Any:
@@ -131,34 +114,33 @@ def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> In
     if not inputs or not outputs:
         raise ValueError(f"{name} has {len(inputs)} inputs and {len(outputs)} outputs here; an influence needs both")
     width = len(inputs)
-    rows = [derivatives[start : start + width] for start in range(0, len(derivatives), width)]
-    return Influence(inputs, outputs, rows)
+    return outputs, [derivatives[start : start + width] for start in range(0, len(derivatives), width)]
 
 
 def _units(
-    places: Column, letter: str, numbers: Sequence[float], side: int, number: Callable[[float], str]
+    places: units.Column, letter: str, numbers: Sequence[float], side: int, number: Callable[[float], str]
 ) -> Iterator[str]:
     """Units with their numbers beside them, on the left (-1) or the right (1)."""
     for index, place in places.items():
         if index is None:
-            yield ellipsis(place)
+            yield units.ellipsis(place)
             continue
         written = number(numbers[index])
-        distance = RADIUS + width_of(written) / 144  # half its width
-        yield unit(place, subscripted(letter, index + 1), tooltip=written)
-        yield unit(Place(f"{place.key}n", place.x + side * distance, place.y), written, NUMBER)
+        distance = units.RADIUS + width_of(written) / 144  # half its width
+        yield units.unit(place, subscripted(letter, index + 1), tooltip=written)
+        yield units.unit(units.Place(f"{place.key}n", place.x + side * distance, place.y), written, NUMBER)
 
 
 def _lines(
-    starts: Column,
-    ends: Column,
-    rows: Sequence[Sequence[float]],
+    starts: units.Column,
+    ends: units.Column,
+    rows: Rows,
     largest: float,
     letter: str,
     number: Callable[[float], str],
 ) -> Iterator[str]:
     """A line for every derivative that is not 0, with its number where no two lines share a unit."""
-    sparse = all(sum(map(bool, line)) <= 1 for line in (*rows, *zip(*rows)))
+    sparse = all(sum(map(bool, each)) <= 1 for each in (*rows, *zip(*rows)))
     for output, end in ends.items():
         for index, start in starts.items():
             if output is None or index is None or rows[output][index] == 0.0:
@@ -166,19 +148,19 @@ def _lines(
             derivative = rows[output][index]
             written = number(derivative)
             tooltip = f"∂{subscripted('y', output + 1)}/∂{subscripted(letter, index + 1)} = {written}"
-            yield line(start, end, derivative, largest, tooltip)
+            yield units.line(start, end, derivative, largest, tooltip)
             if sparse:
-                middle = Place(f"d{index}_{output}", (start.x + end.x) / 2, (start.y + end.y) / 2)
-                yield unit(middle, written, DERIVATIVE, tooltip)
+                middle = units.Place(f"d{index}_{output}", (start.x + end.x) / 2, (start.y + end.y) / 2)
+                yield units.unit(middle, written, units.DERIVATIVE, tooltip)
 
 
-def _summary(influence: Influence, letter: str) -> str:
+def _summary(rows: Rows, letter: str) -> str:
     """How many outputs the inputs influence at this point, in words."""
-    reached = [sum(map(bool, line)) for line in zip(*influence.rows)]
+    reached = [sum(map(bool, each)) for each in zip(*rows)]
     if max(reached) <= 1:
         influenced = "one y" if min(reached) else "one y at most"
-    elif min(reached) == len(influence.outputs):
+    elif min(reached) == len(rows):
         influenced = "all y"
     else:
-        influenced = f"{min(reached)} to {max(reached)} of {len(influence.outputs)} y"
+        influenced = f"{min(reached)} to {max(reached)} of {len(rows)} y"
     return f"at this {letter}, each {letter} influences {influenced}"

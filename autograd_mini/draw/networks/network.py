@@ -8,23 +8,7 @@ from math import isfinite
 from typing import Any
 
 from autograd_mini.draw.drawing import Drawing
-from autograd_mini.draw.networks.unit_columns import (
-    DERIVATIVE,
-    ROW,
-    Column,
-    Place,
-    arrow,
-    check_limit,
-    column,
-    drawing,
-    ellipsis,
-    frame,
-    key_of_lines,
-    line,
-    shown_indices,
-    text,
-    unit,
-)
+from autograd_mini.draw.networks import unit_columns as units
 from autograd_mini.draw.style.colours import FAINT, MODULE, MODULE_FILL
 from autograd_mini.mathematics import SUPERSCRIPTS, number_formatter, subscripted, weight_name
 from autograd_mini.nn.activations import is_vector, name_of
@@ -78,19 +62,21 @@ def draw_network(
     29
     """
     layers = layers_of(model)
-    check_limit(max_units)
+    units.check_limit(max_units)
     number = number_formatter(number_format)
     weights = [_weights_of(layer, biases) for layer in layers]
     sizes = [layers[0].n_inputs, *(layer.n_outputs for layer in layers)]
     widest = max(sizes[1:])
     are_named = widest <= NAMED and sizes[0] <= max_units
-    row = max(ROW, LINE * (widest + 1) / 72) if are_named else ROW
+    row = max(units.ROW, LINE * (widest + 1) / 72) if are_named else units.ROW
     gap = 1.3 * GAP if are_named else GAP
-    columns = [column(f"c{at}_", at * gap, shown_indices(size, max_units), row) for at, size in enumerate(sizes)]
+    columns = [
+        units.column(f"c{at}_", at * gap, units.shown_indices(size, max_units), row) for at, size in enumerate(sizes)
+    ]
     for places, layer in zip(columns, weights):
         if any(BIAS in neuron for neuron in layer):
             first = next(iter(places.values()))
-            places[BIAS] = Place(f"{first.key}b", first.x, first.y + row)
+            places[BIAS] = units.Place(f"{first.key}b", first.x, first.y + row)
     strengths = [weight for layer in weights for neuron in layer for weight in neuron.values()]
     largest = max(map(abs, filter(isfinite, strengths)), default=0.0)
     statements = [*_units(columns, layers), *_captions(columns, layers)]
@@ -98,32 +84,31 @@ def draw_network(
     for k, layer in enumerate(weights, 1):
         statements += _lines(k, columns[k - 1], columns[k], layer, largest, number, share)
     if divergence is not None:
-        statements += _divergence(columns[-1], _name_of(divergence))
-    return drawing(statements, key_of_lines(strengths, "weight", number(largest)) if legend else "")
+        name = divergence if isinstance(divergence, str) else getattr(divergence, "name", "") or name_of(divergence)
+        statements += _divergence(columns[-1], name)
+    return units.drawing(statements, units.key_of_lines(strengths, "weight", number(largest)) if legend else "")
 
 
-def _name_of(divergence: Any) -> str:
-    return divergence if isinstance(divergence, str) else getattr(divergence, "name", "") or name_of(divergence)
-
-
-def _units(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
+def _units(columns: Sequence[units.Column], layers: Sequence[Layer]) -> Iterator[str]:
     """The neurons, and a frame around those whose activation acts on all of them."""
     for number, places in enumerate(columns):
         letter, style = {0: ("x", INPUT), len(layers): ("y", OUTPUT)}.get(number, ("y", ""))
         above = f"⁽{number}⁾".translate(SUPERSCRIPTS) if 0 < number < len(layers) else ""
         for index, place in places.items():
             if index is None:
-                yield ellipsis(place)
+                yield units.ellipsis(place)
             elif index == BIAS:
-                yield unit(place, "1", ONE, "the input whose weights are the biases")
+                yield units.unit(place, "1", ONE, "the input whose weights are the biases")
             else:
-                yield unit(place, subscripted(letter, index + 1) + above, style, f"unit {index + 1}")
+                yield units.unit(place, subscripted(letter, index + 1) + above, style, f"unit {index + 1}")
         if number and is_vector(layers[number - 1].activation):
             neurons = [place for index, place in places.items() if index != BIAS]
-            yield frame(f"f{number}", neurons, f"{name_of(layers[number - 1].activation)} acts on all neurons at once")
+            yield units.frame(
+                f"f{number}", neurons, f"{name_of(layers[number - 1].activation)} acts on all neurons at once"
+            )
 
 
-def _captions(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[str]:
+def _captions(columns: Sequence[units.Column], layers: Sequence[Layer]) -> Iterator[str]:
     lowest = min(place.y for places in columns for place in places.values())
     for number, places in enumerate(columns):
         lines = ["inputs", f"{layers[0].n_inputs}"]
@@ -134,13 +119,13 @@ def _captions(columns: Sequence[Column], layers: Sequence[Layer]) -> Iterator[st
         elif layers[0].n_inputs == 1:
             lines = ["input", "1"]
         place = next(iter(places.values()))
-        yield text(Place(f"t{number}", place.x, lowest - 0.75), [*lines, ""][:3])
+        yield units.text(units.Place(f"t{number}", place.x, lowest - 0.75), [*lines, ""][:3])
 
 
 def _lines(
     k: int,
-    tails: Column,
-    heads: Column,
+    tails: units.Column,
+    heads: units.Column,
     layer: Sequence[Mapping[int, float]],
     largest: float,
     number: Callable[[float], str],
@@ -154,19 +139,21 @@ def _lines(
             if index not in tails:
                 continue
             tail, name = tails[index], weight_name(index + 1, output + 1, k)
-            yield line(tail, head, weight, largest, f"{name} = {number(weight)}")
+            yield units.line(tail, head, weight, largest, f"{name} = {number(weight)}")
             if share:
                 x, y = (begin + share * (end - begin) for begin, end in ((tail.x, head.x), (tail.y, head.y)))
-                yield unit(Place(f"w{tail.key}{head.key}", x, y), name, DERIVATIVE, f"{name} = {number(weight)}")
+                yield units.unit(
+                    units.Place(f"w{tail.key}{head.key}", x, y), name, units.DERIVATIVE, f"{name} = {number(weight)}"
+                )
 
 
-def _divergence(outputs: Column, name: str) -> Iterator[str]:
+def _divergence(outputs: units.Column, name: str) -> Iterator[str]:
     x = next(iter(outputs.values())).x + GAP
-    place, desired = Place("divergence", x, 0.0), Place("desired", x, -1.25)
-    yield text(place, ["Div(y, d)", name], DIVERGENCE)
-    yield text(desired, ["d", "desired"])
-    yield from (arrow(output, place) for index, output in outputs.items() if index is not None and index != BIAS)
-    yield arrow(desired, place)
+    place, desired = units.Place("divergence", x, 0.0), units.Place("desired", x, -1.25)
+    yield units.text(place, ["Div(y, d)", name], DIVERGENCE)
+    yield units.text(desired, ["d", "desired"])
+    yield from (units.arrow(output, place) for index, output in outputs.items() if index is not None and index != BIAS)
+    yield units.arrow(desired, place)
 
 
 def layers_of(model: Any) -> list[Layer]:

@@ -9,9 +9,8 @@ from typing import NamedTuple
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.images.dot import side_by_side
 from autograd_mini.draw.style.colours import LINE, MODULE, NEGATIVE, NOT_FINITE, POSITIVE, ZERO, colour_of
-from autograd_mini.draw.style.escaping import quoted
 from autograd_mini.draw.style.font import NAME
-from autograd_mini.draw.style.texts import LEGEND_SIZE, SIZE, cell, label, table
+from autograd_mini.draw.style.texts import LEGEND_SIZE, SIZE, cell, label, quoted, table
 from autograd_mini.primitives import brief
 
 # Sizes are chosen by eye: at 1,024 pixels nothing overlaps, and the weights of a layer can be told apart.

@@ -90,7 +90,10 @@ def fold_modules(
     values = {node: key for node, key in folded.items() if node not in ends}
     held, bundles = _bundles(ends, users, values, operations, number)
     present = {*values.values(), *operations.values()}
-    weights, is_known = _weights(scopes, paths), backward_has_run(ends)
+    weights: defaultdict[str | None, list[Value]] = defaultdict(list)
+    for parameter in scopes.parameters:
+        weights[paths[scopes.paths[parameter]]].append(parameter)
+    is_known = backward_has_run(ends)
     boxes = [
         _module_box(key, path, weights[path], scopes, number, is_known) for path, key in keys.items() if key in present
     ]
@@ -156,14 +159,6 @@ def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable
     names = f"{members[0].label} … {members[-1].label}" if members[0].label and members[-1].label else ""
     title = f"{len(members)} {kind.value}s"
     return Box(key, kind, "\n".join(filter(None, (title, names))), tuple(rows), title)
-
-
-def _weights(scopes: Scopes, paths: Mapping[str, str | None]) -> Mapping[str | None, list[Value]]:
-    """The parameters of every folded module."""
-    weights: defaultdict[str | None, list[Value]] = defaultdict(list)
-    for parameter in scopes.parameters:
-        weights[paths[scopes.paths[parameter]]].append(parameter)
-    return weights
 
 
 def _module_box(

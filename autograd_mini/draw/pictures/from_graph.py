@@ -38,20 +38,6 @@ def ordered(results: Sequence[Value], max_nodes: int | None) -> list[Value]:
         stack.extend(parents)
     require_room(len(seen), max_nodes, "the graph has")
     order = topological_order(*reversed(results))
-    _check(order)
-    return order
-
-
-def require_room(count: int, max_nodes: int | None, who: str) -> None:
-    """Raise GraphTooLargeError if there is more to show than a picture may have."""
-    if max_nodes is not None and count > max_nodes:
-        raise GraphTooLargeError(
-            f"{who} more than {max_nodes} nodes, too many to read as a picture; draw a part of it, fold its modules "
-            "(draw(y, scopes=scopes, fold='modules') with the scopes of record_scopes(model)), or raise max_nodes"
-        )
-
-
-def _check(order: Sequence[Value]) -> None:
     placed: set[Value] = set()
     for node in order:
         if not placed.issuperset(node.parents):
@@ -60,6 +46,17 @@ def _check(order: Sequence[Value]) -> None:
                 "depends on earlier ones only"
             )
         placed.add(node)
+    return order
+
+
+def require_room(count: int, max_nodes: int | None, who: str) -> None:
+    """Raise GraphTooLargeError if there is more to show than a picture may have."""
+    if max_nodes is not None and count > max_nodes:
+        raise GraphTooLargeError(
+            f"{who} more than {max_nodes} nodes, too many to read as a picture; draw a part of it, fold its modules "
+            "(draw(y, scopes=scopes, fold='modules') with the scopes of record_scopes(model); explain(model, x) folds "
+            "them by itself), or raise max_nodes"
+        )
 
 
 def picture_of(

@@ -2,7 +2,8 @@
 
 What a renderer believes of a font differs from machine to machine. So each text gets a cell as large as our font makes
 it; where an SVG is made, a tiny number holds its place in the layout, and is replaced by the text itself, which tells
-its width, so that it fits where the viewer has other fonts than the one embedded.
+its width, so that it fits where the viewer has other fonts than the one embedded. What is written is what shows,
+whatever signs it has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import re
 from math import ceil
 
 from autograd_mini.draw.style.colours import TEXT
-from autograd_mini.draw.style.escaping import JOINER, cleaned, markup
 from autograd_mini.draw.style.font import FAMILIES, embedded, width
 
 SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 14  # points: legible from the back of a room
@@ -21,6 +21,15 @@ LINE_HEIGHT, BASELINE, BOLD = 1.3, 0.36, 0.045  # of the font's size
 DIGIT = 0.6  # points that a digit of a place holder takes
 ANCHORS = {"LEFT": ("start", PADDING), "CENTER": ("middle", 0), "RIGHT": ("end", -PADDING)}
 PLAIN = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
+
+# Control characters, and what XML cannot hold, as the replacement character.
+_CLEAN: dict[int, int | str] = dict.fromkeys([*range(32), *range(0x7F, 0xA0), *range(0xD800, 0xE000)], 0xFFFD)
+_CLEAN |= {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD, ord("\t"): " ", ord("\r"): " ", ord("\n"): "\n"}
+_SPECIAL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff\\\\\"&<>']")
+# Graphviz replaces \N and its like by names, escaped or not; an invisible joiner behind the backslash prevents it.
+JOINER = "\u2060"
+_IN_MARKUP = {ord("\\"): f"\\{JOINER}", ord("\n"): " "}
+_QUOTED = {ord("\\"): f"\\\\{JOINER}", ord('"'): '\\"', ord("\n"): "\\n", ord("&"): "&amp;"}
 
 _CELL = re.compile(
     r'(<TD ALIGN="(\w+)"[^>]*>)<FONT COLOR="(#\w+)" POINT-SIZE="(\d+)">(<B>)?([^<]*)(?:</B>)?</FONT></TD>'
@@ -113,3 +122,28 @@ def with_font(svg: str, letters: set[str]) -> str:
     """The SVG with the font that its letters need, and no wider than its container."""
     look = f'style="max-width:100%;height:auto" font-family="{FAMILIES}" text-rendering="geometricPrecision"'
     return _ROOT.sub(rf"<svg \1 {look}><style>{embedded(letters)}</style>", svg, count=1)
+
+
+def quoted(text: str) -> str:
+    r"""`text` as a quoted string that stands for itself.
+
+    >>> print(quoted('a "b" & c'))
+    "a \"b\" &amp; c"
+    """
+    if _SPECIAL.search(text):
+        text = cleaned(text).translate(_QUOTED)
+    return f'"{text}"'
+
+
+def markup(text: str) -> str:
+    """A line of `text` within an HTML-like label.
+
+    >>> markup("a < b")
+    'a &lt; b'
+    """
+    return html.escape(cleaned(text)).translate(_IN_MARKUP) if _SPECIAL.search(text) else text
+
+
+def cleaned(text: str) -> str:
+    """`text` with letters that can be shown in place of those that cannot."""
+    return text.translate(_CLEAN) if _SPECIAL.search(text) else text

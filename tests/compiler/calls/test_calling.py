@@ -87,6 +87,12 @@ def test_arguments_that_hold_no_numbers(argument, words):
     sentence(error, "square", words)
 
 
+def test_a_list_in_the_place_of_a_number_may_be_a_batch():
+    with pytest.raises(TypeError, match="'list'") as error:
+        compile(lambda x, y: x / y)([1.0, 2.0], 3.0)
+    assert any("name it in batch=…" in note for note in error.value.__notes__)
+
+
 @pytest.mark.parametrize(
     "number", [2, True, numpy.float32(2.0), numpy.float16(2.0), numpy.int8(2), numpy.bool_(True), numpy.array(2.0)]
 )

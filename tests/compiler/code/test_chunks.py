@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_mini.compiler.code.chunks import Chunks
-from autograd_mini.compiler.code.operations import Operation, Operations
+from autograd_mini.compiler.code.listing import Listing, Operation
+from autograd_mini.compiler.code.operations import Operations
 from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Terms
 from autograd_mini.compiler.partition import CHUNK
 
@@ -39,7 +40,9 @@ def test_chunks_compute_what_the_operations_do(operations, largest, data):
     homes = data.draw(st.lists(st.sampled_from([each for each in kept if each >= INPUTS] or [INPUTS]), unique=True))
     row_of = {number: row for row, number in enumerate([*range(INPUTS), *homes])}
     where_few_cross = data.draw(st.booleans())
-    chunks = Chunks(operations, row_of, kept, largest, where_few_cross=where_few_cross, n_uniform=1, n_arrays=4)
+    chunks = Chunks(
+        Listing.of(operations), row_of, kept, largest, where_few_cross=where_few_cross, n_uniform=1, n_arrays=4
+    )
     memory = {number: ("input", number) for number in range(INPUTS)}
     for chunk in chunks.chunks:
         form = chunks.forms[chunk.form]
@@ -61,7 +64,7 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
     heads = [100 + i for i in range(ahead)] + period * 200
     operations = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads)]
     longer = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads + period * 200)]
-    few, many = (Chunks(each, {0: 0}, [len(each)], LARGEST) for each in (operations, longer))
+    few, many = (Chunks(Listing.of(each), {0: 0}, [len(each)], LARGEST) for each in (operations, longer))
     assert len(many.chunks) > len(few.chunks)
     assert len(many.forms) <= len(few.forms) + 2  # but for the end, cut elsewhere
 
@@ -69,7 +72,7 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
 def test_memory_is_used_again():
     """A chain needs no more than what a chunk passes on."""
     chain = [Operation((n + 1,), 0, (n,), 1) for n in range(5000)]
-    chunks = Chunks(chain, {0: 0}, [5000], LARGEST)
+    chunks = Chunks(Listing.of(chain), {0: 0}, [5000], LARGEST)
     assert chunks.n_rows <= 4
 
 
@@ -82,13 +85,13 @@ def test_by_demand_operands_come_first(n, data):
         scalars.append(Terms([1.0] * len(reads), reads, [ONE] * len(reads)))
     wanted = data.draw(st.lists(st.integers(1 + INPUTS, len(scalars) - 1), min_size=1, max_size=4, unique=True))
     operations = Operations(scalars, wanted)
-    ordered = operations.by_demand(wanted)
+    ordered = [*operations.by_demand(wanted)]
     assert sorted(ordered) == sorted(operations.sequence)
     made = set(range(1, 1 + INPUTS))
     for operation in ordered:
         assert made.issuperset(operation.reads)
         made.update(operation.results)
-    alone = Operations(scalars, wanted[:1]).sequence
+    alone = [*Operations(scalars, wanted[:1]).sequence]
     assert {each.results[0] for each in ordered[: len(alone)] if each.results[0] < len(scalars)} == {
         each.results[0] for each in alone if each.results[0] < len(scalars)
     }
@@ -97,6 +100,6 @@ def test_by_demand_operands_come_first(n, data):
 def test_a_result_that_nothing_reads():
     """The last one of several: only the others are written."""
     operations = [Operation((INPUTS, INPUTS + 1), 0, (0, 1), 1)]
-    chunks = Chunks(operations, {0: 0, 1: 1}, [INPUTS], LARGEST)
+    chunks = Chunks(Listing.of(operations), {0: 0, 1: 1}, [INPUTS], LARGEST)
     assert [form.writes for form in chunks.forms] == [(0,)]
     assert [chunk.rows for chunk in chunks.chunks] == [[0, 1, 2]]

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import autograd_mini
 from autograd_mini import cos, dot, grad, log_softmax, relu, sin, sqrt, square, sum, tanh
-from autograd_mini.compiler.notation.reading import Reading
-from autograd_mini.compiler.notation.text import text_of
+from autograd_mini.compiler.notation.reading import Reading, text_of
 from autograd_mini.nn import MLP, GRUCell, LSTMCell, kl_softmax, squared_error
 from autograd_mini.testing.strategies import expressions
 from tests.compiler.notation.formulas import Evaluator

@@ -202,7 +202,9 @@ def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
     assert (slope_x[place], slope_y[place]) == (0.0, 1.0)
     others = numpy.delete(numpy.arange(len(x)), place)
     numpy.testing.assert_allclose(slope_x[others], 0.5 * y[others] / numpy.sqrt(x[others]), rtol=1e-15)
-    compiled._latest.parts[0].plan._careful.clear()
+    made = compiled._latest.parts[0].plan._made
+    for key in [key for key in made if key[0] == "careful"]:
+        del made[key]
     x[place] = 1.0
     compiled.value_and_grad(x, y)
     assert executors(compiled) == [False]
@@ -211,8 +213,8 @@ def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
 def executors(compiled):
     """Of those that derivatives were run by, whether they are careful."""
     plan = compiled._latest.parts[0].plan
-    made = [(False, request) for request in plan._executors] + [(True, request) for request in plan._careful]
-    return [is_careful for is_careful, request in made if request.kind == Kind.GRADIENT]
+    made = [(key[0] == "careful", *key[1:]) for key in plan._made if key[0] in ("executor", "careful")]
+    return sorted([is_careful for is_careful, request in made if request.kind == Kind.GRADIENT])
 
 
 @pytest.mark.parametrize("place", [0, 700, -1])

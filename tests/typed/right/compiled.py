@@ -20,6 +20,7 @@ assert_type(cube(2.0), float)
 assert_type(cube.grad(2.0), float)
 assert_type(cube.value_and_grad(2.0), tuple[float, float])
 assert_type(cube.hessian(2.0), float)
+assert cube.hessian(2.0, sparse=True).nnz == 1
 assert_type(compile(lambda x, y: x * y).grad(2.0, 3.0), tuple[float, float])
 assert_type(compile(lambda v: v[0] * v[1]).grad([2.0, 3.0]), list[float])
 

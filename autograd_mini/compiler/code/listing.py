@@ -1,0 +1,137 @@
+"""Many operations as columns of numbers: what is done for each of them is done for all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import numpy
+
+from autograd_mini.compiler.ir.program import Index
+
+ALONE = -1
+
+
+class Operation(NamedTuple):
+    """What gives some scalars: `head` by number, and the scalars it reads, or rows, counted from the end of all.
+
+    Of the size `ALONE` it is a chunk by itself, which is given all that it reads in order.
+    """
+
+    results: tuple[int, ...]
+    head: int
+    reads: tuple[int, ...]
+    size: int
+
+
+class Lists:
+    """Lists of numbers, one after the other."""
+
+    __slots__ = ("lengths", "numbers")
+
+    def __init__(self, lengths: Index, numbers: Index) -> None:
+        self.lengths: Index = lengths
+        self.numbers: Index = numbers
+
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[int]]) -> Lists:
+        lengths = numpy.fromiter(map(len, lists), numpy.int64, len(lists))
+        return cls(lengths, numpy.fromiter(chain.from_iterable(lists), numpy.int64, lengths.sum()))
+
+    @classmethod
+    def joined(cls, some: Sequence[Lists]) -> Lists:
+        return cls(*[numpy.concatenate(each) for each in zip(*[(one.lengths, one.numbers) for one in some])])
+
+    @property
+    def starts(self) -> Index:
+        """Where each begins, and where all end."""
+        return numpy.append(0, self.lengths.cumsum())
+
+    @property
+    def owners(self) -> Index:
+        """For each number the list that it is in."""
+        return numpy.repeat(numpy.arange(len(self.lengths)), self.lengths)
+
+    def at(self, places: Any) -> Lists:
+        """Those at some places."""
+        lengths = self.lengths[places]
+        shifts = self.starts[places] - (lengths.cumsum() - lengths)
+        return Lists(lengths, self.numbers[numpy.repeat(shifts, lengths) + numpy.arange(lengths.sum())])
+
+    def only(self, are_wanted: Any) -> Lists:
+        """The same of those numbers that are wanted."""
+        before = numpy.append(0, are_wanted.cumsum())
+        return Lists(numpy.diff(before[self.starts]), self.numbers[are_wanted])
+
+    def after(self, places: Index, numbers: Index) -> Lists:
+        """The same, with a number more at the beginning of those at some places."""
+        lengths = self.lengths.copy()
+        lengths[places] += 1
+        return Lists(lengths, numpy.insert(self.numbers, self.starts[places], numbers))
+
+    def tuples(self) -> Iterator[tuple[int, ...]]:
+        rest = iter(self.numbers.tolist())
+        return (tuple(islice(rest, n)) for n in self.lengths.tolist())
+
+
+class Listing:
+    """Operations in order, as columns."""
+
+    def __init__(self, results: Lists, heads: Index, reads: Lists, sizes: Index) -> None:
+        self.results = results
+        self.heads: Index = heads
+        self.reads = reads
+        self.sizes: Index = sizes
+
+    @classmethod
+    def of(cls, operations: Sequence[Operation]) -> Listing:
+        results, heads, reads, sizes = zip(*operations) if operations else ((), (), (), ())
+        return cls(Lists.of(results), numpy.array(heads, numpy.int64), Lists.of(reads), numpy.array(sizes, numpy.int64))
+
+    @classmethod
+    def joined(cls, some: Sequence[Listing]) -> Listing:
+        return cls(
+            Lists.joined([each.results for each in some]),
+            numpy.concatenate([each.heads for each in some]),
+            Lists.joined([each.reads for each in some]),
+            numpy.concatenate([each.sizes for each in some]),
+        )
+
+    def at(self, places: Any) -> Listing:
+        """Those at some places."""
+        return Listing(self.results.at(places), self.heads[places], self.reads.at(places), self.sizes[places])
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[Operation]:
+        return map(Operation, self.results.tuples(), self.heads.tolist(), self.reads.tuples(), self.sizes.tolist())
+
+
+def alike(table: Any) -> tuple[Index, Index]:
+    """Which rows of a table of numbers from 0 on are equal: the kind of each, and for each kind the first such row."""
+    kinds, n_kinds = numpy.zeros(len(table), numpy.int64), min(1, len(table))
+    for column in table.T:
+        if n_kinds and (column != column[0]).any():
+            n_values = int(column.max()) + 1
+            kinds, n_kinds = _numbered(kinds * n_values + column, n_kinds * n_values)
+    return kinds, first_of_each(kinds, n_kinds)
+
+
+def first_of_each(kinds: Index, n_kinds: int) -> Index:
+    """Where each kind comes first; after all those that are there, if it does not."""
+    firsts = numpy.full(n_kinds, len(kinds))
+    firsts[kinds[::-1]] = numpy.arange(len(kinds))[::-1]  # of several, the last one written stays
+    return firsts
+
+
+def _numbered(numbers: Index, n_values: int) -> tuple[Index, int]:
+    """Numbers below `n_values` by others without gaps, and how many differ."""
+    if n_values > 8 * len(numbers) + 4096:
+        found, numbers = numpy.unique(numbers, return_inverse=True)
+        return numbers, len(found)
+    is_there = numpy.zeros(n_values, numpy.int64)
+    is_there[numbers] = 1
+    places = is_there.cumsum()
+    return places[numbers] - 1, int(places[-1])
