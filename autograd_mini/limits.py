@@ -83,7 +83,8 @@ def limit_of_adjoints(
     (first, direction), (last, _) = sides[0], sides[-1]
     if tied:
         if all(first[leaf] == last[leaf] == convention[leaf] for leaf in leaves):
-            return convention, None
+            is_one = all(first[node] == last[node] for node in order)  # between variables and what is tied as well
+            return (first, direction) if is_one and first != convention else (convention, None)
         if all(first[leaf] == last[leaf] for leaf in leaves) or not _is_between(convention, first, last, leaves):
             return first, direction
         return convention, None
@@ -156,8 +157,8 @@ def _along(
 def _by_tangents(
     order: Sequence[Value], seeds: Seeds, tied: set[Value], direction: Direction
 ) -> dict[Value, float] | None:
-    """By one sweep of numbers forward and one back; None where a number jumps, as it does for every choice, and if a
-    zero meets inf or nan."""
+    """By one sweep of numbers forward and one back; None where a number jumps, as it does for every choice, if what
+    is tied moves too slowly for that, and if a zero meets inf or nan."""
     tangents: dict[Value, float] = {}
     settled: dict[Value, tuple[float, ...]] = {}
     for node in order:
@@ -166,6 +167,8 @@ def _by_tangents(
             continue
         local_grads = node.local_grads
         if node in tied:
+            if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
+                return None  # what does not move at first may do so further on, as x·y from the origin
             germs = [
                 parent._data if parent.is_constant else Germ(parent._data, tangents[parent], is_exact=True)
                 for parent in node.parents

@@ -184,6 +184,14 @@ def test_several_variables():
     assert jacobian(lambda x, y: [maximum(x, y) + minimum(x, y), maximum(x, y)])(1.0, 1.0) == [(1.0, 1.0), (1.0, 0.0)]
 
 
+def test_what_moves_slowly_is_settled_as_well():
+    straight = lambda x: relu(x) - relu(-x)
+    slope = lambda w, x: grad(straight)(w * x)  # w·x is above 0 on either side
+    assert slope(Value(0.0), Value(0.0)).data == slope(0.0, 0.0) == 1.0
+    assert grad(lambda x: minimum(sqrt(abs(x)), x * x))(0.0) == 0.0
+    assert grad(lambda x: minimum(relu(x, at_zero=0.0), x))(0.0) == 1.0
+
+
 def test_the_choice_at_a_tie_is_that_of_the_derivative_before():
     f = lambda x1, x2: 1.0 / (1.5 * sin(16.0 * am.max([x2, x1, 0.0])) + 2.0)
     assert grad(f)(0.0, 0.0) == (0.0, -6.0)

@@ -267,8 +267,10 @@ def _spread(primitive, args, library):
 def _smooth(primitive, args, corners, library):
     """A function of the library on narrow intervals: its values at the corners, and how far its slopes carry."""
     kinds = [isinstance(arg, Allowed) for arg in args]
-    values = [library(primitive, [_Variable(x) if own else x for x, own in zip(corner, kinds)]) for corner in corners]
-    if not all(map(isfinite, values)):
+    within = [tuple(_whole_in(arg) for arg in args)]  # where gamma and its derivatives have their poles
+    points = [[_Variable(x) if own else x for x, own in zip(point, kinds)] for point in [*corners, *within]]
+    *values, at_whole = [library(primitive, point) for point in points]
+    if not all(map(isfinite, [*values, at_whole])):
         return anything(library)
     radius = 0.0
     slopes = [_slopes(primitive, corner) for corner in (corners[0], corners[-1])]
@@ -283,6 +285,14 @@ def _smooth(primitive, args, corners, library):
     if not isfinite(radius):
         return anything(library)
     return Allowed(min(values) - radius, max(values) + radius, library)
+
+
+def _whole_in(arg):
+    """The whole number in an interval, if there is one; else its lower end."""
+    if isinstance(arg, float):
+        return arg
+    whole = float(round(arg.high)) if isfinite(arg.high) else arg.high
+    return whole if arg.low <= whole <= arg.high else arg.low
 
 
 def _slopes(primitive, point):

@@ -13,10 +13,10 @@ from autograd_mini.compiler.code.gathering import ALL_ALIKE, REGISTERS, SECOND, 
 from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.partition import FEWEST_REGULAR
 
-MINUS_ZERO, ZERO, UNIT = range(3)
-"""Where -0.0, 0.0 and 1.0 are, in every memory."""
+ZERO, MINUS_ZERO, UNIT = range(3)
+"""Where 0.0, which is what results have that depend on nothing, -0.0 and 1.0 are, in every memory."""
 
-KNOWN = [-0.0, 0.0, 1.0]
+KNOWN = [0.0, -0.0, 1.0]
 
 
 def bits(number: float) -> int:

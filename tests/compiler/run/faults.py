@@ -10,7 +10,7 @@ from tests.compiler.run.fences import MARGIN, Margined
 
 
 @contextmanager
-def columns_of_the_caller(n=20):
+def columns_of_the_caller(n):
     """Kernels run on n columns, however many there is room for."""
     driver = running.Drive
 

@@ -194,7 +194,7 @@ def beyond():
 
 def planted():
     """Directions counted as columns where all is the same for them."""
-    with columns_of_the_caller():
+    with columns_of_the_caller(20):
         run(lambda x, w: sum([abs(a) for a in x]), {}, 12, [], True)
 
 

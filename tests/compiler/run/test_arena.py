@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini import clip, compile, dot, exp, norm, relu, softmax, sqrt, sum, tanh
+from autograd_mini import clip, compile, dot, exp, floor, norm, relu, softmax, sqrt, sum, tanh
 from autograd_mini import max as largest
 from autograd_mini.compiler.run import arena
 from autograd_mini.compiler.run.arena import ArenaExecutor
@@ -115,3 +115,9 @@ def test_every_column_has_the_same_layer():
         found = machine.value_and_grad(*args)
         assert isinstance(executor_of(machine), ArenaExecutor)
         compare(found, plain.value_and_grad(*args), "a layer")
+
+
+def test_what_nothing_depends_on_has_the_slope_0_of_one_sign():
+    """In the first call, and by the short way."""
+    function = compile(lambda x, y: floor(exp(x) * exp(x)) * exp(x / x), backend="machine", wrt="y")
+    assert [repr(function.grad(0.5, 0.5)) for _ in range(3)] == ["0.0"] * 3

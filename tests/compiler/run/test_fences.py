@@ -72,9 +72,9 @@ def kinks():
 
 
 def test_columns_for_which_there_is_no_room_are_found(monkeypatch):
-    """Twenty directions that all have one Hessian, in memory for one of them."""
+    """More columns than there are directions, however many fill a register."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)
-    with columns_of_the_caller(), pytest.raises(AssertionError, match=LEFT), fenced(Margined):
+    with columns_of_the_caller(25), pytest.raises(AssertionError, match=LEFT), fenced(Margined):
         kinks().hessian(POINT)
 
 
