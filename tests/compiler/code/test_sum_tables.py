@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autograd_mini.compiler.code.emit import ARRAY
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.gathering import regular_terms, terms
-from autograd_mini.compiler.code.sum_tables import UNIT, Listed, gathered, regular
+from autograd_mini.compiler.code.sum_tables import KNOWN, UNIT, Listed, gathered, regular
 from autograd_mini.compiler.code.totals import totals
 from autograd_mini.compiler.run import memory
 
@@ -23,7 +23,7 @@ FIRST, N_NUMBERS, OUT = 3, 400, 500
 
 def numbers_of(seed):
     found = numpy.full(1000, numpy.nan)
-    found[:FIRST] = -0.0, 0.0, 1.0
+    found[:FIRST] = KNOWN
     found[FIRST : FIRST + N_NUMBERS] = numpy.random.default_rng(seed).normal(size=N_NUMBERS)
     return found
 
