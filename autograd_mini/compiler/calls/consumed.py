@@ -3,6 +3,7 @@ read them again, so one that does is refused."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterator
 from gc import get_referents
 from io import SEEK_END, IOBase
@@ -29,7 +30,8 @@ DEEPEST = 8
 def standing(thing: Any, depth: int = 0) -> Hashable:
     """What is another one after something of it was used up; of what cannot tell, another one each time.
 
-    Iterators of the user's own class stand where their attributes do. Those that only count mostly make names.
+    Iterators of the user's own class stand where their attributes do. Those that only count mostly make names. Those of
+    itertools cannot tell from Python 3.14 on.
 
     >>> numbers = iter([1.0, 1.0])
     >>> before = standing(numbers)
@@ -66,7 +68,9 @@ def _standing(thing: Any, depth: int) -> Hashable:
         return _rest(thing) if thing.readable() and thing.seekable() else None
     if not isinstance(thing, Iterator) or isinstance(type(thing).__next__, FunctionType):
         return token(thing)
-    made = thing.__reduce__()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # those of itertools tell it until Python 3.13
+        made = thing.__reduce__()
     return made if isinstance(made, str) else standing(made[1:], depth + 1)
 
 

@@ -4,6 +4,7 @@ import io
 import itertools
 import queue
 import random
+import sys
 
 import numpy
 import pytest
@@ -59,6 +60,8 @@ OTHERS = {
     "a queue": (lambda: filled(queue.Queue), lambda source: source.get()),
     "a simple queue": (lambda: filled(queue.SimpleQueue), lambda source: source.get()),
 }
+SILENT = {"cycle", "repeat", "chain", "islice", "one of two"} if sys.version_info >= (3, 14) else set()
+"""What does not tell where it stands: what itertools makes, from Python 3.14 on. It is refused where it may be read."""
 CASES = {**{name: (make, first) for name, make in ITERATORS.items()}, **OTHERS}
 
 
@@ -79,6 +82,10 @@ def test_what_is_used_up_is_refused(name):
 def test_what_is_not_used_up_is_none_of_it(name):
     source = CASES[name][0]()
     compiled = compile(lambda x: x * (2.0 if source is None else 3.0))
+    if name in SILENT:
+        with pytest.raises(ValueError, match="which gives something else each time"):
+            compiled(1.0)
+        return
     for x in (1.0, 2.0):
         assert compiled(x) == 3.0 * x
     CASES[name][1](source)
