@@ -140,6 +140,8 @@ class Search:
         of_library = is_library(function.__module__)
         if of_library and "environ" in names:  # as those of `os`
             self._content(os.environ, names)
+        if of_library and getattr(sys.modules.get(function.__module__), function.__name__, None) is function:
+            return  # what it holds is the library's
         if not of_library:
             self.names |= dict.fromkeys(names)
             self._place(function, "__code__", partial(getattr, function, "__code__"), ())  # as reloading writes it
