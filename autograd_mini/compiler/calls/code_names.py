@@ -7,20 +7,23 @@ from re import findall
 from types import CodeType
 
 
+def _with_inner(code: CodeType) -> list[CodeType]:
+    """Code, and that of the functions within it."""
+    return [code, *(inner for each in code.co_consts if isinstance(each, CodeType) for inner in _with_inner(each))]
+
+
 def names_in(code: CodeType) -> list[str]:
     """The globals and attributes that code names, that of the functions within it included."""
-    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in names_in(each)]
-    return [*dict.fromkeys([*code.co_names, *inner])]
+    return [*dict.fromkeys(name for each in _with_inner(code) for name in each.co_names)]
 
 
 def words_in(code: CodeType, pattern: str) -> list[str]:
     """What may be names in the strings of code, and of the functions within it."""
-    inner = [word for each in code.co_consts if isinstance(each, CodeType) for word in words_in(each, pattern)]
-    return [*inner, *(word for each in code.co_consts if isinstance(each, str) for word in findall(pattern, each))]
+    texts = [text for each in _with_inner(code) for text in each.co_consts if isinstance(text, str)]
+    return [word for text in texts for word in findall(pattern, text)]
 
 
 def looked_up(code: CodeType, *operations: str) -> list[str]:
     """Those names alone that code, and the functions within it, look up so."""
-    inner = [name for each in code.co_consts if isinstance(each, CodeType) for name in looked_up(each, *operations)]
-    own = [each.argval for each in get_instructions(code) if each.opname in operations]
-    return [*dict.fromkeys([*own, *inner])]
+    instructions = [step for each in _with_inner(code) for step in get_instructions(each)]
+    return [*dict.fromkeys(step.argval for step in instructions if step.opname in operations)]

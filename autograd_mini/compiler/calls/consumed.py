@@ -22,7 +22,6 @@ CONSUMED = (
     numpy.random.Generator, numpy.random.BitGenerator, numpy.random.RandomState,
 )  # fmt: skip
 
-
 DEEPEST = 8
 """So deep within each other are iterators looked for. Not tuned."""
 

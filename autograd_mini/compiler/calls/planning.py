@@ -8,12 +8,12 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any, Literal
 
 import numpy
 
 from autograd_mini.compiler.calls.captured import Captured
+from autograd_mini.compiler.calls.consumed import standing
 from autograd_mini.compiler.calls.counting import whole
 from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
@@ -114,9 +114,9 @@ class Plans:
         layout = self._layout(arguments)
         _, number, *given = layout
         watches = [(self.captured, number), *given]
-        before = [captured.standings() for captured, _ in watches]
+        before = [each for captured, _ in watches for each in captured.standings()]
         first = self._trace(arguments, row, 0.0)
-        self._require_repeatable(zip(chain(*before), chain(*[captured.standings() for captured, _ in watches])))
+        self._require_repeatable(before)
         for captured, state in watches:
             captured.accept_changed(state, is_watched=True)
         plans = [plan for plan in self._by_layout.get(layout, ()) if plan.suits(arguments)]
@@ -134,17 +134,13 @@ class Plans:
             captured.accept_changed(state, is_watched=False)
         return plan
 
-    def _require_repeatable(self, standings: Iterable[tuple[tuple[Any, Hashable], tuple[Any, Hashable]]]) -> None:
-        """Refuse what used up something outside.
-
-        Raises:
-            ValueError: there is something that stands elsewhere after a run than before.
-        """
-        for (thing, then), (_, now) in standings:
-            if now != then:
+    def _require_repeatable(self, before: Iterable[tuple[Any, Hashable]]) -> None:
+        """Refuse a function after a run of which something outside stands elsewhere than before: it was used up."""
+        for thing, then in before:
+            if standing(thing) != then:
                 raise ValueError(
                     f"{self.name} reads from a {type(thing).__name__} outside, which gives something else each time, "
-                    f"and a compiled function would keep what this run got for ever; read outside, and "
+                    "and a compiled function would keep what this run got for ever; read outside, and "
                     "pass it as an argument"
                 )
 

@@ -27,7 +27,7 @@ import numpy
 
 from autograd_mini.compiler.calls.code_names import looked_up, names_in, words_in
 from autograd_mini.compiler.calls.consumed import CONSUMED
-from autograd_mini.compiler.calls.shown import Cleared, Shown, is_wrapper, of_class, unbound, value_of
+from autograd_mini.compiler.calls.shown import Cleared, Shown, declared, is_wrapper, of_class, unbound, value_of
 from autograd_mini.compiler.calls.unchanged import read_one
 from autograd_mini.compiler.ir.keys import MAPPINGS, VIEWS, are_values
 from autograd_mini.compiler.run.watch import Place
@@ -38,15 +38,11 @@ from autograd_mini.value import Value
 CODE = (FunctionType, BuiltinFunctionType, MemberDescriptorType, type, ModuleType, Primitive, numpy.ufunc, property)
 
 CACHE = type(lru_cache(len))
-
 ABSENT = object()
 
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
-
 BARE = {int, float, bool, str, bytes, type(None)}
-
-DATA = (*PLAIN, list, tuple, set, frozenset, deque, *MAPPINGS)
-
+NESTS = (list, tuple, set, frozenset, deque, *MAPPINGS)
 CALLED = (FunctionType, MethodType, partial, BuiltinFunctionType, MethodWrapperType)
 
 DYNAMIC = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple"}
@@ -164,7 +160,7 @@ class Search:
             read_here = looked_up(function.__code__, "LOAD_GLOBAL", "LOAD_NAME")
             if not EVERYTHING.isdisjoint(read_here):
                 for name in entries:  # what such code may look up is watched, but objects there lead too far
-                    if name[:2] != "__" and isinstance(entries[name], DATA):
+                    if name[:2] != "__" and isinstance(entries[name], (*PLAIN, *NESTS)):
                         self._watch(entries, name, partial(entries.get, name))
                 read_here += self.asked.intersection(names)
             for name in read_here:
@@ -198,7 +194,7 @@ class Search:
         """What stands in a place: a function, or an object with attributes of these names."""
         if isinstance(content, CONSUMED):
             self.consumed[id(content)] = content
-        if isinstance(content, (list, tuple, set, frozenset, deque, *MAPPINGS)):
+        if isinstance(content, NESTS):
             if id(content) not in self._open and not are_values(content):  # it may hold itself
                 self._open.add(id(content))
                 for part in [*content, *content.values()] if isinstance(content, MAPPINGS) else [*content]:
@@ -274,7 +270,7 @@ class Search:
             self._entry(entries, name, names)
             return
         kind = thing if isinstance(thing, type) else type(thing)
-        own = next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), None)
+        own = declared(kind, name)
         self._function(getattr(type(own), "__get__", None), own)  # a descriptor's of the user's
         found = of_class(kind, name, ABSENT)
         if isinstance(found, MemberDescriptorType):

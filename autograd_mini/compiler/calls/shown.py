@@ -17,12 +17,17 @@ def is_wrapper(thing: Any) -> bool:
         return False
 
 
+def declared(kind: type, name: str, default: Any = None) -> Any:
+    """What a class, or one above it, holds by a name: of a descriptor itself."""
+    return next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), default)
+
+
 def of_class(kind: type, name: str, default: Any) -> Any:
     """What a class has by a name; of a descriptor that is for objects alone, itself."""
     try:
         return getattr(kind, name)
     except Exception:
-        return next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), default)
+        return declared(kind, name, default)
 
 
 def unbound(kind: type, name: str, default: Any) -> Any:
