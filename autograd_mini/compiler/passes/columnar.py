@@ -213,6 +213,8 @@ class Columns:
                 if pack in self.places:
                     key[chosen] = self.places[pack].row[lanes[chosen]]
         order = numpy.lexsort((*keys[::-1], flat.sign, flat.segment, row, column)).reshape(self.n, -1).T
+        if (column[order] != numpy.arange(self.n)).any():  # columns have different numbers of terms
+            return None
         for each in (row, flat.segment, flat.sign):
             if (each[order] != each[order[:, :1]]).any():
                 return None

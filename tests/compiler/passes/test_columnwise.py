@@ -74,6 +74,20 @@ def test_columns_that_do_not_do_the_same_are_apart():
     assert [each if isinstance(each, int) else each[0] for each in found] == [60, 60, 1]
 
 
+def test_columns_of_different_length_are_no_columns():
+    """Of one, two and three terms in turn, which are two for each column on average."""
+
+    def steps(x, y):
+        return sum([dot(x[i : i + n], y[i : i + n]) ** 2 for i in range(0, 120, 3) for n in (1, 2, 3)])
+
+    x, y = CHANCE.normal(size=120), CHANCE.normal(size=120)
+    rows = (x * y).reshape(-1, 3).cumsum(axis=1)
+    value, slopes = compile(steps, backend="machine").value_and_grad(x, y)
+    assert value == pytest.approx((rows**2).sum(), rel=1e-14)
+    slope = 2.0 * rows[:, ::-1].cumsum(axis=1)[:, ::-1].ravel()
+    assert numpy.allclose(slopes, [slope * y, slope * x], rtol=1e-13, atol=0.0)
+
+
 def test_vectors_are_columns():
     def shares(x):
         return sum([square(a) for i in range(0, 60, 3) for a in softmax(x[i : i + 3])])

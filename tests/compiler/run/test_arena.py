@@ -60,6 +60,9 @@ STEPS = {
         dot([0.1 * j + x for j in range(4)], [*xs[i : i + 4], *xs, *xs, *xs][:4]) for i, x in enumerate(xs)
     ],
     "ragged": lambda xs, chance: [sum(xs[: 1 + i % 7]) - 0.5 * x for i, x in enumerate(xs)],
+    "uneven": lambda xs, chance: [
+        dot(xs[i : i + n], xs[-i - n : len(xs) - i]) for i in range(0, len(xs) - 2, 3) for n in (1, 2, 3)
+    ],
     "shares": lambda xs, chance: [y for i in range(0, len(xs), 3) for y in softmax([*xs[i : i + 3], 0.5, xs[0]])],
     "largest": lambda xs, chance: [largest(x, y) for x, y in zip(xs, reversed(xs))],
     "clipped": lambda xs, chance: [clip(x, -0.5, 1.0 + y) for x, y in zip(xs, [*xs[1:], xs[0]])],
@@ -85,6 +88,7 @@ def chained(names, seed):
     st.lists(st.sampled_from([*STEPS]), min_size=1, max_size=4), st.integers(0, 10**6), st.sampled_from([2, 9, 16, 33])
 )
 @example(["clipped"], 0, 9)
+@example(["uneven"], 0, 16)
 @settings(max_examples=25, deadline=None)
 def test_as_numpy_within_margins(names, seed, n):
     """Value and gradient, by the long way and the short one to the same bits, in memory of which nothing else is
