@@ -220,6 +220,7 @@ def _taken(thing: Any, leaves: list[Any], what: str, takes_others: bool) -> Stru
         leaves.append(thing)
         return NUMBER
     if is_array(thing):
+        require_plain(thing, f"{what} holds")
         take = partial(_taken, what=what, takes_others=takes_others)
         children = [walk(part, leaves, take) for part in thing.ravel().tolist()]
         return Structure(("array", thing.shape), partial(_array, shape=thing.shape), children)
@@ -326,6 +327,20 @@ def is_array(thing: Any) -> bool:
     """Whether it is a NumPy array, without importing NumPy."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(thing, numpy.ndarray)
+
+
+def require_plain(array: Any, what: str) -> None:
+    """Require that an array computes as NumPy's own do; a mask, units, or the `*` of matrices would be lost.
+
+    Raises:
+        TypeError: it does not.
+    """
+    kind, plain = type(array), sys.modules["numpy"].ndarray
+    if any(getattr(kind, name) is not getattr(plain, name) for name in ("__mul__", "__array_ufunc__")):
+        raise TypeError(
+            f"{what} a {kind.__name__}, whose own arithmetic would be lost; give numpy.asarray(…) of it, or "
+            ".filled(…) where it is masked"
+        )
 
 
 def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:

@@ -80,6 +80,25 @@ def test_things_that_may_hide_numbers_are_refused(thing):
         flatten([1.0, thing], "it", takes_others=True)
 
 
+class Metres(np.ndarray):
+    def __array_ufunc__(self, *args, **keywords):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "array", [np.ones((1, 1)).view(np.matrix), np.ma.masked_array([1.0], [True]), np.zeros(1).view(Metres)]
+)
+def test_arrays_that_compute_otherwise_are_refused(array):
+    """As what is computed is an array of another kind."""
+    kind = type(array).__name__
+    with pytest.raises(TypeError, match=rf"^argument 0 of <lambda> holds a {kind}, whose own arithmetic would be lost"):
+        grad(lambda x: (x * x).sum())(array)
+
+
+def test_arrays_that_compute_as_all_do():
+    assert grad(lambda x: (x * x).sum())(np.ones(1).view(np.recarray)).tolist() == [2.0]
+
+
 def test_floats_next_to_values_become_constants():
     array = flatten(np.zeros(3), "it")[1].rebuild([Value(1.0), 2.0, 3])
     assert [type(each) for each in array] == [Value, Constant, Constant]

@@ -13,7 +13,7 @@ import numpy
 
 from autograd_mini.compiler.ir.slots import Arguments, Slot, objects
 from autograd_mini.primitives import brief, is_real, to_float
-from autograd_mini.structures import NUMBER, Structure, is_array, may_hold_numbers, other, walk
+from autograd_mini.structures import NUMBER, Structure, is_array, may_hold_numbers, other, require_plain, walk
 from autograd_mini.value import Value
 
 DOUBLES = numpy.dtype(numpy.float64)
@@ -190,14 +190,14 @@ class _Binder:
         return array
 
     def _doubles(self, array: Any) -> Any:
+        if type(array) is not numpy.ndarray:
+            require_plain(array, f"{self._at(array)} is")
         if array.dtype.hasobject and self.takes_values:
             flat = [each if isinstance(each, Value) else to_float(each, self.taker) for each in array.ravel().tolist()]
             return objects(flat, array.shape)
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
             kind = HoldsValues if array.dtype.hasobject else TypeError
             raise kind(f"{self._at(array)} is an array of {array.dtype}; it must hold real numbers (float64)")
-        if isinstance(array, numpy.ma.MaskedArray):
-            raise TypeError(f"{self._at(array)} is a masked array, and its mask would be lost; give it .filled(…)")
         return numpy.asarray(array, dtype=DOUBLES)
 
     def _require_batch(self, array: Any, given: Any) -> None:

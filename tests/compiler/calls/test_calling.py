@@ -77,7 +77,8 @@ def sentence(error, *parts):
         (numpy.array([1.0, 2.0], dtype=object), "object"),
         (numpy.array(["2020"], dtype="datetime64[Y]"), "datetime64[Y]"),
         (numpy.zeros(2, dtype=[("a", float)]), "[('a', '<f8')]"),
-        (numpy.ma.masked_array([1.0, 2.0], [False, True]), "masked"),
+        (numpy.ma.masked_array([1.0, 2.0], [False, True]), "MaskedArray"),
+        (numpy.ones((2, 2)).view(numpy.matrix), "is a matrix, whose own arithmetic would be lost"),
     ],
     ids=lambda each: each if isinstance(each, str) else type(each).__name__,
 )
