@@ -223,3 +223,15 @@ def test_other_tools_take_it():
     assert grad(lambda v: v * v / 2)(2.0) == 2.0
     (slope,) = autograd_mini.gradients(x**3, [x], create_graph=True)
     assert autograd_mini.gradients(slope, [x]) == [18.0]
+
+
+def test_what_is_compared_branches_when_compiled():
+    """There, the answer is a Value, but none that counts as true whatever it is."""
+    weight = micrograd.Value(-2.0)
+
+    def step(x):
+        is_up = weight * x > 0.0
+        return weight * x * is_up + (3.0 if is_up else 7.0) + max([weight * x, weight])
+
+    compiled = autograd_mini.compile(step)
+    assert [compiled(x) for x in (1.0, -1.0)] == [step(x).data for x in (1.0, -1.0)] == [5.0, 7.0]
