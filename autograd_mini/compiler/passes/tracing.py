@@ -245,7 +245,7 @@ class Tracer(Observer):
         self.inner[n_inner:] = [inner]
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
-        node: Value = Value.apply_primitive(primitive, (x, y))  # it stands for a bool, whatever kinds of Values these are
+        node: Value = Value.apply_primitive(primitive, (x, y))  # a bool, whatever kinds of Values these are
         self._comparisons[node] = user_line()
         return node
 
