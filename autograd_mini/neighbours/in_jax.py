@@ -10,6 +10,7 @@ import jax
 import numpy
 
 from autograd_mini.compiler import Compiled
+from autograd_mini.compiler.ir.keys import Exact
 from autograd_mini.neighbours.sweeps import Arrays, Sweeps, as_compiled, batched, leaves, rebuilt
 
 
@@ -43,10 +44,10 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
     compiled = as_compiled(function, "to_jax")
 
     @cache
-    def form_of(count: int, shapes: tuple[tuple[int, tuple[int, ...]], ...], others: Any) -> _Form:
-        sweeps = Sweeps(compiled, count, tuple([place for place, _ in shapes]))
-        shown = sweeps.value([numpy.ones(shape) for _, shape in shapes], dict(others)) if like is None else like
-        return _Form(sweeps, [shape for _, shape in shapes], dict(others), shown)
+    def form_of(count: int, shapes: tuple[tuple[int, tuple[int, ...]], ...], exact: Exact) -> _Form:
+        sweeps, others = Sweeps(compiled, count, tuple([place for place, _ in shapes])), dict(exact.thing)
+        shown = sweeps.value([numpy.ones(shape) for _, shape in shapes], others) if like is None else like
+        return _Form(sweeps, [shape for _, shape in shapes], others, shown)
 
     @wraps(function)
     def of_arrays(*args: Any) -> Any:
@@ -58,12 +59,28 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
         if not places:
             raise TypeError("to_jax's functions take arrays of floats, and got none")
         arrays = [jax.numpy.asarray(args[place]) for place in places]
-        others = tuple([(place, arg) for place, arg in enumerate(args) if place not in places])
+        others = tuple([(place, _other(arg, place)) for place, arg in enumerate(args) if place not in places])
         shapes = tuple([(place, array.shape) for place, array in zip(places, arrays)])
-        form = form_of(len(args), shapes, others)
+        form = form_of(len(args), shapes, Exact(others))
         return rebuilt(form.shown, iter(form.value(*arrays)))
 
     return of_arrays
+
+
+def _other(arg: Any, place: int) -> Any:
+    """An argument that is not differentiated, for the key of what JAX keeps.
+
+    Raises:
+        TypeError: it can be no part of a key.
+    """
+    try:
+        hash(arg)
+    except TypeError:
+        raise TypeError(
+            f"argument {place} holds no floats, so it is not differentiated and must be hashable, got "
+            f"{type(arg).__name__}; give an int or a tuple, under jit by static_argnums, or make it floats"
+        ) from None
+    return arg
 
 
 class _Form:

@@ -71,7 +71,7 @@ class _Call:
 
 
 def _arrays(tensors: Any) -> list[Any]:
-    return [tensor.numpy(force=True).astype(float) for tensor in tensors]
+    return [tensor.double().numpy(force=True) for tensor in tensors]  # NumPy has no bfloat16
 
 
 def _like(arrays: Any, tensors: Any) -> tuple[Any, ...]:

@@ -93,6 +93,11 @@ def test_whole_numbers_reach_the_function():
     assert jax.grad(f)(jnp.ones(4), 2).tolist() == [1.0, 1.0, 0.0, 0.0]
 
 
+def test_things_that_are_equal_but_not_the_same_are_told_apart():
+    f = to_jax(compile(lambda x, mode: [x] if mode is True else x * mode, static="mode"))
+    assert [f(2.0, mode).tolist() for mode in (3, 1, True)] == [6.0, 2.0, [2.0]]
+
+
 def test_a_result_may_be_shown_instead_of_computed():
     def careful(x):
         if x == 1.0:
@@ -109,3 +114,8 @@ def test_bad_input():
         to_jax(3)
     with pytest.raises(TypeError, match="take arrays of floats, and got none"):
         to_jax(dot)(1, 2)
+    for mode, kind in (([3], "list"), (jnp.array(3), "ArrayImpl")):
+        with pytest.raises(TypeError, match=f"^argument 1 holds no floats, .* must be hashable, got {kind}; give an"):
+            to_jax(lambda x, n: x)(2.0, mode)
+    with pytest.raises(TypeError, match="must be hashable, got .*Tracer; .* under jit by static_argnums"):
+        jax.jit(to_jax(lambda x, n: x))(2.0, 3)

@@ -54,11 +54,12 @@ def test_it_is_a_layer_in_theirs():
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
-def test_precision_is_that_of_the_tensors():
-    w, x = tensors("a batch", torch.float32)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_precision_is_that_of_the_tensors(dtype):
+    w, x = tensors("a batch", dtype)
     y = to_torch(compile(pair, batch=1))(w, x)
     y.sum().backward()
-    assert y.dtype == w.grad.dtype == x.grad.dtype == torch.float32
+    assert y.dtype == w.grad.dtype == x.grad.dtype == dtype
 
 
 def test_what_holds_no_floats_reaches_the_function():
