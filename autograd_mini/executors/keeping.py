@@ -35,6 +35,8 @@ CONSTANT = (int, float, str, bytes, type(None))
 
 _kept: dict[Any, Any] = {}
 _lock = threading.Lock()
+_registering = threading.RLock()
+"""Held while modules are pickled by value, which is for all threads or none."""
 
 
 def keep(token: Any, thing: Any = None) -> Any:
@@ -175,6 +177,10 @@ def _pickler() -> Any:
             self._by_value = {"__main__", *by_value}  # modules, for another process has others by these names
 
         def dump(self, thing: Any) -> None:
+            with _registering:
+                self._dump(thing)
+
+        def _dump(self, thing: Any) -> None:
             known = cloudpickle.list_registry_pickle_by_value() if cloudpickle else self._by_value
             modules = [sys.modules[name] for name in self._by_value.difference(known)]
             for module in modules:

@@ -90,6 +90,58 @@ def test_without_cloudpickle(pool, without_cloudpickle, monkeypatch):
         by_a_global([1.0])
 
 
+SCRIPT = """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from autograd_mini import compile
+
+rates = [3.0]
+
+def earned(x):
+    return x * rates[0]
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1) as pool, ThreadPoolExecutor(1) as threads:
+        for executor in (pool, threads):
+            print(compile(earned, batch=True).on(executor, 1)([1.0, 2.0]).tolist())
+"""
+
+
+def test_scripts_read_their_own_globals(tmp_path):
+    """The module of a script has a second name since multiprocessing was imported."""
+    pytest.importorskip("cloudpickle")
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    said = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert said.split("\n")[:2] == ["[3.0, 6.0]"] * 2
+
+
+class Slow:
+    """It is pickled when it may be."""
+
+    def __init__(self):
+        self.begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def __reduce__(self):
+        self.begun.set()
+        self.may_go_on.wait()
+        return str, ()
+
+
+def test_threads_that_send_at_once_take_modules_by_value():
+    """Which cloudpickle keeps for all threads: none may end while another one goes on."""
+    pytest.importorskip("cloudpickle")
+    name, first, second = importable.__name__, Slow(), Slow()
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(keeping.packed, first, [name])
+        first.begun.wait()
+        other = threads.submit(keeping.packed, (second, importable.by_a_global), [name])
+        second.begun.wait(0.2)
+        first.may_go_on.set()
+        one.result()
+        second.may_go_on.set()
+        assert b"factor" in other.result().stream  # what it reads, not its name alone
+
+
 def test_what_modules_hold_travels_as_it_is_now(pool, monkeypatch):
     pytest.importorskip("cloudpickle")
     by_a_global, by_a_list = (

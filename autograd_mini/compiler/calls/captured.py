@@ -123,7 +123,8 @@ class Captured:
 def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
     """What a function reads that stands in modules and their classes and is no code, by module and name."""
     search = searched(function)
-    modules = {id(vars(module)): name for name, module in [*sys.modules.items()] if isinstance(module, ModuleType)}
+    named = reversed([*sys.modules.items()])  # the first name is its own: multiprocessing gives __main__ another
+    modules = {id(vars(module)): name for name, module in named if isinstance(module, ModuleType)}
     modules |= {id(kind): kind.__module__ for kind in search.kept if isinstance(kind, type)}
     found = {(modules[key], name): read_one(place) for (key, name), place in search.found.items() if key in modules}
     return {key: thing for key, thing in found.items() if not isinstance(thing, CODE) and not is_library(key[0])}
