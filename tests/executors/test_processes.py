@@ -99,19 +99,16 @@ rates = [3.0]
 def earned(x):
     return x * rates[0]
 
-if __name__ == "__main__":
-    with ProcessPoolExecutor(1) as pool, ThreadPoolExecutor(1) as threads:
-        for executor in (pool, threads):
-            print(compile(earned, batch=True).on(executor, 1)([1.0, 2.0]).tolist())
+with ProcessPoolExecutor(1) as pool, ThreadPoolExecutor(1) as threads:
+    for executor in (pool, threads):
+        print(compile(earned, batch=True).on(executor, 1)([1.0, 2.0]).tolist())
 """
 
 
-def test_scripts_read_their_own_globals(tmp_path):
+def test_scripts_read_their_own_globals():
     """The module of a script has a second name since multiprocessing was imported."""
     pytest.importorskip("cloudpickle")
-    path = tmp_path / "script.py"
-    path.write_text(SCRIPT)
-    said = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    said = subprocess.run([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert said.split("\n")[:2] == ["[3.0, 6.0]"] * 2
 
 
