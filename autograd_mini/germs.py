@@ -265,6 +265,12 @@ def _length(*xs: Germ) -> Germ | None:
     return Germ(0.0, math.hypot(*[x.c for x in xs if x.p == least]), least)
 
 
+def _with_sign(x: Germ, y: Germ) -> Germ:
+    """|x| with the sign of y."""
+    is_negative = copysign(1.0, y.limit) < 0.0 if y.is_zero else y < 0.0
+    return -abs(x) if is_negative else abs(x)
+
+
 def _total(*xs: Germ) -> Germ:
     return reduce(_sum, xs, Germ(0.0))
 
@@ -300,6 +306,7 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "hypot": _length,
     "norm": _length,
     "dist": TABLE["dist"].formula,
+    "copysign": _with_sign,
 }
 """What the rules alone do not tell: arithmetic, and functions where their slope is infinite. None elsewhere."""
 

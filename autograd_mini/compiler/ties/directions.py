@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from autograd_mini.compiler.ir.scalars import (
@@ -150,7 +150,10 @@ def _abs(line: _Direction, x: Any) -> Any:
 
 
 def _copysign(line: _Direction, x: Any, y: Any) -> Any:
-    return TABLE["copysign"](1.0, y) * _abs(line, x)
+    if not isinstance(y, Operand):
+        return TABLE["copysign"](1.0, y) * _abs(line, x)
+    side = line.side(y)  # nan where it is not known
+    return where(_equal(side, 0.0), nan, TABLE["copysign"](1.0, side)) * _abs(line, x)
 
 
 def _larger(comparison: Primitive) -> Callable[..., Any]:
