@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograd_mini.graph import leaf
 from autograd_mini.observing import Differentiation
-from autograd_mini.primitives import brief, is_real
+from autograd_mini.primitives import brief, is_real, to_float
 from autograd_mini.structures import Structure, flatten, is_array
 from autograd_mini.value import Constant, Value
 
@@ -51,7 +51,7 @@ class Run:
         if isinstance(number, Value) and not isinstance(number, Constant):
             connected: Value = +number
             return connected
-        variable = leaf(number._data if isinstance(number, Value) else float(number), Value)
+        variable = leaf(number._data if isinstance(number, Value) else to_float(number, "a derivative"), Value)
         for call in self._calls:
             call.own.add(variable)
         return variable

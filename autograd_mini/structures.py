@@ -8,7 +8,7 @@ from copy import copy
 from functools import partial
 from itertools import islice, product
 
-from autograd_mini.primitives import brief, is_real
+from autograd_mini.primitives import brief, is_real, require_plain
 from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
@@ -220,9 +220,8 @@ def _taken(thing: Any, leaves: list[Any], what: str, takes_others: bool) -> Stru
         leaves.append(thing)
         return NUMBER
     if is_array(thing):
-        require_plain(thing, f"{what} holds")
         take = partial(_taken, what=what, takes_others=takes_others)
-        children = [walk(part, leaves, take) for part in thing.ravel().tolist()]
+        children = [walk(part, leaves, take) for part in require_plain(thing, f"{what} holds").ravel().tolist()]
         return Structure(("array", thing.shape), partial(_array, shape=thing.shape), children)
     if takes_others and not may_hold_numbers(thing):
         return other(thing)
@@ -327,20 +326,6 @@ def is_array(thing: Any) -> bool:
     """Whether it is a NumPy array, without importing NumPy."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(thing, numpy.ndarray)
-
-
-def require_plain(array: Any, what: str) -> None:
-    """Require that an array computes as NumPy's own do; a mask, units, or the `*` of matrices would be lost.
-
-    Raises:
-        TypeError: it does not.
-    """
-    kind, plain = type(array), sys.modules["numpy"].ndarray
-    if any(getattr(kind, name) is not getattr(plain, name) for name in ("__mul__", "__array_ufunc__")):
-        raise TypeError(
-            f"{what} a {kind.__name__}, whose own arithmetic would be lost; give numpy.asarray(…) of it, or "
-            ".filled(…) where it is masked"
-        )
 
 
 def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import inf, prod
 
 TYPE_CHECKING = False
@@ -51,6 +52,25 @@ def is_real(kind: type) -> bool:
     """
     is_complex = hasattr(kind, "dtype") and hasattr(kind, "__complex__")
     return hasattr(kind, "__float__") and not hasattr(kind, "__len__") and not is_complex
+
+
+def require_plain(array: Any, what: str) -> Any:
+    """`array` if it computes as NumPy's own do; a mask, units, or the `*` of matrices would be lost.
+
+    Raises:
+        TypeError: it does not.
+
+    >>> import numpy
+    >>> require_plain(numpy.ones(2), "x is")
+    array([1., 1.])
+    """
+    kind, plain = type(array), sys.modules["numpy"].ndarray
+    if any(getattr(kind, name) is not getattr(plain, name) for name in ("__mul__", "__array_ufunc__")):
+        raise TypeError(
+            f"{what} a {kind.__name__}, whose own arithmetic would be lost; give numpy.asarray(…) of it, or "
+            ".filled(…) where it is masked"
+        )
+    return array
 
 
 def brief(thing: Any, limit: int = 60) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy
 
 from autograd_mini.compiler.ir.slots import Arguments, Slot, objects
-from autograd_mini.primitives import brief, is_real, to_float
-from autograd_mini.structures import NUMBER, Structure, is_array, may_hold_numbers, other, require_plain, walk
+from autograd_mini.primitives import brief, is_real, require_plain, to_float
+from autograd_mini.structures import NUMBER, Structure, is_array, may_hold_numbers, other, walk
 from autograd_mini.value import Value
 
 DOUBLES = numpy.dtype(numpy.float64)
@@ -190,8 +190,7 @@ class _Binder:
         return array
 
     def _doubles(self, array: Any) -> Any:
-        if type(array) is not numpy.ndarray:
-            require_plain(array, f"{self._at(array)} is")
+        array = array if type(array) is numpy.ndarray else require_plain(array, f"{self._at(array)} is")
         if array.dtype.hasobject and self.takes_values:
             flat = [each if isinstance(each, Value) else to_float(each, self.taker) for each in array.ravel().tolist()]
             return objects(flat, array.shape)
