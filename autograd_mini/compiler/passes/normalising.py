@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, count, filterfalse, islice
+from itertools import chain, filterfalse, islice
 from typing import Any
 
 import numpy
@@ -18,7 +18,7 @@ from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, 
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
-from autograd_mini.graph import topological_order
+from autograd_mini.graph import numbered, topological_order
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 
@@ -62,16 +62,13 @@ class _Normaliser(Growing):
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
             self.inputs(array, len(values))
         leaves = [*chain.from_iterable(trace.inputs), *trace.parameters]
-        place_of = dict(zip(leaves, count()))
-        self.computed = [*filterfalse(place_of.__contains__, trace.order)]
-        place_of.update(zip(self.computed, count(len(leaves))))
-        parents = [node.parents for node in self.computed]
-        self.n_parents = [*map(len, parents)]
-        place = place_of.__getitem__
-        self.operands = [*map(place, chain.from_iterable(parents))]
-        self.roots = [[*map(place, trace.outputs)], [place(guard.node) for guard in trace.guards]]
-        kept = [*chain(*self.roots)] * 2  # they must stay scalars of their own
-        self.uses = numpy.bincount([*self.operands, *kept], minlength=len(place_of))[len(leaves) :].tolist()
+        self.computed = [*filterfalse({*leaves}.__contains__, trace.order)]
+        roots = [*trace.outputs, *[guard.node for guard in trace.guards]]
+        self.n_parents, places, _ = numbered(leaves, self.computed, roots)
+        self.operands, own = places[: len(places) - len(roots)], places[len(places) - len(roots) :]
+        self.roots = own[: len(trace.outputs)], own[len(trace.outputs) :]
+        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots must stay scalars
+        self.uses = uses[len(leaves) :].tolist()
 
     def normalised(self) -> Scalars:
         scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order in which they have places
