@@ -73,15 +73,16 @@ class _Normaliser(Growing):
     def normalised(self) -> Scalars:
         scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order in which they have places
         operands, place = iter(self.operands), scalar_at.__getitem__
-        are_constant, rule_of = self.constants.issuperset, _RULES.get
+        are_constant, rule_of, plain = self.constants.issuperset, _RULES.get, set[Any]()
         for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
             args = tuple(map(place, islice(operands, n_parents)))
+            operation: Any = node.operation
             if are_constant(args):
                 scalar_at.append(self.number(node._data))
                 continue
-            operation: Any = node.operation
-            rule = rule_of(operation)
-            if rule is not None:
+            if operation in plain:
+                number = self.application(operation, args)
+            elif (rule := rule_of(operation)) is not None:
                 number = rule(self, args)
             elif type(operation) is Scanned:
                 number = self.add(Looped(operation.scan, args))
@@ -90,7 +91,8 @@ class _Normaliser(Growing):
             elif operation.base in _VECTORS:
                 number = self._component(operation, args)
             else:
-                number = self.apply(operation, *args)
+                plain.add(operation)
+                number = self.application(operation, args)
             scalar_at.append(number)
             if n_uses == 1:
                 self.single_use.add(number)
@@ -111,9 +113,10 @@ class _Normaliser(Growing):
     def _added(self, args: tuple[int, ...]) -> int:
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
         x, y = args
-        first, second = self._open(x), self._open(y)
+        first = self._open(x) if x in self.single_use else None
+        second = self._open(y) if y in self.single_use else None
         if first is None and second is None and x not in self.constants and y not in self.constants:
-            found = self.apply(_ADD, x, y)
+            found = self.application(_ADD, args)
             self.chains[found] = args, 2, False
             return found
         if first is None and second is not None and (y in self.sums or not self._is_sum(x)):
@@ -121,7 +124,7 @@ class _Normaliser(Growing):
         longer = self._longer(x, y, first, second)
         if longer is not None and (longer[1] >= SHORTEST_CHAIN or self._is_layer(x, y)):
             return self._long(longer)
-        found = self.apply(_ADD, *args)
+        found = self.application(_ADD, args)
         if longer is not None:
             self.chains[found] = longer
         return found
@@ -135,9 +138,7 @@ class _Normaliser(Growing):
         return is_term and x in self.sums and x in self.single_use
 
     def _open(self, number: int) -> _Chain | None:
-        """The chain that a scalar is so far, if nothing else reads it."""
-        if number not in self.single_use:
-            return None
+        """The chain that a scalar is so far, which nothing else reads."""
         scalar = self.scalars[number]
         return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 
