@@ -6,6 +6,9 @@ either direction. Where both limits of the gradient agree, they are the answer. 
 between them in every component, it stands; else the limit along the positive direction is the answer. Where the
 result itself is nan, the convention stands.
 
+A gradient that can be differentiated again remembers what was chosen for it (`Choice`), so that all rows of a Hessian
+are second derivatives of one function.
+
 A zero of the data that meets inf or nan gives the limit as well, if it is the same along two lines, in all directions
 in which the function is defined; else nan.
 """
@@ -33,6 +36,30 @@ TOLERANCE = 1e-12
 """Limits along different lines agree up to so much of the largest component: as exactly as derivatives are promised."""
 
 
+class Choice:
+    """What was chosen at the ties of a function, to be chosen again in all derivatives of its gradient.
+
+    Attributes:
+        direction: along which every tie is settled; None if conventions stand, empty if that is open.
+        tied: what was tied in the function. What was recorded for its gradient has this as its `_choice`.
+        before: the choices for what the function itself is made of.
+    """
+
+    __slots__ = ("before", "direction", "tied")
+
+    def __init__(self, direction: Direction | None, order: Sequence[Value], tied: Sequence[Value]) -> None:
+        self.direction, self.tied, self.before = direction, set(tied), {node._choice for node in order}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # copies have other variables
+
+    def covers(self, tied: Sequence[Value], leaves: Sequence[Value]) -> bool:
+        """Whether all that is tied is the function's own, and so are the variables."""
+        return all(node in self.tied or node._choice is self for node in tied) and (
+            self.direction is None or self.direction.keys() >= set(leaves)
+        )
+
+
 def ties(order: Sequence[Value]) -> list[Value]:
     """The nodes whose operation is at a kink, so that its local derivatives are a choice that matters."""
     return ties_among([node for node in order if node.operation is not None and node.operation.tied is not None])
@@ -58,21 +85,35 @@ def _is_flat(node: Value) -> bool:
 
 
 def limit_of_adjoints(
-    order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], convention: Adjoints
+    order: Sequence[Value],
+    seeds: Seeds,
+    tied: Sequence[Value],
+    convention: Adjoints,
+    leaves: Sequence[Value] | None = None,
 ) -> tuple[Adjoints, Direction | None]:
     """The adjoints of all nodes, and the direction along which they are a limit; None where those by `convention`
     stand.
 
     Args:
         tied: the nodes at kinks; if there are none, a zero met inf or nan.
+        leaves: the variables at the bottom as the line takes them, if what was chosen before is not to count.
     """
-    leaves = leaves_by_use(order)
+    chosen = None
+    if leaves is None:
+        leaves = leaves_by_use(order)
+        chosen = _choice_before(order, tied, leaves)
     sides = []
     if not all(isfinite(leaf._data) for leaf in leaves) or (tied and any(isnan(root._data) for root, _ in seeds)):
         return convention, None
+    if chosen is not None and chosen.direction is None:
+        return convention, None
+    if chosen is not None and chosen.direction is not None:
+        found, is_known = _along(order, seeds, tied, chosen.direction)
+        if is_known and not any(isnan(found[leaf]) for leaf in leaves):
+            return found, chosen.direction
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):
-            direction = {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
+            direction = line_of(leaves, sign, line)
             found, is_known = _along(order, seeds, tied, direction)
             if not is_known:
                 return found, None
@@ -93,6 +134,26 @@ def limit_of_adjoints(
         if not all(_agree(found[leaf], first[leaf], scale) for leaf in leaves):
             return convention, None
     return first, direction
+
+
+def _choice_before(order: Sequence[Value], tied: Sequence[Value], leaves: Sequence[Value]) -> Choice | None:
+    """That for the one gradient whose derivative this is, if nothing is tied but its own."""
+    choices = {node._choice for node in order} - {None} if tied else set()
+    latest = choices.difference(*[choice.before for choice in choices if choice is not None])
+    choice = latest.pop() if len(latest) == 1 else None
+    return choice if choice is not None and choice.covers(tied, leaves) else None
+
+
+def side_of(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], found: Adjoints) -> Direction | None:
+    """The direction along which adjoints are the limit, if they are not from the other side as well."""
+    leaves = leaves_by_use(order)
+    sides = []
+    for sign in (1.0, -1.0):
+        direction = line_of(leaves, sign)
+        limits, is_known = _along(order, seeds, tied, direction)
+        if is_known and all(limits[leaf] == found[leaf] for leaf in leaves):
+            sides.append(direction)
+    return sides[0] if len(sides) == 1 else None
 
 
 def leaves_by_use(order: Sequence[Value]) -> list[Value]:
@@ -119,6 +180,11 @@ def leaves_by_use(order: Sequence[Value]) -> list[Value]:
 def step(number: int, line: int) -> float:
     """Positive, decreasing, and in no simple ratio to each other."""
     return float((number + 1) ** (-1.0 / (e if line == 0 else pi)))
+
+
+def line_of(leaves: Sequence[Value], sign: float = 1.0, line: int = 0) -> Direction:
+    """The direction of a line, to either side."""
+    return {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
 
 
 def _is_between(x: Adjoints, first: Adjoints, last: Adjoints, leaves: Sequence[Value]) -> bool:

@@ -125,6 +125,60 @@ def test_second_derivatives_of_products_at_the_origin(first, second):
     assert hessian(lambda xs: run(first, xs) * run(second, xs))([0.0, 0.0, 0.0]) == hessians[0]
 
 
+OUTER = [lambda u: u, lambda u: 0.5 * exp(u), sin, lambda u: u * u, lambda u: log1p(2.0 * u)]
+"""Smooth functions whose derivatives at 0 are exact."""
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(piecewise_linear(depth=3), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from(OUTER), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=3),
+)
+def test_a_hessian_is_that_of_one_function(programs, terms):
+    """It is symmetric, and the same by whichever way it is asked for. Where the gradient is that of one side of the
+    line alone, so is the Hessian."""
+
+    def composed(inner):
+        return am.sum([outer(inner[i % len(inner)]) * (1.0 + inner[j % len(inner)]) for outer, i, j in terms])
+
+    f = lambda xs: composed([run(program, xs) for program in programs])
+
+    def on_side(direction):
+        slopes = [gradient_along(program, direction) for program in programs]
+        smooth = lambda xs: composed([am.dot(each, xs) for each in slopes])
+        return grad(smooth)([0.0] * 3), hessian(smooth)([0.0] * 3)
+
+    xs = [Value(0.0) for _ in range(3)]
+    y = f(xs)
+    places = {id(x): place for place, x in enumerate(leaves_by_use(topological_order(y)))}
+    line = [step(places.get(id(x), 3), 0) for x in xs]
+    slopes = gradients(y, xs, create_graph=True)
+    found = [gradients(each, xs) for each in slopes]
+    assert found == [list(column) for column in zip(*found)]
+    assert hessian(f)([0.0] * 3) == found
+    assert [am.hvp(f)([0.0] * 3, [float(i == j) for j in range(3)]) for i in range(3)] == found
+    assert [grad(lambda at, i=i: grad(f)(at)[i])([0.0] * 3) for i in range(3)] == found
+    assert jacobian(grad(f), mode="forward")([0.0] * 3) == found
+    sides = [on_side(line), on_side([-x for x in line])]
+    ours = [second for first, second in sides if first == [each.data for each in slopes]]
+    if len(ours) == 1:
+        assert found == ours[0]
+
+
+def test_what_a_gradient_chose_decides_about_nothing_else():
+    kinked = lambda x: x * abs(x)  # at 0 all of its derivatives are 0 by convention
+    assert hessian(kinked)(0.0) == 0.0
+    assert grad(lambda x: x * grad(kinked)(x) + relu(x) - relu(-x))(0.0) == 1.0
+    assert grad(lambda x, y: x * grad(kinked)(y) + maximum(x, y) + minimum(x, y))(0.0, 0.0) == (1.0, 1.0)
+
+
+def test_second_derivatives_are_those_of_the_side_that_the_gradient_is_of():
+    assert hessian(lambda x: relu(x) + x * abs(x))(0.0) == 2.0
+    assert hessian(lambda x: relu(-x) + x * abs(x))(0.0) == -2.0
+    f = lambda x: elu(x, 1.0) * minimum(x, 0.0)
+    assert [hessian(f)(0.0), grad(grad(grad(f)))(0.0)] == [2.0, 3.0]
+
+
 CONVENTIONS = [
     (relu, [0.0], [1.0]),
     (lambda x: relu(x, at_zero=0.0), [0.0], [0.0]),
