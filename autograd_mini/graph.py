@@ -6,9 +6,6 @@ the same to the bit. Compiled, nothing can come between its lines, no other thre
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import count, islice
-
 from autograd_mini.loading import without_compiler
 from autograd_mini.primitives import TABLE, is_real, to_float
 
@@ -273,53 +270,6 @@ def topological_order(*roots: N, known: Iterable[N] = ()) -> list[N]:
     return order
 
 
-def numbered(known: list[Any], nodes: list[Any], roots: list[Any]) -> tuple[list[int], list[int], list[Any]]:
-    """Nodes by number: those known from 0 on, then `nodes`, then others as they are met.
-
-    Returns:
-        How many parents each of `nodes` has; the numbers of these, one after the other, and of the roots; the others.
-    """
-    n_parents: list[int] = []
-    read: list[Any] = []
-    for each in nodes:
-        node: Node = each
-        first, second = node._first, node._second
-        if second is not None:
-            n_parents.append(2)
-            read.append(first)
-            read.append(second)
-        elif first is None:
-            n_parents.append(0)
-        elif node._many is None:
-            n_parents.append(1)
-            read.append(first)
-        else:
-            n_parents.append(len(node._many[0]))
-            read.extend(node._many[0])
-    read.extend(roots)
-    return n_parents, *numbers_of([*known, *nodes], read)
-
-
-def numbers_of(known: list[Any], nodes: list[Any]) -> tuple[list[int], list[Any]]:
-    """The numbers of nodes: those known have the first, the others follow as they are met; and these."""
-    found: list[int] = []
-    others: list[Any] = []
-    start = mark = above.mark + 1
-    for each in known:
-        node: Node = each
-        node._mark = mark
-        mark += 1
-    for each in nodes:
-        node = each
-        if node._mark < start:
-            node._mark = mark
-            mark += 1
-            others.append(node)
-        found.append(node._mark - start)
-    above.mark = mark
-    return found, others
-
-
 def sweep(order: list[Any], seeds: Sequence[tuple[Any, float]], xs: list[Any], kinked: list[Any]) -> bool:
     """The chain rule along a topological order, backward. It leaves the adjoints in the nodes, where the next sweep
     finds them: no two may run at a time. Whether all are numbers; nan is where a zero met inf, too.
@@ -396,11 +346,5 @@ def new(kind: Any) -> Node:
     return Node.__new__(kind)
 
 
-def _numbers_of(known: list[Any], nodes: list[Any]) -> tuple[list[int], list[Any]]:
-    number_of: dict[Any, int] = defaultdict(count(len(known)).__next__, zip(known, count()))
-    found = [*map(number_of.__getitem__, nodes)]
-    return found, [*islice(number_of, len({*known}), None)]
-
-
 if not compiled:  # another thread may come in between, and would mark the same nodes
-    globals().update(Seen=set, new=object.__new__, numbers_of=_numbers_of)
+    globals().update(Seen=set, new=object.__new__)

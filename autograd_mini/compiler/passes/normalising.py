@@ -18,7 +18,8 @@ from autograd_mini.compiler.ir.scalars import ONE, Application, Looped, Number, 
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
-from autograd_mini.graph import numbered, topological_order
+from autograd_mini.graph import topological_order
+from autograd_mini.numbering import numbered
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 

@@ -9,7 +9,8 @@ from operator import attrgetter, is_
 
 import numpy
 
-from autograd_mini.graph import numbered, topological_order
+from autograd_mini.graph import topological_order
+from autograd_mini.numbering import numbered
 from autograd_mini.value import Value
 
 _operation = attrgetter("operation")
