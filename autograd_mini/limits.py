@@ -19,7 +19,7 @@ from math import e, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ, unknown
 from autograd_mini.graph import connect, is_at_kink
-from autograd_mini.primitives import FLAT
+from autograd_mini.jumps import JUMPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -231,17 +231,17 @@ def _by_tangents(
         if not node.parents:
             tangents[node] = direction.get(node, 0.0)
             continue
-        local_grads = node.local_grads
-        if node in tied:
+        local_grads, operation = node.local_grads, node.operation
+        assert operation is not None
+        if node in tied or operation.base.name in JUMPS:
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
                 return None  # what does not move at first may do so further on, as x·y from the origin
             germs = [
                 parent._data if parent.is_constant else Germ(parent._data, tangents[parent], is_exact=True)
                 for parent in node.parents
             ]
-            operation: Any = node.operation
             out = apply(operation, germs)
-            if operation.is_selector or operation.policy == FLAT or float(out) != node._data:
+            if operation.is_selector or float(out) != node._data:
                 return None
             locals_ = operation.partials(out, *germs)
             local_grads = settled[node] = tuple([germ(local).limit for local in locals_])
@@ -282,7 +282,10 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
         adjoint, operation = found.get(node), node.operation
         if adjoint is None or operation is None:
             continue
-        local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
+        if "at_zero" in operation.options and node.parents[0]._data == 0.0:
+            local_grads: tuple[Any, ...] = node.local_grads  # as the user chose
+        else:
+            local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
         for parent, local in zip(node.parents, local_grads):
             if not parent.is_constant and not (type(local) is float and local == 0.0):
                 found[parent] = found.get(parent, 0.0) + adjoint * local

@@ -215,6 +215,21 @@ COMPOSITIONS = {
     "|x|³": (lambda x: abs(x) ** 3, [0.0, 0.0]),
     "norm²": (lambda x: norm([x, 2 * x]) ** 2, [0.0, 10.0]),
     "|x| by its sign": (lambda x: copysign(x, -0.0) + copysign(x, 0.0) + x, [1.0, 0.0]),
+    "copysign(x, x)": (lambda x: copysign(x, x), [1.0, 0.0]),
+    "copysign(x, -x)": (lambda x: copysign(x, copysign(x, -x)), [-1.0, 0.0]),
+    "copysign(x, x³)": (lambda x: copysign(x, x**3) + x, [2.0, 0.0]),
+    "x² with the sign of x, twice": (lambda x: copysign(x, copysign(x * x, x)) * x, [0.0, 2.0, 0.0]),
+    "copysign by a rest": (lambda x: copysign(x + (x - x) % 1.0, x), [1.0, 0.0]),
+    "max(⌊x⌋, x)": (lambda x: am.max([am.floor(x), x, 0.5 * am.floor(x)]), [1.0, 0.0]),
+    "min(⌈x⌉, x)": (lambda x: minimum(am.ceil(x), x), [1.0, 0.0]),
+    "max(trunc, x)": (lambda x: maximum(am.trunc(1.0 + x) - 1.0, x), [1.0, 0.0]),
+    "min(rint, x)": (lambda x: minimum(am.rint(0.5 + x), x), [1.0, 0.0]),
+    "max(x // 2, x)": (lambda x: maximum(x // 2.0, x), [1.0, 0.0]),
+    "min(x % 1, 0)": (lambda x: minimum(x % 1.0, 0.0) + x, [1.0, 0.0]),
+    "min(-x % -2, 0)": (lambda x: maximum(-x % -2.0, 0.0) - x, [-1.0, 0.0]),
+    "max(-fmod, x)": (lambda x: maximum(-am.fmod(1.0 + x, 1.0), x), [1.0, 0.0]),
+    "max(fmod below 0, -x)": (lambda x: maximum(am.fmod(x - 1.0, 1.0), x), [1.0, 0.0]),
+    "max(remainder, x)": (lambda x: maximum(2.0 * am.remainder(0.5 + x, 1.0) - 1.0, x), [1.0, 0.0]),
     "cos below 1": (lambda x: maximum(cos(x), 1.0), [0.0, 0.0]),
     "relu(1 - cos x)": (lambda x: relu(1.0 - cos(x)), [0.0, 1.0]),
     "|cosh x - 1|": (lambda x: abs(cosh(x) - 1.0) + x, [1.0, 1.0]),
@@ -243,7 +258,6 @@ def test_what_moves_slowly_is_settled_as_well():
     slope = lambda w, x: grad(straight)(w * x)  # w·x is above 0 on either side
     assert slope(Value(0.0), Value(0.0)).data == slope(0.0, 0.0) == 1.0
     assert grad(lambda x: minimum(sqrt(abs(x)), x * x))(0.0) == 0.0
-    assert grad(lambda x: minimum(relu(x, at_zero=0.0), x))(0.0) == 1.0
 
 
 def test_the_choice_at_a_tie_is_that_of_the_derivative_before():
@@ -272,6 +286,8 @@ def test_an_explicit_choice_is_the_users():
     f = lambda x: relu(x, at_zero=1.0) - relu(-x, at_zero=1.0)
     assert grad(f)(0.0) == 2.0
     assert grad(lambda x: relu(x, at_zero=0.0) - relu(-x, at_zero=0.0))(0.0) == 0.0
+    touching = [abs, lambda x: am.hypot(x * x, x)]  # which are settled by different means
+    assert [grad(lambda x, g=g: relu(x, at_zero=0.0) + x - g(x))(0.0) for g in touching] == [1.0, 1.0]
 
 
 def test_dead_units_are_no_tie():
