@@ -1,4 +1,4 @@
-"""Makes machine code of autograd_mini/graph.py, where there is a C compiler; else that file runs as it stands."""
+"""Makes machine code of a few files of autograd_mini, where there is a C compiler; else they run as they stand."""
 
 import os
 import re
@@ -14,21 +14,27 @@ PACKAGE = Path(__file__).parent / "autograd_mini"
 
 
 def machine_code() -> list[Extension]:
-    """What mypyc makes of it, as a module whose name tells the source that it was made of."""
+    """What mypyc makes of them, as modules whose names tell the sources that they were made of."""
     from mypyc.build import mypycify
 
-    source = (PACKAGE / "graph.py").read_bytes()
-    name = run_path(str(PACKAGE / "loading.py"))["name_of"](source)
-    for old in PACKAGE.glob("graph_*"):
-        if old.suffix in (".so", ".pyd") and not old.name.startswith(name):
+    loading = run_path(str(PACKAGE / "loading.py"))
+    sources = {plain: (PACKAGE / f"{plain}.py").read_bytes() for plain in loading["COMPILED"]}
+    names = dict(zip(sources, loading["names_of"]([*sources.values()])))
+    for old in [old for plain in sources for old in PACKAGE.glob(f"{plain}_*")]:
+        if old.suffix in (".so", ".pyd") and not old.name.startswith((*names.values(),)):
             old.unlink()
     folder = Path("build", "mypyc", "autograd_mini")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "__init__.py").write_bytes(b"")
-    path = folder / f"{name}.py"
-    path.write_bytes(source)
+    for plain, source in sources.items():
+        for other, name in names.items():  # they import each other's machine code
+            source = source.replace(f"from autograd_mini.{other} ".encode(), f"from autograd_mini.{name} ".encode())
+        (folder / f"{names[plain]}.py").write_bytes(source)
     options = ["--config-file=", "--follow-imports=skip", "--ignore-missing-imports", f"--cache-dir={os.devnull}"]
-    extensions: list[Extension] = mypycify([*options, str(path)], opt_level="3", debug_level="0")
+    paths = [str(folder / f"{name}.py") for name in names.values()]
+    extensions: list[Extension] = mypycify(
+        [*options, *paths], opt_level="3", debug_level="0", group_name=f"autograd_mini.{names['graph']}"
+    )
     for extension in extensions:
         extension.optional = True
         extension.extra_compile_args = [each for each in extension.extra_compile_args if each != "-Werror"]

@@ -6,8 +6,6 @@ the same to the bit. Compiled, nothing can come between its lines, no other thre
 
 from __future__ import annotations
 
-from itertools import count
-
 from autograd_mini.loading import without_compiler
 from autograd_mini.primitives import TABLE, is_real, to_float
 
@@ -32,18 +30,20 @@ MUL: Final[Any] = TABLE["mul"]
 
 
 class Above:
-    """What the files above say: the classes of nodes, and who is told of new ones while any are `listening`."""
+    """What the files above say: the classes of nodes, and who is told of new ones while any are `listening`; and the
+    last mark of a node."""
 
-    __slots__ = ("constant", "listening", "notify", "value")
+    __slots__ = ("constant", "listening", "mark", "notify", "value")
     value: type[Any]
     constant: type[Any]
     listening: dict[Any, Any]
     notify: Callable[[Any], None]
+    mark: int
 
 
 above: Final = Above()
 above.listening = {}
-marks: Final = count(1)
+above.mark = 0
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -214,7 +214,8 @@ class Seen:
     mark: int
 
     def __init__(self, known: Iterable[Any]) -> None:
-        self.mark = next(marks)
+        above.mark += 1
+        self.mark = above.mark
         for node in known:
             self.add(node)
 

@@ -13,7 +13,7 @@ from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypeAlias
 
     Take: TypeAlias = Callable[[Any, list[Any]], "Structure"]
@@ -143,12 +143,12 @@ class Structure:
         if self.build is None or self.kind == OTHER:
             yield name, self
         shape = self.kind[1] if self.kind_name == "array" else (len(self.children),)
-        labels = [str([*place]) if place else "" for place in product(*map(range, shape))]
+        labels: Iterable[str] = (str([*place]) if place else "" for place in product(*map(range, shape)))
         if self.is_record:
             labels = [f".{field}" for field in self.like]
         elif self.kind_name == "dict":
             labels = [f"[{key!r}]" for key in self.kind[1]]
-        for label, child in zip(labels, self.children):
+        for child, label in zip(self.children, labels):
             yield from child.paths(name if self.kind_name == "labelled" else name + label)
 
     @property

@@ -1,5 +1,6 @@
 """The compiled form of the core and its source: the same numbers, and never the code of another source."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import autograd_mini
-from autograd_mini.loading import name_of
+from autograd_mini.loading import COMPILED, names_of
 
 PACKAGE = Path(autograd_mini.__file__).parent
 PROGRAM = """
@@ -36,6 +37,10 @@ def run(folder, **environment):
     return done.stdout, done.stderr == "True\n"
 
 
+def names_in(folder):
+    return names_of([(folder / f"{name}.py").read_bytes() for name in COMPILED])
+
+
 @pytest.fixture
 def copied(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "autograd_mini", ignore=shutil.ignore_patterns("__pycache__"))
@@ -47,7 +52,20 @@ def test_the_environment_can_ask_for_the_source():
     assert not is_compiled
     as_installed, is_compiled = run(PACKAGE.parent, AUTOGRAD_MINI_PURE="")
     assert numbers == as_installed
-    assert is_compiled or not list(PACKAGE.glob(f"{name_of((PACKAGE / 'graph.py').read_bytes())}.*"))
+    assert is_compiled or not list(PACKAGE.glob(f"{names_in(PACKAGE)[0]}.*"))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_all_of_them_are_machine_code_or_none(name):
+    module = importlib.import_module(f"autograd_mini.{name}")
+    assert module.__file__.endswith(".py") is not autograd_mini.compiled_core
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_whatever_was_edited_no_source_runs_with_machine_code_of_another(copied, name):
+    edited = copied / "autograd_mini" / f"{name}.py"
+    edited.write_text(edited.read_text() + "# another\n")
+    assert run(copied) == (run(PACKAGE.parent)[0], False)
 
 
 def test_what_was_edited_runs_as_it_was_edited(copied):
@@ -65,12 +83,13 @@ def test_what_was_edited_runs_as_it_was_edited(copied):
 def test_what_cannot_be_loaded_is_left_aside(copied):
     graph = copied / "autograd_mini" / "graph.py"
     graph.write_text(graph.read_text() + "# another\n")
-    (copied / "autograd_mini" / f"{name_of(graph.read_bytes())}.py").write_text("raise ImportError('no such symbol')\n")
+    *_, last = names_in(copied / "autograd_mini")  # of two, the other could be loaded
+    (copied / "autograd_mini" / f"{last}.py").write_text("raise ImportError('no such symbol')\n")
     numbers, is_compiled = run(copied)
     assert not is_compiled
     assert numbers == run(PACKAGE.parent)[0]
 
 
-def test_the_name_tells_the_source():
-    assert name_of(b"x = 1\n") == name_of(b"x = 1\n") != name_of(b"x = 2\n")
-    assert name_of(b"").isidentifier()
+def test_the_names_tell_the_sources():
+    assert names_of([b"x = 1\n", b""]) == names_of([b"x = 1\n", b""]) != names_of([b"x = 2\n", b""])
+    assert all(name.isidentifier() for name in names_of([b"", b""]))

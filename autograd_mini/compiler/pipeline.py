@@ -19,7 +19,7 @@ from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.code.scalar_programs import differentiate_scalars, require_derivative
 from autograd_mini.compiler.ir.program import Leaf, Program, Sum
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Application, Scalars
+from autograd_mini.compiler.ir.scalars import Scalars
 from autograd_mini.compiler.partition import MOST_UNNOTICED, has_columns, suits_columns, suits_scalars, too_many_forms
 from autograd_mini.compiler.passes.columnwise import divide, sizes_in_columns
 from autograd_mini.compiler.passes.packing import Numbers, forms_of, pack, sizes_of
@@ -84,9 +84,8 @@ class Source:
         if not has_columns(*sizes_of(self.scalars, self.forms)):
             return False
         try:
-            for scalar in self.scalars.scalars:
-                if type(scalar) is Application:
-                    require_derivative(scalar.primitive, len(scalar.args))
+            for primitive, n_args in self.scalars.primitives:
+                require_derivative(primitive, n_args)
             program = program_of(self, Request(Kind.VALUE))
             if not all(isinstance(pack.operation, Leaf | Sum) or can_emit(pack) for pack in program.packs):
                 return False

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.code.listing import ALONE, Listing
+from autograd_mini.compiler.code.listing import ALONE, Listing, alike
 from autograd_mini.compiler.ir.program import Index
 
 UNIFORM, ARRAY, SCRATCH = range(3)
@@ -83,12 +83,13 @@ class Chunks:
     ) -> None:
         self.forms: list[Form] = []
         self.chunks: list[Chunk] = []
-        self.row_of = row_of
         self.n_rows = max(row_of.values(), default=-1) + 1
         last = _last(sequence, [*kept, *row_of])
         crossing = _crossing(sequence, last) if where_few_cross else None
         bounds = [*_bounds(sequence, largest, crossing)]
         cut = _Cut(sequence, bounds, last)
+        self.row_of: Index = numpy.full(cut.n_numbers, -1)
+        self.row_of[[*row_of]] = [*row_of.values()]
         rows, ends = self._rows(cut, len(bounds))
         kinds = numpy.searchsorted([n_uniform, max(n_arrays, n_uniform)], rows, side="right").astype(numpy.uint8)
         self._take(sequence, cut, bounds, rows.tolist(), ends, kinds.tobytes())
@@ -97,11 +98,9 @@ class Chunks:
         """The rows that the chunks read and then write, one chunk after the other, and where those of each end. Those
         that are read for the last time are free from the next chunk on."""
         row_of = self.row_of
-        has_row = numpy.zeros(cut.n_numbers, numpy.bool_)
-        has_row[[*row_of]] = True
-        is_fresh = ~has_row[cut.written]
-        fresh, fresh_ends = cut.written[is_fresh].tolist(), _ends(cut.chunk_of_written[is_fresh], n_chunks)
-        freed, freed_ends = cut.outside[cut.is_freed].tolist(), _ends(cut.chunk_of_outside[cut.is_freed], n_chunks)
+        is_fresh = row_of[cut.written] < 0
+        fresh, fresh_ends = cut.written[is_fresh], _ends(cut.chunk_of_written[is_fresh], n_chunks)
+        freed, freed_ends = cut.outside[cut.is_freed], _ends(cut.chunk_of_outside[cut.is_freed], n_chunks)
         free: list[int] = []
         start = begin = 0
         for stop, end in zip(fresh_ends, freed_ends):
@@ -110,15 +109,13 @@ class Chunks:
             rows = [*reversed(free[n:]), *range(self.n_rows, self.n_rows + n_more)]
             self.n_rows += max(0, n_more)
             del free[n:]
-            row_of.update(zip(fresh[start:stop], rows))
-            free += dict.fromkeys([row_of[number] for number in freed[begin:end]])
+            row_of[fresh[start:stop]] = rows
+            free += dict.fromkeys(row_of[freed[begin:end]].tolist())
             start, begin = stop, end
-        place = numpy.zeros(cut.n_numbers, numpy.int64)
-        place[[*row_of]] = [*row_of.values()]
         numbers = numpy.concatenate([cut.outside, cut.written])
         chunk_of = numpy.concatenate([cut.chunk_of_outside, cut.chunk_of_written])
         numbers = numbers[numpy.argsort(chunk_of, kind="stable")]
-        return numpy.where(numbers < 0, numbers, place[numbers]), _ends(chunk_of, n_chunks)
+        return numpy.where(numbers < 0, numbers, row_of[numbers]), _ends(chunk_of, n_chunks)
 
     def _take(
         self,
@@ -224,7 +221,10 @@ def _bounds(sequence: Listing, largest: int, crossing: Sequence[int] | None) -> 
     """The bounds of the chunks: where few results cross them, and of such places where the digest is smallest; and
     before what is large, or alone."""
     sizes = sequence.sizes.tolist()
-    digests: Sequence[Any] = [*map(hash, zip(sequence.heads.tolist(), sizes))]
+    pairs = numpy.column_stack([sequence.heads, sequence.sizes - ALONE])
+    kinds, firsts = alike(pairs)
+    of_kinds = [hash((head, size + ALONE)) for head, size in pairs[firsts].tolist()]
+    digests: Sequence[Any] = numpy.array(of_kinds, numpy.int64)[kinds].tolist()
     if crossing is not None:
         digests = [*zip(crossing, digests)]
     ends = numpy.maximum(sequence.sizes, 0).cumsum().tolist()

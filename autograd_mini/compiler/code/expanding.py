@@ -84,9 +84,15 @@ def _without_sign(x: Argument) -> Argument:
     return operation.args[0] if isinstance(operation, Apply) and operation.primitive is TABLE["neg"] else x
 
 
-def expanded_scalars(scalars: Sequence[Scalar]) -> tuple[list[Scalar], list[int]] | None:
-    """The same of a list of scalars, and where each of the old ones is in it; None if there is nothing to do."""
-    formulas = Formulas({(each.primitive, len(each.args)) for each in scalars if type(each) is Application})
+def expanded_scalars(
+    scalars: Sequence[Scalar], used: set[tuple[Primitive, int]]
+) -> tuple[list[Scalar], list[int]] | None:
+    """The same of a list of scalars, and where each of the old ones is in it; None if there is nothing to do.
+
+    Args:
+        used: the primitives applied, and to how many scalars.
+    """
+    formulas = Formulas(used)
     if not formulas.are_needed:
         return None
     found = _ExpandedScalars(formulas)

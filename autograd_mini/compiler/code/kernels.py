@@ -115,8 +115,8 @@ def kernel_of(
         [*arrays.values(), *results.values()],
         chunks.n_rows,
         len(sums),
-        {number: chunks.row_of[scalar] for number, scalar in added.items()},
-        [chunks.row_of[number] for number in kept or ()],
+        {number: int(chunks.row_of[scalar]) for number, scalar in added.items()},
+        [int(chunks.row_of[number]) for number in kept or ()],
     )
 
 

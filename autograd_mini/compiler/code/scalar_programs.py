@@ -27,6 +27,7 @@ from autograd_mini.compiler.ir.scalars import (
     Terms,
     depending,
     leading,
+    primitives_of,
 )
 from autograd_mini.compiler.partition import MOST_CONTRIBUTIONS
 from autograd_mini.compiler.passes.growing import Growing
@@ -66,11 +67,10 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
             scalars, or none, so that all have the same values.
     """
     kind = request.kind
-    for scalar in scalars.scalars:
-        if type(scalar) is Looped:
-            raise NotImplementedError("scan")
-        if type(scalar) is Application:
-            require_derivative(scalar.primitive, len(scalar.args))
+    if Looped in {*map(type, scalars.scalars)}:
+        raise NotImplementedError("scan")
+    for primitive, n_args in scalars.primitives:
+        require_derivative(primitive, n_args)
     tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members = dict.fromkeys(arrays, range(0)) | dict(leading(tape.scalars))
@@ -111,7 +111,8 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
         if any(each is not None for each in found):
             numbers = [tape.number(0.0) if each is None else each for each in found]
             results[name] = Result(numbers, is_summed and not arrays[array].batched)
-    written = expanded_scalars(tape.scalars)
+    used = scalars.primitives | primitives_of(tape.scalars[len(scalars.scalars) :])
+    written = expanded_scalars(tape.scalars, used)
     if written is not None:
         tape.scalars, place = written
         results = {
@@ -164,11 +165,13 @@ class ScalarTape(Growing):
             if type(scalar) is Number:
                 place = self._constant_of.setdefault(scalar.number.hex(), len(self._constant_of))
                 states[number] += 2 * (1 + place)
-        self._sums, self._picked = [None] * len(self.scalars), {}
+        sums: list[_Products | None] = [None] * len(self.scalars)
+        self._sums, self._picked = sums, {}
+        give, gives, spread, total = self.give, self.gives, self._spread, self._total
         for root, seed in seeds:
-            self.give(root, 1.0, seed, ONE)
+            give(root, 1.0, seed, ONE)
         adjoints: dict[int, int] = {}
-        for number in range(len(self._sums) - 1, -1, -1):
+        for number in range(len(sums) - 1, -1, -1):
             scalar = self.scalars[number]
             if type(scalar) is Component:
                 if active[number] and scalar.index == 0:
@@ -179,23 +182,23 @@ class ScalarTape(Growing):
                 self.gives(number)
                 self._spread_loop(number, scalar, adjoints, active)
                 continue
-            terms = self._sums[number]
+            terms = sums[number]
             if terms is None or not active[number]:
                 continue
-            adjoint = adjoints[number] = self._total(terms)
-            self._sums[number] = None
+            adjoint = adjoints[number] = total(terms)
+            sums[number] = None
             if type(scalar) is Picked:
                 self._picked.setdefault(scalar.loop, []).append(number)
                 continue
-            self.gives(number)
-            if type(scalar) is Terms:
+            gives(number)
+            if type(scalar) is Application:
+                spread(number, scalar, adjoint, active)
+            elif type(scalar) is Terms:
                 for c, x, y in zip(scalar.cs, scalar.xs, scalar.ys):
                     if active[x]:
-                        self.give(x, c, adjoint, y)
+                        give(x, c, adjoint, y)
                     if active[y]:
-                        self.give(y, c, x, adjoint)
-            elif type(scalar) is Application:
-                self._spread(number, scalar, adjoint, active)
+                        give(y, c, x, adjoint)
         return [adjoints.get(number) for number in wanted]
 
     def gives(self, number: int) -> None:
@@ -214,9 +217,9 @@ class ScalarTape(Growing):
     def _total(self, terms: _Products) -> int:
         if len(terms) > 1:
             cs, xs, ys = zip(*terms)
-            return self.add(Terms([*cs], [*xs], [*ys]))
+            return self.add(Terms(cs, xs, ys))
         ((c, x, y),) = terms
-        return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms([c], [x], [y]))
+        return (x or y) if c == 1.0 and ONE in (x, y) else self.add(Terms((c,), (x,), (y,)))
 
     def _spread(self, number: int, scalar: Application, adjoint: int, active: bytearray) -> None:
         """What the adjoint of an application gives to its arguments."""
@@ -285,6 +288,6 @@ class ScalarTape(Growing):
         return [self._applied(primitive, *args) for args in zip(x, y)]
 
     def combined(self, terms: Sequence[tuple[float, Sequence[int], Sequence[int] | None]]) -> list[int]:
-        signs = [c for c, _, _ in terms]
+        signs = tuple([c for c, _, _ in terms])
         xs, ys = zip(*[x for _, x, _ in terms]), zip(*[y or [ONE] * len(x) for _, x, y in terms])
-        return [self.add(Terms(signs[:], [*x], [*y])) for x, y in zip(xs, ys)]
+        return [self.add(Terms(signs, x, y)) for x, y in zip(xs, ys)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, compress
 from operator import is_not
 from typing import TYPE_CHECKING, Any
@@ -59,14 +59,14 @@ class Component:
 
 @dataclass(eq=False, slots=True)
 class Terms:
-    """A sum Σ c·x·y over three lists of equal length, each c 1 or -1.
+    """A sum Σ c·x·y over three sequences of equal length, each c 1 or -1; one that grows has lists.
 
     It may be added in any order. If it is `from_zero`, it begins with 0.0, and so is never -0.0.
     """
 
-    cs: list[float] = field(default_factory=list)
-    xs: list[int] = field(default_factory=list)
-    ys: list[int] = field(default_factory=list)
+    cs: Any = field(default_factory=list)
+    xs: Any = field(default_factory=list)
+    ys: Any = field(default_factory=list)
     from_zero: bool = False
     _factors: Any = field(default=None, init=False)
 
@@ -124,6 +124,11 @@ class Scalars:
     guards: list[int]
     tied: int | None = None
 
+    @cached_property
+    def primitives(self) -> set[tuple[Primitive, int]]:
+        """Those applied, and to how many scalars."""
+        return primitives_of(self.scalars)
+
     @property
     def roots(self) -> list[int]:
         """All that are wanted."""
@@ -133,6 +138,11 @@ class Scalars:
         kinds = [type(scalar).__name__ for scalar in self.scalars]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         return f"<{len(kinds)} scalars: {counts}>"
+
+
+def primitives_of(scalars: Iterable[Scalar]) -> set[tuple[Primitive, int]]:
+    """The primitives applied, and to how many scalars."""
+    return {(scalar.primitive, len(scalar.args)) for scalar in scalars if type(scalar) is Application}
 
 
 def operands(scalar: Scalar) -> Iterable[int]:

@@ -42,6 +42,10 @@ class Growing:
         return self._memo[key]
 
     def apply(self, primitive: Primitive, *args: int) -> int:
+        return self.application(primitive, args)
+
+    def application(self, primitive: Primitive, args: tuple[int, ...]) -> int:
+        """A primitive applied to scalars."""
         key = primitive, args
         found = self._memo.get(key)
         if found is None:

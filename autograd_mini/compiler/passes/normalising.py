@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain, count, filterfalse, islice
+from itertools import chain, filterfalse, islice
 from typing import Any
 
 import numpy
@@ -19,6 +19,7 @@ from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.passes.nodes import Kept, Scanned
 from autograd_mini.compiler.passes.tracing import Guard, Trace, truth_of
 from autograd_mini.graph import topological_order
+from autograd_mini.numbering import numbered
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 
@@ -62,29 +63,27 @@ class _Normaliser(Growing):
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
             self.inputs(array, len(values))
         leaves = [*chain.from_iterable(trace.inputs), *trace.parameters]
-        place_of = dict(zip(leaves, count()))
-        self.computed = [*filterfalse(place_of.__contains__, trace.order)]
-        place_of.update(zip(self.computed, count(len(leaves))))
-        parents = [node.parents for node in self.computed]
-        self.n_parents = [*map(len, parents)]
-        place = place_of.__getitem__
-        self.operands = [*map(place, chain.from_iterable(parents))]
-        self.roots = [[*map(place, trace.outputs)], [place(guard.node) for guard in trace.guards]]
-        kept = [*chain(*self.roots)] * 2  # they must stay scalars of their own
-        self.uses = numpy.bincount([*self.operands, *kept], minlength=len(place_of))[len(leaves) :].tolist()
+        self.computed = [*filterfalse({*leaves}.__contains__, trace.order)]
+        roots = [*trace.outputs, *[guard.node for guard in trace.guards]]
+        self.n_parents, places, _ = numbered(leaves, self.computed, roots)
+        self.operands, own = places[: len(places) - len(roots)], places[len(places) - len(roots) :]
+        self.roots = own[: len(trace.outputs)], own[len(trace.outputs) :]
+        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots must stay scalars
+        self.uses = uses[len(leaves) :].tolist()
 
     def normalised(self) -> Scalars:
         scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order in which they have places
         operands, place = iter(self.operands), scalar_at.__getitem__
-        are_constant, rule_of = self.constants.issuperset, _RULES.get
+        are_constant, rule_of, plain = self.constants.issuperset, _RULES.get, set[Any]()
         for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
             args = tuple(map(place, islice(operands, n_parents)))
+            operation: Any = node.operation
             if are_constant(args):
                 scalar_at.append(self.number(node._data))
                 continue
-            operation: Any = node.operation
-            rule = rule_of(operation)
-            if rule is not None:
+            if operation in plain:
+                number = self.application(operation, args)
+            elif (rule := rule_of(operation)) is not None:
                 number = rule(self, args)
             elif type(operation) is Scanned:
                 number = self.add(Looped(operation.scan, args))
@@ -93,7 +92,8 @@ class _Normaliser(Growing):
             elif operation.base in _VECTORS:
                 number = self._component(operation, args)
             else:
-                number = self.apply(operation, *args)
+                plain.add(operation)
+                number = self.application(operation, args)
             scalar_at.append(number)
             if n_uses == 1:
                 self.single_use.add(number)
@@ -114,9 +114,10 @@ class _Normaliser(Growing):
     def _added(self, args: tuple[int, ...]) -> int:
         """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
         x, y = args
-        first, second = self._open(x), self._open(y)
+        first = self._open(x) if x in self.single_use else None
+        second = self._open(y) if y in self.single_use else None
         if first is None and second is None and x not in self.constants and y not in self.constants:
-            found = self.apply(_ADD, x, y)
+            found = self.application(_ADD, args)
             self.chains[found] = args, 2, False
             return found
         if first is None and second is not None and (y in self.sums or not self._is_sum(x)):
@@ -124,7 +125,7 @@ class _Normaliser(Growing):
         longer = self._longer(x, y, first, second)
         if longer is not None and (longer[1] >= SHORTEST_CHAIN or self._is_layer(x, y)):
             return self._long(longer)
-        found = self.apply(_ADD, *args)
+        found = self.application(_ADD, args)
         if longer is not None:
             self.chains[found] = longer
         return found
@@ -138,9 +139,7 @@ class _Normaliser(Growing):
         return is_term and x in self.sums and x in self.single_use
 
     def _open(self, number: int) -> _Chain | None:
-        """The chain that a scalar is so far, if nothing else reads it."""
-        if number not in self.single_use:
-            return None
+        """The chain that a scalar is so far, which nothing else reads."""
         scalar = self.scalars[number]
         return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from autograd_mini.compiler.code.expanding import expanded_scalars
 from autograd_mini.compiler.ir.program import Floats
-from autograd_mini.compiler.ir.scalars import Scalar, alive
+from autograd_mini.compiler.ir.scalars import Scalar, alive, primitives_of
 
 
 class Rows(NamedTuple):
@@ -44,7 +44,7 @@ class Program(NamedTuple):
 
     def expanded(self) -> Program:
         """The same with rows of users written out."""
-        written = expanded_scalars(self.scalars)
+        written = expanded_scalars(self.scalars, primitives_of(self.scalars))
         if written is None:
             return self
         scalars, place = written
