@@ -47,6 +47,9 @@ CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplic
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
 
+# Loops within kernels: those of longer steps, or of more numbers in all, are run by themselves.
+LONGEST_TURN, MOST_STATES = 256, 2**16  # scalars of a step; numbers given, carried and kept by all steps; not tuned
+
 MOST_IN_ROWS = 2**17  # so many numbers of results for each example are written to memory of their own, and then copied
 
 # What one example does again and again.

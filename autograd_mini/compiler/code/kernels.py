@@ -92,7 +92,12 @@ def kernel_of(
     has_matrices = bool(arrays) and kept is None
     for size, most_literals in ((CHUNK[by_demand], MOST_LITERALS), (1, 0)):
         operations = Operations(
-            scalars, wanted, most_literals=most_literals, uniform=uniform if has_matrices else (), outers=outers
+            scalars,
+            wanted,
+            most_literals=most_literals,
+            uniform=uniform if has_matrices else (),
+            arrays=arrays,
+            outers=outers,
         )
         only_weights = {*operations.weights.values()}.difference(operations.sequence.reads.numbers.tolist())
         alone = [number for number in uniform if number not in only_weights]

@@ -68,9 +68,10 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     kind = request.kind
     for scalar in scalars.scalars:
         if type(scalar) is Looped:
-            raise NotImplementedError("scan")
-        if type(scalar) is Application:
-            require_derivative(scalar.primitive, len(scalar.args))
+            scalar.scan.require_kernel()
+        for each in scalar.scan.body.scalars if type(scalar) is Looped else [scalar]:
+            if type(each) is Application:
+                require_derivative(each.primitive, len(each.args))
     tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}
     members = dict.fromkeys(arrays, range(0)) | dict(leading(tape.scalars))

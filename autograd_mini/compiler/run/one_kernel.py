@@ -10,7 +10,7 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.kernels import Place, kernel_of
 from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Pack
-from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Input, Looped, Number, Picked, Scalar, Terms
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.matrix_products import Step
 from autograd_mini.compiler.run.numpy_executor import Gather
@@ -42,7 +42,12 @@ class ScalarExecutor(Runner):
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        taken: set[int] = set()
+        taken: set[int] = set()  # what loops read or give has to stay among what is computed
+        for number, scalar in enumerate(scalars):
+            if type(scalar) is Looped:
+                taken.update(scalar.args)
+            elif type(scalar) is Picked:
+                taken.add(number)
         for name, result in program.results.items():
             place = len(self.lanes)
             self.lanes.append(len(result.numbers))
