@@ -79,7 +79,15 @@ TILE_BYTES = 2**24
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 
-def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool, is_summed: bool = False) -> bool:
+def suits_scalars(
+    n_forms: int,
+    n_scalars: int,
+    largest_sum: int,
+    has_batch: bool,
+    *,
+    is_summed: bool = False,
+    has_paths: bool = False,
+) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
 
@@ -87,9 +95,10 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
         is_summed: whether results are summed over the batch, so that nothing is copied out.
+        has_paths: whether it branches on numbers: paths of scalars can be computed together.
     """
     is_many = n_scalars in SCALARS[has_batch] or (has_batch and largest_sum >= MATRIX and n_scalars < MANY_FORMS)
-    is_many = is_many or (is_summed and n_scalars < SCALARS[True].stop)
+    is_many = is_many or ((is_summed or has_paths) and n_scalars < SCALARS[True].stop)
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
     return is_ragged or (is_many and largest_sum < LARGE_SUM[has_batch])
 

@@ -61,7 +61,7 @@ class ScalarExecutor(Runner):
                 self.fresh.append(place)
                 self.varies.add(place)
                 places.update({number: (place, row) for row, number in enumerate(own)})
-        kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=False)
+        kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=len(scalars) < 512)
         step = KernelStep(
             kernel,
             [],
