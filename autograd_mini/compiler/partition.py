@@ -43,6 +43,8 @@ LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and 
 # (so that code stays short: not tuned)
 LONGEST_SUM = 16  # a sum of more terms is computed by several operations; 8 to 64: flat
 MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more; 16 to 256: flat
+BY_DEMAND = 512  # in programs of fewer scalars each is computed where another first needs it, as in kernels of packs
+# (Newton's method in a batch takes 0.94 of the time so; attention, LSTM and moons do not mind)
 CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications; from half to 8 times it is flat
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
@@ -84,7 +86,6 @@ def suits_scalars(
     n_scalars: int,
     largest_sum: int,
     has_batch: bool,
-    *,
     is_summed: bool = False,
     has_paths: bool = False,
 ) -> bool:

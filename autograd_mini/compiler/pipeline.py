@@ -61,9 +61,8 @@ class Source:
             return self.origin.suits_scalars
         n_scalars, has_batch = len(self.scalars.scalars), self.frame.has_batch
         sizes = (too_many_forms(n_scalars), n_scalars, 0) if self.is_ragged else sizes_of(self.scalars, self.forms)
-        return suits_scalars(
-            *sizes, has_batch, is_summed=has_batch and self.frame.reduces, has_paths=bool(self.scalars.guards)
-        )
+        has_paths = has_batch and bool(self.scalars.guards)
+        return suits_scalars(*sizes, has_batch, has_batch and self.frame.reduces, has_paths)
 
     @cached_property
     def is_ragged(self) -> bool:

@@ -1,5 +1,5 @@
-"""Several paths as one program: it computes what each of them gives, alike parts once, and for each example chooses what
-the path gives of which all decisions come out as in its trace."""
+"""Several paths as one program: it computes what each of them gives, what is alike once, and for each example chooses
+what the path gives of which all decisions come out as in its trace."""
 
 from __future__ import annotations
 

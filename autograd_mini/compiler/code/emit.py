@@ -91,8 +91,8 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
 
 
 def write_turns(form: Form, head: Turns, width: int) -> str:
-    """The function of a loop. Its pointers are to what it is given and then to what it gives; of what has a row for each
-    step they come one after the other."""
+    """The function of a loop. Its pointers are to what it is given and then to what it gives; of what has a row for
+    each step they come one after the other."""
     asm = Assembly(width)
 
     def columns(i: str) -> Sequence[str]:
@@ -116,8 +116,9 @@ def write_turns(form: Form, head: Turns, width: int) -> str:
             def cell(number: int) -> Cell:
                 if number not in known:
                     scalar = head.scalars[number]
-                    is_number = type(scalar) is Number
-                    known[number] = asm.number(scalar.number) if is_number else given(moving[number], k)
+                    known[number] = (
+                        asm.number(scalar.number) if isinstance(scalar, Number) else given(moving[number], k)
+                    )
                 return known[number]
 
             for results, each, reads, _ in head.sequence:

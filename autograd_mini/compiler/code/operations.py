@@ -13,9 +13,9 @@ import numpy
 from autograd_mini.compiler.code.listing import ALONE, Listing, Lists, Operation, alike, first_of_each
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission, is_arithmetic, is_exact
 from autograd_mini.compiler.code.register_products import Matrix, MatrixScalars, Outer, OuterScalars, matrices_of
-from autograd_mini.compiler.code.repeating import Turns
+from autograd_mini.compiler.code.repeating import Loops, Turns
 from autograd_mini.compiler.ir.program import Index
-from autograd_mini.compiler.ir.scalars import Application, Component, Input, Looped, Number, Picked, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Number, Picked, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Part, Primitive
 
@@ -257,88 +257,17 @@ class Operations:
         return Operation((), self._head(outer.head), (*sums, *outer.factors), ALONE)
 
     def _loops(self, numbers: list[int], picked: list[int], arrays: Collection[int]) -> Due:
-        """Loops; before one that goes back comes the one whose states it needs, which keeps them."""
-        due: Due = []
+        """Loops, and what is copied for them."""
         if not numbers:
-            return due
-        by_row: dict[int, dict[int, int]] = {number: {} for number in numbers}
-        for number in picked:
-            loop, row = self._scalars[number].loop, self._scalars[number].index
-            first = by_row[loop].setdefault(row, number)
-            if first != number:
-                due.append((number, Operation((number,), self._head(COPY), (first,), 1)))
-        states: dict[Any, range] = {}
-        loops = [(number, self._scalars[number].scan, self._scalars[number].args) for number in numbers]
-        kept = {(scan.body, args[: scan.n_given]) for _, scan, args in loops if scan.forward is not None}
-        for number, scan, args in loops:
-            rows, forth = by_row[number], scan.forward or scan
-            key = scan.body, args[: scan.n_given]
-            if key in kept and key not in states:
-                states[key] = range(self._fresh, self._fresh + forth.n_states)
-                self._fresh += forth.n_states
-                given = dict(enumerate(states[key], forth.n_out)) | ({} if scan.forward else rows)
-                due.append((number, self._turns(forth, key[1], given, arrays, due, number)))
-                if scan.forward is None:
-                    continue
-            own = args if scan.forward is None else [*args, *states[key]]
-            due.append((number, self._turns(scan, own, rows, arrays, due, number)))
+            return []
+        found = Loops(self._scalars, self._numbers, arrays, self._fresh, Operations)
+        due: Due = []
+        for place, results, head, reads in found.operations(numbers, picked):
+            size = 1 if head is None else ALONE
+            due.append((place, Operation(results, self._head(COPY if head is None else head), reads, size)))
+        self.constants |= found.constants
+        self._fresh = found.fresh
         return due
-
-    def _turns(
-        self,
-        scan: Any,
-        args: Sequence[int],
-        rows: Mapping[int, int],
-        arrays: Collection[int],
-        due: Due,
-        place: int,
-    ) -> Operation:
-        """A loop of these scalars, of which some rows are wanted; what has a row for each step is in memory of one kind,
-        into which it is copied before if need be."""
-        step = scan.recurrence()
-        known = range(self._fresh, self._fresh + scan.constants.size)
-        self.constants |= zip(known, scan.constants.ravel().tolist())
-        self._fresh += len(known)
-        given, needed = [*args, *known], step.needed(rows)
-        inner = Operations(step.scalars, needed.wanted, most_literals=len(step.scalars))
-        reads: list[int] = []
-        found: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
-
-        def kind(number: int) -> int:
-            """Of the memory that a scalar is in: of what is the same for all columns, of arrays, of a block."""
-            scalar = self._scalars[number] if number < len(self._scalars) else None
-            if isinstance(scalar, Input):
-                return int(number in arrays)
-            return 0 if isinstance(scalar, Number) or number in self.constants else 2
-
-        def read(own: Sequence[int]) -> int:
-            some = [given[row] for row in own]
-            self.constants |= {each: self._numbers[each] for each in some if each in self._numbers}
-            if len({*map(kind, some)}) > 1:
-                for each in dict.fromkeys(some):
-                    due.append((place, Operation((self._fresh,), self._head(COPY), (each,), 1)))
-                    some = [self._fresh if one == each else one for one in some]
-                    self._fresh += 1
-            reads.extend(some)
-            return len(reads) - len(some)
-
-        for number, own, moves in needed.given:
-            found[moves].append((number, read(own)))
-        firsts = [None if row is None else read([row]) for _, _, row, _ in needed.carried]
-        results: list[int] = []
-
-        def write(own: Sequence[int]) -> int:
-            for row in own:
-                results.append(rows.get(row, self._fresh))
-                self._fresh += row not in rows
-            return len(reads) + len(results) - len(own)
-
-        gives = [(number, write(own)) for number, own in needed.gives]
-        lasts = [write([row]) if row in rows else None for _, _, _, row in needed.carried]
-        pairs = [(number, following) for number, following, _, _ in needed.carried]
-        carried = [(*pair, first, last) for pair, first, last in zip(pairs, firsts, lasts)]
-        head = Turns(step.scalars, inner.heads, inner.sequence, step.steps, carried, found[False], found[True], gives)
-        return Operation((*results,), self._head(head), (*reads,), ALONE)
 
     def _sums(self, numbers: list[int]) -> tuple[list[int], Listing]:
         """Sums, by their scalars; a long one is a chain of short ones."""

@@ -11,6 +11,7 @@ from autograd_mini.compiler.code.kernels import Place, kernel_of
 from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.scalars import ONE, Input, Looped, Number, Picked, Scalar, Terms
+from autograd_mini.compiler.partition import BY_DEMAND
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.matrix_products import Step
 from autograd_mini.compiler.run.numpy_executor import Gather
@@ -61,7 +62,7 @@ class ScalarExecutor(Runner):
                 self.fresh.append(place)
                 self.varies.add(place)
                 places.update({number: (place, row) for row, number in enumerate(own)})
-        kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=len(scalars) < 512)
+        kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=len(scalars) < BY_DEMAND)
         step = KernelStep(
             kernel,
             [],

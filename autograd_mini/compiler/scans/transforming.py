@@ -203,7 +203,11 @@ class Forward(Scan):
         rows: list[tuple[int | None, int]] = [(row, row) for row in range(n)]
         if self.tied is not None:
             rows.append((None, self.tied))
-        given = [Lanes(x, n, self.n_x), Lanes(outside, self.first_outside), Lanes(step.fixed, self.n_in, len(step.fixed))]
+        given = [
+            Lanes(x, n, self.n_x),
+            Lanes(outside, self.first_outside),
+            Lanes(step.fixed, self.n_in, len(step.fixed)),
+        ]
         gives = [Lanes(kept, n, len(kept)), Lanes(carry[:n], self.n_out, n)]
         carried = [(*pair, *own) for pair, own in zip(zip(carry, following), rows)]
         return Recurrence(step.scalars, self.length, carried, given, gives)

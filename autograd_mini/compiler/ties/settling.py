@@ -52,9 +52,7 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
     return _results(request, found, is_plain=results.is_finite)
 
 
-def as_given(
-    plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int
-) -> Results:
+def as_given(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
     """The same with nothing settled."""
     results = Columns(plan, request, leaves, seeds, n).run(plan.executor(request))
     return _results(request, rows_of(results), is_plain=results.is_finite)
