@@ -30,6 +30,8 @@ SMALL_PRODUCT = 256  # a product of fewer multiplications an example is not wort
 SMALL_OF_ONE = 4096  # a product of what is the same for all examples, if it is smaller, is computed term by term
 # (100 bodies took 1.4 ms for 3.3 before they had columns; since then 256 to 10⁶ are flat)
 MOST_TERMS = 2**18  # the table of more terms would not fit the cache; 2¹⁰: flat
+SHORTEST_RUN = 16  # evenly spaced runs of so many numbers are looked at where they are, not copied; not tuned
+FEWEST_PLACED = 4096  # sums of so many lanes that only put numbers in their places are done so; not tuned
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once; not tuned
 SMALLEST_MATRIX = 16  # sums of the same factors are computed together if they have so many terms
 SMALLEST_OUTER = 8  # and sums over the batch; 4 to 64 and 2 to 32 are flat, without either digits takes 1.5 and 2.9
