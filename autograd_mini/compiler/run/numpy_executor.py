@@ -91,14 +91,15 @@ def _own(array: ir.Floats, held: set[int]) -> ir.Floats:
 
 def _owner(array: ir.Floats) -> Any:
     """What the memory of an array belongs to."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array
+    owner: Any = array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    return owner
 
 
 class Gather:
-    """Rows of an array by an index array, without copying where the indices are evenly spaced, or runs of them are, as in
-    the rows of a matrix among other numbers.
+    """Rows of an array by an index array, without copying where the indices are evenly spaced, or runs of them are, as
+    in the rows of a matrix among other numbers.
 
     The result has the shape of the index array, and then the width.
     """
