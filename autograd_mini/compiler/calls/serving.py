@@ -31,7 +31,8 @@ class Ran:
 
     Attributes:
         parameters: those of all parts.
-        whole: the plan that computed all parts together, if there is one.
+        whole: the plan that computed all parts together, if there is one. Where it serves more calls, their examples
+            may be parted otherwise.
     """
 
     parts: Sequence[Part]
@@ -42,13 +43,10 @@ class Ran:
     @property
     def program(self) -> Program:
         """That of most examples."""
-        plan, rows = max(self.parts, key=lambda part: len(part.rows))
+        plan, _ = max(self.parts, key=lambda part: len(part.rows))
         remarks = ["run scalar by scalar, not pack by pack"] if plan.runs_scalars(self.request) else []
-        if self.whole is not None:
-            remarks.append(f"one of {len(self.parts)} paths, which are computed together")
-        elif len(self.parts) > 1:
-            n = sum(len(part.rows) for part in self.parts)
-            remarks.append(f"one of {len(self.parts)} paths, that of {len(rows)} of {n} examples")
+        if len(self.parts) > 1:
+            remarks.append(f"one of {len(self.parts)} paths")
         return replace(plan.shown(self.request), run=self.request.kind.in_words, remarks=remarks)
 
 

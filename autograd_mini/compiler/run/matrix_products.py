@@ -14,7 +14,8 @@ from autograd_mini.compiler.ir.program import Floats, Loop, Pack, Program, Sum, 
 from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
-from autograd_mini.compiler.run.numpy_executor import Gather, Values, loop_step
+from autograd_mini.compiler.run.gather import Gather
+from autograd_mini.compiler.run.numpy_executor import Values, loop_step
 from autograd_mini.compiler.run.scheduling import Part, Work, is_placing
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import numpy
 from autograd_mini.compiler.code import numpy_rows
 from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.names import is_checked
-from autograd_mini.compiler.partition import MOST_TURNS, SHORTEST_RUN
+from autograd_mini.compiler.partition import MOST_TURNS
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.memory import kept_states
 
 Values = list[Any]
@@ -95,69 +96,6 @@ def _owner(array: ir.Floats) -> Any:
     while getattr(owner, "base", None) is not None:
         owner = owner.base
     return owner
-
-
-class Gather:
-    """Rows of an array by an index array, without copying where the indices are evenly spaced, or runs of them are, as
-    in the rows of a matrix among other numbers.
-
-    The result has the shape of the index array, and then the width.
-    """
-
-    def __init__(self, index: ir.Index) -> None:
-        self.shape: tuple[int, ...] = index.shape
-        flat = index.ravel()
-        self.absent: Any | None = flat == ir.ABSENT if (flat == ir.ABSENT).any() else None
-        self.rows: Any = numpy.where(flat == ir.ABSENT, 0, flat)
-        self.only: int = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ir.ABSENT
-        if self.absent is None and flat.size:
-            step = int(flat[1] - flat[0]) if flat.size > 1 else 1
-            if step > 0 and (numpy.diff(flat) == step).all():
-                self.rows = slice(int(flat[0]), int(flat[-1]) + 1, step)
-        self._runs: tuple[int, int, int, int] | None = (
-            self._in_runs(flat) if self.copies and self.absent is None else None
-        )
-
-    @property
-    def copies(self) -> bool:
-        return self.only == ir.ABSENT and not isinstance(self.rows, slice)
-
-    def is_whole(self, lanes: int) -> bool:
-        """Whether it gives all rows of an array of so many in order."""
-        return bool(self.rows == slice(0, lanes, 1)) if isinstance(self.rows, slice) else False
-
-    def __call__(self, array: ir.Floats) -> ir.Floats:
-        if self.only != ir.ABSENT:
-            return numpy.broadcast_to(array[self.only], (*self.shape, array.shape[1]))
-        if self._runs is not None:
-            first, spacing, *lengths = self._runs
-            strides = spacing * array.strides[0], *array.strides
-            rows = numpy.lib.stride_tricks.as_strided(array[first:], (*lengths, array.shape[1]), strides)
-            return rows.reshape(*self.shape, array.shape[1])
-        rows = array[self.rows]
-        if self.absent is not None:
-            rows[self.absent] = 0.0
-        gathered: ir.Floats = rows.reshape(*self.shape, array.shape[1])
-        return gathered
-
-    @staticmethod
-    def _in_runs(flat: ir.Index) -> tuple[int, int, int, int] | None:
-        """The first number of evenly spaced runs, how far on the next one begins, how many and how long they are."""
-        starts = numpy.flatnonzero(numpy.diff(flat, prepend=-2) != 1)
-        length, rest = divmod(flat.size, max(1, starts.size))
-        if rest or length < SHORTEST_RUN or (starts != numpy.arange(0, flat.size, length)).any():
-            return None
-        spacing = int(flat[length] - flat[0])
-        is_even = spacing > 0 and (numpy.diff(flat[starts]) == spacing).all()
-        return (int(flat[0]), spacing, starts.size, length) if is_even else None
-
-    def put(self, array: ir.Floats, rows: ir.Floats) -> None:
-        """Write these rows there, each of them once."""
-        if self._runs is None:
-            array[self.rows] = rows.reshape(-1, array.shape[1])
-        else:
-            there = self(array)
-            there[...] = rows.reshape(there.shape)
 
 
 def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: bool = False) -> Step:

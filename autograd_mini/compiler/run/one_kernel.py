@@ -12,9 +12,9 @@ from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.scalars import ONE, Input, Looped, Number, Picked, Scalar, Terms
 from autograd_mini.compiler.partition import BY_DEMAND
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.matrix_products import Step
-from autograd_mini.compiler.run.numpy_executor import Gather
 from autograd_mini.compiler.run.running import KernelStep
 
 

@@ -15,8 +15,9 @@ from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import MOST_ALONE, columns_at_once
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.arena import ArenaExecutor
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.machine import Runner
-from autograd_mini.compiler.run.numpy_executor import Gather, Values
+from autograd_mini.compiler.run.numpy_executor import Values
 from autograd_mini.compiler.run.running import KernelStep
 
 

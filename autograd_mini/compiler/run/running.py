@@ -24,7 +24,8 @@ from autograd_mini.compiler.code.taking import HEAD, RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.numpy_executor import Gather, Values
+from autograd_mini.compiler.run.gather import Gather
+from autograd_mini.compiler.run.numpy_executor import Values
 
 
 @dataclass

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy
 
 from autograd_mini.compiler.code.libraries import host_width
-from autograd_mini.compiler.code.repeating import Lanes, Recurrence
+from autograd_mini.compiler.code.repeating import Recurrence
 from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS, LONGEST_TURN, MOST_STATES
 from autograd_mini.compiler.passes.nodes import Scanned
@@ -25,6 +25,7 @@ from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.run.memory import kept_states
 from autograd_mini.compiler.scans.bodies import Body
 from autograd_mini.compiler.scans.step_programs import Rows
+from autograd_mini.compiler.scans.turning import back, forth
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26
@@ -198,19 +199,7 @@ class Forward(Scan):
         return self.n_carry * self.length
 
     def recurrence(self) -> Recurrence:
-        step, n = self.body.program("all").expanded(), self.n_carry
-        (carry, x, outside), (following, kept) = step.inputs, step.outputs
-        rows: list[tuple[int | None, int]] = [(row, row) for row in range(n)]
-        if self.tied is not None:
-            rows.append((None, self.tied))
-        given = [
-            Lanes(x, n, self.n_x),
-            Lanes(outside, self.first_outside),
-            Lanes(step.fixed, self.n_in, len(step.fixed)),
-        ]
-        gives = [Lanes(kept, n, len(kept)), Lanes(carry[:n], self.n_out, n)]
-        carried = [(*pair, *own) for pair, own in zip(zip(carry, following), rows)]
-        return Recurrence(step.scalars, self.length, carried, given, gives)
+        return forth(self.body.program("all").expanded(), self.length, self.n_carry, self.n_out, self.tied)
 
     def _columns(
         self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
@@ -258,22 +247,7 @@ class Reverse(Scan):
         return Forward(self.body, self.length, self.constants, self.checkpoint)
 
     def recurrence(self) -> Recurrence:
-        step, n, last = self.body.program(self.step).expanded(), self.n_carry, self.length - 1
-        (carry, x, outside, of_following, of_kept, before), (slopes, of_x, totals) = step.inputs, step.outputs
-        n_x, n_kept, n_fixed, known = self.n_x, len(of_kept), len(step.fixed), self.n_in + self.length * n
-        given = [
-            Lanes(carry, self.n_in + last * n, -n),
-            Lanes(x, n + last * n_x, -n_x),
-            Lanes(outside, self.first_outside),
-            Lanes(of_kept, self.n_given + n + last * n_kept, -n_kept),
-            Lanes(step.fixed, known + last * n_fixed, -n_fixed),
-        ]
-        carried: list[tuple[int, int, int | None, int]] = [
-            (number, slope, self.n_given + row, row) for row, (number, slope) in enumerate(zip(of_following, slopes))
-        ]
-        sums = enumerate(zip(before, totals), self.first_outside)
-        carried += [(number, total, None, row) for row, (number, total) in sums]
-        return Recurrence(step.scalars, self.length, carried, given, [Lanes(of_x, n + last * n_x, -n_x)])
+        return back(self.body.program(self.step).expanded(), self.length, self.n_in)
 
     @cached_property
     def doubting(self) -> Doubting:
