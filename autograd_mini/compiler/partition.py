@@ -89,7 +89,7 @@ def suits_scalars(
     largest_sum: int,
     has_batch: bool,
     is_summed: bool = False,
-    has_paths: bool = False,
+    gains: bool = False,
 ) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
@@ -98,10 +98,11 @@ def suits_scalars(
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
         is_summed: whether results are summed over the batch, so that nothing is copied out.
-        has_paths: whether it branches on numbers: paths of scalars can be computed together.
+        gains: whether it branches on numbers, or holds loops: paths of scalars can be computed together, and loops with
+            what is around them.
     """
     is_many = n_scalars in SCALARS[has_batch] or (has_batch and largest_sum >= MATRIX and n_scalars < MANY_FORMS)
-    is_many = is_many or ((is_summed or has_paths) and n_scalars < SCALARS[True].stop)
+    is_many = is_many or ((is_summed or gains) and n_scalars < SCALARS[True].stop)
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
     return is_ragged or (is_many and largest_sum < LARGE_SUM[has_batch])
 
