@@ -236,7 +236,7 @@ copysign_: Primitive = row(
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
     kinks=((0.0, 1.0), (0.0, -1.0)),
     tied=_at_zero,
-    policy="0 for x at x = 0; 0 for y",
+    policy="0 for x at x = 0, unless y passes 0 with it; 0 for y",
     doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
     example="copysign(2.0, -0.0) == -2.0",
 )
