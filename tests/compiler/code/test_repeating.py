@@ -38,8 +38,8 @@ def unused(a, b, xs):
 
 
 def with_constants(a, b, xs):
-    table = numpy.linspace(0.5, 1.5, len(xs))
-    return scan(lambda s, x: (sqrt(s * s + x[0] * x[0] + 0.1) * x[1] + a, None), b, (numpy.array(xs, dtype=object), table))[0]
+    pairs = numpy.array(xs, dtype=object), numpy.linspace(0.5, 1.5, len(xs))
+    return scan(lambda s, x: (sqrt(s * s + x[0] * x[0] + 0.1) * x[1] + a, None), b, pairs)[0]
 
 
 FUNCTIONS = [mixed, kept_alone, unused, with_constants]
