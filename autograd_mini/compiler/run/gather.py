@@ -43,10 +43,7 @@ class Gather:
         if self.only != ABSENT:
             return numpy.broadcast_to(array[self.only], (*self.shape, array.shape[1]))
         if self._runs is not None:
-            first, spacing, *lengths = self._runs
-            strides = spacing * array.strides[0], *array.strides
-            rows = numpy.lib.stride_tricks.as_strided(array[first:], (*lengths, array.shape[1]), strides)
-            return rows.reshape(*self.shape, array.shape[1])
+            return _there(array, *self._runs).reshape(*self.shape, array.shape[1])
         rows = array[self.rows]
         if self.absent is not None:
             rows[self.absent] = 0.0
@@ -69,5 +66,11 @@ class Gather:
         if self._runs is None:
             array[self.rows] = rows.reshape(-1, array.shape[1])
         else:
-            there = self(array)
+            there = _there(array, *self._runs)
             there[...] = rows.reshape(there.shape)
+
+
+def _there(array: Floats, first: int, spacing: int, n: int, length: int) -> Floats:
+    """Runs of rows, where they are: [runs, rows, width]."""
+    strides = spacing * array.strides[0], *array.strides
+    return numpy.lib.stride_tricks.as_strided(array[first:], (n, length, array.shape[1]), strides)
