@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from autograd_mini import Value, compile, dot, tanh
 from autograd_mini.compiler.partition import SHORTEST_RUN
 from autograd_mini.compiler.run.gather import Gather
+from autograd_mini.compiler.run.matrix_products import PlacingStep
 from tests.compiler.comparing import BACKENDS
 
 WIDTHS = st.sampled_from([1, 3])
@@ -47,15 +48,17 @@ def test_rows_of_a_matrix_are_not_copied():
 @pytest.mark.parametrize("n", [3, 40])
 def test_gradients_of_parameters_are_in_their_places_and_the_callers(n, backend):
     random = numpy.random.default_rng(1)
-    weights = [[Value(number) for number in row] for row in random.normal(size=(60, 81)) / 9.0]
+    weights = [[Value(number) for number in row] for row in random.normal(size=(130, 131)) / 12.0]
 
     def f(x):
         hidden = [tanh(dot(row[1:], x) + row[0]) for row in weights]
         return dot(hidden, hidden)
 
-    x = random.normal(size=(n, 80))
+    x = random.normal(size=(n, 130))
     compiled = compile(f, batch=True, reduce="sum", backend=backend)
     value, slopes = compiled.value_and_parameter_grads(x)
+    executor = compiled._latest.parts[0].plan.executor(compiled._latest.request)
+    assert backend == "numpy" or isinstance(executor.steps[-1], PlacingStep)
     numbers = numpy.array([[each.data for each in row] for row in weights])
     y = numpy.tanh(x @ numbers[:, 1:].T + numbers[:, 0])
     back = 2.0 * y * (1.0 - y * y)
