@@ -35,7 +35,8 @@ class Joint(Plan):
         first = plans[0]
         for plan in plans:
             trace = plan.trace
-            is_like = trace.structure == first.trace.structure and trace.parameters == first.trace.parameters
+            is_like = trace.structure == first.trace.structure
+            is_like = is_like and [*map(id, trace.parameters)] == [*map(id, first.trace.parameters)]
             if not (is_like and plan.source.suits_scalars and trace.guards) or trace.inner or trace.counts:
                 raise NotImplementedError
         if not is_machine(first.target):

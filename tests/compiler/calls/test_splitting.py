@@ -340,6 +340,17 @@ def test_derivatives_of_paths_put_together_have_the_bits_of_each_alone(f):
         assert all_of(some) == each(some)
 
 
+def test_paths_with_other_parameters_of_the_same_numbers():
+    w, v = Value(2.0), Value(2.0)
+    compiled = compile(lambda x: w * x * x if x > 0.0 else v * x, batch=True)
+    xs = numpy.array([1.0, -2.0, 3.0])
+    for _ in range(4):
+        assert compiled.grad(xs).tolist() == [4.0, 2.0, 12.0]
+    v.data = 5.0
+    for _ in range(4):
+        assert compiled.grad(xs).tolist() == [4.0, 5.0, 12.0]
+
+
 @pytest.mark.parametrize(
     "f",
     [
