@@ -40,6 +40,10 @@ def several_equal(out: Any, *xs: Any) -> Any:
     return xs.count(out) > 1 if type(out) is float else TABLE["sum"](*[x == out for x in xs]) > 1.0
 
 
+SELECTORS: dict[str, Primitive] = {}
+"""What rules choose by, by name."""
+
+
 def selector(
     tied: Callable[..., Any] | None, formula: Callable[..., Any] | None = None
 ) -> Callable[[Callable[..., Any]], Primitive]:
@@ -48,7 +52,8 @@ def selector(
     def made(forward: Callable[..., Any]) -> Primitive:
         name = forward.__name__.strip("_")
         flat = lambda out, *args: (0.0,) * len(args)
-        return Primitive(name, forward, flat, formula=formula, tied=tied, is_selector=True)
+        SELECTORS[name] = Primitive(name, forward, flat, formula=formula, tied=tied, is_selector=True)
+        return SELECTORS[name]
 
     return made
 
