@@ -40,6 +40,7 @@ class Plan:
 
     Attributes:
         ranges: the slots of each argument.
+        n_guards: how many decisions there are.
         is_one_number: whether the result is one number.
         share: how much of the last batch that it was tried on first it served.
         state: the number of the state of what the function reads from outside.
@@ -53,6 +54,7 @@ class Plan:
         self.trace = trace
         self.reduces = reduces
         self.ranges: Sequence[range] = arguments.ranges
+        self.n_guards: int = len(trace.guards)
         self.is_one_number: bool = trace.structure.shape == ()
         self.share: float = 1.0
         self.state = 0

@@ -30,6 +30,8 @@ SMALL_PRODUCT = 256  # a product of fewer multiplications an example is not wort
 SMALL_OF_ONE = 4096  # a product of what is the same for all examples, if it is smaller, is computed term by term
 # (100 bodies took 1.4 ms for 3.3 before they had columns; since then 256 to 10⁶ are flat)
 MOST_TERMS = 2**18  # the table of more terms would not fit the cache; 2¹⁰: flat
+SHORTEST_RUN = 16  # evenly spaced runs of so many numbers are looked at where they are, not copied; not tuned
+FEWEST_PLACED = 4096  # sums of so many lanes that only put numbers in their places are done so; not tuned
 MOST_TURNS = 8  # where NumPy adds to a lane more often, its rows are sorted and summed at once; not tuned
 SMALLEST_MATRIX = 16  # sums of the same factors are computed together if they have so many terms
 SMALLEST_OUTER = 8  # and sums over the batch; 4 to 64 and 2 to 32 are flat, without either digits takes 1.5 and 2.9
@@ -43,9 +45,14 @@ LONGEST, LONGEST_LANE, LONGEST_VECTOR = 512, 64, 128  # longer sums, in all and 
 # (so that code stays short: not tuned)
 LONGEST_SUM = 16  # a sum of more terms is computed by several operations; 8 to 64: flat
 MOST_LITERALS = 64  # more constants are read from memory, so that the code repeats itself more; 16 to 256: flat
+BY_DEMAND = 512  # in programs of fewer scalars each is computed where another first needs it, as in kernels of packs
+# (Newton's method in a batch takes 0.94 of the time so; attention, LSTM and moons do not mind)
 CHUNK = {True: 32, False: 64}  # the size of a chunk, in additions and multiplications; from half to 8 times it is flat
 MOST_CODE = 8192  # if chunks that differ hold more operations, each operation becomes a chunk of its own; 512: flat
 MOST_ALONE = 20_000  # a kernel for one example with more pointers (10 µs) lets other threads of Python run meanwhile
+
+# Loops within kernels: those of longer steps, or of more numbers in all, are run by themselves.
+LONGEST_TURN, MOST_STATES = 256, 2**16  # scalars of a step; numbers given, carried and kept by all steps; not tuned
 
 MOST_IN_ROWS = 2**17  # so many numbers of results for each example are written to memory of their own, and then copied
 
@@ -76,7 +83,14 @@ TILE_BYTES = 2**24
 784-128-10 takes 12.1 ms, with 2²⁴ to 2⁴⁰ 9.2; digits, attention, convolution and LSTM do not mind."""
 
 
-def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: bool, is_summed: bool = False) -> bool:
+def suits_scalars(
+    n_forms: int,
+    n_scalars: int,
+    largest_sum: int,
+    has_batch: bool,
+    is_summed: bool = False,
+    gains: bool = False,
+) -> bool:
     """Whether a graph is better compiled as scalars than as packs: it has many forms and few scalars of each, or no
     matrix products that matter.
 
@@ -84,9 +98,11 @@ def suits_scalars(n_forms: int, n_scalars: int, largest_sum: int, has_batch: boo
         n_scalars: those that are computed.
         largest_sum: the most terms of sums of one form, in all.
         is_summed: whether results are summed over the batch, so that nothing is copied out.
+        gains: whether it branches on numbers, or holds loops: paths of scalars can be computed together, and loops with
+            what is around them.
     """
     is_many = n_scalars in SCALARS[has_batch] or (has_batch and largest_sum >= MATRIX and n_scalars < MANY_FORMS)
-    is_many = is_many or (is_summed and n_scalars < SCALARS[True].stop)
+    is_many = is_many or ((is_summed or gains) and n_scalars < SCALARS[True].stop)
     is_ragged = n_forms >= MANY_FORMS and n_scalars < FEW_LANES * n_forms
     return is_ragged or (is_many and largest_sum < LARGE_SUM[has_batch])
 

@@ -312,7 +312,8 @@ class Call(SparseCall):
         """The way past all this to the results just found, for such arguments, if there is one; none after a batch that
         was tied somewhere, for the next one may be so too, and would be computed in vain."""
         captured, request = self.serving.plans.captured, self.ran.request
-        if plan.trace.counts or len(self.ran.parts) > 1:
+        plan = self.ran.whole or plan
+        if plan.trace.counts or (len(self.ran.parts) > 1 and self.ran.whole is None):
             return None
         if captured.seen.number != plan.state:  # the function itself, or another thread, has changed it meanwhile
             return None
@@ -341,7 +342,7 @@ class Call(SparseCall):
         except Unknown:
             return None
         is_mean = self.reduce == "mean" and layout.has_columns
-        return entry_of(plan.executor(request), layout, names, len(plan.trace.guards), most, is_mean=is_mean)
+        return entry_of(plan.executor(request), layout, names, plan.n_guards, most, is_mean=is_mean)
 
 
 def _by_key(results: Results) -> dict[int, Floats]:

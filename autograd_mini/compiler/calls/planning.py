@@ -7,17 +7,20 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy
 
 from autograd_mini.compiler.calls.captured import Captured
 from autograd_mini.compiler.calls.consumed import standing
 from autograd_mini.compiler.calls.counting import whole
+from autograd_mini.compiler.calls.together import Joint
 from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.keys import Exact
+from autograd_mini.compiler.ir.request import Kind, Request
 from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.passes.merging import merged
 from autograd_mini.compiler.passes.tracing import Place, Trace, difference, trace, without_collector
@@ -48,7 +51,7 @@ class Plans:
         self.reduces = reduces
         self.target = target
         self._by_layout: OrderedDict[Any, list[Plan]] = OrderedDict()
-        self._together: dict[Layout, tuple[tuple[Plan, ...], Plan | Literal[False] | None]] = {}
+        self._together: dict[Layout, tuple[tuple[Plan, ...], dict[Request, Plan | None]]] = {}
         self.captured: Captured = Captured(function, target)
         self._given: OrderedDict[Exact, Captured] = OrderedDict()
         self._lock = threading.RLock()
@@ -67,19 +70,23 @@ class Plans:
             self._by_layout.move_to_end(layout)
             return [plan for plan in plans if not plan.trace.counts or plan.suits(arguments)]
 
-    def together(self, arguments: Arguments, plans: Sequence[Plan]) -> Plan | None:
+    def together(self, arguments: Arguments, plans: Sequence[Plan], request: Request) -> Plan | None:
         """One plan in place of these, if they can be put together, and were the same at the call before."""
         with self._lock:
             layout = self._layout(arguments)
-            before, whole = self._together.get(layout, ((), None))
+            before, made = self._together.get(layout, ((), {}))
             if before != tuple(plans):
-                self._together[layout] = tuple(plans), None
+                self._together[layout] = tuple(plans), {}
                 return None
-            if whole is None:
-                joined = without_collector(lambda: merged(plans))
-                whole = joined is not None and Plan(joined, arguments, reduces=self.reduces, target=self.target)
-                self._together[layout] = before, whole
-            return whole or None
+            if request not in made:
+                made[request] = without_collector(lambda: self._joined(arguments, plans, request))
+            return made[request]
+
+    def _joined(self, arguments: Arguments, plans: Sequence[Plan], request: Request) -> Plan | None:
+        with suppress(NotImplementedError):
+            return Joint(plans, arguments, request)
+        joined = merged(plans) if request.kind == Kind.VALUE else None
+        return None if joined is None else Plan(joined, arguments, reduces=self.reduces, target=self.target)
 
     def _layout(self, arguments: Arguments) -> Layout:
         """What has to be the same for a plan to serve: how the arguments are nested, the things among them that hold

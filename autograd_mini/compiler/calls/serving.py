@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
@@ -12,12 +12,13 @@ import numpy
 
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.splitting import Agreements, Part, in_parts, split
+from autograd_mini.compiler.calls.together import Joint
 from autograd_mini.compiler.code.numpy_rows import errors_kept
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Floats, Index, Program
 from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
 from autograd_mini.compiler.ir.slots import Arguments
-from autograd_mini.compiler.ties.settling import run
+from autograd_mini.compiler.ties import settling
 from autograd_mini.leaving import place
 from autograd_mini.value import Value
 
@@ -30,20 +31,22 @@ class Ran:
 
     Attributes:
         parameters: those of all parts.
+        whole: the plan that computed all parts together, if there is one. Where it serves more calls, their examples
+            may be parted otherwise.
     """
 
     parts: Sequence[Part]
     request: Request
     parameters: Sequence[Value]
+    whole: Plan | None = None
 
     @property
     def program(self) -> Program:
         """That of most examples."""
-        plan, rows = max(self.parts, key=lambda part: len(part.rows))
+        plan, _ = max(self.parts, key=lambda part: len(part.rows))
         remarks = ["run scalar by scalar, not pack by pack"] if plan.runs_scalars(self.request) else []
         if len(self.parts) > 1:
-            n = sum(len(part.rows) for part in self.parts)
-            remarks.append(f"one of {len(self.parts)} paths, that of {len(rows)} of {n} examples")
+            remarks.append(f"one of {len(self.parts)} paths")
         return replace(plan.shown(self.request), run=self.request.kind.in_words, remarks=remarks)
 
 
@@ -74,17 +77,11 @@ class Serving:
         # The values of one example do not depend on the others; their derivatives may be computed with more care where
         # those of others are not finite.
         stays = request.kind == Kind.VALUE and first.per_example
-        joins = stays and len(known) > 1 and self.parameters is None
-        whole = self.plans.together(self.arguments, known) if joins else None
-        if whole is not None:
-            value = self.run_plan(whole, request, self.arguments).value
-            assert value is not None
-            taken = numpy.broadcast_to(value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
-            if taken.all():
-                parts = in_parts(known, taken)
-                self._require(parts, scalar)
-                self.note(parts, request)
-                return parts[0].plan, Results(value[:-1], None, {})
+        joins = request.kind in (Kind.VALUE, Kind.GRADIENT) and first.per_example and len(known) > 1
+        if joins and self.parameters is None and (not scalar or all(plan.is_one_number for plan in known)):
+            found = self._together(known, request)
+            if found is not None:
+                return found
         results: Results | None = None
         if first.share >= (0.5 if stays else 1.0) and (not scalar or first.is_one_number):
             results = self.run_plan(first, request, self.arguments)
@@ -96,6 +93,22 @@ class Serving:
         if results is not None and (stays or [part.plan for part in parts] == [first]):
             return parts[0].plan, self.run_parts(parts, request, given=(first, results))
         return parts[0].plan, self.run_parts(parts, request)
+
+    def _together(self, known: Sequence[Plan], request: Request) -> tuple[Plan, Results] | None:
+        """The results of plans put together; None if they are not, or where an example takes none of them, or something
+        is tied or not finite: then each has to be looked at by itself."""
+        whole = self.plans.together(self.arguments, known, request)
+        if whole is None:
+            return None
+        results = self.run_plan(whole, request, self.arguments, by=settling.as_given)
+        assert results.value is not None
+        taken = numpy.broadcast_to(results.value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
+        if not (taken.all() and results.is_plain):
+            return None
+        parts = in_parts(known, taken)
+        self._require(parts, False)
+        self.note(parts, request, whole if isinstance(whole, Joint) else None)
+        return parts[0].plan, results._replace(value=results.value[:-1], agreements=None)
 
     @property
     def _has_several(self) -> bool:
@@ -203,11 +216,11 @@ class Serving:
             if self.parameters is not None and not _same(plan.trace.parameters, parts[0].plan.trace.parameters):
                 raise self._other_way(plan)
 
-    def note(self, parts: Sequence[Part], request: Request) -> None:
+    def note(self, parts: Sequence[Part], request: Request, whole: Plan | None = None) -> None:
         """Keep what ran."""
         all_of_them = [plan.trace.parameters for plan, _ in parts]
         parameters = all_of_them[0] if len(parts) == 1 else [*dict.fromkeys(chain.from_iterable(all_of_them))]
-        self.ran = Ran(parts, request, parameters)
+        self.ran = Ran(parts, request, parameters, whole)
 
     def run_parts(
         self,
@@ -272,12 +285,13 @@ class Serving:
         arguments: Arguments,
         seeds: Sequence[Floats] = (),
         n: int | None = None,
+        by: Callable[..., Results] = settling.run,
     ) -> Results:
         """The results of one plan for some arguments, whether its guards hold or not."""
         n = n if n is not None else 1 if arguments.n_examples is None else arguments.n_examples
         leaves = dict(zip(plan.inputs, [*arguments.arrays, self._parameters(plan)]))
         try:
-            return errors_kept(lambda: run(plan, request, leaves, seeds, n))
+            return errors_kept(lambda: by(plan, request, leaves, seeds, n))
         except MemoryError:
             raise MemoryError(
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"

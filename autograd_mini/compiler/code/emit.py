@@ -7,10 +7,12 @@ from typing import Any
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
 from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
-from autograd_mini.compiler.code.emit_products import write_matrix, write_outer
+from autograd_mini.compiler.code.emit_products import HEAD, read, write_matrix, write_outer
 from autograd_mini.compiler.code.machine_rows import VECTORS
 from autograd_mini.compiler.code.operations import Applies, Head, Literal, Sum
 from autograd_mini.compiler.code.register_products import FUSED, Matrix, Outer
+from autograd_mini.compiler.code.repeating import Turns
+from autograd_mini.compiler.ir.scalars import Number
 from autograd_mini.primitives import Part
 
 Product = tuple[float, Sequence[Any]]
@@ -69,6 +71,8 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
         return write_matrix(form, head, width)
     if isinstance(head, Outer):
         return write_outer(form, head, width)
+    if isinstance(head, Turns):
+        return write_turns(form, head, width)
     asm = Assembly(width)
     rows = Rows(asm, form.kinds, at)
 
@@ -83,13 +87,60 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
         return ()
 
     asm.loop("%b", "%e", columns, step=width)
-    return asm.text("void @BODY(ptr %p, i64 %b, i64 %e)", "ret void")
+    return asm.text(HEAD, "ret void")
+
+
+def write_turns(form: Form, head: Turns, width: int) -> str:
+    """The function of a loop. Its pointers are to what it is given and then to what it gives; of what has a row for
+    each step they come one after the other."""
+    asm = Assembly(width)
+
+    def columns(i: str) -> Sequence[str]:
+        offset = asm.let(f"sub i64 {i}, %b")
+
+        def given(row: int, step: str | None = None) -> Cell:
+            return read(asm, row if step is None else asm.let(f"add i64 {step}, {row}"), form.kinds[row], i, offset)
+
+        def store(number: str, row: int, step: str | None = None) -> None:
+            pointer = asm.load("ptr", "%p", row if step is None else asm.let(f"add i64 {step}, {row}"))
+            index = i if form.kinds[row] == ARRAY else offset
+            asm.line(f"store {asm.type} {number}, ptr {asm.at('double', pointer, index)}, align 8")
+
+        still = {number: given(row) for number, row in head.still}
+        moving = dict(head.moving)
+        first = [asm.number(0.0) if row is None else given(row) for _, _, row, _ in head.carried]
+
+        def turn(k: str, *registers: str) -> Sequence[str]:
+            known = still | {each[0]: Cell(asm, register) for each, register in zip(head.carried, registers)}
+
+            def cell(number: int) -> Cell:
+                if number not in known:
+                    scalar = head.scalars[number]
+                    known[number] = (
+                        asm.number(scalar.number) if isinstance(scalar, Number) else given(moving[number], k)
+                    )
+                return known[number]
+
+            for results, each, reads, _ in head.sequence:
+                known.update(zip(results, computed(asm, head.heads[each], [*map(cell, reads)])))
+            for number, row in head.gives:
+                store(cell(number).name, row, k)
+            return [cell(following).name for _, following, _, _ in head.carried]
+
+        last = asm.loop(0, head.steps, turn, [(asm.type, each.name) for each in first])
+        for register, (_, _, _, row) in zip(last, head.carried):
+            if row is not None:
+                store(register, row)
+        return ()
+
+    asm.loop("%b", "%e", columns, step=width)
+    return asm.text(HEAD, "ret void")
 
 
 def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
     """The results of an operation of these operands."""
     rest = iter(cells)
-    assert not isinstance(head, Matrix | Outer)
+    assert not isinstance(head, Matrix | Outer | Turns)
     if isinstance(head, Sum):
         products = [(sign, [_operand(each, rest) for each in factors] or [1.0]) for sign, factors in head.terms]
         return [total(asm, products, head.from_zero)]

@@ -30,7 +30,7 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
         offset = asm.let(f"sub i64 {i}, %b")
         totals = [asm.number(0.0 if head.from_zero else -0.0)] * head.n_rows
         if head.has_start:
-            starts = [_read(asm, first_start + row, form.kinds[first_start + row], i, offset) for row in rows]
+            starts = [read(asm, first_start + row, form.kinds[first_start + row], i, offset) for row in rows]
             totals = [total + start for total, start in zip(totals, starts)] if head.from_zero else starts
 
         def add_factor(number: str, row: str, sign: float, kind: int | None, names: Sequence[str]) -> list[str]:
@@ -40,7 +40,7 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
             totals = [Cell(asm, name) for name in names]
             if kind is None:
                 return [(total + w if sign > 0.0 else total - w).name for total, w in zip(totals, each)]
-            y = _read(asm, row, kind, i, offset)
+            y = read(asm, row, kind, i, offset)
             signed = y if sign > 0.0 else -y
             return [asm.intrinsic("fmuladd", w, signed, total).name for total, w in zip(totals, each)]
 
@@ -85,7 +85,7 @@ def _runs(form: Form, head: Matrix) -> Iterator[_Run]:
         number += len(members)
 
 
-def _read(asm: Assembly, row: str | int, kind: int, i: str, offset: str) -> Cell:
+def read(asm: Assembly, row: str | int, kind: int, i: str, offset: str) -> Cell:
     """The numbers of a row, of the columns from `i` on, the `offset`-th of the block."""
     pointer = asm.load("ptr", "%p", row)
     if kind == UNIFORM:
@@ -165,7 +165,7 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
             rows = [asm.let(f"add i64 {row}, {place}") for place in range(size)]
 
             def products(i: str, offset: str, counting: str | None, *totals: str) -> Sequence[str]:
-                factors = [_read(asm, *each, i, offset) for each in zip(rows, kinds)]
+                factors = [read(asm, *each, i, offset) for each in zip(rows, kinds)]
                 if counting is not None:
                     factors = [asm.select(counting, factor, 0.0) for factor in factors]
                 pairs = [(x, y) for x in factors[: head.n_rows] for y in factors[head.n_rows :]]

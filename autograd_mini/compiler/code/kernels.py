@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
 from autograd_mini.compiler.code.operations import OF_SUMS, Head, Operations
 from autograd_mini.compiler.code.register_products import OuterScalars, Sums, outers_of
+from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
 from autograd_mini.compiler.partition import CHUNK, MOST_CODE, MOST_LITERALS
 
@@ -54,6 +55,12 @@ class Kernel:
     def n_scratch(self) -> int:
         return self.n_rows - self.n_uniform - len(self.arrays)
 
+    @property
+    def work(self) -> int:
+        """About how many numbers are read and written for each column; each step of a loop counts."""
+        turns = sum(head.steps * len(head.sequence) for head in self.heads if isinstance(head, Turns))
+        return turns + sum(len(chunk.rows) for chunk in self.chunks)
+
     def calls(self) -> list[list[int]]:
         """The rows that each function is given; the last one adds up rows."""
         added = [row for number, each in self.added.items() for row in (OF_SUMS - 1 - number, each)]
@@ -92,7 +99,12 @@ def kernel_of(
     has_matrices = bool(arrays) and kept is None
     for size, most_literals in ((CHUNK[by_demand], MOST_LITERALS), (1, 0)):
         operations = Operations(
-            scalars, wanted, most_literals=most_literals, uniform=uniform if has_matrices else (), outers=outers
+            scalars,
+            wanted,
+            most_literals=most_literals,
+            uniform=uniform if has_matrices else (),
+            arrays=arrays,
+            outers=outers,
         )
         only_weights = {*operations.weights.values()}.difference(operations.sequence.reads.numbers.tolist())
         alone = [number for number in uniform if number not in only_weights]

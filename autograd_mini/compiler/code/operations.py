@@ -13,8 +13,9 @@ import numpy
 from autograd_mini.compiler.code.listing import ALONE, Listing, Lists, Operation, alike, first_of_each
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission, is_arithmetic, is_exact
 from autograd_mini.compiler.code.register_products import Matrix, MatrixScalars, Outer, OuterScalars, matrices_of
+from autograd_mini.compiler.code.repeating import Loops, Turns
 from autograd_mini.compiler.ir.program import Index
-from autograd_mini.compiler.ir.scalars import Application, Component, Number, Scalar, Terms, alive
+from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Number, Picked, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
 from autograd_mini.primitives import Part, Primitive
 
@@ -61,7 +62,9 @@ class Applies:
     functions: tuple[Apply, ...]
 
 
-Head = Sum | Apply | Applies | Matrix | Outer
+Head = Sum | Apply | Applies | Matrix | Outer | Turns
+
+COPY = Sum(((1.0, (None,)),), from_zero=False)
 
 OF_SUMS = -1
 """What sums over the columns need to know, among the rows counted from the end; before it come these."""
@@ -75,6 +78,7 @@ class Operations:
 
     Args:
         uniform: inputs that are the same for all columns, where there are others.
+        arrays: those that are not.
         outers: sums over the columns.
 
     Raises:
@@ -94,6 +98,7 @@ class Operations:
         *,
         most_literals: int = MOST_LITERALS,
         uniform: Collection[int] = (),
+        arrays: Collection[int] = (),
         outers: Sequence[OuterScalars] = (),
     ) -> None:
         self.heads: list[Head] = []
@@ -128,6 +133,7 @@ class Operations:
             if number in numbers and number not in literal_of:
                 self.constants[number] = numbers[number]
         due += self._vectors(of_kind(Component))
+        due += self._loops(of_kind(Looped), of_kind(Picked), arrays)
         applied, applications, together = self._applications(of_kind(Application))
         summed, sums = self._sums([number for number in of_kind(Terms) if number not in covered])
         due += [*together, *((self._fresh, self._outer(outer)) for outer in outers)]
@@ -249,6 +255,19 @@ class Operations:
         self.constants |= {each: self._numbers[each] for each in outer.factors if each in self._numbers}
         sums = [OF_SUMS, *[OF_SUMS - 1 - number for number in outer.sums]]
         return Operation((), self._head(outer.head), (*sums, *outer.factors), ALONE)
+
+    def _loops(self, numbers: list[int], picked: list[int], arrays: Collection[int]) -> Due:
+        """Loops, and what is copied for them."""
+        if not numbers:
+            return []
+        found = Loops(self._scalars, self._numbers, arrays, self._fresh, Operations)
+        due: Due = []
+        for place, results, head, reads in found.operations(numbers, picked):
+            size = 1 if head is None else ALONE
+            due.append((place, Operation(results, self._head(COPY if head is None else head), reads, size)))
+        self.constants |= found.constants
+        self._fresh = found.fresh
+        return due
 
     def _sums(self, numbers: list[int]) -> tuple[list[int], Listing]:
         """Sums, by their scalars; a long one is a chain of short ones."""

@@ -67,9 +67,10 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
             scalars, or none, so that all have the same values.
     """
     kind = request.kind
-    if Looped in {*map(type, scalars.scalars)}:
-        raise NotImplementedError("scan")
-    for primitive, n_args in scalars.primitives:
+    loops = [scalar.scan for scalar in scalars.scalars if type(scalar) is Looped]
+    for loop in loops:
+        loop.require_kernel()
+    for primitive, n_args in scalars.primitives.union(*[primitives_of(loop.body.scalars) for loop in loops]):
         require_derivative(primitive, n_args)
     tape = ScalarTape(scalars)
     arrays = dict(enumerate(frame.inputs[:-1])) | {-1: frame.inputs[-1]}

@@ -68,7 +68,16 @@ class _Isolated(Builder):
         if pack.batched or not over or len(over) == len(segments):
             return segments
         rest = [segment for segment in segments if segment not in over]
-        return [*rest, whole(self.sum(pack.lanes, False, self._shortened(pack, over)))]
+        lanes = numpy.unique(numpy.concatenate([block.lane.ravel() for each in over for block in each.blocks]))
+        lanes = lanes[lanes != ABSENT]
+        place = numpy.full(pack.lanes + 1, ABSENT)  # ABSENT, which is the last one, stays itself
+        place[lanes] = numpy.arange(lanes.size)
+        moved = [
+            Segment(each.a, each.b, [Block(place[block.lane], block.a, block.b, block.sign) for block in each.blocks])
+            for each in over
+        ]
+        summed = self.sum(lanes.size, False, self._shortened(pack, moved))
+        return [*rest, Segment(summed, None, [elementwise(lanes, numpy.arange(lanes.size), None)])]
 
     def _shortened(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
         """Few segments: of many, some at a time become packs of their own."""

@@ -18,8 +18,9 @@ from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.ir.program import Floats, Index, Leaf, Pack, made_of
 from autograd_mini.compiler.partition import columns_of_a_tile
 from autograd_mini.compiler.run import memory
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.matrix_products import GatherStep, ProductStep, Step, step_of
-from autograd_mini.compiler.run.numpy_executor import Gather, Results, Values, sums_are_finite
+from autograd_mini.compiler.run.numpy_executor import Results, Values, sums_are_finite
 from autograd_mini.compiler.run.running import KernelStep, link
 from autograd_mini.compiler.run.scheduling import Schedule, Work, phases_of
 

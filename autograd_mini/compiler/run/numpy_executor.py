@@ -17,6 +17,7 @@ from autograd_mini.compiler.code import numpy_rows
 from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.names import is_checked
 from autograd_mini.compiler.partition import MOST_TURNS
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.memory import kept_states
 
 Values = list[Any]
@@ -91,42 +92,10 @@ def _own(array: ir.Floats, held: set[int]) -> ir.Floats:
 
 def _owner(array: ir.Floats) -> Any:
     """What the memory of an array belongs to."""
-    return array if array.base is None else array.base
-
-
-class Gather:
-    """Rows of an array by an index array, without copying where the indices are evenly spaced.
-
-    The result has the shape of the index array, and then the width.
-    """
-
-    def __init__(self, index: ir.Index) -> None:
-        self.shape: tuple[int, ...] = index.shape
-        flat = index.ravel()
-        self.absent: Any | None = flat == ir.ABSENT if (flat == ir.ABSENT).any() else None
-        self.rows: Any = numpy.where(flat == ir.ABSENT, 0, flat)
-        self.only: int = int(flat[0]) if flat.size > 1 and (flat == flat[0]).all() else ir.ABSENT
-        if self.absent is None and flat.size:
-            step = int(flat[1] - flat[0]) if flat.size > 1 else 1
-            if step > 0 and (numpy.diff(flat) == step).all():
-                self.rows = slice(int(flat[0]), int(flat[-1]) + 1, step)
-
-    @property
-    def copies(self) -> bool:
-        return self.only == ir.ABSENT and not isinstance(self.rows, slice)
-
-    def is_whole(self, lanes: int) -> bool:
-        """Whether it gives all rows of an array of so many in order."""
-        return bool(self.rows == slice(0, lanes, 1)) if isinstance(self.rows, slice) else False
-
-    def __call__(self, array: ir.Floats) -> ir.Floats:
-        if self.only != ir.ABSENT:
-            return numpy.broadcast_to(array[self.only], (*self.shape, array.shape[1]))
-        rows = array[self.rows]
-        if self.absent is not None:
-            rows[self.absent] = 0.0
-        gathered: ir.Floats = rows.reshape(*self.shape, array.shape[1])
-        return gathered
+    owner: Any = array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    return owner
 
 
 def step_of(pack: ir.Pack, place: Mapping[ir.Pack, int], *, in_machine_code: bool = False) -> Step:

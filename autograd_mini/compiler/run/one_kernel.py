@@ -10,10 +10,11 @@ from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.kernels import Place, kernel_of
 from autograd_mini.compiler.code.scalar_programs import ScalarProgram
 from autograd_mini.compiler.ir.program import Pack
-from autograd_mini.compiler.ir.scalars import ONE, Input, Number, Scalar, Terms
+from autograd_mini.compiler.ir.scalars import ONE, Input, Looped, Number, Picked, Scalar, Terms
+from autograd_mini.compiler.partition import BY_DEMAND
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.machine import Runner
 from autograd_mini.compiler.run.matrix_products import Step
-from autograd_mini.compiler.run.numpy_executor import Gather
 from autograd_mini.compiler.run.running import KernelStep
 
 
@@ -42,7 +43,12 @@ class ScalarExecutor(Runner):
         places: dict[int, Place] = {}
         sums: list[int] = []
         summed: list[tuple[int, slice]] = []
-        taken: set[int] = set()
+        taken: set[int] = set()  # what loops read or give has to stay among what is computed
+        for number, scalar in enumerate(scalars):
+            if type(scalar) is Looped:
+                taken.update(scalar.args)
+            elif type(scalar) is Picked:
+                taken.add(number)
         for name, result in program.results.items():
             place = len(self.lanes)
             self.lanes.append(len(result.numbers))
@@ -56,7 +62,7 @@ class ScalarExecutor(Runner):
                 self.fresh.append(place)
                 self.varies.add(place)
                 places.update({number: (place, row) for row, number in enumerate(own)})
-        kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=False)
+        kernel = kernel_of(scalars, inputs[False], inputs[True], places, sums, by_demand=len(scalars) < BY_DEMAND)
         step = KernelStep(
             kernel,
             [],

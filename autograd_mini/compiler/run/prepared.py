@@ -15,8 +15,9 @@ from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import MOST_ALONE, columns_at_once
 from autograd_mini.compiler.run import memory
 from autograd_mini.compiler.run.arena import ArenaExecutor
+from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.machine import Runner
-from autograd_mini.compiler.run.numpy_executor import Gather, Values
+from autograd_mini.compiler.run.numpy_executor import Values
 from autograd_mini.compiler.run.running import KernelStep
 
 
@@ -50,7 +51,7 @@ def most_columns(executor: Any) -> int:
     if step is None:
         return 0
     n_rows = sum(executor.lanes[number] for number in executor.fresh)
-    most = columns_at_once(n_rows, step.threads, len(step.slots))
+    most = columns_at_once(n_rows, step.threads, step.work)
     return most if most >= memory.LINE else 0
 
 
@@ -131,7 +132,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
         "p": table.at, "rows": state.rows_at, "n_rows": len(state.rows), "arrays": arrays_at,
         "taking": int(table.pointers[-1]), "inputs": inputs_at, "n_inputs": len(step.kernel.uniform),
         "uniform": state.uniform_at + 8 * len(step.kernel.constants), "sizes": table.sizes_at, "width": width,
-        "step": step.columns, "group": step.group, "alone": MOST_ALONE * width // max(1, len(step.slots)),
+        "step": step.columns, "group": step.group, "alone": MOST_ALONE * width // max(1, step.work),
         "sums": state.sums_at, "in_group": state.sums[:1].size, "totals": state.totals_at,
         "n_totals": len(state.totals),
     }  # fmt: skip

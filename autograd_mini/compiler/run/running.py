@@ -24,7 +24,8 @@ from autograd_mini.compiler.code.taking import HEAD, RECORD, take
 from autograd_mini.compiler.ir.program import Floats, Index, Pack
 from autograd_mini.compiler.partition import columns_of_a_block, columns_of_a_group, threads_for
 from autograd_mini.compiler.run import memory
-from autograd_mini.compiler.run.numpy_executor import Gather, Values
+from autograd_mini.compiler.run.gather import Gather
+from autograd_mini.compiler.run.numpy_executor import Values
 
 
 @dataclass
@@ -122,6 +123,7 @@ class KernelStep:
         places = numpy.array(kernel.places(), dtype=numpy.int64)
         self.slots: Index = places[numpy.fromiter(chain.from_iterable(calls), numpy.int64)]
         self.rows: dict[int, Index] = _by_array(self.slots)
+        self.work: int = kernel.work
         self.inputs: list[tuple[int, Any, Any]] = [
             (number, Gather(row + len(kernel.constants)).rows, Gather(lane).rows)
             for number, (row, lane) in _by_array(kernel.uniform).items()
@@ -160,7 +162,7 @@ class KernelStep:
             memory.empty(n_sums if self.summed else 0, 1),
         )
         columns = self.width if padded else n
-        for _ in range(threads_for(n, self.threads, len(self.slots))):
+        for _ in range(threads_for(n, self.threads, self.work)):
             table = Table(
                 memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),

@@ -207,7 +207,7 @@ class PackedStep:
         growing, place = Growing([Number(1.0)]), {ONE: ONE}
         arrays = [*program.inputs, program.fixed]
         for number, each in enumerate(arrays):
-            place.update(zip(each, growing.inputs(number, len(each))))
+            place.update(zip(each, growing.inputs(number if each is not program.fixed else -1, len(each))))
         wanted = [number for numbers in program.outputs for number in numbers]
         for number in compress(range(len(program.scalars)), alive(program.scalars, wanted)):
             if number not in place:

@@ -17,13 +17,15 @@ from typing import Any, TypeAlias, TypeVar
 import numpy
 
 from autograd_mini.compiler.code.libraries import host_width
+from autograd_mini.compiler.code.repeating import Recurrence
 from autograd_mini.compiler.ir.program import Floats, Index
-from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS
+from autograd_mini.compiler.partition import BLOCK_BYTES, COLUMNS, LONGEST_TURN, MOST_STATES
 from autograd_mini.compiler.passes.nodes import Scanned
 from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.run.memory import kept_states
 from autograd_mini.compiler.scans.bodies import Body
 from autograd_mini.compiler.scans.step_programs import Rows
+from autograd_mini.compiler.scans.turning import back, forth
 from autograd_mini.structures import NUMBER
 
 KEPT_BYTES = 2**26
@@ -62,6 +64,7 @@ class Scan:
         trace: the step, as it was recorded, if it was.
         key: what is equal for loops that compute the same.
         tied: the place of a number among those that come out that is not 0 where something was at a kink.
+        forward: of what goes back, the loop whose states it needs.
     """
 
     n_in: int
@@ -72,6 +75,7 @@ class Scan:
     trace = NOT_RECORDED
     key: Any = None
     tied: int | None = None
+    forward: Forward | None = None
     body: Body
     length: int
     constants: Floats
@@ -144,6 +148,18 @@ class Scan:
         size = 16 * self.n_carry * columns * self.length
         return max(1, self.length) if size <= KEPT_BYTES else isqrt(self.length - 1) + 1
 
+    def require_kernel(self) -> None:
+        """Raise NotImplementedError unless a kernel may hold it: its states all lie in the memory of a block."""
+        n_each = self.n_carry + self.n_x + len(self.body.kept) + self.constants.shape[1]
+        is_small = self.length * n_each <= MOST_STATES and len(self.body.scalars) <= LONGEST_TURN
+        if self.checkpoint != "auto" or not is_small or not self.body.knows_doubts:
+            raise NotImplementedError("scan")
+
+    def recurrence(self) -> Recurrence:
+        """One step, and where its numbers are among those that go in and come out. Behind these come the states, and
+        behind what goes in then the constants, step by step."""
+        raise NotImplementedError
+
     @cached_property
     def tangent(self) -> Forward:
         """The loop of the tangents."""
@@ -177,6 +193,13 @@ class Forward(Scan):
     @cached_property
     def reverse(self) -> Reverse:
         return Reverse(self.body, self.length, self.constants, self.checkpoint)
+
+    @property
+    def n_states(self) -> int:
+        return self.n_carry * self.length
+
+    def recurrence(self) -> Recurrence:
+        return forth(self.body.program("all").expanded(), self.length, self.n_carry, self.n_out, self.tied)
 
     def _columns(
         self, given: Floats, in_machine_code: bool, keeps: bool = False, states: Floats | None = None
@@ -218,6 +241,13 @@ class Reverse(Scan):
         super().__init__(body, length, constants, checkpoint)
         self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
         self.n_rows: int = self.n_out
+
+    @cached_property
+    def forward(self) -> Forward:  # type: ignore[override]
+        return Forward(self.body, self.length, self.constants, self.checkpoint)
+
+    def recurrence(self) -> Recurrence:
+        return back(self.body.program(self.step).expanded(), self.length, self.n_in)
 
     @cached_property
     def doubting(self) -> Doubting:

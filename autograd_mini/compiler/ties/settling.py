@@ -49,12 +49,22 @@ def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequ
             )
     elif not results.is_finite:
         found = _Settling(asked, found).settled(tied)
+    return _results(request, found, is_plain=results.is_finite)
+
+
+def as_given(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
+    """The same with nothing settled."""
+    results = Columns(plan, request, leaves, seeds, n).run(plan.executor(request))
+    return _results(request, rows_of(results), is_plain=results.is_finite)
+
+
+def _results(request: Request, found: Mapping[str, Floats], *, is_plain: bool) -> Results:
     return Results(
         found.get("value"),
         found.get("guards"),
         {slot: found[name] for slot, name in request.names if name in found},
         found.get(ENTRIES),
-        results.is_finite,
+        is_plain,
     )
 
 

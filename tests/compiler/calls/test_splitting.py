@@ -310,13 +310,45 @@ def test_paths_put_together_give_the_bits_of_each_alone(f, backend):
     expected = [one(x) for x in xs.tolist()]
     for _ in range(4):
         assert many(xs).tolist() == expected
-    ((_, whole),) = many._plans._together.values()
-    assert whole
+    ((_, made),) = many._plans._together.values()
+    assert all(made.values())
     assert len(many._latest.parts) > 1
     fresh = numpy.concatenate([xs, 5.0 * xs, [0.0, 1e-9, math.inf, math.nan] if f in (halved, nested) else []])
     for _ in range(3):  # paths that were not known when the others were put together
         assert repr(many(fresh).tolist()) == repr([one(x) for x in fresh.tolist()])
     assert many(xs[::-1]).tolist() == expected[::-1]
+
+
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_derivatives_of_paths_put_together_have_the_bits_of_each_alone(f):
+    pytest.importorskip("llvmlite")
+    xs = points(f)
+    one, many = compile(f), compile(f, batch=True)
+
+    def each(xs):
+        return repr([*zip(*map(one.value_and_grad, xs.tolist()))])
+
+    def all_of(xs):
+        values, slopes = many.value_and_grad(xs)
+        return repr([tuple(values.tolist()), tuple(slopes.tolist())])
+
+    for _ in range(4):
+        assert all_of(xs) == each(xs)
+    assert many._latest.whole is not None
+    fresh = numpy.concatenate([xs, 5.0 * xs, [0.0, 1e-9, math.inf, math.nan] if f in (halved, nested) else []])
+    for some in (xs[:3], fresh, fresh, fresh, fresh[::-1]):  # of paths that were not known, tied, or not finite
+        assert all_of(some) == each(some)
+
+
+def test_paths_with_other_parameters_of_the_same_numbers():
+    w, v = Value(2.0), Value(2.0)
+    compiled = compile(lambda x: w * x * x if x > 0.0 else v * x, batch=True)
+    xs = numpy.array([1.0, -2.0, 3.0])
+    for _ in range(4):
+        assert compiled.grad(xs).tolist() == [4.0, 2.0, 12.0]
+    v.data = 5.0
+    for _ in range(4):
+        assert compiled.grad(xs).tolist() == [4.0, 5.0, 12.0]
 
 
 @pytest.mark.parametrize(
