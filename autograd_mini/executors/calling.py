@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autograd_mini.executors.cutting import (
+    Form,
     Taken,
-    Total,
-    changed,
     from_leaf,
     is_dask,
     is_rows,
     leaves_of,
     length,
-    part,
     recut,
+    rows_of,
 )
 from autograd_mini.executors.keeping import SLOPES, SPARSITY
-from autograd_mini.executors.sending import opened
+from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
-from autograd_mini.executors.working import Done, Task
+from autograd_mini.executors.summing import Total
+from autograd_mini.executors.working import Done, Job, Task, name_of
 from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ class Call:
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
         self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
-        self.first: list[Any] = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.form = Form()
+        first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.first: list[Any] = self.form.leaves_of(first)
         self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
@@ -94,7 +97,7 @@ class Call:
 
     def _opened(self, arg: Any) -> list[Any]:
         """An argument, or the columns of a stream of chunks."""
-        if not isinstance(arg, Iterable) or isinstance(arg, Sized):
+        if hasattr(arg, "__len__") or not hasattr(arg, "__iter__"):
             return [arg]
         stream = map(_columns, arg)
         first = next(stream, ())
@@ -120,29 +123,32 @@ class Call:
         for chunks in zip_longest(*self._streams):
             if None in chunks:
                 raise ValueError(f"the streams that {self.name} was given do not end together")
-            yield [_as_rows(chunks[column.stream][column.place]) for column in columns]
+            yield self.form.leaves_of([_as_rows(chunks[column.stream][column.place]) for column in columns])
 
     def result(self, numbers: Any) -> Any:
         """The result; over a stream that is not reduced an iterator over those for each chunk."""
-        done = self._done(self._numbers(numbers))
+        done = self._done(self._prepared(numbers))
         if self.n is None and not self.is_sum:
-            chunks = recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
-            return map(from_leaf, chunks) if self.is_sparse else chunks
+            return self._chunks_of(done)
         total = Total(self.n or 0)
         for each in done:
             total.add(each.result, each.axes)
-        found = total.result()
-        if self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY:
-            leaves, structure = leaves_of(found)
-            found = structure.rebuild([leaf / (self.rows or numpy.nan) for leaf in leaves])
+        is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
+        found = total.result((self.rows or numpy.nan) if is_mean else None)
         return from_leaf(found) if self.is_sparse else found
 
-    def _numbers(self, given: Any) -> Any:
-        """See to it that the function can be sent; the numbers of its Values."""
+    def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
+        """The results for each chunk of a stream."""
+        form, lengths = Form(), iter(self.lengths.popleft, None)
+        for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
+            yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
+
+    def _prepared(self, given: Any) -> Any:
+        """See to it that the function can be sent; the numbers of its Values, which may be given."""
         tiled = self.tiled
         self._contents = {**tiled.held}
         self._tokens = [tiled.token, "", *tiled.held]
-        self._pack: Callable[[Any], Any] = lambda arguments: arguments
+        self._pack: Callable[[Any], Any] = _as_it_is
         try:
             parcel = tiled.parcel()
         except TypeError:
@@ -161,8 +167,22 @@ class Call:
 
     def _done(self, numbers: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
-        tiled, samples = self.tiled, dict[str, str]()
-        for each in results(tiled.pool, self._tasks(numbers), self._contents, tiled.retries, self.name):
+        tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
+        tile, tiles = self._sizes()
+        job: Any = Job(
+            self.method,
+            fixed := self._pack(self.arguments),
+            name_of(fixed),
+            self.batched,
+            self.vector,
+            numbers,
+            self.is_sum,
+            self.may_have_rows,
+            self.is_sparse,
+        )
+        if not tiled.pool.is_here:
+            job = Packed.of(job)
+        for each in results(tiled.pool, self._tasks(tile, tiles), job, self._contents, tiled.retries, self.name):
             tiled.compare(each, samples)
             each.result = opened(each.result, stays=self._is_given_on)
             yield each
@@ -176,10 +196,10 @@ class Call:
                 self.lengths.append(count)
                 yield chunk
 
-    def _tasks(self, numbers: Any) -> Iterator[tuple[Task, list[Any]]]:
-        """All tasks, with what the engine is to bring to each."""
-        arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
-        in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
+    def _sizes(self) -> tuple[int, int]:
+        """How many rows are in a tile, and how many tiles in a task."""
+        arrays = [leaf for leaf in self.first if is_rows(leaf)]
+        in_row = max(1, sum([math.prod(array.shape[1:]) for array in arrays]))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
         blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
         most = max(blocks, default=TILE // in_row)
@@ -187,44 +207,33 @@ class Call:
         size = min(most, share)
         if self.tiled.pool.is_here and not blocks:  # nothing travels: some tasks for each thread
             size = max(size, min(IN_THREAD * most, share if self.tiled.pool.workers == 1 else share // 2))
-        tiles = 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
+        return tile, 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
+
+    def _tasks(self, tile: int, tiles: int) -> Iterator[tuple[Task, list[Any]]]:
+        """All tasks, with what the engine is to bring to each."""
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
-            yield self._task(chunk, numbers, tile, number * tiles)
+            yield self._task(chunk, tile, number * tiles)
         if number < 0 and (self.n == 0 or self.is_sum):
-            yield self._task(self.first, numbers, tile, 0)
+            yield self._task(self.first, tile, 0)
 
-    def _task(self, chunk: list[Any], numbers: Any, tile: int, first: int) -> tuple[Task, list[Any]]:
-        pool, given = self.tiled.pool, list[Any]()
-
-        def brought(array: Any) -> Any:
-            block = pool.computed(array) if is_dask(array) else array
-            if is_rows(block) and not is_dask(block):
-                return block
-            given.append(block)
-            return Taken(len(given) - 1, range(len(array)), array.shape[1:])
-
-        batch = changed(chunk, brought)
-        task = Task(
-            [*self._tokens],
-            self.method,
-            self._pack(self.arguments),
-            self._pack(batch),
-            self.batched,
-            self.vector,
-            numbers,
-            tile,
-            first,
-            length(chunk, self.name),
-            self.is_sum,
-            self.may_have_rows,
-            self.is_sparse,
-        )
+    def _task(self, chunk: list[Any], tile: int, first: int) -> tuple[Task, list[Any]]:
+        given: list[Any] = []
+        batch = [self._brought(leaf, given) for leaf in chunk]
+        task = Task([*self._tokens], self._pack(self.form.of(batch)), tile, first, length(chunk, self.name))
         self._is_given_on |= task.n == self.n
-        if first == 0 and not (given or pool.is_here):
+        if first == 0 and not (given or self.tiled.pool.is_here):
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
-            self._contents[self._tokens[1]] = self._pack(part(batch, 0, min(tile, task.n)))
+            self._contents[self._tokens[1]] = self._pack(self.form.of(rows_of(batch, 0, min(tile, task.n))))
         return task, given
+
+    def _brought(self, leaf: Any, given: list[Any]) -> Any:
+        """A part of the batch as the task has it; what the engine is to bring is given beside."""
+        block = self.tiled.pool.computed(leaf) if is_dask(leaf) else leaf
+        if block is leaf or is_rows(block):
+            return block
+        given.append(block)
+        return Taken(len(given) - 1, range(len(leaf)), leaf.shape[1:])
 
 
 class _Column:
@@ -232,6 +241,10 @@ class _Column:
 
     def __init__(self, stream: int, place: int, first: Any) -> None:
         self.stream, self.place, self.first = stream, place, first
+
+
+def _as_it_is(arguments: Any) -> Any:
+    return arguments
 
 
 def _columns(chunk: Any) -> tuple[Any, ...]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_mini.executors.calling import Call
 from autograd_mini.executors.keeping import SLOPES, SPARSITY, Parcel
+from autograd_mini.executors.pools import Pool
 from autograd_mini.executors.sending import Packed
-from autograd_mini.executors.submitting import Pool
 from autograd_mini.executors.working import Done
 from autograd_mini.primitives import brief
 

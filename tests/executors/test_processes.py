@@ -16,7 +16,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import keeping, submitting
+from autograd_mini.executors import keeping, pools
 from tests.executors import importable
 from tests.executors.comparing import same_bits, same_matrices, table
 
@@ -258,8 +258,8 @@ def test_a_task_that_a_breaking_pool_forgets_is_done_elsewhere(n):
 @pytest.mark.filterwarnings("ignore:a process of the pool died")
 @pytest.mark.skipif(START != "fork", reason="pipes of this system are written otherwise")
 def test_a_pool_that_waits_for_the_rest_of_a_message_is_woken(monkeypatch):
-    monkeypatch.setattr(submitting, "PATIENCE", 1.5)
-    monkeypatch.setattr(submitting, "SILENCE", 0.5)
+    monkeypatch.setattr(pools, "PATIENCE", 1.5)
+    monkeypatch.setattr(pools, "SILENCE", 0.5)
     x = numpy.arange(50.0)
     with processes() as pool:
         half = pool.submit(importable.half_a_message)
