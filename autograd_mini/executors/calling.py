@@ -13,6 +13,7 @@ import numpy
 
 from autograd_mini.executors.cutting import (
     Form,
+    Rows,
     Taken,
     from_leaf,
     is_dask,
@@ -89,7 +90,8 @@ class Call:
         self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
-            self.chunks = chain([self.first], self._later(carrying))
+            self.arguments = _own(self.arguments)  # they are used later
+            self.chunks = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows = 0
         self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
@@ -99,12 +101,17 @@ class Call:
         """An argument, or the columns of a stream of chunks."""
         if hasattr(arg, "__len__") or not hasattr(arg, "__iter__"):
             return [arg]
-        stream = map(_columns, arg)
+        stream = map(self._parts, arg)
         first = next(stream, ())
         if not first:
             raise ValueError(f"{self.name} was given a stream without any chunk")
         self._streams.append(stream)
         return [_Column(len(self._streams) - 1, place, each) for place, each in enumerate(first)]
+
+    def _parts(self, chunk: Any) -> tuple[Any, ...]:
+        if any(isinstance(leaf, Rows) for leaf in leaves_of(chunk)[0]):
+            raise ValueError(f"a stream of chunks for {self.name} has to give arrays; Draws are given as they are")
+        return chunk if type(chunk) is tuple else (chunk,)
 
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
@@ -123,11 +130,13 @@ class Call:
         for chunks in zip_longest(*self._streams):
             if None in chunks:
                 raise ValueError(f"the streams that {self.name} was given do not end together")
+            if (count := sum(map(len, chunks))) != len(columns):
+                raise ValueError(f"the chunks that {self.name} was given need equally many parts, got {count} at once")
             yield self.form.leaves_of([_as_rows(chunks[column.stream][column.place]) for column in columns])
 
     def result(self, numbers: Any) -> Any:
         """The result; over a stream that is not reduced an iterator over those for each chunk."""
-        done = self._done(self._prepared(numbers))
+        done = self._done(self._job(self._prepared(numbers)))
         if self.n is None and not self.is_sum:
             return self._chunks_of(done)
         total = Total(self.n or 0)
@@ -165,24 +174,26 @@ class Call:
             raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
         return numbers
 
-    def _done(self, numbers: Any) -> Iterator[Done]:
+    def _job(self, numbers: Any) -> Any:
+        """What is the same in all tasks, with the numbers of Values; pickled, unless it stays in this process."""
+        fixed = self._packed(self.arguments)
+        name, may_have_rows = name_of(fixed), self.may_have_rows
+        job = Job(
+            self.method, fixed, name, self.batched, self.vector, numbers, self.is_sum, may_have_rows, self.is_sparse
+        )
+        return job if self.tiled.pool.is_here else Packed.of(job)
+
+    def _packed(self, arguments: Any) -> Any:
+        try:
+            return self._pack(arguments)
+        except Exception as error:
+            error.add_note(f"This happened to arguments of {self.name}, on the way to a worker.")
+            raise
+
+    def _done(self, job: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
         tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
-        tile, tiles = self._sizes()
-        job: Any = Job(
-            self.method,
-            fixed := self._pack(self.arguments),
-            name_of(fixed),
-            self.batched,
-            self.vector,
-            numbers,
-            self.is_sum,
-            self.may_have_rows,
-            self.is_sparse,
-        )
-        if not tiled.pool.is_here:
-            job = Packed.of(job)
-        for each in results(tiled.pool, self._tasks(tile, tiles), job, self._contents, tiled.retries, self.name):
+        for each in results(tiled.pool, self._tasks(*self._sizes()), job, self._contents, tiled.retries, self.name):
             tiled.compare(each, samples)
             each.result = opened(each.result, stays=self._is_given_on)
             yield each
@@ -220,11 +231,11 @@ class Call:
     def _task(self, chunk: list[Any], tile: int, first: int) -> tuple[Task, list[Any]]:
         given: list[Any] = []
         batch = [self._brought(leaf, given) for leaf in chunk]
-        task = Task([*self._tokens], self._pack(self.form.of(batch)), tile, first, length(chunk, self.name))
+        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, length(chunk, self.name))
         self._is_given_on |= task.n == self.n
         if first == 0 and not (given or self.tiled.pool.is_here):
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
-            self._contents[self._tokens[1]] = self._pack(self.form.of(rows_of(batch, 0, min(tile, task.n))))
+            self._contents[self._tokens[1]] = self._packed(self.form.of(rows_of(batch, 0, min(tile, task.n))))
         return task, given
 
     def _brought(self, leaf: Any, given: list[Any]) -> Any:
@@ -243,12 +254,14 @@ class _Column:
         self.stream, self.place, self.first = stream, place, first
 
 
+def _own(nest: Any) -> Any:
+    """The same in arrays of our own: those of a stream may be filled anew with the next chunk."""
+    leaves, structure = leaves_of(nest)
+    return structure.rebuild([leaf.copy() if isinstance(leaf, numpy.ndarray) else leaf for leaf in leaves])
+
+
 def _as_it_is(arguments: Any) -> Any:
     return arguments
-
-
-def _columns(chunk: Any) -> tuple[Any, ...]:
-    return chunk if type(chunk) is tuple else (chunk,)
 
 
 def _as_rows(nest: Any) -> Any:

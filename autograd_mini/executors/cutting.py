@@ -185,15 +185,16 @@ def _take(thing: Any, leaves: list[Any]) -> Structure:
 
 
 class Form:
-    """The structure that all parts of a batch have, once the first is known."""
+    """The structure that all parts of a batch have, and the shapes of rows in it, once the first is known."""
 
     structure: Structure | None = None
+    shapes: Sequence[Any] = ()
 
     def leaves_of(self, nest: Any) -> list[Any]:
         """The arrays and numbers in a part.
 
         Raises:
-            ValueError: its structure is another one.
+            ValueError: its structure is another one, or its rows have other shapes.
         """
         leaves, structure = leaves_of(nest, self.structure)
         self.structure = known = self.structure or structure
@@ -205,6 +206,10 @@ class Form:
                 is_other = True
             if is_other:
                 raise ValueError(f"the chunks of a batch need one structure, got {known!r} and {structure!r}")
+        shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
+        self.shapes = self.shapes or shapes
+        if shapes != self.shapes:
+            raise ValueError(f"the chunks of a batch need rows of one shape, got {self.shapes} and {shapes}")
         return leaves
 
     def of(self, leaves: Sequence[Any]) -> Any:

@@ -8,7 +8,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Collection
-from concurrent.futures import BrokenExecutor, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -71,6 +71,8 @@ class Pool:
         self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
         if self._client is not None:
             self.workers = max(1, sum(self._client.nthreads().values()))
+        if isinstance(executor, type):
+            raise TypeError(f"on(…) takes an executor, got the class {executor.__name__}; make one of it")
         if callable(getattr(executor, "submit", None)):
             self._taker: tuple[Any, Callable[..., Any]] = executor, executor.submit
         elif callable(getattr(executor, "map", None)):
@@ -101,8 +103,34 @@ class Pool:
             letter, attempt.reply = in_memory(letter) if len(letter) > SHORT else letter, Memory()
             attempt.held = letter, job, contents
             attempt.future = submit(work_nearby, letter, attempt.reply)
+        elif self.is_here and self._is_own_thread():  # there may be no other one free
+            attempt.future = Future()
+            attempt.future.set_result(work(task, job, contents, *given))
         else:
             attempt.future = submit(work, task, job, contents, *given)
+        if not hasattr(attempt.future, "add_done_callback"):
+            raise TypeError(f"submit of {type(self.executor).__name__} has to give a future, as concurrent.futures do")
+
+    def _is_own_thread(self) -> bool:
+        with self.executor._shutdown_lock:  # in which threads start, before they are among these
+            return threading.current_thread() in self.executor._threads
+
+    def enter(self, name: str) -> None:
+        """Refuse an executor that a forked process has a copy of, without its threads: it would wait forever.
+
+        Raises:
+            RuntimeError: it is one.
+        """
+        pool, is_copy = self.executor, False
+        if isinstance(pool, ProcessPoolExecutor):
+            is_copy = any(each._parent_pid != os.getpid() for each in _processes(pool))
+        elif isinstance(pool, ThreadPoolExecutor) and not pool._shutdown:
+            is_copy = not all(each.is_alive() for each in pool._threads)
+        if is_copy:
+            raise RuntimeError(
+                f"the executor of {name} belongs to the process that this one is a copy of; make one here, or call the "
+                "function itself"
+            )
 
     def _once(self, content: Any, send: Callable[[Packed], Any], least: int) -> Any:
         """What stands for something large wherever it is needed."""
@@ -139,10 +167,8 @@ class Pool:
         if not (isinstance(error, BrokenExecutor) or getattr(self.executor, "_broken", False)):
             return
         if not isinstance(self.executor, ProcessPoolExecutor):
-            raise RuntimeError(
-                f"{type(self.executor).__name__} broke ({type(error).__name__}): a process of it died; make a new one, "
-                "and call again"
-            ) from error
+            kind, reason = type(self.executor).__name__, str(error) or type(error).__name__
+            raise RuntimeError(f"{kind} broke ({reason}); make a new one, and call again") from error
         if self._replaced():
             warnings.warn(
                 f"a process of the pool died; what it was working on is computed again, in a new pool of "
@@ -167,7 +193,7 @@ class Pool:
             options = {name: getattr(broken, f"_{name}") for name in ("mp_context", "initializer", "initargs")}
             self.executor = ProcessPoolExecutor(self.workers, **options)
             self._taker = self.executor, self.executor.submit
-            weakref.finalize(self, self.executor.shutdown, wait=True, cancel_futures=True)
+            weakref.finalize(self, _shut_down, self.executor)
             return True
 
     def tell(self, attempts: Collection[Attempt]) -> None:
@@ -195,13 +221,17 @@ class Pool:
         while isinstance(pool, ProcessPoolExecutor) and patience > 0.0:
             if pool._broken or pool._shutdown_thread or all(each.is_alive() for each in _processes(pool)):
                 return
+            if patience == PATIENCE:
+                _rouse(pool)
             time.sleep(MOMENT)
             patience -= MOMENT
 
     def _wake(self) -> None:
-        """End the wait of a pool for the rest of a message, part of which a process wrote that died."""
+        """See to it that a pool looks who is dead, and end its wait for the rest of a message that a dead one began."""
         has_dead = any(not each.is_alive() for each in _processes(self.executor))
         self._silence = self._silence + SILENCE if has_dead else 0.0
+        if has_dead:
+            _rouse(self.executor)
         if self._silence > 2 * PATIENCE:
             raise RuntimeError(
                 "a process of the pool died, which the pool does not see; make a new one, and call again"
@@ -210,6 +240,18 @@ class Pool:
             for each in _processes(self.executor):
                 each.kill()
             self.executor._result_queue._writer.close()  # the last who could write the rest
+
+
+def _rouse(pool: Any) -> None:
+    """Let a pool look at its processes: until it hears something, it does not look at the one it started last."""
+    with pool._shutdown_lock:
+        if pool._executor_manager_thread_wakeup is not None:
+            pool._executor_manager_thread_wakeup.wakeup()
+
+
+def _shut_down(pool: Any) -> None:
+    """End it; what refers to it may be gone first in its own thread, which cannot wait for itself."""
+    pool.shutdown(wait=threading.current_thread() is not pool._executor_manager_thread, cancel_futures=True)
 
 
 def _processes(executor: Any) -> list[Any]:

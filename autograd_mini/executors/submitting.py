@@ -56,7 +56,7 @@ def results(
             raise RuntimeError(
                 f"{attempt.task.rows()} of {name} were lost {'too often' if is_last else f'{attempt.losses} times'}, "
                 "each time with a worker that died; see whether they crash it or need too much memory, of which a "
-                "smaller tile=… takes less"
+                "smaller tile=… takes less, or whether workers cannot start"
             ) from error
         pool.mend(error)
         if isinstance(error, BrokenExecutor):  # one of those under way broke it: to learn which, they go one by one
@@ -66,6 +66,7 @@ def results(
         else:
             submit(attempt)
 
+    pool.enter(name)
     try:
         while True:
             while len(order) < TASKS_A_WORKER * pool.workers and not suspects and (item := next(tasks, None)):

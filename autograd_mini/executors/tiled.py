@@ -79,6 +79,12 @@ class Tiled:
     jvp: Any = partialmethod(_run, "jvp")
     vjp: Any = partialmethod(_run, "vjp")
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self.compiled._name} on an executor cannot be pickled: the executor is of this process; pickle the "
+            "function itself"
+        )
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(type(self.compiled), name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -278,7 +278,7 @@ class Broken:
 
 def test_a_broken_pool_of_another_kind_is_told():
     tiled = compile(importable.branching, batch=True).on(Broken())
-    with pytest.raises(RuntimeError, match=r"Broken broke \(BrokenExecutor\): a process of it died; make a new one"):
+    with pytest.raises(RuntimeError, match=r"Broken broke \(BrokenExecutor\); make a new one, and call again"):
         tiled(numpy.arange(5.0))
 
 
@@ -303,6 +303,9 @@ def test_errors_come_back_with_their_rows_and_lines(pool):
         compile(importable.failing_by_a_global, batch=True).on(pool, 10)(numpy.linspace(0.0, 10.0, 101))
     with pytest.raises((RuntimeError, importable.Unlucky), match="1"):  # which cannot be pickled, but for Dask's help
         compile(importable.unlucky, batch=True).on(pool)([1.0])
+    with pytest.raises(TypeError, match="cannot pickle") as found:
+        compile(importable.branching, batch="x").on(pool)(x={"a": threading.Lock(), "b": numpy.ones(3)})
+    assert found.value.__notes__ == ["This happened to arguments of branching, on the way to a worker."]
     assert pool.submit(len, "ab").result() == 2
 
 
