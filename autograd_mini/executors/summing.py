@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
 from autograd_mini.executors.cutting import leaves_of
 from autograd_mini.structures import Structure
+
+Axes: TypeAlias = Sequence[int | None] | int | None
+"""Those of several arrays, or one of all."""
 
 
 def _shape_of_one(leaf: Any, axis: int | None) -> tuple[int, ...]:
@@ -41,14 +44,18 @@ class Total:
         self._rows: dict[int, Any] = {}  # by the place of the leaf
         self._filled: dict[int, int] = {}
 
-    def add(self, nest: Any, axes: Sequence[int | None]) -> None:
+    def add(self, nest: Any, axes: Axes) -> None:
         """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
 
         Raises:
             ValueError: they are of another structure or shape than those before.
         """
         leaves, structure = leaves_of(nest, self._structure)
-        shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
+        if axes is None:
+            shapes = [getattr(leaf, "shape", ()) for leaf in leaves]
+        else:
+            axes = [axes] * len(leaves) if isinstance(axes, int) else axes
+            shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
         if self._structure is None:
             self._structure, self._shapes = structure, shapes
         if self._shapes != shapes or self._structure != structure:
@@ -56,13 +63,12 @@ class Total:
             what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self._structure, structure)
             raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1
-        branch = []
-        for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
-            if axis is None:
-                branch.append(leaf)
-            else:
-                self._fill(place, leaf, axis)
-        self._branches.append(branch)
+        if axes is not None:
+            for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
+                if axis is not None:
+                    self._fill(place, leaf, axis)
+            leaves = [leaf for leaf, axis in zip(leaves, axes) if axis is None]
+        self._branches.append(leaves)
         for _ in range((self._count & -self._count).bit_length() - 1):
             self._merge()
 

@@ -22,7 +22,7 @@ from autograd_mini.executors.blas import on_one_thread
 from autograd_mini.executors.cutting import Rows, Taken, as_leaf, is_rows, leaves_of, numbers_of, rows_of
 from autograd_mini.executors.keeping import SPARSITY, Function, keep, packed
 from autograd_mini.executors.sending import SHORT, Memory, OutOfReach, Packed, opened
-from autograd_mini.executors.summing import Total
+from autograd_mini.executors.summing import Axes, Total
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
@@ -104,7 +104,7 @@ class Done:
     """
 
     result: Any
-    axes: list[int | None]
+    axes: Axes
     worker: str
     host: dict[str, str]
     sample: str
@@ -192,12 +192,12 @@ def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any],
             found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
     total = Total(task.n)
-    axes: list[int | None] = []
+    axes: Axes = None
     for start in range(0, task.n, task.tile) or [0]:
         stop = min(task.n, start + task.tile)
         rows[:] = start, stop
         result = tiles.result(start, stop, task.first + start // task.tile)
-        axes = axes or tiles.axes(result, start, stop)
+        axes = tiles.axes(result, start, stop) if not start else axes
         total.add(result, axes)
     result = total.result()
     return Done(
@@ -225,32 +225,33 @@ class Tiles:
         leaves, self._structure = leaves_of(batch)
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
         self._options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
-        self._is_plain: bool = {*map(type, self._leaves)} == {numpy.ndarray}
+        self._is_plain: bool = self._structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
         """That of some rows, of the tile of that number; of each so many copies."""
-        if self._is_plain:
+        if self._is_plain and copies == 1:
             some = [leaf[start:stop] for leaf in self._leaves]
         else:
             some = rows_of(self._leaves, start, stop)
             some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
-        if copies > 1:
-            some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
-        rows, job = iter(self._structure.rebuild(some)), self._job
+            if copies > 1:
+                some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
+            some = self._structure.rebuild(some)
+        rows, job = iter(some), self._job
         args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, job.batched)]
         if job.vector:
             args[-job.vector :] = [tuple(args[-job.vector :])]
         result = self._run(job.method, args, job.numbers, **self._options)
         return as_leaf(result) if job.is_sparse else result
 
-    def axes(self, result: Any, start: int, stop: int) -> list[int | None]:
+    def axes(self, result: Any, start: int, stop: int) -> Axes:
         """Along which axis each array has rows in a result, that of the first tile; None where it is a sum.
 
         What has rows has one for its first row alone, or two for two of it, which take the same path.
         """
-        leaves, _ = leaves_of(result)
         if not self._job.may_have_rows or start == stop:
-            return [None if self._job.is_sum else 0] * len(leaves)
+            return None if self._job.is_sum else 0
+        leaves, _ = leaves_of(result)
         copies = 2 if stop - start == 1 else 1
         others, _ = leaves_of(self.result(start, start + 1, self._task.first, copies))
         return [_axis(numpy.shape(leaf), numpy.shape(other)) for leaf, other in zip(leaves, others, strict=True)]
