@@ -11,15 +11,26 @@ from weakref import ref
 from autograd_mini import observing
 from autograd_mini.graph import adjoints_in, compiled, sweep, topological_order, write_grads
 from autograd_mini.interrupts import write
-from autograd_mini.limits import limit_of_adjoints, settle, ties, ties_among
+from autograd_mini.limits import (
+    Choice,
+    leaves_by_use,
+    limit_of_adjoints,
+    line_of,
+    settle,
+    side_of,
+    ties,
+    ties_among,
+)
 from autograd_mini.observing import Observer, current_observers, silence
 from autograd_mini.primitives import TABLE, part_of
+from autograd_mini.tangents import tangents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence, Set
     from typing import Any, Protocol, TypeVar
 
+    from autograd_mini.limits import Direction
     from autograd_mini.primitives import Primitive
     from autograd_mini.value import Value
 
@@ -32,7 +43,7 @@ if TYPE_CHECKING:
     N = TypeVar("N", bound=HasParents)
     Seeds = Sequence[tuple[Value, float]]
 
-_multiply, _add, _scale = TABLE["mul"], TABLE["add"], TABLE.auxiliary["scale"]
+_multiply, _add, _where, _scale = TABLE["mul"], TABLE["add"], TABLE["where"], TABLE.auxiliary["scale"]
 
 
 class _Turn:
@@ -134,7 +145,7 @@ def descendants_of(inputs: Iterable[N], order: Iterable[N]) -> set[N]:
 
 
 def differentiable_adjoints(
-    order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value]
+    order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Set[Value]
 ) -> dict[Value, Any]:
     """The same with Values as adjoints, recorded by the rules themselves, so that they can be
     differentiated again. Only `active` nodes are reached; a node without an entry has adjoint 0."""
@@ -153,18 +164,51 @@ def differentiable_adjoints(
 
 
 def _settled(
-    order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Collection[Value], observers: Sequence[Observer]
+    order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Set[Value], observers: Sequence[Observer]
 ) -> dict[Value, Any]:
     tied = ties(order)
-    result, is_doubtful = _spread_graph(order, seeds, active, observers, set(tied))
-    if tied or is_doubtful:
-        numbers = [(root, _number(seed)) for root, seed in seeds]
-        convention = _careful(order, numbers, ()) or _by_rules(order, numbers, ())
-        _, direction = limit_of_adjoints(order, numbers, tied, convention)
-        if direction is not None:
-            made = topological_order(*[adjoint for adjoint in result.values() if hasattr(adjoint, "parents")])
-            settle(made, order, direction)
+    undecided = set(tied)  # and branches about which they decide
+    undecided.update(node for node in order if node.operation is _where and node.parents[0] in undecided)
+    result, is_doubtful = _spread_graph(order, seeds, active, observers, undecided)
+    if not (tied or is_doubtful):
+        return result
+    numbers = [(root, _number(seed)) for root, seed in seeds]
+    found, direction = limit_of_adjoints(order, numbers, tied, _by_convention(order, numbers))
+    given = {*order, *topological_order(*[seed for _, seed in seeds if hasattr(seed, "parents")])}
+    if tied:
+        result = {node: _own(adjoint, given) for node, adjoint in result.items()}
+    made = topological_order(*[adjoint for adjoint in result.values() if hasattr(adjoint, "parents")])
+    if direction is not None:
+        settle(made, order, direction)
+    if tied:
+        direction = direction or side_of(order, numbers, tied, found) or _second_choice(order, active, result)
+        choice = Choice(direction, order, tied)
+        for node in made:
+            if node.parents and node not in given:
+                node._choice = choice
     return result
+
+
+def _by_convention(order: Sequence[Value], seeds: Seeds) -> dict[Value, float]:
+    return _careful(order, seeds, ()) or _by_rules(order, seeds, ())
+
+
+def _own(adjoint: Any, given: Container[Value]) -> Any:
+    """One that is no node of the function itself."""
+    return +adjoint if hasattr(adjoint, "parents") and adjoint.parents and adjoint in given else adjoint
+
+
+def _second_choice(order: Sequence[Value], active: Set[Value], gradient: dict[Value, Any]) -> Direction | None:
+    """Along which direction second derivatives are limits: all of them, by those of the slope along the line. None if
+    conventions stand, empty if that is open."""
+    leaves = leaves_by_use(order)
+    weights = tangents(order, line_of(leaves))
+    variables = [node for node in order if node in active and node in gradient and active.isdisjoint(node.parents)]
+    roots = [(gradient[x], weights[x]) for x in variables if hasattr(gradient[x], "parents")]
+    second = topological_order(*[root for root, _ in roots], *leaves)
+    convention = _by_convention(second, roots)
+    found, direction = limit_of_adjoints(second, roots, ties(second), convention, leaves)
+    return direction if direction is not None or found is convention else {}
 
 
 def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:

@@ -10,7 +10,7 @@ from copy import deepcopy as deepcopy_of_anything
 from autograd_mini import observing
 from autograd_mini.graph import connect, leaf, topological_order
 from autograd_mini.observing import Scope
-from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives import SELECTORS, TABLE, Part, Primitive, part_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,10 +125,15 @@ def with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
 
 
 def _restore_primitive(name: str, options: dict[str, Any]) -> Primitive:
-    primitive = TABLE.get(name) or TABLE.auxiliary.get(name)
+    primitive = TABLE.get(name) or TABLE.auxiliary.get(name) or SELECTORS.get(name)
     if primitive is None:
         raise LookupError(f"no primitive named {name!r} is known here; register it before loading what uses it")
     return primitive.variant(**options) if options else primitive
 
 
+def _restore_part(whole: Primitive, part: int) -> Part:
+    return part_of(whole, part)
+
+
 copyreg.pickle(Primitive, lambda primitive: (_restore_primitive, (primitive.name, dict(primitive.options))))  # by name
+copyreg.pickle(Part, lambda part: (_restore_part, (part.whole, part.part)))

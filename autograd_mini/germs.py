@@ -11,6 +11,7 @@ import threading
 from functools import partial, reduce
 from math import copysign, inf, isfinite, isnan, nan
 
+from autograd_mini.jumps import JUMPS
 from autograd_mini.primitives import TABLE, ieee, symbols, to_float
 
 TYPE_CHECKING = False
@@ -300,8 +301,11 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "hypot": _length,
     "norm": _length,
     "dist": TABLE["dist"].formula,
+    "abs": abs,
+    "leaky_relu": TABLE["leaky_relu"].forward,
+    **JUMPS,
 }
-"""What the rules alone do not tell: arithmetic, and functions where their slope is infinite. None elsewhere."""
+"""What the rules alone do not tell: arithmetic, functions where their slope is infinite, and jumps. None elsewhere."""
 
 
 def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
@@ -314,12 +318,13 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
     level = max(each.level for each in germs)
     limits = [each.limit for each in germs]
     exact = _EXACT.get(primitive.base.name)
-    if primitive.selects or all(each.c == 0.0 for each in germs):
+    if (primitive.selects and not exact) or all(each.c == 0.0 for each in germs):
         is_nothing = exact is _product and any(each.is_zero for each in germs)  # for every ε, whatever the other is
         return Germ(0.0 if is_nothing else primitive.forward(*limits), level=level)
-    result = exact(*germs) if exact else None
-    if result is None:
+    found = exact(*germs) if exact else None
+    if found is None:
         return _by_rule(primitive, germs, level)
+    result = germ(found)
     if isfinite(result.limit) and all(map(isfinite, limits)):
         limit = primitive.forward(*limits)
         if isfinite(limit) and math.isclose(limit, result.limit):

@@ -6,6 +6,9 @@ either direction. Where both limits of the gradient agree, they are the answer. 
 between them in every component, it stands; else the limit along the positive direction is the answer. Where the
 result itself is nan, the convention stands.
 
+A gradient that can be differentiated again remembers what was chosen for it (`Choice`), so that all rows of a Hessian
+are second derivatives of one function.
+
 A zero of the data that meets inf or nan gives the limit as well, if it is the same along two lines, in all directions
 in which the function is defined; else nan.
 """
@@ -16,7 +19,7 @@ from math import e, isfinite, isnan, nan, pi
 
 from autograd_mini.germs import Germ, apply, germ, unknown
 from autograd_mini.graph import connect, is_at_kink
-from autograd_mini.primitives import FLAT
+from autograd_mini.jumps import JUMPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +34,30 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-12
 """Limits along different lines agree up to so much of the largest component: as exactly as derivatives are promised."""
+
+
+class Choice:
+    """What was chosen at the ties of a function, to be chosen again in all derivatives of its gradient.
+
+    Attributes:
+        direction: along which every tie is settled; None if conventions stand, empty if that is open.
+        tied: what was tied in the function. What was recorded for its gradient has this as its `_choice`.
+        before: the choices for what the function itself is made of.
+    """
+
+    __slots__ = ("before", "direction", "tied")
+
+    def __init__(self, direction: Direction | None, order: Sequence[Value], tied: Sequence[Value]) -> None:
+        self.direction, self.tied, self.before = direction, set(tied), {node._choice for node in order}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # copies have other variables
+
+    def covers(self, tied: Sequence[Value], leaves: Sequence[Value]) -> bool:
+        """Whether all that is tied is the function's own, and so are the variables."""
+        return all(node in self.tied or node._choice is self for node in tied) and (
+            self.direction is None or self.direction.keys() >= set(leaves)
+        )
 
 
 def ties(order: Sequence[Value]) -> list[Value]:
@@ -58,21 +85,35 @@ def _is_flat(node: Value) -> bool:
 
 
 def limit_of_adjoints(
-    order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], convention: Adjoints
+    order: Sequence[Value],
+    seeds: Seeds,
+    tied: Sequence[Value],
+    convention: Adjoints,
+    leaves: Sequence[Value] | None = None,
 ) -> tuple[Adjoints, Direction | None]:
     """The adjoints of all nodes, and the direction along which they are a limit; None where those by `convention`
     stand.
 
     Args:
         tied: the nodes at kinks; if there are none, a zero met inf or nan.
+        leaves: the variables at the bottom as the line takes them, if what was chosen before is not to count.
     """
-    leaves = leaves_by_use(order)
+    chosen = None
+    if leaves is None:
+        leaves = leaves_by_use(order)
+        chosen = _choice_before(order, tied, leaves)
     sides = []
     if not all(isfinite(leaf._data) for leaf in leaves) or (tied and any(isnan(root._data) for root, _ in seeds)):
         return convention, None
+    if chosen is not None and chosen.direction is None:
+        return convention, None
+    if chosen is not None and chosen.direction is not None:
+        found, is_known = _along(order, seeds, tied, chosen.direction)
+        if is_known and not any(isnan(found[leaf]) for leaf in leaves):
+            return found, chosen.direction
     for line in (0, 1) if not tied else (0,):
         for sign in (1.0, -1.0):
-            direction = {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
+            direction = line_of(leaves, sign, line)
             found, is_known = _along(order, seeds, tied, direction)
             if not is_known:
                 return found, None
@@ -93,6 +134,26 @@ def limit_of_adjoints(
         if not all(_agree(found[leaf], first[leaf], scale) for leaf in leaves):
             return convention, None
     return first, direction
+
+
+def _choice_before(order: Sequence[Value], tied: Sequence[Value], leaves: Sequence[Value]) -> Choice | None:
+    """That for the one gradient whose derivative this is, if nothing is tied but its own."""
+    choices = {node._choice for node in order} - {None} if tied else set()
+    latest = choices.difference(*[choice.before for choice in choices if choice is not None])
+    choice = latest.pop() if len(latest) == 1 else None
+    return choice if choice is not None and choice.covers(tied, leaves) else None
+
+
+def side_of(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], found: Adjoints) -> Direction | None:
+    """The direction along which adjoints are the limit, if they are not from the other side as well."""
+    leaves = leaves_by_use(order)
+    sides = []
+    for sign in (1.0, -1.0):
+        direction = line_of(leaves, sign)
+        limits, is_known = _along(order, seeds, tied, direction)
+        if is_known and all(limits[leaf] == found[leaf] for leaf in leaves):
+            sides.append(direction)
+    return sides[0] if len(sides) == 1 else None
 
 
 def leaves_by_use(order: Sequence[Value]) -> list[Value]:
@@ -119,6 +180,11 @@ def leaves_by_use(order: Sequence[Value]) -> list[Value]:
 def step(number: int, line: int) -> float:
     """Positive, decreasing, and in no simple ratio to each other."""
     return float((number + 1) ** (-1.0 / (e if line == 0 else pi)))
+
+
+def line_of(leaves: Sequence[Value], sign: float = 1.0, line: int = 0) -> Direction:
+    """The direction of a line, to either side."""
+    return {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
 
 
 def _is_between(x: Adjoints, first: Adjoints, last: Adjoints, leaves: Sequence[Value]) -> bool:
@@ -165,17 +231,17 @@ def _by_tangents(
         if not node.parents:
             tangents[node] = direction.get(node, 0.0)
             continue
-        local_grads = node.local_grads
-        if node in tied:
+        local_grads, operation = node.local_grads, node.operation
+        assert operation is not None
+        if node in tied or operation.base.name in JUMPS:
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
                 return None  # what does not move at first may do so further on, as x·y from the origin
             germs = [
                 parent._data if parent.is_constant else Germ(parent._data, tangents[parent], is_exact=True)
                 for parent in node.parents
             ]
-            operation: Any = node.operation
             out = apply(operation, germs)
-            if operation.is_selector or operation.policy == FLAT or float(out) != node._data:
+            if operation.is_selector or float(out) != node._data:
                 return None
             locals_ = operation.partials(out, *germs)
             local_grads = settled[node] = tuple([germ(local).limit for local in locals_])
@@ -216,7 +282,10 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
         adjoint, operation = found.get(node), node.operation
         if adjoint is None or operation is None:
             continue
-        local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
+        if "at_zero" in operation.options and node.parents[0]._data == 0.0:
+            local_grads: tuple[Any, ...] = node.local_grads  # as the user chose
+        else:
+            local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
         for parent, local in zip(node.parents, local_grads):
             if not parent.is_constant and not (type(local) is float and local == 0.0):
                 found[parent] = found.get(parent, 0.0) + adjoint * local

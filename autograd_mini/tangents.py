@@ -11,7 +11,7 @@ from autograd_mini.primitives import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Mapping, Sequence
     from typing import Any
 
     from autograd_mini.primitives import Primitive
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _multiply, _add, _scale = TABLE["mul"], TABLE["add"], TABLE.auxiliary["scale"]
 
 
-def tangents(order: list[Value], seeds: Mapping[Value, float]) -> dict[Value, float]:
+def tangents(order: Sequence[Value], seeds: Mapping[Value, float]) -> dict[Value, float]:
     """The tangent Σ seed·dnode/dinput of every node of a topological `order` that depends on the inputs."""
     result = dict(seeds)
     tangent_of = result.get

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self, SupportsFloat
 
+    from autograd_mini.limits import Choice
     from autograd_mini.methods import Operators
     from autograd_mini.primitives import Primitive
 else:
@@ -57,6 +58,7 @@ class Value(Operators):
     is_constant = False
     label: str = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
     origin: tuple[str, int] | None = None
+    _choice: Choice | None = None
 
     def __new__(cls, *args: Any, **keywords: Any) -> Self:
         return new(cls)  # type: ignore[return-value]

@@ -125,6 +125,60 @@ def test_second_derivatives_of_products_at_the_origin(first, second):
     assert hessian(lambda xs: run(first, xs) * run(second, xs))([0.0, 0.0, 0.0]) == hessians[0]
 
 
+OUTER = [lambda u: u, lambda u: 0.5 * exp(u), sin, lambda u: u * u, lambda u: log1p(2.0 * u)]
+"""Smooth functions whose derivatives at 0 are exact."""
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(piecewise_linear(depth=3), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from(OUTER), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=3),
+)
+def test_a_hessian_is_that_of_one_function(programs, terms):
+    """It is symmetric, and the same by whichever way it is asked for. Where the gradient is that of one side of the
+    line alone, so is the Hessian."""
+
+    def composed(inner):
+        return am.sum([outer(inner[i % len(inner)]) * (1.0 + inner[j % len(inner)]) for outer, i, j in terms])
+
+    f = lambda xs: composed([run(program, xs) for program in programs])
+
+    def on_side(direction):
+        slopes = [gradient_along(program, direction) for program in programs]
+        smooth = lambda xs: composed([am.dot(each, xs) for each in slopes])
+        return grad(smooth)([0.0] * 3), hessian(smooth)([0.0] * 3)
+
+    xs = [Value(0.0) for _ in range(3)]
+    y = f(xs)
+    places = {id(x): place for place, x in enumerate(leaves_by_use(topological_order(y)))}
+    line = [step(places.get(id(x), 3), 0) for x in xs]
+    slopes = gradients(y, xs, create_graph=True)
+    found = [gradients(each, xs) for each in slopes]
+    assert found == [list(column) for column in zip(*found)]
+    assert hessian(f)([0.0] * 3) == found
+    assert [am.hvp(f)([0.0] * 3, [float(i == j) for j in range(3)]) for i in range(3)] == found
+    assert [grad(lambda at, i=i: grad(f)(at)[i])([0.0] * 3) for i in range(3)] == found
+    assert jacobian(grad(f), mode="forward")([0.0] * 3) == found
+    sides = [on_side(line), on_side([-x for x in line])]
+    ours = [second for first, second in sides if first == [each.data for each in slopes]]
+    if len(ours) == 1:
+        assert found == ours[0]
+
+
+def test_what_a_gradient_chose_decides_about_nothing_else():
+    kinked = lambda x: x * abs(x)  # at 0 all of its derivatives are 0 by convention
+    assert hessian(kinked)(0.0) == 0.0
+    assert grad(lambda x: x * grad(kinked)(x) + relu(x) - relu(-x))(0.0) == 1.0
+    assert grad(lambda x, y: x * grad(kinked)(y) + maximum(x, y) + minimum(x, y))(0.0, 0.0) == (1.0, 1.0)
+
+
+def test_second_derivatives_are_those_of_the_side_that_the_gradient_is_of():
+    assert hessian(lambda x: relu(x) + x * abs(x))(0.0) == 2.0
+    assert hessian(lambda x: relu(-x) + x * abs(x))(0.0) == -2.0
+    f = lambda x: elu(x, 1.0) * minimum(x, 0.0)
+    assert [hessian(f)(0.0), grad(grad(grad(f)))(0.0)] == [2.0, 3.0]
+
+
 CONVENTIONS = [
     (relu, [0.0], [1.0]),
     (lambda x: relu(x, at_zero=0.0), [0.0], [0.0]),
@@ -161,6 +215,21 @@ COMPOSITIONS = {
     "|x|³": (lambda x: abs(x) ** 3, [0.0, 0.0]),
     "norm²": (lambda x: norm([x, 2 * x]) ** 2, [0.0, 10.0]),
     "|x| by its sign": (lambda x: copysign(x, -0.0) + copysign(x, 0.0) + x, [1.0, 0.0]),
+    "copysign(x, x)": (lambda x: copysign(x, x), [1.0, 0.0]),
+    "copysign(x, -x)": (lambda x: copysign(x, copysign(x, -x)), [-1.0, 0.0]),
+    "copysign(x, x³)": (lambda x: copysign(x, x**3) + x, [2.0, 0.0]),
+    "x² with the sign of x, twice": (lambda x: copysign(x, copysign(x * x, x)) * x, [0.0, 2.0, 0.0]),
+    "copysign by a rest": (lambda x: copysign(x + (x - x) % 1.0, x), [1.0, 0.0]),
+    "max(⌊x⌋, x)": (lambda x: am.max([am.floor(x), x, 0.5 * am.floor(x)]), [1.0, 0.0]),
+    "min(⌈x⌉, x)": (lambda x: minimum(am.ceil(x), x), [1.0, 0.0]),
+    "max(trunc, x)": (lambda x: maximum(am.trunc(1.0 + x) - 1.0, x), [1.0, 0.0]),
+    "min(rint, x)": (lambda x: minimum(am.rint(0.5 + x), x), [1.0, 0.0]),
+    "max(x // 2, x)": (lambda x: maximum(x // 2.0, x), [1.0, 0.0]),
+    "min(x % 1, 0)": (lambda x: minimum(x % 1.0, 0.0) + x, [1.0, 0.0]),
+    "min(-x % -2, 0)": (lambda x: maximum(-x % -2.0, 0.0) - x, [-1.0, 0.0]),
+    "max(-fmod, x)": (lambda x: maximum(-am.fmod(1.0 + x, 1.0), x), [1.0, 0.0]),
+    "max(fmod below 0, -x)": (lambda x: maximum(am.fmod(x - 1.0, 1.0), x), [1.0, 0.0]),
+    "max(remainder, x)": (lambda x: maximum(2.0 * am.remainder(0.5 + x, 1.0) - 1.0, x), [1.0, 0.0]),
     "cos below 1": (lambda x: maximum(cos(x), 1.0), [0.0, 0.0]),
     "relu(1 - cos x)": (lambda x: relu(1.0 - cos(x)), [0.0, 1.0]),
     "|cosh x - 1|": (lambda x: abs(cosh(x) - 1.0) + x, [1.0, 1.0]),
@@ -189,7 +258,6 @@ def test_what_moves_slowly_is_settled_as_well():
     slope = lambda w, x: grad(straight)(w * x)  # w·x is above 0 on either side
     assert slope(Value(0.0), Value(0.0)).data == slope(0.0, 0.0) == 1.0
     assert grad(lambda x: minimum(sqrt(abs(x)), x * x))(0.0) == 0.0
-    assert grad(lambda x: minimum(relu(x, at_zero=0.0), x))(0.0) == 1.0
 
 
 def test_the_choice_at_a_tie_is_that_of_the_derivative_before():
@@ -218,6 +286,8 @@ def test_an_explicit_choice_is_the_users():
     f = lambda x: relu(x, at_zero=1.0) - relu(-x, at_zero=1.0)
     assert grad(f)(0.0) == 2.0
     assert grad(lambda x: relu(x, at_zero=0.0) - relu(-x, at_zero=0.0))(0.0) == 0.0
+    touching = [abs, lambda x: am.hypot(x * x, x)]  # which are settled by different means
+    assert [grad(lambda x, g=g: relu(x, at_zero=0.0) + x - g(x))(0.0) for g in touching] == [1.0, 1.0]
 
 
 def test_dead_units_are_no_tie():

@@ -15,7 +15,19 @@ from autograd_mini.primitives import (  # noqa: F401  (imported for the rows the
 )
 from autograd_mini.primitives.comparisons import FLAT
 from autograd_mini.primitives.numbers import brief, is_real, to_float
-from autograd_mini.primitives.piecewise import Part, part_of, parts_of
+from autograd_mini.primitives.piecewise import SELECTORS, Part, part_of, parts_of
 from autograd_mini.primitives.primitive import TABLE, Primitive, Table
 
-__all__ = ["FLAT", "TABLE", "Part", "Primitive", "Table", "brief", "is_real", "part_of", "parts_of", "to_float"]
+__all__ = [
+    "FLAT",
+    "SELECTORS",
+    "TABLE",
+    "Part",
+    "Primitive",
+    "Table",
+    "brief",
+    "is_real",
+    "part_of",
+    "parts_of",
+    "to_float",
+]

@@ -40,6 +40,10 @@ def several_equal(out: Any, *xs: Any) -> Any:
     return xs.count(out) > 1 if type(out) is float else TABLE["sum"](*[x == out for x in xs]) > 1.0
 
 
+SELECTORS: dict[str, Primitive] = {}
+"""What rules choose by, by name."""
+
+
 def selector(
     tied: Callable[..., Any] | None, formula: Callable[..., Any] | None = None
 ) -> Callable[[Callable[..., Any]], Primitive]:
@@ -48,7 +52,8 @@ def selector(
     def made(forward: Callable[..., Any]) -> Primitive:
         name = forward.__name__.strip("_")
         flat = lambda out, *args: (0.0,) * len(args)
-        return Primitive(name, forward, flat, formula=formula, tied=tied, is_selector=True)
+        SELECTORS[name] = Primitive(name, forward, flat, formula=formula, tied=tied, is_selector=True)
+        return SELECTORS[name]
 
     return made
 
@@ -236,7 +241,7 @@ copysign_: Primitive = row(
     lambda out, x, y: (sign(x) * copysign_(1.0, y), 0.0),
     kinks=((0.0, 1.0), (0.0, -1.0)),
     tied=_at_zero,
-    policy="0 for x at x = 0; 0 for y",
+    policy="0 for x at x = 0, unless y passes 0 with it; 0 for y",
     doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
     example="copysign(2.0, -0.0) == -2.0",
 )

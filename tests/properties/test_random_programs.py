@@ -93,7 +93,7 @@ def test_dual_numbers_agree_with_the_reference(program):
     forward = forward_derivative(program, *program.point)
     with mpmath.workdps(50):
         assert abs(forward - mpmath.fsum(expected)) <= 1e-40 * (1 + max(map(abs, expected)))
-    assert mpmath.almosteq(program(*map(mpmath.mpf, program.point)), reference_value(y), 1e-12, 1e-12)
+        assert mpmath.almosteq(program(*map(mpmath.mpf, program.point)), reference_value(y), 1e-12, 1e-12)
 
 
 def reciprocal_of_frac(x):

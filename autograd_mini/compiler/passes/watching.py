@@ -45,13 +45,13 @@ _KEEPING = {TABLE["square"], TABLE["neg"], TABLE["mul"], TABLE["add"], TABLE["su
 """What they make of bounded numbers is bounded."""
 
 
-def variable(scalars: Scalars, arrays: Iterable[int]) -> bytearray:
-    """Which scalars vary with some arrays among the arguments, by more than jumps."""
+def variable(scalars: Scalars, arrays: Iterable[int], *, jumps: bool = False) -> bytearray:
+    """Which scalars vary with some arrays among the arguments, by more than jumps; or by those, too."""
     varying, found = {*arrays}, bytearray(len(scalars.scalars))
     for array, lanes in leading(scalars.scalars):
         if array in varying:
             found[lanes.start : lanes.stop] = bytes([1]) * len(lanes)
-    return depending(scalars.scalars, found, lambda primitive: not _is_flat(primitive))
+    return depending(scalars.scalars, found, lambda each: not _is_flat(each) or (jumps and each is not _stopped))
 
 
 def _is_flat(primitive: Primitive) -> bool:

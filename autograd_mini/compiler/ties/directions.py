@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from autograd_mini.compiler.ir.scalars import (
@@ -30,6 +30,7 @@ from autograd_mini.compiler.passes.tracing import Trace
 from autograd_mini.compiler.passes.watching import is_tied, variable
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.graph import leaf, topological_order
+from autograd_mini.jumps import JUMPS
 from autograd_mini.limits import leaves_by_use, step
 from autograd_mini.observing import unheard
 from autograd_mini.primitives import TABLE, Primitive
@@ -57,7 +58,7 @@ class _Direction(Growing):
         self._n_given = len(self.scalars)
         self._moved: dict[int, int] = {}  # scalars that are others a little way off
         self._tangents: dict[int, Any] = {}  # of what they are there
-        varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
+        varies, needed = variable(scalars, arrays, jumps=True), alive(scalars.scalars, scalars.outputs)
         for number, scalar in enumerate(scalars.scalars):
             if not (needed[number] and varies[number]):
                 continue
@@ -79,10 +80,14 @@ class _Direction(Growing):
         there = number if is_same else self.again(scalar, self.moved)
         if type(scalar) is not Application:
             return there
-        args = [self.operand(self.moved(arg)) for arg in scalar.args]
-        tied, settle = is_tied(scalar.primitive, Operand(self, there), args), _SETTLED.get(scalar.primitive.base)
-        if tied is not False and settle is not None:
+        args, primitive = [self.operand(self.moved(arg)) for arg in scalar.args], scalar.primitive
+        tied, settle = is_tied(primitive, Operand(self, there), args), _SETTLED.get(primitive.base)
+        if settle is not None and (tied is not False or primitive.name in JUMPS):
             return self.number_of(settle(self, *args))
+        if primitive.name in JUMPS:
+            may_jump = _may_jump(*args)
+            self.differing.append(may_jump)
+            return self.number_of(Operand(self, there) + where(may_jump, nan, 0.0) * args[0])
         if tied is not False:
             self.jumps = True
             self.differing += [tied * _not_equal(self.tangent(x), 0.0) for x in args]
@@ -139,6 +144,11 @@ class _Direction(Growing):
         return where(is_zero, t, x)
 
 
+def _may_jump(x: Any, y: Any = 1.0) -> Any:
+    """Whether rounding is where it jumps, or halfway to there: what it is on either side is left to eager mode."""
+    return _equal(TABLE["fmod"](2.0 * x, y), 0.0)
+
+
 def _bent(below: Callable[..., Any]) -> Callable[..., Any]:
     """x itself, but below 0."""
     return lambda line, x, *options: where(_less(line.side(x), 0.0), below(x, *options), x)
@@ -150,7 +160,12 @@ def _abs(line: _Direction, x: Any) -> Any:
 
 
 def _copysign(line: _Direction, x: Any, y: Any) -> Any:
-    return TABLE["copysign"](1.0, y) * _abs(line, x)
+    if not isinstance(y, Operand):
+        return TABLE["copysign"](1.0, y) * _abs(line, x)
+    side = line.side(y)
+    is_open = _equal(side, 0.0)
+    line.differing.append(is_open)
+    return where(is_open, nan, TABLE["copysign"](1.0, side)) * _abs(line, x)
 
 
 def _larger(comparison: Primitive) -> Callable[..., Any]:

@@ -24,6 +24,12 @@ function signed(x, digits = 4) {
   return (x > 0 ? "+" : "") + short(x, digits);
 }
 
+/** With as many of 4 significant digits as there is room for, in characters; 2 at the least. */
+function fitting(x, room, write = short) {
+  const texts = [4, 3, 2].map((digits) => write(x, digits));
+  return texts.find((text) => text.length <= room) ?? texts.at(-1);
+}
+
 /** As a factor or a later term: in brackets if it begins with a sign. */
 function factor(x) {
   return x < 0 ? `(${short(x)})` : short(x);

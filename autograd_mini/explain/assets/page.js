@@ -1,6 +1,7 @@
 // The page: what it shows, and what buttons, keys and numbers do to it.
 
 const PACE = 1200; // milliseconds a step, when played
+const ROOM = 9; // letters of a number in a box
 const byId = (id) => document.getElementById(id);
 const graph = JSON.parse(byId("graph").textContent);
 const page = new ExplainedGraph({ ...graph, view: graph.views[0], ...graph.views[0] });
@@ -53,8 +54,9 @@ function showPicture() {
       wrong: isWrong,
       chosen: page.chosen === i,
     };
-    const data = page.hasData(i) ? short(page.data[i]) : "";
-    const grad = page.hasAdjoint(i) ? (isWrong ? "✗ " : "") + signed(shown[i]) : "";
+    const mark = isWrong ? "✗ " : "";
+    const data = page.hasData(i) ? fitting(page.data[i], ROOM) : "";
+    const grad = page.hasAdjoint(i) ? mark + fitting(shown[i], ROOM - mark.length, signed) : "";
     return {
       classes: Object.keys(names).filter((name) => names[name]).join(" "),
       isChosen: page.chosen === i,
