@@ -25,8 +25,10 @@ SILENCE = 1.0
 """Seconds without news, after which it is seen whether a pool has broken and does not tell."""
 MOMENT = 0.001
 """Seconds between two looks at what will be there at once."""
-NEAR, LARGE = 2**16, 2**20
-"""Bytes: what is larger is put where all workers find it, in memory, or by Dask, which spreads it among them."""
+NEAR, LARGE = 2**16, 2**19
+"""Bytes: what is larger is put where all workers find it, in memory, or by Dask, which spreads it among them. With
+100,000 weights and 16 tasks a call took 33 ms before and 15 to 19 since in memory, 261 and 221 by Dask; with 10,000 it
+took 17 and 13 in memory, and the same by Dask."""
 
 
 @dataclass(eq=False)
