@@ -139,7 +139,8 @@ class Compiled(Differentiable):
 
         Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
         larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
-        reduced the result is an iterator, over the results for each chunk.
+        reduced the result is an iterator, over the results for each chunk. Chunks are copied as they come: their arrays
+        may be filled anew.
 
         >>> from concurrent.futures import ThreadPoolExecutor
         >>> from autograd_mini import compile

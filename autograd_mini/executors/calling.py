@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autograd_mini.executors.cutting import (
+    Form,
+    Rows,
     Taken,
-    Total,
-    changed,
     from_leaf,
     is_dask,
     is_rows,
     leaves_of,
     length,
-    part,
     recut,
+    rows_of,
 )
 from autograd_mini.executors.keeping import SLOPES, SPARSITY
-from autograd_mini.executors.sending import opened
+from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
-from autograd_mini.executors.working import Done, Task
+from autograd_mini.executors.summing import Total
+from autograd_mini.executors.working import Done, Job, Task, name_of
 from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
@@ -82,11 +84,14 @@ class Call:
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
         self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
-        self.first: list[Any] = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.form = Form()
+        first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
+        self.first: list[Any] = self.form.leaves_of(first)
         self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
-            self.chunks = chain([self.first], self._later(carrying))
+            self.arguments = _own(self.arguments)  # they are used later
+            self.chunks = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows = 0
         self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
@@ -94,14 +99,19 @@ class Call:
 
     def _opened(self, arg: Any) -> list[Any]:
         """An argument, or the columns of a stream of chunks."""
-        if not isinstance(arg, Iterable) or isinstance(arg, Sized):
+        if hasattr(arg, "__len__") or not hasattr(arg, "__iter__"):
             return [arg]
-        stream = map(_columns, arg)
+        stream = map(self._parts, arg)
         first = next(stream, ())
         if not first:
             raise ValueError(f"{self.name} was given a stream without any chunk")
         self._streams.append(stream)
         return [_Column(len(self._streams) - 1, place, each) for place, each in enumerate(first)]
+
+    def _parts(self, chunk: Any) -> tuple[Any, ...]:
+        if any(isinstance(leaf, Rows) for leaf in leaves_of(chunk)[0]):
+            raise ValueError(f"a stream of chunks for {self.name} has to give arrays; Draws are given as they are")
+        return chunk if type(chunk) is tuple else (chunk,)
 
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
@@ -120,29 +130,34 @@ class Call:
         for chunks in zip_longest(*self._streams):
             if None in chunks:
                 raise ValueError(f"the streams that {self.name} was given do not end together")
-            yield [_as_rows(chunks[column.stream][column.place]) for column in columns]
+            if (count := sum(map(len, chunks))) != len(columns):
+                raise ValueError(f"the chunks that {self.name} was given need equally many parts, got {count} at once")
+            yield self.form.leaves_of([_as_rows(chunks[column.stream][column.place]) for column in columns])
 
     def result(self, numbers: Any) -> Any:
         """The result; over a stream that is not reduced an iterator over those for each chunk."""
-        done = self._done(self._numbers(numbers))
+        done = self._done(self._job(self._prepared(numbers)))
         if self.n is None and not self.is_sum:
-            chunks = recut((each.result for each in done), iter(self.lengths.popleft, None), self.name)
-            return map(from_leaf, chunks) if self.is_sparse else chunks
+            return self._chunks_of(done)
         total = Total(self.n or 0)
         for each in done:
             total.add(each.result, each.axes)
-        found = total.result()
-        if self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY:
-            leaves, structure = leaves_of(found)
-            found = structure.rebuild([leaf / (self.rows or numpy.nan) for leaf in leaves])
+        is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
+        found = total.result((self.rows or numpy.nan) if is_mean else None)
         return from_leaf(found) if self.is_sparse else found
 
-    def _numbers(self, given: Any) -> Any:
-        """See to it that the function can be sent; the numbers of its Values."""
+    def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
+        """The results for each chunk of a stream."""
+        form, lengths = Form(), iter(self.lengths.popleft, None)
+        for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
+            yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
+
+    def _prepared(self, given: Any) -> Any:
+        """See to it that the function can be sent; the numbers of its Values, which may be given."""
         tiled = self.tiled
         self._contents = {**tiled.held}
         self._tokens = [tiled.token, "", *tiled.held]
-        self._pack: Callable[[Any], Any] = lambda arguments: arguments
+        self._pack: Callable[[Any], Any] = _as_it_is
         try:
             parcel = tiled.parcel()
         except TypeError:
@@ -159,10 +174,26 @@ class Call:
             raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
         return numbers
 
-    def _done(self, numbers: Any) -> Iterator[Done]:
+    def _job(self, numbers: Any) -> Any:
+        """What is the same in all tasks, with the numbers of Values; pickled, unless it stays in this process."""
+        fixed = self._packed(self.arguments)
+        name, may_have_rows = name_of(fixed), self.may_have_rows
+        job = Job(
+            self.method, fixed, name, self.batched, self.vector, numbers, self.is_sum, may_have_rows, self.is_sparse
+        )
+        return job if self.tiled.pool.is_here else Packed.of(job)
+
+    def _packed(self, arguments: Any) -> Any:
+        try:
+            return self._pack(arguments)
+        except Exception as error:
+            error.add_note(f"This happened to arguments of {self.name}, on the way to a worker.")
+            raise
+
+    def _done(self, job: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
-        tiled, samples = self.tiled, dict[str, str]()
-        for each in results(tiled.pool, self._tasks(numbers), self._contents, tiled.retries, self.name):
+        tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
+        for each in results(tiled.pool, self._tasks(*self._sizes()), job, self._contents, tiled.retries, self.name):
             tiled.compare(each, samples)
             each.result = opened(each.result, stays=self._is_given_on)
             yield each
@@ -176,10 +207,10 @@ class Call:
                 self.lengths.append(count)
                 yield chunk
 
-    def _tasks(self, numbers: Any) -> Iterator[tuple[Task, list[Any]]]:
-        """All tasks, with what the engine is to bring to each."""
-        arrays = [leaf for leaf in leaves_of(self.first)[0] if is_rows(leaf)]
-        in_row = max(1, sum(int(numpy.prod(array.shape[1:])) for array in arrays))
+    def _sizes(self) -> tuple[int, int]:
+        """How many rows are in a tile, and how many tiles in a task."""
+        arrays = [leaf for leaf in self.first if is_rows(leaf)]
+        in_row = max(1, sum([math.prod(array.shape[1:]) for array in arrays]))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
         blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
         most = max(blocks, default=TILE // in_row)
@@ -187,44 +218,33 @@ class Call:
         size = min(most, share)
         if self.tiled.pool.is_here and not blocks:  # nothing travels: some tasks for each thread
             size = max(size, min(IN_THREAD * most, share if self.tiled.pool.workers == 1 else share // 2))
-        tiles = 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
+        return tile, 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
+
+    def _tasks(self, tile: int, tiles: int) -> Iterator[tuple[Task, list[Any]]]:
+        """All tasks, with what the engine is to bring to each."""
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
-            yield self._task(chunk, numbers, tile, number * tiles)
+            yield self._task(chunk, tile, number * tiles)
         if number < 0 and (self.n == 0 or self.is_sum):
-            yield self._task(self.first, numbers, tile, 0)
+            yield self._task(self.first, tile, 0)
 
-    def _task(self, chunk: list[Any], numbers: Any, tile: int, first: int) -> tuple[Task, list[Any]]:
-        pool, given = self.tiled.pool, list[Any]()
-
-        def brought(array: Any) -> Any:
-            block = pool.computed(array) if is_dask(array) else array
-            if is_rows(block) and not is_dask(block):
-                return block
-            given.append(block)
-            return Taken(len(given) - 1, range(len(array)), array.shape[1:])
-
-        batch = changed(chunk, brought)
-        task = Task(
-            [*self._tokens],
-            self.method,
-            self._pack(self.arguments),
-            self._pack(batch),
-            self.batched,
-            self.vector,
-            numbers,
-            tile,
-            first,
-            length(chunk, self.name),
-            self.is_sum,
-            self.may_have_rows,
-            self.is_sparse,
-        )
+    def _task(self, chunk: list[Any], tile: int, first: int) -> tuple[Task, list[Any]]:
+        given: list[Any] = []
+        batch = [self._brought(leaf, given) for leaf in chunk]
+        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, length(chunk, self.name))
         self._is_given_on |= task.n == self.n
-        if first == 0 and not (given or pool.is_here):
+        if first == 0 and not (given or self.tiled.pool.is_here):
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
-            self._contents[self._tokens[1]] = self._pack(part(batch, 0, min(tile, task.n)))
+            self._contents[self._tokens[1]] = self._packed(self.form.of(rows_of(batch, 0, min(tile, task.n))))
         return task, given
+
+    def _brought(self, leaf: Any, given: list[Any]) -> Any:
+        """A part of the batch as the task has it; what the engine is to bring is given beside."""
+        block = self.tiled.pool.computed(leaf) if is_dask(leaf) else leaf
+        if block is leaf or is_rows(block):
+            return block
+        given.append(block)
+        return Taken(len(given) - 1, range(len(leaf)), leaf.shape[1:])
 
 
 class _Column:
@@ -234,8 +254,14 @@ class _Column:
         self.stream, self.place, self.first = stream, place, first
 
 
-def _columns(chunk: Any) -> tuple[Any, ...]:
-    return chunk if type(chunk) is tuple else (chunk,)
+def _own(nest: Any) -> Any:
+    """The same in arrays of our own: those of a stream may be filled anew with the next chunk."""
+    leaves, structure = leaves_of(nest)
+    return structure.rebuild([leaf.copy() if isinstance(leaf, numpy.ndarray) else leaf for leaf in leaves])
+
+
+def _as_it_is(arguments: Any) -> Any:
+    return arguments
 
 
 def _as_rows(nest: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -145,14 +145,29 @@ def is_rows(thing: Any) -> bool:
     return isinstance(thing, (numpy.ndarray, Rows)) or is_dask(thing)
 
 
-def leaves_of(nest: Any) -> tuple[list[Any], Structure]:
-    """The arrays and numbers in a nest, and its structure."""
+def leaves_of(nest: Any, known: Structure | None = None) -> tuple[list[Any], Structure]:
+    """The arrays and numbers in a nest, and its structure; the known one itself, if it is that."""
     leaves: list[Any] = []
+    if known is not None and _has(nest, known, leaves):
+        return leaves, known
+    leaves = []
     return leaves, _walked(nest, leaves)
 
 
+def _has(nest: Any, structure: Structure, leaves: list[Any]) -> bool:
+    """Whether a nest has a structure of arrays and floats in lists and tuples: it is asked for at every tile."""
+    kind = type(nest)
+    if kind is numpy.ndarray or kind is float:
+        leaves.append(nest)
+        return structure is NUMBER
+    children = structure.children
+    if (kind is not tuple and kind is not list) or structure.build is not kind or len(nest) != len(children):
+        return False
+    return False not in [_has(each, child, leaves) for each, child in zip(nest, children)]
+
+
 def _walked(nest: Any, leaves: list[Any]) -> Structure:
-    """What `walk` gives, sooner for arrays and floats in lists and tuples: it is asked for at every tile."""
+    """What `walk` gives, sooner for arrays and floats in lists and tuples."""
     kind = type(nest)
     if kind is numpy.ndarray or kind is float:
         leaves.append(nest)
@@ -169,24 +184,52 @@ def _take(thing: Any, leaves: list[Any]) -> Structure:
     return NUMBER
 
 
-def changed(nest: Any, change: Callable[[Any], Any]) -> Any:
-    """The nest with something else in place of each array in it, or what stands for one."""
-    leaves, structure = leaves_of(nest)
-    return structure.rebuild([change(leaf) if is_rows(leaf) else leaf for leaf in leaves])
+class Form:
+    """The structure that all parts of a batch have, and the shapes of rows in it, once the first is known."""
+
+    structure: Structure | None = None
+    shapes: Sequence[Any] = ()
+
+    def leaves_of(self, nest: Any) -> list[Any]:
+        """The arrays and numbers in a part.
+
+        Raises:
+            ValueError: its structure is another one, or its rows have other shapes.
+        """
+        leaves, structure = leaves_of(nest, self.structure)
+        self.structure = known = self.structure or structure
+        if structure != known:
+            try:
+                leaves = [*known.leaves_of(nest)]  # entries of dicts by their keys
+                is_other = not all(is_rows(leaf) or isinstance(leaf, (float, Matrix)) for leaf in leaves)
+            except (TypeError, KeyError, ValueError, AttributeError):
+                is_other = True
+            if is_other:
+                raise ValueError(f"the chunks of a batch need one structure, got {known!r} and {structure!r}")
+        shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
+        self.shapes = self.shapes or shapes
+        if shapes != self.shapes:
+            raise ValueError(f"the chunks of a batch need rows of one shape, got {self.shapes} and {shapes}")
+        return leaves
+
+    def of(self, leaves: Sequence[Any]) -> Any:
+        """The part that has these."""
+        assert self.structure is not None
+        return self.structure.rebuild(leaves)
 
 
-def part(nest: Any, start: int, stop: int) -> Any:
-    """Some rows of all arrays of a nest."""
-    return changed(nest, lambda array: array[start:stop])
+def rows_of(leaves: Iterable[Any], start: int, stop: int) -> list[Any]:
+    """Some rows of all arrays among these."""
+    return [leaf[start:stop] if is_rows(leaf) else leaf for leaf in leaves]
 
 
-def length(nest: Any, what: str) -> int:
-    """How many rows all arrays of a nest have.
+def length(leaves: Iterable[Any], what: str) -> int:
+    """How many rows all arrays among these have.
 
     Raises:
         ValueError: there are none, or they have unequally many.
     """
-    shapes = [leaf.shape for leaf in leaves_of(nest)[0] if is_rows(leaf)]
+    shapes = [leaf.shape for leaf in leaves if is_rows(leaf)]
     counts = {shape[0] if shape else None for shape in shapes}
     if len(counts) != 1 or not isinstance(count := counts.pop(), int):
         raise ValueError(
@@ -196,21 +239,21 @@ def length(nest: Any, what: str) -> int:
     return count
 
 
-def recut(pieces: Iterable[Any], sizes: Iterator[int], what: str) -> Iterator[Any]:
-    """The rows of all pieces in other pieces, of these sizes; what is left in the end is the last.
+def recut(pieces: Iterable[Sequence[Any]], sizes: Iterator[int], what: str) -> Iterator[list[Any]]:
+    """The rows of arrays that come in pieces in other pieces, of these sizes; what is left in the end is the last.
 
-    >>> pieces = [numpy.arange(5.0), numpy.arange(5.0, 7.0)]
-    >>> [each.tolist() for each in recut(pieces, iter([3, 3, 3]), "it")]
+    >>> pieces = [[numpy.arange(5.0)], [numpy.arange(5.0, 7.0)]]
+    >>> [rows.tolist() for (rows,) in recut(pieces, iter([3, 3, 3]), "it")]
     [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0]]
     """
-    held: list[Any] = []
+    held: list[list[Any]] = []
     count, wanted = 0, None
     for piece in pieces:
         start, n = 0, length(piece, what)
         while start < n:
             wanted = next(sizes) if wanted is None else wanted
             stop = min(n, start + wanted - count)
-            held.append(part(piece, start, stop))
+            held.append(rows_of(piece, start, stop))
             start, count = stop, count + stop - start
             if count == wanted:
                 yield _joined(held)
@@ -219,92 +262,8 @@ def recut(pieces: Iterable[Any], sizes: Iterator[int], what: str) -> Iterator[An
         yield _joined(held)
 
 
-def _joined(nests: Sequence[Any]) -> Any:
-    """One nest of the rows of several."""
-    if len(nests) == 1:
-        return nests[0]
-    structure = leaves_of(nests[0])[1]
-    try:
-        leaves = [[*structure.leaves_of(nest)] for nest in nests]  # entries of dicts by their keys
-    except (TypeError, KeyError, ValueError, AttributeError):
-        shown = " and ".join(dict.fromkeys(repr(leaves_of(nest)[1]) for nest in nests))
-        raise ValueError(f"the chunks of a batch need one structure, got {shown}") from None
-    return structure.rebuild([numpy.concatenate(each) for each in zip(*leaves)])
-
-
-def _shape_of_one(leaf: Any, axis: int | None) -> tuple[int, ...]:
-    """The shape of a leaf without its rows."""
-    shape: tuple[int, ...] = getattr(leaf, "shape", ())
-    return shape if axis is None else shape[:axis] + shape[axis + 1 :]
-
-
-class Total:
-    """Results put together: sums in a fixed binary tree, rows one after the other.
-
-    Neighbours are added, then neighbours among these sums, and so on. The sum of 2ᵏ terms of which the first has a
-    multiple of 2ᵏ before it is a branch of that tree, and may be added elsewhere.
-
-    >>> total = Total(5)
-    >>> for number in range(5):
-    ...     total.add((float(number), numpy.array([number])), [None, 0])
-    >>> total.result()
-    (10.0, array([0, 1, 2, 3, 4]))
-
-    Args:
-        n: how many rows there are in all.
-    """
-
-    def __init__(self, n: int) -> None:
-        self._n, self._count = n, 0
-        self._structure: Structure | None = None
-        self._shapes: list[tuple[int, ...]] = []
-        self._branches: list[list[Any]] = []
-        self._rows: dict[int, Any] = {}  # by the place of the leaf
-        self._filled: dict[int, int] = {}
-
-    def add(self, nest: Any, axes: Sequence[int | None]) -> None:
-        """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
-
-        Raises:
-            ValueError: they are of another structure or shape than those before.
-        """
-        leaves, structure = leaves_of(nest)
-        shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
-        if self._structure is None:
-            self._structure, self._shapes = structure, shapes
-        if self._structure != structure or self._shapes != shapes:
-            is_same = self._structure == structure
-            what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self._structure, structure)
-            raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
-        self._count += 1
-        for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
-            if axis is not None:
-                self._fill(place, leaf, axis)
-        self._branches.append([leaf for leaf, axis in zip(leaves, axes) if axis is None])
-        for _ in range((self._count & -self._count).bit_length() - 1):
-            self._merge()
-
-    def _fill(self, place: int, rows: Any, axis: int) -> None:
-        """Put rows into the array of all; into memory in the same order, and nowhere if they are all."""
-        n, start = rows.shape[axis], self._filled.get(place, 0)
-        self._filled[place] = start + n
-        if n == self._n and not start:
-            self._rows[place] = rows
-            return
-        shape = (*rows.shape[:axis], self._n, *rows.shape[axis + 1 :])
-        if place not in self._rows:
-            self._rows[place] = numpy.empty_like(rows, shape=shape)
-        self._rows[place][(*[slice(None)] * axis, slice(start, start + n))] = rows
-
-    def result(self) -> Any:
-        """That of all, of one at least."""
-        assert self._structure is not None
-        while len(self._branches) > 1:
-            self._merge()
-        terms = iter(self._branches[0])
-        leaves = [self._rows[place] if place in self._rows else next(terms) for place in range(self._structure.size)]
-        return self._structure.rebuild(leaves)
-
-    def _merge(self) -> None:
-        right = self._branches.pop()
-        self._branches[-1] = [one + two for one, two in zip(self._branches[-1], right)]
+def _joined(pieces: Sequence[list[Any]]) -> list[Any]:
+    """One piece of the rows of several."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return [numpy.concatenate(each) if is_rows(each[0]) else each[0] for each in zip(*pieces)]

@@ -35,8 +35,7 @@ CONSTANT = (int, float, str, bytes, type(None))
 
 _kept: dict[Any, Any] = {}
 _lock = threading.Lock()
-_registering = threading.RLock()
-"""Held while modules are pickled by value, which is for all threads or none."""
+_dumping = threading.RLock()
 
 
 def keep(token: Any, thing: Any = None) -> Any:
@@ -174,22 +173,24 @@ def _pickler() -> Any:
         ) -> None:
             super().__init__(file, protocol=5, buffer_callback=take)
             self.values = values  # those whose numbers are left out
-            self._by_value = {"__main__", *by_value}  # modules, for another process has others by these names
+            # Another process has other modules by these names; the main one has several.
+            self._modules = {sys.modules[name] for name in ("__main__", *by_value)}
+            self._by_value = {"__main__", *by_value, *(module.__name__ for module in self._modules)}
 
         def dump(self, thing: Any) -> None:
-            with _registering:
-                self._dump(thing)
-
-        def _dump(self, thing: Any) -> None:
-            known = cloudpickle.list_registry_pickle_by_value() if cloudpickle else self._by_value
-            modules = [sys.modules[name] for name in self._by_value.difference(known)]
-            for module in modules:
-                cloudpickle.register_pickle_by_value(module)
-            try:
+            if cloudpickle is None:
                 super().dump(thing)
-            finally:
+                return
+            with _dumping:  # modules are registered for all threads
+                known = cloudpickle.list_registry_pickle_by_value()
+                modules = {module for module in self._modules if module.__name__ not in known}
                 for module in modules:
-                    cloudpickle.unregister_pickle_by_value(module)
+                    cloudpickle.register_pickle_by_value(module)
+                try:
+                    super().dump(thing)
+                finally:
+                    for module in modules:
+                        cloudpickle.unregister_pickle_by_value(module)
 
         def persistent_id(self, thing: Any) -> Any:
             if self.values is None or type(thing) is not Value or thing.parents:

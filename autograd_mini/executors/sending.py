@@ -58,11 +58,15 @@ def opened(content: Any, *, stays: bool = False) -> Any:
         stays: whether it is kept for longer than what else may be in the same piece of memory; a piece holds a file
             open for as long as it is needed.
     """
-    if stays and isinstance(content, Packed):
-        content = Packed(content.stream, [*map(bytearray, content.parts()[1:])])
     if isinstance(content, Memory):
         content = content.get(mmap.PROT_READ)
+    elif stays and isinstance(content, Packed):
+        content = Packed(content.stream, [*map(bytearray, content.parts()[1:])])
     return pickle.loads(content.stream, buffers=content.buffers) if isinstance(content, Packed) else content
+
+
+class OutOfReach(OSError):
+    """What was in memory is gone, or in that of a process that is not seen from here."""
 
 
 class Memory:
@@ -89,19 +93,24 @@ class Memory:
         """The file; another one may have its number by now, and is left alone.
 
         Raises:
-            OSError: it is gone, or out of reach.
+            OutOfReach: it is gone, or out of reach.
         """
         path, inode = self._place
-        with open(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY), "r+b") as file:
-            if os.fstat(file.fileno()).st_ino != inode:
-                raise FileNotFoundError(f"{path} is another file by now")
+        try:
+            number = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError as error:
+            raise OutOfReach(*error.args, path) from None
+        with open(number, "r+b") as file:
+            if os.fstat(number).st_ino != inode:
+                raise OutOfReach(f"{path} is another file by now")
             yield file
 
     def put(self, packed: Packed) -> None:
         """Write a pickle into it.
 
         Raises:
-            OSError: it is gone, or out of reach.
+            OutOfReach: it is gone, or out of reach.
+            OSError: there is too little memory.
         """
         parts = packed.parts()
         with self._opened() as file:
@@ -118,7 +127,7 @@ class Memory:
             protection: what may be done with them, as for `mmap`; anything by default.
 
         Raises:
-            OSError: it is gone, or out of reach.
+            OutOfReach: it is gone, or out of reach.
         """
         with self._opened() as file:
             protection = protection or mmap.PROT_READ | mmap.PROT_WRITE

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from autograd_mini.executors.calling import Call
 from autograd_mini.executors.keeping import SLOPES, SPARSITY, Parcel
+from autograd_mini.executors.pools import Pool
 from autograd_mini.executors.sending import Packed
-from autograd_mini.executors.submitting import Pool
 from autograd_mini.executors.working import Done
 from autograd_mini.primitives import brief
 
@@ -78,6 +78,12 @@ class Tiled:
     sparsity: Any = partialmethod(_run, SPARSITY)
     jvp: Any = partialmethod(_run, "jvp")
     vjp: Any = partialmethod(_run, "vjp")
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self.compiled._name} on an executor cannot be pickled: the executor is of this process; pickle the "
+            "function itself"
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(type(self.compiled), name):

@@ -19,12 +19,38 @@ import numpy
 
 import autograd_mini
 from autograd_mini.executors.blas import on_one_thread
-from autograd_mini.executors.cutting import Rows, Taken, Total, as_leaf, changed, is_rows, leaves_of, numbers_of
+from autograd_mini.executors.cutting import Rows, Taken, as_leaf, is_rows, leaves_of, numbers_of, rows_of
 from autograd_mini.executors.keeping import SPARSITY, Function, keep, packed
-from autograd_mini.executors.sending import SHORT, Memory, Packed, opened
+from autograd_mini.executors.sending import SHORT, Memory, OutOfReach, Packed, opened
+from autograd_mini.executors.summing import Axes, Total
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
+
+
+@dataclass
+class Job:
+    """What is the same in all tasks of a call.
+
+    Attributes:
+        fixed: all arguments, the parts of a vector last, but None for those that are rows, which `batched` tells;
+            pickled, unless it stays in one process.
+        name: that of `fixed`, which only its like has; "" if it is not to be kept.
+        vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
+        numbers: those of the Values of the function.
+        is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
+        is_sparse: whether they are sparse matrices.
+    """
+
+    method: str
+    fixed: Any
+    name: str
+    batched: list[bool]
+    vector: int
+    numbers: Any
+    is_sum: bool
+    may_have_rows: bool
+    is_sparse: bool
 
 
 @dataclass
@@ -34,30 +60,17 @@ class Task:
     Attributes:
         tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
             by it, and arrays.
-        fixed: all arguments, the parts of a vector last, but None for those that are rows, which `batched` tells.
-        batch: those that are rows; both pickled, unless it stays in one process.
-        vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
-        numbers: those of the Values of the function.
+        batch: those arguments that are rows; pickled, unless it stays in one process.
         tile: how many rows are in a tile.
         first: the number of the first one.
         n: how many rows there are.
-        is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
-        is_sparse: whether they are sparse matrices.
     """
 
     tokens: list[str]
-    method: str
-    fixed: Any
     batch: Any
-    batched: list[bool]
-    vector: int
-    numbers: Any
     tile: int
     first: int
     n: int
-    is_sum: bool
-    may_have_rows: bool
-    is_sparse: bool
 
     def rows(self, start: int = 0, stop: int | None = None) -> str:
         """Some of its rows, in words."""
@@ -91,27 +104,40 @@ class Done:
     """
 
     result: Any
-    axes: list[int | None]
+    axes: Axes
     worker: str
     host: dict[str, str]
     sample: str
 
 
-def work(task: Task, contents: Sequence[Any], *given: Any) -> Done | Failed | Missing:
+def name_of(fixed: Any) -> str:
+    """A name for arguments that are sent, so that things among them stay the same ones, for which nothing is compiled
+    anew."""
+    is_kept = isinstance(fixed, Packed) and len(fixed) < LARGE
+    return sha256(b"".join(fixed.parts())).hexdigest() if is_kept else ""
+
+
+def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | Failed | Missing:
     """Do a task.
 
     Args:
+        job: of which it is; pickled, also in memory, unless it stays in one process.
         contents: what was sent along, in the order of the tokens: pickles, also in memory, or in one process the things
             themselves.
         given: what the engine has brought.
+
+    Raises:
+        OutOfReach: what is in memory cannot be read.
     """
     rows: list[int] = []
     try:
         with on_one_thread():
-            return _work(task, dict(zip(task.tokens, contents)), given, rows)
+            return _work(task, job, dict(zip(task.tokens, contents)), given, rows)
+    except OutOfReach:
+        raise
     except Exception as error:
         text = "".join(traceback.format_exception(error))
-        if not isinstance(task.fixed, Packed):
+        if isinstance(job, Job):
             return Failed(error, task.rows(*rows), text)
         try:
             content = packed(error)
@@ -137,13 +163,14 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
     return None
 
 
-def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
+def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
     """Do a task; `rows` is where those at work start and stop."""
     name, sample_name, *arrays = task.tokens
     function, sample = keep(name), ""
     things: dict[Any, Any] = {each: keep(each) for each in arrays}
-    needed = [*([name, sample_name] if function is None else []), *(each for each in arrays if things[each] is None)]
-    missing = [each for each in needed if each and sent[each] is None]
+    lacking = [each for each in arrays if things[each] is None]
+    lacking += [each for each in (name, sample_name) if each] if function is None else []
+    missing = [each for each in lacking if sent[each] is None]
     if missing:
         return Missing(missing)
     for each in arrays:
@@ -152,29 +179,29 @@ def _work(task: Task, sent: dict[str, Any], given: Sequence[Any], rows: list[int
     things.update(enumerate(given))
     is_new = function is None
     function = keep(name, Function(sent[name])) if is_new else function
-    fixed, stays_here = task.fixed, not isinstance(task.fixed, Packed)
-    if not stays_here:  # once, so that things among them stay the same ones, for which nothing is compiled anew
-        token = sha256(b"".join(fixed.parts())).hexdigest() if len(fixed) < LARGE else ""
-        fixed = (token and keep(token)) or opened(fixed, stays=bool(token))
-        fixed = keep(token, fixed) if token else fixed
-    tiles = Tiles(task, function, fixed, opened(task.batch), things)
+    job: Job = opened(sent_job)
+    fixed = keep(job.name) if job.name else None
+    if fixed is None:
+        fixed = opened(job.fixed, stays=bool(job.name))
+        fixed = keep(job.name, fixed) if job.name else fixed
+    tiles = Tiles(task, job, function, fixed, opened(task.batch), things)
     if is_new and sample_name:
         found = sha256()
-        first = Tiles(task, function, fixed, opened(sent[sample_name]), things)
+        first = Tiles(task, job, function, fixed, opened(sent[sample_name]), things)
         for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
             found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
     total = Total(task.n)
-    axes: list[int | None] = []
+    axes: Axes = None
     for start in range(0, task.n, task.tile) or [0]:
         stop = min(task.n, start + task.tile)
         rows[:] = start, stop
         result = tiles.result(start, stop, task.first + start // task.tile)
-        axes = axes or tiles.axes(result, start, stop)
+        axes = tiles.axes(result, start, stop) if not start else axes
         total.add(result, axes)
     result = total.result()
     return Done(
-        result if stays_here else packed(result),
+        result if job is sent_job else packed(result),
         axes,
         f"process {os.getpid()} on {socket.gethostname()}",
         host(),
@@ -192,38 +219,39 @@ class Tiles:
     """
 
     def __init__(
-        self, task: Task, function: Function, fixed: Sequence[Any], batch: Any, things: Mapping[Any, Any]
+        self, task: Task, job: Job, function: Function, fixed: Sequence[Any], batch: Any, things: Mapping[Any, Any]
     ) -> None:
-        self._task, self._run, self._fixed = task, function.run, fixed
+        self._task, self._job, self._run, self._fixed = task, job, function.run, fixed
         leaves, self._structure = leaves_of(batch)
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
-        self._options = {"sparse": True} if task.is_sparse and task.method != SPARSITY else {}
-        self._is_plain: bool = self._structure.is_flat and all(isinstance(leaf, numpy.ndarray) for leaf in self._leaves)
+        self._options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
+        self._is_plain: bool = self._structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
         """That of some rows, of the tile of that number; of each so many copies."""
-        if self._is_plain:
+        if self._is_plain and copies == 1:
             some = [leaf[start:stop] for leaf in self._leaves]
         else:
-            some = [leaf[start:stop] if is_rows(leaf) else leaf for leaf in self._leaves]
-            some = self._structure.rebuild([leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some])
-        if copies > 1:
-            some = changed(some, lambda rows: rows.repeat(copies, axis=0))
-        rows, task = iter(some), self._task
-        args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, task.batched)]
-        if task.vector:
-            args[-task.vector :] = [tuple(args[-task.vector :])]
-        result = self._run(task.method, args, task.numbers, **self._options)
-        return as_leaf(result) if task.is_sparse else result
+            some = rows_of(self._leaves, start, stop)
+            some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
+            if copies > 1:
+                some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
+            some = self._structure.rebuild(some)
+        rows, job = iter(some), self._job
+        args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, job.batched)]
+        if job.vector:
+            args[-job.vector :] = [tuple(args[-job.vector :])]
+        result = self._run(job.method, args, job.numbers, **self._options)
+        return as_leaf(result) if job.is_sparse else result
 
-    def axes(self, result: Any, start: int, stop: int) -> list[int | None]:
+    def axes(self, result: Any, start: int, stop: int) -> Axes:
         """Along which axis each array has rows in a result, that of the first tile; None where it is a sum.
 
         What has rows has one for its first row alone, or two for two of it, which take the same path.
         """
+        if not self._job.may_have_rows or start == stop:
+            return None if self._job.is_sum else 0
         leaves, _ = leaves_of(result)
-        if not self._task.may_have_rows or start == stop:
-            return [None if self._task.is_sum else 0] * len(leaves)
         copies = 2 if stop - start == 1 else 1
         others, _ = leaves_of(self.result(start, start + 1, self._task.first, copies))
         return [_axis(numpy.shape(leaf), numpy.shape(other)) for leaf, other in zip(leaves, others, strict=True)]

@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import submitting
+from autograd_mini.executors import pools
 from autograd_mini.nn import MLP, squared_error
 from autograd_mini.training import fit, pairs
 from tests.executors import importable
@@ -86,7 +86,7 @@ def test_a_cluster_without_workers_is_waited_for_and_that_is_said(tmp_path):
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "local_directory": str(tmp_path)}
     with distributed.LocalCluster(n_workers=0, **options) as cluster, distributed.Client(cluster) as client:
         tiled = compile(importable.branching, batch=True).on(client.get_executor(), 4)
-        timer = threading.Timer(1.5 * submitting.SILENCE, cluster.scale, [1])
+        timer = threading.Timer(1.5 * pools.SILENCE, cluster.scale, [1])
         timer.start()
         with pytest.warns(RuntimeWarning, match="the cluster of Dask has no worker; this call waits until it has one"):
             found = tiled(numpy.arange(9.0))
@@ -96,7 +96,7 @@ def test_a_cluster_without_workers_is_waited_for_and_that_is_said(tmp_path):
 
 def test_training(client, threads, monkeypatch):
     """Its data goes from worker to worker, if it is large."""
-    monkeypatch.setattr(submitting, "LARGE", 100)
+    monkeypatch.setattr(pools, "LARGE", 100)
     random_ = numpy.random.default_rng(1)
     data = pairs(random_.normal(size=(100, 3)), random_.normal(size=100))
     found = []

@@ -16,7 +16,7 @@ import numpy
 import pytest
 
 from autograd_mini import compile
-from autograd_mini.executors import keeping, submitting
+from autograd_mini.executors import keeping, pools
 from tests.executors import importable
 from tests.executors.comparing import same_bits, same_matrices, table
 
@@ -307,8 +307,8 @@ def test_a_task_that_a_breaking_pool_forgets_is_done_elsewhere(n):
 @pytest.mark.filterwarnings("ignore:a process of the pool died")
 @pytest.mark.skipif(START != "fork", reason="pipes of this system are written otherwise")
 def test_a_pool_that_waits_for_the_rest_of_a_message_is_woken(monkeypatch):
-    monkeypatch.setattr(submitting, "PATIENCE", 1.5)
-    monkeypatch.setattr(submitting, "SILENCE", 0.5)
+    monkeypatch.setattr(pools, "PATIENCE", 1.5)
+    monkeypatch.setattr(pools, "SILENCE", 0.5)
     x = numpy.arange(50.0)
     with processes() as pool:
         half = pool.submit(importable.half_a_message)
@@ -327,7 +327,7 @@ class Broken:
 
 def test_a_broken_pool_of_another_kind_is_told():
     tiled = compile(importable.branching, batch=True).on(Broken())
-    with pytest.raises(RuntimeError, match=r"Broken broke \(BrokenExecutor\): a process of it died; make a new one"):
+    with pytest.raises(RuntimeError, match=r"Broken broke \(BrokenExecutor\); make a new one, and call again"):
         tiled(numpy.arange(5.0))
 
 
@@ -352,6 +352,9 @@ def test_errors_come_back_with_their_rows_and_lines(pool):
         compile(importable.failing_by_a_global, batch=True).on(pool, 10)(numpy.linspace(0.0, 10.0, 101))
     with pytest.raises((RuntimeError, importable.Unlucky), match="1"):  # which cannot be pickled, but for Dask's help
         compile(importable.unlucky, batch=True).on(pool)([1.0])
+    with pytest.raises(TypeError, match="cannot pickle") as found:
+        compile(importable.branching, batch="x").on(pool)(x={"a": threading.Lock(), "b": numpy.ones(3)})
+    assert found.value.__notes__ == ["This happened to arguments of branching, on the way to a worker."]
     assert pool.submit(len, "ab").result() == 2
 
 

@@ -70,7 +70,7 @@ def test_a_file_that_has_the_number_of_one_that_is_gone_is_left_alone(tmp_path):
     if file != number:
         os.dup2(file, number)
         os.close(file)
-    with pytest.raises(FileNotFoundError, match="is another file by now"):
+    with pytest.raises(OSError, match="is another file by now"):
         elsewhere.put(Packed.of("something"))
     os.close(number)
     assert (tmp_path / "file").read_text() == "of the user's"

@@ -269,6 +269,46 @@ def test_streams_that_cannot_be(pool):
         total(*weights, x, d[1:])
 
 
+def filled_anew():
+    """One array for all chunks."""
+    chunk = numpy.empty(5)
+    for start in range(0, 30, 5):
+        chunk[:] = numpy.arange(start, start + 5)
+        yield chunk
+
+
+@pytest.mark.parametrize("tile", [4, 5, 7])
+def test_chunks_may_be_filled_anew(pool, tile):
+    compiled = compile(importable.branching, batch=True)
+    same_bits(numpy.concatenate([*compiled.on(pool, tile)(filled_anew())]), compiled(numpy.arange(30.0)))
+    total = compile(importable.branching, batch=True, reduce="sum").on(pool, tile)
+    assert total(filled_anew()) == total(numpy.arange(30.0))
+
+
+def test_arguments_are_those_at_the_time_of_the_call(pool):
+    scale = Value(3.0)
+    tiled = compile(lambda w, v, x: w[0] * v[0] * x * scale, batch="x").on(pool, 2)
+    w, v = numpy.ones(1), [1.0]
+    found = tiled(w, v, iter([numpy.ones(2)] * 9))
+    for number in (5.0, 7.0):
+        w[0] = v[0] = scale.data = number
+        assert next(found).tolist() == [3.0, 3.0]
+    assert [*map(sum, found)] == [6.0] * 7
+
+
+def test_chunks_that_differ(pool):
+    product = compile(lambda x, y: x * y, batch=True).on(pool, 4)
+    x = numpy.ones(4)
+    for chunk, count in (((x,), 1), ((x, x, x), 3), (x, 1)):
+        with pytest.raises(ValueError, match=f"need equally many parts, got {count} at once"):
+            [*product(iter([(x, x), chunk]))]
+    with pytest.raises(ValueError, match=r"rows of one shape, got \[\(2,\)\] and \[\(3,\)\]"):
+        [*compile(sum, batch=True).on(pool, 4)(iter([numpy.ones((4, 2)), numpy.ones((4, 3))]))]
+    for chunks in ([Draws(4)], [x, Draws(4)]):
+        with pytest.raises(ValueError, match="has to give arrays; Draws are given as they are"):
+            [*compile(importable.branching, batch=True).on(pool, 4)(iter(chunks))]
+
+
 def test_draws(pool):
     compiled = compile(lambda a, z: a * z[0] * z[1], batch="z", wrt="a", reduce="mean")
     draws = Draws(1000, (2,), seed=4)

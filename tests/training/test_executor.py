@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy
 import pytest
 
-from autograd_mini.executors import submitting
+from autograd_mini.executors import pools
 from autograd_mini.nn import MLP, RandomisedLeakyReLU, kl_softmax, squared_error
 from autograd_mini.nn.state import StateError
 from autograd_mini.optim import Adam
@@ -57,13 +57,13 @@ def test_any_number_of_workers_gives_the_same_numbers():
 
 
 def test_functions_and_data_travel_once(monkeypatch):
-    monkeypatch.setattr(submitting, "HAS_MEMORY", False)  # they go through pipes, where the pool sees them
+    monkeypatch.setattr(pools, "HAS_MEMORY", False)  # they go through pipes, where the pool sees them
     sent = Counter()
 
     class Seeing(ProcessPoolExecutor):
-        def submit(self, function, task, contents):
+        def submit(self, function, task, job, contents):
             sent.update(token for token, content in zip(task.tokens, contents) if content is not None)
-            return super().submit(function, task, contents)
+            return super().submit(function, task, job, contents)
 
     with Seeing(1, multiprocessing.get_context(START)) as pool:
         train(pool, validation=examples(50, seed=1))

@@ -136,6 +136,8 @@ def _example(arguments: Arguments, row: int) -> list[Any]:
 
 def holds_values(nest: Any) -> bool:
     """Whether there are Values in a nest."""
+    if type(nest) is numpy.ndarray and not nest.dtype.hasobject:
+        return False
     found: list[Any] = []
     walk(nest, found, _look)
     return any(isinstance(each, Value) for each in found)

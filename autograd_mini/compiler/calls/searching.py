@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from functools import lru_cache, partial
+from functools import lru_cache, partial, partialmethod
 from operator import attrgetter, methodcaller
 from threading import local
 from types import (
@@ -43,7 +43,7 @@ ABSENT = object()
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
 BARE = {int, float, bool, str, bytes, type(None)}
 NESTS = (list, tuple, set, frozenset, deque, *MAPPINGS)
-CALLED = (FunctionType, MethodType, partial, BuiltinFunctionType, MethodWrapperType)
+CALLED = (FunctionType, MethodType, partial, partialmethod, BuiltinFunctionType, MethodWrapperType)
 
 DYNAMIC = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple"}
 """Code with these names reads attributes that it does not name."""
@@ -109,7 +109,7 @@ class Search:
 
     def callable(self, function: Any) -> None:
         """A function, a method, a partial, a wrapper, or an object that can be called."""
-        if isinstance(function, partial):
+        if isinstance(function, partial | partialmethod):
             self.callable(function.func)
             for name in ("args", "keywords"):
                 self._place(function, name, partial(getattr, function, name), ())
@@ -123,7 +123,7 @@ class Search:
             self.callable(getattr(function, "__func__", None))
         elif is_wrapper(function):
             self.callable(function.__wrapped__)
-        elif not isinstance(function, type | ModuleType) and callable(function):
+        elif not isinstance(function, type | ModuleType) and callable(function) and self._is_new(function, "__call__"):
             self._function(type(function).__call__, function)
 
     def _function(self, function: Any, owner: Any) -> None:

@@ -14,7 +14,7 @@ from argparse import Namespace
 from collections import UserDict
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial, wraps
+from functools import cached_property, lru_cache, partial, partialmethod, wraps
 from itertools import product
 from operator import attrgetter, methodcaller
 
@@ -681,3 +681,24 @@ def test_arrays_that_are_less_large_count_by_content():
     assert compiled(1.0) == 0.0
     weights[5] = 3.0
     assert compiled(1.0) == 3.0
+
+
+class Called:
+    """By a method that is made of another."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def _run(self, of, x):
+        return of * self.factor * x
+
+    __call__ = partialmethod(_run, 1.0)
+    twice = partialmethod(_run, 2.0)
+
+
+def test_methods_made_of_others():
+    called = Called(3.0)
+    functions = [compile(each) for each in (called, called.twice, lambda x: called(x), lambda x: called.twice(x))]
+    assert [each(1.0) for each in functions] == [3.0, 6.0, 3.0, 6.0]
+    called.factor = 5.0
+    assert [each(1.0) for each in functions] == [5.0, 10.0, 5.0, 10.0]
