@@ -213,7 +213,7 @@ def _second_choice(order: Sequence[Value], active: Set[Value], gradient: dict[Va
 
 def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
     """Record what a selector chooses: a node, or one for each of its results."""
-    out, record, flat = primitive.forward(*[arg._data for arg in args]), args[0]._record, (0.0,) * len(args)
+    out, record, flat = primitive.forward(*[arg._number for arg in args]), args[0]._record, (0.0,) * len(args)
     if isinstance(out, tuple):
         return tuple([record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out)])
     return record(out, args, flat, primitive)
@@ -284,7 +284,7 @@ def _product(g: Any, local: Any, operation: Primitive) -> Any:
 
 def _number(x: Any) -> Any:
     """The number without any observer hearing that it was read."""
-    return getattr(x, "_data", x)
+    return getattr(x, "_number", x)
 
 
 def _is_zero(x: Any) -> bool:

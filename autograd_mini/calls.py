@@ -51,7 +51,7 @@ class Run:
         if isinstance(number, Value) and not isinstance(number, Constant):
             connected: Value = +number
             return connected
-        variable = leaf(number._data if isinstance(number, Value) else to_float(number, "a derivative"), Value)
+        variable = leaf(number._number if isinstance(number, Value) else to_float(number, "a derivative"), Value)
         for call in self._calls:
             call.own.add(variable)
         return variable

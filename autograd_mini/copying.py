@@ -97,7 +97,7 @@ class _WithAncestors(list["Value"]):
 
 
 def _state(node: Value) -> tuple[Any, ...]:
-    return node.parents, node._data, node._grad, node.local_grads, node.operation
+    return node.parents, node._number, node._grad, node.local_grads, node.operation
 
 
 def restore(kind: type[Value], parents: tuple[Value, ...], *state: Any) -> Value:

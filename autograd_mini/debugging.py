@@ -35,10 +35,10 @@ def debug() -> Observer:
 class _Debugger(Observer):
     def node_recorded(self, node: Value) -> None:
         node.origin = user_line()
-        data = node._data
+        data = node._number
         if isfinite(data):
             return
-        inputs = [parent._data for parent in node.parents]
+        inputs = [parent._number for parent in node.parents]
         if any(map(isnan, inputs)) or (not isnan(data) and not all(map(isfinite, inputs))):
             return  # not born here, only passed on
         raise FloatingPointError(f"{_call(node)} gave {data}, at {_place(node)}")
@@ -71,7 +71,7 @@ def _call(node: Value) -> str:
 
 def _name(node: Value, index: int) -> str:
     parent = node.parents[index]
-    return f"{parent.label}={parent._data}" if parent.label else f"{parent._data}"
+    return f"{parent.label}={parent._number}" if parent.label else f"{parent._number}"
 
 
 def _place(node: Value) -> str:

@@ -122,7 +122,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
         y = run.number()
         found = run.in_structure(Differential(run, [y]).pull([(y, 1.0)]))
         if isinstance(y, Value):
-            return (y if run.keeps_graph else y._data), found
+            return (y if run.keeps_graph else y._number), found
         return float(y), found
 
     return value_and_gradient

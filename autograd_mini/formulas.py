@@ -97,7 +97,7 @@ def _atom(node: Value, name_of: Callable[[Value], str], number: Callable[[float]
     name = " ".join(name_of(node).split())
     if name:
         return Text(name, ATOM if PLAIN_NAME.fullmatch(name) else COMPARISON)
-    return signed(number(node._data))
+    return signed(number(node._number))
 
 
 def _to_depth(

@@ -53,10 +53,10 @@ class Node:
     One parent or two lie in slots of their own, since every tuple would cost as much again as the node itself.
     """
 
-    __slots__ = (
-        "_adjoint", "_data", "_first", "_grad", "_many", "_mark", "_second", "_to_first", "_to_second", "operation",
+    __slots__ = (  # not `_data`, which numpy.ma takes for an array's
+        "_adjoint", "_first", "_grad", "_many", "_mark", "_number", "_second", "_to_first", "_to_second", "operation",
     )  # fmt: skip
-    _data: float
+    _number: float
     _grad: float
     _first: Node | None  # None for a leaf
     _second: Node | None
@@ -92,41 +92,41 @@ class Node:
         right: Node | None = other if type(other) is above.value else operand(other)
         if right is None:
             return NotImplemented
-        return join(self._data + right._data, self, right, 1.0, 1.0, ADD)
+        return join(self._number + right._number, self, right, 1.0, 1.0, ADD)
 
     def __radd__(self, other: Any) -> Value:
         left: Node | None = operand(other)
-        return NotImplemented if left is None else join(left._data + self._data, left, self, 1.0, 1.0, ADD)
+        return NotImplemented if left is None else join(left._number + self._number, left, self, 1.0, 1.0, ADD)
 
     def __sub__(self, other: Any) -> Value:
         right: Node | None = other if type(other) is above.value else operand(other)
         if right is None:
             return NotImplemented
-        return join(self._data - right._data, self, right, 1.0, -1.0, SUB)
+        return join(self._number - right._number, self, right, 1.0, -1.0, SUB)
 
     def __rsub__(self, other: Any) -> Value:
         left: Node | None = operand(other)
-        return NotImplemented if left is None else join(left._data - self._data, left, self, 1.0, -1.0, SUB)
+        return NotImplemented if left is None else join(left._number - self._number, left, self, 1.0, -1.0, SUB)
 
     def __mul__(self, other: Any) -> Value:
         right: Node | None = other if type(other) is above.value else operand(other)
         if right is None:
             return NotImplemented
-        x, y = self._data, right._data
+        x, y = self._number, right._number
         return join(x * y, self, right, y, x, MUL)
 
     def __rmul__(self, other: Any) -> Value:
         left: Node | None = operand(other)
         if left is None:
             return NotImplemented
-        x, y = left._data, self._data
+        x, y = left._number, self._number
         return join(x * y, left, self, y, x, MUL)
 
 
 def join(out: float, first: Node, second: Node | None, to_first: float, to_second: float, operation: Any) -> Value:
     """A new node with one parent or two."""
     node = new(above.value)
-    node._data = out
+    node._number = out
     node._grad = 0.0
     node._first = first
     node._second = second
@@ -165,7 +165,7 @@ def leaves(numbers: list[float], kind: type[Any]) -> list[Any]:
 
 def start(node: Node, number: float) -> None:
     """Make it a leaf."""
-    node._data = number
+    node._number = number
     node._grad = 0.0
     node._first = node._second = node.operation = None
     node._mark = 0
@@ -315,8 +315,8 @@ def is_at_kink(node: Any) -> Any:
     here: Node = node
     tied: Any = node.operation.tied
     if here._first is not None and here._second is None and here._many is None:
-        return tied(here._data, here._first._data)
-    return tied(here._data, *[parent._data for parent in here.parents])
+        return tied(here._number, here._first._number)
+    return tied(here._number, *[parent._number for parent in here.parents])
 
 
 def adjoints_in(xs: list[Any]) -> list[float]:

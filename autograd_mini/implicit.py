@@ -66,7 +66,7 @@ class Implicit:
 
     def recorded(self, outside: list[Value], solved: list[Value], or_nan: bool) -> list[Value]:
         """The roots as nodes; nan where they have no derivative, if that is wanted."""
-        xs, given = [node._data for node in solved], [node._data for node in outside]
+        xs, given = [node._number for node in solved], [node._number for node in outside]
         if not any(map(isnan, xs)):
             try:
                 require_regular(_OnTape(self, given), xs)

@@ -73,7 +73,7 @@ def ties_among(kinked: Sequence[Value]) -> list[Value]:
 def _matters(node: Value) -> bool:
     """Whether any of what is tied varies at all: zeros that dead units give do not."""
     for parent in node.parents:
-        is_tied = parent._data == node._data or not node.operation.selects  # type: ignore[union-attr]
+        is_tied = parent._number == node._number or not node.operation.selects  # type: ignore[union-attr]
         if is_tied and not parent.is_constant and not _is_flat(parent):
             return True
     return False
@@ -103,7 +103,7 @@ def limit_of_adjoints(
         leaves = leaves_by_use(order)
         chosen = _choice_before(order, tied, leaves)
     sides = []
-    if not all(isfinite(leaf._data) for leaf in leaves) or (tied and any(isnan(root._data) for root, _ in seeds)):
+    if not all(isfinite(leaf._number) for leaf in leaves) or (tied and any(isnan(root._number) for root, _ in seeds)):
         return convention, None
     if chosen is not None and chosen.direction is None:
         return convention, None
@@ -237,11 +237,11 @@ def _by_tangents(
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
                 return None  # what does not move at first may do so further on, as x·y from the origin
             germs = [
-                parent._data if parent.is_constant else Germ(parent._data, tangents[parent], is_exact=True)
+                parent._number if parent.is_constant else Germ(parent._number, tangents[parent], is_exact=True)
                 for parent in node.parents
             ]
             out = apply(operation, germs)
-            if operation.is_selector or float(out) != node._data:
+            if operation.is_selector or float(out) != node._number:
                 return None
             locals_ = operation.partials(out, *germs)
             local_grads = settled[node] = tuple([germ(local).limit for local in locals_])
@@ -265,15 +265,15 @@ def _germs_of(order: Sequence[Value], direction: Direction) -> dict[Value, Any]:
     for node in order:
         if node.operation is not None:
             args = [germs[parent] for parent in node.parents]
-            germs[node] = Germ(nan, nan) if isnan(node._data) else germ(apply(node.operation, args))
+            germs[node] = Germ(nan, nan) if isnan(node._number) else germ(apply(node.operation, args))
         else:
-            germs[node] = node._data if node.is_constant else Germ(node._data, direction[node], is_exact=True)
+            germs[node] = node._number if node.is_constant else Germ(node._number, direction[node], is_exact=True)
     return germs
 
 
 def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dict[Value, float]:
     germs = _germs_of(order, direction)
-    if any(isnan(germ(germs[root]).limit) and not isnan(root._data) for root, _ in seeds):
+    if any(isnan(germ(germs[root]).limit) and not isnan(root._number) for root, _ in seeds):
         return dict.fromkeys(order, nan)  # the function is not defined there
     found: dict[Value, Germ] = {}
     for root, seed in seeds:
@@ -282,7 +282,7 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
         adjoint, operation = found.get(node), node.operation
         if adjoint is None or operation is None:
             continue
-        if "at_zero" in operation.options and node.parents[0]._data == 0.0:
+        if "at_zero" in operation.options and node.parents[0]._number == 0.0:
             local_grads: tuple[Any, ...] = node.local_grads  # as the user chose
         else:
             local_grads = operation.partials(germs[node], *[germs[parent] for parent in node.parents])
@@ -303,13 +303,13 @@ def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) 
             continue
         operation = node.operation
         if operation is None:
-            germs[node] = node._data
+            germs[node] = node._number
             continue
         germs[node] = germ(apply(operation, [germs[parent] for parent in node.parents]))
         limit = germs[node].limit
-        if limit != node._data or not changed.isdisjoint(node.parents):
+        if limit != node._number or not changed.isdisjoint(node.parents):
             changed.add(node)
-            node._data = limit
-            numbers = [parent._data for parent in node.parents]
+            node._number = limit
+            numbers = [parent._number for parent in node.parents]
             slopes = (0.0,) * len(numbers) if operation.is_selector else operation.partials(limit, *numbers)
             connect(node, node.parents, slopes, operation)

@@ -335,7 +335,7 @@ def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -
     """Set the `name`, "data" or "grad", of several nodes: of all or, where an interrupt comes, of none."""
     for node in nodes if active else ():
         number_written(node, f".{name}")
-    write(nodes, f"_{name}", numbers)
+    write(nodes, {"data": "_number", "grad": "_grad"}[name], numbers)
 
 
 def user_line() -> tuple[str, int]:

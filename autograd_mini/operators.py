@@ -26,7 +26,7 @@ def unary(primitive: Primitive) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         if type(x) is not Value:
             return forward(x) if type(x) is float else primitive(x)
-        data = x._data
+        data = x._number
         out = forward(data)
         (slope,) = partials(out, data)
         return join(out, x, None, slope, 0.0, primitive)
@@ -45,10 +45,10 @@ def _operators(name: str) -> tuple[Callable[[Value, Any], Value], Callable[[Valu
             if other is None:
                 return NotImplemented
             if to_first is not None and other is not given:
-                x, y = self._data, other._data
+                x, y = self._number, other._number
                 out = forward(x, y)
                 return join(out, self, other, to_first(out, x, y), 0.0, primitive)
-        x, y = self._data, other._data
+        x, y = self._number, other._number
         out = forward(x, y)
         slope, other_slope = partials(out, x, y)
         return join(out, self, other, slope, other_slope, primitive)
@@ -70,11 +70,11 @@ def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Val
             if answer is not None:
                 return answer  # type: ignore[no-any-return]
         if isinstance(other, Value):
-            return compare(self._data, other._data)
+            return compare(self._number, other._number)
         if isinstance(other, (int, float)):
-            return compare(self._data, other)
+            return compare(self._number, other)
         right = operand(other)
-        return NotImplemented if right is None else compare(self._data, right._data)
+        return NotImplemented if right is None else compare(self._number, right._number)
 
     return method
 
@@ -90,7 +90,7 @@ def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
                 observing.refuse_conversion(self)
             elif not self.is_constant:
                 observing.warn_of_mathematics()
-        return convert(self._data, *args)
+        return convert(self._number, *args)
 
     return method
 

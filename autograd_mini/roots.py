@@ -75,7 +75,7 @@ def root(
     """
     require_callable(residual, "root")
     starts, structure = flatten(start, "the start of root")
-    begin = [number._data if isinstance(number, Value) else float(number) for number in starts]
+    begin = [number._number if isinstance(number, Value) else float(number) for number in starts]
     if not begin or not all(map(isfinite, begin)):
         raise ValueError(f"root needs finite numbers to start from, got {brief(start)}")
     fixed = _plain(solver, options)
@@ -128,7 +128,7 @@ class _Equations:
 
     def solved(self, start: list[float], solver: Any, options: Mapping[str, Any], or_nan: bool) -> list[float]:
         _, results, order = self._run(start)
-        used = [parent._data for node in order for parent in node.parents if parent in self._known]
+        used = [parent._number for node in order for parent in node.parents if parent in self._known]
         if any(map(isnan, used)) and any(map(isnan, self._floats(results))):
             return [nan] * len(start)
         try:
@@ -165,7 +165,7 @@ class _Equations:
         return run.variables, results, [node for node in order if node in inside]
 
     def _floats(self, results: list[Any]) -> list[float]:
-        return [float(r._data if isinstance(r, Value) else r) for r in results]
+        return [float(r._number if isinstance(r, Value) else r) for r in results]
 
     def _numbers(self, result: Any) -> list[Any]:
         results, found = flatten(result, f"the residual {self.name}")

@@ -66,7 +66,7 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> Any:
 
 def _number(node: Value, keeps_graph: bool) -> Any:
     """What does not vary: a Value where derivatives with respect to it are wanted, else its number."""
-    return node.as_operand() if keeps_graph else node._data
+    return node.as_operand() if keeps_graph else node._number
 
 
 def _coefficients(y: Any, order: int, run: Run) -> list[Any]:

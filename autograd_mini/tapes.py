@@ -107,7 +107,7 @@ def tape_of(unknowns: Sequence[Value], outputs: Sequence[Any], order: Sequence[V
     place = {node: number for number, node in enumerate([*unknowns, *outside, *constants, *made])}
     tape = Tape(
         len(unknowns) + len(outside),
-        tuple(node._data for node in constants),
+        tuple(node._number for node in constants),
         tuple((node.operation, tuple(place[parent] for parent in node.parents)) for node in made if node.operation),
         tuple(place[y] for y in results),
     )

@@ -75,13 +75,13 @@ class Value(Operators):
         """The number, a float64."""
         if observing.active:
             observing.number_read(self, ".data")
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, number: SupportsFloat) -> None:
         if observing.active:
             observing.number_written(self, ".data")
-        self._data = to_float(number, "Value.data")
+        self._number = to_float(number, "Value.data")
 
     @property
     def grad(self) -> float:
@@ -133,7 +133,7 @@ class Value(Operators):
         3.0
         """
         answer = observing.ask("detached", self) if observing.active else None
-        return Constant(self._data, label=self.label) if answer is None else answer
+        return Constant(self._number, label=self.label) if answer is None else answer
 
     def as_operand(self) -> Value | float:
         """What rules calculate with: the Value itself; of a constant, only the number."""
@@ -143,12 +143,12 @@ class Value(Operators):
     def apply_primitive(primitive: Primitive, args: tuple[Any, ...]) -> Any:
         """Record `primitive` applied to Values and numbers: one new node."""
         try:
-            xs = [arg._data for arg in args]
+            xs = [arg._number for arg in args]
         except AttributeError:  # plain numbers among them
             args = tuple(
                 arg if isinstance(arg, Value) else leaf(to_float(arg, primitive.name), Constant) for arg in args
             )
-            xs = [arg._data for arg in args]
+            xs = [arg._number for arg in args]
         if primitive.is_selector:
             answer = observing.ask("selected", primitive, args) if observing.active else None
             return primitive.forward(*xs) if answer is None else answer
@@ -160,14 +160,14 @@ class Value(Operators):
     def __bool__(self) -> bool:
         if observing.active:
             observing.ask("truth_asked", self)
-        return self._data != 0.0
+        return self._number != 0.0
 
     def __repr__(self) -> str:
         shown = observing.ask("shown", self) if observing.active else None
         if shown is not None:
             return shown  # type: ignore[no-any-return]
         label = f", label={self.label!r}" if self.label else ""
-        return f"{type(self).__name__}(data={self._data!r}, grad={self._grad!r}{label})"
+        return f"{type(self).__name__}(data={self._number!r}, grad={self._grad!r}{label})"
 
     if not TYPE_CHECKING:
         __copy__ = copying.copy
@@ -190,7 +190,7 @@ class Constant(Value):
         raise ValueError("backward() needs a Value that depends on a variable, and this is a constant; use Value(...)")
 
     def as_operand(self) -> float:
-        return self._data
+        return self._number
 
 
 above.value, above.constant = Value, Constant

@@ -45,7 +45,7 @@ def test_writes_come_together():
         assert [x.data for x in xs] in ([1.0, 2.0], [3.0, 4.0])
 
     assert interrupt_everywhere(
-        lambda: [Value(1.0), Value(2.0)], lambda xs: write(xs, "_data", [3.0, 4.0]), check
+        lambda: [Value(1.0), Value(2.0)], lambda xs: write(xs, "_number", [3.0, 4.0]), check
     )  # fmt: skip
 
 

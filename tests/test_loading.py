@@ -71,7 +71,7 @@ def test_whatever_was_edited_no_source_runs_with_machine_code_of_another(copied,
 def test_what_was_edited_runs_as_it_was_edited(copied):
     graph = copied / "autograd_mini" / "graph.py"
     before, was_compiled = run(copied)
-    graph.write_text(graph.read_text().replace("self._data + right._data", "self._data + right._data + 1.0"))
+    graph.write_text(graph.read_text().replace("self._number + right._number", "self._number + right._number + 1.0"))
     after, is_compiled = run(copied)
     assert not is_compiled
     assert after != before

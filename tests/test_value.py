@@ -614,3 +614,18 @@ def test_ctrl_c_in_backward_leaves_all_grads_or_none():
         assert [x.grad for x in subject[1]] in (once, [2.0 * grad for grad in once])
 
     interrupt_everywhere(make, lambda subject: subject[0].backward(), check)
+
+
+def test_arithmetic_with_masked_arrays_keeps_the_graph():
+    """numpy.ma takes what is called `_data` for the numbers of an array."""
+    numpy = pytest.importorskip("numpy")
+    masked = numpy.ma.masked_array([1.0, 2.0, 3.0], [False, True, False])
+    x = Value(2.0)
+    for f, slope in (
+        (lambda: (x * masked).sum(), 4.0),
+        (lambda: (masked * x).sum(), 4.0),
+        (lambda: numpy.ma.where(masked > 2, x, 0.0).sum(), 1.0),
+    ):
+        x.grad = None
+        f().backward()
+        assert x.grad == slope

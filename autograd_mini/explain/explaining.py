@@ -134,7 +134,7 @@ def describe(
     described: list[dict[str, Any]] = []
     for node in order:
         kind = _kind(node, parameters, node is order[-1])
-        name = number(node._data) if kind is Kind.CONSTANT and not name_of(node) else name_of(node)
+        name = number(node._number) if kind is Kind.CONSTANT and not name_of(node) else name_of(node)
         about: dict[str, Any] = {"name": name, "kind": kind.value, "row": "", "parents": []}
         if node.parents:
             operation = node.operation
@@ -148,7 +148,7 @@ def describe(
                 "parents": [places[parent] for parent in node.parents],
             }
         else:
-            about["data"] = node._data
+            about["data"] = node._number
         described.append(about)
     return described
 

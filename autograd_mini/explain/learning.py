@@ -56,7 +56,7 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
         "rows": [[row_name(*each), each[0].arity is None, each[0].selects] for each in recorder.operations],
         "programs": recorder.programs,
         "examples": runs,
-        "weights": [weight._data for weight in weights.values()],
+        "weights": [weight._number for weight in weights.values()],
         "names": list(map(names_of_parameters(model).__getitem__, weights.values())),
         "groups": _groups(weights),
         "output": output,
@@ -109,7 +109,7 @@ class _Recorder(Observer):
                 program.append([WEIGHT, self._weights[node]])
             else:
                 program.append([SLOT, len(slots)])
-                slots.append(node._data)
+                slots.append(node._number)
         number = self._known.setdefault(json.dumps(program), len(self.programs))
         if number == len(self.programs):
             self.programs.append(program)

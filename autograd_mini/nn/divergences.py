@@ -162,7 +162,7 @@ kl_softmax: SoftmaxKL = SoftmaxKL()
 def _require_probabilities(ys: Iterable[Any], divergence: Divergence) -> None:
     """Refuse what is no output of the activation: taken for one, the z before it would give a finite number."""
     for y in ys:
-        number = y._data if isinstance(y, Value) else y
+        number = y._number if isinstance(y, Value) else y
         if isinstance(number, (int, float)) and (number < -ROUNDED or number > 1.0 + ROUNDED):
             raise ValueError(
                 f"{divergence} takes what a {divergence.output} gives, in [0, 1], got {brief(number)}; for the z "

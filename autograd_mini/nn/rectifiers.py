@@ -73,4 +73,4 @@ class PReLU(Module):
         return leaky_relu(z, self.slope)
 
     def details(self) -> str:
-        return f"{self.slope._data}"
+        return f"{self.slope._number}"

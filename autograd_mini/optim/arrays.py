@@ -34,11 +34,11 @@ class ParameterArrays:
 
     @property
     def data(self) -> Any:
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, numbers: Any) -> None:
-        self._data = numbers
+        self._number = numbers
 
     def step(self) -> None:
         """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays. Where an error or
@@ -97,7 +97,7 @@ class ParameterArrays:
             observing.number_written(value, ".data")
         write(
             [*values, *values, *[optimizer] * len(slots)],
-            ["_data"] * len(values) + ["_grad"] * len(values) + list(slots),
+            ["_number"] * len(values) + ["_grad"] * len(values) + list(slots),
             [*data, *grad, *(slot.tolist() for slot in slots.values())],
         )
 

@@ -93,14 +93,14 @@ class Optimizer:
 
     def step(self) -> None:
         """Update the `data` of every parameter from its `grad`. Where an error or Ctrl-C comes, nothing is changed."""
-        numbers = list(map(attrgetter("_data"), self.parameters))
+        numbers = list(map(attrgetter("_number"), self.parameters))
         state = {name: list(getattr(self, name)) for name in self.slots} | {"steps": self.steps}
         try:
             self._update(self.learning_rate)
             self.steps += 1
         except BaseException:
             vars(self).update(state)
-            write(self.parameters, "_data", numbers)
+            write(self.parameters, "_number", numbers)
             raise
 
     def _update(self, learning_rate: float) -> None:

@@ -160,11 +160,11 @@ class Contract:
 
     def _operand(self, node):
         """A node as rules are given it: constants are floats."""
-        return node._data if self._is_constant(node) else self._number(node)
+        return node._number if self._is_constant(node) else self._number(node)
 
     def _number(self, node):
         if self._is_constant(node):
-            return Allowed(node._data, node._data, self.library)
+            return Allowed(node._number, node._number, self.library)
         if node not in self.known:
             out = self._computed(node)
             self.known[node] = total([(out,)], self.library, roundings=self.slack) if self.slack else out
@@ -179,7 +179,7 @@ class Contract:
             if node.parents and self.constants.issuperset(node.parents):
                 self.constants.add(node)
         for leaf in self.leaves:
-            self.known[leaf] = Allowed(leaf._data, leaf._data, self.library)
+            self.known[leaf] = Allowed(leaf._number, leaf._number, self.library)
         self.known_nodes = set(self.order) - self.constants
         for node in self.order:  # in order, so that nothing recurs deeply
             if node in self.known_nodes and not self._is_within_sum(node):
@@ -214,7 +214,7 @@ class Contract:
         x, y = parents
         if self._is_constant(x) or self._is_constant(y):
             constant, other = (x, y) if self._is_constant(x) else (y, x)
-            if repr(constant._data) != "0.0":
+            if repr(constant._number) != "0.0":
                 return [(node,)], False
             return self._inner(other, CHAINS)[0], True
         if not self._is_open(x, CHAINS) and self._is_open(y, CHAINS):

@@ -76,7 +76,7 @@ def _read(arguments: Arguments, plan: Plan, *, is_given: bool = False) -> Layout
     if is_given:
         layout.read("array", (0, n_args), (parameters, 0), parameters.lanes, (parameters.lanes,))
     for lane, parameter in enumerate(() if is_given else plan.trace.parameters):
-        layout.read("attribute", (0, 0), (parameters, lane), what=(parameter, "_data"))
+        layout.read("attribute", (0, 0), (parameters, lane), what=(parameter, "_number"))
     return layout
 
 

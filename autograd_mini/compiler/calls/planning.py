@@ -206,7 +206,7 @@ class Plans:
         for slot, given in arguments.integers.items():
             for lane, number in given.items() if isinstance(given, dict) else enumerate(given.tolist()):
                 counted = partial(_count, arguments, counts)
-                values[slot][lane] = whole(values[slot][lane]._data, number, (slot, lane), counted)
+                values[slot][lane] = whole(values[slot][lane]._number, number, (slot, lane), counted)
         try:
             return trace(self.function, self.name, values, arguments.for_function(values), counts, first)
         except TypeError as error:

@@ -302,7 +302,7 @@ class Serving:
         if self.parameters is None:
             if not count:
                 return NO_PARAMETERS
-            return numpy.array([parameter._data for parameter in plan.trace.parameters], dtype=float)[:, None]
+            return numpy.array([parameter._number for parameter in plan.trace.parameters], dtype=float)[:, None]
         given = numpy.asarray(self.parameters, dtype=float)
         if given.shape != (count,):
             raise ValueError(f"{self.name} has {count} parameters, got an array of shape {given.shape} for them")

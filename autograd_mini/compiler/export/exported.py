@@ -148,7 +148,7 @@ class Exported:
     @cached_property
     def held(self) -> dict[Pack, Floats]:
         """The numbers of parameters, as they are now."""
-        return {self.plan.inputs[-1]: numpy.array([each._data for each in self.plan.trace.parameters], dtype=float)}
+        return {self.plan.inputs[-1]: numpy.array([each._number for each in self.plan.trace.parameters], dtype=float)}
 
     def body(self, kind: Kind, constants: Constants) -> Body:
         """The program of a kind in C; derivatives are those of the sum of all results times their weights."""

@@ -72,11 +72,11 @@ class Together:
 
     def _node(self, node: Value) -> Value:
         if not node.parents:
-            return self._like.setdefault(struct.pack("d", node._data), Constant(node._data))
+            return self._like.setdefault(struct.pack("d", node._number), Constant(node._number))
         parents = tuple([self._of[parent] for parent in node.parents])
         key = node.operation, *map(id, parents)
         if key not in self._like:
-            self._like[key] = restore(Value, parents, node._data, 0.0, node.local_grads, node.operation)
+            self._like[key] = restore(Value, parents, node._number, 0.0, node.local_grads, node.operation)
         return self._like[key]
 
     def ending(self, traces: Sequence[tuple[int, Trace]], depth: int) -> _Ending:

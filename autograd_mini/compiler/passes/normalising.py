@@ -79,7 +79,7 @@ class _Normaliser(Growing):
             args = tuple(map(place, islice(operands, n_parents)))
             operation: Any = node.operation
             if are_constant(args):
-                scalar_at.append(self.number(node._data))
+                scalar_at.append(self.number(node._number))
                 continue
             if operation in plain:
                 number = self.application(operation, args)

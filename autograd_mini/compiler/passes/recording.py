@@ -82,7 +82,7 @@ class Recording:
         if leaf is its:
             return True
         is_number = leaf.operation is its.operation is None and not is_foreign
-        return is_number and (leaf._data == its._data or leaf._data != leaf._data)
+        return is_number and (leaf._number == its._number or leaf._number != leaf._number)
 
 
 def _add(nodes: Sequence[Value], order: list[Value], seen: set[Value]) -> None:

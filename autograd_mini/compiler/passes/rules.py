@@ -127,7 +127,7 @@ def _row(name: str, function: Callable[..., Any]) -> Primitive:
 
     return Primitive(
         name,
-        lambda *args: float(getattr(number := function(*args), "_data", number)),
+        lambda *args: float(getattr(number := function(*args), "_number", number)),
         lambda out, *args: tuple([slope(place)(*args) for place in range(len(args))]),
         arity=None,
         symbol=name,

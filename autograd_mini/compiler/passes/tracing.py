@@ -290,7 +290,7 @@ class Tracer(Observer):
 
     def truth_asked(self, node: Value) -> None:
         if not node.is_constant:
-            self.guards.append(Guard(node, node._data != 0.0, user_line()))
+            self.guards.append(Guard(node, node._number != 0.0, user_line()))
 
     def detached(self, node: Value) -> Any:
         return TABLE.auxiliary["stopped"](node)
@@ -328,8 +328,8 @@ def difference(first: Trace, second: Trace) -> str:
             return f"{_name(b)} in place of {_name(a)}"
         if len(a.parents) != len(b.parents) or not all(map(is_, map(counterpart, a.parents), b.parents)):
             return f"{_name(a)} of other operands"
-        if not a.parents and a is not b and a._data != b._data and a._data == a._data:
-            return f"the number {b._data} in place of {a._data}"
+        if not a.parents and a is not b and a._number != b._number and a._number == a._number:
+            return f"the number {b._number} in place of {a._number}"
     results = [[*traced.outputs, *[guard.node for guard in traced.guards]] for traced in (first, second)]
     return "" if all(map(is_, map(counterpart, results[0]), results[1])) else "other results"
 

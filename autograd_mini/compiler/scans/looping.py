@@ -76,7 +76,7 @@ def recorded(tracer: Tracer, loop: Loop) -> tuple[Any, Any] | None:
     outside = found.parameters
     parents = tuple(map(as_value, (*loop.init, *given.varying, *outside)))
     scan = _scan(loop, found, given, [not each.is_constant for each in parents[: len(loop.init)]])
-    numbers = numpy.array([each._data for each in parents], dtype=float)[:, None]
+    numbers = numpy.array([each._number for each in parents], dtype=float)[:, None]
     results: list[Any] = scan.run(numbers, in_machine_code=binding() is not None)[:, 0].tolist()
     if not all(each.is_constant for each in parents):
         node = record(0.0, parents, (0.0,) * len(parents), Scanned(scan))
@@ -122,12 +122,12 @@ def _columns(xs: Any, length: int) -> list[Any] | None:
 def _column(numbers: list[Any]) -> Any:
     if any(isinstance(each, Value) and not each.is_constant for each in numbers):
         return numbers
-    return numpy.array([each._data if isinstance(each, Value) else each for each in numbers], dtype=float)
+    return numpy.array([each._number if isinstance(each, Value) else each for each in numbers], dtype=float)
 
 
 def _traced(tracer: Tracer, loop: Loop, firsts: Sequence[Any], structure: Any, given: _Given) -> Trace | None:
     """The step, as one trace; None if its paths cannot be put together."""
-    data = [float(each._data if isinstance(each, Value) else each) for each in (*loop.init, *firsts)]
+    data = [float(each._number if isinstance(each, Value) else each) for each in (*loop.init, *firsts)]
     values = [leaf(number, Value) for number in data]
     carry, x = values[: len(loop.init)], values[len(loop.init) :]
     inputs = [
@@ -140,7 +140,7 @@ def _traced(tracer: Tracer, loop: Loop, firsts: Sequence[Any], structure: Any, g
     while waiting:
         forced = waiting.pop()
         for value, number in zip(values, data):
-            value._data = number
+            value._number = number
         listener = _StepTracer(tracer, values, forced)
         try:
             with unheard(), listener:
@@ -208,12 +208,12 @@ class _StepTracer(Tracer):
     def truth_asked(self, node: Value) -> None:
         if node not in self._inside:
             if not node.is_constant:
-                self.from_outside.append(Guard(node, node._data != 0.0, user_line()))
+                self.from_outside.append(Guard(node, node._number != 0.0, user_line()))
             return
         place = len(self.guards)
         if place < len(self._forced):
-            node._data = float(self._forced[place])
-        self.guards.append(Guard(node, node._data != 0.0, user_line()))
+            node._number = float(self._forced[place])
+        self.guards.append(Guard(node, node._number != 0.0, user_line()))
 
     def trace(self, inputs: list[list[Value]], results: Sequence[Any]) -> Trace:
         """What it recorded."""

@@ -243,7 +243,7 @@ def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, floa
     """
     fixed = {value for array, values in enumerate(trace.inputs) if array not in wanted for value in values}
     values = [*chain(*trace.inputs, trace.parameters)]
-    given = {value: value._data if value in fixed else leaf(value._data, Value) for value in values}
+    given = {value: value._number if value in fixed else leaf(value._number, Value) for value in values}
     scalar_of = {given[value]: number for number, value in enumerate(values, 1)}
     with unheard():
         outputs = [y for y in recorded_again(trace, given) if isinstance(y, Value)]

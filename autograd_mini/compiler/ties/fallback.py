@@ -66,7 +66,7 @@ class _Graph:
     def results(self, column: int) -> dict[str, list[float]]:
         """The value and the derivatives, for a column of the seeds."""
         slopes = self._slopes(column)
-        found = {"value": [y._data if isinstance(y, Value) else y for y in self._outputs]}
+        found = {"value": [y._number if isinstance(y, Value) else y for y in self._outputs]}
         return found | {name: [slopes.get(x, 0.0) for x in xs] for name, xs in self._variables.items()}
 
     def _seed(self, position: int, column: int) -> list[float]:

@@ -46,14 +46,14 @@ def recorded_again(trace: Trace, given: Mapping[Value, Any]) -> list[Any]:
 def _recorded(node: Value, found: Mapping[Value, Any]) -> Any:
     operation = node.operation
     if operation is None:
-        return node._data if node.is_constant else node
+        return node._number if node.is_constant else node
     args = [found[parent] for parent in node.parents]
     if isinstance(operation, Scanned):
         return _looped(operation.scan, args)
     if isinstance(operation, Kept):
         return args[0][operation.index]
     if operation in COMPARISONS:  # in eager mode, they are plain truths
-        return operation(*[each._data if isinstance(each, Value) else each for each in args])
+        return operation(*[each._number if isinstance(each, Value) else each for each in args])
     if operation is _stopped and isinstance(args[0], Value):
         return args[0].detach()
     return operation(*args)

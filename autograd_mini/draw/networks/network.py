@@ -189,4 +189,4 @@ def _layers_of(part: Any, path: str) -> list[Layer]:
 def _weights_of(layer: Layer, biases: bool) -> list[dict[int, float]]:
     """For each neuron its weights by the index of their input, with or without the bias."""
     indexed = [enumerate(neuron.weights, BIAS if neuron.has_bias else 0) for neuron in layer.neurons]
-    return [{index: weight._data for index, weight in each if biases or index != BIAS} for each in indexed]
+    return [{index: weight._number for index, weight in each if biases or index != BIAS} for each in indexed]

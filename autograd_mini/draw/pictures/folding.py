@@ -152,7 +152,7 @@ def _bundles(
 
 
 def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable[[float], str], is_known: bool) -> Box:
-    numbers = [member._data for member in members]
+    numbers = [member._number for member in members]
     rows = [Row("data", f"{number(min(numbers))} … {number(max(numbers))}")]
     if kind is not Kind.CONSTANT:
         rows += _gradient_rows(members, number, is_known)

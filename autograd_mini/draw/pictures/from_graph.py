@@ -80,7 +80,7 @@ def picture_of(
     is_known = backward_has_run(results)
     for node in shown:
         key, kind, scope = keys[node], _kind(node, ends, parameters), folding.scope_of(node)
-        name, data = name_of(node), number(node._data)
+        name, data = name_of(node), number(node._number)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
         rows: tuple[Row, ...] = (Row("data", data),)
@@ -171,5 +171,5 @@ def local_derivatives(node: Value) -> tuple[float, ...]:
     operation = node.operation
     if operation is None or operation.to_first is None or not node.parents[1].is_constant:
         return node.local_grads
-    partials: tuple[float, ...] = operation.partials(node._data, *[parent._data for parent in node.parents])
+    partials: tuple[float, ...] = operation.partials(node._number, *[parent._number for parent in node.parents])
     return node.local_grads[:1] + partials[1:]

@@ -56,7 +56,7 @@ def numbers(nest):
         return {key: numbers(part) for key, part in nest.items()}
     if isinstance(nest, (list, tuple)):
         return [type(nest).__name__, *map(numbers, nest)]
-    array = numpy.vectorize(lambda each: each._data if isinstance(each, Value) else each, otypes=[float])(nest)
+    array = numpy.vectorize(lambda each: each._number if isinstance(each, Value) else each, otypes=[float])(nest)
     return type(nest).__name__, array.shape, (array.round(9) + 0.0).tolist()
 
 
@@ -107,7 +107,7 @@ def as_floats(nest):
         return {key: as_floats(part) for key, part in nest.items()}
     if isinstance(nest, (list, tuple)):
         return type(nest)(map(as_floats, nest))
-    return numpy.array([each._data for each in nest]) if isinstance(nest, numpy.ndarray) else float(nest)
+    return numpy.array([each._number for each in nest]) if isinstance(nest, numpy.ndarray) else float(nest)
 
 
 def shape_of(nest):
