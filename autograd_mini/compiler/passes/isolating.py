@@ -40,7 +40,7 @@ class _Isolated(Builder):
             return self.new(pack)
         if isinstance(operation, Sum):
             segments = self._apart_over_batch(pack, self._split(pack, operation))
-            operation = Sum(self._shortened(pack, segments), operation.from_zero)
+            operation = Sum(self._shortened(pack.lanes, pack.batched, segments), operation.from_zero)
         return self.new(Pack(pack.lanes, pack.batched, operation))
 
     def _split(self, pack: Pack, operation: Sum) -> list[Segment]:
@@ -76,12 +76,12 @@ class _Isolated(Builder):
             Segment(each.a, each.b, [Block(place[block.lane], block.a, block.b, block.sign) for block in each.blocks])
             for each in over
         ]
-        summed = self.sum(lanes.size, False, self._shortened(pack, moved))
+        summed = self.sum(lanes.size, False, self._shortened(lanes.size, False, moved))
         return [*rest, Segment(summed, None, [elementwise(lanes, numpy.arange(lanes.size), None)])]
 
-    def _shortened(self, pack: Pack, segments: list[Segment]) -> list[Segment]:
+    def _shortened(self, n_lanes: int, batched: bool, segments: list[Segment]) -> list[Segment]:
         """Few segments: of many, some at a time become packs of their own."""
         while len(segments) > MOST_SEGMENTS:
             parts = [segments[start : start + MOST_SEGMENTS] for start in range(0, len(segments), MOST_SEGMENTS)]
-            segments = [whole(self.sum(pack.lanes, pack.batched, part)) for part in parts]
+            segments = [whole(self.sum(n_lanes, batched, part)) for part in parts]
         return segments
