@@ -46,6 +46,9 @@ class Choice:
     """
 
     __slots__ = ("before", "direction", "tied")
+    direction: Direction | None
+    tied: set[Value]
+    before: set[Choice | None]
 
     def __init__(self, direction: Direction | None, order: Sequence[Value], tied: Sequence[Value]) -> None:
         self.direction, self.tied, self.before = direction, set(tied), {node._choice for node in order}

@@ -84,7 +84,7 @@ class Call:
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
         self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
-        self.form = Form()
+        self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
         self.chunks: Iterable[list[Any]] = [self.first]

@@ -42,7 +42,8 @@ class Joint(Plan):
         if not is_machine(first.target):
             raise NotImplementedError
         super().__init__(first.trace, arguments, reduces=False, target=first.target)
-        self.state, self.n_guards = first.state, 1
+        self.state: int = first.state
+        self.n_guards: int = 1
         programs = [differentiate_scalars(plan.source_of(request).scalars, request, self.frame) for plan in plans]
         cache = CodeCache(self.target.cache) if self.target.cache is not None else None
         self._executor = ScalarExecutor(_together(programs, plans), threads_of(self.target), cache)

@@ -118,7 +118,7 @@ class Loops:
         operations: Callable[..., Any],
     ) -> None:
         self.constants: dict[int, float] = {}
-        self.fresh = fresh
+        self.fresh: int = fresh
         self._scalars, self._numbers, self._arrays, self._operations = scalars, numbers, arrays, operations
 
     def operations(self, loops: Sequence[int], picked: Sequence[int]) -> Due:

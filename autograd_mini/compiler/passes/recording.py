@@ -29,6 +29,7 @@ class Recording:
     made: list[Value]
     inputs: list[Value]
     roots: list[Value]
+    n_parents: list[int]
 
     def __init__(
         self, made: list[Value], inputs: list[Value], roots: list[Value], is_foreign: Callable[[Value], bool]
