@@ -132,6 +132,8 @@ def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
     """The derivative of the twin by an argument, from its definition; nan if those of the two sides differ."""
     mpmath = mpmath_module()
     mp, x = mpmath.mp, args[index]
+    if mpmath.isnan(x):
+        return mpmath.nan
     digits = max(mp.dps, LEAST_DIGITS)
     size = max(min(abs(x), mpmath.mpf(1)), mpmath.mpf(10) ** TINIEST) if x else mpmath.mpf(1)
     step = mpmath.mpf(10) ** -(digits // 3 + 5) * size

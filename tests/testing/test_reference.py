@@ -59,6 +59,12 @@ def test_no_derivative_is_nan(f, x):
     assert mpmath.isnan(forward_derivative(f, x))
 
 
+def test_nothing_is_known_beyond_a_nan():
+    x = Value(-1.0)
+    (slope,) = reference_gradient(exp(log(x)) * x, [x])
+    assert mpmath.isnan(slope)
+
+
 @pytest.mark.parametrize("x", [0.3, 2.5])
 def test_derivatives_of_powers_have_twins(x):
     """Graphs of their derivatives are made of them."""
