@@ -131,9 +131,5 @@ def _restore_primitive(name: str, options: dict[str, Any]) -> Primitive:
     return primitive.variant(**options) if options else primitive
 
 
-def _restore_part(whole: Primitive, part: int) -> Part:
-    return part_of(whole, part)
-
-
 copyreg.pickle(Primitive, lambda primitive: (_restore_primitive, (primitive.name, dict(primitive.options))))  # by name
-copyreg.pickle(Part, lambda part: (_restore_part, (part.whole, part.part)))
+copyreg.pickle(Part, lambda part: (part_of, (part.whole, part.part)))

@@ -108,9 +108,9 @@ def limit_of_adjoints(
     sides = []
     if not all(isfinite(leaf._number) for leaf in leaves) or (tied and any(isnan(root._number) for root, _ in seeds)):
         return convention, None
-    if chosen is not None and chosen.direction is None:
-        return convention, None
-    if chosen is not None and chosen.direction is not None:
+    if chosen is not None:
+        if chosen.direction is None:
+            return convention, None
         found, is_known = _along(order, seeds, tied, chosen.direction)
         if is_known and not any(isnan(found[leaf]) for leaf in leaves):
             return found, chosen.direction

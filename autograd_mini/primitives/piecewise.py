@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 from math import copysign, inf, isnan
 
 from autograd_mini.primitives import ieee
@@ -80,7 +80,10 @@ class Part(Primitive):
         self.part = part
 
 
-part_of: Callable[[Primitive, int], Part] = lru_cache(maxsize=None)(Part)
+@cache
+def part_of(primitive: Primitive, part: int) -> Part:
+    """One of the results of a selector; made once."""
+    return Part(primitive, part)
 
 
 def parts_of(primitive: Primitive, n_args: int) -> range | None:

@@ -31,7 +31,7 @@ from autograd_mini.compiler.passes.watching import is_tied, variable
 from autograd_mini.compiler.ties.replaying import recorded_again
 from autograd_mini.graph import leaf, topological_order
 from autograd_mini.jumps import JUMPS
-from autograd_mini.limits import leaves_by_use, step
+from autograd_mini.limits import leaves_by_use, line_of
 from autograd_mini.observing import unheard
 from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
@@ -250,7 +250,7 @@ def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, floa
     leaves = leaves_by_use(topological_order(*outputs))
     if not all(each in scalar_of for each in leaves):
         return None
-    return {scalar_of[each]: sign * step(place, 0) for place, each in enumerate(leaves)}
+    return {scalar_of[each]: change for each, change in line_of(leaves, sign).items()}
 
 
 def differing(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float]) -> Scalars:
