@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd_mini.files import parts_used
-from autograd_mini.primitives import TABLE, Part, Primitive, part_of, parts_of, special
+from autograd_mini.primitives import TABLE, Part, Primitive, parts_of, special
 from autograd_mini.primitives.symbols import Place, Recorder, formula_of, is_own
 
 ASSETS = Path(__file__).parent / "assets"
@@ -132,10 +132,9 @@ class _Rule(Recorder):
         return number.place if isinstance(number, _Term) else super().place(number, taker)
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        parts = parts_of(primitive, len(args))
-        if parts is None:
-            return _Term(self, super().applied(primitive, args).place)
-        return tuple([self.applied(part_of(primitive, part), args) for part in parts])
+        if parts := parts_of(primitive, len(args)):
+            return tuple([self.applied(part, args) for part in parts])
+        return _Term(self, super().applied(primitive, args).place)
 
 
 class _Writer:

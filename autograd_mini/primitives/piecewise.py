@@ -61,10 +61,9 @@ def selector(
 class Part(Primitive):
     """One of the results of a selector that has several, as an operation of its own.
 
-    >>> from autograd_mini.primitives import Primitive
     >>> halves = Primitive("halves", lambda x: (x / 2, -x / 2), lambda out, x: (0.0,), is_selector=True)
-    >>> part_of(halves, 1)(3.0), parts_of(halves, 1)
-    (-1.5, range(0, 2))
+    >>> Part(halves, 1)(3.0)
+    -1.5
     """
 
     def __init__(self, whole: Primitive, part: int) -> None:
@@ -82,20 +81,23 @@ class Part(Primitive):
 
 @cache
 def part_of(primitive: Primitive, part: int) -> Part:
-    """One of the results of a selector; made once."""
+    """One of the results of a selector; made once.
+
+    >>> halves = Primitive("halves", lambda x: (x / 2, -x / 2), lambda out, x: (0.0,), is_selector=True)
+    >>> part_of(halves, 1) is part_of(halves, 1)
+    True
+    """
     return Part(primitive, part)
 
 
-def parts_of(primitive: Primitive, n_args: int) -> range | None:
-    """The results of a selector that has several, by number; None for what has one.
+def parts_of(primitive: Primitive, n_args: int) -> tuple[Part, ...]:
+    """The results of a selector that has several; none for what has one.
 
-    >>> parts_of(TABLE["tanh"], 1) is None
-    True
+    >>> parts_of(TABLE["tanh"], 1)
+    ()
     """
-    if not primitive.is_selector:
-        return None
-    results = primitive.forward(*(0.0,) * n_args)
-    return range(len(results)) if isinstance(results, tuple) else None
+    results = primitive.forward(*(0.0,) * n_args) if primitive.is_selector else None
+    return tuple([part_of(primitive, part) for part in range(len(results))]) if isinstance(results, tuple) else ()
 
 
 @selector(lambda out, x, y: x == y, lambda x, y: where(less(x, y), 0.0, 1.0))

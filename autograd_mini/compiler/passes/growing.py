@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd_mini.compiler.ir.scalars import ONE, Application, Component, Input, Looped, Number, Picked, Scalar, Terms
 from autograd_mini.compiler.passes.vector_rules import vector_primitive
-from autograd_mini.primitives import TABLE, Primitive, part_of, parts_of, to_float
+from autograd_mini.primitives import TABLE, Primitive, parts_of, to_float
 from autograd_mini.primitives.symbols import Place
 
 _equal, _greater = TABLE.auxiliary["equal"], TABLE.auxiliary["greater"]
@@ -98,9 +98,8 @@ class Growing:
     def applied(self, primitive: Primitive, args: Sequence[Any]) -> Any:
         """What a primitive makes of operands and numbers."""
         numbers = [*map(self.number_of, args)]
-        parts = parts_of(primitive, len(args))
-        if parts is not None:
-            return tuple(Operand(self, self.apply(part_of(primitive, part), *numbers)) for part in parts)
+        if parts := parts_of(primitive, len(args)):
+            return tuple(Operand(self, self.apply(part, *numbers)) for part in parts)
         return Operand(self, self.sum(numbers) if primitive is TABLE["sum"] else self.apply(primitive, *numbers))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from autograd_mini.compiler.passes.tracing import trace
 from autograd_mini.derivatives import gradients
 from autograd_mini.graph import leaf
-from autograd_mini.primitives import Primitive, part_of, parts_of
+from autograd_mini.primitives import Primitive, parts_of
 from autograd_mini.primitives.symbols import Place, Recorder
 from autograd_mini.tapes import tape_of
 from autograd_mini.value import Value
@@ -82,9 +82,8 @@ class Rule(Recorder):
         self.is_plain = not self.operations and not self.constants
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        parts = parts_of(primitive, len(args))
-        if parts is not None:
-            return tuple([super(Rule, self).applied(part_of(primitive, part), args) for part in parts])
+        if parts := parts_of(primitive, len(args)):
+            return tuple([super(Rule, self).applied(part, args) for part in parts])
         return super().applied(primitive, args)
 
 

@@ -20,7 +20,7 @@ def machine(primitive, arity, width, constants=None):
     constants = constants or {}
     leaves = {i: leaf(i, 1) for i in range(arity) if i not in constants}
     args = tuple(constants[i] if i in constants else lanes_of(leaves[i]) for i in range(arity))
-    parts = list(parts_of(primitive, arity) or [None])
+    parts = [each.part for each in parts_of(primitive, arity)] or [None]
     run = runner(list(leaves.values()), [Pack(1, True, Apply(primitive, args, part)) for part in parts], width)
 
     def call(*arrays):
