@@ -1,87 +1,13 @@
 """autograd_mini: exact gradients of scalar Python code by reverse-mode automatic differentiation."""
 
 from autograd_mini import loading  # noqa: F401  (first of all: it decides which form of graph the others get)
+
+# isort: split
+from autograd_mini import functions
 from autograd_mini.debugging import debug
 from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, topological_order, value_and_grad
+from autograd_mini.functions import *  # noqa: F403  (all but those that would hide Python's own)
 from autograd_mini.functions import abs as abs
-from autograd_mini.functions import (
-    acos,
-    acosh,
-    add,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    cbrt,
-    ceil,
-    clip,
-    copysign,
-    cos,
-    cosh,
-    degrees,
-    digamma,
-    dist,
-    div,
-    dot,
-    elu,
-    erf,
-    erfc,
-    exp,
-    exp2,
-    expm1,
-    fabs,
-    floor,
-    floordiv,
-    fma,
-    fmod,
-    frac,
-    fsum,
-    gamma,
-    gelu,
-    hypot,
-    ldexp,
-    leaky_relu,
-    lgamma,
-    log,
-    log1p,
-    log2,
-    log10,
-    log_sigmoid,
-    log_softmax,
-    logsumexp,
-    maximum,
-    mean,
-    minimum,
-    mod,
-    modf,
-    mul,
-    neg,
-    norm,
-    polygamma,
-    pos,
-    prod,
-    radians,
-    reciprocal,
-    relu,
-    remainder,
-    rint,
-    sigmoid,
-    sign,
-    silu,
-    sin,
-    sinh,
-    softmax,
-    softplus,
-    sqrt,
-    square,
-    sub,
-    sumprod,
-    tan,
-    tanh,
-    trunc,
-    where,
-)
 from autograd_mini.functions import max as max
 from autograd_mini.functions import min as min
 from autograd_mini.functions import pow as pow
@@ -96,17 +22,11 @@ from autograd_mini.series import taylor
 from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
 
-# What a star import brings; the functions that would hide Python's own (abs, max, min, pow, sum) stay out.
 __all__ = [
-    "TABLE", "Constant", "Primitive", "Value", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh",
-    "cbrt", "ceil", "clip", "compiled_core", "copysign", "cos", "cosh", "debug", "degrees", "digamma", "dist", "div",
-    "dot", "elu", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "floordiv", "fma", "fmod", "frac", "fsum",
-    "gamma", "gelu", "grad", "gradients", "hessian", "hvp", "hypot", "jacobian", "jvp", "ldexp", "leaky_relu", "lgamma",
-    "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod",
-    "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "register_primitive", "relu",
-    "remainder", "rint", "root", "scan", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
-    "square", "sub", "sumprod", "tan", "tanh", "taylor", "topological_order", "trunc", "value_and_grad", "vjp", "where",
+    "TABLE", "Constant", "Primitive", "Value", "compiled_core", "debug", "grad", "gradients", "hessian", "hvp",
+    "jacobian", "jvp", "register_primitive", "root", "scan", "taylor", "topological_order", "value_and_grad", "vjp",
 ]  # fmt: skip
+__all__ += functions.__all__
 
 _BESIDE = ("abs", "compile", "max", "min", "pow", "sum")
 _ROOMS = ("compiler", "draw", "executors", "explain", "micrograd", "neighbours", "nn", "optim", "testing", "training")

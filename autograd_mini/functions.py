@@ -23,6 +23,11 @@ NO_NUMBER = "TypeError: an argument is not a real number, but text, None, a comp
 NO_VECTOR = "TypeError: an argument is not an iterable of real numbers."
 NEITHER = "TypeError: the arguments are neither real numbers nor one iterable of them."
 NO_NUMBERS = "ValueError: there are no numbers."
+OF_SOME = {"mean", "max", "min", "logsumexp", "softmax", "log_softmax"}
+"""Functions of vectors that have one number at the least."""
+
+__all__ = sorted({*TABLE, "fabs", "modf"} - {"abs", "max", "min", "pow", "sum"})
+"""All but those that would hide Python's own."""
 
 
 def documented(function: Callable[..., Any], name: str, *raised: str) -> Any:
@@ -52,22 +57,18 @@ def _binary(name: str) -> Any:
     return documented(lambda x, y: primitive(x, y), name)
 
 
-def _reduction(name: str, may_be_empty: bool = True) -> Any:
+def _reduction(name: str) -> Any:
     primitive = TABLE[name]
-    return documented(lambda xs: primitive(*_vector(name, xs, may_be_empty)), name, *_of_vectors(may_be_empty))
+    return documented(lambda xs: primitive(*_vector(name, xs)), name, *_of_vectors(name))
 
 
-def _variadic(name: str, may_be_empty: bool = True) -> Any:
+def _variadic(name: str) -> Any:
     primitive = TABLE[name]
 
     def function(*xs: Any) -> Any:
-        if len(xs) == 1 and hasattr(xs[0], "__iter__"):
-            xs = _vector(name, xs[0], may_be_empty)
-        elif not may_be_empty:
-            _refuse_empty(name, xs)
-        return primitive(*xs)
+        return primitive(*_vector(name, xs[0] if len(xs) == 1 and hasattr(xs[0], "__iter__") else xs))
 
-    return documented(function, name, NEITHER, *_of_vectors(may_be_empty)[1:])
+    return documented(function, name, NEITHER, *_of_vectors(name)[1:])
 
 
 def _pairing(name: str) -> Any:
@@ -86,32 +87,27 @@ def _vector_function(name: str) -> Any:
     primitive = TABLE[name]
 
     def function(xs: Any) -> list[Any]:
-        xs = _vector(name, xs, may_be_empty=False)
+        xs = _vector(name, xs)
         return [primitive.variant(index=index)(*xs) for index in range(len(xs))]
 
-    return documented(function, name, *_of_vectors(may_be_empty=False))
+    return documented(function, name, *_of_vectors(name))
 
 
-def _of_vectors(may_be_empty: bool) -> tuple[str, ...]:
+def _of_vectors(name: str) -> tuple[str, ...]:
     """What functions of one vector raise."""
-    return (NO_VECTOR,) if may_be_empty else (NO_VECTOR, NO_NUMBERS)
+    return (NO_VECTOR, NO_NUMBERS) if name in OF_SOME else (NO_VECTOR,)
 
 
-def _vector(name: str, xs: Any, may_be_empty: bool = True) -> tuple[Any, ...]:
+def _vector(name: str, xs: Any) -> tuple[Any, ...]:
     try:
         numbers = tuple(xs)
     except TypeError:
         raise TypeError(
             f"{name} takes an iterable of numbers, got {brief(xs)} ({type(xs).__name__}); put the numbers into a list"
         ) from None
-    if not may_be_empty:
-        _refuse_empty(name, numbers)
-    return numbers
-
-
-def _refuse_empty(name: str, numbers: tuple[Any, ...]) -> None:
-    if not numbers:
+    if not numbers and name in OF_SOME:
         raise ValueError(f"{name} needs at least one number, got none")
+    return numbers
 
 
 add, sub, mul, div = _binary("add"), _binary("sub"), _binary("mul"), _binary("div")
@@ -141,9 +137,9 @@ maximum, minimum = _binary("maximum"), _binary("minimum")
 silu = _unary("silu")
 
 sum, fsum, prod = _reduction("sum"), _reduction("fsum"), _reduction("prod")
-mean = _reduction("mean", may_be_empty=False)
-max, min = _variadic("max", may_be_empty=False), _variadic("min", may_be_empty=False)
-norm, logsumexp = _reduction("norm"), _reduction("logsumexp", may_be_empty=False)
+mean = _reduction("mean")
+max, min = _variadic("max"), _variadic("min")
+norm, logsumexp = _reduction("norm"), _reduction("logsumexp")
 dot, sumprod = _pairing("dot"), _pairing("sumprod")
 softmax, log_softmax = _vector_function("softmax"), _vector_function("log_softmax")
 

@@ -14,6 +14,8 @@ from autograd_mini.value import Value
 # mypy: disable-error-code="overload-overlap"
 # pyright: reportOverlappingOverload=false
 
+__all__ = ["acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "clip", "copysign", "cos", "cosh", "degrees", "digamma", "dist", "div", "dot", "elu", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "floordiv", "fma", "fmod", "frac", "fsum", "gamma", "gelu", "hypot", "ldexp", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logsumexp", "maximum", "mean", "minimum", "mod", "modf", "mul", "neg", "norm", "polygamma", "pos", "prod", "radians", "reciprocal", "relu", "remainder", "rint", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "square", "sub", "sumprod", "tan", "tanh", "trunc", "where"]
+
 def documented(function: Callable[..., Any], name: str, *raised: str) -> Any: ...
 
 @overload

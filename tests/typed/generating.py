@@ -48,9 +48,8 @@ from autograd_mini.primitives import Primitive
 from autograd_mini.signatures import Real, ObjectArray, Plain, PlainArray
 from autograd_mini.value import Value
 """
-    parts = [
-        HEAD.format(title="The primitives as functions of numbers and Values.", note=NOTE, imports=imports + CHECKED)
-    ]
+    imports += f"{CHECKED}\n__all__ = {functions.__all__}\n".replace("'", '"')
+    parts = [HEAD.format(title="The primitives as functions of numbers and Values.", note=NOTE, imports=imports)]
     for name, function in vars(functions).items():
         if name.startswith("_") or not inspect.isfunction(function) or function.__module__ != functions.__name__:
             continue
