@@ -10,6 +10,7 @@ from autograd_mini.mathematics import (
     COMPARISON,
     OMITTED,
     PLAIN_NAME,
+    Numerals,
     Text,
     applied,
     cut,
@@ -23,6 +24,9 @@ from autograd_mini.value import Value
 
 NESTING = 3  # levels of lists and dicts; names from deeper ones would be too long to read. Not tuned
 NOT_THE_USERS = ("In", "Out")  # a notebook's own records
+
+Naming = Callable[[Value], str]
+"""What Values are called."""
 
 
 def formula(
@@ -58,68 +62,58 @@ def formula(
         raise TypeError(f"formula takes a Value, got {brief(y)} ({type(y).__name__})")
     if not isinstance(limit, int) or limit < 1:
         raise ValueError(f"formula's limit must be an integer ≥ 1, got {brief(limit)}")
-    name_of, number = naming(names), number_formatter(number_format)
+    name_of = naming(names)
+    atom = _atoms(name_of, number_formatter(number_format))
 
     def is_open(node: Value) -> bool:
         return bool(node.parents) and (expand or node is y or not name_of(node))
 
-    best = _to_depth(y, 1 if y.parents else 0, is_open, name_of, number)
+    best = _to_depth(y, 1 if y.parents else 0, is_open, atom)
     for depth in range(2, limit):
-        text = _to_depth(y, depth, is_open, name_of, number)
+        text = _to_depth(y, depth, is_open, atom)
         if len(text.text) > limit or text == best:
             break
         best = text
     return cut(best.text, limit)
 
 
-def short_formulas(
-    order: Sequence[Value], limit: int, name_of: Callable[[Value], str], number: Callable[[float], str]
-) -> dict[Value, str]:
+def short_formulas(order: Sequence[Value], limit: int, name_of: Naming, number: Numerals) -> dict[Value, str]:
     """The formula of every node of a topological order, in one pass: operands that do not fit become `…`, as do
     those that are missing from the order."""
     operands: dict[Value, Text] = {}
-    formulas = {}
+    formulas, atom = {}, _atoms(name_of, number)
     for node in order:
         if not node.parents:
-            operands[node] = _atom(node, name_of, number)
+            operands[node] = atom(node)
             continue
         own = _fitting(node, [operands.get(parent, OMITTED) for parent in node.parents], limit)
         formulas[node] = own.text
-        if name_of(node):
-            operands[node] = _atom(node, name_of, number)
-        else:
-            operands[node] = OMITTED if OMITTED.text in own.text else own
+        operands[node] = atom(node) if name_of(node) else OMITTED if OMITTED.text in own.text else own
     return formulas
 
 
-def _atom(node: Value, name_of: Callable[[Value], str], number: Callable[[float], str]) -> Text:
-    """A Value that is not written out: its name, else its number."""
-    name = " ".join(name_of(node).split())
-    if name:
-        return Text(name, ATOM if PLAIN_NAME.fullmatch(name) else COMPARISON)
-    return signed(number(node._number))
+def _atoms(name_of: Naming, number: Numerals) -> Callable[[Value], Text]:
+    """What Values are that are not written out: their name, else their number."""
+
+    def atom(node: Value) -> Text:
+        name = " ".join(name_of(node).split())
+        if name:
+            return Text(name, ATOM if PLAIN_NAME.fullmatch(name) else COMPARISON)
+        return signed(number(node._number))
+
+    return atom
 
 
-def _to_depth(
-    y: Value,
-    depth: int,
-    is_open: Callable[[Value], bool],
-    name_of: Callable[[Value], str],
-    number: Callable[[float], str],
-) -> Text:
+def _to_depth(y: Value, depth: int, is_open: Callable[[Value], bool], atom: Callable[[Value], Text]) -> Text:
     """The formula with so many nested operations, and … for what is nested deeper."""
     levels = [[y]]
     for _ in range(depth):
         below = (parent for node in levels[-1] if is_open(node) for parent in _shown_parents(node))
         levels.append(list(dict.fromkeys(below)))
-    texts = {node: OMITTED if is_open(node) else _atom(node, name_of, number) for node in levels.pop()}
+    texts = {node: OMITTED if is_open(node) else atom(node) for node in levels.pop()}
     for level in reversed(levels):
-        texts = {
-            node: _combined(node, [texts.get(parent, OMITTED) for parent in node.parents])
-            if is_open(node)
-            else _atom(node, name_of, number)
-            for node in level
-        }
+        operands = {node: [texts.get(parent, OMITTED) for parent in node.parents] for node in level}
+        texts = {node: _combined(node, operands[node]) if is_open(node) else atom(node) for node in level}
     return texts[y]
 
 
@@ -169,7 +163,7 @@ def label_locals() -> None:
             value.label = name
 
 
-def naming(names: Mapping[str, object] | None) -> Callable[[Value], str]:
+def naming(names: Mapping[str, object] | None) -> Naming:
     """The function that gives a Value's name: its label, else that of the variable among `names` that holds it."""
     if names is not None and not isinstance(names, Mapping):
         raise TypeError(f"names must map names to Values, as locals() does, got {brief(names)}")

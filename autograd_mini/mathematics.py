@@ -35,6 +35,9 @@ _INDICES = {"_": re.compile("[₀-₉]+"), "^": re.compile("[⁰¹²³⁴-⁹⁻
 _PLAIN = {sign: chr(digit) for table in (SUBSCRIPTS, SUPERSCRIPTS) for digit, sign in table.items()}
 _PLAIN |= {ord("⁻"): "-", ord("ᵀ"): "T"}
 
+Numerals = Callable[[float], str]
+"""How numbers are written."""
+
 
 class Text(NamedTuple):
     """Part of a formula, and how tightly its outermost operation binds."""
@@ -117,7 +120,7 @@ def number(x: float) -> Text:
     return signed(f"{x:.6g}".replace("inf", "∞"))
 
 
-def number_formatter(number_format: str) -> Callable[[float], str]:
+def number_formatter(number_format: str) -> Numerals:
     """The function that writes a float in a format of Python; a ValueError if that does not format floats.
 
     >>> number_formatter(".4g")(2.0)

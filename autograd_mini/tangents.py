@@ -65,7 +65,7 @@ def differentiable_tangents(
             total = None
             args = [parent.as_operand() for parent in node.parents]
             for parent, local in zip(node.parents, operation.partials(node, *args)):
-                term = _product(local, result.get(parent), operation)
+                term = product(local, result.get(parent), operation)
                 if term is not None:
                     total = term if total is None else _add(total, term)
             if total is not None:
@@ -73,7 +73,7 @@ def differentiable_tangents(
     return result
 
 
-def _product(local: Any, tangent: Any, operation: Primitive) -> Any:
+def product(local: Any, tangent: Any, operation: Primitive) -> Any:
     """local·tangent, or None for a term that carries nothing."""
     if tangent is None or (type(local) is float and local == 0.0):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 
 from autograd_mini.adjoints import descendants_of
-from autograd_mini.primitives import TABLE
+from autograd_mini.tangents import product
 from autograd_mini.value import Constant, Value
 
 TYPE_CHECKING = False
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from autograd_mini.primitives import Primitive
-
-_scale = TABLE.auxiliary["scale"]
 
 
 class Tape:
@@ -77,19 +75,10 @@ class Tape:
             operation, places = self.operations[number]
             for place, local in zip(places, locals_[number]):
                 if not n <= place < self._first:
-                    term = _product(adjoint, local, operation)
+                    term = product(local, adjoint, operation)
                     if term is not None:
                         result[place] = result[place] + term if place in result else term
         return [result.get(place, 0.0) for place in range(n)]
-
-
-def _product(adjoint: Any, local: Any, operation: Primitive) -> Any:
-    """adjoint·local; None where the local derivative is 0 by its form, so that nothing comes through."""
-    if type(local) is float and (local == 0.0 or local == 1.0):
-        return adjoint if local else None
-    if type(adjoint) is float and adjoint == 1.0:
-        return local
-    return _scale(local, adjoint) if operation.selects else adjoint * local
 
 
 def tape_of(unknowns: Sequence[Value], outputs: Sequence[Any], order: Sequence[Value]) -> tuple[Tape, list[Value]]:

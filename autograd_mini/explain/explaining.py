@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -10,18 +10,18 @@ from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.arguments import check_options, values_of
 from autograd_mini.draw.frames.backward_steps import complete_naming
 from autograd_mini.draw.pictures.folding import check_scopes
-from autograd_mini.draw.pictures.from_graph import ordered
+from autograd_mini.draw.pictures.from_graph import kind_of, ordered
 from autograd_mini.draw.pictures.picture import Kind
 from autograd_mini.draw.pictures.scopes import Scopes
 from autograd_mini.explain.javascript import row_name, table
 from autograd_mini.explain.learning import learning_page
 from autograd_mini.explain.page import Page, Panel, page
 from autograd_mini.explain.views import box, explained_model, folded_views, names_of_parameters, view_of
-from autograd_mini.formulas import formula, naming, short_formulas
-from autograd_mini.mathematics import cut, number_formatter, operation_name
+from autograd_mini.formulas import Naming, formula, naming, short_formulas
+from autograd_mini.mathematics import Numerals, cut, number_formatter, operation_name
 from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief
-from autograd_mini.value import Constant, Value
+from autograd_mini.value import Value
 
 TITLE = 25  # letters
 MOST_NODES = 600  # of a graph that is folded
@@ -122,10 +122,7 @@ def explain(
 
 
 def describe(
-    order: Sequence[Value],
-    parameters: Collection[Value],
-    name_of: Callable[[Value], str],
-    number: Callable[[float], str],
+    order: Sequence[Value], parameters: Collection[Value], name_of: Naming, number: Numerals
 ) -> list[dict[str, Any]]:
     """What the scripts know of each node of a topological `order`: its name and kind; of a leaf its number; else its
     operation, with the places of its operands."""
@@ -133,7 +130,7 @@ def describe(
     formulas = short_formulas(order, TITLE, name_of, number)
     described: list[dict[str, Any]] = []
     for node in order:
-        kind = _kind(node, parameters, node is order[-1])
+        kind = kind_of(node, {order[-1]}, parameters)
         name = number(node._number) if kind is Kind.CONSTANT and not name_of(node) else name_of(node)
         about: dict[str, Any] = {"name": name, "kind": kind.value, "row": "", "parents": []}
         if node.parents:
@@ -153,7 +150,7 @@ def describe(
     return described
 
 
-def _distinct(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+def _distinct(order: Sequence[Value], name_of: Naming) -> Naming:
     """Names of which no two are the same, so that it is plain which node is meant: w, w_2, w_3."""
     names: dict[Value, str] = {}
     taken, used = {name_of(node) for node in order}, {""}
@@ -165,14 +162,6 @@ def _distinct(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callab
         used.add(name)
         names[node] = name
     return names.__getitem__
-
-
-def _kind(node: Value, parameters: Collection[Value], is_last: bool) -> Kind:
-    if node.parents:
-        return Kind.RESULT if is_last else Kind.INTERMEDIATE
-    if isinstance(node, Constant):
-        return Kind.CONSTANT
-    return Kind.PARAMETER if node in parameters else Kind.INPUT
 
 
 def limits(order: Sequence[Value]) -> dict[int, float]:

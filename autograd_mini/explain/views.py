@@ -3,7 +3,7 @@ boxes and arrows lie: Graphviz places boxes of known sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autograd_mini.draw.images.rendering import render
@@ -11,6 +11,7 @@ from autograd_mini.draw.pictures.folding import Folding, fold_modules
 from autograd_mini.draw.pictures.from_graph import require_room
 from autograd_mini.draw.pictures.picture import Kind
 from autograd_mini.draw.pictures.scopes import Scopes, run_recorded
+from autograd_mini.mathematics import Numerals
 from autograd_mini.nn.layers import ONE
 from autograd_mini.nn.module import Module
 from autograd_mini.value import Value
@@ -124,7 +125,7 @@ def folded_views(
     arrows: Arrows,
     scopes: Scopes,
     parameters: Collection[Value],
-    number: Callable[[float], str],
+    number: Numerals,
     max_nodes: int,
 ) -> list[dict[str, Any]]:
     """The views of a picture, each with a title, the folded one first; of the others those that have room. A box that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from math import isfinite, isnan
 from typing import Any, NamedTuple
@@ -14,8 +14,8 @@ from autograd_mini.draw.frames.animation import Animation
 from autograd_mini.draw.pictures.from_graph import ordered, picture_of
 from autograd_mini.draw.pictures.picture import Box, Picture, Row
 from autograd_mini.draw.style.texts import CAPTION_SIZE, width_of
-from autograd_mini.formulas import naming
-from autograd_mini.mathematics import cut, number_formatter
+from autograd_mini.formulas import Naming, naming
+from autograd_mini.mathematics import Numerals, cut, number_formatter
 from autograd_mini.observing import Observer
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
@@ -133,7 +133,7 @@ def draw_steps(
     return _animation(picture, order, steps, captions, number)
 
 
-def complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+def complete_naming(order: Sequence[Value], name_of: Naming) -> Naming:
     """Names for all Values: the result is y, what is computed before it z1, z2 …, inputs are x1, x2 …"""
     names = {node: cut(" ".join(name_of(node).split()), NAME) for node in order}
     taken = set(names.values())
@@ -152,9 +152,7 @@ def complete_naming(order: Sequence[Value], name_of: Callable[[Value], str]) -> 
     return names.__getitem__
 
 
-def _captions(
-    steps: Sequence[Step], name_of: Callable[[Value], str], y: str, number: Callable[[float], str]
-) -> list[tuple[str, ...]]:
+def _captions(steps: Sequence[Step], name_of: Naming, y: str, number: Numerals) -> list[tuple[str, ...]]:
     captions: list[tuple[str, ...]] = [(f"Start: ∂{y}/∂{y} = 1",)]
     for index, step in enumerate(steps, 1):
         symbol = step.node.operation.symbol if step.node.operation else "?"
@@ -178,7 +176,7 @@ def _animation(
     order: Sequence[Value],
     steps: Sequence[Step],
     captions: Sequence[tuple[str, ...]],
-    number: Callable[[float], str],
+    number: Numerals,
 ) -> Animation:
     """The frames, all with room for the widest texts, so that nothing moves from one to the next."""
     keys = {f"v{index}": node for index, node in enumerate(order)}
@@ -206,13 +204,7 @@ def _animation(
 
 
 def _at(
-    step: Step,
-    box: Box,
-    node: Value | None,
-    operation: str,
-    touched: set[Value],
-    width: int,
-    number: Callable[[float], str],
+    step: Step, box: Box, node: Value | None, operation: str, touched: set[Value], width: int, number: Numerals
 ) -> Box:
     """A box as it is after a step."""
     if node is None:

@@ -10,7 +10,7 @@ from autograd_mini.derivatives import jacobian
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.networks import unit_columns as units
 from autograd_mini.draw.style.texts import width_of
-from autograd_mini.mathematics import number_formatter, subscripted
+from autograd_mini.mathematics import Numerals, number_formatter, subscripted
 from autograd_mini.nn.activations import SCALAR, find_activation, is_vector, name_of
 from autograd_mini.nn.layers import Layer
 from autograd_mini.nn.module import Module
@@ -117,9 +117,7 @@ def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> tu
     return outputs, [derivatives[start : start + width] for start in range(0, len(derivatives), width)]
 
 
-def _units(
-    places: units.Column, letter: str, numbers: Sequence[float], side: int, number: Callable[[float], str]
-) -> Iterator[str]:
+def _units(places: units.Column, letter: str, numbers: Sequence[float], side: int, number: Numerals) -> Iterator[str]:
     """Units with their numbers beside them, on the left (-1) or the right (1)."""
     for index, place in places.items():
         if index is None:
@@ -132,12 +130,7 @@ def _units(
 
 
 def _lines(
-    starts: units.Column,
-    ends: units.Column,
-    rows: Rows,
-    largest: float,
-    letter: str,
-    number: Callable[[float], str],
+    starts: units.Column, ends: units.Column, rows: Rows, largest: float, letter: str, number: Numerals
 ) -> Iterator[str]:
     """A line for every derivative that is not 0, with its number where no two lines share a unit."""
     sparse = all(sum(map(bool, each)) <= 1 for each in (*rows, *zip(*rows)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from autograd_mini.draw.drawing import Drawing
 from autograd_mini.draw.networks import unit_columns as units
 from autograd_mini.draw.style.colours import FAINT, MODULE, MODULE_FILL
-from autograd_mini.mathematics import SUPERSCRIPTS, number_formatter, subscripted, weight_name
+from autograd_mini.mathematics import SUPERSCRIPTS, Numerals, number_formatter, subscripted, weight_name
 from autograd_mini.nn.activations import is_vector, name_of
 from autograd_mini.nn.layers import MLP, Layer
 from autograd_mini.nn.sequential import Sequential
@@ -128,7 +128,7 @@ def _lines(
     heads: units.Column,
     layer: Sequence[Mapping[int, float]],
     largest: float,
-    number: Callable[[float], str],
+    number: Numerals,
     share: float,
 ) -> Iterator[str]:
     """The weights between shown neurons, with their names where that share of the way is gone, if any."""

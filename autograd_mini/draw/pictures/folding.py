@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
 from autograd_mini.draw.pictures.picture import Box, Kind, Row
 from autograd_mini.draw.pictures.scopes import Scopes
+from autograd_mini.mathematics import Numerals
 from autograd_mini.nn.layers import ONE
 from autograd_mini.primitives import brief
 from autograd_mini.suggesting import did_you_mean
@@ -68,7 +69,7 @@ def fold_modules(
     parameters: Iterable[Value],
     scopes: Scopes,
     fold: Fold | None,
-    number: Callable[[float], str],
+    number: Numerals,
 ) -> Folding:
     """How the nodes of a topological `order` share boxes if modules are folded; errors are those of `draw`."""
     paths, ends = _fold_by_path(scopes, fold), dict.fromkeys(results)
@@ -130,7 +131,7 @@ def _bundles(
     users: Mapping[Value, list[Value]],
     values: Mapping[Value, str],
     operations: Mapping[Value, str],
-    number: Callable[[float], str],
+    number: Numerals,
 ) -> tuple[dict[Value, str], list[Box]]:
     """Boxes for many leaves that go to the same folded modules, and for many results of one."""
     groups: dict[tuple[Kind, frozenset[str]], list[Value]] = {}
@@ -151,7 +152,7 @@ def _bundles(
     return held, boxes
 
 
-def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable[[float], str], is_known: bool) -> Box:
+def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Numerals, is_known: bool) -> Box:
     numbers = [member._number for member in members]
     rows = [Row("data", f"{number(min(numbers))} … {number(max(numbers))}")]
     if kind is not Kind.CONSTANT:
@@ -161,16 +162,14 @@ def _bundle_box(key: str, kind: Kind, members: Sequence[Value], number: Callable
     return Box(key, kind, "\n".join(filter(None, (title, names))), tuple(rows), title)
 
 
-def _module_box(
-    key: str, path: str, weights: Sequence[Value], scopes: Scopes, number: Callable[[float], str], is_known: bool
-) -> Box:
+def _module_box(key: str, path: str, weights: Sequence[Value], scopes: Scopes, number: Numerals, is_known: bool) -> Box:
     rows = [Row("weights", f"{len(weights):,}"), *_gradient_rows(weights, number, is_known)] if weights else []
     title = scopes.title(path)
     scope = scopes.titles(scopes.around(path)[:-1])
     return Box(key, Kind.MODULE, title.replace(" · ", "\n"), tuple(rows), title, scope)
 
 
-def _gradient_rows(members: Sequence[Value], number: Callable[[float], str], is_known: bool) -> tuple[Row, ...]:
+def _gradient_rows(members: Sequence[Value], number: Numerals, is_known: bool) -> tuple[Row, ...]:
     """The gradient of the largest magnitude, with its sign; nan if there is any; nothing before backward has run."""
     largest = max((member._grad for member in members), key=lambda gradient: (isnan(gradient), abs(gradient)))
     return (Row("largest grad", number(largest), largest),) if is_known or largest != 0.0 else ()

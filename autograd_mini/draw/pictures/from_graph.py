@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isfinite
 
 from autograd_mini.draw.pictures.folding import NOT_FOLDED, Folding, backward_has_run
 from autograd_mini.draw.pictures.picture import Box, Edge, Kind, Picture, Row
-from autograd_mini.formulas import short_formulas
+from autograd_mini.formulas import Naming, short_formulas
 from autograd_mini.graph import topological_order
-from autograd_mini.mathematics import cut, operation_name
+from autograd_mini.mathematics import Numerals, cut, operation_name
 from autograd_mini.value import Constant, Value
 
 TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80  # letters and lines that a box has room for, chosen by eye
@@ -64,8 +64,8 @@ def picture_of(
     order: Sequence[Value],
     *,
     parameters: Collection[Value],
-    name_of: Callable[[Value], str],
-    number: Callable[[float], str],
+    name_of: Naming,
+    number: Numerals,
     formulas: bool = True,
     direction: str = "LR",
     legend: bool = True,
@@ -79,7 +79,7 @@ def picture_of(
     boxes, edges = [], []
     is_known = backward_has_run(results)
     for node in shown:
-        key, kind, scope = keys[node], _kind(node, ends, parameters), folding.scope_of(node)
+        key, kind, scope = keys[node], kind_of(node, ends, parameters), folding.scope_of(node)
         name, data = name_of(node), number(node._number)
         written = formula.get(node, "")
         title = _title(name, written if formulas else "")
@@ -108,7 +108,8 @@ def picture_of(
     return Picture(tuple(boxes), tuple(edges), direction, largest, legend=legend)
 
 
-def _kind(node: Value, results: Collection[Value], parameters: Collection[Value]) -> Kind:
+def kind_of(node: Value, results: Collection[Value], parameters: Collection[Value]) -> Kind:
+    """What its box stands for."""
     if isinstance(node, Constant):
         return Kind.CONSTANT
     if not node.parents:
@@ -128,7 +129,7 @@ def _title(name: str, written: str) -> str:
 
 
 def _folded_edges(
-    order: Sequence[Value], keys: Mapping[Value, str], folding: Folding, number: Callable[[float], str]
+    order: Sequence[Value], keys: Mapping[Value, str], folding: Folding, number: Numerals
 ) -> Iterator[Edge]:
     """One arrow for all that passes from one box to another, where either holds several nodes."""
     for (tail, head), passing in _passing(order, keys, folding).items():

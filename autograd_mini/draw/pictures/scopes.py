@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Iterable, KeysView
 from types import FrameType
 from typing import Any
 
+from autograd_mini.formulas import Naming
 from autograd_mini.nn.activations import name_of
 from autograd_mini.nn.layers import MLP, Neuron
 from autograd_mini.nn.module import Module
@@ -70,7 +71,7 @@ class Scopes(Observer):
         """The titles of several modules."""
         return tuple(map(self.title, paths))
 
-    def naming(self, order: Iterable[Value], name_of: Callable[[Value], str]) -> Callable[[Value], str]:
+    def naming(self, order: Iterable[Value], name_of: Naming) -> Naming:
         """Names that also tell the module of a parameter, where several of the Values to name have the same."""
         names = {node: name_of(node) for node in order}
         counts = Counter(names.values())
