@@ -48,6 +48,10 @@ def documented(function: Callable[..., Any], name: str, *raised: str) -> Any:
     return function
 
 
+def _described(name: str, *raised: str) -> Any:
+    return lambda function: documented(function, name, *raised)
+
+
 def _unary(name: str) -> Any:
     return documented(unary(TABLE[name]), name)
 
@@ -112,6 +116,7 @@ def _vector(name: str, xs: Any) -> tuple[Any, ...]:
 
 add, sub, mul, div = _binary("add"), _binary("sub"), _binary("mul"), _binary("div")
 neg, pos, square, reciprocal = _unary("neg"), _unary("pos"), _unary("square"), _unary("reciprocal")
+fma = documented(lambda x, y, z: TABLE["fma"](x, y, z), "fma")
 
 exp, exp2, expm1 = _unary("exp"), _unary("exp2"), _unary("expm1")
 log2, log10, log1p = _unary("log2"), _unary("log10"), _unary("log1p")
@@ -134,7 +139,10 @@ fmod, remainder = _binary("fmod"), _binary("remainder")
 abs, sign, copysign = _unary("abs"), _unary("sign"), _binary("copysign")
 fabs = abs
 maximum, minimum = _binary("maximum"), _binary("minimum")
+clip = documented(lambda x, low=-inf, high=inf: TABLE["clip"](x, low, high), "clip")
 silu = _unary("silu")
+leaky_relu = documented(lambda x, slope=0.01: TABLE["leaky_relu"](x, slope), "leaky_relu")
+elu = documented(lambda x, alpha=1.0: TABLE["elu"](x, alpha), "elu")
 
 sum, fsum, prod = _reduction("sum"), _reduction("fsum"), _reduction("prod")
 mean = _reduction("mean")
@@ -160,27 +168,8 @@ def log(x: Any, base: Any = None) -> Any:
     return _log(x) if base is None else div(_log(x), _log(base))
 
 
-def fma(x: Any, y: Any, z: Any) -> Any:
-    """x·y + z, rounded once.
-
-    Raises:
-        TypeError: an argument is not a real number.
-
-    >>> fma(0.1, 10.0, -1.0)
-    5.551115123125783e-17
-    """
-    return TABLE["fma"](x, y, z)
-
-
+@_described("ldexp", "TypeError: x is not a real number, or the exponent not an integer; a Value cannot be one.")
 def ldexp(x: Any, exponent: int) -> Any:
-    """x·2ⁱ for an integer i, exact.
-
-    Raises:
-        TypeError: x is not a real number, or the exponent not an integer; a Value cannot be one.
-
-    >>> ldexp(3.0, -1)
-    1.5
-    """
     if not hasattr(exponent, "__index__"):
         raise TypeError(f"ldexp takes an int as exponent, got {brief(exponent)} ({type(exponent).__name__})")
     return TABLE["ldexp"](x, builtins.max(-10_000, builtins.min(10_000, int(exponent))))
@@ -198,31 +187,11 @@ def modf(x: Any) -> tuple[Any, Any]:
     return frac(x), trunc(x)
 
 
+@_described("polygamma", "TypeError: x is not a real number.", "ValueError: the order is not an integer from 0 to 100.")
 def polygamma(order: int, x: Any) -> Any:
-    """ψ⁽ⁿ⁾(x), the derivative of that order of digamma.
-
-    Raises:
-        TypeError: x is not a real number.
-        ValueError: the order is not an integer from 0 to 100.
-
-    >>> polygamma(1, 1.0)
-    1.6449340668482264
-    """
     if not isinstance(order, int) or not 0 <= order <= 100:
         raise ValueError(f"polygamma takes an integer order from 0 to 100, got {brief(order)}")
     return TABLE["polygamma"].variant(order=order)(x)
-
-
-def clip(x: Any, low: Any = -inf, high: Any = inf) -> Any:
-    """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound.
-
-    Raises:
-        TypeError: an argument is not a real number.
-
-    >>> clip(3.0, high=1.0)
-    1.0
-    """
-    return TABLE["clip"](x, low, high)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
@@ -261,30 +230,6 @@ def relu(x: Any, at_zero: float | None = None) -> Any:
 
 
 _relu = unary(TABLE["relu"])
-
-
-def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
-    """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt.
-
-    Raises:
-        TypeError: an argument is not a real number.
-
-    >>> leaky_relu(-2.0, 0.25)
-    -0.5
-    """
-    return TABLE["leaky_relu"](x, slope)
-
-
-def elu(x: Any, alpha: Any = 1.0) -> Any:
-    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0.
-
-    Raises:
-        TypeError: an argument is not a real number.
-
-    >>> elu(-1e-20)
-    -1e-20
-    """
-    return TABLE["elu"](x, alpha)
 
 
 def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:

@@ -75,6 +75,13 @@ def reciprocal(x: Value) -> Value:
 def reciprocal(x: Plain) -> float: ...
 
 @overload
+def fma(x: Plain, y: Plain, z: Plain) -> float:
+    """x·y + z, rounded once."""
+
+@overload
+def fma(x: Real, y: Real, z: Real) -> Value: ...
+
+@overload
 def exp(x: Value) -> Value:
     """eˣ."""
 
@@ -439,11 +446,32 @@ def minimum(x: Plain, y: Plain) -> float:
 def minimum(x: Real, y: Real) -> Value: ...
 
 @overload
+def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
+    """x limited to [low, high]."""
+
+@overload
+def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...
+
+@overload
 def silu(x: Value) -> Value:
     """x·sigmoid(x), also called swish."""
 
 @overload
 def silu(x: Plain) -> float: ...
+
+@overload
+def leaky_relu(x: Plain, slope: Plain = 0.01) -> float:
+    """x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt."""
+
+@overload
+def leaky_relu(x: Real, slope: Real = 0.01) -> Value: ...
+
+@overload
+def elu(x: Plain, alpha: Plain = 1.0) -> float:
+    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015."""
+
+@overload
+def elu(x: Real, alpha: Real = 1.0) -> Value: ...
 
 @overload
 def sum(xs: ObjectArray) -> Value:
@@ -651,13 +679,6 @@ def log(x: Plain, base: Plain | None = None) -> float:
 def log(x: Real, base: Real | None = None) -> Value: ...
 
 @overload
-def fma(x: Plain, y: Plain, z: Plain) -> float:
-    """x·y + z, rounded once."""
-
-@overload
-def fma(x: Real, y: Real, z: Real) -> Value: ...
-
-@overload
 def ldexp(x: Value, exponent: int) -> Value:
     """x·2ⁱ for an integer i, exact."""
 
@@ -673,17 +694,10 @@ def modf(x: Plain) -> tuple[float, float]: ...
 
 @overload
 def polygamma(order: int, x: Value) -> Value:
-    """ψ⁽ⁿ⁾(x), the derivative of that order of digamma."""
+    """The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0."""
 
 @overload
 def polygamma(order: int, x: Plain) -> float: ...
-
-@overload
-def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
-    """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound."""
-
-@overload
-def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...
 
 @overload
 def where(condition: Plain, x: Plain, y: Plain) -> float:
@@ -698,20 +712,6 @@ def relu(x: Value, at_zero: float | None = None) -> Value:
 
 @overload
 def relu(x: Plain, at_zero: float | None = None) -> float: ...
-
-@overload
-def leaky_relu(x: Plain, slope: Plain = 0.01) -> float:
-    """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt."""
-
-@overload
-def leaky_relu(x: Real, slope: Real = 0.01) -> Value: ...
-
-@overload
-def elu(x: Plain, alpha: Plain = 1.0) -> float:
-    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0."""
-
-@overload
-def elu(x: Real, alpha: Real = 1.0) -> Value: ...
 
 @overload
 def gelu(x: Value, approximate: Literal['none', 'tanh'] = "none") -> Value:

@@ -284,7 +284,7 @@ class Operators(Compatible):
         """The smaller of x and y; nan if any is."""
 
     def clip(self, low: Real = ..., high: Real = ...) -> Value:
-        """x limited to [low, high]. At a bound the derivative is 1 for x, 0 for the bound."""
+        """x limited to [low, high]."""
 
     def sin(self) -> Value:
         """The sine of x radians."""
@@ -377,10 +377,10 @@ class Operators(Compatible):
         """max(0, x), the rectified linear unit."""
 
     def leaky_relu(self, slope: Real = 0.01) -> Value:
-        """x for x ≥ 0, else slope·x; derivative 1 at 0. The slope may be a Value, to be learnt."""
+        """x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt."""
 
     def elu(self, alpha: Real = 1.0) -> Value:
-        """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015; derivative 1 at 0."""
+        """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015."""
 
     def silu(self) -> Value:
         """x·sigmoid(x), also called swish."""

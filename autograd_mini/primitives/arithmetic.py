@@ -58,7 +58,7 @@ fma: Primitive = row(
     ieee.fma,
     lambda out, x, y, z: (y, x, 1.0),
     doc="x·y + z, rounded once.",
-    example="fma(0.1, 10.0, -1.0) == 2.0**-54",
+    example="fma(0.1, 10.0, -1.0) == 5.551115123125783e-17",
 )
 
 scale: Primitive = auxiliary_row(

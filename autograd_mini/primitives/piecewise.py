@@ -169,6 +169,14 @@ def smallest(*xs: float) -> float:
     return math.nan if any(map(isnan, xs)) else min(xs)
 
 
+def extreme_row(name: str, forward: Any, found: str, doc: str, example: str, *, arity: int | None, **rest: Any) -> Any:
+    """A row that gives one of its arguments, the largest or the smallest."""
+    others = "all others" if arity is None else "the other"
+    policy = f"1 for the first {found} argument, 0 for {others}"
+    doc = f"{doc}; nan if any is."
+    return row(name, forward, first_equal, arity=arity, policy=policy, selects=True, doc=doc, example=example, **rest)
+
+
 floor: Primitive = _step_row("floor", ieee.rounding(math.floor), "The largest integer ≤ x.", "floor(-1.5) == -2.0")
 ceil: Primitive = _step_row("ceil", ieee.rounding(math.ceil), "The smallest integer ≥ x.", "ceil(-1.5) == -1.0")
 trunc: Primitive = _step_row("trunc", ieee.rounding(math.trunc), "x without its fraction.", "trunc(-1.5) == -1.0")
@@ -259,29 +267,12 @@ ldexp: Primitive = row(
     doc="x·2ⁱ for an integer i, exact.",
     example="ldexp(3.0, -1) == 1.5",
 )
-maximum: Primitive = row(
-    "maximum",
-    largest,
-    first_equal,
-    arity=2,
-    kinks=((1.0, 1.0),),
-    tied=lambda out, x, y: x == y,
-    policy="1 for the first maximal argument, 0 for the other",
-    selects=True,
-    doc="The larger of x and y; nan if any is.",
-    example="maximum(1.0, 2.0) == 2.0",
+of_two: dict[str, Any] = {"arity": 2, "kinks": ((1.0, 1.0),), "tied": lambda out, x, y: x == y}
+maximum: Primitive = extreme_row(
+    "maximum", largest, "maximal", "The larger of x and y", "maximum(1.0, 2.0) == 2.0", **of_two
 )
-minimum: Primitive = row(
-    "minimum",
-    smallest,
-    first_equal,
-    arity=2,
-    kinks=((1.0, 1.0),),
-    tied=lambda out, x, y: x == y,
-    policy="1 for the first minimal argument, 0 for the other",
-    selects=True,
-    doc="The smaller of x and y; nan if any is.",
-    example="minimum(1.0, 2.0) == 1.0",
+minimum: Primitive = extreme_row(
+    "minimum", smallest, "minimal", "The smaller of x and y", "minimum(1.0, 2.0) == 1.0", **of_two
 )
 clip: Primitive = row(
     "clip",
@@ -294,7 +285,7 @@ clip: Primitive = row(
     policy="1 for x at a bound, 0 for the bound",
     selects=True,
     doc="x limited to [low, high].",
-    example="clip(3.0, -1.0, 1.0) == 1.0",
+    example="clip(3.0, high=1.0) == 1.0",
 )
 where: Primitive = row(
     "where",

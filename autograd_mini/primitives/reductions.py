@@ -11,15 +11,13 @@ from functools import lru_cache
 from math import exp, fsum, inf, nan
 
 from autograd_mini.primitives import ieee
-from autograd_mini.primitives.piecewise import first_equal, largest, several_equal, smallest
+from autograd_mini.primitives.piecewise import extreme_row, largest, several_equal, smallest
 from autograd_mini.primitives.primitive import Primitive, auxiliary_row, row
 from autograd_mini.primitives.trigonometric import hypot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-FIRST = "1 for the first {} argument, 0 for all others"
 
 
 def _dot(*args: float) -> float:
@@ -139,27 +137,11 @@ sumprod: Primitive = row(
     doc="Σ x·y over the pairs of two vectors of equal length, rounded once.",
     example="sumprod([1e16, 1.0, -1e16], [1.0, 1.0, 1.0]) == 1.0",
 )
-max_: Primitive = row(
-    "max",
-    largest,
-    first_equal,
-    arity=None,
-    tied=several_equal,
-    policy=FIRST.format("maximal"),
-    selects=True,
-    doc="The largest of xs; nan if any is.",
-    example="max([1.0, 3.0, 2.0]) == 3.0",
+max_: Primitive = extreme_row(
+    "max", largest, "maximal", "The largest of xs", "max([1.0, 3.0, 2.0]) == 3.0", arity=None, tied=several_equal
 )
-min_: Primitive = row(
-    "min",
-    smallest,
-    first_equal,
-    arity=None,
-    tied=several_equal,
-    policy=FIRST.format("minimal"),
-    selects=True,
-    doc="The smallest of xs; nan if any is.",
-    example="min([1.0, 3.0, 2.0]) == 1.0",
+min_: Primitive = extreme_row(
+    "min", smallest, "minimal", "The smallest of xs", "min([1.0, 3.0, 2.0]) == 1.0", arity=None, tied=several_equal
 )
 norm: Primitive = row(
     "norm",

@@ -41,7 +41,7 @@ leaky_relu: Primitive = row(
     kinks=((0.0, 0.25),),
     tied=lambda out, x, slope: x == 0.0,
     policy="1 at 0",
-    doc="x for x ≥ 0, else slope·x.",
+    doc="x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt.",
     example="leaky_relu(-2.0, 0.25) == -0.5",
 )
 elu: Primitive = row(
@@ -54,7 +54,7 @@ elu: Primitive = row(
     tied=lambda out, x, slope: x == 0.0,
     policy="1 at 0",
     doc="x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015.",
-    example="elu(2.0, 1.0) == 2.0",
+    example="elu(-1e-20) == -1e-20",
 )
 
 
