@@ -8,19 +8,9 @@ from __future__ import annotations
 
 from weakref import ref
 
-from autograd_mini import observing
+from autograd_mini import limits, observing
 from autograd_mini.graph import adjoints_in, compiled, sweep, topological_order, write_grads
 from autograd_mini.interrupts import write
-from autograd_mini.limits import (
-    Choice,
-    leaves_by_use,
-    limit_of_adjoints,
-    line_of,
-    settle,
-    side_of,
-    ties,
-    ties_among,
-)
 from autograd_mini.observing import Observer, current_observers, silence
 from autograd_mini.primitives import TABLE, part_of
 from autograd_mini.tangents import tangents
@@ -59,11 +49,14 @@ def adjoints(order: list[Value], seeds: Seeds, xs: list[Value]) -> list[float]:
     quick: list[float] | None = None if observers else _quick(order, seeds, xs, adjoints_in)
     if quick is not None:
         return quick
-    found, tied = _careful(order, seeds, ()), ties(order)
-    if found is None or tied:
-        found = _limits(order, seeds, tied, found, observers)
-    elif observers:
-        found = _careful(order, seeds, observers) or found
+    convention, tied = _careful(order, seeds, ()), limits.ties(order)
+    if convention is not None and observers:
+        _careful(order, seeds, observers)
+    if convention is not None and not tied:
+        return [convention.get(x, 0.0) for x in xs]
+    found, direction = limits.limit_of_adjoints(order, seeds, tied, convention or _by_rules(order, seeds, ()))
+    if convention is None and observers and direction is None:
+        _by_rules(order, seeds, observers)
     return [found.get(x, 0.0) for x in xs]
 
 
@@ -85,25 +78,9 @@ def _quick(order: list[Value], seeds: Seeds, xs: list[Value], read: Callable[[li
     turn = _Turn()
     kinked: list[Value] = []
     _turns[ref(turn, _turns.pop)] = None  # goes with `turn`, even where an interrupt comes
-    if len(_turns) > 1 or not sweep(order, seeds, xs, kinked) or ties_among(kinked):
+    if len(_turns) > 1 or not sweep(order, seeds, xs, kinked) or limits.ties_among(kinked):
         return None
     return read(xs)
-
-
-def _limits(
-    order: Sequence[Value],
-    seeds: Seeds,
-    tied: list[Value],
-    convention: dict[Value, float] | None,
-    observers: Sequence[Observer],
-) -> dict[Value, float]:
-    """The adjoints where ties, or zeros that meet inf or nan, decide about them."""
-    numbers, direction = limit_of_adjoints(order, seeds, tied, convention or _by_rules(order, seeds, ()))
-    if observers and convention is not None:
-        _careful(order, seeds, observers)
-    elif observers and direction is None:
-        _by_rules(order, seeds, observers)
-    return numbers
 
 
 def _by_rules(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float]:
@@ -166,23 +143,23 @@ def differentiable_adjoints(
 def _settled(
     order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Set[Value], observers: Sequence[Observer]
 ) -> dict[Value, Any]:
-    tied = ties(order)
+    tied = limits.ties(order)
     undecided = set(tied)  # and branches about which they decide
     undecided.update(node for node in order if node.operation is _where and node.parents[0] in undecided)
     result, is_doubtful = _spread_graph(order, seeds, active, observers, undecided)
     if not (tied or is_doubtful):
         return result
     numbers = [(root, _number(seed)) for root, seed in seeds]
-    found, direction = limit_of_adjoints(order, numbers, tied, _by_convention(order, numbers))
+    found, direction = limits.limit_of_adjoints(order, numbers, tied, _by_convention(order, numbers))
     given = {*order, *topological_order(*[seed for _, seed in seeds if hasattr(seed, "parents")])}
     if tied:
         result = {node: _own(adjoint, given) for node, adjoint in result.items()}
     made = topological_order(*[adjoint for adjoint in result.values() if hasattr(adjoint, "parents")])
     if direction is not None:
-        settle(made, order, direction)
+        limits.settle(made, order, direction)
     if tied:
-        direction = direction or side_of(order, numbers, tied, found) or _second_choice(order, active, result)
-        choice = Choice(direction, order, tied)
+        direction = direction or limits.side_of(order, numbers, tied, found) or _second_choice(order, active, result)
+        choice = limits.Choice(direction, order, tied)
         for node in made:
             if node.parents and node not in given:
                 node._choice = choice
@@ -201,13 +178,13 @@ def _own(adjoint: Any, given: Container[Value]) -> Any:
 def _second_choice(order: Sequence[Value], active: Set[Value], gradient: dict[Value, Any]) -> Direction | None:
     """Along which direction second derivatives are limits: all of them, by those of the slope along the line. None if
     conventions stand, empty if that is open."""
-    leaves = leaves_by_use(order)
-    weights = tangents(order, line_of(leaves))
+    leaves = limits.leaves_by_use(order)
+    weights = tangents(order, limits.line_of(leaves))
     variables = [node for node in order if node in active and node in gradient and active.isdisjoint(node.parents)]
     roots = [(gradient[x], weights[x]) for x in variables if hasattr(gradient[x], "parents")]
     second = topological_order(*[root for root, _ in roots], *leaves)
     convention = _by_convention(second, roots)
-    found, direction = limit_of_adjoints(second, roots, ties(second), convention, leaves)
+    found, direction = limits.limit_of_adjoints(second, roots, limits.ties(second), convention, leaves)
     return direction if direction is not None or found is convention else {}
 
 

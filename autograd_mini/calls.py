@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 from autograd_mini.graph import leaf
 from autograd_mini.observing import Differentiation
 from autograd_mini.primitives import brief, is_real, to_float
@@ -120,13 +122,20 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
     return positions
 
 
-def split_vector(operator: str, f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-    """The arguments of f, and the vector that comes last."""
-    if len(args) < 2:
-        raise TypeError(
-            f"{operator} of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)"
-        )
-    return args[:-1], args[-1]
+def with_vector(operator: str, f: Callable[..., Any], product: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of f's arguments and, last, a vector, that gives `product(vector, *args)`."""
+    require_callable(f, operator)
+
+    @wraps(f)
+    def of_vector(*args: Any, **keywords: Any) -> Any:
+        if len(args) < 2:
+            raise TypeError(
+                f"{operator} of {name_of(f)} takes its arguments and then the vector, got {len(args)} argument(s)"
+            )
+        *points, vector = args
+        return product(vector, *points, **keywords)
+
+    return of_vector
 
 
 def vector_like(nest: Any, vector: Any, operator: str, whose: str) -> list[Any]:

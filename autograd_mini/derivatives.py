@@ -14,7 +14,7 @@ from functools import wraps
 
 from autograd_mini import graph, observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.calls import Run, as_value, require_callable, split_vector, vector_like
+from autograd_mini.calls import Run, as_value, require_callable, vector_like, with_vector
 from autograd_mini.functions import dot
 from autograd_mini.primitives import brief
 from autograd_mini.products import Differential, matrix_of
@@ -250,16 +250,12 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     >>> hvp(lambda x, y: x**2 * y)(3.0, 5.0, (1.0, 0.0))
     (10.0, 6.0)
     """
-    require_callable(f, "hvp")
 
-    @wraps(f)
-    def product(*args: Any, **keywords: Any) -> Any:
-        args, vector = split_vector("hvp", f, args)
-
+    def product(vector: Any, /, *args: Any, **keywords: Any) -> Any:
         def slope(*points: Any, **more: Any) -> Any:
             gradient = grad(f, argnums)(*points, **more)
             return dot(flatten(gradient, "", takes_others=True)[0], vector_like(gradient, vector, "hvp", "gradient"))
 
         return grad(slope, argnums)(*args, **keywords)
 
-    return product
+    return with_vector("hvp", f, product)

@@ -7,7 +7,7 @@ from math import nan
 
 from autograd_mini import observing
 from autograd_mini.adjoints import adjoints, descendants_of, differentiable_adjoints
-from autograd_mini.calls import Run, name_of, require_callable, split_vector, vary, vector_like
+from autograd_mini.calls import Run, name_of, vary, vector_like, with_vector
 from autograd_mini.functions import dot
 from autograd_mini.graph import topological_order
 from autograd_mini.limits import ties
@@ -118,18 +118,15 @@ def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     >>> jvp(lambda x, y: x**2 * y)(3.0, 5.0, (1.0, 0.0))
     30.0
     """
-    require_callable(f, "jvp")
 
-    @wraps(f)
-    def product(*args: Any, **keywords: Any) -> Any:
-        args, vector = split_vector("jvp", f, args)
+    def product(vector: Any, /, *args: Any, **keywords: Any) -> Any:
         run = Run(f, args, keywords, argnums)
         direction = vector_like(run.in_structure([0.0] * len(run.variables)), vector, "jvp", "arguments")
         results, structure = flatten(run.result, f"the result of {name_of(f)}")
         changes = Differential(run, results, direction).push(dict(zip(run.variables, direction)))
         return structure.rebuild(run.as_results(changes))
 
-    return product
+    return with_vector("jvp", f, product)
 
 
 def vjp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
@@ -148,14 +145,11 @@ def vjp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
     >>> vjp(lambda x: [x[0] * x[1], x[0] + 3 * x[1]])([2.0, 5.0], [1.0, -1.0])
     [4.0, -1.0]
     """
-    require_callable(f, "vjp")
 
-    @wraps(f)
-    def product(*args: Any, **keywords: Any) -> Any:
-        args, vector = split_vector("vjp", f, args)
+    def product(vector: Any, /, *args: Any, **keywords: Any) -> Any:
         run = Run(f, args, keywords, argnums)
         results, structure = flatten(run.result, f"the result of {name_of(f)}")
         weights = vector_like(structure.rebuild([0.0] * len(results)), vector, "vjp", "result")
         return run.in_structure(Differential(run, results, weights).pull(list(zip(results, weights))))
 
-    return product
+    return with_vector("vjp", f, product)
