@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from autograd_mini.nn.activations import Activation, activated, find_activation, name_of
-from autograd_mini.nn.grids import Pair, Shape, as_pair, slide
+from autograd_mini.nn.grids import Pair, Shape, as_pair, as_shape, slide
 from autograd_mini.nn.initialisers import Initialiser, find_initialiser
 from autograd_mini.nn.layers import Neuron, as_generator, as_inputs, require_count
 from autograd_mini.nn.module import Module
@@ -63,11 +63,7 @@ class Conv2d(Module):
         initialise: Initialiser | None = None,
         random: int | Random = 0,
     ) -> None:
-        self.input_shape: Shape = (
-            require_count(in_channels, "in_channels"),
-            require_count(height, "height"),
-            require_count(width, "width"),
-        )
+        self.input_shape: Shape = as_shape(in_channels, height, width, "in_channels")
         require_count(out_channels, "out_channels")
         self.kernel: Pair = as_pair(kernel, "kernel")
         self.stride: Pair = as_pair(stride, "stride")

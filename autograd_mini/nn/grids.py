@@ -61,6 +61,11 @@ def unflatten_grid(numbers: Sequence[Any], shape: Shape) -> list[list[list[Any]]
     return [rows[start : start + height] for start in range(0, len(rows), height)]
 
 
+def as_shape(channels: int, height: int, width: int, name: str = "channels") -> Shape:
+    """Three counts of 1 or more; messages call the first `name`."""
+    return require_count(channels, name), require_count(height, "height"), require_count(width, "width")
+
+
 def as_pair(size: int | Sequence[int], name: str, at_least: int = 1) -> Pair:
     """`size` as (vertical, horizontal): two numbers, or one for both, each `at_least` so large; else a TypeError or
     ValueError."""

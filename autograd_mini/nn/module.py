@@ -172,8 +172,7 @@ def _warn_of_lost(before: Iterable[str], module: Module, parts: dict[str, Any]) 
 
 def _numbers_in(part: Any, path: str, outer: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
     """Where there are numbers, or Values that were computed, and which of both."""
-    for key, value in _items(part):
-        below = f"{path}.{key}" if path else key
+    for below, value in _items(part, path):
         if isinstance(value, Value):
             if value.parents:
                 yield below, "a Value computed from others"
@@ -195,8 +194,7 @@ def _walk(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[
             return
         seen.add(id(part))
         yield path, part
-    for key, value in _items(part):
-        below = f"{path}.{key}" if path else key
+    for below, value in _items(part, path):
         if not isinstance(value, Value):
             yield from _walk(value, below, seen)
         elif not value.parents and not isinstance(value, Constant):
@@ -215,8 +213,8 @@ def _tensors(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         if id(part) in seen:
             return
         seen.add(id(part))
-    for key, value in _items(part):
-        yield from _tensors(value, f"{path}.{key}" if path else key, seen)
+    for below, value in _items(part, path):
+        yield from _tensors(value, below, seen)
 
 
 def _shape(part: Any) -> tuple[int, ...] | None:
@@ -231,15 +229,16 @@ def _shape(part: Any) -> tuple[int, ...] | None:
     return None if first is None or any(other != first for other in others) else (len(part), *first)
 
 
-def _items(part: Any) -> list[tuple[str, Any]]:
-    """What a module, dict or list holds, by the names that paths are made of."""
+def _items(part: Any, path: str) -> list[tuple[str, Any]]:
+    """What a module, dict or list holds, by paths that go on from its own."""
     if isinstance(part, Module):
-        return [(key, value) for key, value in vars(part).items() if not key.startswith("_")]
-    if isinstance(part, dict):
-        return [(str(key), value) for key, value in part.items()]
-    if isinstance(part, (list, tuple)) or _is_object_array(part):
-        return [(str(index), value) for index, value in enumerate(part)]
-    return []
+        part = {key: value for key, value in vars(part).items() if not key.startswith("_")}
+    elif isinstance(part, (list, tuple)) or _is_object_array(part):
+        part = dict(enumerate(part))
+    elif not isinstance(part, dict):
+        return []
+    above = f"{path}." if path else ""
+    return [(f"{above}{key!s}", value) for key, value in part.items()]
 
 
 def _is_object_array(part: Any) -> bool:

@@ -7,16 +7,16 @@ from random import Random
 from typing import Any
 
 from autograd_mini.functions import prod
-from autograd_mini.nn.activations import Activation, VectorActivation, name_of
+from autograd_mini.nn.activations import Activation, name_of
 from autograd_mini.nn.initialisers import Initialiser
 from autograd_mini.nn.layers import Layer, as_inputs, require_count
 from autograd_mini.nn.module import Module
-from autograd_mini.nn.pooling import OverSubsets, require_subsets
+from autograd_mini.nn.pooling import OverSubsets
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
 
-class PairProducts(Module, VectorActivation):
+class PairProducts(OverSubsets):
     """o_i = y_j · y_l over chosen pairs (j, l) (lecture: "Special Case 2: Multiplicative networks"), hence
     ∂Div/∂y_j = y_l ∂Div/∂o_i and ∂Div/∂y_l = y_j ∂Div/∂o_i.
 
@@ -37,20 +37,19 @@ class PairProducts(Module, VectorActivation):
     [10.0, 21.0]
     """
 
+    _of_subset = staticmethod(lambda pair: pair[0] * pair[1])
+    _subset = "pair"
+
     def __init__(self, n_inputs: int, pairs: Iterable[Iterable[int]] | None = None) -> None:
-        self.n_inputs: int = require_count(n_inputs, "n_inputs")
         if pairs is None:
-            if n_inputs % 2:
+            if require_count(n_inputs, "n_inputs") % 2:
                 raise ValueError(f"neighbours pair up only an even number of inputs, got {n_inputs}; give pairs")
             pairs = [(j, j + 1) for j in range(0, n_inputs, 2)]
-        self.pairs: tuple[tuple[int, ...], ...] = require_subsets(pairs, self.n_inputs, "pair")
+        super().__init__(n_inputs, pairs)
+        self.pairs = self.subsets
         for pair in self.pairs:
             if len(pair) != 2:
                 raise ValueError(f"a pair has two indices, got {brief(pair)}; ProductUnits multiplies any number")
-
-    def __call__(self, zs: Iterable[Any]) -> list[Value]:
-        values = as_inputs(zs, self.n_inputs, self)
-        return [values[first] * values[second] for first, second in self.pairs]
 
     def details(self) -> str:
         return f"{self.n_inputs}, {brief(list(self.pairs))}"
@@ -72,7 +71,7 @@ class ProductUnits(OverSubsets):
     [70.0, 7.0]
     """
 
-    of_subset = staticmethod(prod)
+    _of_subset = staticmethod(prod)
 
 
 class Gate(Module):

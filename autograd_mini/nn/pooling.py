@@ -10,7 +10,7 @@ from typing import Any
 
 from autograd_mini import functions
 from autograd_mini.nn.activations import VectorActivation
-from autograd_mini.nn.grids import Pair, Shape, as_pair, slide
+from autograd_mini.nn.grids import Pair, Shape, as_pair, as_shape, slide
 from autograd_mini.nn.initialisers import Initialiser
 from autograd_mini.nn.layers import Neuron, as_generator, as_inputs, require_count
 from autograd_mini.nn.module import Module
@@ -21,15 +21,16 @@ from autograd_mini.value import Value
 class OverSubsets(Module, VectorActivation):
     """y_j = a function of all z_l with l ∈ δ_j, for subsets δ_1 … δ_M of the inputs."""
 
-    of_subset: Any
+    _of_subset: Any
+    _subset = "subset"  # as messages call one
 
     def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
         self.n_inputs: int = require_count(n_inputs, "n_inputs")
-        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs)
+        self.subsets: tuple[tuple[int, ...], ...] = require_subsets(subsets, self.n_inputs, self._subset)
 
     def __call__(self, zs: Iterable[Any]) -> list[Value]:
         values = as_inputs(zs, self.n_inputs, self)
-        return [self.of_subset([values[index] for index in subset]) for subset in self.subsets]
+        return [self._of_subset([values[index] for index in subset]) for subset in self.subsets]
 
     def details(self) -> str:
         return f"{self.n_inputs}, {brief([list(subset) for subset in self.subsets])}"
@@ -54,7 +55,7 @@ class MaxOver(OverSubsets):
     [5.0, 3.0]
     """
 
-    of_subset = staticmethod(functions.max)
+    _of_subset = staticmethod(functions.max)
 
 
 class MaxPool2d(MaxOver):
@@ -86,11 +87,7 @@ class MaxPool2d(MaxOver):
         stride: int | Sequence[int] | None = None,
         channels: int = 1,
     ) -> None:
-        self.input_shape: Shape = (
-            require_count(channels, "channels"),
-            require_count(height, "height"),
-            require_count(width, "width"),
-        )
+        self.input_shape: Shape = as_shape(channels, height, width)
         self.window: Pair = as_pair(window, "window")
         self.stride: Pair = self.window if stride is None else as_pair(stride, "stride")
         counts, windows = slide(height, width, self.window, self.stride)
@@ -151,9 +148,7 @@ class Maxout(Module):
         return f"{self.n_inputs}, {self.n_outputs}, {self.n_pieces}"
 
 
-def require_subsets(
-    subsets: Iterable[Iterable[int]], n_inputs: int, name: str = "subset"
-) -> tuple[tuple[int, ...], ...]:
+def require_subsets(subsets: Iterable[Iterable[int]], n_inputs: int, name: str) -> tuple[tuple[int, ...], ...]:
     """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty, else the errors of `MaxOver`; messages
     call one `name`."""
     try:
