@@ -43,7 +43,8 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
     def refuse(reason: str) -> StateError:
         return StateError(f"cannot resume from {os.fspath(path)}: {reason}")
 
-    state = parse_json(read_within(path, _largest_size(run), refuse), refuse)
+    # Room for the parameters and a few numbers for each, and for the history of a long training.
+    state = parse_json(read_within(path, 100_000_000 + 1_000 * len(run.steps.parameters), refuse), refuse)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise refuse("it is not a checkpoint of this version of autograd_mini")
     for name, here in _settings(run).items():
@@ -60,11 +61,10 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
             raise ValueError("it belongs to another model")
         run.model.load_state_dict(state["parameters"])
         run.optimizer.load_state_dict(state["optimizer"])
-    except KeyboardInterrupt:
+    except BaseException as error:
         run.steps.restore(before)
-        raise
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        run.steps.restore(before)
+        if not isinstance(error, (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)):
+            raise
         raise refuse(f"it lacks {error}" if isinstance(error, KeyError) else str(error)) from error
     run.best, run.best_loss, run.good, run.history = best, best_loss, run.steps.numbers(), history
     for plateau, counters in zip(_plateaus(run), plateaus):
@@ -112,8 +112,3 @@ def _floats(numbers: Any, count: int) -> list[float]:
     if len(numbers) != count:
         raise ValueError("it belongs to another model")
     return [float(number) for number in numbers]
-
-
-def _largest_size(run: Run) -> int:
-    """Room for the parameters and a few numbers for each, and for the history of a long training."""
-    return 100_000_000 + 1_000 * len(run.steps.parameters)

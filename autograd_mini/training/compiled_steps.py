@@ -138,7 +138,9 @@ def _results_of(objective: Objective, has_outputs: bool, x: Any, d: Any) -> Any:
     """The divergence of an example, followed by the numbers of the output where metrics want them."""
     z = objective.forward(x)
     outputs = flatten(objective.output(z), "the output of the model")[0] if has_outputs else []
-    return _objects([objective.divergence_of(z, d), *outputs])
+    results = numpy.empty(1 + len(outputs), dtype=object)
+    results[:] = [objective.divergence_of(z, d), *outputs]
+    return results
 
 
 class _Bound:
@@ -270,12 +272,6 @@ def _places(indices: list[int]) -> Any:
     if indices == list(range(start, start + len(indices))):
         return slice(start, start + len(indices))
     return numpy.array(indices)
-
-
-def _objects(parts: Sequence[Any]) -> Any:
-    array = numpy.empty(len(parts), dtype=object)
-    array[:] = parts
-    return array
 
 
 def _refuse_chance(objective: Objective, example: Example) -> None:

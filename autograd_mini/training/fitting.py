@@ -113,28 +113,23 @@ def fit(
         run.compile(executor)
     if checkpoint is not None:
         _start_checkpoint(run, checkpoint, resume)
-    bar: Any = None
+    bars: list[Any] = []
 
     def after_step() -> None:
-        if bar is not None:
+        for bar in bars:
             bar.update()
 
     def after_epoch() -> None:
-        if bar is not None:
+        for bar in bars:
             bar.set_postfix_str(_figures(run.history))
         if checkpoint is not None:
             save_checkpoint(run, checkpoint)
 
-    def after_all() -> None:
-        if bar is not None:
-            bar.close()
-
     def train() -> None:
-        nonlocal bar
-        bar = _progress_bar(run, epochs, progress)
+        bars.extend(_progress_bars(run, epochs, progress))
         run.train(epochs, after_step, after_epoch)
 
-    ensure(after_all, train)
+    ensure(lambda: [bar.close() for bar in bars], train)
     return run.history
 
 
@@ -163,16 +158,16 @@ def _start_checkpoint(run: Run, path: str | os.PathLike[str], resume: bool) -> N
         save_checkpoint(run, path)
 
 
-def _progress_bar(run: Run, epochs: int, wanted: bool | None) -> Any:
-    """A bar over all steps; None where none is wanted or tqdm is missing."""
+def _progress_bars(run: Run, epochs: int, wanted: bool | None) -> list[Any]:
+    """A bar over all steps; none where none is wanted or tqdm is missing."""
     if not (sys.stderr.isatty() if wanted is None else wanted):
-        return None
+        return []
     try:
         from tqdm import tqdm
     except ImportError:
-        return None
+        return []
     steps = run.steps_an_epoch
-    return tqdm(total=epochs * steps, initial=len(run.history) * steps, unit="step", desc="fit", dynamic_ncols=True)
+    return [tqdm(total=epochs * steps, initial=len(run.history) * steps, unit="step", desc="fit", dynamic_ncols=True)]
 
 
 def _figures(history: History) -> str:

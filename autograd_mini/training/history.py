@@ -108,7 +108,31 @@ class History:
             ImportError: matplotlib is missing.
             ValueError: nothing has been trained yet, or matplotlib does not know the format.
         """
-        return _draw_curves(self, path)
+        if not self.epochs:
+            raise ValueError("there is nothing to plot: no epoch was trained")
+        try:
+            from matplotlib import rc_context
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("History.plot needs matplotlib; install it with: pip install matplotlib") from error
+
+        with rc_context(LOOK):
+            metrics = self.metrics
+            figure = Figure(figsize=(13.3 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
+            panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
+            losses = {"training": self.losses, "validation": self.validation_losses}
+            best = self.best_epoch if self.validation_losses else None  # else training ends with the last
+            _draw_panel(panels[0], losses, "Loss", best)
+            smallest, largest = min(self.losses + self.validation_losses), max(self.losses + self.validation_losses)
+            if smallest > 0.0 and largest > 20.0 * smallest:
+                panels[0].set_yscale("log")
+            if metrics:
+                _draw_panel(panels[1], metrics, "Metrics", best)
+            if path is not None:
+                content = io.BytesIO()
+                figure.savefig(content, format=Path(path).suffix.removeprefix(".") or "png", dpi=150)
+                write_whole(path, content.getvalue())
+        return figure
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -150,34 +174,6 @@ class History:
         return cls(epochs, **flags, best_epoch=best_epoch)
 
 
-def _draw_curves(history: History, path: str | os.PathLike[str] | None) -> Any:
-    """The figure of `History.plot`."""
-    if not history.epochs:
-        raise ValueError("there is nothing to plot: no epoch was trained")
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("History.plot needs matplotlib; install it with: pip install matplotlib") from error
-
-    with rc_context(LOOK):
-        metrics = history.metrics
-        figure = Figure(figsize=(13.3 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
-        panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
-        losses = {"training": history.losses, "validation": history.validation_losses}
-        best = history.best_epoch if history.validation_losses else None  # else training ends with the last
-        _draw_panel(panels[0], losses, "Loss", best)
-        if min(history.losses + history.validation_losses) > 0.0 and _spans_decades(history):
-            panels[0].set_yscale("log")
-        if metrics:
-            _draw_panel(panels[1], metrics, "Metrics", best)
-        if path is not None:
-            content = io.BytesIO()
-            figure.savefig(content, format=Path(path).suffix.removeprefix(".") or "png", dpi=150)
-            write_whole(path, content.getvalue())
-    return figure
-
-
 def _draw_panel(axes: Any, curves: dict[str, list[float]], title: str, best_epoch: int | None) -> None:
     for index, (name, numbers) in enumerate(curves.items()):
         if numbers:
@@ -198,8 +194,3 @@ def _draw_panel(axes: Any, curves: dict[str, list[float]], title: str, best_epoc
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-
-
-def _spans_decades(history: History) -> bool:
-    numbers = history.losses + history.validation_losses
-    return max(numbers) > 20.0 * min(numbers)

@@ -133,7 +133,7 @@ def test_the_progress_bar_is_closed(monkeypatch, tmp_path):
 
         __del__ = close
 
-    monkeypatch.setattr("autograd_mini.training.fitting._progress_bar", lambda *args: Bar())
+    monkeypatch.setattr("autograd_mini.training.fitting._progress_bars", lambda *args: [Bar()])
 
     def check(_):
         assert not open_bars
