@@ -13,7 +13,7 @@ from typing import Any
 
 from autograd_mini.files import parts_used
 from autograd_mini.primitives import TABLE, Part, Primitive, parts_of, special
-from autograd_mini.primitives.symbols import Place, Recorder, formula_of, is_own
+from autograd_mini.primitives.symbols import Recorder, Unknown, formula_of, is_own
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -103,14 +103,10 @@ def _written_by_hand() -> dict[str, str]:
     return found | {name: f"const {name} = {json.dumps(numbers)};" for name, numbers in constants.items()}
 
 
-class _Term(Place):
+class _Term(Unknown):
     """A number of a rule; comparisons of it are numbers too, 1 or 0."""
 
     __slots__ = ()
-
-    def _undecided(self, other: Any = None) -> Any:
-        self.recorder.is_decided = True
-        return super()._undecided()
 
     def __eq__(self, other: object) -> Any:
         return TABLE.auxiliary["equal"](self, other)
@@ -118,23 +114,18 @@ class _Term(Place):
     def __gt__(self, other: Any) -> Any:
         return TABLE.auxiliary["greater"](self, other)
 
-    __bool__ = __lt__ = __le__ = __ge__ = __ne__ = __hash__ = _undecided
+    __hash__ = Unknown.__hash__
 
 
 class _Rule(Recorder):
     """Records what a rule computes of `out` and the arguments; there selectors have several results."""
 
-    def __init__(self, n_args: int) -> None:
-        super().__init__(1 + n_args)
-        self.terms = [_Term(self, place) for place in range(1 + n_args)]
-
-    def place(self, number: Any, taker: str) -> int:
-        return number.place if isinstance(number, _Term) else super().place(number, taker)
+    kind = _Term
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts := parts_of(primitive, len(args)):
             return tuple([self.applied(part, args) for part in parts])
-        return _Term(self, super().applied(primitive, args).place)
+        return super().applied(primitive, args)
 
 
 class _Writer:
@@ -160,9 +151,9 @@ class _Writer:
 
     def _rule(self, operation: Primitive, part: str, names: Sequence[str]) -> str:
         """What computes local derivatives, or whether they are a choice; nothing where they never are."""
-        recorder = _Rule(len(names))
+        recorder = _Rule(1 + len(names))
         try:
-            found = getattr(operation, part)(*recorder.terms)
+            found = getattr(operation, part)(*recorder.args)
             places = [recorder.place(each, operation.name) for each in (found if part == "partials" else [found])]
         except Exception:  # whatever a function makes of what is no float
             if not is_own(operation):

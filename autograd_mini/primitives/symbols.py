@@ -122,7 +122,7 @@ class Place(Symbol):
         return next(arg.recorder for arg in args if isinstance(arg, Place)).applied(primitive, args)
 
 
-class _Unknown(Place):
+class Unknown(Place):
     """A number of a function that is being recorded."""
 
     __slots__ = ()
@@ -136,10 +136,12 @@ class _Unknown(Place):
 
 
 class Recorder(Operations):
-    """Records what a function computes of `args`."""
+    """Records what a function computes of `args`, which are `kind` of numbers."""
+
+    kind: type[Place] = Unknown
 
     def __init__(self, n_args: int) -> None:
-        self.args: list[Any] = [_Unknown(self, place) for place in range(n_args)]
+        self.args: list[Any] = [self.kind(self, place) for place in range(n_args)]
         self.constants: dict[int, float] = {}
         self.operations: Steps = []
         self.known: dict[Any, int] = {}
@@ -154,10 +156,10 @@ class Recorder(Operations):
         if place == self.count:
             self.operations.append((place, primitive, places))
             self.count += 1
-        return _Unknown(self, place)
+        return self.kind(self, place)
 
     def place(self, number: Any, taker: str) -> int:
-        if isinstance(number, _Unknown) and number.recorder is self:
+        if isinstance(number, Place) and number.recorder is self:
             return number.place
         constant = to_float(number, taker)
         place = self.known.setdefault(constant.hex(), self.count)
