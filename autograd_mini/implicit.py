@@ -41,14 +41,7 @@ class Implicit:
     def __init__(
         self, tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], gives_nan: bool
     ) -> None:
-        self.made_of: tuple[Tape, int, str, Any, tuple[tuple[str, Any], ...], bool] = (
-            tape,
-            n,
-            name,
-            solver,
-            options,
-            gives_nan,
-        )
+        self.made_of: tuple[Any, ...] = tape, n, name, solver, options, gives_nan
         self.tape = tape
         self.n = n
         self.name = name

@@ -29,10 +29,6 @@ def _trunc(x: Any) -> float:
     return _floor(x) if x.limit > 0.0 else _ceil(x) if x.limit < 0.0 else float(x.limit)
 
 
-def _rint(x: Any) -> float | None:
-    return _floor(x + 0.5) if abs(x.limit - TABLE["trunc"].forward(x.limit)) == 0.5 else None
-
-
 def _rest(name: str, x: Any, y: Any) -> Any:
     """A remainder, where x is a multiple of y, or has half a one left."""
     rest, one = TABLE[name].forward(x.limit, y.limit), abs(y)
@@ -47,10 +43,6 @@ def _rest(name: str, x: Any, y: Any) -> Any:
     return rest + one if rest < 0.0 < side else rest
 
 
-def _floor_of_quotient(x: Any, y: Any) -> float | None:
-    return _floor(x / y) if y.limit and not TABLE["mod"].forward(x.limit, y.limit) else None
-
-
 def _with_sign(x: Any, y: Any) -> Any:
     is_negative = copysign(1.0, y.limit) < 0.0 if y.is_zero else y < 0.0
     return -abs(x) if is_negative else abs(x)
@@ -60,9 +52,9 @@ JUMPS: dict[str, Callable[..., Any]] = {
     "floor": _floor,
     "ceil": _ceil,
     "trunc": _trunc,
-    "rint": _rint,
+    "rint": lambda x: _floor(x + 0.5) if abs(x.limit - TABLE["trunc"].forward(x.limit)) == 0.5 else None,
     "frac": lambda x: x - _trunc(x),
-    "floordiv": _floor_of_quotient,
+    "floordiv": lambda x, y: _floor(x / y) if y.limit and not TABLE["mod"].forward(x.limit, y.limit) else None,
     "mod": partial(_rest, "mod"),
     "fmod": partial(_rest, "fmod"),
     "remainder": partial(_rest, "remainder"),

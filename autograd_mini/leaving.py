@@ -32,7 +32,7 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
     name = getattr(reader, "__name__", None) or type(reader).__name__
     advice = "compute with the Value itself"
     if how == "float()":
-        operation, call = _expression(frame)
+        operation, call = doing(frame)
         if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is one of math's
             call = name
         advice = _advice(operation, call)
@@ -41,11 +41,6 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
         advice = f"use {instead}, for arrays numpy.vectorize({instead}, otypes=[object])"
     where = place((frame.f_code.co_filename, frame.f_lineno))
     return f"{name} reads the number of a Value by {how} at {where}, and {consequence}; {advice}"
-
-
-def called(frame: FrameType) -> str:
-    """The dotted name of the function that a frame is calling; empty where there is none."""
-    return _expression(frame)[1]
 
 
 def warning(call: str, frame: FrameType) -> str:
@@ -93,8 +88,9 @@ def place(line: tuple[str, int]) -> str:
     return f"{file}, line {number}" + (f": {source}" if source else "")
 
 
-def _expression(frame: FrameType) -> tuple[str, str]:
-    """What a frame is doing: the operation of Python's machine, and the dotted name of the function it calls."""
+def doing(frame: FrameType) -> tuple[str, str]:
+    """What a frame is doing: the operation of Python's machine, and the dotted name of the function it calls, empty
+    where there is none."""
     import ast
     import dis
     import linecache

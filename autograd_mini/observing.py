@@ -249,11 +249,11 @@ def warn_of_mathematics() -> None:
     frame = sys._getframe(2)
     place = id(frame.f_code), frame.f_lasti
     if place not in _looked_at:
-        from autograd_mini.leaving import called, warning
+        from autograd_mini.leaving import doing, warning
 
         if len(_looked_at) >= 1000:
             _looked_at.clear()
-        name = called(frame)
+        _, name = doing(frame)
         _looked_at[place] = partial(warning, name) if name else None, frame.f_code
     asked, _ = _looked_at[place]
     text = asked and asked(frame)

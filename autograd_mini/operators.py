@@ -118,15 +118,8 @@ def _attach() -> None:
     methods["xor"] = methods["rxor"] = _refuse_xor
     formatted = _conversion("format()", format)
     methods["format"] = lambda self, spec: formatted(self, spec) if spec else repr(self)
-    conversions: dict[str, Callable[..., Any]] = {
-        "float": float,
-        "int": int,
-        "trunc": math.trunc,
-        "floor": math.floor,
-        "ceil": math.ceil,
-        "round": round,
-    }
-    methods |= {name: _conversion(f"{name}()", convert) for name, convert in conversions.items()}
+    conversions: tuple[Any, ...] = (float, int, math.trunc, math.floor, math.ceil, round)
+    methods |= {each.__name__: _conversion(f"{each.__name__}()", each) for each in conversions}
     for name, method in methods.items():
         setattr(Value, f"__{name}__", method)
     floats_have: dict[str, Any] = {  # NumPy asks every element of an array for it, and `statistics` asks numbers

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from autograd_mini import observing
 from autograd_mini.calls import name_of, require_callable
 from autograd_mini.primitives import brief, is_real
@@ -156,7 +154,8 @@ def _rows(xs: Any, name: str, found: list[tuple[str, int]]) -> Callable[[int], A
     if xs is None:
         return lambda number: None
     if isinstance(xs, dict):
-        return partial(_entries, {key: _rows(part, f"{name}[{key!r}]", found) for key, part in xs.items()})
+        entries = {key: _rows(part, f"{name}[{key!r}]", found) for key, part in xs.items()}
+        return lambda number: {key: part(number) for key, part in entries.items()}
     if isinstance(xs, tuple):
         kind: Any = getattr(xs, "_make", tuple)
         parts = [_rows(part, f"{name}[{place}]", found) for place, part in enumerate(xs)]
@@ -173,7 +172,3 @@ def _rows(xs: Any, name: str, found: list[tuple[str, int]]) -> Callable[[int], A
     rows = xs if is_array(xs) or isinstance(xs, (list, range)) else [*xs]
     found.append((name, len(rows)))
     return rows.__getitem__
-
-
-def _entries(parts: dict[Any, Callable[[int], Any]], number: int) -> dict[Any, Any]:
-    return {key: part(number) for key, part in parts.items()}

@@ -92,9 +92,9 @@ class Series(Number):
 
     __slots__ = ("args", "coefficients", "depth", "expansion", "operation", "terms")
 
-    def __init__(self, expansion: _Expansion, operation: Primitive | None, args: Sequence[Any], depth: int) -> None:
+    def __init__(self, expansion: _Expansion, operation: Primitive, args: Sequence[Any], depth: int) -> None:
         self.expansion: _Expansion = expansion
-        self.operation: Primitive | None = operation
+        self.operation = operation
         self.args: Sequence[Any] = args
         self.depth: int = depth
         self.coefficients: list[Any] = []
@@ -145,7 +145,7 @@ class _Expansion:
         self.known: dict[Any, Series] = {}
 
     def variable(self, x: Any) -> Series:
-        found = Series(self, None, (), 0)
+        found = Series(self, TABLE["pos"], (), 0)
         found.coefficients = [x, 1.0]
         return found
 
@@ -167,11 +167,9 @@ class _Expansion:
     def terms_of(self, series: Series) -> list[tuple[Any, Series]]:
         """The local derivatives of an operation as series, but those that are 0 by their form."""
         operation, self.depth = series.operation, series.depth + 1
-        assert operation is not None
-        is_first_alone = operation.to_first is not None and not any(isinstance(arg, Series) for arg in series.args[1:])
-        if is_first_alone:
-            assert operation.to_first is not None
-            locals_: Any = (operation.to_first(series, *series.args),)
+        locals_: tuple[Any, ...]
+        if operation.to_first is not None and not any(isinstance(arg, Series) for arg in series.args[1:]):
+            locals_ = (operation.to_first(series, *series.args),)
         else:
             locals_ = operation.partials(series, *series.args)
         return [
@@ -189,7 +187,6 @@ class _Expansion:
     def _require_smooth(self, series: Series, firsts: Sequence[Any]) -> None:
         """Refuse an operation at a kink or a jump: there is no series. Rules of smooth ones may choose as they like."""
         operation = series.operation
-        assert operation is not None
         if series.depth or not operation.policy:
             return
         out, *numbers = [
@@ -205,7 +202,6 @@ class _Expansion:
     def _jumps(series: Series, out: float, numbers: list[float]) -> bool:
         """Whether a number next to an argument changes the result by more than its local derivative tells."""
         operation = series.operation
-        assert operation is not None
         for place, (arg, local) in enumerate(zip(series.args, operation.partials(out, *numbers))):
             for end in (-inf, inf) if isinstance(arg, Series) else ():
                 moved = [*numbers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy
@@ -17,32 +18,22 @@ from autograd_mini.optim import Adam
 from autograd_mini.training import fit, pairs
 
 
+@dataclass(eq=False, repr=False)
 class _Perceptron(BaseEstimator):  # type: ignore[misc]
     """What both share: a network, trained compiled by `fit`.
 
     Parameters have scikit-learn's names, where it has one.
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] = (32,),
-        activation: str = "tanh",
-        *,
-        learning_rate_init: float = 0.01,
-        batch_size: int | None = 64,
-        max_iter: int = 200,
-        tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
+    hidden_layer_sizes: Sequence[int] = (32,)
+    activation: str = "tanh"
+    _: KW_ONLY
+    learning_rate_init: float = 0.01
+    batch_size: int | None = 64
+    max_iter: int = 200
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    random_state: Any = None
 
     def _train(self, x: Any, d: Any, width: int, output: str, divergence: Any) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))

@@ -5,6 +5,7 @@ Only the functions are written here, never a derivative.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from math import comb, factorial, perm
 from typing import Any
@@ -104,13 +105,9 @@ floor ceil sign sech
 """
 
 TWINS: dict[str, Callable[..., Any]] = {name: getattr(mpmath, name) for name in OF_THE_SAME_NAME.split()} | {
-    "add": lambda x, y: x + y,
-    "sub": lambda x, y: x - y,
-    "mul": lambda x, y: x * y,
+    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "neg", "pos", "abs")},
     "reciprocal": lambda x: 1 / x,
     "div": lambda x, y: x / y,
-    "neg": lambda x: -x,
-    "pos": lambda x: +x,
     "square": lambda x: x * x,
     "fma": lambda x, y, z: x * y + z,
     "exp2": lambda x: mpmath.exp(x * mpmath.log(2)),
@@ -142,7 +139,6 @@ TWINS: dict[str, Callable[..., Any]] = {name: getattr(mpmath, name) for name in 
     "mod": _exactly(lambda x, y: x - y * mpmath.floor(x / y)),
     "fmod": _exactly(lambda x, y: x - y * _truncated(x / y)),
     "remainder": _remainder,
-    "abs": abs,
     "copysign": lambda x, y: abs(x) if y >= 0 else -abs(x),
     "ldexp": lambda x, exponent: x * mpf(2) ** int(exponent),
     "maximum": max,

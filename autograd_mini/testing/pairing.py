@@ -15,10 +15,9 @@ from autograd_mini.value import Value
 def plain_numbers(nest: Any, what: str) -> list[Any]:
     """The numbers of a nest, which may hold the tensors of PyTorch or the arrays of JAX; else comes a TypeError, in
     which the nest is called `what`."""
-    if isinstance(nest, (list, tuple)):
-        return [number for part in nest for number in plain_numbers(part, what)]
-    if isinstance(nest, dict):
-        return [number for part in nest.values() for number in plain_numbers(part, what)]
+    if isinstance(nest, (list, tuple, dict)):
+        parts = nest.values() if isinstance(nest, dict) else nest
+        return [number for part in parts for number in plain_numbers(part, what)]
     if not isinstance(nest, Value):
         nest = nest.detach() if hasattr(nest, "detach") else nest
         nest = nest.tolist() if hasattr(nest, "tolist") else nest

@@ -120,8 +120,6 @@ class CheckError(AssertionError):
         report: the `Report`.
     """
 
-    __module__ = "autograd_mini.testing"
-
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
         self.report = report
@@ -133,19 +131,17 @@ class CheckError(AssertionError):
 class GradientError(CheckError):
     """A derivative is wrong. The table holds those that are."""
 
-    __module__ = "autograd_mini.testing"
-
 
 class UndecidedError(CheckError):
     """Differences could decide none of the derivatives of an order, so that nothing of it has been checked."""
-
-    __module__ = "autograd_mini.testing"
 
 
 class UndecidedWarning(UserWarning):
     """Differences could decide some derivatives of an order only. The report of the check says which."""
 
-    __module__ = "autograd_mini.testing"
+
+for _kind in (CheckError, GradientError, UndecidedError, UndecidedWarning):
+    _kind.__module__ = "autograd_mini.testing"  # where users know them from
 
 
 def _cells(each: Comparison) -> tuple[str, ...]:
