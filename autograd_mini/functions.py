@@ -114,44 +114,24 @@ def _vector(name: str, xs: Any) -> tuple[Any, ...]:
     return numbers
 
 
-add, sub, mul, div = _binary("add"), _binary("sub"), _binary("mul"), _binary("div")
-neg, pos, square, reciprocal = _unary("neg"), _unary("pos"), _unary("square"), _unary("reciprocal")
+OF_ANY_NUMBER = {
+    **dict.fromkeys(("sum", "fsum", "mean", "prod", "norm", "logsumexp"), _reduction),
+    **dict.fromkeys(("hypot", "max", "min"), _variadic),
+    **dict.fromkeys(("dist", "dot", "sumprod"), _pairing),
+    **dict.fromkeys(("softmax", "log_softmax"), _vector_function),
+}
+"""How rows of any number of arguments take them."""
+
+for _name, _row in TABLE.items():
+    globals()[_name] = OF_ANY_NUMBER.get(_name, _unary if _row.arity == 1 else _binary)(_name)
+
+# What takes an option, or is no row.
+fabs = globals()["abs"]
 fma = documented(lambda x, y, z: TABLE["fma"](x, y, z), "fma")
-
-exp, exp2, expm1 = _unary("exp"), _unary("exp2"), _unary("expm1")
-log2, log10, log1p = _unary("log2"), _unary("log10"), _unary("log1p")
-sqrt, cbrt, pow = _unary("sqrt"), _unary("cbrt"), _binary("pow")
-sigmoid, softplus, log_sigmoid = _unary("sigmoid"), _unary("softplus"), _unary("log_sigmoid")
-
-sin, cos, tan = _unary("sin"), _unary("cos"), _unary("tan")
-asin, acos, atan, atan2 = _unary("asin"), _unary("acos"), _unary("atan"), _binary("atan2")
-sinh, cosh, tanh = _unary("sinh"), _unary("cosh"), _unary("tanh")
-asinh, acosh, atanh = _unary("asinh"), _unary("acosh"), _unary("atanh")
-degrees, radians = _unary("degrees"), _unary("radians")
-hypot, dist = _variadic("hypot"), _pairing("dist")
-
-erf, erfc = _unary("erf"), _unary("erfc")
-gamma, lgamma, digamma = _unary("gamma"), _unary("lgamma"), _unary("digamma")
-
-floor, ceil, trunc, rint, frac = _unary("floor"), _unary("ceil"), _unary("trunc"), _unary("rint"), _unary("frac")
-mod, floordiv = _binary("mod"), _binary("floordiv")
-fmod, remainder = _binary("fmod"), _binary("remainder")
-abs, sign, copysign = _unary("abs"), _unary("sign"), _binary("copysign")
-fabs = abs
-maximum, minimum = _binary("maximum"), _binary("minimum")
 clip = documented(lambda x, low=-inf, high=inf: TABLE["clip"](x, low, high), "clip")
-silu = _unary("silu")
 leaky_relu = documented(lambda x, slope=0.01: TABLE["leaky_relu"](x, slope), "leaky_relu")
 elu = documented(lambda x, alpha=1.0: TABLE["elu"](x, alpha), "elu")
-
-sum, fsum, prod = _reduction("sum"), _reduction("fsum"), _reduction("prod")
-mean = _reduction("mean")
-max, min = _variadic("max"), _variadic("min")
-norm, logsumexp = _reduction("norm"), _reduction("logsumexp")
-dot, sumprod = _pairing("dot"), _pairing("sumprod")
-softmax, log_softmax = _vector_function("softmax"), _vector_function("log_softmax")
-
-_log = unary(TABLE["log"])
+_log, _relu = unary(TABLE["log"]), unary(TABLE["relu"])
 
 
 def log(x: Any, base: Any = None) -> Any:
@@ -165,7 +145,7 @@ def log(x: Any, base: Any = None) -> Any:
     >>> log(8.0, 2.0)
     3.0
     """
-    return _log(x) if base is None else div(_log(x), _log(base))
+    return _log(x) if base is None else TABLE["div"](_log(x), _log(base))
 
 
 @_described("ldexp", "TypeError: x is not a real number, or the exponent not an integer; a Value cannot be one.")
@@ -184,7 +164,7 @@ def modf(x: Any) -> tuple[Any, Any]:
     >>> modf(-1.5)
     (-0.5, -1.0)
     """
-    return frac(x), trunc(x)
+    return TABLE["frac"](x), TABLE["trunc"](x)
 
 
 @_described("polygamma", "TypeError: x is not a real number.", "ValueError: the order is not an integer from 0 to 100.")
@@ -227,9 +207,6 @@ def relu(x: Any, at_zero: float | None = None) -> Any:
     if not 0.0 <= at_zero <= 1.0:
         raise ValueError(f"relu's at_zero must be a subgradient in [0, 1], got {at_zero}")
     return TABLE["relu"].variant(at_zero=at_zero)(x)
-
-
-_relu = unary(TABLE["relu"])
 
 
 def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:

@@ -40,6 +40,13 @@ def mul(x: Plain, y: Plain) -> float:
 def mul(x: Real, y: Real) -> Value: ...
 
 @overload
+def reciprocal(x: Value) -> Value:
+    """1/x; ±inf at ±0."""
+
+@overload
+def reciprocal(x: Plain) -> float: ...
+
+@overload
 def div(x: Plain, y: Plain) -> float:
     """The quotient x/y in IEEE 754 arithmetic: ±inf or nan for y = 0."""
 
@@ -68,13 +75,6 @@ def square(x: Value) -> Value:
 def square(x: Plain) -> float: ...
 
 @overload
-def reciprocal(x: Value) -> Value:
-    """1/x; ±inf at ±0."""
-
-@overload
-def reciprocal(x: Plain) -> float: ...
-
-@overload
 def fma(x: Plain, y: Plain, z: Plain) -> float:
     """x·y + z, rounded once."""
 
@@ -101,6 +101,13 @@ def expm1(x: Value) -> Value:
 
 @overload
 def expm1(x: Plain) -> float: ...
+
+@overload
+def log(x: Plain, base: Plain | None = None) -> float:
+    """The logarithm of x, natural or to a base; -inf at 0, nan below."""
+
+@overload
+def log(x: Real, base: Real | None = None) -> Value: ...
 
 @overload
 def log2(x: Value) -> Value:
@@ -145,6 +152,13 @@ def pow(x: Plain, y: Plain) -> float:
 def pow(x: Real, y: Real) -> Value: ...
 
 @overload
+def tanh(x: Value) -> Value:
+    """The hyperbolic tangent (eˣ - e⁻ˣ)/(eˣ + e⁻ˣ)."""
+
+@overload
+def tanh(x: Plain) -> float: ...
+
+@overload
 def sigmoid(x: Value) -> Value:
     """The logistic function 1/(1 + e⁻ˣ)."""
 
@@ -164,6 +178,125 @@ def log_sigmoid(x: Value) -> Value:
 
 @overload
 def log_sigmoid(x: Plain) -> float: ...
+
+@overload
+def floor(x: Value) -> Value:
+    """The largest integer ≤ x."""
+
+@overload
+def floor(x: Plain) -> float: ...
+
+@overload
+def ceil(x: Value) -> Value:
+    """The smallest integer ≥ x."""
+
+@overload
+def ceil(x: Plain) -> float: ...
+
+@overload
+def trunc(x: Value) -> Value:
+    """x without its fraction."""
+
+@overload
+def trunc(x: Plain) -> float: ...
+
+@overload
+def rint(x: Value) -> Value:
+    """The nearest integer, halves to even."""
+
+@overload
+def rint(x: Plain) -> float: ...
+
+@overload
+def sign(x: Value) -> Value:
+    """-1, 0 or 1 by the sign of x."""
+
+@overload
+def sign(x: Plain) -> float: ...
+
+@overload
+def floordiv(x: Plain, y: Plain) -> float:
+    """The floor of x/y."""
+
+@overload
+def floordiv(x: Real, y: Real) -> Value: ...
+
+@overload
+def frac(x: Value) -> Value:
+    """The fraction of x with the sign of x: the first part of modf."""
+
+@overload
+def frac(x: Plain) -> float: ...
+
+@overload
+def mod(x: Plain, y: Plain) -> float:
+    """Python's remainder x - y·⌊x/y⌋, with the sign of y; nan for y = 0."""
+
+@overload
+def mod(x: Real, y: Real) -> Value: ...
+
+@overload
+def fmod(x: Plain, y: Plain) -> float:
+    """C's remainder x - y·trunc(x/y), with the sign of x; nan for y = 0."""
+
+@overload
+def fmod(x: Real, y: Real) -> Value: ...
+
+@overload
+def remainder(x: Plain, y: Plain) -> float:
+    """IEEE 754's remainder x - n·y, n the integer nearest to x/y; nan for y = 0."""
+
+@overload
+def remainder(x: Real, y: Real) -> Value: ...
+
+@overload
+def abs(x: Value) -> Value:
+    """|x|."""
+
+@overload
+def abs(x: Plain) -> float: ...
+
+@overload
+def copysign(x: Plain, y: Plain) -> float:
+    """|x| with the sign of y; of a nan, whose sign nothing defines, with +."""
+
+@overload
+def copysign(x: Real, y: Real) -> Value: ...
+
+@overload
+def ldexp(x: Value, exponent: int) -> Value:
+    """x·2ⁱ for an integer i, exact."""
+
+@overload
+def ldexp(x: Plain, exponent: int) -> float: ...
+
+@overload
+def maximum(x: Plain, y: Plain) -> float:
+    """The larger of x and y; nan if any is."""
+
+@overload
+def maximum(x: Real, y: Real) -> Value: ...
+
+@overload
+def minimum(x: Plain, y: Plain) -> float:
+    """The smaller of x and y; nan if any is."""
+
+@overload
+def minimum(x: Real, y: Real) -> Value: ...
+
+@overload
+def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
+    """x limited to [low, high]."""
+
+@overload
+def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...
+
+@overload
+def where(condition: Plain, x: Plain, y: Plain) -> float:
+    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken."""
+
+@overload
+def where(condition: Real, x: Real, y: Real) -> Value: ...
 
 @overload
 def sin(x: Value) -> Value:
@@ -201,6 +334,41 @@ def acos(x: Value) -> Value:
 def acos(x: Plain) -> float: ...
 
 @overload
+def hypot(xs: ObjectArray, /) -> Value:
+    """√(Σ x²), without overflow in between."""
+
+@overload
+def hypot(xs: PlainArray, /) -> float: ...
+
+@overload
+def hypot(xs: Iterable[Value], /) -> Value: ...
+
+@overload
+def hypot(xs: Iterable[Plain], /) -> float: ...
+
+@overload
+def hypot(xs: Iterable[Real], /) -> Value: ...
+
+@overload
+def hypot(*xs: Plain) -> float: ...
+
+@overload
+def hypot(*xs: Real) -> Value: ...
+
+@overload
+def dist(xs: PlainArray, ys: PlainArray) -> float:
+    """The distance √(Σ (p - q)²) of two points."""
+
+@overload
+def dist(xs: Iterable[Value], ys: Iterable[Real]) -> Value: ...
+
+@overload
+def dist(xs: Iterable[Plain], ys: Iterable[Plain]) -> float: ...
+
+@overload
+def dist(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
+
+@overload
 def atan(x: Value) -> Value:
     """The angle in (-π/2, π/2) whose tangent is x."""
 
@@ -227,13 +395,6 @@ def cosh(x: Value) -> Value:
 
 @overload
 def cosh(x: Plain) -> float: ...
-
-@overload
-def tanh(x: Value) -> Value:
-    """The hyperbolic tangent (eˣ - e⁻ˣ)/(eˣ + e⁻ˣ)."""
-
-@overload
-def tanh(x: Plain) -> float: ...
 
 @overload
 def asinh(x: Value) -> Value:
@@ -271,209 +432,6 @@ def radians(x: Value) -> Value:
 def radians(x: Plain) -> float: ...
 
 @overload
-def hypot(xs: ObjectArray, /) -> Value:
-    """√(Σ x²), without overflow in between."""
-
-@overload
-def hypot(xs: PlainArray, /) -> float: ...
-
-@overload
-def hypot(xs: Iterable[Value], /) -> Value: ...
-
-@overload
-def hypot(xs: Iterable[Plain], /) -> float: ...
-
-@overload
-def hypot(xs: Iterable[Real], /) -> Value: ...
-
-@overload
-def hypot(*xs: Plain) -> float: ...
-
-@overload
-def hypot(*xs: Real) -> Value: ...
-
-@overload
-def dist(xs: PlainArray, ys: PlainArray) -> float:
-    """The distance √(Σ (p - q)²) of two points."""
-
-@overload
-def dist(xs: Iterable[Value], ys: Iterable[Real]) -> Value: ...
-
-@overload
-def dist(xs: Iterable[Plain], ys: Iterable[Plain]) -> float: ...
-
-@overload
-def dist(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
-
-@overload
-def erf(x: Value) -> Value:
-    """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
-
-@overload
-def erf(x: Plain) -> float: ...
-
-@overload
-def erfc(x: Value) -> Value:
-    """1 - erf(x), without cancellation for large x."""
-
-@overload
-def erfc(x: Plain) -> float: ...
-
-@overload
-def gamma(x: Value) -> Value:
-    """Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers."""
-
-@overload
-def gamma(x: Plain) -> float: ...
-
-@overload
-def lgamma(x: Value) -> Value:
-    """log |Γ(x)|; inf at 0 and at negative integers."""
-
-@overload
-def lgamma(x: Plain) -> float: ...
-
-@overload
-def digamma(x: Value) -> Value:
-    """ψ(x), the derivative of log Γ(x); nan at negative integers."""
-
-@overload
-def digamma(x: Plain) -> float: ...
-
-@overload
-def floor(x: Value) -> Value:
-    """The largest integer ≤ x."""
-
-@overload
-def floor(x: Plain) -> float: ...
-
-@overload
-def ceil(x: Value) -> Value:
-    """The smallest integer ≥ x."""
-
-@overload
-def ceil(x: Plain) -> float: ...
-
-@overload
-def trunc(x: Value) -> Value:
-    """x without its fraction."""
-
-@overload
-def trunc(x: Plain) -> float: ...
-
-@overload
-def rint(x: Value) -> Value:
-    """The nearest integer, halves to even."""
-
-@overload
-def rint(x: Plain) -> float: ...
-
-@overload
-def frac(x: Value) -> Value:
-    """The fraction of x with the sign of x: the first part of modf."""
-
-@overload
-def frac(x: Plain) -> float: ...
-
-@overload
-def mod(x: Plain, y: Plain) -> float:
-    """Python's remainder x - y·⌊x/y⌋, with the sign of y; nan for y = 0."""
-
-@overload
-def mod(x: Real, y: Real) -> Value: ...
-
-@overload
-def floordiv(x: Plain, y: Plain) -> float:
-    """The floor of x/y."""
-
-@overload
-def floordiv(x: Real, y: Real) -> Value: ...
-
-@overload
-def fmod(x: Plain, y: Plain) -> float:
-    """C's remainder x - y·trunc(x/y), with the sign of x; nan for y = 0."""
-
-@overload
-def fmod(x: Real, y: Real) -> Value: ...
-
-@overload
-def remainder(x: Plain, y: Plain) -> float:
-    """IEEE 754's remainder x - n·y, n the integer nearest to x/y; nan for y = 0."""
-
-@overload
-def remainder(x: Real, y: Real) -> Value: ...
-
-@overload
-def abs(x: Value) -> Value:
-    """|x|."""
-
-@overload
-def abs(x: Plain) -> float: ...
-
-@overload
-def sign(x: Value) -> Value:
-    """-1, 0 or 1 by the sign of x."""
-
-@overload
-def sign(x: Plain) -> float: ...
-
-@overload
-def copysign(x: Plain, y: Plain) -> float:
-    """|x| with the sign of y; of a nan, whose sign nothing defines, with +."""
-
-@overload
-def copysign(x: Real, y: Real) -> Value: ...
-
-@overload
-def fabs(x: Value) -> Value:
-    """|x|."""
-
-@overload
-def fabs(x: Plain) -> float: ...
-
-@overload
-def maximum(x: Plain, y: Plain) -> float:
-    """The larger of x and y; nan if any is."""
-
-@overload
-def maximum(x: Real, y: Real) -> Value: ...
-
-@overload
-def minimum(x: Plain, y: Plain) -> float:
-    """The smaller of x and y; nan if any is."""
-
-@overload
-def minimum(x: Real, y: Real) -> Value: ...
-
-@overload
-def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
-    """x limited to [low, high]."""
-
-@overload
-def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...
-
-@overload
-def silu(x: Value) -> Value:
-    """x·sigmoid(x), also called swish."""
-
-@overload
-def silu(x: Plain) -> float: ...
-
-@overload
-def leaky_relu(x: Plain, slope: Plain = 0.01) -> float:
-    """x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt."""
-
-@overload
-def leaky_relu(x: Real, slope: Real = 0.01) -> Value: ...
-
-@overload
-def elu(x: Plain, alpha: Plain = 1.0) -> float:
-    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015."""
-
-@overload
-def elu(x: Real, alpha: Real = 1.0) -> Value: ...
-
-@overload
 def sum(xs: ObjectArray) -> Value:
     """Σ xs, added from left to right."""
 
@@ -506,6 +464,22 @@ def fsum(xs: Iterable[Plain]) -> float: ...
 def fsum(xs: Iterable[Real]) -> Value: ...
 
 @overload
+def mean(xs: ObjectArray) -> Value:
+    """The arithmetic mean of xs."""
+
+@overload
+def mean(xs: PlainArray) -> float: ...
+
+@overload
+def mean(xs: Iterable[Value]) -> Value: ...
+
+@overload
+def mean(xs: Iterable[Plain]) -> float: ...
+
+@overload
+def mean(xs: Iterable[Real]) -> Value: ...
+
+@overload
 def prod(xs: ObjectArray) -> Value:
     """The product of xs."""
 
@@ -522,20 +496,30 @@ def prod(xs: Iterable[Plain]) -> float: ...
 def prod(xs: Iterable[Real]) -> Value: ...
 
 @overload
-def mean(xs: ObjectArray) -> Value:
-    """The arithmetic mean of xs."""
+def dot(xs: PlainArray, ys: PlainArray) -> float:
+    """Σ x·y over the pairs of two vectors of equal length."""
 
 @overload
-def mean(xs: PlainArray) -> float: ...
+def dot(xs: Iterable[Value], ys: Iterable[Real]) -> Value: ...
 
 @overload
-def mean(xs: Iterable[Value]) -> Value: ...
+def dot(xs: Iterable[Plain], ys: Iterable[Plain]) -> float: ...
 
 @overload
-def mean(xs: Iterable[Plain]) -> float: ...
+def dot(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
 
 @overload
-def mean(xs: Iterable[Real]) -> Value: ...
+def sumprod(xs: PlainArray, ys: PlainArray) -> float:
+    """Σ x·y over the pairs of two vectors of equal length, rounded once."""
+
+@overload
+def sumprod(xs: Iterable[Value], ys: Iterable[Real]) -> Value: ...
+
+@overload
+def sumprod(xs: Iterable[Plain], ys: Iterable[Plain]) -> float: ...
+
+@overload
+def sumprod(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
 
 @overload
 def max(xs: ObjectArray, /) -> Value:
@@ -614,32 +598,6 @@ def logsumexp(xs: Iterable[Plain]) -> float: ...
 def logsumexp(xs: Iterable[Real]) -> Value: ...
 
 @overload
-def dot(xs: PlainArray, ys: PlainArray) -> float:
-    """Σ x·y over the pairs of two vectors of equal length."""
-
-@overload
-def dot(xs: Iterable[Value], ys: Iterable[Real]) -> Value: ...
-
-@overload
-def dot(xs: Iterable[Plain], ys: Iterable[Plain]) -> float: ...
-
-@overload
-def dot(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
-
-@overload
-def sumprod(xs: PlainArray, ys: PlainArray) -> float:
-    """Σ x·y over the pairs of two vectors of equal length, rounded once."""
-
-@overload
-def sumprod(xs: Iterable[Value], ys: Iterable[Real]) -> Value: ...
-
-@overload
-def sumprod(xs: Iterable[Plain], ys: Iterable[Plain]) -> float: ...
-
-@overload
-def sumprod(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
-
-@overload
 def softmax(xs: ObjectArray) -> list[Value]:
     """yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ), without overflow; a list as long as xs."""
 
@@ -672,25 +630,18 @@ def log_softmax(xs: Iterable[Plain]) -> list[float]: ...
 def log_softmax(xs: Iterable[Real]) -> list[Value]: ...
 
 @overload
-def log(x: Plain, base: Plain | None = None) -> float:
-    """The logarithm of x, natural or to a base; -inf at 0, nan below."""
+def erf(x: Value) -> Value:
+    """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
 
 @overload
-def log(x: Real, base: Real | None = None) -> Value: ...
+def erf(x: Plain) -> float: ...
 
 @overload
-def ldexp(x: Value, exponent: int) -> Value:
-    """x·2ⁱ for an integer i, exact."""
+def erfc(x: Value) -> Value:
+    """1 - erf(x), without cancellation for large x."""
 
 @overload
-def ldexp(x: Plain, exponent: int) -> float: ...
-
-@overload
-def modf(x: Value) -> tuple[Value, Value]:
-    """The fraction and the integer part of x, both with its sign; derivatives 1 and 0."""
-
-@overload
-def modf(x: Plain) -> tuple[float, float]: ...
+def erfc(x: Plain) -> float: ...
 
 @overload
 def polygamma(order: int, x: Value) -> Value:
@@ -700,11 +651,25 @@ def polygamma(order: int, x: Value) -> Value:
 def polygamma(order: int, x: Plain) -> float: ...
 
 @overload
-def where(condition: Plain, x: Plain, y: Plain) -> float:
-    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken."""
+def digamma(x: Value) -> Value:
+    """ψ(x), the derivative of log Γ(x); nan at negative integers."""
 
 @overload
-def where(condition: Real, x: Real, y: Real) -> Value: ...
+def digamma(x: Plain) -> float: ...
+
+@overload
+def gamma(x: Value) -> Value:
+    """Γ(x) = ∫₀^∞ tˣ⁻¹ e⁻ᵗ dt, (n - 1)! at integers n; ±inf at ±0, nan at negative integers."""
+
+@overload
+def gamma(x: Plain) -> float: ...
+
+@overload
+def lgamma(x: Value) -> Value:
+    """log |Γ(x)|; inf at 0 and at negative integers."""
+
+@overload
+def lgamma(x: Plain) -> float: ...
 
 @overload
 def relu(x: Value, at_zero: float | None = None) -> Value:
@@ -714,10 +679,45 @@ def relu(x: Value, at_zero: float | None = None) -> Value:
 def relu(x: Plain, at_zero: float | None = None) -> float: ...
 
 @overload
+def leaky_relu(x: Plain, slope: Plain = 0.01) -> float:
+    """x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt."""
+
+@overload
+def leaky_relu(x: Real, slope: Real = 0.01) -> Value: ...
+
+@overload
+def elu(x: Plain, alpha: Plain = 1.0) -> float:
+    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015."""
+
+@overload
+def elu(x: Real, alpha: Real = 1.0) -> Value: ...
+
+@overload
+def silu(x: Value) -> Value:
+    """x·sigmoid(x), also called swish."""
+
+@overload
+def silu(x: Plain) -> float: ...
+
+@overload
 def gelu(x: Value, approximate: Literal['none', 'tanh'] = "none") -> Value:
     """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016."""
 
 @overload
 def gelu(x: Plain, approximate: Literal['none', 'tanh'] = "none") -> float: ...
+
+@overload
+def fabs(x: Value) -> Value:
+    """|x|."""
+
+@overload
+def fabs(x: Plain) -> float: ...
+
+@overload
+def modf(x: Value) -> tuple[Value, Value]:
+    """The fraction and the integer part of x, both with its sign; derivatives 1 and 0."""
+
+@overload
+def modf(x: Plain) -> tuple[float, float]: ...
 
 def attach(primitive: Primitive, function: Callable[..., Any]) -> None: ...
