@@ -108,8 +108,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     def predict(self, x: Any) -> Any:
         """The likeliest class of each example."""
-        chosen = self._outputs(x).argmax(axis=1)
-        return self.classes_[chosen]
+        return self.classes_[self._outputs(x).argmax(axis=1)]
 
 
 class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]

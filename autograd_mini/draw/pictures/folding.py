@@ -21,6 +21,9 @@ NAMES_SHOWN = 12  # modules that a message lists
 Fold = str | int | Collection[str]
 """`"modules"` for the outermost modules within the model, a depth (0 is the model itself), or paths of modules."""
 
+Keys = Mapping[Value, str]
+"""Of boxes, by what they hold."""
+
 ALONE = 5  # so many inputs or results of a folded module stay boxes of their own
 
 
@@ -127,11 +130,7 @@ def _homes_of_constants(
 
 
 def _bundles(
-    results: Mapping[Value, None],
-    users: Mapping[Value, list[Value]],
-    values: Mapping[Value, str],
-    operations: Mapping[Value, str],
-    number: Numerals,
+    results: Mapping[Value, None], users: Mapping[Value, list[Value]], values: Keys, operations: Keys, number: Numerals
 ) -> tuple[dict[Value, str], list[Box]]:
     """Boxes for many leaves that go to the same folded modules, and for many results of one."""
     groups: dict[tuple[Kind, frozenset[str]], list[Value]] = {}
