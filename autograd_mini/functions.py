@@ -70,7 +70,9 @@ def _variadic(name: str) -> Any:
     primitive = TABLE[name]
 
     def function(*xs: Any) -> Any:
-        return primitive(*_vector(name, xs[0] if len(xs) == 1 and hasattr(xs[0], "__iter__") else xs))
+        if len(xs) > 1:
+            return primitive(*xs)
+        return primitive(*_vector(name, xs[0] if xs and hasattr(xs[0], "__iter__") else xs))
 
     return documented(function, name, NEITHER, *_of_vectors(name)[1:])
 

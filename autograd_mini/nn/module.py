@@ -231,14 +231,15 @@ def _shape(part: Any) -> tuple[int, ...] | None:
 
 def _items(part: Any, path: str) -> list[tuple[str, Any]]:
     """What a module, dict or list holds, by paths that go on from its own."""
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(part, Module):
-        part = {key: value for key, value in vars(part).items() if not key.startswith("_")}
+        items = [(key, value) for key, value in vars(part).items() if not key.startswith("_")]
+    elif isinstance(part, dict):
+        items = part.items()
     elif isinstance(part, (list, tuple)) or _is_object_array(part):
-        part = dict(enumerate(part))
-    elif not isinstance(part, dict):
-        return []
+        items = enumerate(part)
     above = f"{path}." if path else ""
-    return [(f"{above}{key!s}", value) for key, value in part.items()]
+    return [(f"{above}{key!s}", value) for key, value in items]
 
 
 def _is_object_array(part: Any) -> bool:
