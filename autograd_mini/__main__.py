@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     name = arguments[0] if arguments else ""
-    if name in WITH_EXPRESSION:
+    if name in COMMANDS and name != "primitives":
         _mark_expression(arguments)
     elif name not in COMMANDS and not name.startswith("-") and name:
         choices = f"; choose one of {', '.join(COMMANDS)}"
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if extras and (options.command == "primitives" or any(extra.startswith("-") for extra in extras)):
         parser.error(f"unrecognized arguments: {' '.join(extras)}")
     try:
-        status = COMMANDS[options.command](options, [*getattr(options, "variables", ()), *extras])
+        status = COMMANDS[options.command][0](options, [*getattr(options, "variables", ()), *extras])
         sys.stdout.flush()
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         if is_broken_pipe(error):  # who read the output has gone, as in `… | head`
@@ -91,8 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     made = {
         name: commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        for name, text in WITH_EXPRESSION.items()
+        for name, (_, text) in COMMANDS.items()
     }
+    made.pop("primitives").add_argument("name", nargs="?", help="such as tanh")
     for command in made.values():
         command.add_argument("expression", help="such as 'tanh(w*x + b)': numbers, variables, operators, primitives")
         command.add_argument("variables", nargs="*", metavar="name=number", help="a value for each variable")
@@ -104,8 +105,6 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("--direction", choices=("LR", "TB"), default="LR", help="left to right or top to bottom")
     explain.add_argument("-o", "--output", metavar="file", required=True, help="the page: .html")
     made["check"].add_argument("--order", type=int, choices=(1, 2, 3), default=1, help="up to which derivatives")
-    primitives = commands.add_parser("primitives", help="list all primitives, or tell of one", allow_abbrev=False)
-    primitives.add_argument("name", nargs="?", help="such as tanh")
     return parser
 
 
@@ -252,18 +251,12 @@ def styled(text: str, code: str, stream: TextIO) -> str:
     return text if is_plain else f"\x1b[{code}m{text}\x1b[0m"
 
 
-WITH_EXPRESSION = {
-    "grad": "evaluate a formula and print its gradients",
-    "draw": "the same, and draw its graph",
-    "explain": "write a page on which its gradients are computed step by step",
-    "check": "compare its derivatives with difference quotients",
-}
-COMMANDS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int]] = {
-    "grad": _grad,
-    "draw": _draw,
-    "explain": _explain,
-    "check": _check,
-    "primitives": _primitives,
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace, Sequence[str]], int], str]] = {
+    "grad": (_grad, "evaluate a formula and print its gradients"),
+    "draw": (_draw, "the same, and draw its graph"),
+    "explain": (_explain, "write a page on which its gradients are computed step by step"),
+    "check": (_check, "compare its derivatives with difference quotients"),
+    "primitives": (_primitives, "list all primitives, or tell of one"),
 }
 
 if __name__ == "__main__":

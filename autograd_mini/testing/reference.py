@@ -281,14 +281,6 @@ def forward_derivative(f: Callable[..., Any], *inputs: Any, direction: Any = Non
         return +derivative
 
 
-def _attach_comparisons() -> None:
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        compare = getattr(operator, name)
-        setattr(
-            Dual,
-            f"__{name}__",
-            lambda self, other, compare=compare: compare(self.value, getattr(other, "value", other)),
-        )
-
-
-_attach_comparisons()
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    _compare = getattr(operator, _name)
+    setattr(Dual, f"__{_name}__", lambda x, y, compare=_compare: compare(x.value, getattr(y, "value", y)))

@@ -22,6 +22,7 @@ class TrainingDiverged(FloatingPointError):
     """The loss, a gradient or a parameter became nan or infinite."""
 
 
+@dataclass(eq=False, repr=False)
 class Plateau:
     """Watches a loss: `update` says when it has not improved by more than `tolerance`, relative to the best,
     for `patience` epochs. `is_rising` tells whether it grew in every one of them.
@@ -33,16 +34,12 @@ class Plateau:
     False
     """
 
-    best: float
-    last: float
-    waited: int
-    rises: int
-
-    def __init__(self, tolerance: float, patience: int) -> None:
-        self.tolerance = tolerance
-        self.patience = patience
-        self.best = self.last = inf
-        self.waited = self.rises = 0
+    tolerance: float
+    patience: int
+    best: float = inf
+    last: float = inf
+    waited: int = 0
+    rises: int = 0
 
     @property
     def is_rising(self) -> bool:
