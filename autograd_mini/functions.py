@@ -124,11 +124,6 @@ OF_ANY_NUMBER = {
 }
 """How rows of any number of arguments take them."""
 
-for _name, _row in TABLE.items():
-    globals()[_name] = OF_ANY_NUMBER.get(_name, _unary if _row.arity == 1 else _binary)(_name)
-
-# What takes an option, or is no row.
-fabs = globals()["abs"]
 fma = documented(lambda x, y, z: TABLE["fma"](x, y, z), "fma")
 clip = documented(lambda x, low=-inf, high=inf: TABLE["clip"](x, low, high), "clip")
 leaky_relu = documented(lambda x, slope=0.01: TABLE["leaky_relu"](x, slope), "leaky_relu")
@@ -227,6 +222,12 @@ def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu's approximate must be 'none' or 'tanh', got {brief(approximate)}")
     return TABLE["gelu"](x) if approximate == "none" else TABLE["gelu"].variant(approximate=approximate)(x)
+
+
+for _name, _row in TABLE.items():
+    if _name not in globals():
+        globals()[_name] = (OF_ANY_NUMBER.get(_name) or {1: _unary, 2: _binary}[_row.arity])(_name)
+fabs = globals()["abs"]
 
 
 def attach(primitive: Primitive, function: Callable[..., Any]) -> None:

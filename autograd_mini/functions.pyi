@@ -19,6 +19,83 @@ __all__ = ["acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "c
 def documented(function: Callable[..., Any], name: str, *raised: str) -> Any: ...
 
 @overload
+def fma(x: Plain, y: Plain, z: Plain) -> float:
+    """x·y + z, rounded once."""
+
+@overload
+def fma(x: Real, y: Real, z: Real) -> Value: ...
+
+@overload
+def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
+    """x limited to [low, high]."""
+
+@overload
+def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...
+
+@overload
+def leaky_relu(x: Plain, slope: Plain = 0.01) -> float:
+    """x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt."""
+
+@overload
+def leaky_relu(x: Real, slope: Real = 0.01) -> Value: ...
+
+@overload
+def elu(x: Plain, alpha: Plain = 1.0) -> float:
+    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015."""
+
+@overload
+def elu(x: Real, alpha: Real = 1.0) -> Value: ...
+
+@overload
+def log(x: Plain, base: Plain | None = None) -> float:
+    """The logarithm of x, natural or to a base; -inf at 0, nan below."""
+
+@overload
+def log(x: Real, base: Real | None = None) -> Value: ...
+
+@overload
+def ldexp(x: Value, exponent: int) -> Value:
+    """x·2ⁱ for an integer i, exact."""
+
+@overload
+def ldexp(x: Plain, exponent: int) -> float: ...
+
+@overload
+def modf(x: Value) -> tuple[Value, Value]:
+    """The fraction and the integer part of x, both with its sign; derivatives 1 and 0."""
+
+@overload
+def modf(x: Plain) -> tuple[float, float]: ...
+
+@overload
+def polygamma(order: int, x: Value) -> Value:
+    """The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0."""
+
+@overload
+def polygamma(order: int, x: Plain) -> float: ...
+
+@overload
+def where(condition: Plain, x: Plain, y: Plain) -> float:
+    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken."""
+
+@overload
+def where(condition: Real, x: Real, y: Real) -> Value: ...
+
+@overload
+def relu(x: Value, at_zero: float | None = None) -> Value:
+    """max(0, x), the rectified linear unit."""
+
+@overload
+def relu(x: Plain, at_zero: float | None = None) -> float: ...
+
+@overload
+def gelu(x: Value, approximate: Literal['none', 'tanh'] = "none") -> Value:
+    """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016."""
+
+@overload
+def gelu(x: Plain, approximate: Literal['none', 'tanh'] = "none") -> float: ...
+
+@overload
 def add(x: Plain, y: Plain) -> float:
     """The sum x + y."""
 
@@ -75,13 +152,6 @@ def square(x: Value) -> Value:
 def square(x: Plain) -> float: ...
 
 @overload
-def fma(x: Plain, y: Plain, z: Plain) -> float:
-    """x·y + z, rounded once."""
-
-@overload
-def fma(x: Real, y: Real, z: Real) -> Value: ...
-
-@overload
 def exp(x: Value) -> Value:
     """eˣ."""
 
@@ -101,13 +171,6 @@ def expm1(x: Value) -> Value:
 
 @overload
 def expm1(x: Plain) -> float: ...
-
-@overload
-def log(x: Plain, base: Plain | None = None) -> float:
-    """The logarithm of x, natural or to a base; -inf at 0, nan below."""
-
-@overload
-def log(x: Real, base: Real | None = None) -> Value: ...
 
 @overload
 def log2(x: Value) -> Value:
@@ -264,13 +327,6 @@ def copysign(x: Plain, y: Plain) -> float:
 def copysign(x: Real, y: Real) -> Value: ...
 
 @overload
-def ldexp(x: Value, exponent: int) -> Value:
-    """x·2ⁱ for an integer i, exact."""
-
-@overload
-def ldexp(x: Plain, exponent: int) -> float: ...
-
-@overload
 def maximum(x: Plain, y: Plain) -> float:
     """The larger of x and y; nan if any is."""
 
@@ -283,20 +339,6 @@ def minimum(x: Plain, y: Plain) -> float:
 
 @overload
 def minimum(x: Real, y: Real) -> Value: ...
-
-@overload
-def clip(x: Plain, low: Plain = ..., high: Plain = ...) -> float:
-    """x limited to [low, high]."""
-
-@overload
-def clip(x: Real, low: Real = ..., high: Real = ...) -> Value: ...
-
-@overload
-def where(condition: Plain, x: Plain, y: Plain) -> float:
-    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken."""
-
-@overload
-def where(condition: Real, x: Real, y: Real) -> Value: ...
 
 @overload
 def sin(x: Value) -> Value:
@@ -644,13 +686,6 @@ def erfc(x: Value) -> Value:
 def erfc(x: Plain) -> float: ...
 
 @overload
-def polygamma(order: int, x: Value) -> Value:
-    """The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0."""
-
-@overload
-def polygamma(order: int, x: Plain) -> float: ...
-
-@overload
 def digamma(x: Value) -> Value:
     """ψ(x), the derivative of log Γ(x); nan at negative integers."""
 
@@ -672,27 +707,6 @@ def lgamma(x: Value) -> Value:
 def lgamma(x: Plain) -> float: ...
 
 @overload
-def relu(x: Value, at_zero: float | None = None) -> Value:
-    """max(0, x), the rectified linear unit."""
-
-@overload
-def relu(x: Plain, at_zero: float | None = None) -> float: ...
-
-@overload
-def leaky_relu(x: Plain, slope: Plain = 0.01) -> float:
-    """x for x ≥ 0, else slope·x. The slope may be a Value, to be learnt."""
-
-@overload
-def leaky_relu(x: Real, slope: Real = 0.01) -> Value: ...
-
-@overload
-def elu(x: Plain, alpha: Plain = 1.0) -> float:
-    """x for x ≥ 0, else α(eˣ - 1): Clevert et al. 2015."""
-
-@overload
-def elu(x: Real, alpha: Real = 1.0) -> Value: ...
-
-@overload
 def silu(x: Value) -> Value:
     """x·sigmoid(x), also called swish."""
 
@@ -700,24 +714,10 @@ def silu(x: Value) -> Value:
 def silu(x: Plain) -> float: ...
 
 @overload
-def gelu(x: Value, approximate: Literal['none', 'tanh'] = "none") -> Value:
-    """x·Φ(x) with the normal distribution function Φ: Hendrycks and Gimpel 2016."""
-
-@overload
-def gelu(x: Plain, approximate: Literal['none', 'tanh'] = "none") -> float: ...
-
-@overload
 def fabs(x: Value) -> Value:
     """|x|."""
 
 @overload
 def fabs(x: Plain) -> float: ...
-
-@overload
-def modf(x: Value) -> tuple[Value, Value]:
-    """The fraction and the integer part of x, both with its sign; derivatives 1 and 0."""
-
-@overload
-def modf(x: Plain) -> tuple[float, float]: ...
 
 def attach(primitive: Primitive, function: Callable[..., Any]) -> None: ...
