@@ -108,7 +108,8 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     def predict(self, x: Any) -> Any:
         """The likeliest class of each example."""
-        return self.classes_[self._outputs(x).argmax(axis=1)]
+        chosen = self._outputs(x).argmax(axis=1)  # first of all: it asks whether there are classes
+        return self.classes_[chosen]
 
 
 class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
