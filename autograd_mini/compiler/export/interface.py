@@ -117,27 +117,28 @@ class Interface:
         self.lines += function(head, lines)
 
     def _value(self) -> None:
-        body = self._body(Kind.VALUE)
-        count, place = body.results["value"]
-        lines = [f"{body.name}(w);"]
-        if self.exported.n_guards:
-            lines += [f"if ({sweeps.another_path(body, self.exported.n_guards)})", "    status = 1;"]
-        if TIED in body.results:  # the function takes derivatives itself
-            lines += [f"if (!status && !({body.results[TIED][1]('0')} == 0.0))", "    status = 2;"]
-        if count:
-            lines += [f"for (int k = 0; res[0] && k < {count}; ++k)", f"    res[0][k] = {place('k')};"]
         outputs = [(self.exported.output, dense(self._m, 1))]
-        self._add(self.name, "The value.", [], outputs, lines)
+        self._sweeping(
+            "results", self._checked(Kind.VALUE), [sweeps.Block(outputs[0][1], "value", numpy.arange(self._m))]
+        )
+        self._add(self.name, "The value.", [], outputs, self._call("results", [0]))
 
     def _weights(self, place: int) -> str:
         """What takes the weights of the results."""
         return f"load({self._m}, arg[{place}], w + {self.exported.weights_at});"
 
+    def _at_weights(self, lines: Sequence[str], scaled: Sequence[tuple[int, int]]) -> list[str]:
+        """Lines that compute derivatives of the sum of all results times their weights, which are an argument: of one
+        result, those `scaled` are multiplied by its weight; of each, where it goes and how many numbers it is."""
+        place = len(self._lanes) + 1
+        if not self.exported.is_one:
+            return [self._weights(place), *lines]
+        weight = f"arg[{place}] ? arg[{place}][0] : 0.0"
+        return [*lines, *(f"multiply({size}, res[{each}], {weight});" for each, size in scaled)]
+
     def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> sweeps.Block:
         """Of a matrix of derivatives with respect to an argument."""
-        return sweeps.Block(
-            pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
-        )
+        return sweeps.Block(pattern, self.exported.derivative(slot), place, sweep)
 
     def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
         """A pattern of derivatives with respect to an argument, without any nonzeros where nothing depends on it."""
@@ -158,7 +159,7 @@ class Interface:
         program of these; by rows where there is none, or it tells that something is tied and rows know better."""
         falls_back = self._entries is not None and TIED in self._entries[1]
         if self._entries is not None:
-            blocks = [sweeps.Block(pattern, ENTRIES, places, numpy.zeros_like(places)) for pattern, places in found]
+            blocks = [sweeps.Block(pattern, ENTRIES, places) for pattern, places in found]
             self._sweeping(f"{name}_of_entries" if falls_back else name, self._entries, blocks)
         if self._entries is None or falls_back:
             blocks = []
@@ -199,13 +200,9 @@ class Interface:
         alone = [self._there(gradient, slot, columns[slot]) for slot in wrt]
         blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, alone)]
         self._sweeping("adjoint", gradient, blocks)
-        place = len(self._lanes) + 1
-        scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         given.append((f"adj_{value}", dense(self._m, 1)))
         zeros = [f"set_zero({lanes}, res[{slot}]);" for slot, lanes in enumerate(self._lanes)]
-        lines = [*zeros, *([] if exported.is_one else [self._weights(place)]), *self._call("adjoint", wrt)]
-        if exported.is_one:
-            lines += [f"multiply({self._lanes[slot]}, res[{slot}], {scale});" for slot in wrt]
+        lines = [*zeros, *self._at_weights(self._call("adjoint", wrt), [(slot, self._lanes[slot]) for slot in wrt])]
         says = "The gradient of the sum of the results times their weights, which are the last argument."
         outputs = [(f"adj_{name}", column) for name, column in zip(self._names, columns)]
         self._add(f"adj1_{self.name}", says, given, outputs, lines)
@@ -228,11 +225,7 @@ class Interface:
             self._sweeping("hessian", product, blocks, [*zip(exported.directions_at, columns)])
         else:
             parts = parts_of(entries.rows, entries.columns, exported.lanes, exported.lanes)
-            blocks = [
-                sweeps.Block(pattern, ENTRIES, places, numpy.zeros_like(places))
-                for row in parts
-                for pattern, places in row
-            ]
+            blocks = [sweeps.Block(pattern, ENTRIES, places) for row in parts for pattern, places in row]
             self._sweeping("hessian", self._of_entries("entries_of_hessian", entries), blocks)
         pairs = [(row, column) for row in wrt for column in wrt]
         outputs = [
@@ -248,8 +241,6 @@ class Interface:
             self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
         turned = [Part(pattern.T, places[pattern.turned]) for pattern, places in self._parts]
         self._jacobian("transposed", gradient, turned, is_turned=True)
-        place = len(self._lanes) + 1
-        scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         found: dict[tuple[int, int], Pattern] = {pair: block.pattern for pair, block in zip(pairs, blocks)}
         outputs, of_hessian, of_jacobian = [], [], []
         for slot, name in enumerate(self._names):
@@ -263,12 +254,8 @@ class Interface:
                 of_jacobian.append(len(outputs))
             pattern = turned[wrt.index(slot)].pattern if slot in wrt else empty(self._lanes[slot], self._m)
             outputs.append((f"jac_adj_{name}_adj_{value}", pattern))
-        lines = self._call("transposed", of_jacobian)
-        if not exported.is_one:
-            lines.append(self._weights(place))
-        lines += self._call("hessian", of_hessian)
-        if exported.is_one:
-            lines += [f"multiply({outputs[each][1].rows.size}, res[{each}], {scale});" for each in of_hessian]
+        scaled = [(each, outputs[each][1].rows.size) for each in of_hessian]
+        lines = self._call("transposed", of_jacobian) + self._at_weights(self._call("hessian", of_hessian), scaled)
         given = [(f"out_{value}", empty(self._m, 1)), (f"adj_{value}", dense(self._m, 1))]
         given += [(f"out_adj_{name}", empty(lanes, 1)) for name, lanes in zip(self._names, self._lanes)]
         says = "The Jacobian of the function before."
