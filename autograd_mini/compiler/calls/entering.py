@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.names import ENTRIES
+from autograd_mini.compiler.ir.names import ENTRIES, adjoint
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.request import PARAMETERS, Kind, Request
 from autograd_mini.compiler.ir.slots import Arguments, Slot
@@ -56,7 +56,7 @@ def layout_of(
     if request.wrt == PARAMETERS:
         n = plan.leaf(-1).lanes
         kind, shape = layout.array((n,), plan.per_example)
-        layout.make(kind, picks=[("adjoint -1", lane) for lane in range(n)], what=shape)
+        layout.make(kind, picks=[(adjoint(-1), lane) for lane in range(n)], what=shape)
     else:
         positions, is_single = towards
         leaves = chain.from_iterable(map(arguments.leaves, positions))
@@ -65,7 +65,7 @@ def layout_of(
             number, lanes = next(leaves)
             slot = arguments.slots[number]
             shape = slot.shape if slot.is_array else ()
-            return f"adjoint {number}", lanes, shape, plan.per_example or (slot.is_array and slot.batched)
+            return adjoint(number), lanes, shape, plan.per_example or (slot.is_array and slot.batched)
 
         for position in positions:
             _make(layout, arguments.structures[position], of_slope, per_example=plan.per_example)

@@ -79,12 +79,6 @@ def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -
     return function(f"static int {name}(casadi_real *w)", lines)
 
 
-def either(name: str, first: str, second: str) -> list[str]:
-    """A function of two that compute the same blocks: the second one if the first one finds that something is tied."""
-    lines = [f"const int status = {first}(w, to);", f"return status == 2 ? {second}(w, to) : status;"]
-    return function(f"static int {name}(casadi_real *w, casadi_real **to)", lines)
-
-
 def settling(
     name: str, body: Body, sources: Sequence[tuple[str, int, int]], room: int, sides: Sequence[Body], n_guards: int
 ) -> tuple[list[str], Results]:

@@ -23,7 +23,6 @@ from autograd_mini.compiler.ir.program import Apply, Floats, Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.eliminating import NotSparse, SparseProgram
 from autograd_mini.compiler.ties.directions import differing, settled, steps_of
@@ -125,11 +124,6 @@ class Exported:
             raise ValueError(f"the {name} of {self.name} may have {m * n:,} entries, which are too many; export {rest}")
         return None
 
-    @property
-    def n_guards(self) -> int:
-        """How many decisions have to come out as they did."""
-        return len(self.plan.trace.guards)
-
     @cached_property
     def counts(self) -> list[tuple[int, float]]:
         """The numbers that Python counted with, and where they are in memory."""
@@ -140,10 +134,6 @@ class Exported:
     def as_scalars(self) -> bool:
         """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
         return self.plan.source.is_ragged and not self.plan.loops
-
-    def derivative(self, slot: int) -> str:
-        """What bodies call the derivatives with respect to an argument."""
-        return dict(Request(Kind.GRADIENT, self.wrt).names)[slot]
 
     @cached_property
     def held(self) -> dict[Pack, Floats]:
@@ -173,7 +163,7 @@ class Exported:
         plan, arrays = self.plan, [*self.wrt, -1]
         if not self._has_kinks or plan.trace.inner or plan.trace.parameters or plan.loops:
             return []
-        scalars, frame = self._weighted() if not self.is_one else (plan.source.scalars, plan.frame)
+        scalars, frame = self._weighted.scalars, self._weighted.frame
         found: list[Body] = []
         gradient = Request(Kind.GRADIENT, self.wrt)
         for name, sign in (("above", 1.0), ("below", -1.0)):
@@ -209,22 +199,19 @@ class Exported:
 
     def _source(self, request: Request) -> Source:
         """What programs of derivatives are made from."""
-        if self.is_one:
-            return self.plan.source_of(request)
-        scalars, frame = self._weighted()
-        inner = bool(self.plan.trace.inner)
-        arrays = range(-1, len(self.slots)) if inner else [*request.wrt, -1]
-        scalars = watched(scalars, arrays, twice=request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN), inner=inner)
-        return Source(scalars, frame)
+        return self.plan.source_of(request, self._weighted)
 
-    def _weighted(self) -> tuple[Scalars, Frame]:
-        """The sum of all results times their weights, which are one argument more."""
+    @cached_property
+    def _weighted(self) -> Source:
+        """The one result, or the sum of all results times their weights, which are one argument more."""
+        if self.is_one:
+            return self.plan.source
         scalars = self.plan.source.scalars
         growing = Growing(scalars.scalars)
         weights = growing.inputs(len(self.slots), self.n_outputs)
         total = growing.add(Terms([1.0] * self.n_outputs, [*weights], [*scalars.outputs]))
         frame = Frame([*self.slots, self.weights, self.plan.inputs[-1]], False)
-        return Scalars(growing.scalars, [total], scalars.guards), frame
+        return Source(Scalars(growing.scalars, [total], scalars.guards), frame)
 
 
 def _wanted(program: AnyProgram, request: Request) -> AnyProgram:
