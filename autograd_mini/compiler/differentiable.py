@@ -174,14 +174,11 @@ class Differentiable:
         short = None if keywords else self._by_way(key, args)
         if short is not None:
             return short
-        if kind is not None:
-            call = self._plain_call(f"{operator.__name__} with sparse=True", args, keywords)
-            result = self._ran(call, sparse_matrix(call, kind))
-        else:
-            found = self._call(args, keywords)
-            if isinstance(found, Eager):
-                return found.derivative(operator)
-            call, result = found, self._ran(found, dense(found))
+        what = f"{operator.__name__} with sparse=True"
+        call = self._call(args, keywords) if kind is None else self._plain_call(what, args, keywords)
+        if isinstance(call, Eager):
+            return call.derivative(operator)
+        result = self._ran(call, dense(call) if kind is None else sparse_matrix(call, kind))
         if call.finish is not None:
             self._open(key, call, call.finish)
         return result

@@ -10,7 +10,7 @@ import numpy
 
 from autograd_mini.compiler.calls.binding import bind
 from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
-from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result, parts_of_rows
+from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
@@ -95,13 +95,10 @@ class Call:
 
     def gradient(self, results: Results) -> Any:
         """Derivatives with respect to the arguments, in their structure."""
-        per_example = self.serving.ran.parts[0].plan.per_example
-
-        def parts(number: int) -> list[Any]:
-            slot = self.arguments.slots[number]
-            return parts_of_rows(self._towards(number, results, per_example), slot, slot.batched or per_example)
-
-        return self._like_arguments(parts)
+        plan = self.serving.ran.parts[0].plan
+        rows = {number: self._towards(number, results, plan.per_example)[None] for number in self.wrt}
+        (found,) = self._nests(plan).of_numbers(rows, ())
+        return found
 
     def _towards(self, number: int, results: Results, per_example: bool) -> Floats:
         """Derivatives with respect to a slot, [lanes, width]."""
@@ -121,18 +118,17 @@ class Call:
         m = len(plan.trace.outputs)
         is_joint = self.reduce is not None and any(slot.batched for slot in slots)
         is_forward = sum(slot.lanes for slot in slots) < m and not is_joint
-        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
+        if is_forward:
+            rows = self._by_columns(parts, m)
+        else:  # by sweeps backward, [results, lanes, width]
+            rows = self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
         return self._nests(plan).of_result(self.structure(plan), rows)
 
     def _nests(self, plan: Plan) -> Nests:
         return Nests(self.arguments.slots, plan.per_example, self._like_arguments)
 
-    def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
-        """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps backward."""
-        return self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
-
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
-        """The same by sweeps forward."""
+        """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps forward."""
         found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
         entries = found[SWEPT].swapaxes(0, 1)
         return {number: entries[:, lanes] for number, lanes in self._ranges.items()}
@@ -191,10 +187,6 @@ class Call:
                     found[key][start : start + k, :, places] = cube.swapaxes(0, 1)
         return found
 
-    @staticmethod
-    def _entries(results: Results, m: int) -> Floats:
-        return numpy.zeros((m, 1)) if results.entries is None else results.entries
-
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""
         slots = [self.arguments.slots[number] for number in self.wrt]
@@ -226,8 +218,8 @@ class Call:
         parts = self.serving.parts()
         plan = parts[0].plan
         results = self.serving.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
-        entries = self.scaled(self._entries(results, len(plan.trace.outputs)))
-        return of_result(self.structure(plan), entries, plan.per_example)
+        entries = numpy.zeros((len(plan.trace.outputs), 1)) if results.entries is None else results.entries
+        return of_result(self.structure(plan), self.scaled(entries), plan.per_example)
 
     def pulled(self, vector: Any) -> Any:
         """A vector times the Jacobian."""
