@@ -177,9 +177,15 @@ class Plan:
         return self._once(lambda: self._aside(request, sign), "aside", request, sign)
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
+        source = self.aside(request, sign)
+        return None if source is None else build(source, request, self.target)
+
+    def aside(self, request: Request, sign: float, given: Source | None = None) -> Source | None:
+        """What that program is made from; arguments as for `source_of`."""
+        source = given or self.source
         steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled
-        scalars = make(self.source.scalars, [*request.wrt, -1], steps)
-        return None if scalars is None else build(Source(scalars, self.frame, self.source), request, self.target)
+        scalars = make(source.scalars, [*request.wrt, -1], steps)
+        return None if scalars is None else Source(scalars, source.frame, source)

@@ -25,7 +25,6 @@ from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.eliminating import NotSparse, SparseProgram
-from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 
 MOST_ENTRIES = 2**24
 """So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""
@@ -160,23 +159,15 @@ class Exported:
     def sides(self, constants: Constants) -> list[Body]:
         """What tells whether anything that is tied changes in different ways along a line, and the gradients a little
         way off on both sides; less of it, or nothing, where that is not known."""
-        plan, arrays = self.plan, [*self.wrt, -1]
-        if not self._has_kinks or plan.trace.inner or plan.trace.parameters or plan.loops:
+        gradient, found = Request(Kind.GRADIENT, self.wrt), list[Body]()
+        decision = gradient._replace(kind=Kind.GUARDS)
+        if not self._has_kinks or self.plan.trace.parameters:
             return []
-        scalars, frame = self._weighted.scalars, self._weighted.frame
-        found: list[Body] = []
-        gradient = Request(Kind.GRADIENT, self.wrt)
-        for name, sign in (("above", 1.0), ("below", -1.0)):
-            steps = steps_of(plan.trace, self.wrt, sign)
-            if steps is None:
-                return []
-            if not found:
-                flag = Source(differing(scalars, arrays, steps), frame)
-                found.append(self._body("differing", flag, Request(Kind.GUARDS, self.wrt), constants))
-            aside = settled(scalars, arrays, steps)
-            if aside is None:
-                return found
-            found.append(self._body(name, Source(aside, frame), gradient, constants))
+        for name, request, sign in (("differing", decision, 1.0), ("above", gradient, 1.0), ("below", gradient, -1.0)):
+            source = self.plan.aside(request, sign, self._weighted)
+            if source is None:
+                break
+            found.append(self._body(name, source, request, constants))
         return found
 
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
