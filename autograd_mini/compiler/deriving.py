@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from autograd_mini.compiler.ir.program import Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.ir.scalars import Looped, Scalars
+from autograd_mini.compiler.ir.scalars import Looped
 from autograd_mini.compiler.ir.slots import Arguments
-from autograd_mini.compiler.partition import suits_elimination
+from autograd_mini.compiler.partition import MOST_ELIMINATED
 from autograd_mini.compiler.passes.normalising import normalise, with_one_guard
 from autograd_mini.compiler.passes.reversing import differentiate
 from autograd_mini.compiler.passes.tracing import Trace, without_collector
@@ -62,7 +62,6 @@ class Plan:
         self.patterns: dict[Request, Pattern] = {}
         self._lock = threading.RLock()
         self._made: dict[tuple[object, ...], Any] = {}
-        self._watched: dict[object, Source] = {}
         self.inputs: list[Pack] = [
             Pack(slot.lanes, slot.batched, Leaf("input", position, name))
             for position, (slot, name) in enumerate(zip(arguments.slots, arguments.slot_names()))
@@ -85,9 +84,8 @@ class Plan:
     @cached_property
     def suits_elimination(self) -> bool:
         """Whether sums are short enough for derivatives of each of their terms to be computed by itself."""
-        return suits_elimination(
-            sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
-        )
+        n_terms = sum(block.n_terms for _, each in self.source.packed.segments() for block in each.blocks)
+        return n_terms <= MOST_ELIMINATED
 
     @cached_property
     def loops(self) -> list[Looped]:
@@ -100,35 +98,41 @@ class Plan:
 
     def _once(self, make: Callable[[], T], *key: object) -> T:
         """What is kept; made, if it is not there."""
-        with self._lock:
-            if key not in self._made:
-                self._made[key] = without_collector(make)
-            found: T = self._made[key]
-            return found
+        if key not in self._made:
+            with self._lock:
+                if key not in self._made:
+                    self._made[key] = without_collector(make)
+        found: T = self._made[key]
+        return found
 
-    def source_of(self, request: Request) -> Source:
-        """What programs for a request are made from: those of derivatives tell where something is tied."""
+    def source_of(self, request: Request, given: Source | None = None) -> Source:
+        """What programs for a request are made from: those of derivatives tell where something is tied.
+
+        Args:
+            given: what is not kept, in place of the scalars of the trace.
+        """
+        source = given or self.source
         has_inner, is_second = bool(self.trace.inner), request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN)
         if request.kind == Kind.GUARDS or (request.kind == Kind.VALUE and not has_inner):
-            return self.source
-        key = request.wrt, is_second
-        if key not in self._watched:
-            arrays = range(-1, len(self.inputs) - 1) if has_inner else [*request.wrt, -1]
-            scalars = watched(self.source.scalars, arrays, twice=is_second, inner=has_inner)
-            self._watched[key] = self.source if scalars is self.source.scalars else self._other(scalars)
-        return self._watched[key]
+            return source
 
-    def _other(self, scalars: Scalars) -> Source:
-        return Source(scalars, self.frame, self.source)
+        def made() -> Source:
+            arrays = range(-1, len(self.inputs) - 1) if has_inner else [*request.wrt, -1]
+            scalars = watched(source.scalars, arrays, twice=is_second, inner=has_inner)
+            return source if scalars is source.scalars else Source(scalars, source.frame, source)
+
+        return self._once(made, "source", request.wrt, is_second) if given is None else made()
 
     def shown(self, request: Request) -> Program:
         """The program of that kind to be read, with each guard by itself."""
         if request.kind.is_sparse:
             return self.sparse(request).program
-        return self._once(lambda: differentiate(self._base_shown().packed, request, self.frame), "shown", request)
 
-    def _base_shown(self) -> Source:
-        return self.source if not self.trace.guards else Source(normalise(self.trace), self.frame)
+        def made() -> Program:
+            source = Source(normalise(self.trace), self.frame) if self.trace.guards else self.source
+            return differentiate(source.packed, request, self.frame)
+
+        return self._once(made, "shown", request)
 
     def runs_scalars(self, request: Request) -> bool:
         """Whether that kind is run scalar by scalar, not pack by pack."""
@@ -136,12 +140,12 @@ class Plan:
 
     def executor(self, request: Request) -> Executor:
         """The program for a request ready to run."""
-        found: Executor | None = self._made.get(("executor", request))
-        if found is not None:
-            return found
-        program = self.sparse(request).program if request.kind.is_sparse else None
-        source = self.source_of(request)
-        return self._once(lambda: build(source, request, self.target, program), "executor", request)
+
+        def made() -> Executor:
+            program = self.sparse(request).program if request.kind.is_sparse else None
+            return build(self.source_of(request), request, self.target, program)
+
+        return self._once(made, "executor", request)
 
     def sparse(self, request: Request) -> SparseProgram:
         """The pattern of a sparse matrix, and the program of its entries."""
@@ -173,9 +177,15 @@ class Plan:
         return self._once(lambda: self._aside(request, sign), "aside", request, sign)
 
     def _aside(self, request: Request, sign: float) -> Executor | None:
+        source = self.aside(request, sign)
+        return None if source is None else build(source, request, self.target)
+
+    def aside(self, request: Request, sign: float, given: Source | None = None) -> Source | None:
+        """What that program is made from; arguments as for `source_of`."""
+        source = given or self.source
         steps = None if self.trace.inner or self.loops else steps_of(self.trace, request.wrt, sign)
         if steps is None:
             return None
         make = differing if request.kind == Kind.GUARDS else settled
-        scalars = make(self.source.scalars, [*request.wrt, -1], steps)
-        return None if scalars is None else build(self._other(scalars), request, self.target)
+        scalars = make(source.scalars, [*request.wrt, -1], steps)
+        return None if scalars is None else Source(scalars, source.frame, source)

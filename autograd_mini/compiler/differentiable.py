@@ -14,6 +14,7 @@ from autograd_mini.compiler.calls.call import Call
 from autograd_mini.compiler.calls.eager import Eager
 from autograd_mini.compiler.calls.nests import as_number
 from autograd_mini.compiler.calls.serving import Ran
+from autograd_mini.compiler.calls.sparse_call import jacobian_of, sparse_matrix, sparsity
 from autograd_mini.compiler.ir.program import Floats
 from autograd_mini.compiler.ir.request import PARAMETERS, Kind
 from autograd_mini.compiler.run.short_way import Short
@@ -117,7 +118,7 @@ class Differentiable:
             ModuleNotFoundError: a sparse matrix is wanted, and SciPy is not installed.
             ValueError: one is wanted of a reduced batch, with respect to an argument that carries it.
         """
-        return self._matrix(jacobian, Call.jacobian, Kind.SPARSE_JACOBIAN if sparse else None, args, keywords)
+        return self._matrix(jacobian, jacobian_of, Kind.SPARSE_JACOBIAN if sparse else None, args, keywords)
 
     def hessian(self, *args: Any, sparse: bool = False, **keywords: Any) -> Any:
         """The second derivatives, as `autograd_mini.hessian` gives them; over a batch that is not reduced,
@@ -163,7 +164,7 @@ class Differentiable:
         if which not in kinds:
             raise ValueError(f"sparsity of {self._name} takes 'jacobian' or 'hessian' first, got {brief(which)}")
         call = self._plain_call("sparsity", args, keywords)
-        return self._ran(call, call.sparsity(kinds[which]))
+        return self._ran(call, sparsity(call, kinds[which]))
 
     def _matrix(
         self, operator: Any, dense: Callable[[Call], Any], kind: Kind | None, args: Any, keywords: dict[str, Any]
@@ -173,14 +174,11 @@ class Differentiable:
         short = None if keywords else self._by_way(key, args)
         if short is not None:
             return short
-        if kind is not None:
-            call = self._plain_call(f"{operator.__name__} with sparse=True", args, keywords)
-            result = self._ran(call, call.sparse(kind))
-        else:
-            found = self._call(args, keywords)
-            if isinstance(found, Eager):
-                return found.derivative(operator)
-            call, result = found, self._ran(found, dense(found))
+        what = f"{operator.__name__} with sparse=True"
+        call = self._call(args, keywords) if kind is None else self._plain_call(what, args, keywords)
+        if isinstance(call, Eager):
+            return call.derivative(operator)
+        result = self._ran(call, dense(call) if kind is None else sparse_matrix(call, kind))
         if call.finish is not None:
             self._open(key, call, call.finish)
         return result

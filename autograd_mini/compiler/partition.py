@@ -129,11 +129,6 @@ def suits_columns(rows: int, inside: int, gathered: int) -> bool:
     return rows <= MOST_ROWS and gathered <= 2 * inside + FREELY_GATHERED
 
 
-def suits_elimination(n_terms: int) -> bool:
-    """Whether derivatives may be computed entry by entry where sums have so many terms in all."""
-    return n_terms <= MOST_ELIMINATED
-
-
 def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) -> bool:
     """Whether a stack of matrix products of so many multiplications each is for BLAS: it is large, or runs over the
     batch."""

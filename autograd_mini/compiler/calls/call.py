@@ -10,11 +10,10 @@ import numpy
 
 from autograd_mini.compiler.calls.binding import bind
 from autograd_mini.compiler.calls.entering import Unknown, layout_of, layout_of_entries
-from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result, parts_of_rows
+from autograd_mini.compiler.calls.nests import Nests, of_gradient, of_result
 from autograd_mini.compiler.calls.options import Roles
 from autograd_mini.compiler.calls.planning import Plans
 from autograd_mini.compiler.calls.serving import Ran, Serving
-from autograd_mini.compiler.calls.sparse_call import SparseCall
 from autograd_mini.compiler.calls.splitting import Part
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.names import ENTRIES
@@ -34,7 +33,7 @@ SWEPT = -2
 """Among slots, which are 0 and more or -1 for parameters: what is neither."""
 
 
-class Call(SparseCall):
+class Call:
     """One call: its arguments as arrays, and the plans that serve them.
 
     Args:
@@ -79,9 +78,9 @@ class Call(SparseCall):
     def value(self, plan: Plan, results: Results) -> Any:
         """The result of the function."""
         assert results.value is not None
-        return of_result(self._structure(plan), self.scaled(results.value), plan.per_example)
+        return of_result(self.structure(plan), self.scaled(results.value), plan.per_example)
 
-    def _structure(self, plan: Plan) -> Structure:
+    def structure(self, plan: Plan) -> Structure:
         """That of the result."""
         return plan.stacked if plan.per_example and not self.roles.options.as_lists else plan.trace.structure
 
@@ -96,13 +95,10 @@ class Call(SparseCall):
 
     def gradient(self, results: Results) -> Any:
         """Derivatives with respect to the arguments, in their structure."""
-        per_example = self.serving.ran.parts[0].plan.per_example
-
-        def parts(number: int) -> list[Any]:
-            slot = self.arguments.slots[number]
-            return parts_of_rows(self._towards(number, results, per_example), slot, slot.batched or per_example)
-
-        return self._like_arguments(parts)
+        plan = self.serving.ran.parts[0].plan
+        rows = {number: self._towards(number, results, plan.per_example)[None] for number in self.wrt}
+        (found,) = self._nests(plan).of_numbers(rows, ())
+        return found
 
     def _towards(self, number: int, results: Results, per_example: bool) -> Floats:
         """Derivatives with respect to a slot, [lanes, width]."""
@@ -116,30 +112,23 @@ class Call(SparseCall):
         counts = {place for plan, _ in self.serving.ran.parts for place in plan.trace.counts}
         return of_gradient(self.arguments, *self.roles.wrt, counts, parts)
 
-    def jacobian(self) -> Any:
+    def jacobian(self, parts: Sequence[Part]) -> Any:
         """For each number of the result its gradient: by sweeps in the direction that takes fewer of them."""
-        parts, slots = self.serving.parts(), self.arguments.slots
-        plan = parts[0].plan
-        structure, m = self._structure(plan), len(plan.trace.outputs)
-        wanted = [slots[number] for number in self.wrt]
-        is_joint = self.reduce is not None and any(slot.batched for slot in wanted)
-        is_forward = sum(slot.lanes for slot in wanted) < m and not is_joint
-        positions, is_single = self.roles.wrt
-        is_one_number = is_single and self.arguments.structures[positions[0]].kind is None
-        if is_one_number and is_forward and not (plan.has_batch or plan.trace.counts) and plan.suits_elimination:
-            return self.column(structure)
-        rows = self._by_columns(parts, m) if is_forward else self._by_rows(parts, m)
-        return self._nests(plan).of_result(structure, rows)
+        plan, slots = parts[0].plan, [self.arguments.slots[number] for number in self.wrt]
+        m = len(plan.trace.outputs)
+        is_joint = self.reduce is not None and any(slot.batched for slot in slots)
+        is_forward = sum(slot.lanes for slot in slots) < m and not is_joint
+        if is_forward:
+            rows = self._by_columns(parts, m)
+        else:  # by sweeps backward, [results, lanes, width]
+            rows = self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
+        return self._nests(plan).of_result(self.structure(plan), rows)
 
     def _nests(self, plan: Plan) -> Nests:
         return Nests(self.arguments.slots, plan.per_example, self._like_arguments)
 
-    def _by_rows(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
-        """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps backward."""
-        return self._sweeps(parts, Request(Kind.JACOBIAN, self.wrt), [numpy.eye(m)], m, self._lanes)
-
     def _by_columns(self, parts: Sequence[Part], m: int) -> dict[int, Floats]:
-        """The same by sweeps forward."""
+        """The derivatives of m results with respect to each slot, [results, lanes, width], by sweeps forward."""
         found = self._sweeps(parts, Request(Kind.TANGENT, self.wrt), self._unit, sum(self._lanes.values()), {SWEPT: m})
         entries = found[SWEPT].swapaxes(0, 1)
         return {number: entries[:, lanes] for number, lanes in self._ranges.items()}
@@ -198,10 +187,6 @@ class Call(SparseCall):
                     found[key][start : start + k, :, places] = cube.swapaxes(0, 1)
         return found
 
-    @staticmethod
-    def _entries(results: Results, m: int) -> Floats:
-        return numpy.zeros((m, 1)) if results.entries is None else results.entries
-
     def hessian(self) -> Any:
         """For each number of the gradient its gradient."""
         slots = [self.arguments.slots[number] for number in self.wrt]
@@ -233,8 +218,8 @@ class Call(SparseCall):
         parts = self.serving.parts()
         plan = parts[0].plan
         results = self.serving.run_parts(parts, Request(Kind.TANGENT, self.wrt), directions)
-        entries = self.scaled(self._entries(results, len(plan.trace.outputs)))
-        return of_result(self._structure(plan), entries, plan.per_example)
+        entries = numpy.zeros((len(plan.trace.outputs), 1)) if results.entries is None else results.entries
+        return of_result(self.structure(plan), self.scaled(entries), plan.per_example)
 
     def pulled(self, vector: Any) -> Any:
         """A vector times the Jacobian."""
@@ -242,7 +227,7 @@ class Call(SparseCall):
         plan = parts[0].plan
         m, n = len(plan.trace.outputs), self.arguments.n_examples or 0 if plan.per_example else 1
         places = numpy.repeat(numpy.arange(float(m))[:, None], max(n, 1), axis=1)
-        like = of_result(self._structure(plan), places, plan.per_example)
+        like = of_result(self.structure(plan), places, plan.per_example)
         expected = bind([like], ["the result"], [plan.per_example], self.name)
         vector = self._in_order(expected.structures[0], vector)
         given = self._vectors("vjp", "result", [vector], ["the vector"], [plan.per_example], expected.structures)
@@ -336,7 +321,7 @@ class Call(SparseCall):
                 order = numpy.arange(pattern.columns.size) if pattern.order is None else pattern.order
                 layout = layout_of_entries(self.arguments, plan, order.tolist())
             else:
-                is_given, value = self.serving.parameters is not None, self._structure(plan)
+                is_given, value = self.serving.parameters is not None, self.structure(plan)
                 layout = layout_of(self.arguments, plan, request, self.roles.wrt, value, is_given=is_given)
                 names = ["value", *(name for _, name in request.names)]
         except Unknown:

@@ -17,10 +17,8 @@ import numpy
 
 from autograd_mini.compiler.ir.keys import Themselves, token
 
-CONSUMED = (
-    Iterator, IOBase, Queue, SimpleQueue, Random,
-    numpy.random.Generator, numpy.random.BitGenerator, numpy.random.RandomState,
-)  # fmt: skip
+RANDOM = (Random, numpy.random.Generator, numpy.random.BitGenerator, numpy.random.RandomState)
+CONSUMED = (Iterator, IOBase, Queue, SimpleQueue, *RANDOM)
 
 DEEPEST = 8
 """So deep within each other are iterators looked for. Not tuned."""
@@ -48,14 +46,6 @@ def _standing(thing: Any, depth: int) -> Hashable:
         return None
     if isinstance(thing, (list, tuple)):
         return tuple([standing(each, depth + 1) for each in thing])
-    if isinstance(thing, Random):
-        return thing.getstate()
-    if isinstance(thing, numpy.random.RandomState):
-        return token(thing.get_state(legacy=False))
-    if isinstance(thing, numpy.random.Generator):
-        return token(thing.bit_generator.state)
-    if isinstance(thing, numpy.random.BitGenerator):
-        return token(thing.state)
     if isinstance(thing, (Queue, SimpleQueue)):
         return thing.qsize()
     if isinstance(thing, numpy.flatiter):
@@ -65,7 +55,8 @@ def _standing(thing: Any, depth: int) -> Hashable:
         return frame and (frame.f_lasti, standing(get_referents(thing), depth + 1))
     if isinstance(thing, IOBase):
         return _rest(thing) if thing.readable() and thing.seekable() else None
-    if not isinstance(thing, Iterator) or isinstance(type(thing).__next__, FunctionType):
+    is_iterator = isinstance(thing, Iterator) and not isinstance(type(thing).__next__, FunctionType)
+    if not (is_iterator or isinstance(thing, RANDOM)):
         return token(thing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # those of itertools tell it until Python 3.13

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from autograd_mini.compiler.deriving import Plan
-from autograd_mini.compiler.ir.names import ENTRIES
+from autograd_mini.compiler.ir.names import ENTRIES, adjoint
 from autograd_mini.compiler.ir.program import Pack
 from autograd_mini.compiler.ir.request import PARAMETERS, Kind, Request
-from autograd_mini.compiler.ir.slots import Arguments
+from autograd_mini.compiler.ir.slots import Arguments, Slot
 from autograd_mini.compiler.run.short_way import Layout
 from autograd_mini.structures import OTHER, Structure
+
+Leaves = Iterator[tuple[int, range]]
+Source = tuple[str, Sequence[int], tuple[int, ...], bool]
+"""The name of a result, the lanes that a number or an array is, its shape, and whether each example has one."""
 
 LASTING = (type(None), str)
 """Things of these types hold no numbers and never change."""
@@ -40,17 +45,30 @@ def layout_of(
         Unknown: machine code does not know how.
     """
     layout = _read(arguments, plan, is_given=is_given)
-    _make_value(layout, value, iter(range(value.size)), plan.per_example)
+    lanes = iter(range(value.size))
+
+    def of_value(structure: Structure) -> Source:
+        return "value", [next(lanes) for _ in range(structure.size)], structure.shape or (), plan.per_example
+
+    _make(layout, value, of_value, per_example=plan.per_example)
     if request.kind == Kind.VALUE:
         return layout
     if request.wrt == PARAMETERS:
-        lanes = plan.leaf(-1).lanes
-        kind, shape = layout.array((lanes,), plan.per_example)
-        layout.make(kind, picks=[("adjoint -1", lane) for lane in range(lanes)], what=shape)
+        n = plan.leaf(-1).lanes
+        kind, shape = layout.array((n,), plan.per_example)
+        layout.make(kind, picks=[(adjoint(-1), lane) for lane in range(n)], what=shape)
     else:
         positions, is_single = towards
+        leaves = chain.from_iterable(map(arguments.leaves, positions))
+
+        def of_slope(structure: Structure) -> Source:
+            number, lanes = next(leaves)
+            slot = arguments.slots[number]
+            shape = slot.shape if slot.is_array else ()
+            return adjoint(number), lanes, shape, plan.per_example or (slot.is_array and slot.batched)
+
         for position in positions:
-            _Argument(layout, arguments, plan, position).make(arguments.structures[position])
+            _make(layout, arguments.structures[position], of_slope, per_example=plan.per_example)
         if not is_single:
             layout.make("nest", len(positions), what=tuple)
     layout.make("nest", 2, what=tuple)
@@ -72,7 +90,7 @@ def _read(arguments: Arguments, plan: Plan, *, is_given: bool = False) -> Layout
     n_args, parameters = len(arguments.structures), plan.leaf(-1)
     layout = Layout(n_args + is_given, has_columns=arguments.n_examples not in (None, 1))
     for position, structure in enumerate(arguments.structures):
-        _Argument(layout, arguments, plan, position).read(structure, (0, position))
+        _read_nest(layout, structure, (0, position), arguments, plan, arguments.leaves(position))
     if is_given:
         layout.read("array", (0, n_args), (parameters, 0), parameters.lanes, (parameters.lanes,))
     for lane, parameter in enumerate(() if is_given else plan.trace.parameters):
@@ -80,71 +98,50 @@ def _read(arguments: Arguments, plan: Plan, *, is_given: bool = False) -> Layout
     return layout
 
 
-class _Argument:
-    """One argument on its way in, or its derivative on the way out; its numbers and arrays come in order."""
+def _read_nest(
+    layout: Layout, structure: Structure, at: tuple[int, int], arguments: Arguments, plan: Plan, leaves: Leaves
+) -> None:
+    """Read an argument, or a part of it; its numbers and arrays come in order."""
 
-    def __init__(self, layout: Layout, arguments: Arguments, plan: Plan, position: int) -> None:
-        self.layout, self.slots, self.plan = layout, arguments.slots, plan
-        numbers = [slot for slot in arguments.ranges[position] if not self.slots[slot].is_array]
-        self.arrays = iter([slot for slot in arguments.ranges[position] if self.slots[slot].is_array])
-        self.numbers = iter([(slot, lane) for slot in numbers for lane in range(self.slots[slot].lanes)])
+    def leaf() -> tuple[tuple[Pack, int], Slot]:
+        slot, lanes = next(leaves)
+        return (plan.leaf(slot), lanes.start), arguments.slots[slot]
 
-    def read(self, structure: Structure, at: tuple[int, int]) -> None:
-        if structure.kind is None:
-            self.layout.read("number", at, self._leaf(*next(self.numbers)))
-        elif structure.kind_name == "array":
-            slot = next(self.arrays)
-            kind, shape = self.layout.array(self.slots[slot].shape, self.slots[slot].batched)
-            self.layout.read(kind, at, self._leaf(slot, 0), self.slots[slot].lanes, shape)
-        elif structure.kind == OTHER and type(structure.like) in LASTING:
-            self.layout.read("itself", at, what=structure.like)
-        elif _is_list_of_numbers(structure):
-            first, *_ = [next(self.numbers) for _ in structure.children]
-            self.layout.read("numbers", at, self._leaf(*first), structure.size, structure.kind)
-        elif structure.kind in (list, tuple):
-            number = self.layout.read("nest", at, size=len(structure.children), what=structure.kind)
-            for place, child in enumerate(structure.children):
-                self.read(child, (number, place))
-        else:
-            raise Unknown
-
-    def make(self, structure: Structure) -> None:
-        if structure.kind is None:
-            self._make_number()
-        elif structure.kind_name == "array":
-            slot = next(self.arrays)
-            picks = [(f"adjoint {slot}", lane) for lane in range(self.slots[slot].lanes)]
-            kind, shape = self.layout.array(self.slots[slot].shape, self.plan.per_example or self.slots[slot].batched)
-            self.layout.make(kind, picks=picks, what=shape)
-        elif structure.kind == OTHER:
-            self.layout.make("nothing")
-        elif _is_list_of_numbers(structure) and not self.plan.per_example:
-            picks = [(f"adjoint {slot}", lane) for slot, lane in [next(self.numbers) for _ in structure.children]]
-            self.layout.make("numbers", picks=picks, what=structure.kind)
-        else:
-            for child in structure.children:
-                self.make(child)
-            self.layout.make("nest", len(structure.children), what=structure.kind)
-
-    def _make_number(self) -> None:
-        slot, lane = next(self.numbers)
-        kind, shape = self.layout.array((), True) if self.plan.per_example else ("number", ())
-        self.layout.make(kind, picks=[(f"adjoint {slot}", lane)], what=shape)
-
-    def _leaf(self, slot: int, lane: int) -> tuple[Pack, int]:
-        return self.plan.leaf(slot), lane
+    if structure.kind is None:
+        layout.read("number", at, leaf()[0])
+    elif structure.kind_name == "array":
+        to, slot = leaf()
+        kind, shape = layout.array(slot.shape, slot.batched)
+        layout.read(kind, at, to, slot.lanes, shape)
+    elif structure.kind == OTHER and type(structure.like) in LASTING:
+        layout.read("itself", at, what=structure.like)
+    elif _is_list_of_numbers(structure):
+        (to, _), *_ = [leaf() for _ in structure.children]
+        layout.read("numbers", at, to, structure.size, structure.kind)
+    elif structure.kind in (list, tuple):
+        number = layout.read("nest", at, size=len(structure.children), what=structure.kind)
+        for place, child in enumerate(structure.children):
+            _read_nest(layout, child, (number, place), arguments, plan, leaves)
+    else:
+        raise Unknown
 
 
-def _make_value(layout: Layout, structure: Structure, lanes: Iterator[int], has_batch: bool) -> None:
-    """As the long way gives it: one number as a float, unless there is a batch."""
-    if structure.kind is None or structure.shape is not None:
-        kind, shape = layout.array(structure.shape or (), has_batch)
-        picks = [("value", next(lanes)) for _ in range(structure.size)]
-        is_number = structure.kind is None and not shape and kind == "array"
-        layout.make("number" if is_number else kind, picks=picks, what=shape)
+def _make(layout: Layout, structure: Structure, source: Callable[[Structure], Source], *, per_example: bool) -> None:
+    """Make a nest, of what stands for each of its numbers and arrays; as the long way gives it: numbers as floats,
+    unless there is one for each example."""
+    if structure.kind is None or structure.kind_name == "array":
+        name, lanes, shape, is_batched = source(structure)
+        kind, shape = layout.array(shape, is_batched)
+        kind = "number" if structure.kind is None and not is_batched else kind
+        layout.make(kind, picks=[(name, lane) for lane in lanes], what=shape)
+    elif structure.kind == OTHER:
+        layout.make("nothing")
+    elif _is_list_of_numbers(structure) and not per_example:
+        found = map(source, structure.children)
+        layout.make("numbers", picks=[(name, lane) for name, (lane,), *_ in found], what=structure.kind)
     elif structure.kind in (list, tuple):
         for child in structure.children:
-            _make_value(layout, child, lanes, has_batch)
+            _make(layout, child, source, per_example=per_example)
         layout.make("nest", len(structure.children), what=structure.kind)
     else:
         raise Unknown

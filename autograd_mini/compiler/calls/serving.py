@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import is_
@@ -18,7 +18,7 @@ from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.program import Floats, Index, Program
 from autograd_mini.compiler.ir.request import GUARDS, Kind, Request, Results
 from autograd_mini.compiler.ir.slots import Arguments
-from autograd_mini.compiler.ties import settling
+from autograd_mini.compiler.ties.settling import run
 from autograd_mini.leaving import place
 from autograd_mini.value import Value
 
@@ -100,7 +100,7 @@ class Serving:
         whole = self.plans.together(self.arguments, known, request)
         if whole is None:
             return None
-        results = self.run_plan(whole, request, self.arguments, by=settling.as_given)
+        results = self.run_plan(whole, request, self.arguments, settles=False)
         assert results.value is not None
         taken = numpy.broadcast_to(results.value[-1], self.arguments.n_examples or 0).astype(numpy.uint8)
         if not (taken.all() and results.is_plain):
@@ -285,13 +285,13 @@ class Serving:
         arguments: Arguments,
         seeds: Sequence[Floats] = (),
         n: int | None = None,
-        by: Callable[..., Results] = settling.run,
+        settles: bool = True,
     ) -> Results:
-        """The results of one plan for some arguments, whether its guards hold or not."""
+        """The results of one plan for some arguments, whether its guards hold or not; and whether ties are settled."""
         n = n if n is not None else 1 if arguments.n_examples is None else arguments.n_examples
         leaves = dict(zip(plan.inputs, [*arguments.arrays, self._parameters(plan)]))
         try:
-            return errors_kept(lambda: by(plan, request, leaves, seeds, n))
+            return errors_kept(lambda: run(plan, request, leaves, seeds, n, settles=settles))
         except MemoryError:
             raise MemoryError(
                 f"{self.name} needs more memory for {n} examples than there is; call it with fewer at a time"

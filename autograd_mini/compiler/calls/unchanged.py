@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from copy import copy
 from functools import cached_property, partial
-from itertools import chain
 from operator import is_
 from typing import Any
+
+import numpy
 
 from autograd_mini.compiler.ir.keys import BUFFERS, MAPPINGS
 from autograd_mini.compiler.run.watch import Place, Watch
@@ -35,13 +34,13 @@ class State:
         in_machine_code: bool,
     ) -> None:
         self.number, self.places, self.held = number, places, held
-        self._copies = [(place, each, _copied(each)) for place, each in containers]
+        self._copies = [(place, each, _content(each)) for place, each in containers]
         self._told: Callable[[], bool] | None = self.watch.is_same if in_machine_code and places else None
 
     @cached_property
     def watch(self) -> Watch:
         """The same for machine code."""
-        lists = [(each, then) for _, each, then in self._copies if isinstance(each, list)]
+        lists = [(each, things) for _, each, (_, things) in self._copies if isinstance(each, list)]
         others = [partial(_is_unchanged, each, then) for _, each, then in self._copies if not isinstance(each, list)]
         return Watch.of([*zip(self.places, self.held), *((other, True) for other in others)], lists)
 
@@ -72,29 +71,19 @@ def read_one(place: Place) -> Any:
         return None
 
 
-def _copied(container: Any) -> Any:
+def _content(container: Any) -> tuple[Any, list[Any]]:
+    """What a container holds: numbers, compared by their bytes, and things, compared one by one."""
     if isinstance(container, BUFFERS):
-        return memoryview(container).tobytes()
-    if isinstance(container, MAPPINGS[1:]):
-        return dict(container)
-    return [*container] if isinstance(container, list) else copy(container)
+        return memoryview(container).tobytes(), []
+    if isinstance(container, numpy.ndarray):
+        things = container.ravel().tolist() if container.dtype.hasobject else []
+        return (container.shape, container.dtype, None if things else container.tobytes()), things
+    if isinstance(container, MAPPINGS):
+        return None, [*container, *container.values(), getattr(container, "default_factory", None)]
+    return None, [*container]
 
 
-def _is_unchanged(thing: Any, then: Any) -> bool:
-    """Whether a container holds what its copy does."""
-    if isinstance(thing, BUFFERS):
-        return bool(memoryview(thing).tobytes() == then)
-    if isinstance(thing, (list, tuple, deque)):
-        return len(thing) == len(then) and all(map(is_, thing, then))
-    if isinstance(thing, MAPPINGS):
-        has_entries = len(thing) == len(then) and all(
-            map(is_, chain(thing, thing.values()), chain(then, then.values()))
-        )
-        return has_entries and getattr(thing, "default_factory", None) is getattr(then, "default_factory", None)
-    if isinstance(thing, set):
-        return {*map(id, thing)} == {*map(id, then)}
-    if thing.shape != then.shape or thing.dtype != then.dtype:
-        return False
-    if thing.dtype.hasobject:
-        return all(map(is_, thing.ravel().tolist(), then.ravel().tolist()))
-    return bool(thing.tobytes() == then.tobytes())
+def _is_unchanged(container: Any, then: tuple[Any, list[Any]]) -> bool:
+    """Whether a container holds what it did."""
+    numbers, things = _content(container)
+    return bool(numbers == then[0] and len(things) == len(then[1]) and all(map(is_, things, then[1])))

@@ -26,13 +26,13 @@ class Block:
         pattern: its nonzeros.
         source: the name of the result of the body that holds a row or a column of it.
         place: for each nonzero, which number of that result it is.
-        sweep: and in which sweep it is there.
+        sweep: and in which sweep it is there; None if there is one.
     """
 
     pattern: Pattern
     source: str
     place: Index
-    sweep: Index
+    sweep: Index | None = None
 
 
 def sweeping(
@@ -77,12 +77,6 @@ def checked(name: str, body: Body, n_guards: int, decides: Body | None = None) -
         lines = [*lines, other] if decides is None else [f"{decides.name}(w);", other, *lines]
     lines.append(f"return {is_tied(body)} ? 2 : 0;" if TIED in body.results else "return 0;")
     return function(f"static int {name}(casadi_real *w)", lines)
-
-
-def either(name: str, first: str, second: str) -> list[str]:
-    """A function of two that compute the same blocks: the second one if the first one finds that something is tied."""
-    lines = [f"const int status = {first}(w, to);", f"return status == 2 ? {second}(w, to) : status;"]
-    return function(f"static int {name}(casadi_real *w, casadi_real **to)", lines)
 
 
 def settling(
@@ -145,8 +139,8 @@ def another_path(body: Body, n_guards: int) -> str:
 
 def _copied(number: int, results: Results, block: Block, n_sweeps: int, constants: Constants) -> list[str]:
     """The loop that takes what a sweep has found of a block."""
-    order = numpy.argsort(block.sweep, kind="stable")
-    counts = numpy.bincount(block.sweep, minlength=n_sweeps)
+    sweep = numpy.zeros_like(block.place) if block.sweep is None else block.sweep
+    order, counts = numpy.argsort(sweep, kind="stable"), numpy.bincount(sweep, minlength=n_sweeps)
     _, place = results[block.source]
     if (counts == counts[0]).all():
         shape = n_sweeps, int(counts[0])

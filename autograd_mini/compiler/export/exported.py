@@ -23,10 +23,8 @@ from autograd_mini.compiler.ir.program import Apply, Floats, Leaf, Pack, Program
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import Scalars, Terms
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.compiler.passes.watching import watched
 from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.eliminating import NotSparse, SparseProgram
-from autograd_mini.compiler.ties.directions import differing, settled, steps_of
 
 MOST_ENTRIES = 2**24
 """So many entries of a matrix are written where most can be other than 0: 128 megabytes of doubles."""
@@ -125,11 +123,6 @@ class Exported:
             raise ValueError(f"the {name} of {self.name} may have {m * n:,} entries, which are too many; export {rest}")
         return None
 
-    @property
-    def n_guards(self) -> int:
-        """How many decisions have to come out as they did."""
-        return len(self.plan.trace.guards)
-
     @cached_property
     def counts(self) -> list[tuple[int, float]]:
         """The numbers that Python counted with, and where they are in memory."""
@@ -140,10 +133,6 @@ class Exported:
     def as_scalars(self) -> bool:
         """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
         return self.plan.source.is_ragged and not self.plan.loops
-
-    def derivative(self, slot: int) -> str:
-        """What bodies call the derivatives with respect to an argument."""
-        return dict(Request(Kind.GRADIENT, self.wrt).names)[slot]
 
     @cached_property
     def held(self) -> dict[Pack, Floats]:
@@ -170,23 +159,15 @@ class Exported:
     def sides(self, constants: Constants) -> list[Body]:
         """What tells whether anything that is tied changes in different ways along a line, and the gradients a little
         way off on both sides; less of it, or nothing, where that is not known."""
-        plan, arrays = self.plan, [*self.wrt, -1]
-        if not self._has_kinks or plan.trace.inner or plan.trace.parameters or plan.loops:
+        gradient, found = Request(Kind.GRADIENT, self.wrt), list[Body]()
+        decision = gradient._replace(kind=Kind.GUARDS)
+        if not self._has_kinks or self.plan.trace.parameters:
             return []
-        scalars, frame = self._weighted() if not self.is_one else (plan.source.scalars, plan.frame)
-        found: list[Body] = []
-        gradient = Request(Kind.GRADIENT, self.wrt)
-        for name, sign in (("above", 1.0), ("below", -1.0)):
-            steps = steps_of(plan.trace, self.wrt, sign)
-            if steps is None:
-                return []
-            if not found:
-                flag = Source(differing(scalars, arrays, steps), frame)
-                found.append(self._body("differing", flag, Request(Kind.GUARDS, self.wrt), constants))
-            aside = settled(scalars, arrays, steps)
-            if aside is None:
-                return found
-            found.append(self._body(name, Source(aside, frame), gradient, constants))
+        for name, request, sign in (("differing", decision, 1.0), ("above", gradient, 1.0), ("below", gradient, -1.0)):
+            source = self.plan.aside(request, sign, self._weighted)
+            if source is None:
+                break
+            found.append(self._body(name, source, request, constants))
         return found
 
     def _body(self, name: str, source: Source, request: Request, constants: Constants) -> Body:
@@ -209,22 +190,19 @@ class Exported:
 
     def _source(self, request: Request) -> Source:
         """What programs of derivatives are made from."""
-        if self.is_one:
-            return self.plan.source_of(request)
-        scalars, frame = self._weighted()
-        inner = bool(self.plan.trace.inner)
-        arrays = range(-1, len(self.slots)) if inner else [*request.wrt, -1]
-        scalars = watched(scalars, arrays, twice=request.kind in (Kind.PRODUCT, Kind.SPARSE_HESSIAN), inner=inner)
-        return Source(scalars, frame)
+        return self.plan.source_of(request, self._weighted)
 
-    def _weighted(self) -> tuple[Scalars, Frame]:
-        """The sum of all results times their weights, which are one argument more."""
+    @cached_property
+    def _weighted(self) -> Source:
+        """The one result, or the sum of all results times their weights, which are one argument more."""
+        if self.is_one:
+            return self.plan.source
         scalars = self.plan.source.scalars
         growing = Growing(scalars.scalars)
         weights = growing.inputs(len(self.slots), self.n_outputs)
         total = growing.add(Terms([1.0] * self.n_outputs, [*weights], [*scalars.outputs]))
         frame = Frame([*self.slots, self.weights, self.plan.inputs[-1]], False)
-        return Scalars(growing.scalars, [total], scalars.guards), frame
+        return Source(Scalars(growing.scalars, [total], scalars.guards), frame)
 
 
 def _wanted(program: AnyProgram, request: Request) -> AnyProgram:

@@ -14,7 +14,7 @@ from autograd_mini.compiler.export.exported import Exported
 from autograd_mini.compiler.export.functions_in_c import Entry, Part, Pattern, dense, empty, parts_of
 from autograd_mini.compiler.export.identifiers import identifiers
 from autograd_mini.compiler.export.packs import body_of
-from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.names import ENTRIES, TIED, adjoint
 from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.request import Kind
 from autograd_mini.compiler.sparse.eliminating import SparseProgram
@@ -74,14 +74,14 @@ class Interface:
         body, name = self._body(kind), f"{self.name}_{kind.name.lower()}"
         sides = self.exported.sides(self.constants) if kind == Kind.GRADIENT else []
         if not sides:
-            self.lines += sweeps.checked(name, body, self.exported.n_guards)
+            self.lines += sweeps.checked(name, body, self.exported.plan.n_guards)
             return name, body.results
         for side in sides:
             self._write(side)
         starts = [*self.exported.offsets.values()]
-        sources = [(self.exported.derivative(slot), self._lanes[slot], starts[slot]) for slot in self.exported.wrt]
+        sources = [(adjoint(slot), self._lanes[slot], starts[slot]) for slot in self.exported.wrt]
         place = self.exported.directions_at[-1]
-        lines, results = sweeps.settling(name, body, sources, place, sides, self.exported.n_guards)
+        lines, results = sweeps.settling(name, body, sources, place, sides, self.exported.plan.n_guards)
         self.lines += lines
         return name, results
 
@@ -117,40 +117,41 @@ class Interface:
         self.lines += function(head, lines)
 
     def _value(self) -> None:
-        body = self._body(Kind.VALUE)
-        count, place = body.results["value"]
-        lines = [f"{body.name}(w);"]
-        if self.exported.n_guards:
-            lines += [f"if ({sweeps.another_path(body, self.exported.n_guards)})", "    status = 1;"]
-        if TIED in body.results:  # the function takes derivatives itself
-            lines += [f"if (!status && !({body.results[TIED][1]('0')} == 0.0))", "    status = 2;"]
-        if count:
-            lines += [f"for (int k = 0; res[0] && k < {count}; ++k)", f"    res[0][k] = {place('k')};"]
         outputs = [(self.exported.output, dense(self._m, 1))]
-        self._add(self.name, "The value.", [], outputs, lines)
+        self._sweeping(
+            "results", self._checked(Kind.VALUE), [sweeps.Block(outputs[0][1], "value", numpy.arange(self._m))]
+        )
+        self._add(self.name, "The value.", [], outputs, self._call("results", [0]))
 
     def _weights(self, place: int) -> str:
         """What takes the weights of the results."""
         return f"load({self._m}, arg[{place}], w + {self.exported.weights_at});"
 
+    def _at_weights(self, lines: Sequence[str], scaled: Sequence[tuple[int, int]]) -> list[str]:
+        """Lines that compute derivatives of the sum of all results times their weights, which are an argument: of one
+        result, those `scaled` are multiplied by its weight; of each, where it goes and how many numbers it is."""
+        place = len(self._lanes) + 1
+        if not self.exported.is_one:
+            return [self._weights(place), *lines]
+        weight = f"arg[{place}] ? arg[{place}][0] : 0.0"
+        return [*lines, *(f"multiply({size}, res[{each}], {weight});" for each, size in scaled)]
+
     def _block(self, slot: int, pattern: Pattern, place: Index, sweep: Index | None = None) -> sweeps.Block:
         """Of a matrix of derivatives with respect to an argument."""
-        return sweeps.Block(
-            pattern, self.exported.derivative(slot), place, numpy.zeros_like(place) if sweep is None else sweep
-        )
+        return sweeps.Block(pattern, adjoint(slot), place, sweep)
 
     def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
         """A pattern of derivatives with respect to an argument, without any nonzeros where nothing depends on it."""
-        return pattern if self.exported.derivative(slot) in of[1] else empty(*pattern.shape)
+        return pattern if adjoint(slot) in of[1] else empty(*pattern.shape)
 
     def _of_entries(self, name: str, found: SparseProgram) -> Sweep:
         """The function that carries out the program of the entries of a matrix."""
         exported = self.exported
-        if exported.n_guards and self._guards is None:
+        if exported.plan.n_guards and self._guards is None:
             self._guards = self._body(Kind.GUARDS)
         setting = exported.setting([], self.constants)
         body = self._write(body_of(f"{self.name}_{name}_body", found.program, setting))
-        self.lines += sweeps.checked(f"{self.name}_{name}", body, exported.n_guards, self._guards)
+        self.lines += sweeps.checked(f"{self.name}_{name}", body, exported.plan.n_guards, self._guards)
         return f"{self.name}_{name}", body.results
 
     def _jacobian(self, name: str, gradient: Sweep, found: list[Part], *, is_turned: bool = False) -> None:
@@ -158,7 +159,7 @@ class Interface:
         program of these; by rows where there is none, or it tells that something is tied and rows know better."""
         falls_back = self._entries is not None and TIED in self._entries[1]
         if self._entries is not None:
-            blocks = [sweeps.Block(pattern, ENTRIES, places, numpy.zeros_like(places)) for pattern, places in found]
+            blocks = [sweeps.Block(pattern, ENTRIES, places) for pattern, places in found]
             self._sweeping(f"{name}_of_entries" if falls_back else name, self._entries, blocks)
         if self._entries is None or falls_back:
             blocks = []
@@ -167,9 +168,10 @@ class Interface:
                 blocks.append(self._block(slot, pattern, place, row * bool(self._seeds)))
             self._sweeping(f"{name}_by_rows" if falls_back else name, gradient, blocks, self._seeds)
         if falls_back:
-            self.lines += sweeps.either(
-                f"{self.name}_{name}", f"{self.name}_{name}_of_entries", f"{self.name}_{name}_by_rows"
-            )
+            whole = f"{self.name}_{name}"
+            lines = [f"const int status = {whole}_of_entries(w, to);"]
+            lines.append(f"return status == 2 ? {whole}_by_rows(w, to) : status;")
+            self.lines += function(f"static int {whole}(casadi_real *w, casadi_real **to)", lines)
 
     def _first(self) -> Sweep:
         """First derivatives; what gives those of a sweep."""
@@ -189,9 +191,7 @@ class Interface:
         if exported.is_one:
             outputs = [(f"grad_{self._names[slot]}", p.T) for slot, p in zip(wrt, patterns)]
             self._add(f"grad_{self.name}", "The gradient.", [], outputs, self._call("jacobian", range(len(wrt))))
-        whole = [empty(self._m, lanes) for lanes in self._lanes]
-        for slot, pattern in zip(wrt, patterns):
-            whole[slot] = pattern
+        whole = [patterns[wrt.index(slot)] if slot in wrt else empty(self._m, n) for slot, n in enumerate(self._lanes)]
         outputs = [(f"jac_{value}_{name}", pattern) for name, pattern in zip(self._names, whole)]
         given = [(f"out_{value}", empty(self._m, 1))]
         self._add(f"jac_{self.name}", "The Jacobian.", given, outputs, self._call("jacobian", wrt))
@@ -199,13 +199,9 @@ class Interface:
         alone = [self._there(gradient, slot, columns[slot]) for slot in wrt]
         blocks = [self._block(slot, each, each.rows) for slot, each in zip(wrt, alone)]
         self._sweeping("adjoint", gradient, blocks)
-        place = len(self._lanes) + 1
-        scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         given.append((f"adj_{value}", dense(self._m, 1)))
         zeros = [f"set_zero({lanes}, res[{slot}]);" for slot, lanes in enumerate(self._lanes)]
-        lines = [*zeros, *([] if exported.is_one else [self._weights(place)]), *self._call("adjoint", wrt)]
-        if exported.is_one:
-            lines += [f"multiply({self._lanes[slot]}, res[{slot}], {scale});" for slot in wrt]
+        lines = [*zeros, *self._at_weights(self._call("adjoint", wrt), [(slot, self._lanes[slot]) for slot in wrt])]
         says = "The gradient of the sum of the results times their weights, which are the last argument."
         outputs = [(f"adj_{name}", column) for name, column in zip(self._names, columns)]
         self._add(f"adj1_{self.name}", says, given, outputs, lines)
@@ -228,11 +224,7 @@ class Interface:
             self._sweeping("hessian", product, blocks, [*zip(exported.directions_at, columns)])
         else:
             parts = parts_of(entries.rows, entries.columns, exported.lanes, exported.lanes)
-            blocks = [
-                sweeps.Block(pattern, ENTRIES, places, numpy.zeros_like(places))
-                for row in parts
-                for pattern, places in row
-            ]
+            blocks = [sweeps.Block(pattern, ENTRIES, places) for row in parts for pattern, places in row]
             self._sweeping("hessian", self._of_entries("entries_of_hessian", entries), blocks)
         pairs = [(row, column) for row in wrt for column in wrt]
         outputs = [
@@ -248,27 +240,18 @@ class Interface:
             self._add(f"hess_{self.name}", says, [(name, dense(self._m, 1))], outputs, lines)
         turned = [Part(pattern.T, places[pattern.turned]) for pattern, places in self._parts]
         self._jacobian("transposed", gradient, turned, is_turned=True)
-        place = len(self._lanes) + 1
-        scale = f"arg[{place}] ? arg[{place}][0] : 0.0"
         found: dict[tuple[int, int], Pattern] = {pair: block.pattern for pair, block in zip(pairs, blocks)}
-        outputs, of_hessian, of_jacobian = [], [], []
-        for slot, name in enumerate(self._names):
-            for other, other_name in enumerate(self._names):
-                if (slot, other) in found:
-                    of_hessian.append(len(outputs))
-                pattern = found.get((slot, other), empty(self._lanes[slot], self._lanes[other]))
-                outputs.append((f"jac_adj_{name}_{other_name}", pattern))
-            outputs.append((f"jac_adj_{name}_out_{value}", empty(self._lanes[slot], self._m)))
-            if slot in wrt:
-                of_jacobian.append(len(outputs))
-            pattern = turned[wrt.index(slot)].pattern if slot in wrt else empty(self._lanes[slot], self._m)
-            outputs.append((f"jac_adj_{name}_adj_{value}", pattern))
-        lines = self._call("transposed", of_jacobian)
-        if not exported.is_one:
-            lines.append(self._weights(place))
-        lines += self._call("hessian", of_hessian)
-        if exported.is_one:
-            lines += [f"multiply({outputs[each][1].rows.size}, res[{each}], {scale});" for each in of_hessian]
+        variables = [*zip(self._names, self._lanes), (f"out_{value}", self._m), (f"adj_{value}", self._m)]
+        found |= {(slot, len(variables) - 1): each.pattern for slot, each in zip(wrt, turned)}
+        outputs = [
+            (f"jac_adj_{name}_{other}", found.get((slot, place), empty(self._lanes[slot], width)))
+            for slot, name in enumerate(self._names)
+            for place, (other, width) in enumerate(variables)
+        ]
+        of_hessian = [len(variables) * slot + other for slot, other in pairs]
+        of_jacobian = [len(variables) * (slot + 1) - 1 for slot in wrt]
+        scaled = [(each, outputs[each][1].rows.size) for each in of_hessian]
+        lines = self._call("transposed", of_jacobian) + self._at_weights(self._call("hessian", of_hessian), scaled)
         given = [(f"out_{value}", empty(self._m, 1)), (f"adj_{value}", dense(self._m, 1))]
         given += [(f"out_adj_{name}", empty(lanes, 1)) for name, lanes in zip(self._names, self._lanes)]
         says = "The Jacobian of the function before."

@@ -206,13 +206,12 @@ class _Packs:
         if pack not in self._offsets:
             return []
         blocks = [(segment, block) for segment in operation.segments for block in segment.blocks]
-        every = numpy.arange(pack.lanes)
-        first = -0.0 if not operation.from_zero else 0.0
         lines: list[str] = []
         blocks.sort(key=lambda each: not _covers(each[1], pack.lanes))
         is_begun = not operation.from_zero and bool(blocks) and _covers(blocks[0][1], pack.lanes)
         if not is_begun:  # -0.0 changes nothing that is added to it
-            lines += nested(["i"], [pack.lanes], [f"{self._at(pack, every, ['i'])} = {literal(first)};"])
+            start = literal(0.0 if operation.from_zero else -0.0)
+            lines += nested(["i"], [pack.lanes], [f"{self._at(pack, numpy.arange(pack.lanes), ['i'])} = {start};"])
         for segment, block in blocks:
             lines += self._block(pack, segment, block, "=" if is_begun else "+=")
             is_begun = False
@@ -228,8 +227,7 @@ class _Packs:
         b = None if segment.b is None or of_b is None else self._at(segment.b, of_b, [*names, "k"])
         sign = ("= -" if into == "=" else "-= ") if block.sign < 0.0 else f"{into} "
         if k == 1:
-            product = a if b is None else f"({a} * {b})" if sign == "= -" else f"{a} * {b}"
-            return nested(names, sizes, [f"{lane} {sign}{product};"])
+            return nested(names, sizes, [f"{lane} {sign}{a if b is None else f'{a} * {b}'};"])
         step = f"t = t + {a};" if b is None else f"t = {FUSED}({a}, {b}, t);"
         end = f"{lane} {sign}t;"
         lines = nested(names, sizes, ["double t = -0.0;", *nested(["k"], [k], [step]), end])
@@ -248,14 +246,9 @@ class _Packs:
 
 
 def _covers(block: ir.Block, lanes: int) -> bool:
-    """Whether it has each lane once."""
-    flat = block.lane.ravel()
-    return (
-        flat.size == lanes
-        and not is_absent(flat)
-        and numpy.unique(flat).size == lanes
-        and not (is_absent(block.a) or (block.b is not None and is_absent(block.b)))
-    )
+    """Whether it has each lane once, and all factors."""
+    is_whole = not any(is_absent(each) for each in (block.lane, block.a, block.b) if each is not None)
+    return is_whole and numpy.array_equal(numpy.sort(block.lane, axis=None), numpy.arange(lanes))
 
 
 def _is_by_lane(pack: ir.Pack) -> bool:

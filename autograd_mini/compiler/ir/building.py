@@ -200,12 +200,11 @@ def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
     if isinstance(operation, Reduce | Vector):
         return replace(operation, arg=reference(operation.arg))
     if isinstance(operation, Sum):
-        return replace(operation, segments=[_segment_moved(segment, copies) for segment in operation.segments])
+        moved = [
+            replace(each, a=copies[each.a], b=None if each.b is None else copies[each.b]) for each in operation.segments
+        ]
+        return replace(operation, segments=moved)
     return operation
-
-
-def _segment_moved(segment: Segment, copies: Mapping[Pack, Pack]) -> Segment:
-    return replace(segment, a=copies[segment.a], b=None if segment.b is None else copies[segment.b])
 
 
 def _memo_key(pack: Pack) -> Any:

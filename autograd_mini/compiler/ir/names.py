@@ -9,6 +9,11 @@ ENTRIES = "entries"
 """The result that is derivatives in an order of their own, not that of the arguments."""
 
 
+def adjoint(slot: int) -> str:
+    """What the derivative by a slot is called."""
+    return f"adjoint {slot}"
+
+
 def is_adjoint(name: str) -> bool:
     """Whether a result of this name is a derivative."""
     return name.startswith("adjoint")

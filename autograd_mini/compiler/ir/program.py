@@ -50,7 +50,8 @@ class Pack:
         return self.operation.role if isinstance(self.operation, Leaf) else ""
 
     def __repr__(self) -> str:
-        return f"<pack {self.number}: {self.lanes} lanes{' a batch' if self.batched else ''}, {self.operation.kind}>"
+        what = type(self.operation).__name__.lower()
+        return f"<pack {self.number}: {self.lanes} lanes{' a batch' if self.batched else ''}, {what}>"
 
 
 @dataclass(eq=False)
@@ -92,7 +93,6 @@ class Leaf(_Operation):
     position: int
     name: str
     constants: Floats | None = None
-    kind = "leaf"
 
 
 @dataclass(eq=False)
@@ -102,7 +102,6 @@ class Apply(_Operation):
     primitive: Primitive
     args: tuple[Argument, ...]
     part: int | None = None
-    kind = "apply"
 
     def arguments(self) -> tuple[Argument, ...]:
         return self.args
@@ -114,7 +113,6 @@ class Reduce(_Operation):
 
     primitive: Primitive
     arg: Reference
-    kind = "reduce"
 
     def arguments(self) -> tuple[Argument, ...]:
         return (self.arg,)
@@ -127,7 +125,6 @@ class Vector(_Operation):
     function: str
     arg: Reference
     empty: float = float("nan")
-    kind = "vector"
 
     def arguments(self) -> tuple[Argument, ...]:
         return (self.arg,)
@@ -199,7 +196,6 @@ class Sum(_Operation):
 
     segments: list[Segment]
     from_zero: bool = False
-    kind = "sum"
 
     def parents(self) -> tuple[Pack, ...]:
         return tuple([pack for segment in self.segments for pack in (segment.a, segment.b) if pack is not None])
@@ -233,7 +229,6 @@ class Loop(_Operation):
     places: tuple[Index, ...]
     forward: Reference | None = None
     keeps: bool = False
-    kind = "loop"
 
     def arguments(self) -> tuple[Argument, ...]:
         return self.args if self.forward is None else (*self.args, self.forward)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
+from autograd_mini.compiler.ir.names import adjoint
 from autograd_mini.compiler.ir.program import Floats, Pack
 
 PARAMETERS = (-1,)
@@ -49,12 +49,7 @@ class Request(NamedTuple):
     @property
     def names(self) -> list[tuple[int, str]]:
         """The slots, and what programs call the derivatives with respect to them."""
-        return _names(self.wrt)
-
-
-@lru_cache(maxsize=256)
-def _names(wrt: tuple[int, ...]) -> list[tuple[int, str]]:
-    return [(slot, f"adjoint {slot}") for slot in wrt]
+        return [(slot, adjoint(slot)) for slot in self.wrt]
 
 
 class Frame(NamedTuple):

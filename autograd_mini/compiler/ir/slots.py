@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -98,6 +99,18 @@ class Arguments:
         """Those of some arguments."""
         return tuple([slot for position in positions for slot in self.ranges[position]])
 
+    def leaves(self, position: int) -> Iterator[tuple[int, range]]:
+        """The numbers and arrays of an argument in the order of its nest: of each its slot, and the lanes there."""
+        slots, n_numbers = iter(self.ranges[position]), count()
+        first = next(slots) if not all(self.slots[slot].is_array for slot in self.ranges[position]) else -1
+        for _, node in self.structures[position].paths(""):
+            if node.kind is None:
+                lane = next(n_numbers)
+                yield first, range(lane, lane + 1)
+            elif node.kind != OTHER:
+                slot = next(slots)
+                yield slot, range(self.slots[slot].lanes)
+
     def rebuilt(self, position: int, parts: Parts, **how: bool) -> Any:
         """An argument with other parts in place of its numbers and arrays: `parts(slot)`, one for each lane if it is
         made of plain numbers, else the only one."""
@@ -106,9 +119,7 @@ class Arguments:
         if structure.build is None:
             return found[0][0]
         if len(slots) > 1 and not self.slots[slots[0]].is_array:
-            numbers, arrays = iter(found[0]), (array for (array,) in found[1:])
-            leaves = [node for _, node in structure.paths("") if node.kind != OTHER]
-            found = [[next(arrays if node.kind_name == "array" else numbers) for node in leaves]]
+            found = [[found[slot - slots[0]][lanes.start] for slot, lanes in self.leaves(position)]]
         return structure.rebuild([part for each in found for part in each], **how)
 
     def for_function(self, numbers: Sequence[Sequence[Any]]) -> list[Any]:

@@ -25,7 +25,10 @@ def recognise(lane: Index, ia: Index, ib: Index | None, sign: float) -> list[Blo
         lane, ia, ib = lane[order], ia[order], None if ib is None else ib[order]
     if (lane[1:] != lane[:-1]).all():
         return [elementwise(lane, ia, ib, sign)]
-    return list(_row_sums(lane, ia, sign) if ib is None else _products(lane, ia, ib, sign))
+    if ib is not None:
+        return list(_products(lane, ia, ib, sign))
+    rows = _by_row_length(lane)
+    return [Block(lanes[None, :, None], _picked(ia, places)[None], None, sign) for lanes, places in rows]
 
 
 def _is_sorted(columns: list[Index]) -> bool:
@@ -37,11 +40,6 @@ def _is_sorted(columns: list[Index]) -> bool:
             return False
         is_tied &= before == after
     return True
-
-
-def _row_sums(lane: Index, ia: Index, sign: float) -> Iterator[Block]:
-    for rows, places in _by_row_length(lane):
-        yield Block(rows[None, :, None], _picked(ia, places)[None], None, sign)
 
 
 def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]:

@@ -5,7 +5,7 @@ Adjoints of isomorphic scalars need not be isomorphic, so it is packs that are d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -39,17 +39,22 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
     builder = Builder()
     found = builder.go_on(base)
     outputs = outputs_of(builder, found["outputs"], frame)
-    results: dict[str, list[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
-    if found["guards"]:
-        guards = builder.gathered([[guard] for guard in found["guards"]])
-        results["guards"] = [Reference(guards.pack, guards.index.ravel())]
-    if found[TIED] and request.kind != Kind.GUARDS:
-        results[TIED] = found[TIED]
+    results: dict[str, Sequence[Reference]] = {} if request.kind == Kind.GUARDS else {"value": [outputs]}
+    results |= decisions_of(builder, found, request)
     if request.kind not in (Kind.GUARDS, Kind.VALUE):
         found_ = _derivatives(builder, outputs, request.kind, [frame.inputs[slot] for slot in request.wrt], frame)
         names = [ENTRIES] if request.kind == Kind.TANGENT else [name for _, name in request.names]
         results.update((name, [lanes_of(each)]) for name, each in zip(names, found_) if each is not None)
     return builder.program(results)
+
+
+def decisions_of(
+    builder: Builder, found: Mapping[str, Sequence[Reference]], request: Request
+) -> dict[str, Sequence[Reference]]:
+    """The guards as one result, and what is watched."""
+    guards = builder.gathered([[guard] for guard in found["guards"]]) if found["guards"] else None
+    results = {} if guards is None else {"guards": [Reference(guards.pack, guards.index.ravel())]}
+    return results | ({TIED: found[TIED]} if found[TIED] and request.kind != Kind.GUARDS else {})
 
 
 def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
@@ -76,8 +81,7 @@ def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pac
         # The gradient's product with a direction is linear in the weights: its derivative by them is the change
         # of the outputs along it, and made of no weights.
         return reverse(builder, _along(builder, pulled, wrt, frame), [weights], per_example=is_each)
-    one = Reference(builder.constants, builder.constant(numpy.ones(1)))
-    gradient = reverse(builder, [(outputs, one)], wrt, per_example=frame.per_example)
+    gradient = reverse(builder, [(outputs, builder.repeated(1.0, 1))], wrt, per_example=frame.per_example)
     if kind == Kind.GRADIENT:
         return gradient
     # The product of the Hessian with a direction is the gradient of the gradient's product with it.

@@ -67,7 +67,8 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
         inner: there are derivatives among the scalars, in which zeros that meet inf are watched, too.
     """
     has_loops = Looped in {*map(type, scalars.scalars)}
-    if not (inner or has_loops or any(_may_be_tied(*each, twice=twice) for each in scalars.primitives)):
+    may_be_tied = any(each.tied is not None or (twice and _has_kinks(each, n)) for each, n in scalars.primitives)
+    if not (inner or has_loops or may_be_tied):
         return scalars
     varies, needed = variable(scalars, arrays), alive(scalars.scalars, scalars.outputs)
     growing = Growing(scalars.scalars)
@@ -96,10 +97,6 @@ def watched(scalars: Scalars, arrays: Sequence[int], *, twice: bool = False, inn
     else:
         tied = growing.apply(TABLE["where"], growing.sum(flags), growing.number(inf), growing.number(0.0))
     return replace(scalars, scalars=growing.scalars, tied=tied)
-
-
-def _may_be_tied(primitive: Primitive, n_args: int, *, twice: bool) -> bool:
-    return primitive.tied is not None or (twice and _has_kinks(primitive, n_args))
 
 
 def _is_bounded(scalars: Sequence[Scalar], number: int, depth: int = 8) -> bool:

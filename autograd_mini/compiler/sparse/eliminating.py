@@ -19,9 +19,9 @@ import numpy
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.building import Builder
-from autograd_mini.compiler.ir.names import ENTRIES, TIED
+from autograd_mini.compiler.ir.names import ENTRIES
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
-from autograd_mini.compiler.passes.reversing import locals_of, outputs_of, reverse
+from autograd_mini.compiler.passes.reversing import decisions_of, locals_of, outputs_of, reverse
 from autograd_mini.compiler.passes.rules import Rules
 from autograd_mini.compiler.sparse import entries
 
@@ -141,18 +141,12 @@ def sparse_program(base: ir.Program, request: Request, frame: Frame, most: float
     is_hessian = request.kind == Kind.SPARSE_HESSIAN
     roots = [(0, outputs)]
     if is_hessian:
-        one = ir.Reference(builder.constants, builder.constant(numpy.ones(1)))
-        gradient = reverse(builder, [(outputs, one)], wrt, per_example=frame.per_example)
+        gradient = reverse(builder, [(outputs, builder.repeated(1.0, 1))], wrt, per_example=frame.per_example)
         roots = [(start, ir.lanes_of(each)) for start, each in zip(starts, gradient) if each is not None]
     graph = _Graph(builder, roots, wrt, frame.per_example, is_symmetric=is_hessian)
     graph.eliminate(min(most, MOST_PRODUCTS))
     rows, columns, lanes = graph.nonzeros()
-    results = {} if lanes is None else {ENTRIES: [lanes]}
-    if found["guards"]:
-        guards = builder.gathered([[guard] for guard in found["guards"]])
-        results["guards"] = [ir.Reference(guards.pack, guards.index.ravel())]
-    if found[TIED]:
-        results[TIED] = found[TIED]
+    results = ({} if lanes is None else {ENTRIES: [lanes]}) | decisions_of(builder, found, request)
     shape = starts[-1] if is_hessian else outputs.index.size, starts[-1]
     return SparseProgram(shape, rows, columns, builder.program(results))
 

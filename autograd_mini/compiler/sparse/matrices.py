@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -13,7 +14,6 @@ import numpy
 from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.ir.slots import Arguments
 from autograd_mini.compiler.sparse.eliminating import SparseProgram
-from autograd_mini.structures import flatten
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -105,26 +105,13 @@ def united(parts: Sequence[tuple[Pattern, Floats]]) -> tuple[Pattern, Floats]:
 
 def _in_order_of_arguments(arguments: Arguments, positions: Sequence[int]) -> Index | None:
     """Where each lane of the slots is among the numbers of the arguments; None if they are in that order."""
-    places: list[float] = []
-    first = 0
-    for position in positions:
-        slots = arguments.ranges[position]
-        starts = dict(zip(slots, numpy.cumsum([first, *(arguments.slots[slot].lanes for slot in slots)]).tolist()))
-        if len(slots) == 1:
-            places += range(first, first + arguments.slots[slots[0]].lanes)
-        elif len(slots):
-            nest = arguments.rebuilt(position, partial(_numbered, arguments, starts))
-            places += [int(each) for each in flatten(nest, "an argument", takes_others=True)[0]]
-        first = len(places)
+    slots = arguments.slots_of(positions)
+    starts = dict(zip(slots, numpy.cumsum([0, *(arguments.slots[slot].lanes for slot in slots)]).tolist()))
+    leaves = chain.from_iterable(map(arguments.leaves, positions))
+    places = [starts[slot] + lane for slot, lanes in leaves for lane in lanes]
     order = numpy.array(places, dtype=numpy.int64)
     if (order == numpy.arange(order.size)).all():
         return None
     found = numpy.empty_like(order)
     found[order] = numpy.arange(order.size)
     return found
-
-
-def _numbered(arguments: Arguments, starts: Mapping[int, int], number: int) -> list[Any]:
-    slot, first = arguments.slots[number], starts[number]
-    lanes = numpy.arange(float(first), float(first + slot.lanes))
-    return [lanes.reshape(slot.shape)] if slot.is_array else lanes.tolist()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from autograd_mini.adjoints import adjoints
+from autograd_mini.compiler.ir.names import adjoint
 from autograd_mini.compiler.ir.program import Floats, Index
 from autograd_mini.compiler.ties.columns import Columns
 from autograd_mini.compiler.ties.replaying import recorded_again
@@ -57,7 +58,7 @@ class _Graph:
                     variables = [leaf(x, Value) for x in numbers]
                     first = [+x for x in variables] if asked.request.kind == "product" else variables
                     given.update(zip(values, first))
-                    self._variables[f"adjoint {slot}"] += variables
+                    self._variables[adjoint(slot)] += variables
                     self._first += first
                     self._directions.append((asked.request.wrt.index(slot), row))
                 results.append(recorded_again(trace, given))

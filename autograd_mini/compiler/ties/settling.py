@@ -36,36 +36,33 @@ MOST_NUMBERS = 2**22
 """So many products are held at a time where zeros are told apart."""
 
 
-def run(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
-    """The results of the program for a request; arguments as for `Columns`."""
+def run(
+    plan: Plan,
+    request: Request,
+    leaves: Mapping[Pack, Floats],
+    seeds: Sequence[Floats],
+    n: int,
+    *,
+    settles: bool = True,
+) -> Results:
+    """The results of the program for a request; arguments as for `Columns`.
+
+    Args:
+        settles: whether what it leaves open is settled.
+    """
     asked = Columns(plan, request, leaves, seeds, n)
     results = asked.run(plan.executor(request))
     found = rows_of(results)
     tied = found.pop(TIED, None)
-    if request.kind == Kind.TANGENT or request.kind.is_sparse:
-        if ENTRIES in found and not results.is_finite:
+    if settles and not results.is_finite:
+        if ENTRIES in found:
             found[ENTRIES] = row_by_row(
                 asked, found[ENTRIES], tied, lambda some: run(plan, some.request, some.leaves, some.seeds, some.n)
             )
-    elif not results.is_finite:
-        found = _Settling(asked, found).settled(tied)
-    return _results(request, found, is_plain=results.is_finite)
-
-
-def as_given(plan: Plan, request: Request, leaves: Mapping[Pack, Floats], seeds: Sequence[Floats], n: int) -> Results:
-    """The same with nothing settled."""
-    results = Columns(plan, request, leaves, seeds, n).run(plan.executor(request))
-    return _results(request, rows_of(results), is_plain=results.is_finite)
-
-
-def _results(request: Request, found: Mapping[str, Floats], *, is_plain: bool) -> Results:
-    return Results(
-        found.get("value"),
-        found.get("guards"),
-        {slot: found[name] for slot, name in request.names if name in found},
-        found.get(ENTRIES),
-        is_plain,
-    )
+        elif not (request.kind == Kind.TANGENT or request.kind.is_sparse):
+            found = _Settling(asked, found).settled(tied)
+    adjoints = {slot: found[name] for slot, name in request.names if name in found}
+    return Results(found.get("value"), found.get("guards"), adjoints, found.get(ENTRIES), results.is_finite)
 
 
 class _Settling:

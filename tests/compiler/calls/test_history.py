@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from autograd_mini import Value, compile, dot, exp, logsumexp, softmax, sqrt, tanh
 from autograd_mini.compiler.deriving import Plan
 from autograd_mini.compiler.ir.building import Builder
+from autograd_mini.compiler.ir.program import Vector
 from tests.compiler.comparing import BACKENDS
 
 w = [Value(0.5), Value(-1.25)]
@@ -153,7 +154,7 @@ def test_a_builder_goes_on_from_copies():
     assert {pack for pack in builder.packs if pack in plan.source.packed.packs} == {*plan.inputs}
     for pack in plan.source.packed.packs:  # the same again is not made anew
         operation = pack.operation
-        if operation.kind == "vector":
+        if isinstance(operation, Vector):
             arg = found["outputs"][0]
             first, second = builder.vector(operation.function, arg), builder.vector(operation.function, arg)
             assert first.pack is second.pack
