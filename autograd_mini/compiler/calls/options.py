@@ -90,9 +90,8 @@ def roles(options: Options, function: str, names: tuple[str, ...], count: int) -
     batched = _positions(options.batch, "batch", names, function, static)
     wrt = _positions(options.wrt, "wrt", names, function, static)
     is_single = isinstance(options.wrt, (int, str)) or (options.wrt is None and len(wrt) == 1)
-    floats = () if options.wrt is None else wrt
     carries = tuple([place in batched for place in range(count)])
-    return Roles(options, function, names, static, carries, (wrt, is_single), floats)
+    return Roles(options, function, names, static, carries, (wrt, is_single), () if options.wrt is None else wrt)
 
 
 def _positions(
