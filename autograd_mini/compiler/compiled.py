@@ -54,9 +54,10 @@ class Compiled(Differentiable):
         self.function = function
         self._options = options
         self._name = getattr(function, "__name__", None) or type(function).__name__
-        self._names, self._fewest = argument_names(function)
+        self._names, self._fewest, tells_all = argument_names(function)
         self._plans = Plans(function, self._name, reduces=options.reduce is not None, target=options.target)
-        self._roles: dict[int, Roles] = {}
+        count = len(self._names)
+        self._roles: dict[int, Roles] = {count: roles(options, self._name, self._names, count)} if tells_all else {}
         self._latest: Ran | None = None
         self._short: Short | None = None
         self._short_value: Short | None = None

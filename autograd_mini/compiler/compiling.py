@@ -131,8 +131,9 @@ def compile(
             counts with one.
         ModuleNotFoundError: when called: the backend "machine" is asked for without llvmlite.
         OSError: when called: the folder for the cache cannot be made, or others may write to it.
-        ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; when called: an
-            option names an argument that is not there, or static one that wrt or batch names, too; a function takes
+        ValueError: `reduce`, `backend` or `threads` is none of these, or there is no batch to reduce; an option names
+            an argument that is not there (of functions that take any number of them, and of defaults that a call leaves
+            out, that is said when called), or static one that wrt or batch names, too; when called: a function takes
             more than 64 paths through its branches, batches are of unequal length, or the function computes something
             else when it is run twice, as with random numbers.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from autograd_mini.compiler.run.executing import Target
@@ -64,6 +63,7 @@ class Roles:
         names: what they are called.
         static: positions of those that belong to the key.
         batched: which of them carry a batch.
+        wrt: positions of those to differentiate with respect to, and whether the gradient is that of one.
         floats: positions of those in which integers are numbers like all others.
     """
 
@@ -72,18 +72,8 @@ class Roles:
     names: tuple[str, ...]
     static: tuple[int, ...]
     batched: tuple[bool, ...]
+    wrt: tuple[tuple[int, ...], bool]
     floats: tuple[int, ...]
-
-    @cached_property
-    def wrt(self) -> tuple[tuple[int, ...], bool]:
-        """Positions of those to differentiate with respect to, and whether the gradient is that of one.
-
-        Raises:
-            ValueError: the option names one that is not there, or is static.
-        """
-        wrt = self.options.wrt
-        chosen = _positions(wrt, "wrt", self.names, self.function, self.static)
-        return chosen, isinstance(wrt, (int, str)) or (wrt is None and len(chosen) == 1)
 
 
 def roles(options: Options, function: str, names: tuple[str, ...], count: int) -> Roles:
@@ -98,13 +88,10 @@ def roles(options: Options, function: str, names: tuple[str, ...], count: int) -
     names = (*names, *(f"argument {n}" for n in range(len(names), count)))[:count]
     static = _positions(options.static, "static", names, function, ())
     batched = _positions(options.batch, "batch", names, function, static)
-    try:
-        floats = () if options.wrt is None else _positions(options.wrt, "wrt", names, function, ())
-    except ValueError:  # which is said when derivatives are asked for
-        floats = ()
-    for position in {*floats} & {*static}:
-        raise ValueError(f"wrt names argument {names[position]} of {function}, which static also names")
-    return Roles(options, function, names, static, tuple([place in batched for place in range(count)]), floats)
+    wrt = _positions(options.wrt, "wrt", names, function, static)
+    is_single = isinstance(options.wrt, (int, str)) or (options.wrt is None and len(wrt) == 1)
+    carries = tuple([place in batched for place in range(count)])
+    return Roles(options, function, names, static, carries, (wrt, is_single), () if options.wrt is None else wrt)
 
 
 def _positions(
@@ -152,12 +139,14 @@ def positional(
     return arguments.args
 
 
-def argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
-    """The names of the arguments that may be given by position, and how many it takes at least."""
+def argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], int, bool]:
+    """The names of the arguments that may be given by position, how many it takes at least, and whether that is all
+    that it takes, as far as it says."""
     try:
-        signature = inspect.signature(function)
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return (), 0
+        return (), 0, False
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [parameter for parameter in signature.parameters.values() if parameter.kind in kinds]
-    return tuple(each.name for each in parameters), sum(each.default is each.empty for each in parameters)
+    named = [parameter for parameter in parameters if parameter.kind in kinds]
+    takes_more = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+    return tuple(each.name for each in named), sum(each.default is each.empty for each in named), not takes_more

@@ -76,7 +76,7 @@ def searched(function: Callable[..., Any], classes: Iterable[type] = ()) -> Sear
     """What a function can read, given objects of some classes."""
     search = Search()
     while search.reads_more(function, classes):
-        search = Search(search.names)
+        search = Search(search.names, search.asked)
     return search
 
 
@@ -90,22 +90,27 @@ class Search:
         consumed: what is used up by being read.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), asked: Iterable[str] = ()) -> None:
         self.names: dict[str, None] = dict.fromkeys(names)
         self.asked: set[str] = set()
+        self._asked_before = {*asked}
         self.found: dict[Key, Place] = {}
         self.kept: list[Any] = []
         self.consumed: dict[int, Any] = {}
         self._known: set[tuple[int, int]] = set()
-        self._open: set[int] = set()
+        self._nests: set[tuple[int, int]] = set()
+        self._later: deque[Callable[[], None]] = deque()
 
     def reads_more(self, function: Any, classes: Iterable[type]) -> bool:
-        """Look through a function; whether there are names that were not known from the start."""
+        """Look through a function; whether there are names that were not known from the start: objects that were
+        looked at before these were found have to be looked at again."""
         n_known = len(self.names)
         self.callable(function)
         for each in classes:
             self._content(each, ())
-        return len(self.names) > n_known
+        while self._later and not self._is_full():
+            self._later.popleft()()
+        return len(self.names) > n_known or not self.asked <= self._asked_before
 
     def callable(self, function: Any) -> None:
         """A function, a method, a partial, a wrapper, or an object that can be called."""
@@ -127,8 +132,11 @@ class Search:
             self._function(type(function).__call__, function)
 
     def _function(self, function: Any, owner: Any) -> None:
-        if not isinstance(function, FunctionType) or not self._is_new(function, owner):
-            return
+        """A function, when whoever led to it has been looked through: what calls each other may be of any depth."""
+        if isinstance(function, FunctionType) and self._is_new(function, owner):
+            self._later.append(partial(self._all_that_it_reads, function, owner))
+
+    def _all_that_it_reads(self, function: FunctionType, owner: Any) -> None:
         names = names_in(function.__code__)
         if not ASKING.isdisjoint(names):
             names += words_in(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
@@ -195,14 +203,14 @@ class Search:
         if isinstance(content, CONSUMED):
             self.consumed[id(content)] = content
         if isinstance(content, NESTS):
-            if id(content) not in self._open and not are_values(content):  # it may hold itself
-                self._open.add(id(content))
+            if (id(content), id(names)) not in self._nests and not are_values(content):  # it may hold itself
+                self._nests.add((id(content), id(names)))
+                self.kept += [content, names]
                 for part in [*content, *content.values()] if isinstance(content, MAPPINGS) else [*content]:
                     if type(part) not in BARE:
-                        self._content(part, names)
+                        self._later.append(partial(self._content, part, names))
                 if not is_library(type(content).__module__):
                     self._object(content, names)
-                self._open.remove(id(content))
         elif isinstance(content, CALLED):
             self.callable(content)
         elif isinstance(content, CACHE):
@@ -215,9 +223,12 @@ class Search:
                 self._entry(vars(content), name, names)
             self._content(content, names)
         elif isinstance(content, ModuleType):
-            for name in () if is_library(content.__name__) else names:
-                self._attribute(content, name, names)
-            for name in vars(content).keys() & set(names) if is_library(content.__name__) else ():
+            if not is_library(content.__name__):  # it is handed from function to function as objects are
+                there = set() if _is_installed(content) else {*vars(content), *self._asked_before}
+                for name in dict.fromkeys((*names, *(self.names.keys() & there))):
+                    self._attribute(content, name, names)
+                return
+            for name in vars(content).keys() & {*names}:
                 thing = vars(content)[name]
                 is_read = isinstance(thing, CALLED) or not isinstance(thing, (*PLAIN, *CODE))
                 if is_read or thing is numpy.random:  # whose functions are methods
@@ -239,13 +250,13 @@ class Search:
         elif hasattr(type(content), "get_obj"):  # what processes share
             self._place(content, "get_obj", content.get_obj, names)
         elif not (isinstance(content, PLAIN) and is_library(type(content).__module__)) or hasattr(content, "__dict__"):
-            self._object(content, names)
+            self._later.append(partial(self._object, content, names))
 
     def _object(self, thing: Any, names: Iterable[str]) -> None:
         """An object: the attributes of these names, and the methods that nobody names."""
         of_library, is_read = is_library(getattr(thing, "__module__", None)), not DYNAMIC.isdisjoint(self.names)
-        own = getattr(thing, "__dict__", ()) if of_library else self.names
-        for name in [*self.names.keys() & own] if of_library else [*own, *_special(thing)]:
+        own = {*thing.__dict__, *self._asked_before} if of_library and hasattr(thing, "__dict__") else set()
+        for name in [*self.names.keys() & own] if of_library else [*self.names, *_special(thing)]:
             self._attribute(thing, name, names)
         methods = [getattr(type(thing), name, None) for name in ("__getitem__", "__call__")]
         of_itself = any(is_library(getattr(each, "__module__", None)) for each in methods)
@@ -276,7 +287,8 @@ class Search:
         if isinstance(found, MemberDescriptorType):
             self._place(thing, name, partial(getattr, thing, name, None), names)
         elif found is ABSENT:
-            if name in self.asked:
+            is_users = not _is_installed(sys.modules.get(kind.__module__))
+            if name in self.asked or (is_users and name in self._asked_before):
                 self._place(kind, name, partial(unbound, kind, name, None), names)
                 if isinstance(entries, dict):
                     self._entry(entries, name, names)
@@ -294,11 +306,14 @@ class Search:
     def _is_new(self, thing: Any, other: Any) -> bool:
         """Whether it was not looked at together with the other, and there is room for more."""
         key = id(thing), hash(other) if isinstance(other, str) else id(other)
-        if key in self._known or len(self._known) > MOST_OBJECTS:
+        if key in self._known or self._is_full():
             return False
         self._known.add(key)
         self.kept += [thing, other]
         return True
+
+    def _is_full(self) -> bool:
+        return len(self._known) > MOST_OBJECTS
 
 
 def _special(thing: Any) -> list[str]:
@@ -319,6 +334,11 @@ def _special(thing: Any) -> list[str]:
 
 def is_library(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in LIBRARIES
+
+
+def _is_installed(module: Any) -> bool:
+    """Whether it is of a package that somebody installed: its objects lead far."""
+    return "-packages" in (getattr(module, "__file__", None) or "")
 
 
 def is_code_of_library(thing: Any) -> bool:

@@ -189,19 +189,29 @@ def test_wrt_is_no_truth(chosen):
 @pytest.mark.parametrize("option", ["wrt", "batch"])
 @pytest.mark.parametrize("chosen", [2, -3, "z", "xy", "", [0, 5], ["x", "z"]])
 def test_arguments_that_are_not_there(option, chosen):
-    xs = numpy.ones(3)
-    compiled = compile(product, **({"batch": True} | {option: chosen}))
+    """They are refused before any call, unless the function takes any number of arguments."""
+    options = {"batch": True} | {option: chosen}
     with pytest.raises(ValueError, match=f"{option} names argument .* of product, which has x, y") as error:
-        compiled.grad(xs, xs)
+        compile(product, **options)
     sentence(error)
+    with pytest.raises(ValueError, match=f"{option} names argument .* of <lambda>, which has argument 0, argument 1"):
+        compile(lambda *xs: product(*xs), **options).grad(numpy.ones(3), numpy.ones(3))
+
+
+@pytest.mark.parametrize("backend", ["machine", "numpy"])
+def test_arguments_that_a_call_leaves_out(backend):
+    compiled = compile(lambda x, y=3.0: x * y, wrt="y", backend=backend)
+    assert (compiled(2.0, 3.0), compiled.grad(2.0, 3.0)) == (6.0, 2.0)
+    for call in (compiled, compiled.grad):
+        with pytest.raises(ValueError, match="wrt names argument 'y' of <lambda>, which has x"):
+            call(2.0)
 
 
 @pytest.mark.parametrize("option", ["wrt", "batch"])
 @pytest.mark.parametrize("chosen", [[0, 0], ["x", 0], [0, -2], ("y", "y")])
 def test_arguments_named_twice(option, chosen):
-    compiled = compile(product, **({"batch": True} | {option: chosen}))
     with pytest.raises(ValueError, match=f"{option} names argument [xy] of product twice"):
-        compiled.grad(numpy.ones(3), numpy.ones(3))
+        compile(product, **({"batch": True} | {option: chosen}))
 
 
 @pytest.mark.parametrize("reduce", ["max", "", 0, False, 1, ["mean"]])

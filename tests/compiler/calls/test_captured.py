@@ -702,3 +702,83 @@ def test_methods_made_of_others():
     assert [each(1.0) for each in functions] == [3.0, 6.0, 3.0, 6.0]
     called.factor = 5.0
     assert [each(1.0) for each in functions] == [5.0, 10.0, 5.0, 10.0]
+
+
+@pytest.mark.parametrize("kind", ["objects", "tuples", "functions"])
+def test_what_is_of_any_depth(kind):
+    """Chains of objects, of nests and of calls are followed to their end."""
+    length = 3000 if kind != "functions" else 200  # Python calls functions to no greater depth
+    chain = scale = Namespace(number=1.0, next=None)
+    for _ in range(length):
+        chain = Namespace(number=0.0, next=chain) if kind == "objects" else (0.0, chain)
+    source = [f"def call{n}(x): return call{n + 1}(x)" for n in range(length)]
+    calls = {"scale": scale}
+    exec("\n".join([*source, f"def call{length}(x): return scale.number * x"]), calls)
+
+    def through_objects(x):
+        here = chain
+        while here.next is not None:
+            here = here.next
+        return here.number * x
+
+    def through_tuples(x):
+        here = chain
+        while isinstance(here, tuple):
+            here = here[1]
+        return here.number * x
+
+    compiled = compile({"objects": through_objects, "tuples": through_tuples, "functions": calls["call0"]}[kind])
+    assert compiled.grad(2.0) == 1.0
+    scale.number = 5.0
+    assert compiled.grad(2.0) == 5.0
+
+
+ASKED = Namespace(base=2.0)
+
+
+def asked_scale():
+    return ASKED.scale if hasattr(ASKED, "scale") else 1.0
+
+
+def test_what_is_asked_for_behind_what_reads_the_object():
+    """The object is met before the function that asks it for what is not there yet."""
+
+    def between():
+        return asked_scale()
+
+    compiled = compile(lambda x: ASKED.base * between() * x)
+    assert compiled(1.0) == 2.0
+    ASKED.scale = 5.0
+    try:
+        assert compiled(1.0) == 10.0
+    finally:
+        del ASKED.scale
+
+
+SETTINGS = types.ModuleType("settings_of_a_user")
+SETTINGS.part, SETTINGS.base, SETTINGS.scale = types.ModuleType("settings_of_a_user.part"), 1.0, 3.0
+SETTINGS.part.base, SETTINGS.part.scale = 1.0, 3.0
+HOLDER = Namespace(module=SETTINGS)
+
+
+def scale_of(module):
+    return module.scale
+
+
+@pytest.mark.parametrize(
+    ("function", "module"),
+    [
+        (lambda x: SETTINGS.part.base * scale_of(SETTINGS.part) * x, SETTINGS.part),
+        (lambda x: HOLDER.module.base * scale_of(HOLDER.module) * x, SETTINGS),
+        (lambda x: scale_of(SETTINGS) * x, SETTINGS),
+        (lambda x: scale_of([SETTINGS][0].part) * x, SETTINGS.part),
+    ],
+)
+def test_modules_that_functions_hand_to_each_other(function, module):
+    compiled = compile(function)
+    assert compiled(1.0) == 3.0
+    module.scale = 5.0
+    try:
+        assert compiled(1.0) == 5.0
+    finally:
+        module.scale = 3.0
