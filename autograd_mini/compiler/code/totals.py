@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.code.emit import At, Rows
+from autograd_mini.compiler.code.emit_products import At, Rows
 
 Total = Sequence[tuple[float, Sequence[int | float]]]
 """What each column adds to a sum: signs, and one or two factors, by their rows; a number stands for itself."""

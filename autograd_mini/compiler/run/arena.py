@@ -14,8 +14,8 @@ import numpy
 from autograd_mini.compiler.code import sum_tables
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.column_kernels import GATHERED, HERE, ColumnScalars
-from autograd_mini.compiler.code.emit import At as Distances
 from autograd_mini.compiler.code.emit import write
+from autograd_mini.compiler.code.emit_products import At as Distances
 from autograd_mini.compiler.code.engine import DRIVE, Drive, addresses
 from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, regular_terms, terms
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
