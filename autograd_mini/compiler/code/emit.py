@@ -74,8 +74,9 @@ def turns(asm: Assembly, head: Turns, steps: int | str, rows: Rows) -> None:
         def cell(number: int) -> Cell:
             if number not in known:
                 scalar = head.scalars[number]
-                is_number = isinstance(scalar, Number)
-                known[number] = asm.number(scalar.number) if is_number else rows.read_further(moving[number], k)
+                known[number] = (
+                    asm.number(scalar.number) if type(scalar) is Number else rows.read_further(moving[number], k)
+                )
             return known[number]
 
         for results, each, reads, _ in head.sequence:
