@@ -1,4 +1,4 @@
-"""From assembly text to machine code; the same text is compiled once, and freed with the last that holds its code."""
+"""From LLVM's language to machine code; the same text is compiled once, and freed with the last that holds its code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from weakref import WeakValueDictionary
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import binding, host
 from autograd_mini.compiler.code.loops import Function
-
-KEEPS = ("x86_64",)
-"""The processors whose assembly `caching` knows."""
 
 RECENT = 32
 """So many modules are held for a while after they were compiled, for those who compile the same again."""
@@ -145,29 +142,18 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_F
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=effort)
     names = [f"body{number}" for number in range(len(texts))]
     text = f"; effort {effort}\n{_joined(texts, names)}"
-    if cache is None or not machine.triple.startswith(KEEPS):
-        module = llvm.parse_assembly(text)
-        module.verify()
-    else:
-        module = _assembled(text, names, machine, cache)
+    code = None if cache is None else cache.get(text)
+    module = llvm.parse_assembly(text if code is None else "")
+    module.verify()
+    if cache is not None and code is None:
+        code = machine.emit_object(module)
+        cache.put(text, code)
+        module = llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(module, machine)
+    if code is not None:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return [_Function(int(engine.get_function_address(name)), engine) for name in names]
-
-
-def _assembled(text: str, names: list[str], machine: Any, cache: CodeCache) -> Any:
-    """A module that is assembly, from the cache or for it."""
-    llvm = binding()
-    assembly = cache.get(text)
-    if assembly is None:
-        module = llvm.parse_assembly(text)
-        module.verify()
-        assembly = machine.emit_assembly(module)
-        cache.put(text, assembly)
-    quoted = assembly.replace("\\", "\\5C").replace('"', "\\22").splitlines()
-    return llvm.parse_assembly(
-        "\n".join([*(f'module asm "{line}"' for line in quoted), *(f"declare void @{name}()" for name in names)])
-    )
 
 
 def _joined(texts: list[str], names: list[str]) -> str:
