@@ -58,10 +58,7 @@ class Assembly(Function):
 
     def spread(self, number: str) -> Cell:
         """A register full of one double."""
-        if self.width == 1:
-            return Cell(self, number)
-        one = self.let(f"insertelement {self.type} poison, double {number}, i32 0")
-        return self.define(f"shufflevector {self.type} {one}, {self.type} poison, <{self.width} x i32> zeroinitializer")
+        return Cell(self, self.filled("double", number, self.width))
 
     def apply(self, function: str, *args: Cell) -> Cell:
         """A function of doubles, known by the name that the caller gives it for this width."""

@@ -33,7 +33,7 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
     asm = Assembly(width)
     rows = Rows(asm, form.kinds, at)
 
-    def columns(i: str) -> Sequence[str]:
+    def columns(i: str) -> None:
         rows.turn(i)
         results: list[Cell] = []
         for head, *operands in form.steps:
@@ -41,9 +41,8 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
             results.extend(computed(asm, heads[head], cells))
         for row, result in enumerate(form.writes, form.n_reads):
             rows.store(row, results[result].name)
-        return ()
 
-    asm.loop("%b", "%e", columns, step=width)
+    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 
@@ -53,12 +52,11 @@ def write_turns(form: Form, head: Turns, width: int) -> str:
     asm = Assembly(width)
     rows = Rows(asm, form.kinds)
 
-    def columns(i: str) -> Sequence[str]:
+    def columns(i: str) -> None:
         rows.turn(i)
         turns(asm, head, head.steps, rows)
-        return ()
 
-    asm.loop("%b", "%e", columns, step=width)
+    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 

@@ -86,7 +86,7 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
         signed = y if run.sign > 0.0 else -y
         return [asm.intrinsic("fmuladd", w, signed, total).name for total, w in zip(totals, each)]
 
-    def columns(i: str) -> Sequence[str]:
+    def columns(i: str) -> None:
         rows.turn(i)
         totals = [asm.number(0.0 if head.from_zero else -0.0)] * head.n_rows
         if head.has_start:
@@ -97,9 +97,8 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
             names = asm.loop(0, run.length, partial(add_factor, run), [(asm.type, name) for name in names])
         for row, name in enumerate(names, first_result):
             rows.store(row, name)
-        return ()
 
-    asm.loop("%b", "%e", columns, step=width)
+    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 
@@ -163,17 +162,10 @@ class _Columns:
         """Which of the columns from `i` on count."""
         asm = self.asm
         kind = "i64" if asm.width == 1 else f"<{asm.width} x i64>"
-
-        def spread(number: str) -> str:
-            if asm.width == 1:
-                return number
-            one = asm.let(f"insertelement {kind} poison, i64 {number}, i32 0")
-            return asm.let(f"shufflevector {kind} {one}, {kind} poison, <{asm.width} x i32> zeroinitializer")
-
         lanes = "0" if asm.width == 1 else f"<{', '.join(f'i64 {lane}' for lane in range(asm.width))}>"
-        column = asm.let(f"add {kind} {spread(i)}, {lanes}")
+        column = asm.let(f"add {kind} {asm.filled('i64', i, asm.width)}, {lanes}")
         after, before = (
-            asm.let(f"icmp {how} {kind} {column}, {spread(bound)}")
+            asm.let(f"icmp {how} {kind} {column}, {asm.filled('i64', bound, asm.width)}")
             for how, bound in (("sge", self._start), ("slt", self._stop))
         )
         return asm.let(f"and {asm.truth} {after}, {before}")
@@ -221,7 +213,7 @@ def add_up(width: int) -> str:
     """The text of what adds up sums: what groups of columns gave, and the places that columns have in a register."""
     asm = Assembly(width)
 
-    def one(number: str) -> Sequence[str]:
+    def one(number: str) -> None:
         def group(k: str, total: str) -> Sequence[str]:
             place = asm.let(f"add i64 {asm.let(f'mul i64 {k}, %count')}, {number}")
             each = asm.load(asm.type, asm.at("double", "%sums", asm.let(f"mul i64 {place}, {width}")))
@@ -229,7 +221,6 @@ def add_up(width: int) -> str:
 
         (total,) = asm.loop(0, "%groups", group, [(asm.type, asm.number(0.0).name)])
         asm.store("double", asm.across(total), "%totals", number)
-        return ()
 
-    asm.loop(0, "%count", one)
+    asm.each("%count", one)
     return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals)", "ret void")

@@ -54,12 +54,11 @@ _lock = threading.Lock()
 def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
     """Write the calls of the %count functions of %bodies, each given its part of the pointers and the columns."""
 
-    def one(k: str) -> Sequence[str]:
+    def one(k: str) -> None:
         body, start = function.load("ptr", "%bodies", k), function.load("i64", "%starts", k)
         function.line(f"call void {body}(ptr {function.at('ptr', pointers, start)}, i64 {lo}, i64 {hi})")
-        return ()
 
-    function.loop(0, "%count", one)
+    function.each("%count", one)
 
 
 def _drive() -> str:
@@ -67,13 +66,12 @@ def _drive() -> str:
     lo to hi, and then on those from `more` to `end`, if that is more than hi."""
     function = Function()
 
-    def block(start: str) -> Sequence[str]:
+    def block(start: str) -> None:
         full = function.let(f"add i64 {start}, %step")
         is_short = function.let(f"icmp slt i64 %hi, {full}")
         call_all(function, "%p", start, function.let(f"select i1 {is_short}, i64 %hi, i64 {full}"))
-        return ()
 
-    function.loop("%lo", "%hi", block, step="%step")
+    function.each("%hi", block, "%lo", "%step")
     function.unless(function.let("icmp slt i64 %hi, %end"), "done")
     call_all(function, "%p", "%more", "%end")
     function.line("br label %done")
@@ -94,16 +92,13 @@ def _point() -> str:
 def point_to(function: Function, table: str, rows: str, count: str, arrays: str) -> None:
     """Write what `_point` says."""
 
-    def one(k: str) -> Sequence[str]:
-        row = function.at("i64", rows, function.let(f"mul i64 {k}, 3"))
-        place, array, number = (function.load("i64", row, part) for part in range(3))
-        start_and_stride = function.at("i64", arrays, function.let(f"mul i64 {array}, 2"))
-        start, stride = (function.load("i64", start_and_stride, part) for part in range(2))
+    def one(k: str) -> None:
+        place, array, number = function.record(rows, "iii", k)
+        start, stride = function.record(arrays, "ii", array)
         offset = function.let(f"mul i64 {stride}, {number}")
         function.store("i64", function.let(f"add i64 {start}, {offset}"), table, place)
-        return ()
 
-    function.loop(0, count, one)
+    function.each(count, one)
 
 
 DRIVE, POINT = _drive(), _point()

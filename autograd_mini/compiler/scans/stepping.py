@@ -86,12 +86,11 @@ class StraightStep:
         head = Turns(program.scalars, self._operations.heads, self._operations.sequence, 0, carried, [], moving, gives)
         places = _Moving(asm, [*map(len, arrays)])
 
-        def columns(i: str) -> Sequence[str]:
+        def columns(i: str) -> None:
             places.turn(i)
             turns(asm, head, "%steps", places)
-            return ()
 
-        asm.loop(0, "%columns", columns, step=width)
+        asm.each("%columns", columns, step=width)
         return asm.text("void @BODY(ptr %p, i64 %columns, i64 %steps)", "ret void")
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
@@ -163,19 +162,16 @@ def _stepping() -> str:
     """The text of what runs the bodies of a kernel so many times; in between some of the pointers move on."""
     function = Function()
 
-    def move(k: str) -> Sequence[str]:
-        record = function.at("i64", "%moves", function.let(f"mul i64 {k}, 2"))
-        place = function.at("i64", "%p", function.load("i64", record))
-        before, by = function.load("i64", place), function.load("i64", record, 1)
-        function.store("i64", function.let(f"add i64 {before}, {by}"), place)
-        return ()
+    def move(k: str) -> None:
+        place, by = function.record("%moves", "ii", k)
+        before = function.load("i64", "%p", place)
+        function.store("i64", function.let(f"add i64 {before}, {by}"), "%p", place)
 
-    def step(k: str) -> Sequence[str]:
+    def step(k: str) -> None:
         call_all(function, "%p", "0", "%columns")
-        function.loop(0, "%n_moves", move)
-        return ()
+        function.each("%n_moves", move)
 
-    function.loop(0, "%steps", step)
+    function.each("%steps", step)
     counts = "i64 %columns, i64 %steps, ptr %moves, i64 %n_moves"
     return function.text(f"void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, {counts})", "ret void")
 
