@@ -13,7 +13,6 @@ from autograd_mini.compiler.code.operations import Applies, Head, Literal, Sum
 from autograd_mini.compiler.code.register_products import FUSED, Matrix, Outer
 from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.scalars import Number
-from autograd_mini.primitives import Part
 
 Product = tuple[float, Sequence[Any]]
 """A sign and one or two factors."""
@@ -102,8 +101,6 @@ def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]
     primitive = head.primitive
     if head.is_vector:
         return VECTORS[primitive.base.name]([*map(asm.cell, args)], primitive.options.get("empty", float("nan")))
-    if isinstance(primitive, Part):
-        return [asm.cell(primitive.whole(*args)[primitive.part])]
     return [asm.cell(primitive(*args))]
 
 

@@ -12,7 +12,6 @@ from autograd_mini.compiler.ir.program import Apply, Floats, Index, Operation, P
 from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Terms
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.primitives import part_of
 
 
 def can_emit(pack: Pack) -> bool:
@@ -81,13 +80,11 @@ class Lowered(Growing):
         if isinstance(operation, Vector):
             found = [self.vector(operation.function, each, operation.empty) for each in zip(*slots)]
             return [number for component in zip(*found) for number in component]
-        if isinstance(operation, Reduce):
-            return [self.add(Application(operation.primitive, each)) for each in zip(*slots)]
-        assert isinstance(operation, Apply)
-        primitive = operation.primitive if operation.part is None else part_of(operation.primitive, operation.part)
-        rest = iter(slots)
-        args = [next(rest) if isinstance(arg, Reference) else [self.number(arg)] * count for arg in operation.args]
-        return [self.add(Application(primitive, each)) for each in zip(*args)]
+        if isinstance(operation, Apply):
+            rest = iter(slots)
+            slots = [next(rest) if isinstance(arg, Reference) else [self.number(arg)] * count for arg in operation.args]
+        assert isinstance(operation, Apply | Reduce)
+        return [self.add(Application(operation.primitive, each)) for each in zip(*slots)]
 
     def known(self, pack: Pack, lanes: Index) -> int | None:
         """The scalar of these lanes if they are one constant."""

@@ -137,9 +137,7 @@ def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_co
 def _apply(operation: ir.Apply, place: Mapping[ir.Pack, int]) -> Step:
     function = numpy_rows.elementwise(operation.primitive)
     takers = [_taker(arg, place) for arg in operation.args]
-    if operation.part is None:
-        return lambda values, n: function(*[take(values) for take in takers])
-    return lambda values, n: function(*[take(values) for take in takers])[operation.part]
+    return lambda values, n: function(*[take(values) for take in takers])
 
 
 def _taker(arg: ir.Argument, place: Mapping[ir.Pack, int]) -> Callable[[Values], Any]:
