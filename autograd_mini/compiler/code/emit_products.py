@@ -6,7 +6,7 @@ are the same whatever threads there are; who reads them adds them up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from autograd_mini.compiler.code.register_products import Matrix, Outer
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
 
-At = Sequence[tuple[int, int]]
+At = Sequence[tuple[int, int]] | Mapping[int, tuple[int, int]]
 """Where rows are that lie at fixed distances: by which pointer each of them is found, and how far behind it."""
 
 
@@ -29,9 +29,10 @@ class Rows:
         at: if it is given, all pointers are read before any column is looked at.
     """
 
-    def __init__(self, asm: Assembly, kinds: bytes, at: At = ()) -> None:
+    def __init__(self, asm: Assembly, kinds: Sequence[int] | Mapping[int, int], at: At = ()) -> None:
         self._asm, self._kinds, self._at = asm, kinds, at
-        self._pointers = {pointer: asm.load("ptr", "%p", pointer) for pointer, _ in dict.fromkeys(at)}
+        pointers = dict.fromkeys(pointer for pointer, _ in (at.values() if isinstance(at, Mapping) else at))
+        self._pointers = {pointer: asm.load("ptr", "%p", pointer) for pointer in pointers}
         self._found: dict[int, Cell] = {}
 
     def turn(self, i: str) -> None:
