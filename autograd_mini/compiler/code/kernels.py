@@ -87,7 +87,8 @@ def kernel_of(
         kept: scalars that the memory of a block has to hold at its end; there are no matrices then.
     """
     outers = _summed(scalars, sums, results)
-    wanted = [*(kept or ()), *results]
+    factors = {number for each in outers for number in each.factors}  # sums among them are demanded before results
+    wanted = [*(number for number in sums if number in factors), *(kept or ()), *results]
     has_matrices = bool(arrays) and kept is None
     for size, most_literals in ((CHUNK[by_demand], MOST_LITERALS), (1, 0)):
         operations = Operations(
