@@ -32,12 +32,6 @@ class Code(tuple[int, ...]):
 
     functions: list[_Function]
 
-    @classmethod
-    def of(cls, functions: list[_Function]) -> Code:
-        code = cls(function.address for function in functions)
-        code.functions = functions
-        return code
-
     def table(self, addresses: Sequence[int]) -> Any:
         """A table of these addresses, which holds the code."""
         table = (ctypes.c_void_p * len(addresses))(*addresses)
@@ -127,7 +121,9 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
             found |= made
         if keep:
             _kept.update(found)
-        return Code.of([found[text] for text in texts])
+        code = Code(found[text].address for text in texts)
+        code.functions = [*found.values()]
+        return code
 
 
 def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_Function]:

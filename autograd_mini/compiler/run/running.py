@@ -17,7 +17,7 @@ import numpy
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import write
 from autograd_mini.compiler.code.emit_products import add_up
-from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive, Point, addresses
+from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.taking import HEAD, RECORD, take
@@ -292,13 +292,12 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
             are_loops = [step.kernel.forms[chunk.form].is_alone for chunk in step.kernel.chunks]
             for text, is_loop in zip(each, are_loops):
                 kinds[is_loop].append(text)
-        known: dict[str, Any] = {}
-        for is_loop, group in kinds.items():
-            known |= zip(group, addresses(group, effort=int(is_loop), cache=steps[0].cache).functions)
+        held = [addresses(group, effort=int(is_loop), cache=steps[0].cache) for is_loop, group in kinds.items()]
         for step, each in zip(steps, texts):
-            own = Code.of([known[text] for text in (*each, *drivers)])
+            own = addresses([*each, *drivers])  # which are there now
             step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
+        del held
 
 
 def workers() -> ThreadPoolExecutor:

@@ -126,24 +126,23 @@ class ChunkedStep:
         self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
-        self._linked: dict[int, tuple[Any, Any, Code]] = {}
+        self._linked: dict[int, tuple[Any, Any]] = {}
         array, row = self._step.slots.reshape(-1, 2).T.copy()
         is_fixed, n = (array == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
         row[is_fixed] -= len(self._uniform)
         self._row = row  # of what each pointer points to: the row, and the array it is in
         self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
 
-    def _functions(self, width: int) -> tuple[Any, Any, Code]:
+    def _functions(self, width: int) -> tuple[Any, Any]:
         """What runs the steps of so many columns, and the table of the bodies."""
         if width not in self._linked:
             code = addresses([STEPPING, *self._step.texts(width)], effort=0)
-            bodies = Code.of(code.functions[1:])
-            self._linked[width] = Stepping(code[0]), bodies.table(bodies), code
+            self._linked[width] = Stepping(code[0]), code.table(code[1:])
         return self._linked[width]
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
         columns = rows[0].array.shape[1]
-        run, bodies, _ = self._functions(1 if columns == 1 else host_width())
+        run, bodies = self._functions(1 if columns == 1 else host_width())
         scratch = Rows(memory.empty(self.kernel.n_scratch, columns))
         arrays = [*rows, Rows(self._uniform), fixed, scratch]
         sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
