@@ -110,8 +110,8 @@ def test_a_cache_where_files_have_no_owner(tmp_path, monkeypatch):
     tmp_path.chmod(0o777)
     cache = caching.CodeCache(tmp_path / "code")
     (tmp_path / "code").chmod(0o777)
-    cache.put("text", "assembly")
-    assert cache.get("text") == "assembly"
+    cache.put("text", b"code")
+    assert cache.get("text") == b"code"
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437"])

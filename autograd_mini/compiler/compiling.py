@@ -109,9 +109,8 @@ def compile(
         threads: how many work on one call with a large batch, if there are no matrix products in it (BLAS has threads
             of its own); None for as many as there are processors, or OMP_NUM_THREADS says. The results do not depend
             on it.
-        cache: a folder in which machine code is kept from one run of Python to the next, as assembly text, on
-            processors of the kind x86-64; None to keep none. What is in it is run: it has to be yours, and nobody
-            else may write to it.
+        cache: a folder in which machine code is kept from one run of Python to the next; None to keep none. What is in
+            it is run: it has to be yours, and nobody else may write to it.
         as_lists: over a batch, lists in the result stay lists, with an array for each of their numbers; see below.
 
     Results have the structure that the function gives. Over a batch of N that is not reduced, each of their numbers is

@@ -185,7 +185,7 @@ def test_a_folder_for_machine_code_that_all_share(pool, tmp_path):
             )
     files = list((tmp_path / "code").iterdir())
     assert files
-    assert {path.suffix for path in files} == {".s"}
+    assert {path.suffix for path in files} == {".o"}
 
 
 # Lost workers

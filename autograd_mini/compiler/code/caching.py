@@ -1,4 +1,4 @@
-"""Machine code kept on disk, as assembly text: what is left to do with it is to assemble it.
+"""Machine code kept on disk, as LLVM gives it to linkers.
 
 Whoever writes to the folder decides what runs: what a file holds is run as it is. It is trusted by ownership alone: the
 folder and the file belong to this user, and nobody else may write to them; where there are no such owners (Windows),
@@ -17,12 +17,12 @@ from autograd_mini.compiler.code.libraries import host
 from autograd_mini.files import write_whole
 
 HEADER = "# autograd_mini machine code"
-FORM = 2
+FORM = 3
 """Counts the changes of what stands in these files."""
 
 
 class CodeCache:
-    """Assembly in a folder, which is made if it is not there.
+    """Machine code in a folder, which is made if it is not there.
 
     Raises:
         OSError: it cannot be made, or others may write to it.
@@ -43,29 +43,28 @@ class CodeCache:
                 f"{os.fspath(folder)!r} is not; take it back by chmod go-w, or name another"
             )
 
-    def get(self, text: str) -> str | None:
-        """The assembly of a module; None if there is none that is whole and this user's own."""
+    def get(self, text: str) -> bytes | None:
+        """The code of a module; None if there is none that is whole and this user's own."""
         path = self._path(text)
         try:
-            kept = path.read_text(encoding="utf-8") if _is_own(path) else ""
-        except (OSError, UnicodeDecodeError):
+            first, _, code = (path.read_bytes() if _is_own(path) else b"").partition(b"\n")
+        except OSError:
             return None
-        first, _, assembly = kept.partition("\n")
-        return assembly if first == _header(assembly) else None
+        return code if first == _header(code) else None
 
-    def put(self, text: str, assembly: str) -> None:
-        """Keep the assembly of a module; if there is no room for it, it is made again next time."""
+    def put(self, text: str, code: bytes) -> None:
+        """Keep the code of a module; if there is no room for it, it is made again next time."""
         with contextlib.suppress(OSError):
-            write_whole(self._path(text), f"{_header(assembly)}\n{assembly}".encode())
+            write_whole(self._path(text), _header(code) + b"\n" + code)
             self._path(text).chmod(0o600)
 
     def _path(self, text: str) -> Path:
         key = "\0".join([str(FORM), *host(), text])
-        return self.folder / f"{sha256(key.encode()).hexdigest()}.s"
+        return self.folder / f"{sha256(key.encode()).hexdigest()}.o"
 
 
-def _header(assembly: str) -> str:
-    return f"{HEADER} {sha256(assembly.encode()).hexdigest()}"
+def _header(code: bytes) -> bytes:
+    return f"{HEADER} {sha256(code).hexdigest()}".encode()
 
 
 def _is_own(path: Path) -> bool:

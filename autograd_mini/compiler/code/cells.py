@@ -15,7 +15,7 @@ from autograd_mini.compiler.code import elementary
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.libraries import announce, announce_libm, host_width, vector_name
 from autograd_mini.compiler.code.loops import Function
-from autograd_mini.primitives import Primitive
+from autograd_mini.primitives import Part, Primitive
 from autograd_mini.primitives.symbols import Number, lasting_formula
 
 EMISSIONS: dict[Primitive, Callable[..., Any]] = {}
@@ -58,10 +58,7 @@ class Assembly(Function):
 
     def spread(self, number: str) -> Cell:
         """A register full of one double."""
-        if self.width == 1:
-            return Cell(self, number)
-        one = self.let(f"insertelement {self.type} poison, double {number}, i32 0")
-        return self.define(f"shufflevector {self.type} {one}, {self.type} poison, <{self.width} x i32> zeroinitializer")
+        return Cell(self, self.filled("double", number, self.width))
 
     def apply(self, function: str, *args: Cell) -> Cell:
         """A function of doubles, known by the name that the caller gives it for this width."""
@@ -184,6 +181,8 @@ class Cell(Number):
         Raises:
             NotImplementedError: there is no emission for it.
         """
+        if isinstance(primitive, Part):
+            return primitive.whole(*args)[primitive.part]
         row = EMISSIONS.get(primitive.base)
         if row is not None:
             assembly = next(arg.assembly for arg in args if isinstance(arg, Cell))

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from autograd_mini.compiler.code.kernels import Place
-from autograd_mini.compiler.ir.program import Apply, Floats, Index, Pack, Reduce, Reference, Sum, Vector
-from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Terms
+from autograd_mini.compiler.code.lower import Lowered
+from autograd_mini.compiler.ir.program import Floats, Index, Pack, Sum
+from autograd_mini.compiler.ir.scalars import ONE, Input, Terms
 from autograd_mini.compiler.passes.columnar import Columns, Flat, Rows
-from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.primitives import part_of
 
 HERE, GATHERED = range(2)
 """Where rows are: at a place of the memory, or among those that are gathered for these columns."""
 
 
-class ColumnScalars(Growing):
+class ColumnScalars(Lowered):
     """Scalars for the rows of packs in columns.
 
     Args:
@@ -30,13 +29,12 @@ class ColumnScalars(Growing):
     """
 
     def __init__(self, columns: Columns, at: Callable[[Pack, Index], Index], constants: Mapping[Pack, Floats]) -> None:
-        super().__init__()
-        self.number(1.0)  # it is the first, ONE
+        super().__init__(constants)
         self.of: dict[tuple[Pack, int], int] = {}
         self.uniform: dict[int, Place] = {}
         self.arrays: dict[int, Place] = {}
         self.gathered: list[Index] = []
-        self._columns, self._at, self._constants = columns, at, constants
+        self._columns, self._at = columns, at
         self._outside: dict[bytes, int] = {}
         for pack in columns.places:
             self.of.update({(pack, row): number for row, number in enumerate(self._taken(pack))})
@@ -59,18 +57,8 @@ class ColumnScalars(Growing):
             rows = self._columns.rows(pack)
             assert rows is not None
             return [*map(self.add, self._sums(self._columns.flat[pack], rows, n_rows, operation.from_zero))]
-        slots = iter([[self._read(slot.pack, lanes) for lanes in slot.lanes] for slot in self._columns.slots(pack)])
-        if isinstance(operation, Apply):
-            primitive = operation.primitive if operation.part is None else part_of(operation.primitive, operation.part)
-            args = [
-                next(slots) if isinstance(arg, Reference) else [self.number(arg)] * n_rows for arg in operation.args
-            ]
-            return [self.add(Application(primitive, each)) for each in zip(*args)]
-        if isinstance(operation, Reduce):
-            return [self.add(Application(operation.primitive, each)) for each in zip(*slots)]
-        assert isinstance(operation, Vector)
-        found = [self.vector(operation.function, each, operation.empty) for each in zip(*slots)]
-        return [number for component in zip(*found) for number in component]
+        slots = [[self._read(slot.pack, lanes) for lanes in slot.lanes] for slot in self._columns.slots(pack)]
+        return self.lowered(operation, slots, n_rows)
 
     def _sums(self, flat: Flat, rows: Rows, count: int, from_zero: bool = False) -> list[Terms]:
         """Those of so many rows."""
@@ -87,9 +75,9 @@ class ColumnScalars(Growing):
         place = self._columns.places.get(pack)
         if place is not None:
             return self.of[pack, int(place.row[lanes[0]])]
-        held = self._constants.get(pack)
-        if held is not None and len({*held[lanes].view("int64").tolist()}) == 1:
-            return self.number(float(held[lanes[0]]))
+        known = self.known(pack, lanes)
+        if known is not None:
+            return known
         places = self._at(pack, lanes)
         key = places.tobytes()
         if key not in self._outside:

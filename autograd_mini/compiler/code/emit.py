@@ -6,60 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
-from autograd_mini.compiler.code.emit_products import HEAD, read, write_matrix, write_outer
+from autograd_mini.compiler.code.chunks import Form
+from autograd_mini.compiler.code.emit_products import HEAD, At, Rows, write_matrix, write_outer
 from autograd_mini.compiler.code.machine_rows import VECTORS
 from autograd_mini.compiler.code.operations import Applies, Head, Literal, Sum
 from autograd_mini.compiler.code.register_products import FUSED, Matrix, Outer
 from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.scalars import Number
-from autograd_mini.primitives import Part
 
 Product = tuple[float, Sequence[Any]]
 """A sign and one or two factors."""
-
-
-At = Sequence[tuple[int, int]]
-"""Where rows are that lie at fixed distances: by which pointer each of them is found, and how far behind it."""
-
-
-class Rows:
-    """The rows that a function reads and writes, a register of columns at a time.
-
-    Args:
-        kinds: where each of them is.
-        at: if it is given, all pointers are read before any column is looked at.
-    """
-
-    def __init__(self, asm: Assembly, kinds: bytes, at: At = ()) -> None:
-        self._asm, self._kinds, self._at = asm, kinds, at
-        self._pointers = {pointer: asm.load("ptr", "%p", pointer) for pointer, _ in dict.fromkeys(at)}
-        self._found: dict[int, Cell] = {}
-
-    def turn(self, i: str) -> None:
-        """Go to the columns from i on."""
-        self._i, self._offset = i, self._asm.let(f"sub i64 {i}, %b")
-        self._found = {}
-
-    def _place(self, row: int) -> str:
-        asm, kind = self._asm, self._kinds[row]
-        index = 0 if kind == UNIFORM else self._i if kind == ARRAY else self._offset
-        if not self._at:
-            return asm.at("double", asm.load("ptr", "%p", row), index)
-        pointer, distance = self._at[row]
-        return asm.at("double", asm.at("double", self._pointers[pointer], index), distance)
-
-    def read(self, row: int) -> Cell:
-        if row not in self._found:  # not sooner, so that few are alive at a time
-            asm, place = self._asm, self._place(row)
-            if self._kinds[row] == UNIFORM:
-                self._found[row] = asm.spread(asm.load("double", place))
-            else:
-                self._found[row] = asm.define(f"load {asm.type}, ptr {place}, align 8")
-        return self._found[row]
-
-    def store(self, row: int, number: Cell) -> None:
-        self._asm.line(f"store {self._asm.type} {number.name}, ptr {self._place(row)}, align 8")
 
 
 def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
@@ -76,17 +32,16 @@ def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:
     asm = Assembly(width)
     rows = Rows(asm, form.kinds, at)
 
-    def columns(i: str) -> Sequence[str]:
+    def columns(i: str) -> None:
         rows.turn(i)
         results: list[Cell] = []
         for head, *operands in form.steps:
             cells = [results[operand] if operand >= 0 else rows.read(~operand) for operand in operands]
             results.extend(computed(asm, heads[head], cells))
         for row, result in enumerate(form.writes, form.n_reads):
-            rows.store(row, results[result])
-        return ()
+            rows.store(row, results[result].name)
 
-    asm.loop("%b", "%e", columns, step=width)
+    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 
@@ -94,47 +49,43 @@ def write_turns(form: Form, head: Turns, width: int) -> str:
     """The function of a loop. Its pointers are to what it is given and then to what it gives; of what has a row for
     each step they come one after the other."""
     asm = Assembly(width)
+    rows = Rows(asm, form.kinds)
 
-    def columns(i: str) -> Sequence[str]:
-        offset = asm.let(f"sub i64 {i}, %b")
+    def columns(i: str) -> None:
+        rows.turn(i)
+        turns(asm, head, head.steps, rows)
 
-        def given(row: int, step: str | None = None) -> Cell:
-            return read(asm, row if step is None else asm.let(f"add i64 {step}, {row}"), form.kinds[row], i, offset)
-
-        def store(number: str, row: int, step: str | None = None) -> None:
-            pointer = asm.load("ptr", "%p", row if step is None else asm.let(f"add i64 {step}, {row}"))
-            index = i if form.kinds[row] == ARRAY else offset
-            asm.line(f"store {asm.type} {number}, ptr {asm.at('double', pointer, index)}, align 8")
-
-        still = {number: given(row) for number, row in head.still}
-        moving = dict(head.moving)
-        first = [asm.number(0.0) if row is None else given(row) for _, _, row, _ in head.carried]
-
-        def turn(k: str, *registers: str) -> Sequence[str]:
-            known = still | {each[0]: Cell(asm, register) for each, register in zip(head.carried, registers)}
-
-            def cell(number: int) -> Cell:
-                if number not in known:
-                    scalar = head.scalars[number]
-                    known[number] = (
-                        asm.number(scalar.number) if isinstance(scalar, Number) else given(moving[number], k)
-                    )
-                return known[number]
-
-            for results, each, reads, _ in head.sequence:
-                known.update(zip(results, computed(asm, head.heads[each], [*map(cell, reads)])))
-            for number, row in head.gives:
-                store(cell(number).name, row, k)
-            return [cell(following).name for _, following, _, _ in head.carried]
-
-        last = asm.loop(0, head.steps, turn, [(asm.type, each.name) for each in first])
-        for register, (_, _, _, row) in zip(last, head.carried):
-            if row is not None:
-                store(register, row)
-        return ()
-
-    asm.loop("%b", "%e", columns, step=width)
+    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
+
+
+def turns(asm: Assembly, head: Turns, steps: int | str, rows: Rows) -> None:
+    """Write a loop for some columns; `rows` are those of the first step, and find the others by the number of it."""
+    still = {number: rows.read(row) for number, row in head.still}
+    moving = dict(head.moving)
+    first = [asm.number(0.0) if row is None else rows.read(row) for _, _, row, _ in head.carried]
+
+    def turn(k: str, *registers: str) -> Sequence[str]:
+        known = still | {each[0]: Cell(asm, register) for each, register in zip(head.carried, registers)}
+
+        def cell(number: int) -> Cell:
+            if number not in known:
+                scalar = head.scalars[number]
+                known[number] = (
+                    asm.number(scalar.number) if type(scalar) is Number else rows.read_further(moving[number], k)
+                )
+            return known[number]
+
+        for results, each, reads, _ in head.sequence:
+            known.update(zip(results, computed(asm, head.heads[each], [*map(cell, reads)])))
+        for number, row in head.gives:
+            rows.store(row, cell(number).name, k)
+        return [cell(following).name for _, following, _, _ in head.carried]
+
+    last = asm.loop(0, steps, turn, [(asm.type, each.name) for each in first])
+    for register, (_, _, _, row) in zip(last, head.carried):
+        if row is not None:
+            rows.store(row, register)
 
 
 def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]:
@@ -150,8 +101,6 @@ def computed(asm: Assembly, head: Head, cells: Sequence[Cell]) -> Sequence[Cell]
     primitive = head.primitive
     if head.is_vector:
         return VECTORS[primitive.base.name]([*map(asm.cell, args)], primitive.options.get("empty", float("nan")))
-    if isinstance(primitive, Part):
-        return [asm.cell(primitive.whole(*args)[primitive.part])]
     return [asm.cell(primitive(*args))]
 
 

@@ -6,54 +6,100 @@ are the same whatever threads there are; who reads them adds them up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.code.chunks import ARRAY, UNIFORM, Form
+from autograd_mini.compiler.code.chunks import SCRATCH, UNIFORM, Form
 from autograd_mini.compiler.code.register_products import Matrix, Outer
 
 HEAD = "void @BODY(ptr %p, i64 %b, i64 %e)"
+
+At = Sequence[tuple[int, int]] | Mapping[int, tuple[int, int]]
+"""Where rows are that lie at fixed distances: by which pointer each of them is found, and how far behind it."""
+
+
+class Rows:
+    """The rows that a function reads and writes, a register of columns at a time.
+
+    Args:
+        kinds: where each of them is.
+        at: if it is given, all pointers are read before any column is looked at.
+    """
+
+    def __init__(self, asm: Assembly, kinds: Sequence[int] | Mapping[int, int], at: At = ()) -> None:
+        self._asm, self._kinds, self._at = asm, kinds, at
+        pointers = dict.fromkeys(pointer for pointer, _ in (at.values() if isinstance(at, Mapping) else at))
+        self._pointers = {pointer: asm.load("ptr", "%p", pointer) for pointer in pointers}
+        self._found: dict[int, Cell] = {}
+
+    def turn(self, i: str) -> None:
+        """Go to the columns from i on."""
+        self._i, self._found = i, {}
+
+    def _place(self, row: int, further: str | None = None) -> str:
+        asm, kind = self._asm, self._kinds[row]
+        index = 0 if kind == UNIFORM else self._i
+        if kind == SCRATCH:
+            index = asm.define(f"sub i64 {self._i}, %b").name
+        if not self._at:
+            pointer = row if further is None else asm.let(f"add i64 {further}, {row}")
+            return asm.at("double", asm.load("ptr", "%p", pointer), index)
+        pointer, distance = self._at[row]
+        return asm.at("double", asm.at("double", self._pointers[pointer], index), distance)
+
+    def read(self, row: int) -> Cell:
+        if row not in self._found:  # not sooner, so that few are alive at a time
+            self._found[row] = self.read_further(row)
+        return self._found[row]
+
+    def read_further(self, row: int, further: str | None = None) -> Cell:
+        """The row that comes so many, a number known only then, after one of the same kind."""
+        asm, place = self._asm, self._place(row, further)
+        if self._kinds[row] == UNIFORM:
+            return asm.spread(asm.load("double", place))
+        return asm.define(f"load {asm.type}, ptr {place}, align 8")
+
+    def store(self, row: int, number: str, further: str | None = None) -> None:
+        self._asm.line(f"store {self._asm.type} {number}, ptr {self._place(row, further)}, align 8")
 
 
 def write_matrix(form: Form, head: Matrix, width: int) -> str:
     """The function of a matrix. Its pointers are to the weights, a row of them for each factor, to the factors, to what
     the sums begin with, and to the sums."""
     asm = Assembly(width)
-    rows = range(head.n_rows)
+    rows, lanes = Rows(asm, form.kinds), range(head.n_rows)
     first_start = 1 + sum(is_there for _, is_there in head.factors)
     first_result = first_start + head.n_rows * head.has_start
     weights = asm.load("ptr", "%p")
 
-    def columns(i: str) -> Sequence[str]:
-        offset = asm.let(f"sub i64 {i}, %b")
+    def add_factor(run: _Run, k: str, *names: str) -> list[str]:
+        """The sums with a factor more."""
+        number = asm.let(f"mul i64 {asm.let(f'add i64 {k}, {run.number}')}, {head.n_rows}")
+        at = asm.at("double", weights, number)
+        each = [asm.spread(asm.load("double", at, lane)) for lane in lanes]
+        totals = [Cell(asm, name) for name in names]
+        if run.kind is None:
+            return [(total + w if run.sign > 0.0 else total - w).name for total, w in zip(totals, each)]
+        y = rows.read_further(run.row, k)
+        signed = y if run.sign > 0.0 else -y
+        return [asm.intrinsic("fmuladd", w, signed, total).name for total, w in zip(totals, each)]
+
+    def columns(i: str) -> None:
+        rows.turn(i)
         totals = [asm.number(0.0 if head.from_zero else -0.0)] * head.n_rows
         if head.has_start:
-            starts = [read(asm, first_start + row, form.kinds[first_start + row], i, offset) for row in rows]
+            starts = [rows.read(first_start + lane) for lane in lanes]
             totals = [total + start for total, start in zip(totals, starts)] if head.from_zero else starts
-
-        def add_factor(number: str, row: str, sign: float, kind: int | None, names: Sequence[str]) -> list[str]:
-            """The sums with a factor more; `row` is that of the pointer to it."""
-            at = asm.at("double", weights, asm.let(f"mul i64 {number}, {head.n_rows}"))
-            each = [asm.spread(asm.load("double", at, row)) for row in rows]
-            totals = [Cell(asm, name) for name in names]
-            if kind is None:
-                return [(total + w if sign > 0.0 else total - w).name for total, w in zip(totals, each)]
-            y = read(asm, row, kind, i, offset)
-            signed = y if sign > 0.0 else -y
-            return [asm.intrinsic("fmuladd", w, signed, total).name for total, w in zip(totals, each)]
-
         names = [each.name for each in totals]
         for run in _runs(form, head):
-            names = asm.loop(0, run.length, run.of_each(asm, add_factor), [(asm.type, name) for name in names])
+            names = asm.loop(0, run.length, partial(add_factor, run), [(asm.type, name) for name in names])
         for row, name in enumerate(names, first_result):
-            pointer = asm.load("ptr", "%p", row)
-            index = i if form.kinds[row] == ARRAY else offset
-            asm.line(f"store {asm.type} {name}, ptr {asm.at('double', pointer, index)}, align 8")
-        return ()
+            rows.store(row, name)
 
-    asm.loop("%b", "%e", columns, step=width)
+    asm.each("%e", columns, "%b", width)
     return asm.text(HEAD, "ret void")
 
 
@@ -67,13 +113,6 @@ class _Run(NamedTuple):
     row: int
     length: int
 
-    def of_each(self, asm: Assembly, add: Callable[..., Sequence[str]]) -> Callable[..., Sequence[str]]:
-        def one(k: str, *names: str) -> Sequence[str]:
-            number, row = (asm.let(f"add i64 {k}, {first}") for first in (self.number, self.row))
-            return add(number, row, self.sign, self.kind, names)
-
-        return one
-
 
 def _runs(form: Form, head: Matrix) -> Iterator[_Run]:
     rows = iter(range(1, len(form.kinds)))
@@ -83,14 +122,6 @@ def _runs(form: Form, head: Matrix) -> Iterator[_Run]:
         members = list(run)
         yield _Run(sign, kind, number, members[0][1] or 0, len(members))
         number += len(members)
-
-
-def read(asm: Assembly, row: str | int, kind: int, i: str, offset: str) -> Cell:
-    """The numbers of a row, of the columns from `i` on, the `offset`-th of the block."""
-    pointer = asm.load("ptr", "%p", row)
-    if kind == UNIFORM:
-        return asm.spread(asm.load("double", pointer))
-    return asm.define(f"load {asm.type}, ptr {asm.at('double', pointer, i if kind == ARRAY else offset)}, align 8")
 
 
 class _Columns:
@@ -118,11 +149,11 @@ class _Columns:
 
     def each(self, totals: Sequence[str], add: Callable[..., Sequence[str]]) -> Sequence[str]:
         """What a loop over the columns makes of totals: `add` is given the columns from which on numbers are, which of
-        the block they are, which of them count, None for all, and the totals so far."""
+        them count, None for all, and the totals so far."""
         asm = self.asm
 
         def turn(counts: bool) -> Callable[..., Sequence[str]]:
-            return lambda i, *names: add(i, asm.let(f"sub i64 {i}, %b"), self._counting(i) if counts else None, *names)
+            return lambda i, *names: add(i, self._counting(i) if counts else None, *names)
 
         types = [asm.type] * len(totals)
         totals = asm.loop("%b", self._whole, turn(False), [*zip(types, totals)], asm.width)
@@ -132,17 +163,10 @@ class _Columns:
         """Which of the columns from `i` on count."""
         asm = self.asm
         kind = "i64" if asm.width == 1 else f"<{asm.width} x i64>"
-
-        def spread(number: str) -> str:
-            if asm.width == 1:
-                return number
-            one = asm.let(f"insertelement {kind} poison, i64 {number}, i32 0")
-            return asm.let(f"shufflevector {kind} {one}, {kind} poison, <{asm.width} x i32> zeroinitializer")
-
         lanes = "0" if asm.width == 1 else f"<{', '.join(f'i64 {lane}' for lane in range(asm.width))}>"
-        column = asm.let(f"add {kind} {spread(i)}, {lanes}")
+        column = asm.let(f"add {kind} {asm.filled('i64', i, asm.width)}, {lanes}")
         after, before = (
-            asm.let(f"icmp {how} {kind} {column}, {spread(bound)}")
+            asm.let(f"icmp {how} {kind} {column}, {asm.filled('i64', bound, asm.width)}")
             for how, bound in (("sge", self._start), ("slt", self._stop))
         )
         return asm.let(f"and {asm.truth} {after}, {before}")
@@ -153,19 +177,19 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
     each term to the vectors x and y."""
     asm = Assembly(width)
     columns = _Columns(asm)
-    n_sums, size = head.n_rows * head.n_columns, head.n_rows + head.n_columns
+    rows, n_sums, size = Rows(asm, form.kinds), head.n_rows * head.n_columns, head.n_rows + head.n_columns
     places = [columns.place(1 + number) for number in range(n_sums)]
     totals: Sequence[str] = [asm.load(asm.type, place) for place in places]
 
-    def terms(first: int, kinds: Sequence[int]) -> Callable[..., Sequence[str]]:
-        """What adds terms whose factors are in rows of the same kinds."""
+    def terms(first: int) -> Callable[..., Sequence[str]]:
+        """What adds terms whose factors are in rows of the same kinds, the first of them from a row on."""
 
         def one(k: str, *totals: str) -> Sequence[str]:
-            row = asm.let(f"add i64 {asm.let(f'mul i64 {k}, {size}')}, {first}")
-            rows = [asm.let(f"add i64 {row}, {place}") for place in range(size)]
+            further = asm.let(f"mul i64 {k}, {size}")
 
-            def products(i: str, offset: str, counting: str | None, *totals: str) -> Sequence[str]:
-                factors = [read(asm, *each, i, offset) for each in zip(rows, kinds)]
+            def products(i: str, counting: str | None, *totals: str) -> Sequence[str]:
+                rows.turn(i)
+                factors = [rows.read_further(row, further) for row in range(first, first + size)]
                 if counting is not None:
                     factors = [asm.select(counting, factor, 0.0) for factor in factors]
                 pairs = [(x, y) for x in factors[: head.n_rows] for y in factors[head.n_rows :]]
@@ -177,9 +201,9 @@ def write_outer(form: Form, head: Outer, width: int) -> str:
 
     first = 1 + n_sums
     vectors = [form.kinds[start : start + size] for start in range(first, len(form.kinds), size)]
-    for kinds, run in groupby(vectors):
+    for _, run in groupby(vectors):
         length = len(list(run))
-        totals = asm.loop(0, length, terms(first, kinds), [(asm.type, total) for total in totals])
+        totals = asm.loop(0, length, terms(first), [(asm.type, total) for total in totals])
         first += length * size
     for place, total in zip(places, totals):
         asm.store(asm.type, total, place)
@@ -190,7 +214,7 @@ def add_up(width: int) -> str:
     """The text of what adds up sums: what groups of columns gave, and the places that columns have in a register."""
     asm = Assembly(width)
 
-    def one(number: str) -> Sequence[str]:
+    def one(number: str) -> None:
         def group(k: str, total: str) -> Sequence[str]:
             place = asm.let(f"add i64 {asm.let(f'mul i64 {k}, %count')}, {number}")
             each = asm.load(asm.type, asm.at("double", "%sums", asm.let(f"mul i64 {place}, {width}")))
@@ -198,32 +222,6 @@ def add_up(width: int) -> str:
 
         (total,) = asm.loop(0, "%groups", group, [(asm.type, asm.number(0.0).name)])
         asm.store("double", asm.across(total), "%totals", number)
-        return ()
 
-    asm.loop(0, "%count", one)
+    asm.each("%count", one)
     return asm.text("void @BODY(ptr %sums, i64 %groups, i64 %count, ptr %totals)", "ret void")
-
-
-def sum_columns(width: int) -> str:
-    """The text of what adds up rows of a block of columns. Its pointers are to the sizes that its sums need to know,
-    and as a fifth one how many rows there are; and for each row to its sum and to the row."""
-    asm = Assembly(width)
-    columns = _Columns(asm)
-    n_rows = asm.load("i64", asm.load("ptr", "%p"), 4)
-
-    def one(row: str) -> Sequence[str]:
-        pair = asm.let(f"add i64 {asm.let(f'mul i64 {row}, 2')}, 1")
-        place, numbers = columns.place(pair), asm.load("ptr", "%p", asm.let(f"add i64 {pair}, 1"))
-
-        def add(i: str, offset: str, counting: str | None, total: str) -> Sequence[str]:
-            number = Cell(asm, asm.load(asm.type, asm.at("double", numbers, offset)))
-            if counting is not None:
-                number = asm.select(counting, number, 0.0)
-            return [(Cell(asm, total) + number).name]
-
-        (total,) = columns.each([asm.load(asm.type, place)], add)
-        asm.store(asm.type, total, place)
-        return ()
-
-    asm.loop(0, n_rows, one)
-    return asm.text(HEAD, "ret void")

@@ -1,4 +1,4 @@
-"""From assembly text to machine code; the same text is compiled once, and freed with the last that holds its code."""
+"""From LLVM's language to machine code; the same text is compiled once, and freed with the last that holds its code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from weakref import WeakValueDictionary
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.libraries import binding, host
 from autograd_mini.compiler.code.loops import Function
-
-KEEPS = ("x86_64",)
-"""The processors whose assembly `caching` knows."""
 
 RECENT = 32
 """So many modules are held for a while after they were compiled, for those who compile the same again."""
@@ -35,12 +32,6 @@ class Code(tuple[int, ...]):
 
     functions: list[_Function]
 
-    @classmethod
-    def of(cls, functions: list[_Function]) -> Code:
-        code = cls(function.address for function in functions)
-        code.functions = functions
-        return code
-
     def table(self, addresses: Sequence[int]) -> Any:
         """A table of these addresses, which holds the code."""
         table = (ctypes.c_void_p * len(addresses))(*addresses)
@@ -57,12 +48,11 @@ _lock = threading.Lock()
 def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
     """Write the calls of the %count functions of %bodies, each given its part of the pointers and the columns."""
 
-    def one(k: str) -> Sequence[str]:
+    def one(k: str) -> None:
         body, start = function.load("ptr", "%bodies", k), function.load("i64", "%starts", k)
         function.line(f"call void {body}(ptr {function.at('ptr', pointers, start)}, i64 {lo}, i64 {hi})")
-        return ()
 
-    function.loop(0, "%count", one)
+    function.each("%count", one)
 
 
 def _drive() -> str:
@@ -70,13 +60,12 @@ def _drive() -> str:
     lo to hi, and then on those from `more` to `end`, if that is more than hi."""
     function = Function()
 
-    def block(start: str) -> Sequence[str]:
+    def block(start: str) -> None:
         full = function.let(f"add i64 {start}, %step")
         is_short = function.let(f"icmp slt i64 %hi, {full}")
         call_all(function, "%p", start, function.let(f"select i1 {is_short}, i64 %hi, i64 {full}"))
-        return ()
 
-    function.loop("%lo", "%hi", block, step="%step")
+    function.each("%hi", block, "%lo", "%step")
     function.unless(function.let("icmp slt i64 %hi, %end"), "done")
     call_all(function, "%p", "%more", "%end")
     function.line("br label %done")
@@ -97,16 +86,13 @@ def _point() -> str:
 def point_to(function: Function, table: str, rows: str, count: str, arrays: str) -> None:
     """Write what `_point` says."""
 
-    def one(k: str) -> Sequence[str]:
-        row = function.at("i64", rows, function.let(f"mul i64 {k}, 3"))
-        place, array, number = (function.load("i64", row, part) for part in range(3))
-        start_and_stride = function.at("i64", arrays, function.let(f"mul i64 {array}, 2"))
-        start, stride = (function.load("i64", start_and_stride, part) for part in range(2))
+    def one(k: str) -> None:
+        place, array, number = function.record(rows, "iii", k)
+        start, stride = function.record(arrays, "ii", array)
         offset = function.let(f"mul i64 {stride}, {number}")
         function.store("i64", function.let(f"add i64 {start}, {offset}"), table, place)
-        return ()
 
-    function.loop(0, count, one)
+    function.each(count, one)
 
 
 DRIVE, POINT = _drive(), _point()
@@ -135,7 +121,9 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
             found |= made
         if keep:
             _kept.update(found)
-        return Code.of([found[text] for text in texts])
+        code = Code(found[text].address for text in texts)
+        code.functions = [*found.values()]
+        return code
 
 
 def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_Function]:
@@ -145,29 +133,18 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_F
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=effort)
     names = [f"body{number}" for number in range(len(texts))]
     text = f"; effort {effort}\n{_joined(texts, names)}"
-    if cache is None or not machine.triple.startswith(KEEPS):
-        module = llvm.parse_assembly(text)
-        module.verify()
-    else:
-        module = _assembled(text, names, machine, cache)
+    code = None if cache is None else cache.get(text)
+    module = llvm.parse_assembly(text if code is None else "")
+    module.verify()
+    if cache is not None and code is None:
+        code = machine.emit_object(module)
+        cache.put(text, code)
+        module = llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(module, machine)
+    if code is not None:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return [_Function(int(engine.get_function_address(name)), engine) for name in names]
-
-
-def _assembled(text: str, names: list[str], machine: Any, cache: CodeCache) -> Any:
-    """A module that is assembly, from the cache or for it."""
-    llvm = binding()
-    assembly = cache.get(text)
-    if assembly is None:
-        module = llvm.parse_assembly(text)
-        module.verify()
-        assembly = machine.emit_assembly(module)
-        cache.put(text, assembly)
-    quoted = assembly.replace("\\", "\\5C").replace('"', "\\22").splitlines()
-    return llvm.parse_assembly(
-        "\n".join([*(f'module asm "{line}"' for line in quoted), *(f"declare void @{name}()" for name in names)])
-    )
 
 
 def _joined(texts: list[str], names: list[str]) -> str:

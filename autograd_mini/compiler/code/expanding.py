@@ -61,7 +61,7 @@ class _ExpandedPacks(Builder):
         self._formulas = formulas
 
     def taken(self, pack: Pack, operation: Operation) -> Pack:
-        if isinstance(operation, Apply) and operation.part is None:
+        if isinstance(operation, Apply):
             result = self._formulas.written(partial(self._applied, pack.lanes), operation.primitive, *operation.args)
             if isinstance(result, Reference):
                 if result.is_whole and result.pack.batched == pack.batched:

@@ -16,27 +16,20 @@ SECOND, LOW, SIGN = 32, 2**32 - 1, -(2**63)
 bit is its sign."""
 
 
-def _words(function: Function, kinds: str) -> list[str]:
-    """The first words, integers ("i") and pointers ("p")."""
-    types = {"i": "i64", "p": "ptr"}
-    return [function.load(types[kind], "%p", place) for place, kind in enumerate(kinds)]
-
-
 def _copy() -> str:
     function = Function()
-    to, numbers, places, count = _words(function, "pppi")
+    to, numbers, places, count = function.record("%p", "pppi")
 
-    def one(k: str) -> Sequence[str]:
+    def one(k: str) -> None:
         function.store("double", function.load("double", numbers, function.load("i64", places, k)), to, k)
-        return ()
 
-    function.loop(0, count, one)
+    function.each(count, one)
     return function.text(HEAD, "ret void")
 
 
 def _run() -> str:
     function = Function()
-    drive, bodies, starts, count, pointers, *bounds = _words(function, "pppipiiiii")
+    drive, bodies, starts, count, pointers, *bounds = function.record("%p", "pppipiiiii")
     numbers = ", ".join(f"i64 {each}" for each in bounds)
     function.line(f"call void {drive}(ptr {bodies}, ptr {starts}, i64 {count}, ptr {pointers}, {numbers})")
     return function.text(HEAD, "ret void")
@@ -56,12 +49,12 @@ def terms(width: int, factors: int) -> str:
     and the zero.
     """
     asm = Assembly(width)
-    to, numbers, words, starts, count, zero = _words(asm, "ppppii")
+    to, numbers, words, starts, count, zero = asm.record("%p", "ppppii")
     first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
     integers = asm.type.replace("double", "i64")
     signs = str(SIGN) if width == 1 else f"<{', '.join([f'i64 {SIGN}'] * width)}>"
 
-    def registers(number: str) -> Sequence[str]:
+    def registers(number: str) -> None:
         start, stop = asm.load("i64", starts, number), asm.load("i64", starts, asm.let(f"add i64 {number}, 1"))
 
         def term(k: str, total: str) -> Sequence[str]:
@@ -86,9 +79,8 @@ def terms(width: int, factors: int) -> str:
 
         (total,) = asm.loop(start, stop, term, [(asm.type, first.name)])
         asm.store(asm.type, total, asm.at("double", to, asm.let(f"mul i64 {number}, {width}")))
-        return ()
 
-    asm.loop(0, count, registers)
+    asm.each(count, registers)
     return asm.text(HEAD, "ret void")
 
 
@@ -111,10 +103,10 @@ def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float,
         across: whether a register's numbers are added up to one sum.
     """
     asm = Assembly(width)
-    numbers, words, places, count, zero = _words(asm, "pppii")
+    numbers, words, places, count, zero = asm.record("%p", "pppii")
     first = asm.spread(asm.let(f"bitcast i64 {zero} to double"))
 
-    def registers(number: str) -> Sequence[str]:
+    def registers(number: str) -> None:
         here = asm.at("i64", words, asm.let(f"mul i64 {number}, {n_terms}"))
 
         def term(k: str, *before: str) -> Sequence[str]:
@@ -136,7 +128,6 @@ def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float,
         for register, total in enumerate(sums):
             to = asm.at("double", numbers, asm.load("i64", places, asm.let(f"add i64 {number}, {register}")))
             asm.store("double" if across else asm.type, asm.across(total) if across else total, to)
-        return ()
 
     def read(place: str, step: int) -> Cell:
         at = asm.at("double", numbers, place)
@@ -144,5 +135,5 @@ def regular_terms(width: int, steps: tuple[int, ...], n_terms: int, sign: float,
             return asm.spread(asm.load("double", at))
         return asm.define(f"load {asm.type}, ptr {at}, align 8")
 
-    asm.loop(0, count, registers, step=REGISTERS)
+    asm.each(count, registers, step=REGISTERS)
     return asm.text(HEAD, "ret void")

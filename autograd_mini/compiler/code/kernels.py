@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autograd_mini.compiler.code.chunks import Chunk, Chunks, Form
-from autograd_mini.compiler.code.operations import OF_SUMS, Head, Operations
+from autograd_mini.compiler.code.operations import Head, Operations
 from autograd_mini.compiler.code.register_products import OuterScalars, Sums, outers_of
 from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.scalars import ONE, Scalar, Terms, alive
@@ -31,7 +31,6 @@ class Kernel:
         n_weights: so many of these, the last ones, have to be side by side.
         arrays: those of the rows of arrays.
         n_sums: how many sums there are.
-        added: rows of a block that are added to a sum.
         kept: rows of a block that are there at its end.
     """
 
@@ -44,7 +43,6 @@ class Kernel:
     arrays: list[Place]
     n_rows: int
     n_sums: int
-    added: dict[int, int]
     kept: list[int]
 
     @property
@@ -60,12 +58,6 @@ class Kernel:
         """About how many numbers are read and written for each column; each step of a loop counts."""
         turns = sum(head.steps * len(head.sequence) for head in self.heads if isinstance(head, Turns))
         return turns + sum(len(chunk.rows) for chunk in self.chunks)
-
-    def calls(self) -> list[list[int]]:
-        """The rows that each function is given; the last one adds up rows."""
-        added = [row for number, each in self.added.items() for row in (OF_SUMS - 1 - number, each)]
-        calls = [chunk.rows for chunk in self.chunks]
-        return [*calls, [OF_SUMS, *added]] if added else calls
 
     def places(self) -> list[Place]:
         """Where each row is."""
@@ -94,8 +86,9 @@ def kernel_of(
         by_demand: compute each scalar when another first needs it, not in the order of the scalars.
         kept: scalars that the memory of a block has to hold at its end; there are no matrices then.
     """
-    outers, added = _summed(scalars, sums, results)
-    wanted = [*added.values(), *(kept or ()), *results]
+    outers = _summed(scalars, sums, results)
+    factors = {number for each in outers for number in each.factors}  # sums among them are demanded before results
+    wanted = [*(number for number in sums if number in factors), *(kept or ()), *results]
     has_matrices = bool(arrays) and kept is None
     for size, most_literals in ((CHUNK[by_demand], MOST_LITERALS), (1, 0)):
         operations = Operations(
@@ -127,17 +120,14 @@ def kernel_of(
         [*arrays.values(), *results.values()],
         chunks.n_rows,
         len(sums),
-        {number: int(chunks.row_of[scalar]) for number, scalar in added.items()},
         [int(chunks.row_of[number]) for number in kept or ()],
     )
 
 
-def _summed(
-    scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]
-) -> tuple[list[OuterScalars], dict[int, int]]:
-    """Sums over the columns, as outer products, and those that are left to be added up, by their numbers."""
+def _summed(scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]) -> list[OuterScalars]:
+    """Sums over the columns, as outer products."""
     if not sums:
-        return [], {}
+        return []
     wanted = [*sums, *results]
     found = Sums(scalars, alive(scalars, wanted), wanted)
     products: list[list[tuple[int, int]]] = []
@@ -148,5 +138,4 @@ def _summed(
             if all(c == 1.0 for c, _, _ in own):  # others may cancel example by example, but not when added up first
                 terms = own
         products.append([(max(x, y), min(x, y)) for _, x, y in terms])
-    outers, covered = outers_of(products)
-    return outers, {place: number for place, number in enumerate(sums) if place not in covered}
+    return outers_of(products, sums)

@@ -48,9 +48,23 @@ class Function:
     def store(self, kind: str, number: str, base: str, index: str | int = 0) -> None:
         self.line(f"store {kind} {number}, ptr {self.at(kind, base, index)}, align 8")
 
-    def call(self, kind: str, function: str, *args: str, declared: str | None = None) -> str:
+    def record(self, table: str, kinds: str, number: str | int = 0) -> list[str]:
+        """The words of a record of a table, each a pointer (p) or a count (i)."""
+        start = table if number == 0 else self.at("i64", table, self.let(f"mul i64 {number}, {len(kinds)}"))
+        return [self.load("ptr" if kind == "p" else "i64", start, place) for place, kind in enumerate(kinds)]
+
+    def filled(self, kind: str, number: str, width: int) -> str:
+        """A register full of one number."""
+        if width == 1:
+            return number
+        one = self.let(f"insertelement <{width} x {kind}> poison, {kind} {number}, i32 0")
+        return self.let(
+            f"shufflevector <{width} x {kind}> {one}, <{width} x {kind}> poison, <{width} x i32> zeroinitializer"
+        )
+
+    def call(self, kind: str, function: str, *args: str) -> str:
         """The result of a function; `args` are given with their types."""
-        types = declared or ", ".join(arg.split(" %")[0] for arg in args)
+        types = ", ".join(arg.rpartition(" ")[0] for arg in args)
         self.declarations.add(f"declare {kind} @{function}({types})")
         return self.let(f"call {kind} @{function}({', '.join(args)})")
 
@@ -98,6 +112,15 @@ class Function:
             self.let(f"phi {kind} [ {first}, %{before} ], [ {next_one}, %{last} ]")
             for (kind, first), next_one in zip(carried, later)
         ]
+
+    def each(self, stop: str | int, do: Callable[[str], object], start: str | int = 0, step: str | int = 1) -> None:
+        """A loop that carries nothing."""
+
+        def turn(number: str) -> Sequence[str]:
+            do(number)
+            return ()
+
+        self.loop(start, stop, turn, step=step)
 
     def text(self, head: str, *last: str) -> str:
         """All of it, with the head of its definition."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+
+import numpy
 
 from autograd_mini.compiler.code.kernels import Kernel, kernel_of
 from autograd_mini.compiler.code.machine_rows import VECTORS, has_emission
-from autograd_mini.compiler.ir.program import Apply, Floats, Index, Pack, Reduce, Reference, Sum, Vector
+from autograd_mini.compiler.ir.program import Apply, Floats, Index, Operation, Pack, Reduce, Reference, Sum, Vector
 from autograd_mini.compiler.ir.scalars import ONE, Application, Input, Terms
 from autograd_mini.compiler.partition import LONGEST_VECTOR, sum_fits_kernel
 from autograd_mini.compiler.passes.growing import Growing
-from autograd_mini.primitives import part_of
 
 
 def can_emit(pack: Pack) -> bool:
@@ -62,7 +63,38 @@ def lower(
     return kernel_of(lanes.scalars, uniform, arrays, results, [*check, *sums], by_demand=True)
 
 
-class _Lanes(Growing):
+class Lowered(Growing):
+    """Scalars for packs.
+
+    Args:
+        constants: what packs hold that never change.
+    """
+
+    def __init__(self, constants: Mapping[Pack, Floats]) -> None:
+        super().__init__()
+        self.number(1.0)  # it is the first, ONE
+        self._constants = constants
+
+    def lowered(self, operation: Operation, slots: Iterable[Sequence[int]], count: int) -> list[int]:
+        """The scalars of so many lanes, given those of what they are made of, one after the other."""
+        if isinstance(operation, Vector):
+            found = [self.vector(operation.function, each, operation.empty) for each in zip(*slots)]
+            return [number for component in zip(*found) for number in component]
+        if isinstance(operation, Apply):
+            rest = iter(slots)
+            slots = [next(rest) if isinstance(arg, Reference) else [self.number(arg)] * count for arg in operation.args]
+        assert isinstance(operation, Apply | Reduce)
+        return [self.add(Application(operation.primitive, each)) for each in zip(*slots)]
+
+    def known(self, pack: Pack, lanes: Index) -> int | None:
+        """The scalar of these lanes if they are one constant."""
+        held = self._constants.get(pack)
+        if held is None or len({*held[lanes].view("int64").tolist()}) != 1:
+            return None
+        return self.number(float(held[lanes[0]]))
+
+
+class _Lanes(Lowered):
     """Scalars for the lanes of packs.
 
     Attributes:
@@ -70,32 +102,19 @@ class _Lanes(Growing):
         outside: those of other lanes.
     """
 
-    def __init__(self, numbers: Mapping[Pack, Floats]) -> None:
-        super().__init__()
-        self.number(1.0)  # it is the first, ONE
+    def __init__(self, constants: Mapping[Pack, Floats]) -> None:
+        super().__init__(constants)
         self.of: dict[Pack, list[int]] = {}
         self.outside: dict[tuple[Pack, int], int] = {}
-        self._numbers = numbers
 
     def take(self, pack: Pack) -> None:
         operation = pack.operation
         if isinstance(operation, Sum):
             self.of[pack] = [self.add(each) for each in self._sums(pack, operation)]
-        elif isinstance(operation, Apply):
-            primitive = operation.primitive if operation.part is None else part_of(operation.primitive, operation.part)
-            args = [
-                self._read(arg.pack, arg.index) if isinstance(arg, Reference) else [self.number(arg)] * pack.lanes
-                for arg in operation.args
-            ]
-            self.of[pack] = [self.add(Application(primitive, each)) for each in zip(*args)]
         else:
-            assert isinstance(operation, Reduce | Vector)
-            columns = zip(*[self._read(operation.arg.pack, row) for row in operation.arg.index])
-            if isinstance(operation, Reduce):
-                self.of[pack] = [self.add(Application(operation.primitive, each)) for each in columns]
-            else:
-                found = [self.vector(operation.function, each, operation.empty) for each in columns]
-                self.of[pack] = [number for row in zip(*found) for number in row]
+            references = [each for each in operation.arguments() if isinstance(each, Reference)]
+            slots = [self._read(each.pack, row) for each in references for row in numpy.atleast_2d(each.index)]
+            self.of[pack] = self.lowered(operation, slots, pack.lanes)
 
     def check(self, number: int, before: list[int]) -> int:
         """x - x, which is 0 or nan, added to what was checked before."""
@@ -113,11 +132,11 @@ class _Lanes(Growing):
 
     def _read(self, pack: Pack, index: Index) -> list[int]:
         """The scalars of these lanes."""
-        inside, held = self.of.get(pack), self._numbers.get(pack)
+        inside, known = self.of.get(pack), self.known(pack, index)
         if inside is not None:
             return [inside[lane] for lane in index.tolist()]
-        if held is not None and len({number.hex() for number in held[index].tolist()}) == 1:
-            return [self.number(float(held[index[0]]))] * index.size
+        if known is not None:
+            return [known] * index.size
         lanes = [(pack, lane) for lane in index.tolist()]
         for each in lanes:
             if each not in self.outside:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd_mini.compiler.code import elementary
 from autograd_mini.compiler.code.cells import EMISSIONS, Assembly, Cell
-from autograd_mini.primitives import TABLE, Primitive, piecewise
+from autograd_mini.primitives import TABLE, Part, Primitive, piecewise
 from autograd_mini.primitives.symbols import lasting_formula
 
 
@@ -256,6 +256,7 @@ def is_exact(primitive: Primitive, n_args: int) -> bool:
 
 def has_emission(primitive: Primitive, n_args: int) -> bool:
     """Whether there is machine code for it."""
+    primitive = primitive.whole if isinstance(primitive, Part) else primitive
     if primitive.base in EMISSIONS:
         return True
     formula = lasting_formula(primitive, n_args)

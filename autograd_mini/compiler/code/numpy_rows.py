@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy
 from numpy.typing import NDArray
 
-from autograd_mini.primitives import TABLE, Primitive
+from autograd_mini.primitives import TABLE, Part, Primitive
 from autograd_mini.primitives import piecewise as selectors
 from autograd_mini.primitives.symbols import lasting_formula
 
@@ -43,6 +43,9 @@ def has_form(primitive: Primitive) -> bool:
 def elementwise(primitive: Primitive) -> Form:
     """A function of as many arrays (or floats) as `primitive` has arguments: its forward on every element."""
     base, options = primitive.base, primitive.options
+    if isinstance(primitive, Part):
+        whole, part = elementwise(primitive.whole), primitive.part
+        return lambda *xs: whole(*xs)[part]
     if base in FORMS:
         return functools.partial(FORMS[base], **options) if options else FORMS[base]
     if base in REDUCTIONS:

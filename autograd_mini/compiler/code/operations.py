@@ -17,7 +17,7 @@ from autograd_mini.compiler.code.repeating import Loops, Turns
 from autograd_mini.compiler.ir.program import Index
 from autograd_mini.compiler.ir.scalars import Application, Component, Looped, Number, Picked, Scalar, Terms, alive
 from autograd_mini.compiler.partition import LONGEST_SUM, MOST_LITERALS
-from autograd_mini.primitives import Part, Primitive
+from autograd_mini.primitives import Primitive
 
 PLAIN = {1.0, -1.0}
 """Constants that are always written into the code."""
@@ -49,10 +49,9 @@ class Apply:
 
     def require_emission(self) -> None:
         """Raise NotImplementedError if there is no machine code for it."""
-        primitive = self.primitive.whole if isinstance(self.primitive, Part) else self.primitive
-        is_vector = self.is_vector and primitive.base.name in VECTORS
-        if not is_vector and not has_emission(primitive, len(self.args)):
-            raise NotImplementedError(primitive.name)
+        is_vector = self.is_vector and self.primitive.base.name in VECTORS
+        if not is_vector and not has_emission(self.primitive, len(self.args)):
+            raise NotImplementedError(self.primitive.name)
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ class Operations:
             rows = [(primitives[chosen[first]], self._literals(own[first])) for first in firsts.tolist()]
             heads = [self._head(Apply(*row)) for row in rows]
             sizes = [1 if is_arithmetic(primitive) else 4 for primitive, _ in rows]
-            shares = [not isinstance(primitive, Part) and not is_exact(primitive, n_args) for primitive, _ in rows]
+            shares = [not is_exact(primitive, n_args) for primitive, _ in rows]
             found[:, chosen] = numpy.array([heads, sizes, shares])[:, kinds]
         heads_of, sizes_of, may_share = found
         same: dict[tuple[int, ...], dict[int, Primitive]] = {}

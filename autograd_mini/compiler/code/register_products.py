@@ -205,8 +205,8 @@ def _together(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
     yield found
 
 
-def outers_of(sums: Sequence[Sequence[tuple[int, int]]]) -> tuple[list[OuterScalars], set[int]]:
-    """The outer products among sums of products x·y over the columns, and those of the sums that are in them."""
+def outers_of(sums: Sequence[Sequence[tuple[int, int]]], scalars: Sequence[int]) -> list[OuterScalars]:
+    """The outer products of sums of products x·y over the columns; those that make none are sums of their scalars."""
     by_y: dict[tuple[int, ...], dict[tuple[int, ...], int]] = {}
     for number, products in enumerate(sums):
         xs, ys = zip(*products) if products else ((), ())
@@ -227,7 +227,11 @@ def outers_of(sums: Sequence[Sequence[tuple[int, int]]]) -> tuple[list[OuterScal
                 numbers = [by_y[x][y] if is_turned else by_y[y][x] for x in first for y in second]
                 factors = chain.from_iterable([each[k] for each in (*first, *second)] for k in range(n_terms))
                 found.append(OuterScalars(Outer(len(first), len(second), n_terms), [*factors], numbers))
-    return found, {number for each in found for number in each.sums}
+    covered = {number for each in found for number in each.sums}
+    most, _ = shape_of_an_outer(1, host_registers())
+    for part in _evenly([number for number in range(len(sums)) if number not in covered], most):
+        found.append(OuterScalars(Outer(len(part), 1, 1), [*(scalars[number] for number in part), ONE], [*part]))
+    return found
 
 
 def _evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

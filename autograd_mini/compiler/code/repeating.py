@@ -86,10 +86,10 @@ class Turns:
     heads: Sequence[Any]
     sequence: Listing
     steps: int
-    carried: list[tuple[int, int, int | None, int | None]]
-    still: list[tuple[int, int]]
-    moving: list[tuple[int, int]]
-    gives: list[tuple[int, int]]
+    carried: Sequence[tuple[int, int, int | None, int | None]]
+    still: Sequence[tuple[int, int]]
+    moving: Sequence[tuple[int, int]]
+    gives: Sequence[tuple[int, int]]
 
 
 Due = Iterator[tuple[int, tuple[int, ...], Turns | None, tuple[int, ...]]]

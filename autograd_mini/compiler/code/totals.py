@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.code.emit import At, Rows
+from autograd_mini.compiler.code.emit_products import At, Rows
 
 Total = Sequence[tuple[float, Sequence[int | float]]]
 """What each column adds to a sum: signs, and one or two factors, by their rows; a number stands for itself."""
@@ -16,7 +16,7 @@ def at_once(width: int) -> int:
     return 16 if width > 4 else 8
 
 
-def totals(sums: Sequence[Total], kinds: bytes, at: At, width: int, n: int) -> str:
+def totals(sums: Sequence[Total], kinds: Sequence[int] | Mapping[int, int], at: At, width: int, n: int) -> str:
     """The function that adds to some sums what `n` columns give, those from `b` to `e` of them in a call.
 
     The first pointer is to the sums, the others to rows. Columns that do not begin where a register does are the last

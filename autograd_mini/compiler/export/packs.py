@@ -119,8 +119,7 @@ class _Packs:
             if isinstance(operation, ir.Apply):
                 if not has_emission(operation.primitive, len(operation.args)):
                     raise NotImplementedError(operation.primitive.name)
-                found = operation.primitive(*map(operand, operation.args))
-                cells[pack] = statements.cell(found if operation.part is None else found[operation.part])
+                cells[pack] = statements.cell(operation.primitive(*map(operand, operation.args)))
             else:
                 products = [
                     (sign, [operand(each) for each in (x, y) if each is not None]) for sign, x, y in _terms(pack) or []

@@ -27,7 +27,7 @@ from autograd_mini.compiler.ir.program import (
     Sum,
     Vector,
 )
-from autograd_mini.primitives import Part, Primitive
+from autograd_mini.primitives import Primitive
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.scans.transforming import Scan
@@ -91,8 +91,7 @@ class Builder:
 
     def apply(self, primitive: Primitive, args: Sequence[Argument], lanes: int) -> Pack:
         batched = any(isinstance(arg, Reference) and arg.pack.batched for arg in args)
-        whole, part = (primitive.whole, primitive.part) if isinstance(primitive, Part) else (primitive, None)
-        return self.shared(Pack(lanes, batched, Apply(whole, tuple(args), part)))
+        return self.shared(Pack(lanes, batched, Apply(primitive, tuple(args))))
 
     def reduce(self, primitive: Primitive, arg: Reference) -> Pack:
         return self.shared(Pack(arg.index.shape[1], arg.pack.batched, Reduce(primitive, arg)))
@@ -210,7 +209,7 @@ def _moved(operation: Operation, copies: Mapping[Pack, Pack]) -> Operation:
 def _memo_key(pack: Pack) -> Any:
     operation = pack.operation
     if isinstance(operation, Apply):
-        return (operation.primitive, operation.part, pack.lanes, *map(_key, operation.args))
+        return (operation.primitive, pack.lanes, *map(_key, operation.args))
     if isinstance(operation, Reduce):
         return operation.primitive, "reduce", _key(operation.arg)
     if isinstance(operation, Vector):

@@ -97,11 +97,10 @@ class Leaf(_Operation):
 
 @dataclass(eq=False)
 class Apply(_Operation):
-    """A primitive, lane by lane; `part` picks one of the results of a selector that has several."""
+    """A primitive, lane by lane; of a selector that has several results a `Part`."""
 
     primitive: Primitive
     args: tuple[Argument, ...]
-    part: int | None = None
 
     def arguments(self) -> tuple[Argument, ...]:
         return self.args

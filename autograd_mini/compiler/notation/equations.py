@@ -11,6 +11,7 @@ from autograd_mini.compiler.ir.program import ABSENT, Apply, Index, Loop, Pack, 
 from autograd_mini.compiler.notation.naming import Naming
 from autograd_mini.compiler.notation.plain import Plain, Term, constants_of
 from autograd_mini.mathematics import ATOM, PRODUCT, SIGN, Text, applied, joined, number, operation_name, times, total
+from autograd_mini.primitives import Part
 
 OTHERS = "Σ≠"
 
@@ -26,9 +27,9 @@ def operation_text(names: Naming, plain: Plain, pack: Pack) -> Text:
         for arg in operation.arguments()
     ]
     if isinstance(operation, Apply):
-        is_product = operation.primitive.name in ("mul", "scale")
-        text = times(args[0], args[1], " ∘ ") if is_product else applied(operation.primitive, args)
-        return text if operation.part is None else Text(f"{text.text}[{operation.part}]")
+        primitive = operation.primitive
+        text = times(args[0], args[1], " ∘ ") if primitive.name in ("mul", "scale") else applied(primitive, args)
+        return Text(f"{text.text}[{primitive.part}]") if isinstance(primitive, Part) else text
     arg = args[0].text
     listed = arg[1:-1] if arg.startswith("(") and arg.find(")") == len(arg) - 1 else arg
     if isinstance(operation, Reduce):
@@ -117,8 +118,7 @@ def _elementwise(names: Naming, factors: Sequence[Reference]) -> Text:
 
     def rank(factor: Reference) -> tuple[bool, bool, int, int]:
         first = int(factor.index.flat[0])
-        is_vector = bool((factor.index != first).any())
-        return is_vector, factor.pack.adjoint_of is not None, factor.pack.number, first
+        return bool((factor.index != first).any()), factor.pack.adjoint_of is not None, factor.pack.number, first
 
     a, b = sorted(factors, key=rank)
     return times(names.written(a), names.written(b), " ∘ " if rank(a)[0] else " · ")

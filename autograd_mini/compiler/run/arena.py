@@ -14,7 +14,6 @@ import numpy
 from autograd_mini.compiler.code import sum_tables
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.column_kernels import GATHERED, HERE, ColumnScalars
-from autograd_mini.compiler.code.emit import At as Distances
 from autograd_mini.compiler.code.emit import write
 from autograd_mini.compiler.code.engine import DRIVE, Drive, addresses
 from autograd_mini.compiler.code.gathering import COPY, RUN, SECOND, regular_terms, terms
@@ -37,25 +36,14 @@ GAP = 0
 
 
 class At(NamedTuple):
-    """In place of a word: the address of a number of the memory."""
+    """In place of a word: the address of a number of the memory, or of a table of addresses of several."""
 
-    place: int
-
-
-class Pointers(NamedTuple):
-    """In place of a word: a table of addresses of numbers of the memory."""
-
-    places: Index
-
-
-class Bodies(NamedTuple):
-    """In place of a word: the addresses of functions."""
-
-    texts: list[str]
+    place: int | Index
 
 
 class Body(NamedTuple):
-    """A function, and its words: numbers, tables, and what stands in place of them."""
+    """A function, and its words: numbers, tables, and what stands in place of them; a text for the address of what it
+    says, several for a table of these."""
 
     text: str
     words: list[Any]
@@ -140,7 +128,7 @@ class ArenaExecutor:
         """The program in a new memory."""
         texts = [DRIVE, *(body.text for body in self._bodies)]
         for body in self._bodies:
-            texts += [text for word in body.words if isinstance(word, Bodies) for text in word.texts]
+            texts += [text for word in body.words if isinstance(word, list) for text in word]
         code = addresses(texts, cache=self.cache)
         address_of = dict(zip(texts, code))
         self._drive = Drive(address_of[DRIVE])
@@ -153,14 +141,14 @@ class ArenaExecutor:
         def word(each: Any) -> int:
             if isinstance(each, int):
                 return each
-            if isinstance(each, At):
-                return base + 8 * each.place
             if isinstance(each, str):
                 return address_of[each]
-            if isinstance(each, Pointers):
-                each = memory.copied(base + 8 * each.places, numpy.int64)
-            elif isinstance(each, Bodies):
-                each = memory.copied([address_of[text] for text in each.texts], numpy.int64)
+            if isinstance(each, At) and not isinstance(each.place, numpy.ndarray):
+                return base + 8 * each.place
+            if isinstance(each, At):
+                each = memory.copied(base + 8 * each.place, numpy.int64)
+            elif isinstance(each, list):
+                each = memory.copied([address_of[text] for text in each], numpy.int64)
             held.append(each)
             return memory.address(each, each.shape)
 
@@ -256,24 +244,17 @@ class ArenaExecutor:
         for start in range(0, len(sums), at_once(width)):
             part = sums[start : start + at_once(width)]
             rows = {row: None for total in part for _, factors in total for row in factors if isinstance(row, int)}
-            number = {row: place for place, row in enumerate(rows)}
-            kinds = bytes([bisect_right(bounds, row) for row in rows])
-            pointers, at = _by_distance([places[row] for row in rows], kinds, len(rows))
-            renamed = [
-                [
-                    (sign, [number[each] if isinstance(each, int) else each for each in factors])
-                    for sign, factors in total
-                ]
-                for total in part
-            ]
-            texts.append(totals(renamed, kinds, [(pointer + 1, distance) for pointer, distance in at], width, n))
+            kinds = {row: bisect_right(bounds, row) for row in rows}
+            pointers, at = _by_distance([places[row] for row in rows], [*kinds.values()], len(rows))
+            places_of = {row: (pointer + 1, distance) for row, (pointer, distance) in zip(rows, at)}
+            texts.append(totals(part, kinds, places_of, width, n))
             calls.append([to + start, *pointers])
         whole = n // width * width
         starts = memory.copied([0, *accumulate(map(len, calls))], numpy.int64)
-        every = Pointers(numpy.concatenate(calls).astype(numpy.int64))
+        every = At(numpy.concatenate(calls).astype(numpy.int64))
         self.work += sum(len(chunk.rows) for chunk in kernel.chunks) * -(-n // width)
         columns = [step, 0, whole, n - width, n if whole < n else whole]
-        return Body(RUN, [DRIVE, Bodies(texts), starts, len(texts), every, *columns])
+        return Body(RUN, [DRIVE, texts, starts, len(texts), every, *columns])
 
     def _gathered(self, item: Gathered) -> Iterator[Body]:
         """What computes a sum term by term: those that are regular, and those that are not."""
@@ -332,7 +313,7 @@ class ArenaExecutor:
         yield Body(text, [At(first), At(0), *tables, len(starts) - 1, sum_tables.bits(zero)])
 
 
-def _by_distance(places: Sequence[int], kinds: bytes, n_reads: int) -> tuple[list[int], Distances]:
+def _by_distance(places: Sequence[int], kinds: Sequence[int], n_reads: int) -> tuple[list[int], list[tuple[int, int]]]:
     """Pointers to the first place of those of one kind that are read, or written, and how each of them is found."""
     pointers: dict[tuple[int, bool], int] = {}
     at = []

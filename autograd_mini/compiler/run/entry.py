@@ -6,7 +6,6 @@ What it reads and builds stands in tables, so that one text serves all layouts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 from autograd_mini.compiler.run.marshalling import make_thing, read_thing
@@ -69,7 +68,7 @@ def text(width: int) -> str:
 
     def runs(k: str) -> tuple[str, str]:
         """Where some numbers are, and how many."""
-        first, size, by_column = f.record("%checked", k, "iii")
+        first, size, by_column = f.record("%checked", "iii", k)
         return f.at("double", "%numbers", first), f.let(f"add i64 {size}, {f.let(f'mul i64 {by_column}, {n}')}")
 
     (largest,) = f.loop(
@@ -123,10 +122,10 @@ def _run(f: PythonFunction, n: str) -> None:
     skipped = f.let(f"phi i64 [ %takes, %{none_taken} ], [ 0, %{pointing} ]")
     bodies, starts = f.at("ptr", "%bodies", skipped), f.at("i64", "%starts", skipped)
     count = f.let(f"sub i64 %count, {skipped}")
-    larger = f.call("i64", "llvm.smax.i64", f"i64 {n}", "i64 %width", declared="i64, i64")
+    larger = f.call("i64", "llvm.smax.i64", f"i64 {n}", "i64 %width")
     whole = f.let(f"sub i64 {larger}, {f.let(f'urem i64 {larger}, %width')}")
     more = f.let(f"sub i64 {larger}, %width")
-    end = f.call("i64", "llvm.smax.i64", f"i64 {n}", f"i64 {whole}", declared="i64, i64")
+    end = f.call("i64", "llvm.smax.i64", f"i64 {n}", f"i64 {whole}")
     f.unless(f.let(f"icmp sgt i64 {n}, %alone"), "stays")
     others = f.python("PyEval_SaveThread")
     letting_go = f.block
@@ -149,30 +148,26 @@ def _largest_exponent(f: PythonFunction, numbers: str, size: str, before: str, w
 
     def registers(i: str, largest: str) -> list[str]:
         bits = f.let(f"and {kind} {f.load(kind, f.at('double', numbers, i))}, {every}")
-        return [
-            f.call(kind, f"llvm.umax.v{width}i64", f"{kind} {largest}", f"{kind} {bits}", declared=f"{kind}, {kind}")
-        ]
+        return [f.call(kind, f"llvm.umax.v{width}i64", f"{kind} {largest}", f"{kind} {bits}")]
 
     def number(i: str, largest: str) -> list[str]:
         bits = f.let(f"and i64 {f.load('i64', f.at('double', numbers, i))}, {NOT_FINITE}")
-        return [f.call("i64", "llvm.umax.i64", f"i64 {largest}", f"i64 {bits}", declared="i64, i64")]
+        return [f.call("i64", "llvm.umax.i64", f"i64 {largest}", f"i64 {bits}")]
 
     (found,) = f.loop(0, whole, registers, [(kind, "zeroinitializer")], width)
-    found = f.call("i64", f"llvm.vector.reduce.umax.v{width}i64", f"{kind} {found}", declared=kind)
-    found = f.call("i64", "llvm.umax.i64", f"i64 {before}", f"i64 {found}", declared="i64, i64")
+    found = f.call("i64", f"llvm.vector.reduce.umax.v{width}i64", f"{kind} {found}")
+    found = f.call("i64", "llvm.umax.i64", f"i64 {before}", f"i64 {found}")
     return f.loop(whole, size, number, [("i64", found)])
 
 
 def _divide(f: PythonFunction, numbers: str, size: str, divisor: str, width: int) -> None:
     """Divide some numbers where they stand, as many as fill registers and then the others."""
     whole, kind = f.let(f"and i64 {size}, {-width}"), f"<{width} x double>"
-    one = f.let(f"insertelement {kind} poison, double {divisor}, i32 0")
-    every = f.let(f"shufflevector {kind} {one}, {kind} poison, <{width} x i32> zeroinitializer")
+    every = f.filled("double", divisor, width)
 
-    def divide(kind: str, divisor: str, i: str) -> Sequence[str]:
+    def divide(kind: str, divisor: str, i: str) -> None:
         here = f.at("double", numbers, i)
         f.store(kind, f.let(f"fdiv {kind} {f.load(kind, here)}, {divisor}"), here)
-        return ()
 
-    f.loop(0, whole, lambda i: divide(kind, every, i), step=width)
-    f.loop(whole, size, lambda i: divide("double", divisor, i))
+    f.each(whole, lambda i: divide(kind, every, i), step=width)
+    f.each(size, lambda i: divide("double", divisor, i), whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from autograd_mini.compiler.code.taking import HEAD, RECORD
 from autograd_mini.compiler.run.python_calls import PythonFunction
@@ -44,7 +43,7 @@ def _require_type(f: PythonFunction, thing: str, kind: str) -> None:
 
 def read_thing(f: PythonFunction, k: str) -> None:
     """Write how the thing of one record is read, and held until the end."""
-    kind, outer, place, holder, name, to, size, what = f.record("%reads", k, "iiippiip")
+    kind, outer, place, holder, name, to, size, what = f.record("%reads", "iiippiip", k)
     f.unless(f.let(f"icmp ne i64 {kind}, {READ.index('attribute')}"), "attribute")
     item = f.python("PySequence_GetItem", f"ptr {f.load('ptr', '%held', outer)}", f"i64 {place}")
     of_item = f.block
@@ -92,11 +91,10 @@ def read_thing(f: PythonFunction, k: str) -> None:
     for truth in (f"icmp eq i16 {form}, {DOUBLES}", f"icmp eq i64 {n_axes}, {f.load('i64', what, 3)}"):
         f.unless(f.let(truth), "other")
 
-    def compare(axis: str) -> Sequence[str]:
+    def compare(axis: str) -> None:
         f.unless(f.let(f"icmp eq i64 {f.load('i64', shape, axis)}, {f.load('i64', lengths, axis)}"), "other")
-        return ()
 
-    f.loop(first, n_axes, compare)
+    f.each(n_axes, compare, first)
     f.unless(f.let(f"icmp eq i64 {first}, 0"), "columns")
     failed = f.python("PyBuffer_ToContiguous", f"ptr {into}", "ptr %view", f"i64 {length}", f"i8 signext {ord('C')}")
     f.unless(f.let(f"icmp eq i32 {failed}, 0"), "other")
@@ -120,15 +118,14 @@ def _read_columns(
     f.unless(f.let(f"icmp sgt i64 {n}, 0"), "other")
     f.store("i64", n, "%n_columns")
 
-    def compare(axis: str) -> Sequence[str]:
+    def compare(axis: str) -> None:
         """Lanes are equally far apart."""
         after = f.let(f"add i64 {axis}, 1")
         stride = f.let(f"mul i64 {f.load('i64', shape, after)}, {f.load('i64', strides, after)}")
         f.unless(f.let(f"icmp eq i64 {f.load('i64', strides, axis)}, {stride}"), "other")
-        return ()
 
     last = f.let(f"sub i64 {n_axes}, 1")
-    f.loop(1, last, compare)
+    f.each(last, compare, 1)
     by_column, by_row = f.load("i64", strides), f.load("i64", strides, last)
     f.python("PyBuffer_Release", "ptr %view")
     array = f.at("i64", "%arrays", to)
@@ -150,7 +147,7 @@ def _read_columns(
 
 def make_thing(f: PythonFunction, k: str, n: str) -> None:
     """Write how the thing of one record is made, and put after those made before."""
-    kind, first, size, what = f.record("%makes", k, "iiip")
+    kind, first, size, what = f.record("%makes", "iiip", k)
     depth, picks = f.load("i64", "%n_made"), f.at("i64", "%picks", first)
 
     def pick(i: str | int) -> str:

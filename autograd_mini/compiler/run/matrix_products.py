@@ -15,8 +15,8 @@ from autograd_mini.compiler.passes.isolating import is_large
 from autograd_mini.compiler.run import memory, numpy_executor
 from autograd_mini.compiler.run.arena import ArenaExecutor
 from autograd_mini.compiler.run.gather import Gather
-from autograd_mini.compiler.run.numpy_executor import Values, loop_step
-from autograd_mini.compiler.run.scheduling import Part, Work, is_placing
+from autograd_mini.compiler.run.numpy_executor import Values, is_placing, loop_step
+from autograd_mini.compiler.run.scheduling import Part, Work
 
 if TYPE_CHECKING:
     from autograd_mini.compiler.run.machine import MachineExecutor
@@ -43,9 +43,7 @@ def step_of(executor: MachineExecutor, part: Part) -> Step:
     if part.kind is not Work.ALONE:
         return ArenaStep(executor, part.packs)
     (pack,) = part.packs
-    if pack in executor.varying or not is_placing(pack):
-        return _product_step(executor, pack) or NumpyStep(executor, pack)
-    return PlacingStep(executor, pack)
+    return _product_step(executor, pack) or NumpyStep(executor, pack)
 
 
 class ArenaStep:
@@ -86,6 +84,7 @@ class NumpyStep:
     def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
         self.packs: list[Pack] = [pack]
         self.number: int = executor.place[pack]
+        executor.own.update({self.number} if is_placing(pack) else ())
         operation = pack.operation
         self.compute: Callable[[Values, int], Floats] = (
             loop_step(operation, executor.place, in_machine_code=True)
@@ -98,32 +97,6 @@ class NumpyStep:
 
     def run(self, values: Values, n: int) -> None:
         values[self.number] = self.compute(values, n)
-
-
-class PlacingStep:
-    """A sum that puts numbers in their places; a result in memory that the caller is given."""
-
-    writes: Sequence[int] = ()
-
-    def __init__(self, executor: MachineExecutor, pack: Pack) -> None:
-        self.packs: list[Pack] = [pack]
-        self.number: int = executor.place[pack]
-        executor.own.add(self.number)
-        assert isinstance(pack.operation, Sum)
-        self.parts: list[tuple[Gather, int, Gather]] = [
-            (Gather(block.lane.ravel()), executor.place[segment.a], Gather(block.a.ravel()))
-            for segment in pack.operation.segments
-            for block in segment.blocks
-        ]
-
-    def prepare(self, values: Values, n: int) -> None:
-        pass
-
-    def run(self, values: Values, state: None) -> None:
-        out = numpy.empty((self.packs[0].lanes, 1))
-        for to, place, gather in self.parts:
-            to.put(out, gather(values[place]))
-        values[self.number] = out
 
 
 @dataclass(eq=False)

@@ -16,7 +16,7 @@ import numpy
 from autograd_mini.compiler.code import numpy_rows
 from autograd_mini.compiler.ir import program as ir
 from autograd_mini.compiler.ir.names import is_checked
-from autograd_mini.compiler.partition import MOST_TURNS
+from autograd_mini.compiler.partition import FEWEST_PLACED, MOST_TURNS
 from autograd_mini.compiler.run.gather import Gather
 from autograd_mini.compiler.run.memory import kept_states
 
@@ -137,9 +137,7 @@ def loop_step(operation: ir.Loop, place: Mapping[ir.Pack, int], *, in_machine_co
 def _apply(operation: ir.Apply, place: Mapping[ir.Pack, int]) -> Step:
     function = numpy_rows.elementwise(operation.primitive)
     takers = [_taker(arg, place) for arg in operation.args]
-    if operation.part is None:
-        return lambda values, n: function(*[take(values) for take in takers])
-    return lambda values, n: function(*[take(values) for take in takers])[operation.part]
+    return lambda values, n: function(*[take(values) for take in takers])
 
 
 def _taker(arg: ir.Argument, place: Mapping[ir.Pack, int]) -> Callable[[Values], Any]:
@@ -152,7 +150,42 @@ def _taker(arg: ir.Argument, place: Mapping[ir.Pack, int]) -> Callable[[Values],
     return lambda values: gather(values[number])
 
 
+def is_placing(pack: ir.Pack) -> bool:
+    """Whether it is a long sum that only puts numbers in their places, one in each lane, and has no batch."""
+    operation = pack.operation
+    if pack.batched or any(parent.batched for parent in pack.parents):
+        return False
+    if not isinstance(operation, ir.Sum) or operation.from_zero or pack.lanes < FEWEST_PLACED:
+        return False
+    blocks = [block for segment in operation.segments for block in segment.blocks]
+    if not all(block.is_elementwise and block.sign > 0.0 for block in blocks):
+        return False
+    lanes = numpy.concatenate([block.lane.ravel() for block in blocks])
+    return all(segment.b is None for segment in operation.segments) and bool(
+        lanes.size == pack.lanes and (numpy.bincount(lanes + 1, minlength=pack.lanes + 1)[1:] == 1).all()
+    )
+
+
+def _placed(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step:
+    """A sum that puts numbers in their places, in memory of its own."""
+    parts = [
+        (Gather(block.lane.ravel()), place[segment.a], Gather(block.a.ravel()))
+        for segment in operation.segments
+        for block in segment.blocks
+    ]
+
+    def step(values: Values, n: int) -> ir.Floats:
+        out = numpy.empty((pack.lanes, 1))
+        for to, number, gather in parts:
+            to.put(out, gather(values[number]))
+        return out
+
+    return step
+
+
 def _sum(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step:
+    if is_placing(pack):
+        return _placed(pack, operation, place)
     by_lanes: dict[tuple[Any, bytes], tuple[Scatter, list[Step]]] = {}
     for segment in operation.segments:
         for block in segment.blocks:

@@ -53,20 +53,6 @@ class PythonFunction(Function):
             self.line(f"%{word}_at = getelementptr i64, ptr {base}, i64 {place}")
             self.line(f"%{word} = load {'i64' if word in counts else 'ptr'}, ptr %{word}_at, align 8")
 
-    def record(self, table: str, number: str, kinds: str) -> list[str]:
-        """The words of a record of a table, each a pointer (p) or a count (i)."""
-        start = self.at("i64", table, self.let(f"mul i64 {number}, {len(kinds)}"))
-        return [self.load("ptr" if kind == "p" else "i64", start, place) for place, kind in enumerate(kinds)]
-
-    def each(self, stop: str | int, do: Callable[[str], object]) -> None:
-        """A loop that carries nothing."""
-
-        def turn(number: str) -> Sequence[str]:
-            do(number)
-            return ()
-
-        self.loop(0, stop, turn)
-
     def choose(self, kind: str, blocks: Sequence[str], otherwise: str) -> None:
         """Go to the block of this number."""
         cases = " ".join(f"i64 {number}, label %{block}" for number, block in enumerate(blocks))

@@ -16,8 +16,8 @@ import numpy
 
 from autograd_mini.compiler.code.caching import CodeCache
 from autograd_mini.compiler.code.emit import write
-from autograd_mini.compiler.code.emit_products import add_up, sum_columns
-from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Code, Drive, Point, addresses
+from autograd_mini.compiler.code.emit_products import add_up
+from autograd_mini.compiler.code.engine import DRIVE, POINT, AddUp, Drive, Point, addresses
 from autograd_mini.compiler.code.kernels import SCRATCH, SIZES, SUMS, UNIFORM, Kernel
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.taking import HEAD, RECORD, take
@@ -115,7 +115,7 @@ class KernelStep:
         self.width: int = host_width() if self.is_batched else 1
         self.columns: int = columns_of_a_block(kernel.n_scratch, self.width) if self.is_batched else 1
         self.group: int = columns_of_a_group(kernel.n_sums, self.columns)
-        calls = kernel.calls()
+        calls = [chunk.rows for chunk in kernel.chunks]
         starts = numpy.cumsum([0, *map(len, calls)])[: len(calls)].tolist()
         self.starts: Any = (ctypes.c_int64 * len(starts))(*starts)
         self.linked: dict[int, tuple[Any, Any, int]] = {}
@@ -132,8 +132,7 @@ class KernelStep:
     def texts(self, width: int) -> list[str]:
         """The functions for so many columns at a time, one after the other."""
         forms = [write(form, self.kernel.heads, width) for form in self.kernel.forms]
-        texts = [forms[chunk.form] for chunk in self.kernel.chunks]
-        return [*texts, sum_columns(width)] if self.kernel.added else texts
+        return [forms[chunk.form] for chunk in self.kernel.chunks]
 
     def functions(self, width: int) -> tuple[Any, Any, int]:
         """The functions for so many columns at a time, where the pointers of each start, and how many there are."""
@@ -166,7 +165,7 @@ class KernelStep:
             table = Table(
                 memory.empty(len(self.slots) + 1, of=numpy.int64),
                 memory.rows_of(self.kernel.n_scratch, self.columns),
-                memory.copied([n - n % width, n, self.group, n_sums * width, len(self.kernel.added)], numpy.int64),
+                memory.copied([n - n % width, n, self.group, n_sums * width], numpy.int64),
                 memory.empty(len(moving), 2, of=numpy.int64),
                 memory.empty(HEAD + RECORD * len(moving), of=numpy.int64),
             )
@@ -291,15 +290,14 @@ def link(steps: Sequence[KernelStep], width: int) -> None:
         kinds: dict[bool, list[str]] = {False: [*drivers], True: []}
         for step, each in zip(steps, texts):
             are_loops = [step.kernel.forms[chunk.form].is_alone for chunk in step.kernel.chunks]
-            for text, is_loop in zip(each, [*are_loops, True]):  # sums of columns come last
+            for text, is_loop in zip(each, are_loops):
                 kinds[is_loop].append(text)
-        known: dict[str, Any] = {}
-        for is_loop, group in kinds.items():
-            known |= zip(group, addresses(group, effort=int(is_loop), cache=steps[0].cache).functions)
+        held = [addresses(group, effort=int(is_loop), cache=steps[0].cache) for is_loop, group in kinds.items()]
         for step, each in zip(steps, texts):
-            own = Code.of([known[text] for text in (*each, *drivers)])
+            own = addresses([*each, *drivers])  # which are there now
             step.drive, step.point, step.add_up[width] = Drive(own[-3]), Point(own[-2]), AddUp(own[-1])
             step.linked[width] = own.table(own[: len(each)]), step.starts, len(each)
+        del held
 
 
 def workers() -> ThreadPoolExecutor:

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-import numpy
-
 from autograd_mini.adjoints import descendants_of
 from autograd_mini.compiler.code.lower import can_emit
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack, Program, Sum, lanes_of
-from autograd_mini.compiler.partition import FEWEST_PLACED, MOST_ROWS, MOST_TERMS
+from autograd_mini.compiler.partition import MOST_ROWS, MOST_TERMS
 from autograd_mini.compiler.passes.isolating import is_large, isolate
 from autograd_mini.compiler.run.memory import copied
-from autograd_mini.compiler.run.numpy_executor import NumpyExecutor
+from autograd_mini.compiler.run.numpy_executor import NumpyExecutor, is_placing
 
 
 class Work(Enum):
@@ -123,20 +121,6 @@ def _kind(pack: Pack, varying: frozenset[Pack], over: set[Pack]) -> Work:
         return Work.ALONE
     fits = operation.n_terms <= MOST_TERMS if isinstance(operation, Sum) else can_emit(pack)
     return (Work.AFTER if pack in over else Work.BEFORE) if fits else Work.ALONE
-
-
-def is_placing(pack: Pack) -> bool:
-    """Whether it is a long sum that only puts numbers in their places: one in each lane."""
-    operation = pack.operation
-    if not isinstance(operation, Sum) or operation.from_zero or pack.lanes < FEWEST_PLACED:
-        return False
-    blocks = [block for segment in operation.segments for block in segment.blocks]
-    if not all(block.is_elementwise and block.sign > 0.0 for block in blocks):
-        return False
-    lanes = numpy.concatenate([block.lane.ravel() for block in blocks])
-    return all(segment.b is None for segment in operation.segments) and bool(
-        lanes.size == pack.lanes and (numpy.bincount(lanes + 1, minlength=pack.lanes + 1)[1:] == 1).all()
-    )
 
 
 def phases_of(whole: Schedule) -> tuple[set[Pack], set[Pack]] | None:

@@ -28,7 +28,7 @@ def _same() -> str:
     f.words("%watched", WORDS, ("n",))
 
     def compare(k: str) -> None:
-        kind, holder, name, then, size = f.record("%records", k, "ipppi")
+        kind, holder, name, then, size = f.record("%records", "ipppi", k)
         f.choose(kind, ["cell", "entry_of", "result", "list", "attribute", "code"], "other")
         f.begin("cell")
         content = f.python("PyCell_Get", f"ptr {holder}")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import compress
+from itertools import accumulate, chain, compress
 from typing import Any
 
 import numpy
 
-from autograd_mini.compiler.code.cells import Assembly, Cell
-from autograd_mini.compiler.code.emit import computed
+from autograd_mini.compiler.code import chunks, emit_products
+from autograd_mini.compiler.code.cells import Assembly
+from autograd_mini.compiler.code.emit import turns
 from autograd_mini.compiler.code.engine import Code, addresses, call_all
 from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.operations import Operations
+from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.program import Floats, Leaf, Pack
 from autograd_mini.compiler.ir.request import Frame, Kind, Request
 from autograd_mini.compiler.ir.scalars import ONE, Looped, Number, Scalars, alive
@@ -30,6 +32,27 @@ from autograd_mini.compiler.scans.step_programs import Program, Rows, Step
 
 LONGEST_STRAIGHT = 1000
 """Steps of more operations are compiled in chunks, and with less effort, which takes a fraction of the time."""
+
+
+class _Moving(emit_products.Rows):
+    """The rows of arrays of so many; at each step they are some bytes further on. Those of the last one are the same
+    for all columns."""
+
+    def __init__(self, asm: Assembly, sizes: Sequence[int]) -> None:
+        super().__init__(asm, bytes([chunks.ARRAY] * sum(sizes[:-1]) + [chunks.UNIFORM] * sizes[-1]))
+        arrays = [
+            (asm.load("ptr", "%p", 2 * place), asm.load("i64", "%p", 2 * place + 1)) for place in range(len(sizes))
+        ]
+        self._places = [(*array, row) for array, size in zip(arrays, sizes) for row in range(size)]
+
+    def _place(self, row: int, further: str | None = None) -> str:
+        asm, (start, pace, index) = self._asm, self._places[row]
+        if further is not None:
+            offset = asm.define(f"mul i64 {further}, {pace}").name
+            start = asm.define(f"getelementptr i8, ptr {start}, i64 {offset}").name
+        if asm.width == 1 or self._kinds[row] == chunks.UNIFORM:
+            return asm.at("double", start, index)
+        return asm.at("double", start, asm.let(f"add i64 {asm.let(f'mul i64 %columns, {index}')}, {self._i}"))
 
 
 class StraightStep:
@@ -50,55 +73,24 @@ class StraightStep:
         """The function of so many columns at a time; `p` points to where the rows of each array begin, and to how many
         bytes further on those of the next step are: of those given, of those it gives, of the fixed ones."""
         program, asm = self._program, Assembly(width)
-        n_arrays = len(program.inputs) + len(program.outputs) + 1
-        starts = [asm.load("ptr", "%p", 2 * place) for place in range(n_arrays)]
-        paces = [asm.load("i64", "%p", 2 * place + 1) for place in range(n_arrays)]
-        place_of = {
-            each: (place, row) for place, numbers in enumerate(program.inputs) for row, each in enumerate(numbers)
-        }
-        place_of |= {each: (n_arrays - 1, row) for row, each in enumerate(program.fixed)}
-        carried = [number for place, _ in program.carried for number in program.inputs[place]]
-        following = [number for _, place in program.carried for number in program.outputs[place]]
+        arrays = [*program.inputs, *program.outputs, program.fixed]
+        rows = [[*range(end - len(each), end)] for each, end in zip(arrays, accumulate(map(len, arrays)))]
+        n_inputs = len(program.inputs)
+        moving = [*zip(chain(*program.inputs, program.fixed), chain(*rows[:n_inputs], rows[-1]))]
+        gives = [*zip(chain(*program.outputs), chain(*rows[n_inputs:]))]
+        carried = [
+            (number, following, row, None)
+            for given, given_back in program.carried
+            for number, following, row in zip(program.inputs[given], program.outputs[given_back], rows[given])
+        ]
+        head = Turns(program.scalars, self._operations.heads, self._operations.sequence, 0, carried, [], moving, gives)
+        places = _Moving(asm, [*map(len, arrays)])
 
-        def columns(i: str) -> Sequence[str]:
-            def index(row: int) -> str:
-                return str(row) if width == 1 else asm.let(f"add i64 {asm.let(f'mul i64 %columns, {row}')}, {i}")
+        def columns(i: str) -> None:
+            places.turn(i)
+            turns(asm, head, "%steps", places)
 
-            def address(start: str, row: int) -> str:
-                return asm.at("double", start, index(row))
-
-            def read(start: str, row: int) -> str:
-                return asm.let(f"load {asm.type}, ptr {address(start, row)}, align 8")
-
-            first = [(asm.type, read(starts[place_of[each][0]], place_of[each][1])) for each in carried]
-
-            def turn(k: str, *registers: str) -> Sequence[str]:
-                known = dict(zip(carried, [Cell(asm, register) for register in registers]))
-                here = [asm.at("i8", start, asm.let(f"mul i64 {k}, {pace}")) for start, pace in zip(starts, paces)]
-
-                def cell(number: int) -> Cell:
-                    if number not in known:
-                        scalar = program.scalars[number]
-                        if type(scalar) is Number:
-                            return asm.number(scalar.number)
-                        place, row = place_of[number]
-                        if place == n_arrays - 1:
-                            known[number] = asm.spread(asm.load("double", here[place], row))
-                        else:
-                            known[number] = Cell(asm, read(here[place], row))
-                    return known[number]
-
-                for results, head, reads, _ in self._operations.sequence:
-                    known.update(zip(results, computed(asm, self._operations.heads[head], [*map(cell, reads)])))
-                for place, numbers in enumerate(program.outputs, len(program.inputs)):
-                    for row, number in enumerate(numbers):
-                        asm.line(f"store {asm.type} {cell(number).name}, ptr {address(here[place], row)}, align 8")
-                return [cell(number).name for number in following]
-
-            asm.loop(0, "%steps", turn, first)
-            return ()
-
-        asm.loop(0, "%columns", columns, step=width)
+        asm.each("%columns", columns, step=width)
         return asm.text("void @BODY(ptr %p, i64 %columns, i64 %steps)", "ret void")
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
@@ -134,24 +126,23 @@ class ChunkedStep:
         self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
-        self._linked: dict[int, tuple[Any, Any, Code]] = {}
+        self._linked: dict[int, tuple[Any, Any]] = {}
         array, row = self._step.slots.reshape(-1, 2).T.copy()
         is_fixed, n = (array == UNIFORM) & (row >= len(self._uniform)), n_inputs + len(program.outputs)
         row[is_fixed] -= len(self._uniform)
         self._row = row  # of what each pointer points to: the row, and the array it is in
         self._array = numpy.select([is_fixed, array == UNIFORM, array == SCRATCH], [n + 1, n, n + 2], array)
 
-    def _functions(self, width: int) -> tuple[Any, Any, Code]:
+    def _functions(self, width: int) -> tuple[Any, Any]:
         """What runs the steps of so many columns, and the table of the bodies."""
         if width not in self._linked:
             code = addresses([STEPPING, *self._step.texts(width)], effort=0)
-            bodies = Code.of(code.functions[1:])
-            self._linked[width] = Stepping(code[0]), bodies.table(bodies), code
+            self._linked[width] = Stepping(code[0]), code.table(code[1:])
         return self._linked[width]
 
     def run(self, steps: int, rows: Sequence[Rows], fixed: Rows) -> None:
         columns = rows[0].array.shape[1]
-        run, bodies, _ = self._functions(1 if columns == 1 else host_width())
+        run, bodies = self._functions(1 if columns == 1 else host_width())
         scratch = Rows(memory.empty(self.kernel.n_scratch, columns))
         arrays = [*rows, Rows(self._uniform), fixed, scratch]
         sizes = [8 * columns] * len(rows) + [8, 8, 8 * columns]
@@ -170,19 +161,16 @@ def _stepping() -> str:
     """The text of what runs the bodies of a kernel so many times; in between some of the pointers move on."""
     function = Function()
 
-    def move(k: str) -> Sequence[str]:
-        record = function.at("i64", "%moves", function.let(f"mul i64 {k}, 2"))
-        place = function.at("i64", "%p", function.load("i64", record))
-        before, by = function.load("i64", place), function.load("i64", record, 1)
-        function.store("i64", function.let(f"add i64 {before}, {by}"), place)
-        return ()
+    def move(k: str) -> None:
+        place, by = function.record("%moves", "ii", k)
+        before = function.load("i64", "%p", place)
+        function.store("i64", function.let(f"add i64 {before}, {by}"), "%p", place)
 
-    def step(k: str) -> Sequence[str]:
+    def step(k: str) -> None:
         call_all(function, "%p", "0", "%columns")
-        function.loop(0, "%n_moves", move)
-        return ()
+        function.each("%n_moves", move)
 
-    function.loop(0, "%steps", step)
+    function.each("%steps", step)
     counts = "i64 %columns, i64 %steps, ptr %moves, i64 %n_moves"
     return function.text(f"void @BODY(ptr %bodies, ptr %starts, i64 %count, ptr %p, {counts})", "ret void")
 

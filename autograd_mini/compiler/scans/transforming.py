@@ -67,14 +67,10 @@ class Scan:
         forward: of what goes back, the loop whose states it needs.
     """
 
-    n_in: int
-    n_out: int
-    n_rows: int
     sign = "scan"
     keeps_states = False
     trace = NOT_RECORDED
     key: Any = None
-    tied: int | None = None
     forward: Forward | None = None
     body: Body
     length: int
@@ -90,6 +86,12 @@ class Scan:
         self.n_given: int = self.first_outside + len(body.outside)
         self.n_given_back: int = self.n_carry + length * len(body.kept)
         self.n_state: int = self.n_carry + (body.tied is not None)
+        self.n_in, self.n_rows, self.n_out = self._sizes()
+        self.tied: int | None = self.n_rows if self.keeps_states and body.tied is not None else None
+
+    def _sizes(self) -> tuple[int, int, int]:
+        """How many numbers go in, how many of those that come out have derivatives, and how many come out."""
+        raise NotImplementedError
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -172,16 +174,9 @@ class Forward(Scan):
     keeps_states = True
     trace: Trace
     key: Any
-    n_in: int
-    n_out: int
-    tied: int
 
-    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
-        super().__init__(body, length, constants, checkpoint)
-        self.n_in, self.n_out = self.n_given, self.n_given_back
-        self.n_rows: int = self.n_out
-        if body.tied is not None:
-            self.tied, self.n_out = self.n_out, self.n_out + 1
+    def _sizes(self) -> tuple[int, int, int]:
+        return self.n_given, self.n_given_back, self.n_given_back + (self.body.tied is not None)
 
     def spread(
         self, make: Made[Source, Loop], parts: Sequence[Part[Source]], adjoints: Callable[[Index], Source]
@@ -234,13 +229,9 @@ class Reverse(Scan):
 
     sign = "scan′"
     step = "back"
-    n_in: int
-    n_out: int
 
-    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
-        super().__init__(body, length, constants, checkpoint)
-        self.n_in, self.n_out = self.n_given + self.n_given_back, self.n_given
-        self.n_rows: int = self.n_out
+    def _sizes(self) -> tuple[int, int, int]:
+        return self.n_given + self.n_given_back, self.n_given, self.n_given
 
     @cached_property
     def forward(self) -> Forward:  # type: ignore[override]
@@ -321,9 +312,9 @@ class Doubting(Reverse):
 
     step = "doubts"
 
-    def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
-        super().__init__(body, length, constants, checkpoint)
-        self.n_out += 1
+    def _sizes(self) -> tuple[int, int, int]:
+        n_in, n_rows, n_out = super()._sizes()
+        return n_in, n_rows, n_out + 1
 
 
 def _doubled(n_first: int, length: int, n_each: int, n_last: int) -> tuple[Index, Index]:

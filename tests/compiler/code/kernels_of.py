@@ -20,12 +20,12 @@ def machine(primitive, arity, width, constants=None):
     constants = constants or {}
     leaves = {i: leaf(i, 1) for i in range(arity) if i not in constants}
     args = tuple(constants[i] if i in constants else lanes_of(leaves[i]) for i in range(arity))
-    parts = [each.part for each in parts_of(primitive, arity)] or [None]
-    run = runner(list(leaves.values()), [Pack(1, True, Apply(primitive, args, part)) for part in parts], width)
+    parts = parts_of(primitive, arity)
+    run = runner(list(leaves.values()), [Pack(1, True, Apply(each, args)) for each in parts or [primitive]], width)
 
     def call(*arrays):
         results = run([numpy.asarray(arrays[i])[None] for i in leaves])
-        return results[0][0] if parts == [None] else tuple(rows[0] for rows in results)
+        return tuple(rows[0] for rows in results) if parts else results[0][0]
 
     return call
 

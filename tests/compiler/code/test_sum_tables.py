@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd_mini.compiler.code.emit import ARRAY
+from autograd_mini.compiler.code.chunks import ARRAY
 from autograd_mini.compiler.code.engine import addresses
 from autograd_mini.compiler.code.gathering import regular_terms, terms
 from autograd_mini.compiler.code.sum_tables import KNOWN, UNIT, Listed, gathered, regular
