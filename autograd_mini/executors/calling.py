@@ -23,11 +23,11 @@ from autograd_mini.executors.cutting import (
     recut,
     rows_of,
 )
-from autograd_mini.executors.keeping import SLOPES, SPARSITY
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
-from autograd_mini.executors.working import Done, Job, Task, name_of
+from autograd_mini.executors.working import Done, Here, Job, Task, name_of
 from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Call:
         everything, batched = [*which, *args, *vectors], [False] * len(which) + batched
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
+        self.places: list[int] = [place for place, rows in enumerate(batched) if rows]
         self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
@@ -93,9 +94,26 @@ class Call:
             self.arguments = _own(self.arguments)  # they are used later
             self.chunks = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
+        self.sizes: tuple[int, int] | None = None if self._streams else self._sizes()
+        self._begin()
+
+    def _begin(self) -> None:
         self.rows = 0
-        self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
         self.lengths: deque[int] = deque()
+        self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
+        self._pack: Callable[[Any], Any] | None = None
+        self._contents: dict[str, Any] = {}
+        self._tokens: list[str] = []
+
+    def again(self, args: Sequence[Any]) -> Call:
+        """The same with other arguments, of the same layout."""
+        call = Call.__new__(Call)
+        call.__dict__.update(self.__dict__)
+        call.arguments = [None if rows else each for each, rows in zip(args, self.batched)]
+        call.first = [args[place] for place in self.places]
+        call.chunks = [call.first]
+        call._begin()
+        return call
 
     def _opened(self, arg: Any) -> list[Any]:
         """An argument, or the columns of a stream of chunks."""
@@ -136,12 +154,15 @@ class Call:
 
     def result(self, numbers: Any) -> Any:
         """The result; over a stream that is not reduced an iterator over those for each chunk."""
-        done = self._done(self._job(self._prepared(numbers)))
+        done = self._done(self._job(numbers))
         if self.n is None and not self.is_sum:
             return self._chunks_of(done)
         total = Total(self.n or 0)
         for each in done:
-            total.add(each.result, each.axes)
+            if isinstance(each.result, Total):
+                total = each.result
+            else:
+                total.add(each.result, each.axes)
         is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
         found = total.result((self.rows or numpy.nan) if is_mean else None)
         return from_leaf(found) if self.is_sparse else found
@@ -152,38 +173,39 @@ class Call:
         for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
             yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
 
-    def _prepared(self, given: Any) -> Any:
-        """See to it that the function can be sent; the numbers of its Values, which may be given."""
+    def _job(self, given: Any) -> Any:
+        """What is the same in all tasks, with the numbers of Values, which may be given; pickled, unless it stays in
+        this process."""
         tiled = self.tiled
-        self._contents = {**tiled.held}
-        self._tokens = [tiled.token, "", *tiled.held]
-        self._pack: Callable[[Any], Any] = _as_it_is
+        is_here, numbers = tiled.pool.is_here, None
         try:
             parcel = tiled.parcel()
         except TypeError:
-            if not tiled.pool.is_here or self.method == SLOPES:
+            if not is_here or self.method == SLOPES:
                 raise
-            self._contents[tiled.token] = (tiled.compiled, tiled.options, {})  # a thread takes it as it is
-            return None
-        if not tiled.pool.is_here:
-            self._pack = parcel.beside
-        self._tokens[0] = parcel.token
-        self._contents[parcel.token] = parcel.content
-        numbers = numpy.array([value.data for value in parcel.values] if given is None else given, dtype=float)
-        if numbers.shape != (len(parcel.values),):
-            raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
-        return numbers
-
-    def _job(self, numbers: Any) -> Any:
-        """What is the same in all tasks, with the numbers of Values; pickled, unless it stays in this process."""
+            token, content = tiled.token, (tiled.compiled, tiled.options, {})  # a thread takes it as it is
+        else:
+            token, content = parcel.token, parcel.content
+            numbers = numpy.array([value.data for value in parcel.values] if given is None else given, dtype=float)
+            if numbers.shape != (len(parcel.values),):
+                raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
+            self._pack = None if is_here else parcel.beside
         fixed = self._packed(self.arguments)
-        name, may_have_rows = name_of(fixed), self.may_have_rows
         job = Job(
-            self.method, fixed, name, self.batched, self.vector, numbers, self.is_sum, may_have_rows, self.is_sparse
+            self.method, fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
         )
-        return job if self.tiled.pool.is_here else Packed.of(job)
+        if is_here:
+            function = keep(token) or keep(token, Function(content))
+            job.here = Here(function, self.form.structure, tiled.held, self.n)
+            return job
+        job.name = name_of(fixed)
+        self._contents |= {token: content, **tiled.held}
+        self._tokens += [token, "", *tiled.held]
+        return Packed.of(job)
 
     def _packed(self, arguments: Any) -> Any:
+        if self._pack is None:
+            return arguments
         try:
             return self._pack(arguments)
         except Exception as error:
@@ -193,9 +215,11 @@ class Call:
     def _done(self, job: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
         tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
-        for each in results(tiled.pool, self._tasks(*self._sizes()), job, self._contents, tiled.retries, self.name):
-            tiled.compare(each, samples)
-            each.result = opened(each.result, stays=self._is_given_on)
+        tasks = self._tasks(*(self.sizes or self._sizes()))
+        for each in results(tiled.pool, tasks, job, self._contents, tiled.retries, self.name):
+            if each.worker:
+                tiled.compare(each, samples)
+                each.result = opened(each.result, stays=self._is_given_on)
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
@@ -222,18 +246,24 @@ class Call:
 
     def _tasks(self, tile: int, tiles: int) -> Iterator[tuple[Task, list[Any]]]:
         """All tasks, with what the engine is to bring to each."""
+        if self.n is not None and self.n <= tiles * tile:
+            self.rows = self.n
+            yield self._task(self.first, tile, 0, self.n)
+            return
         number = -1
         for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
-            yield self._task(chunk, tile, number * tiles)
-        if number < 0 and (self.n == 0 or self.is_sum):
-            yield self._task(self.first, tile, 0)
+            yield self._task(chunk, tile, number * tiles, length(chunk, self.name))
+        if number < 0 and self.is_sum:
+            yield self._task(self.first, tile, 0, 0)
 
-    def _task(self, chunk: list[Any], tile: int, first: int) -> tuple[Task, list[Any]]:
+    def _task(self, chunk: list[Any], tile: int, first: int, n: int) -> tuple[Task, list[Any]]:
         given: list[Any] = []
         batch = [self._brought(leaf, given) for leaf in chunk]
-        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, length(chunk, self.name))
-        self._is_given_on |= task.n == self.n
-        if first == 0 and not (given or self.tiled.pool.is_here):
+        if self.tiled.pool.is_here:
+            return Task([], batch, tile, first, n), given
+        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, n)
+        self._is_given_on |= n == self.n
+        if first == 0 and not given:
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
             self._contents[self._tokens[1]] = self._packed(self.form.of(rows_of(batch, 0, min(tile, task.n))))
         return task, given
@@ -258,10 +288,6 @@ def _own(nest: Any) -> Any:
     """The same in arrays of our own: those of a stream may be filled anew with the next chunk."""
     leaves, structure = leaves_of(nest)
     return structure.rebuild([leaf.copy() if isinstance(leaf, numpy.ndarray) else leaf for leaf in leaves])
-
-
-def _as_it_is(arguments: Any) -> Any:
-    return arguments
 
 
 def _as_rows(nest: Any) -> Any:

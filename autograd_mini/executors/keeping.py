@@ -11,9 +11,9 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
@@ -116,11 +116,14 @@ class Function:
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
         self._lock = threading.Lock()
 
-    def run(self, method: str, args: Sequence[Any], numbers: Any, **options: Any) -> Any:
-        """The result of a method; derivatives by parameters are given for all Values, 0 for those unused."""
-        call = getattr(self.compiled, method)
-        if not self.values:
-            return call(*args, **options)
+    def method(self, name: str, numbers: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
+        """A method, with the numbers of the Values; derivatives by parameters are given for all, 0 for those unused."""
+        call: Callable[..., Any] = getattr(self.compiled, name)
+        if self.values:
+            return partial(self._run, name, call, numbers, **options)
+        return partial(call, **options) if options else call
+
+    def _run(self, method: str, call: Callable[..., Any], numbers: Any, /, *args: Any, **options: Any) -> Any:
         order = self._order
         if order is not None and method in TAKE_NUMBERS:
             result = call(*args, parameters=numbers[order])

@@ -58,8 +58,8 @@ class Total:
             shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
         if self._structure is None:
             self._structure, self._shapes = structure, shapes
-        if self._shapes != shapes or self._structure != structure:
-            is_same = self._structure == structure
+        is_same = structure is self._structure or structure == self._structure
+        if self._shapes != shapes or not is_same:
             what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self._structure, structure)
             raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1

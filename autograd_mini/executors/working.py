@@ -9,7 +9,7 @@ import socket
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -23,9 +23,21 @@ from autograd_mini.executors.cutting import Rows, Taken, as_leaf, is_rows, leave
 from autograd_mini.executors.keeping import SPARSITY, Function, keep, packed
 from autograd_mini.executors.sending import SHORT, Memory, OutOfReach, Packed, opened
 from autograd_mini.executors.summing import Axes, Total
+from autograd_mini.structures import Structure
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
+
+
+@dataclass
+class Here:
+    """What is sent elsewhere: the function, the structure of a batch, arrays by their tokens; and how many rows there
+    are in all, which a stream does not tell."""
+
+    function: Function
+    structure: Any
+    things: Mapping[Any, Any]
+    n: int | None
 
 
 @dataclass
@@ -33,24 +45,26 @@ class Job:
     """What is the same in all tasks of a call.
 
     Attributes:
-        fixed: all arguments, the parts of a vector last, but None for those that are rows, which `batched` tells;
+        fixed: all arguments, the parts of a vector last, but None for those that are rows, which are at `places`;
             pickled, unless it stays in one process.
-        name: that of `fixed`, which only its like has; "" if it is not to be kept.
         vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
         numbers: those of the Values of the function.
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
         is_sparse: whether they are sparse matrices.
+        name: that of `fixed`, which only its like has; "" if it is not to be kept.
+        here: what else it needs, if it stays in one process.
     """
 
     method: str
     fixed: Any
-    name: str
-    batched: list[bool]
+    places: list[int]
     vector: int
     numbers: Any
     is_sum: bool
     may_have_rows: bool
     is_sparse: bool
+    name: str = ""
+    here: Here | None = None
 
 
 @dataclass
@@ -60,7 +74,7 @@ class Task:
     Attributes:
         tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
             by it, and arrays.
-        batch: those arguments that are rows; pickled, unless it stays in one process.
+        batch: those arguments that are rows, pickled; in one process the arrays in them.
         tile: how many rows are in a tile.
         first: the number of the first one.
         n: how many rows there are.
@@ -99,15 +113,15 @@ class Done:
     """The results of a task, and along which axis each array in them has rows; None if it is a sum.
 
     Attributes:
-        worker: where they were found, and what the last digits depend on there.
+        worker: where they were found, and what the last digits depend on there; nothing in one process.
         sample: of the first task of a worker, a digest of its result on the first tile of the call.
     """
 
     result: Any
     axes: Axes
-    worker: str
-    host: dict[str, str]
-    sample: str
+    worker: str = ""
+    host: dict[str, str] = field(default_factory=dict)
+    sample: str = ""
 
 
 def name_of(fixed: Any) -> str:
@@ -132,6 +146,8 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
     rows: list[int] = []
     try:
         with on_one_thread():
+            if isinstance(job, Job):
+                return _work_here(task, job, given, rows)
             return _work(task, job, dict(zip(task.tokens, contents)), given, rows)
     except OutOfReach:
         raise
@@ -163,8 +179,17 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
     return None
 
 
+def _work_here(task: Task, job: Job, given: Sequence[Any], rows: list[int]) -> Done:
+    """Do a task of this process; `rows` is where those at work start and stop."""
+    here = job.here
+    assert here is not None
+    things = {**here.things, **dict(enumerate(given))} if given else here.things
+    total, axes = Tiles(task, job, here.function, job.fixed, task.batch, here.structure, things).total(rows)
+    return Done(total if task.n == here.n else total.result(), axes)
+
+
 def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
-    """Do a task; `rows` is where those at work start and stop."""
+    """The same for one that was sent."""
     name, sample_name, *arrays = task.tokens
     function, sample = keep(name), ""
     things: dict[Any, Any] = {each: keep(each) for each in arrays}
@@ -184,29 +209,16 @@ def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any],
     if fixed is None:
         fixed = opened(job.fixed, stays=bool(job.name))
         fixed = keep(job.name, fixed) if job.name else fixed
-    tiles = Tiles(task, job, function, fixed, opened(task.batch), things)
+    tiles = Tiles(task, job, function, fixed, *leaves_of(opened(task.batch)), things)
     if is_new and sample_name:
         found = sha256()
-        first = Tiles(task, job, function, fixed, opened(sent[sample_name]), things)
+        first = Tiles(task, job, function, fixed, *leaves_of(opened(sent[sample_name])), things)
         for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
             found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
-    total = Total(task.n)
-    axes: Axes = None
-    for start in range(0, task.n, task.tile) or [0]:
-        stop = min(task.n, start + task.tile)
-        rows[:] = start, stop
-        result = tiles.result(start, stop, task.first + start // task.tile)
-        axes = tiles.axes(result, start, stop) if not start else axes
-        total.add(result, axes)
-    result = total.result()
-    return Done(
-        result if job is sent_job else packed(result),
-        axes,
-        f"process {os.getpid()} on {socket.gethostname()}",
-        host(),
-        sample,
-    )
+    total, axes = tiles.total(rows)
+    worker = f"process {os.getpid()} on {socket.gethostname()}"
+    return Done(packed(total.result()), axes, worker, host(), sample)
 
 
 class Tiles:
@@ -214,18 +226,37 @@ class Tiles:
 
     Args:
         fixed: the arguments that are not rows.
-        batch: those that are, or a part of them.
+        leaves: the arrays of those that are, or of a part of them.
+        structure: of which they are.
         things: what was sent or brought by the engine.
     """
 
     def __init__(
-        self, task: Task, job: Job, function: Function, fixed: Sequence[Any], batch: Any, things: Mapping[Any, Any]
+        self,
+        task: Task,
+        job: Job,
+        function: Function,
+        fixed: Sequence[Any],
+        leaves: Sequence[Any],
+        structure: Structure,
+        things: Mapping[Any, Any],
     ) -> None:
-        self._task, self._job, self._run, self._fixed = task, job, function.run, fixed
-        leaves, self._structure = leaves_of(batch)
+        self._task, self._job, self._fixed, self._structure = task, job, fixed, structure
         self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
-        self._options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
-        self._is_plain: bool = self._structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
+        options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
+        self._run = function.method(job.method, job.numbers, options)
+        self._is_plain: bool = structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
+
+    def total(self, rows: list[int]) -> tuple[Total, Axes]:
+        """The results of all, and along which axes they have rows; `rows` is where those at work start and stop."""
+        task, total, axes = self._task, Total(self._task.n), None  # type: Task, Total, Axes
+        for start in range(0, task.n, task.tile) or [0]:
+            stop = min(task.n, start + task.tile)
+            rows[:] = start, stop
+            result = self.result(start, stop, task.first + start // task.tile)
+            axes = self.axes(result, start, stop) if not start else axes
+            total.add(result, axes)
+        return total, axes
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
         """That of some rows, of the tile of that number; of each so many copies."""
@@ -237,11 +268,12 @@ class Tiles:
             if copies > 1:
                 some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
             some = self._structure.rebuild(some)
-        rows, job = iter(some), self._job
-        args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, job.batched)]
+        args, job = [*self._fixed], self._job
+        for place, rows in zip(job.places, some):
+            args[place] = rows
         if job.vector:
             args[-job.vector :] = [tuple(args[-job.vector :])]
-        result = self._run(job.method, args, job.numbers, **self._options)
+        result = self._run(*args)
         return as_leaf(result) if job.is_sparse else result
 
     def axes(self, result: Any, start: int, stop: int) -> Axes:
