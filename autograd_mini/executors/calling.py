@@ -23,7 +23,7 @@ from autograd_mini.executors.cutting import (
     recut,
     rows_of,
 )
-from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, kept
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
@@ -32,6 +32,7 @@ from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
+    from autograd_mini.value import Value
 
 TILE = 2**20
 """So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
@@ -58,7 +59,10 @@ class Call:
     method: str
     name: Any
     vector: int
-    rows: int
+    chunks: Iterable[list[Any]] | None = None
+    rows: int = 0
+    _pack: Callable[[Any], Packed]
+    _contents: dict[str, Any] | None = None
 
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
@@ -88,31 +92,23 @@ class Call:
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
-        self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
             self.arguments = _own(self.arguments)  # they are used later
+            self.lengths: deque[int] = deque()
             self.chunks = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.sizes: tuple[int, int] | None = None if self._streams else self._sizes()
-        self._begin()
-
-    def _begin(self) -> None:
-        self.rows = 0
-        self.lengths: deque[int] = deque()
         self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
-        self._pack: Callable[[Any], Any] | None = None
-        self._contents: dict[str, Any] = {}
-        self._tokens: list[str] = []
 
     def again(self, args: Sequence[Any]) -> Call:
         """The same with other arguments, of the same layout."""
         call = Call.__new__(Call)
         call.__dict__.update(self.__dict__)
-        call.arguments = [None if rows else each for each, rows in zip(args, self.batched)]
+        call.arguments = [*args]
+        for place in self.places:
+            call.arguments[place] = None
         call.first = [args[place] for place in self.places]
-        call.chunks = [call.first]
-        call._begin()
         return call
 
     def _opened(self, arg: Any) -> list[Any]:
@@ -177,35 +173,44 @@ class Call:
         """What is the same in all tasks, with the numbers of Values, which may be given; pickled, unless it stays in
         this process."""
         tiled = self.tiled
-        is_here, numbers = tiled.pool.is_here, None
         try:
             parcel = tiled.parcel()
         except TypeError:
-            if not is_here or self.method == SLOPES:
+            if not tiled.pool.is_here or self.method == SLOPES:
                 raise
-            token, content = tiled.token, (tiled.compiled, tiled.options, {})  # a thread takes it as it is
-        else:
-            token, content = parcel.token, parcel.content
-            numbers = numpy.array([value.data for value in parcel.values] if given is None else given, dtype=float)
-            if numbers.shape != (len(parcel.values),):
-                raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
-            self._pack = None if is_here else parcel.beside
-        fixed = self._packed(self.arguments)
+            parcel = None
+        numbers = None if parcel is None else self._numbers(parcel.values, given)
         job = Job(
-            self.method, fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
+            self.method,
+            self.arguments,
+            self.places,
+            self.vector,
+            numbers,
+            self.is_sum,
+            self.may_have_rows,
+            self.is_sparse,
         )
-        if is_here:
-            function = keep(token) or keep(token, Function(content))
+        if tiled.pool.is_here:
+            # What cannot be pickled is taken as it is.
+            function = parcel.here if parcel else kept(tiled.token, (tiled.compiled, tiled.options, {}))
             job.here = Here(function, self.form.structure, tiled.held, self.n)
             return job
-        job.name = name_of(fixed)
-        self._contents |= {token: content, **tiled.held}
-        self._tokens += [token, "", *tiled.held]
+        assert parcel is not None
+        self._pack, self._tokens = parcel.beside, [parcel.token, "", *tiled.held]
+        self._contents = {parcel.token: parcel.content, **tiled.held}
+        job.fixed = self._packed(self.arguments)
+        job.name = name_of(job.fixed)
         return Packed.of(job)
 
+    def _numbers(self, values: Sequence[Value], given: Any) -> Any:
+        if not values and given is None:
+            return None
+        numbers = numpy.array([value.data for value in values] if given is None else given, dtype=float)
+        if numbers.shape != (len(values),):
+            raise ValueError(f"{self.name} holds {len(values)} Values, got numbers of shape {numbers.shape}")
+        return numbers
+
     def _packed(self, arguments: Any) -> Any:
-        if self._pack is None:
-            return arguments
         try:
             return self._pack(arguments)
         except Exception as error:
@@ -224,11 +229,12 @@ class Call:
 
     def _counted(self) -> Iterator[list[Any]]:
         """The chunks of the batch, but for those without rows; their lengths are noted."""
-        for chunk in self.chunks:
+        for chunk in self.chunks or [self.first]:
             count = length(chunk, self.name)
             if count:
                 self.rows += count
-                self.lengths.append(count)
+                if self.n is None:
+                    self.lengths.append(count)
                 yield chunk
 
     def _sizes(self) -> tuple[int, int]:

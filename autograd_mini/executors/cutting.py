@@ -156,14 +156,18 @@ def leaves_of(nest: Any, known: Structure | None = None) -> tuple[list[Any], Str
 
 def _has(nest: Any, structure: Structure, leaves: list[Any]) -> bool:
     """Whether a nest has a structure of arrays and floats in lists and tuples: it is asked for at every tile."""
-    kind = type(nest)
+    kind, children = type(nest), structure.children
     if kind is numpy.ndarray or kind is float:
         leaves.append(nest)
         return structure is NUMBER
-    children = structure.children
     if (kind is not tuple and kind is not list) or structure.build is not kind or len(nest) != len(children):
         return False
-    return False not in [_has(each, child, leaves) for each, child in zip(nest, children)]
+    for each, child in zip(nest, children):
+        if child is NUMBER and (type(each) is numpy.ndarray or type(each) is float):
+            leaves.append(each)
+        elif not _has(each, child, leaves):
+            return False
+    return True
 
 
 def _walked(nest: Any, leaves: list[Any]) -> Structure:

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
@@ -81,6 +81,11 @@ class Parcel:
         self.content: Packed = Packed(buffer.getvalue())
         self.token: str = sha256(self.content.stream).hexdigest()
 
+    @cached_property
+    def here(self) -> Function:
+        """It in this process, where it is one with its like."""
+        return kept(self.token, self.content)
+
     def beside(self, arguments: Any) -> Packed:
         """The pickle of what the function is given, in which classes are those that it knows."""
         return packed(arguments, self._by_value)
@@ -140,6 +145,12 @@ class Function:
         found = numpy.zeros((*slopes.shape[:-1], len(self.values)))
         found[..., order] = slopes
         return value, found
+
+
+def kept(token: str, content: Any) -> Function:
+    """The function that is kept under that token, made of its content if none is."""
+    found: Function = keep(token) or keep(token, Function(content))
+    return found
 
 
 class _Unpickler(pickle.Unpickler):

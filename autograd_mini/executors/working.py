@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 import autograd_mini
-from autograd_mini.executors.blas import on_one_thread
+from autograd_mini.executors.blas import OneThread
 from autograd_mini.executors.cutting import Rows, Taken, as_leaf, is_rows, leaves_of, numbers_of, rows_of
 from autograd_mini.executors.keeping import SPARSITY, Function, keep, packed
 from autograd_mini.executors.sending import SHORT, Memory, OutOfReach, Packed, opened
@@ -145,7 +145,7 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
     """
     rows: list[int] = []
     try:
-        with on_one_thread():
+        with OneThread():
             if isinstance(job, Job):
                 return _work_here(task, job, given, rows)
             return _work(task, job, dict(zip(task.tokens, contents)), given, rows)
