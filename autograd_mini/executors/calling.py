@@ -27,7 +27,7 @@ from autograd_mini.executors.keeping import SLOPES, SPARSITY, kept
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
-from autograd_mini.executors.working import Done, Here, Job, Task, name_of
+from autograd_mini.executors.working import Done, Job, Task, name_of
 from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
@@ -59,10 +59,9 @@ class Call:
     method: str
     name: Any
     vector: int
-    chunks: Iterable[list[Any]] | None = None
-    rows: int = 0
+    chunks: Iterable[list[Any]]
     _pack: Callable[[Any], Packed]
-    _contents: dict[str, Any] | None = None
+    _contents: dict[str, Any]
 
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
@@ -88,26 +87,25 @@ class Call:
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.batched = batched
         self.places: list[int] = [place for place, rows in enumerate(batched) if rows]
-        self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
+        self.fixed: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
         if self._streams:
             self._refuse_rows(everything)
-            self.arguments = _own(self.arguments)  # they are used later
+            self.fixed = _own(self.fixed)  # they are used later
             self.lengths: deque[int] = deque()
             self.chunks = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
+        self.rows: int = self.n or 0
         self.sizes: tuple[int, int] | None = None if self._streams else self._sizes()
-        self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
+        self.is_one_task: bool = self.sizes is not None and self.rows <= math.prod(self.sizes)
 
     def again(self, args: Sequence[Any]) -> Call:
         """The same with other arguments, of the same layout."""
         call = Call.__new__(Call)
         call.__dict__.update(self.__dict__)
-        call.arguments = [*args]
-        for place in self.places:
-            call.arguments[place] = None
+        call.fixed = [None if rows else each for each, rows in zip(args, self.batched)]
         call.first = [args[place] for place in self.places]
         return call
 
@@ -153,15 +151,18 @@ class Call:
         done = self._done(self._job(numbers))
         if self.n is None and not self.is_sum:
             return self._chunks_of(done)
-        total = Total(self.n or 0)
-        for each in done:
-            if isinstance(each.result, Total):
-                total = each.result
-            else:
+        if self.is_one_task:
+            (found,) = [each.result for each in done]
+        else:
+            total = Total(self.n or 0)
+            for each in done:
                 total.add(each.result, each.axes)
-        is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
-        found = total.result((self.rows or numpy.nan) if is_mean else None)
+            found = total.result(self._divisor())
         return from_leaf(found) if self.is_sparse else found
+
+    def _divisor(self) -> float | None:
+        is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
+        return (self.rows or numpy.nan) if is_mean else None
 
     def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
         """The results for each chunk of a stream."""
@@ -172,7 +173,7 @@ class Call:
     def _job(self, given: Any) -> Any:
         """What is the same in all tasks, with the numbers of Values, which may be given; pickled, unless it stays in
         this process."""
-        tiled = self.tiled
+        tiled, self._contents = self.tiled, {}
         try:
             parcel = tiled.parcel()
         except TypeError:
@@ -181,24 +182,15 @@ class Call:
             parcel = None
         numbers = None if parcel is None else self._numbers(parcel.values, given)
         job = Job(
-            self.method,
-            self.arguments,
-            self.places,
-            self.vector,
-            numbers,
-            self.is_sum,
-            self.may_have_rows,
-            self.is_sparse,
+            self.method, self.fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
         )
-        if tiled.pool.is_here:
-            # What cannot be pickled is taken as it is.
+        if tiled.pool.is_here:  # what cannot be pickled is taken as it is
             function = parcel.here if parcel else kept(tiled.token, (tiled.compiled, tiled.options, {}))
-            job.here = Here(function, self.form.structure, tiled.held, self.n)
-            return job
+            return job.done_by(function, tiled.held)
         assert parcel is not None
         self._pack, self._tokens = parcel.beside, [parcel.token, "", *tiled.held]
         self._contents = {parcel.token: parcel.content, **tiled.held}
-        job.fixed = self._packed(self.arguments)
+        job.fixed = self._packed(self.fixed)
         job.name = name_of(job.fixed)
         return Packed.of(job)
 
@@ -220,21 +212,20 @@ class Call:
     def _done(self, job: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
         tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
-        tasks = self._tasks(*(self.sizes or self._sizes()))
-        for each in results(tiled.pool, tasks, job, self._contents, tiled.retries, self.name):
+        is_given_on = self.n is None or self.is_one_task  # results are, as they are; else they are put together
+        for each in results(tiled.pool, self._tasks(), job, self._contents, tiled.retries, self.name):
             if each.worker:
                 tiled.compare(each, samples)
-                each.result = opened(each.result, stays=self._is_given_on)
+                each.result = opened(each.result, stays=is_given_on)
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
-        """The chunks of the batch, but for those without rows; their lengths are noted."""
-        for chunk in self.chunks or [self.first]:
+        """The chunks of a stream, but for those without rows; their lengths are noted."""
+        for chunk in self.chunks:
             count = length(chunk, self.name)
             if count:
                 self.rows += count
-                if self.n is None:
-                    self.lengths.append(count)
+                self.lengths.append(count)
                 yield chunk
 
     def _sizes(self) -> tuple[int, int]:
@@ -250,25 +241,26 @@ class Call:
             size = max(size, min(IN_THREAD * most, share if self.tiled.pool.workers == 1 else share // 2))
         return tile, 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
 
-    def _tasks(self, tile: int, tiles: int) -> Iterator[tuple[Task, list[Any]]]:
+    def _tasks(self) -> Iterator[tuple[Task, list[Any]]]:
         """All tasks, with what the engine is to bring to each."""
-        if self.n is not None and self.n <= tiles * tile:
-            self.rows = self.n
-            yield self._task(self.first, tile, 0, self.n)
+        tile, tiles = self.sizes or self._sizes()
+        if self.is_one_task:
+            yield self._task(self.first, tile, 0, self.rows, self._divisor())
             return
-        number = -1
-        for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
+        number, chunks = -1, self._counted() if self.n is None else [self.first]
+        for number, chunk in enumerate(recut(chunks, repeat(tiles * tile), self.name)):
             yield self._task(chunk, tile, number * tiles, length(chunk, self.name))
         if number < 0 and self.is_sum:
             yield self._task(self.first, tile, 0, 0)
 
-    def _task(self, chunk: list[Any], tile: int, first: int, n: int) -> tuple[Task, list[Any]]:
+    def _task(
+        self, chunk: list[Any], tile: int, first: int, n: int, divisor: float | None = None
+    ) -> tuple[Task, list[Any]]:
         given: list[Any] = []
         batch = [self._brought(leaf, given) for leaf in chunk]
         if self.tiled.pool.is_here:
-            return Task([], batch, tile, first, n), given
-        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, n)
-        self._is_given_on |= n == self.n
+            return Task([], (batch, self.form.structure), tile, first, n, divisor), given
+        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, n, divisor)
         if first == 0 and not given:
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
             self._contents[self._tokens[1]] = self._packed(self.form.of(rows_of(batch, 0, min(tile, task.n))))

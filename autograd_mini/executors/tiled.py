@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 import warnings
 from dataclasses import replace
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autograd_mini.executors.calling import Call
-from autograd_mini.executors.keeping import MOST, SLOPES, SPARSITY, Parcel
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, Parcel
 from autograd_mini.executors.pools import Pool
 from autograd_mini.executors.sending import Packed
 from autograd_mini.executors.working import Done
@@ -22,30 +23,17 @@ if TYPE_CHECKING:
 
 
 FLOAT = numpy.dtype(float)
-PLAIN = {bool, float, int, str, type(None)}
+PLAIN = {kind: kind for kind in (bool, float, int, str, type(None))}
 
 
-def _layout(method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What tells all of a call but its numbers; nothing where arguments are no plain arrays and numbers."""
-    layout: list[Any] = [method]
-    for each in args:
-        kind = type(each)
-        if kind is numpy.ndarray and each.dtype is FLOAT:
-            layout.append(each.shape)
-        elif kind in PLAIN:
-            layout.append(kind)
-        else:
-            return ()
-    return tuple(layout)
-
-
-def _method(name: str) -> Any:
-    """That of a compiled function, in tiles."""
-
-    def run(self: Tiled, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
-        return self._run(name, args, keywords, parameters)
-
-    return run
+def _layout(args: tuple[Any, ...]) -> list[Any] | None:
+    """What tells all of the arguments of a call but their numbers; None where these are in nests."""
+    try:
+        return [
+            each.shape if type(each) is numpy.ndarray and each.dtype is FLOAT else PLAIN[type(each)] for each in args
+        ]
+    except KeyError:
+        return None
 
 
 class Tiled:
@@ -87,34 +75,33 @@ class Tiled:
         self.tile, self.retries, self.mixed = tile, retries, mixed
         self.token: str = uuid.uuid4().hex
         self.held: dict[str, Any] = {}
-        self._calls: dict[tuple[Any, ...], Call] = {}  # by the layout of arguments, without these
+        self._known: dict[str, tuple[list[Any], Call]] = {}  # by method the last call, without its arguments
         self._parcel: Parcel | None = None
         self._state: int | None = None
         self._is_held = False
         self._hosts: dict[str, dict[str, str]] = {}
 
-    def _run(self, method: str, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Any) -> Any:
-        layout = () if keywords or differentiations else _layout(method, args)
-        known = self._calls.get(layout)
-        if known is not None:
-            return known.again(args).result(parameters)
+    def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
+        layout = None if keywords or differentiations else _layout(args)
+        if layout is not None and self._known.get(method, (None,))[0] == layout:
+            return self._known[method][1].again(args).result(parameters)
         if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
         call = Call(self, method, args, keywords)
-        if layout and len(args) == len(call.batched):
-            self._calls = {**dict([*self._calls.items()][1 - MOST :]), layout: call.again([None] * len(args))}
+        if layout is not None and len(args) == len(call.batched):
+            self._known[method] = layout, call.again([None] * len(args))
         return call.result(parameters)
 
-    __call__: Any = _method("__call__")
-    value_and_grad: Any = _method("value_and_grad")
-    grad: Any = _method("grad")
-    value_and_parameter_grads: Any = _method(SLOPES)
-    jacobian: Any = _method("jacobian")
-    hessian: Any = _method("hessian")
-    hvp: Any = _method("hvp")
-    sparsity: Any = _method(SPARSITY)
-    jvp: Any = _method("jvp")
-    vjp: Any = _method("vjp")
+    __call__: Any = partialmethod(_run, "__call__")
+    value_and_grad: Any = partialmethod(_run, "value_and_grad")
+    grad: Any = partialmethod(_run, "grad")
+    value_and_parameter_grads: Any = partialmethod(_run, SLOPES)
+    jacobian: Any = partialmethod(_run, "jacobian")
+    hessian: Any = partialmethod(_run, "hessian")
+    hvp: Any = partialmethod(_run, "hvp")
+    sparsity: Any = partialmethod(_run, SPARSITY)
+    jvp: Any = partialmethod(_run, "jvp")
+    vjp: Any = partialmethod(_run, "vjp")
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy
 
@@ -30,17 +30,6 @@ LARGE = 2**20
 
 
 @dataclass
-class Here:
-    """What is sent elsewhere: the function, the structure of a batch, arrays by their tokens; and how many rows there
-    are in all, which a stream does not tell."""
-
-    function: Function
-    structure: Any
-    things: Mapping[Any, Any]
-    n: int | None
-
-
-@dataclass
 class Job:
     """What is the same in all tasks of a call.
 
@@ -52,7 +41,7 @@ class Job:
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
         is_sparse: whether they are sparse matrices.
         name: that of `fixed`, which only its like has; "" if it is not to be kept.
-        here: what else it needs, if it stays in one process.
+        run: where it is done, the method; and `things` what was sent or brought by the engine.
     """
 
     method: str
@@ -64,7 +53,14 @@ class Job:
     may_have_rows: bool
     is_sparse: bool
     name: str = ""
-    here: Here | None = None
+    run: Any = None
+    things: Mapping[Any, Any] = field(default_factory=dict)
+
+    def done_by(self, function: Function, things: Mapping[Any, Any]) -> Self:
+        """Get ready to do tasks."""
+        options = {"sparse": True} if self.is_sparse and self.method != SPARSITY else {}
+        self.run, self.things = function.method(self.method, self.numbers, options), things
+        return self
 
 
 @dataclass
@@ -74,10 +70,11 @@ class Task:
     Attributes:
         tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
             by it, and arrays.
-        batch: those arguments that are rows, pickled; in one process the arrays in them.
+        batch: those arguments that are rows, pickled; in one process the arrays in them, and their structure.
         tile: how many rows are in a tile.
         first: the number of the first one.
         n: how many rows there are.
+        divisor: of the result.
     """
 
     tokens: list[str]
@@ -85,6 +82,7 @@ class Task:
     tile: int
     first: int
     n: int
+    divisor: float | None = None
 
     def rows(self, start: int = 0, stop: int | None = None) -> str:
         """Some of its rows, in words."""
@@ -147,7 +145,7 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
     try:
         with OneThread():
             if isinstance(job, Job):
-                return _work_here(task, job, given, rows)
+                return Done(*Tiles(task, job, *task.batch).total(rows))
             return _work(task, job, dict(zip(task.tokens, contents)), given, rows)
     except OutOfReach:
         raise
@@ -179,17 +177,8 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
     return None
 
 
-def _work_here(task: Task, job: Job, given: Sequence[Any], rows: list[int]) -> Done:
-    """Do a task of this process; `rows` is where those at work start and stop."""
-    here = job.here
-    assert here is not None
-    things = {**here.things, **dict(enumerate(given))} if given else here.things
-    total, axes = Tiles(task, job, here.function, job.fixed, task.batch, here.structure, things).total(rows)
-    return Done(total if task.n == here.n else total.result(), axes)
-
-
 def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
-    """The same for one that was sent."""
+    """Do a task that was sent; `rows` is where those at work start and stop."""
     name, sample_name, *arrays = task.tokens
     function, sample = keep(name), ""
     things: dict[Any, Any] = {each: keep(each) for each in arrays}
@@ -204,50 +193,37 @@ def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any],
     things.update(enumerate(given))
     is_new = function is None
     function = keep(name, Function(sent[name])) if is_new else function
-    job: Job = opened(sent_job)
+    job: Job = opened(sent_job).done_by(function, things)
     fixed = keep(job.name) if job.name else None
     if fixed is None:
         fixed = opened(job.fixed, stays=bool(job.name))
         fixed = keep(job.name, fixed) if job.name else fixed
-    tiles = Tiles(task, job, function, fixed, *leaves_of(opened(task.batch)), things)
+    job.fixed = fixed
+    tiles = Tiles(task, job, *leaves_of(opened(task.batch)))
     if is_new and sample_name:
         found = sha256()
-        first = Tiles(task, job, function, fixed, *leaves_of(opened(sent[sample_name])), things)
+        first = Tiles(task, job, *leaves_of(opened(sent[sample_name])))
         for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
             found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
-    total, axes = tiles.total(rows)
-    worker = f"process {os.getpid()} on {socket.gethostname()}"
-    return Done(packed(total.result()), axes, worker, host(), sample)
+    result, axes = tiles.total(rows)
+    return Done(packed(result), axes, f"process {os.getpid()} on {socket.gethostname()}", host(), sample)
 
 
 class Tiles:
     """The tiles of a task, of rows that are opened once.
 
     Args:
-        fixed: the arguments that are not rows.
-        leaves: the arrays of those that are, or of a part of them.
-        structure: of which they are.
-        things: what was sent or brought by the engine.
+        leaves: the arrays of the arguments that are rows, or of a part of them.
+        structure: of these arguments.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        job: Job,
-        function: Function,
-        fixed: Sequence[Any],
-        leaves: Sequence[Any],
-        structure: Structure,
-        things: Mapping[Any, Any],
-    ) -> None:
-        self._task, self._job, self._fixed, self._structure = task, job, fixed, structure
-        self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
-        options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
-        self._run = function.method(job.method, job.numbers, options)
+    def __init__(self, task: Task, job: Job, leaves: Sequence[Any], structure: Structure) -> None:
+        self._task, self._job, self._structure = task, job, structure
+        self._leaves = [leaf.load(0, job.things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
         self._is_plain: bool = structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
 
-    def total(self, rows: list[int]) -> tuple[Total, Axes]:
+    def total(self, rows: list[int]) -> tuple[Any, Axes]:
         """The results of all, and along which axes they have rows; `rows` is where those at work start and stop."""
         task, total, axes = self._task, Total(self._task.n), None  # type: Task, Total, Axes
         for start in range(0, task.n, task.tile) or [0]:
@@ -256,7 +232,7 @@ class Tiles:
             result = self.result(start, stop, task.first + start // task.tile)
             axes = self.axes(result, start, stop) if not start else axes
             total.add(result, axes)
-        return total, axes
+        return total.result(task.divisor), axes
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
         """That of some rows, of the tile of that number; of each so many copies."""
@@ -268,12 +244,13 @@ class Tiles:
             if copies > 1:
                 some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
             some = self._structure.rebuild(some)
-        args, job = [*self._fixed], self._job
+        job = self._job
+        args = [*job.fixed]
         for place, rows in zip(job.places, some):
             args[place] = rows
         if job.vector:
             args[-job.vector :] = [tuple(args[-job.vector :])]
-        result = self._run(*args)
+        result = job.run(*args)
         return as_leaf(result) if job.is_sparse else result
 
     def axes(self, result: Any, start: int, stop: int) -> Axes:
