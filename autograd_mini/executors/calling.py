@@ -7,7 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 
@@ -23,7 +23,7 @@ from autograd_mini.executors.cutting import (
     recut,
     rows_of,
 )
-from autograd_mini.executors.keeping import SLOPES, SPARSITY, kept
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
@@ -85,7 +85,6 @@ class Call:
             batched += [batched[place] for place in places] if len(vectors) == len(places) else [False]
         everything, batched = [*which, *args, *vectors], [False] * len(which) + batched
         carrying = [each for each, rows in zip(everything, batched) if rows]
-        self.batched = batched
         self.places: list[int] = [place for place, rows in enumerate(batched) if rows]
         self.fixed: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
         self.form: Form = Form()
@@ -105,8 +104,10 @@ class Call:
         """The same with other arguments, of the same layout."""
         call = Call.__new__(Call)
         call.__dict__.update(self.__dict__)
-        call.fixed = [None if rows else each for each, rows in zip(args, self.batched)]
         call.first = [args[place] for place in self.places]
+        call.fixed = [*args]
+        for place in self.places:
+            call.fixed[place] = None
         return call
 
     def _opened(self, arg: Any) -> list[Any]:
@@ -126,7 +127,7 @@ class Call:
         return chunk if type(chunk) is tuple else (chunk,)
 
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
-        if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
+        if [place for place, each in enumerate(everything) if isinstance(each, _Column)] != self.places:
             raise ValueError(
                 f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
                 "streams, and nothing else may"
@@ -185,8 +186,9 @@ class Call:
             self.method, self.fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
         )
         if tiled.pool.is_here:  # what cannot be pickled is taken as it is
-            function = parcel.here if parcel else kept(tiled.token, (tiled.compiled, tiled.options, {}))
-            return job.done_by(function, tiled.held)
+            itself: tuple[str, Any] = tiled.token, (tiled.compiled, tiled.options, {})
+            token, content = (parcel.token, parcel.content) if parcel else itself
+            return job.done_by(keep(token) or keep(token, Function(content)), tiled.held)
         assert parcel is not None
         self._pack, self._tokens = parcel.beside, [parcel.token, "", *tiled.held]
         self._contents = {parcel.token: parcel.content, **tiled.held}
@@ -245,7 +247,7 @@ class Call:
         """All tasks, with what the engine is to bring to each."""
         tile, tiles = self.sizes or self._sizes()
         if self.is_one_task:
-            yield self._task(self.first, tile, 0, self.rows, self._divisor())
+            yield self._task(self.first, tile, 0, self.rows)
             return
         number, chunks = -1, self._counted() if self.n is None else [self.first]
         for number, chunk in enumerate(recut(chunks, repeat(tiles * tile), self.name)):
@@ -253,10 +255,8 @@ class Call:
         if number < 0 and self.is_sum:
             yield self._task(self.first, tile, 0, 0)
 
-    def _task(
-        self, chunk: list[Any], tile: int, first: int, n: int, divisor: float | None = None
-    ) -> tuple[Task, list[Any]]:
-        given: list[Any] = []
+    def _task(self, chunk: list[Any], tile: int, first: int, n: int) -> tuple[Task, list[Any]]:
+        given, divisor = [], self._divisor() if self.is_one_task else None  # type: list[Any], float | None
         batch = [self._brought(leaf, given) for leaf in chunk]
         if self.tiled.pool.is_here:
             return Task([], (batch, self.form.structure), tile, first, n, divisor), given
@@ -275,11 +275,12 @@ class Call:
         return Taken(len(given) - 1, range(len(leaf)), leaf.shape[1:])
 
 
-class _Column:
+class _Column(NamedTuple):
     """What a stream gives in one place: of each chunk the same part."""
 
-    def __init__(self, stream: int, place: int, first: Any) -> None:
-        self.stream, self.place, self.first = stream, place, first
+    stream: int
+    place: int
+    first: Any
 
 
 def _own(nest: Any) -> Any:

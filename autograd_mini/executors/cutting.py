@@ -151,7 +151,7 @@ def leaves_of(nest: Any, known: Structure | None = None) -> tuple[list[Any], Str
     if known is not None and _has(nest, known, leaves):
         return leaves, known
     leaves = []
-    return leaves, _walked(nest, leaves)
+    return leaves, walk(nest, leaves, _take)
 
 
 def _has(nest: Any, structure: Structure, leaves: list[Any]) -> bool:
@@ -168,17 +168,6 @@ def _has(nest: Any, structure: Structure, leaves: list[Any]) -> bool:
         elif not _has(each, child, leaves):
             return False
     return True
-
-
-def _walked(nest: Any, leaves: list[Any]) -> Structure:
-    """What `walk` gives, sooner for arrays and floats in lists and tuples."""
-    kind = type(nest)
-    if kind is numpy.ndarray or kind is float:
-        leaves.append(nest)
-        return NUMBER
-    if kind is list or kind is tuple:
-        return Structure(kind, kind, [_walked(each, leaves) for each in nest])
-    return walk(nest, leaves, _take)
 
 
 def _take(thing: Any, leaves: list[Any]) -> Structure:

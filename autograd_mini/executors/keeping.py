@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
@@ -81,11 +81,6 @@ class Parcel:
         self.content: Packed = Packed(buffer.getvalue())
         self.token: str = sha256(self.content.stream).hexdigest()
 
-    @cached_property
-    def here(self) -> Function:
-        """It in this process, where it is one with its like."""
-        return kept(self.token, self.content)
-
     def beside(self, arguments: Any) -> Packed:
         """The pickle of what the function is given, in which classes are those that it knows."""
         return packed(arguments, self._by_value)
@@ -120,6 +115,7 @@ class Function:
         self._places = {value: place for place, value in enumerate(self.values)}
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
         self._lock = threading.Lock()
+        self.structures: dict[str, Any] = {}  # of results, by the methods that gave them last
 
     def method(self, name: str, numbers: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
         """A method, with the numbers of the Values; derivatives by parameters are given for all, 0 for those unused."""
@@ -145,12 +141,6 @@ class Function:
         found = numpy.zeros((*slopes.shape[:-1], len(self.values)))
         found[..., order] = slopes
         return value, found
-
-
-def kept(token: str, content: Any) -> Function:
-    """The function that is kept under that token, made of its content if none is."""
-    found: Function = keep(token) or keep(token, Function(content))
-    return found
 
 
 class _Unpickler(pickle.Unpickler):

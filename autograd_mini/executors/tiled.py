@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from autograd_mini.value import Value
 
 
-FLOAT = numpy.dtype(float)
 PLAIN = {kind: kind for kind in (bool, float, int, str, type(None))}
 
 
@@ -30,7 +29,8 @@ def _layout(args: tuple[Any, ...]) -> list[Any] | None:
     """What tells all of the arguments of a call but their numbers; None where these are in nests."""
     try:
         return [
-            each.shape if type(each) is numpy.ndarray and each.dtype is FLOAT else PLAIN[type(each)] for each in args
+            each.shape if type(each) is numpy.ndarray and not each.dtype.hasobject else PLAIN[type(each)]
+            for each in args
         ]
     except KeyError:
         return None
@@ -88,7 +88,7 @@ class Tiled:
         if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
         call = Call(self, method, args, keywords)
-        if layout is not None and len(args) == len(call.batched):
+        if layout is not None and len(args) == len(call.fixed):
             self._known[method] = layout, call.again([None] * len(args))
         return call.result(parameters)
 

@@ -41,7 +41,7 @@ class Job:
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
         is_sparse: whether they are sparse matrices.
         name: that of `fixed`, which only its like has; "" if it is not to be kept.
-        run: where it is done, the method; and `things` what was sent or brought by the engine.
+        function: where it is done, with its method `run`; and `things` what was sent or brought by the engine.
     """
 
     method: str
@@ -53,13 +53,15 @@ class Job:
     may_have_rows: bool
     is_sparse: bool
     name: str = ""
+    function: Any = None
     run: Any = None
     things: Mapping[Any, Any] = field(default_factory=dict)
 
     def done_by(self, function: Function, things: Mapping[Any, Any]) -> Self:
         """Get ready to do tasks."""
         options = {"sparse": True} if self.is_sparse and self.method != SPARSITY else {}
-        self.run, self.things = function.method(self.method, self.numbers, options), things
+        self.function, self.things = function, things
+        self.run = function.method(self.method, self.numbers, options)
         return self
 
 
@@ -180,33 +182,26 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
 def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
     """Do a task that was sent; `rows` is where those at work start and stop."""
     name, sample_name, *arrays = task.tokens
-    function, sample = keep(name), ""
-    things: dict[Any, Any] = {each: keep(each) for each in arrays}
-    lacking = [each for each in arrays if things[each] is None]
-    lacking += [each for each in (name, sample_name) if each] if function is None else []
-    missing = [each for each in lacking if sent[each] is None]
-    if missing:
+    things: dict[Any, Any] = {each: keep(each) for each in (name, *arrays)}
+    lacking = [each for each, thing in things.items() if thing is None]
+    sample = sample_name if name in lacking else ""
+    if missing := [each for each in (*lacking, sample) if each and sent[each] is None]:
         return Missing(missing)
-    for each in arrays:
-        if things[each] is None:
-            things[each] = keep(each, opened(sent[each], stays=True))
-    things.update(enumerate(given))
-    is_new = function is None
-    function = keep(name, Function(sent[name])) if is_new else function
-    job: Job = opened(sent_job).done_by(function, things)
-    fixed = keep(job.name) if job.name else None
-    if fixed is None:
-        fixed = opened(job.fixed, stays=bool(job.name))
-        fixed = keep(job.name, fixed) if job.name else fixed
-    job.fixed = fixed
-    tiles = Tiles(task, job, *leaves_of(opened(task.batch)))
-    if is_new and sample_name:
+    for each in lacking:
+        content = sent[each]
+        things[each] = keep(each, Function(content) if each == name else opened(content, stays=True))
+    job: Job = opened(sent_job).done_by(things[name], {**things, **dict(enumerate(given))})
+    if job.name:
+        job.fixed = keep(job.name) or keep(job.name, opened(job.fixed, stays=True))
+    else:
+        job.fixed = opened(job.fixed)
+    if sample:
         found = sha256()
-        first = Tiles(task, job, *leaves_of(opened(sent[sample_name])))
+        first = Tiles(task, job, *leaves_of(opened(sent[sample])))
         for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
             found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
-    result, axes = tiles.total(rows)
+    result, axes = Tiles(task, job, *leaves_of(opened(task.batch))).total(rows)
     return Done(packed(result), axes, f"process {os.getpid()} on {socket.gethostname()}", host(), sample)
 
 
@@ -225,13 +220,15 @@ class Tiles:
 
     def total(self, rows: list[int]) -> tuple[Any, Axes]:
         """The results of all, and along which axes they have rows; `rows` is where those at work start and stop."""
-        task, total, axes = self._task, Total(self._task.n), None  # type: Task, Total, Axes
+        task, structures, axes = self._task, self._job.function.structures, None  # type: Task, dict[str, Any], Axes
+        total = Total(task.n, structures.get(self._job.method))
         for start in range(0, task.n, task.tile) or [0]:
             stop = min(task.n, start + task.tile)
             rows[:] = start, stop
             result = self.result(start, stop, task.first + start // task.tile)
             axes = self.axes(result, start, stop) if not start else axes
             total.add(result, axes)
+        structures[self._job.method] = total.structure
         return total.result(task.divisor), axes
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
