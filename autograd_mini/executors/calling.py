@@ -6,6 +6,7 @@ import math
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,12 +28,11 @@ from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
-from autograd_mini.executors.working import Done, Job, Task, name_of
+from autograd_mini.executors.working import LARGE, Done, Job, Task
 from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
-    from autograd_mini.value import Value
 
 TILE = 2**20
 """So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
@@ -59,13 +59,12 @@ class Call:
     method: str
     name: Any
     vector: int
-    chunks: Iterable[list[Any]]
     _pack: Callable[[Any], Packed]
-    _contents: dict[str, Any]
 
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
+        self._contents: dict[str, Any] = {}
         which, args = (args[:1], args[1:]) if method == SPARSITY else ((), args)
         self.is_sparse: bool = bool(which) or (method in ("jacobian", "hessian") and keywords.pop("sparse", False))
         args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
@@ -94,11 +93,11 @@ class Call:
             self._refuse_rows(everything)
             self.fixed = _own(self.fixed)  # they are used later
             self.lengths: deque[int] = deque()
-            self.chunks = map(_own, chain([self.first], self._later(carrying)))
+            self.chunks: Iterable[list[Any]] = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
         self.rows: int = self.n or 0
-        self.sizes: tuple[int, int] | None = None if self._streams else self._sizes()
-        self.is_one_task: bool = self.sizes is not None and self.rows <= math.prod(self.sizes)
+        self.sizes: tuple[int, int] = self._sizes()
+        self.is_one_task: bool = self.n is not None and self.n <= math.prod(self.sizes)
 
     def again(self, args: Sequence[Any]) -> Call:
         """The same with other arguments, of the same layout."""
@@ -174,35 +173,31 @@ class Call:
     def _job(self, given: Any) -> Any:
         """What is the same in all tasks, with the numbers of Values, which may be given; pickled, unless it stays in
         this process."""
-        tiled, self._contents = self.tiled, {}
+        tiled = self.tiled
         try:
             parcel = tiled.parcel()
         except TypeError:
             if not tiled.pool.is_here or self.method == SLOPES:
                 raise
             parcel = None
-        numbers = None if parcel is None else self._numbers(parcel.values, given)
+        values = parcel.values if parcel else []
+        numbers = numpy.array([value.data for value in values] if given is None else given, dtype=float)
+        if parcel and numbers.shape != (len(values),):
+            raise ValueError(f"{self.name} holds {len(values)} Values, got numbers of shape {numbers.shape}")
         job = Job(
             self.method, self.fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
         )
         if tiled.pool.is_here:  # what cannot be pickled is taken as it is
-            itself: tuple[str, Any] = tiled.token, (tiled.compiled, tiled.options, {})
-            token, content = (parcel.token, parcel.content) if parcel else itself
-            return job.done_by(keep(token) or keep(token, Function(content)), tiled.held)
+            token, content = (parcel.token, parcel.content) if parcel else (tiled.token, tiled.content)
+            job.function, job.things = keep(token) or keep(token, Function(content)), {**tiled.held}
+            return job
         assert parcel is not None
         self._pack, self._tokens = parcel.beside, [parcel.token, "", *tiled.held]
         self._contents = {parcel.token: parcel.content, **tiled.held}
         job.fixed = self._packed(self.fixed)
-        job.name = name_of(job.fixed)
+        if len(job.fixed) < LARGE:  # things among them stay the same ones, for which nothing is compiled anew
+            job.name = sha256(b"".join(job.fixed.parts())).hexdigest()
         return Packed.of(job)
-
-    def _numbers(self, values: Sequence[Value], given: Any) -> Any:
-        if not values and given is None:
-            return None
-        numbers = numpy.array([value.data for value in values] if given is None else given, dtype=float)
-        if numbers.shape != (len(values),):
-            raise ValueError(f"{self.name} holds {len(values)} Values, got numbers of shape {numbers.shape}")
-        return numbers
 
     def _packed(self, arguments: Any) -> Any:
         try:
@@ -245,7 +240,7 @@ class Call:
 
     def _tasks(self) -> Iterator[tuple[Task, list[Any]]]:
         """All tasks, with what the engine is to bring to each."""
-        tile, tiles = self.sizes or self._sizes()
+        tile, tiles = self.sizes
         if self.is_one_task:
             yield self._task(self.first, tile, 0, self.rows)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, Self
 
@@ -192,12 +193,9 @@ class Form:
         leaves, structure = leaves_of(nest, self.structure)
         self.structure = known = self.structure or structure
         if structure != known:
-            try:
-                leaves = [*known.leaves_of(nest)]  # entries of dicts by their keys
-                is_other = not all(is_rows(leaf) or isinstance(leaf, (float, Matrix)) for leaf in leaves)
-            except (TypeError, KeyError, ValueError, AttributeError):
-                is_other = True
-            if is_other:
+            with suppress(TypeError, KeyError, ValueError, AttributeError):
+                leaves, structure = leaves_of(known.rebuild([*known.leaves_of(nest)]))  # entries of dicts by their keys
+            if structure != known:
                 raise ValueError(f"the chunks of a batch need one structure, got {known!r} and {structure!r}")
         shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
         self.shapes = self.shapes or shapes

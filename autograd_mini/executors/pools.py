@@ -12,6 +12,7 @@ from concurrent.futures import BrokenExecutor, Future, InvalidStateError, Proces
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from autograd_mini.executors.sending import HAS_MEMORY, SHORT, Memory, Packed, in_memory, opened
@@ -98,7 +99,8 @@ class Pool:
         task, given, attempt.reply = attempt.task, attempt.given, None
         contents = [attempt.contents.get(token) for token in task.tokens]
         if self.is_dask:
-            job, *contents = [self._once(each, self._scattered, LARGE) for each in (job, *contents)]
+            scatter = partial(self.executor.scatter, broadcast=True, hash=False)
+            job, *contents = [self._once(each, scatter, LARGE) for each in (job, *contents)]
             attempt.future = submit(work, task, job, contents, *given, pure=False)
         elif self.is_near:
             job, *contents = [self._once(each, in_memory, NEAR) for each in (job, *contents)]
@@ -145,9 +147,6 @@ class Pool:
         if content not in self._spread:
             self._spread[content] = send(content)
         return self._spread[content]
-
-    def _scattered(self, content: Packed) -> Any:
-        return self.executor.scatter(content, broadcast=True, hash=False)
 
     def outcome(self, attempt: Attempt) -> Any:
         """What became of a task that is done.

@@ -74,6 +74,7 @@ class Tiled:
         self.pool: Pool = Pool(executor)
         self.tile, self.retries, self.mixed = tile, retries, mixed
         self.token: str = uuid.uuid4().hex
+        self.content: tuple[Any, ...] = compiled, self.options, {}
         self.held: dict[str, Any] = {}
         self._known: dict[str, tuple[list[Any], Call]] = {}  # by method the last call, without its arguments
         self._parcel: Parcel | None = None

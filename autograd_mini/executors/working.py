@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy
 
@@ -41,7 +41,7 @@ class Job:
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
         is_sparse: whether they are sparse matrices.
         name: that of `fixed`, which only its like has; "" if it is not to be kept.
-        function: where it is done, with its method `run`; and `things` what was sent or brought by the engine.
+        function: where it is done; and `things` what was sent or brought by the engine.
     """
 
     method: str
@@ -54,15 +54,7 @@ class Job:
     is_sparse: bool
     name: str = ""
     function: Any = None
-    run: Any = None
     things: Mapping[Any, Any] = field(default_factory=dict)
-
-    def done_by(self, function: Function, things: Mapping[Any, Any]) -> Self:
-        """Get ready to do tasks."""
-        options = {"sparse": True} if self.is_sparse and self.method != SPARSITY else {}
-        self.function, self.things = function, things
-        self.run = function.method(self.method, self.numbers, options)
-        return self
 
 
 @dataclass
@@ -124,13 +116,6 @@ class Done:
     sample: str = ""
 
 
-def name_of(fixed: Any) -> str:
-    """A name for arguments that are sent, so that things among them stay the same ones, for which nothing is compiled
-    anew."""
-    is_kept = isinstance(fixed, Packed) and len(fixed) < LARGE
-    return sha256(b"".join(fixed.parts())).hexdigest() if is_kept else ""
-
-
 def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | Failed | Missing:
     """Do a task.
 
@@ -152,14 +137,13 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
     except OutOfReach:
         raise
     except Exception as error:
-        text = "".join(traceback.format_exception(error))
-        if isinstance(job, Job):
-            return Failed(error, task.rows(*rows), text)
-        try:
-            content = packed(error)
-            opened(content)
-        except Exception:  # it cannot travel
-            content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
+        text, content = "".join(traceback.format_exception(error)), error  # type: str, Any
+        if not isinstance(job, Job):
+            try:
+                content = packed(error)
+                opened(content)
+            except Exception:  # it cannot travel
+                content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
         return Failed(content, task.rows(*rows), text)
 
 
@@ -190,7 +174,8 @@ def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any],
     for each in lacking:
         content = sent[each]
         things[each] = keep(each, Function(content) if each == name else opened(content, stays=True))
-    job: Job = opened(sent_job).done_by(things[name], {**things, **dict(enumerate(given))})
+    job: Job = opened(sent_job)
+    job.function, job.things = things[name], {**things, **dict(enumerate(given))}
     if job.name:
         job.fixed = keep(job.name) or keep(job.name, opened(job.fixed, stays=True))
     else:
@@ -216,6 +201,8 @@ class Tiles:
     def __init__(self, task: Task, job: Job, leaves: Sequence[Any], structure: Structure) -> None:
         self._task, self._job, self._structure = task, job, structure
         self._leaves = [leaf.load(0, job.things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
+        options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
+        self._run = job.function.method(job.method, job.numbers, options)
         self._is_plain: bool = structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
 
     def total(self, rows: list[int]) -> tuple[Any, Axes]:
@@ -247,7 +234,7 @@ class Tiles:
             args[place] = rows
         if job.vector:
             args[-job.vector :] = [tuple(args[-job.vector :])]
-        result = job.run(*args)
+        result = self._run(*args)
         return as_leaf(result) if job.is_sparse else result
 
     def axes(self, result: Any, start: int, stop: int) -> Axes:
@@ -260,11 +247,8 @@ class Tiles:
         leaves, _ = leaves_of(result)
         copies = 2 if stop - start == 1 else 1
         others, _ = leaves_of(self.result(start, start + 1, self._task.first, copies))
-        return [_axis(numpy.shape(leaf), numpy.shape(other)) for leaf, other in zip(leaves, others, strict=True)]
-
-
-def _axis(shape: Sequence[int], other: Sequence[int]) -> int | None:
-    return next((axis for axis, (one, two) in enumerate(zip(shape, other)) if one != two), None)
+        shapes = [map(numpy.shape, pair) for pair in zip(leaves, others, strict=True)]
+        return [next((axis for axis, (one, two) in enumerate(zip(*pair)) if one != two), None) for pair in shapes]
 
 
 @cache
