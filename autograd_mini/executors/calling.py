@@ -8,22 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain, repeat, zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import (
-    Form,
-    Rows,
-    Taken,
-    from_leaf,
-    is_dask,
-    is_rows,
-    leaves_of,
-    length,
-    recut,
-    rows_of,
-)
+from autograd_mini.executors.cutting import Form, Rows, Taken, from_leaf, is_rows, leaves_of, length, recut, rows_of
 from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
@@ -58,7 +47,6 @@ class Call:
     tiled: Tiled
     method: str
     name: Any
-    vector: int
     _pack: Callable[[Any], Packed]
 
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
@@ -75,7 +63,7 @@ class Call:
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
         self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
-        self.vector = 0
+        self.vector: int = 0
         if method in OF_RESULT:
             batched += [not self.is_sum] * len(vectors)
         elif vectors:
@@ -230,7 +218,7 @@ class Call:
         arrays = [leaf for leaf in self.first if is_rows(leaf)]
         in_row = max(1, sum([math.prod(array.shape[1:]) for array in arrays]))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
+        blocks = [max(array.chunks[0]) for array in arrays if hasattr(array, "chunks")]  # of Dask
         most = max(blocks, default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         size = min(most, share)
@@ -252,7 +240,7 @@ class Call:
 
     def _task(self, chunk: list[Any], tile: int, first: int, n: int) -> tuple[Task, list[Any]]:
         given, divisor = [], self._divisor() if self.is_one_task else None  # type: list[Any], float | None
-        batch = [self._brought(leaf, given) for leaf in chunk]
+        batch = [leaf if type(leaf) is numpy.ndarray else self._brought(leaf, given) for leaf in chunk]
         if self.tiled.pool.is_here:
             return Task([], (batch, self.form.structure), tile, first, n, divisor), given
         task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, n, divisor)
@@ -263,19 +251,18 @@ class Call:
 
     def _brought(self, leaf: Any, given: list[Any]) -> Any:
         """A part of the batch as the task has it; what the engine is to bring is given beside."""
-        block = self.tiled.pool.computed(leaf) if is_dask(leaf) else leaf
+        block = self.tiled.pool.computed(leaf)
         if block is leaf or is_rows(block):
             return block
         given.append(block)
         return Taken(len(given) - 1, range(len(leaf)), leaf.shape[1:])
 
 
-class _Column(NamedTuple):
+class _Column:
     """What a stream gives in one place: of each chunk the same part."""
 
-    stream: int
-    place: int
-    first: Any
+    def __init__(self, stream: int, place: int, first: Any) -> None:
+        self.stream, self.place, self.first = stream, place, first
 
 
 def _own(nest: Any) -> Any:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from autograd_mini.executors.cutting import is_dask
 from autograd_mini.executors.sending import HAS_MEMORY, SHORT, Memory, Packed, in_memory, opened
 from autograd_mini.executors.working import Missing, Task, work, work_nearby
 from autograd_mini.primitives import brief
@@ -69,7 +70,6 @@ class Pool:
         self._spread: weakref.WeakKeyDictionary[Packed, Any] = weakref.WeakKeyDictionary()
         self._client: Any = executor if self.is_dask else getattr(executor, "_client", None)
         self._is_warned = False
-        self._entered = 0  # in which process
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
         self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
@@ -127,8 +127,6 @@ class Pool:
             RuntimeError: it is one.
         """
         pool, is_copy = self.executor, False
-        if self._entered == os.getpid():
-            return
         if isinstance(pool, ProcessPoolExecutor):
             is_copy = any(each._parent_pid != os.getpid() for each in _processes(pool))
         elif isinstance(pool, ThreadPoolExecutor) and not pool._shutdown:
@@ -138,7 +136,6 @@ class Pool:
                 f"the executor of {name} belongs to the process that this one is a copy of; make one here, or call the "
                 "function itself"
             )
-        self._entered = os.getpid()
 
     def _once(self, content: Any, send: Callable[[Packed], Any], least: int) -> Any:
         """What stands for something large wherever it is needed."""
@@ -163,7 +160,10 @@ class Pool:
         return opened(outcome if isinstance(outcome, Packed) else attempt.reply.get())
 
     def computed(self, array: Any) -> Any:
-        """An array of Dask, computed here; or its future, where Dask brings it to where it is needed."""
+        """An array of Dask, computed here; or its future, where Dask brings it to where it is needed; others as they
+        are."""
+        if not is_dask(array):
+            return array
         return self.executor.compute(array) if self.is_dask else array.compute()
 
     def mend(self, error: BaseException) -> None:

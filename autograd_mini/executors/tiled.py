@@ -22,18 +22,15 @@ if TYPE_CHECKING:
     from autograd_mini.value import Value
 
 
-PLAIN = {kind: kind for kind in (bool, float, int, str, type(None))}
+PLAIN = {bool, float, int, str, type(None)}
 
 
-def _layout(args: tuple[Any, ...]) -> list[Any] | None:
-    """What tells all of the arguments of a call but their numbers; None where these are in nests."""
-    try:
-        return [
-            each.shape if type(each) is numpy.ndarray and not each.dtype.hasobject else PLAIN[type(each)]
-            for each in args
-        ]
-    except KeyError:
-        return None
+def _layout(arg: Any) -> Any:
+    """What a call needs to know of an argument but its numbers; None of a nest."""
+    kind = type(arg)
+    if kind is numpy.ndarray and not arg.dtype.hasobject:
+        return arg.shape
+    return kind if kind in PLAIN else None
 
 
 class Tiled:
@@ -83,13 +80,14 @@ class Tiled:
         self._hosts: dict[str, dict[str, str]] = {}
 
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
-        layout = None if keywords or differentiations else _layout(args)
-        if layout is not None and self._known.get(method, (None,))[0] == layout:
-            return self._known[method][1].again(args).result(parameters)
+        layout = [None] if keywords or differentiations else [*map(_layout, args)]
+        known, call = self._known.get(method, ((), None))
+        if call is not None and known == layout:
+            return call.again(args).result(parameters)
         if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
         call = Call(self, method, args, keywords)
-        if layout is not None and len(args) == len(call.fixed):
+        if None not in layout and len(args) == len(call.fixed):
             self._known[method] = layout, call.again([None] * len(args))
         return call.result(parameters)
 

@@ -220,10 +220,8 @@ class Tiles:
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
         """That of some rows, of the tile of that number; of each so many copies."""
-        if self._is_plain and copies == 1:
-            some = [leaf[start:stop] for leaf in self._leaves]
-        else:
-            some = rows_of(self._leaves, start, stop)
+        some = rows_of(self._leaves, start, stop)
+        if not self._is_plain or copies > 1:
             some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
             if copies > 1:
                 some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
