@@ -44,13 +44,12 @@ class Call:
         TypeError, ValueError: the arguments do not fit the function, or each other.
     """
 
-    tiled: Tiled
-    method: str
-    name: Any
     _pack: Callable[[Any], Packed]
 
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
+        self.tiled: Tiled = tiled
+        self.method: str = method
+        self.name: Any = tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
         self._contents: dict[str, Any] = {}
         which, args = (args[:1], args[1:]) if method == SPARSITY else ((), args)

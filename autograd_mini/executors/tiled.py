@@ -49,27 +49,25 @@ class Tiled:
     (56.0, 56.0, 56.0, [Value(data=2.0, grad=56.0, label='w')])
     """
 
-    compiled: Any
-    options: Any
-    tile: int | None
-    retries: int
-
     def __init__(self, compiled: Any, executor: Any, tile: int | None, retries: int, mixed: str) -> None:
         for name, number, least in (("tile", 1 if tile is None else tile, 1), ("retries", retries, 0)):
             if isinstance(number, bool) or not isinstance(number, int) or number < least:
                 raise ValueError(f"{name} takes a whole number of {least} or more, got {brief(number)}")
         if mixed not in ("warn", "refuse"):
             raise ValueError(f"mixed must be 'warn' or 'refuse', got {brief(mixed)}")
-        self.compiled, self.options = compiled, compiled._options
-        if self.options.batch is False:
+        options = compiled._options
+        if options.batch is False:
             raise ValueError(
                 f"{compiled._name} has no batch to be cut into tiles; name the arguments that carry one in batch=…"
             )
         # A worker has one thread; and sums are divided by the number of examples when all are there.
-        target = replace(self.options.target, threads=self.options.target.threads or 1)
-        self.options = replace(self.options, reduce="sum" if self.options.reduce else None, target=target)
+        target = replace(options.target, threads=options.target.threads or 1)
+        self.compiled: Any = compiled
+        self.options: Any = replace(options, reduce="sum" if options.reduce else None, target=target)
         self.pool: Pool = Pool(executor)
-        self.tile, self.retries, self.mixed = tile, retries, mixed
+        self.tile: int | None = tile
+        self.retries: int = retries
+        self.mixed = mixed
         self.token: str = uuid.uuid4().hex
         self.content: tuple[Any, ...] = compiled, self.options, {}
         self.held: dict[str, Any] = {}
