@@ -59,6 +59,7 @@ class Call:
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
+        self.is_mean: bool = tiled.compiled._options.reduce == "mean" and method != SPARSITY
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
         self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
@@ -72,7 +73,7 @@ class Call:
         everything, batched = [*which, *args, *vectors], [False] * len(which) + batched
         carrying = [each for each, rows in zip(everything, batched) if rows]
         self.places: list[int] = [place for place, rows in enumerate(batched) if rows]
-        self.fixed: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
+        self.fixed: Sequence[Any] = [None if rows else each for each, rows in zip(everything, batched)]
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
@@ -87,13 +88,10 @@ class Call:
         self.is_one_task: bool = self.n is not None and self.n <= math.prod(self.sizes)
 
     def again(self, args: Sequence[Any]) -> Call:
-        """The same with other arguments, of the same layout."""
+        """The same in this process with other arguments, of the same layout."""
         call = Call.__new__(Call)
         call.__dict__.update(self.__dict__)
-        call.first = [args[place] for place in self.places]
-        call.fixed = [*args]
-        for place in self.places:
-            call.fixed[place] = None
+        call.fixed, call.first = args, [args[place] for place in self.places]
         return call
 
     def _opened(self, arg: Any) -> list[Any]:
@@ -144,12 +142,8 @@ class Call:
             total = Total(self.n or 0)
             for each in done:
                 total.add(each.result, each.axes)
-            found = total.result(self._divisor())
+            found = total.result((self.rows or numpy.nan) if self.is_mean else None)
         return from_leaf(found) if self.is_sparse else found
-
-    def _divisor(self) -> float | None:
-        is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
-        return (self.rows or numpy.nan) if is_mean else None
 
     def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
         """The results for each chunk of a stream."""
@@ -238,7 +232,8 @@ class Call:
             yield self._task(self.first, tile, 0, 0)
 
     def _task(self, chunk: list[Any], tile: int, first: int, n: int) -> tuple[Task, list[Any]]:
-        given, divisor = [], self._divisor() if self.is_one_task else None  # type: list[Any], float | None
+        given: list[Any] = []
+        divisor = (self.rows or numpy.nan) if self.is_mean and self.is_one_task else None
         batch = [leaf if type(leaf) is numpy.ndarray else self._brought(leaf, given) for leaf in chunk]
         if self.tiled.pool.is_here:
             return Task([], (batch, self.form.structure), tile, first, n, divisor), given

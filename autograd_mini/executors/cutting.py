@@ -23,11 +23,9 @@ class Rows:
         row: the shape of one.
     """
 
-    rows: Any
-    shape: tuple[int, ...]
-
     def __init__(self, rows: Any, row: Sequence[int]) -> None:
-        self.rows, self.shape = rows, (len(rows), *row)
+        self.rows: Any = rows
+        self.shape: tuple[int, ...] = (len(rows), *row)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -79,9 +77,6 @@ class Draws(Rows):
     True
     """
 
-    seed: int
-    step: int
-
     def __init__(
         self, n: int, row: Sequence[int] = (), *, seed: int = 0, step: int = 0, kind: str = "standard_normal"
     ) -> None:
@@ -91,7 +86,9 @@ class Draws(Rows):
                 f"{brief((n, row, seed, step, kind))}"
             )
         super().__init__(range(n), row)
-        self.seed, self.step, self.kind = seed, step, kind
+        self.seed: int = seed
+        self.step: int = step
+        self.kind = kind
 
     def load(self, tile: int, things: Mapping[Any, Any]) -> Any:
         seeds = numpy.random.SeedSequence([self.seed, self.step, tile])

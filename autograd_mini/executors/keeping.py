@@ -39,11 +39,11 @@ _dumping = threading.RLock()
 
 
 def keep(token: Any, thing: Any = None) -> Any:
-    """What is kept under that token, which is the thing if nothing was; None if there is none. A forked process has
-    nothing of its parent's, which another thread may have been using just then."""
+    """What is kept under that token, which is the thing if nothing was; None if there is none. Without a token nothing
+    is kept. A forked process has nothing of its parent's, which another thread may have been using just then."""
     with _lock:
         found = _kept.pop((os.getpid(), token), thing)
-        if found is not None:
+        if found is not None and token:
             _kept[os.getpid(), token] = found
         while len(_kept) > MOST:
             del _kept[next(iter(_kept))]
@@ -119,19 +119,17 @@ class Function:
 
     def method(self, name: str, numbers: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
         """A method, with the numbers of the Values; derivatives by parameters are given for all, 0 for those unused."""
-        call: Callable[..., Any] = getattr(self.compiled, name)
-        if self.values:
-            return partial(self._run, name, call, numbers, **options)
-        return partial(call, **options) if options else call
+        call = partial(getattr(self.compiled, name), **options)
+        return partial(self._run, name, call, numbers) if self.values else call
 
-    def _run(self, method: str, call: Callable[..., Any], numbers: Any, /, *args: Any, **options: Any) -> Any:
+    def _run(self, method: str, call: Callable[..., Any], numbers: Any, *args: Any) -> Any:
         order = self._order
         if order is not None and method in TAKE_NUMBERS:
             result = call(*args, parameters=numbers[order])
         else:
             with self._lock:
                 write_numbers(self.values, "data", numbers.tolist())
-                result = call(*args, **options)
+                result = call(*args)
                 order = [self._places[parameter] for parameter in self.compiled.parameters]
                 if not (self.compiled.branches or "parameters" in self.compiled._names):
                     self._order = order

@@ -58,8 +58,6 @@ class Pool:
         TypeError: it has neither.
     """
 
-    workers: int
-
     def __init__(self, executor: Any) -> None:
         self.executor: Any = executor
         self._mending = threading.Lock()
@@ -72,7 +70,7 @@ class Pool:
         self._is_warned = False
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
-        self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
+        self.workers: int = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
         if self._client is not None:
             self.workers = max(1, sum(self._client.nthreads().values()))
         if isinstance(executor, type):

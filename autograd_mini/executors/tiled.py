@@ -78,7 +78,8 @@ class Tiled:
         self._hosts: dict[str, dict[str, str]] = {}
 
     def _run(self, method: str, *args: Any, parameters: Any = None, **keywords: Any) -> Any:
-        layout = [None] if keywords or differentiations else [*map(_layout, args)]
+        is_plain = self.pool.is_here and not keywords and not differentiations
+        layout = [*map(_layout, args)] if is_plain else [None]
         known, call = self._known.get(method, ((), None))
         if call is not None and known == layout:
             return call.again(args).result(parameters)

@@ -34,8 +34,8 @@ class Job:
     """What is the same in all tasks of a call.
 
     Attributes:
-        fixed: all arguments, the parts of a vector last, but None for those that are rows, which are at `places`;
-            pickled, unless it stays in one process.
+        fixed: all arguments, the parts of a vector last; pickled, without those that are rows, which are at `places`,
+            unless it stays in one process.
         vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
         numbers: those of the Values of the function.
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
@@ -121,8 +121,7 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
 
     Args:
         job: of which it is; pickled, also in memory, unless it stays in one process.
-        contents: what was sent along, in the order of the tokens: pickles, also in memory, or in one process the things
-            themselves.
+        contents: what was sent along, in the order of the tokens: pickles, also in memory.
         given: what the engine has brought.
 
     Raises:
@@ -176,10 +175,7 @@ def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any],
         things[each] = keep(each, Function(content) if each == name else opened(content, stays=True))
     job: Job = opened(sent_job)
     job.function, job.things = things[name], {**things, **dict(enumerate(given))}
-    if job.name:
-        job.fixed = keep(job.name) or keep(job.name, opened(job.fixed, stays=True))
-    else:
-        job.fixed = opened(job.fixed)
+    job.fixed = keep(job.name) or keep(job.name, opened(job.fixed, stays=bool(job.name)))
     if sample:
         found = sha256()
         first = Tiles(task, job, *leaves_of(opened(sent[sample])))
