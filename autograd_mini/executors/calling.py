@@ -191,7 +191,8 @@ class Call:
         """The results of all tasks, in order."""
         tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
         is_given_on = self.n is None or self.is_one_task  # results are, as they are; else they are put together
-        for each in results(tiled.pool, self._tasks(), job, self._contents, tiled.retries, self.name):
+        tasks = iter([self._task(self.first, self.sizes[0], 0, self.rows)]) if self.is_one_task else self._tasks()
+        for each in results(tiled.pool, tasks, job, self._contents, tiled.retries, self.name):
             if each.worker:
                 tiled.compare(each, samples)
                 each.result = opened(each.result, stays=is_given_on)
@@ -220,11 +221,8 @@ class Call:
         return tile, 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
 
     def _tasks(self) -> Iterator[tuple[Task, list[Any]]]:
-        """All tasks, with what the engine is to bring to each."""
+        """All tasks, if they are several, with what the engine is to bring to each."""
         tile, tiles = self.sizes
-        if self.is_one_task:
-            yield self._task(self.first, tile, 0, self.rows)
-            return
         number, chunks = -1, self._counted() if self.n is None else [self.first]
         for number, chunk in enumerate(recut(chunks, repeat(tiles * tile), self.name)):
             yield self._task(chunk, tile, number * tiles, length(chunk, self.name))

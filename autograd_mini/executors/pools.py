@@ -68,6 +68,7 @@ class Pool:
         self._spread: weakref.WeakKeyDictionary[Packed, Any] = weakref.WeakKeyDictionary()
         self._client: Any = executor if self.is_dask else getattr(executor, "_client", None)
         self._is_warned = False
+        self._entered = 0  # by which process
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
         self.workers: int = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
@@ -127,13 +128,14 @@ class Pool:
         pool, is_copy = self.executor, False
         if isinstance(pool, ProcessPoolExecutor):
             is_copy = any(each._parent_pid != os.getpid() for each in _processes(pool))
-        elif isinstance(pool, ThreadPoolExecutor) and not pool._shutdown:
+        elif self.is_here and self._entered != os.getpid() and not pool._shutdown:
             is_copy = not all(each.is_alive() for each in pool._threads)
         if is_copy:
             raise RuntimeError(
                 f"the executor of {name} belongs to the process that this one is a copy of; make one here, or call the "
                 "function itself"
             )
+        self._entered = os.getpid()
 
     def _once(self, content: Any, send: Callable[[Packed], Any], least: int) -> Any:
         """What stands for something large wherever it is needed."""
