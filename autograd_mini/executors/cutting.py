@@ -208,7 +208,7 @@ class Form:
 
 def rows_of(leaves: Iterable[Any], start: int, stop: int) -> list[Any]:
     """Some rows of all arrays among these."""
-    return [leaf[start:stop] if is_rows(leaf) else leaf for leaf in leaves]
+    return [leaf[start:stop] if type(leaf) is numpy.ndarray or is_rows(leaf) else leaf for leaf in leaves]
 
 
 def length(leaves: Iterable[Any], what: str) -> int:
