@@ -5,11 +5,9 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -21,27 +19,27 @@ NAMES = [
 ]
 
 _lock = threading.Lock()
-_before: list[int] = []
-_inside = 0
 
 
-@contextmanager
-def on_one_thread() -> Iterator[None]:
+class OneThread:
     """Within it BLAS has one thread, in the whole process; blocks may overlap."""
-    global _before, _inside
-    with _lock:
-        if not _inside:
-            _before = [number() for number, _ in _controls()]
-            for _, limit in _controls():
-                limit(1)
-        _inside += 1
-    try:
-        yield
-    finally:
+
+    inside: int = 0
+    before: ClassVar[list[tuple[Any, int]]] = []
+
+    def __enter__(self) -> None:
         with _lock:
-            _inside -= 1
-            for number, (_, limit) in zip(() if _inside else _before, _controls()):
-                limit(number)
+            if not OneThread.inside:
+                OneThread.before = [(limit, n) for number, limit in _controls() if (n := number()) > 1]
+                for limit, _ in OneThread.before:
+                    limit(1)
+            OneThread.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with _lock:
+            OneThread.inside -= 1
+            for limit, n in () if OneThread.inside else OneThread.before:
+                limit(n)
 
 
 @cache

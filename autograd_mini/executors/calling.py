@@ -6,28 +6,18 @@ import math
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autograd_mini.executors.cutting import (
-    Form,
-    Rows,
-    Taken,
-    from_leaf,
-    is_dask,
-    is_rows,
-    leaves_of,
-    length,
-    recut,
-    rows_of,
-)
-from autograd_mini.executors.keeping import SLOPES, SPARSITY
+from autograd_mini.executors.cutting import Form, Rows, Taken, from_leaf, is_rows, leaves_of, length, recut, rows_of
+from autograd_mini.executors.keeping import SLOPES, SPARSITY, Function, keep
 from autograd_mini.executors.sending import Packed, opened
 from autograd_mini.executors.submitting import results
 from autograd_mini.executors.summing import Total
-from autograd_mini.executors.working import Done, Job, Task, name_of
+from autograd_mini.executors.working import LARGE, Done, Job, Task
 from autograd_mini.primitives import brief
 
 if TYPE_CHECKING:
@@ -54,15 +44,14 @@ class Call:
         TypeError, ValueError: the arguments do not fit the function, or each other.
     """
 
-    tiled: Tiled
-    method: str
-    name: Any
-    vector: int
-    rows: int
+    _pack: Callable[[Any], Packed]
 
     def __init__(self, tiled: Tiled, method: str, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        self.tiled, self.method, self.name = tiled, method, tiled.compiled._name
+        self.tiled: Tiled = tiled
+        self.method: str = method
+        self.name: Any = tiled.compiled._name
         self._streams: list[Iterator[tuple[Any, ...]]] = []
+        self._contents: dict[str, Any] = {}
         which, args = (args[:1], args[1:]) if method == SPARSITY else ((), args)
         self.is_sparse: bool = bool(which) or (method in ("jacobian", "hessian") and keywords.pop("sparse", False))
         args, vectors = (args[:-1], args[-1:]) if method in OF_ARGUMENTS + OF_RESULT else (args, ())
@@ -70,10 +59,11 @@ class Call:
         keywords = {key: each for key, arg in keywords.items() for each in self._opened(arg)}
         roles, args = tiled.compiled._arranged(args, keywords)
         batched = [*roles.batched]
+        self.is_mean: bool = tiled.compiled._options.reduce == "mean" and method != SPARSITY
         self.is_sum: bool = tiled.options.reduce is not None or method == SPARSITY
         places, is_single = roles.wrt
         self.may_have_rows: bool = self.is_sum and method in MAY_HAVE_ROWS and any(batched[place] for place in places)
-        self.vector = 0
+        self.vector: int = 0
         if method in OF_RESULT:
             batched += [not self.is_sum] * len(vectors)
         elif vectors:
@@ -82,20 +72,27 @@ class Call:
             batched += [batched[place] for place in places] if len(vectors) == len(places) else [False]
         everything, batched = [*which, *args, *vectors], [False] * len(which) + batched
         carrying = [each for each, rows in zip(everything, batched) if rows]
-        self.batched = batched
-        self.arguments: list[Any] = [None if rows else each for each, rows in zip(everything, batched)]
+        self.places: list[int] = [place for place, rows in enumerate(batched) if rows]
+        self.fixed: Sequence[Any] = [None if rows else each for each, rows in zip(everything, batched)]
         self.form: Form = Form()
         first = [_as_rows(each.first if isinstance(each, _Column) else each) for each in carrying]
         self.first: list[Any] = self.form.leaves_of(first)
-        self.chunks: Iterable[list[Any]] = [self.first]
         if self._streams:
             self._refuse_rows(everything)
-            self.arguments = _own(self.arguments)  # they are used later
-            self.chunks = map(_own, chain([self.first], self._later(carrying)))
+            self.fixed = _own(self.fixed)  # they are used later
+            self.lengths: deque[int] = deque()
+            self.chunks: Iterable[list[Any]] = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
-        self.rows = 0
-        self._is_given_on = self.n is None  # results of tasks are, as they are; else they are put together
-        self.lengths: deque[int] = deque()
+        self.rows: int = self.n or 0
+        self.sizes: tuple[int, int] = self._sizes()
+        self.is_one_task: bool = self.n is not None and self.n <= math.prod(self.sizes)
+
+    def again(self, args: Sequence[Any]) -> Call:
+        """The same in this process with other arguments, of the same layout."""
+        call = Call.__new__(Call)
+        call.__dict__.update(self.__dict__)
+        call.fixed, call.first = args, [args[place] for place in self.places]
+        return call
 
     def _opened(self, arg: Any) -> list[Any]:
         """An argument, or the columns of a stream of chunks."""
@@ -114,7 +111,7 @@ class Call:
         return chunk if type(chunk) is tuple else (chunk,)
 
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
-        if any(rows != isinstance(each, _Column) for each, rows in zip(everything, self.batched)):
+        if [place for place, each in enumerate(everything) if isinstance(each, _Column)] != self.places:
             raise ValueError(
                 f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
                 "streams, and nothing else may"
@@ -136,14 +133,16 @@ class Call:
 
     def result(self, numbers: Any) -> Any:
         """The result; over a stream that is not reduced an iterator over those for each chunk."""
-        done = self._done(self._job(self._prepared(numbers)))
+        done = self._done(self._job(numbers))
         if self.n is None and not self.is_sum:
             return self._chunks_of(done)
-        total = Total(self.n or 0)
-        for each in done:
-            total.add(each.result, each.axes)
-        is_mean = self.tiled.compiled._options.reduce == "mean" and self.method != SPARSITY
-        found = total.result((self.rows or numpy.nan) if is_mean else None)
+        if self.is_one_task:
+            (found,) = [each.result for each in done]
+        else:
+            total = Total(self.n or 0)
+            for each in done:
+                total.add(each.result, each.axes)
+            found = total.result((self.rows or numpy.nan) if self.is_mean else None)
         return from_leaf(found) if self.is_sparse else found
 
     def _chunks_of(self, done: Iterator[Done]) -> Iterator[Any]:
@@ -152,36 +151,34 @@ class Call:
         for rows in recut((form.leaves_of(each.result) for each in done), lengths, self.name):
             yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
 
-    def _prepared(self, given: Any) -> Any:
-        """See to it that the function can be sent; the numbers of its Values, which may be given."""
+    def _job(self, given: Any) -> Any:
+        """What is the same in all tasks, with the numbers of Values, which may be given; pickled, unless it stays in
+        this process."""
         tiled = self.tiled
-        self._contents = {**tiled.held}
-        self._tokens = [tiled.token, "", *tiled.held]
-        self._pack: Callable[[Any], Any] = _as_it_is
         try:
             parcel = tiled.parcel()
         except TypeError:
             if not tiled.pool.is_here or self.method == SLOPES:
                 raise
-            self._contents[tiled.token] = (tiled.compiled, tiled.options, {})  # a thread takes it as it is
-            return None
-        if not tiled.pool.is_here:
-            self._pack = parcel.beside
-        self._tokens[0] = parcel.token
-        self._contents[parcel.token] = parcel.content
-        numbers = numpy.array([value.data for value in parcel.values] if given is None else given, dtype=float)
-        if numbers.shape != (len(parcel.values),):
-            raise ValueError(f"{self.name} holds {len(parcel.values)} Values, got numbers of shape {numbers.shape}")
-        return numbers
-
-    def _job(self, numbers: Any) -> Any:
-        """What is the same in all tasks, with the numbers of Values; pickled, unless it stays in this process."""
-        fixed = self._packed(self.arguments)
-        name, may_have_rows = name_of(fixed), self.may_have_rows
+            parcel = None
+        values = parcel.values if parcel else []
+        numbers = numpy.array([value.data for value in values] if given is None else given, dtype=float)
+        if parcel and numbers.shape != (len(values),):
+            raise ValueError(f"{self.name} holds {len(values)} Values, got numbers of shape {numbers.shape}")
         job = Job(
-            self.method, fixed, name, self.batched, self.vector, numbers, self.is_sum, may_have_rows, self.is_sparse
+            self.method, self.fixed, self.places, self.vector, numbers, self.is_sum, self.may_have_rows, self.is_sparse
         )
-        return job if self.tiled.pool.is_here else Packed.of(job)
+        if tiled.pool.is_here:  # what cannot be pickled is taken as it is
+            token, content = (parcel.token, parcel.content) if parcel else (tiled.token, tiled.content)
+            job.function, job.things = keep(token) or keep(token, Function(content)), {**tiled.held}
+            return job
+        assert parcel is not None
+        self._pack, self._tokens = parcel.beside, [parcel.token, "", *tiled.held]
+        self._contents = {parcel.token: parcel.content, **tiled.held}
+        job.fixed = self._packed(self.fixed)
+        if len(job.fixed) < LARGE:  # things among them stay the same ones, for which nothing is compiled anew
+            job.name = sha256(b"".join(job.fixed.parts())).hexdigest()
+        return Packed.of(job)
 
     def _packed(self, arguments: Any) -> Any:
         try:
@@ -193,13 +190,16 @@ class Call:
     def _done(self, job: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
         tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
-        for each in results(tiled.pool, self._tasks(*self._sizes()), job, self._contents, tiled.retries, self.name):
-            tiled.compare(each, samples)
-            each.result = opened(each.result, stays=self._is_given_on)
+        is_given_on = self.n is None or self.is_one_task  # results are, as they are; else they are put together
+        tasks = iter([self._task(self.first, self.sizes[0], 0, self.rows)]) if self.is_one_task else self._tasks()
+        for each in results(tiled.pool, tasks, job, self._contents, tiled.retries, self.name):
+            if each.worker:
+                tiled.compare(each, samples)
+                each.result = opened(each.result, stays=is_given_on)
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
-        """The chunks of the batch, but for those without rows; their lengths are noted."""
+        """The chunks of a stream, but for those without rows; their lengths are noted."""
         for chunk in self.chunks:
             count = length(chunk, self.name)
             if count:
@@ -212,7 +212,7 @@ class Call:
         arrays = [leaf for leaf in self.first if is_rows(leaf)]
         in_row = max(1, sum([math.prod(array.shape[1:]) for array in arrays]))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        blocks = [max(array.chunks[0]) for array in arrays if is_dask(array)]
+        blocks = [max(array.chunks[0]) for array in arrays if hasattr(array, "chunks")]  # of Dask
         most = max(blocks, default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         size = min(most, share)
@@ -220,27 +220,30 @@ class Call:
             size = max(size, min(IN_THREAD * most, share if self.tiled.pool.workers == 1 else share // 2))
         return tile, 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
 
-    def _tasks(self, tile: int, tiles: int) -> Iterator[tuple[Task, list[Any]]]:
-        """All tasks, with what the engine is to bring to each."""
-        number = -1
-        for number, chunk in enumerate(recut(self._counted(), repeat(tiles * tile), self.name)):
-            yield self._task(chunk, tile, number * tiles)
-        if number < 0 and (self.n == 0 or self.is_sum):
-            yield self._task(self.first, tile, 0)
+    def _tasks(self) -> Iterator[tuple[Task, list[Any]]]:
+        """All tasks, if they are several, with what the engine is to bring to each."""
+        tile, tiles = self.sizes
+        number, chunks = -1, self._counted() if self.n is None else [self.first]
+        for number, chunk in enumerate(recut(chunks, repeat(tiles * tile), self.name)):
+            yield self._task(chunk, tile, number * tiles, length(chunk, self.name))
+        if number < 0 and self.is_sum:
+            yield self._task(self.first, tile, 0, 0)
 
-    def _task(self, chunk: list[Any], tile: int, first: int) -> tuple[Task, list[Any]]:
+    def _task(self, chunk: list[Any], tile: int, first: int, n: int) -> tuple[Task, list[Any]]:
         given: list[Any] = []
-        batch = [self._brought(leaf, given) for leaf in chunk]
-        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, length(chunk, self.name))
-        self._is_given_on |= task.n == self.n
-        if first == 0 and not (given or self.tiled.pool.is_here):
+        divisor = (self.rows or numpy.nan) if self.is_mean and self.is_one_task else None
+        batch = [leaf if type(leaf) is numpy.ndarray else self._brought(leaf, given) for leaf in chunk]
+        if self.tiled.pool.is_here:
+            return Task([], (batch, self.form.structure), tile, first, n, divisor), given
+        task = Task([*self._tokens], self._packed(self.form.of(batch)), tile, first, n, divisor)
+        if first == 0 and not given:
             self._tokens[1] = task.tokens[1] = uuid.uuid4().hex
             self._contents[self._tokens[1]] = self._packed(self.form.of(rows_of(batch, 0, min(tile, task.n))))
         return task, given
 
     def _brought(self, leaf: Any, given: list[Any]) -> Any:
         """A part of the batch as the task has it; what the engine is to bring is given beside."""
-        block = self.tiled.pool.computed(leaf) if is_dask(leaf) else leaf
+        block = self.tiled.pool.computed(leaf)
         if block is leaf or is_rows(block):
             return block
         given.append(block)
@@ -258,10 +261,6 @@ def _own(nest: Any) -> Any:
     """The same in arrays of our own: those of a stream may be filled anew with the next chunk."""
     leaves, structure = leaves_of(nest)
     return structure.rebuild([leaf.copy() if isinstance(leaf, numpy.ndarray) else leaf for leaf in leaves])
-
-
-def _as_it_is(arguments: Any) -> Any:
-    return arguments
 
 
 def _as_rows(nest: Any) -> Any:

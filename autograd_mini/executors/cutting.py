@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, Self
 
@@ -22,11 +23,9 @@ class Rows:
         row: the shape of one.
     """
 
-    rows: Any
-    shape: tuple[int, ...]
-
     def __init__(self, rows: Any, row: Sequence[int]) -> None:
-        self.rows, self.shape = rows, (len(rows), *row)
+        self.rows: Any = rows
+        self.shape: tuple[int, ...] = (len(rows), *row)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -78,9 +77,6 @@ class Draws(Rows):
     True
     """
 
-    seed: int
-    step: int
-
     def __init__(
         self, n: int, row: Sequence[int] = (), *, seed: int = 0, step: int = 0, kind: str = "standard_normal"
     ) -> None:
@@ -90,7 +86,9 @@ class Draws(Rows):
                 f"{brief((n, row, seed, step, kind))}"
             )
         super().__init__(range(n), row)
-        self.seed, self.step, self.kind = seed, step, kind
+        self.seed: int = seed
+        self.step: int = step
+        self.kind = kind
 
     def load(self, tile: int, things: Mapping[Any, Any]) -> Any:
         seeds = numpy.random.SeedSequence([self.seed, self.step, tile])
@@ -151,30 +149,23 @@ def leaves_of(nest: Any, known: Structure | None = None) -> tuple[list[Any], Str
     if known is not None and _has(nest, known, leaves):
         return leaves, known
     leaves = []
-    return leaves, _walked(nest, leaves)
+    return leaves, walk(nest, leaves, _take)
 
 
 def _has(nest: Any, structure: Structure, leaves: list[Any]) -> bool:
     """Whether a nest has a structure of arrays and floats in lists and tuples: it is asked for at every tile."""
-    kind = type(nest)
+    kind, children = type(nest), structure.children
     if kind is numpy.ndarray or kind is float:
         leaves.append(nest)
         return structure is NUMBER
-    children = structure.children
     if (kind is not tuple and kind is not list) or structure.build is not kind or len(nest) != len(children):
         return False
-    return False not in [_has(each, child, leaves) for each, child in zip(nest, children)]
-
-
-def _walked(nest: Any, leaves: list[Any]) -> Structure:
-    """What `walk` gives, sooner for arrays and floats in lists and tuples."""
-    kind = type(nest)
-    if kind is numpy.ndarray or kind is float:
-        leaves.append(nest)
-        return NUMBER
-    if kind is list or kind is tuple:
-        return Structure(kind, kind, [_walked(each, leaves) for each in nest])
-    return walk(nest, leaves, _take)
+    for each, child in zip(nest, children):
+        if child is NUMBER and (type(each) is numpy.ndarray or type(each) is float):
+            leaves.append(each)
+        elif not _has(each, child, leaves):
+            return False
+    return True
 
 
 def _take(thing: Any, leaves: list[Any]) -> Structure:
@@ -199,12 +190,9 @@ class Form:
         leaves, structure = leaves_of(nest, self.structure)
         self.structure = known = self.structure or structure
         if structure != known:
-            try:
-                leaves = [*known.leaves_of(nest)]  # entries of dicts by their keys
-                is_other = not all(is_rows(leaf) or isinstance(leaf, (float, Matrix)) for leaf in leaves)
-            except (TypeError, KeyError, ValueError, AttributeError):
-                is_other = True
-            if is_other:
+            with suppress(TypeError, KeyError, ValueError, AttributeError):
+                leaves, structure = leaves_of(known.rebuild([*known.leaves_of(nest)]))  # entries of dicts by their keys
+            if structure != known:
                 raise ValueError(f"the chunks of a batch need one structure, got {known!r} and {structure!r}")
         shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
         self.shapes = self.shapes or shapes
@@ -220,7 +208,7 @@ class Form:
 
 def rows_of(leaves: Iterable[Any], start: int, stop: int) -> list[Any]:
     """Some rows of all arrays among these."""
-    return [leaf[start:stop] if is_rows(leaf) else leaf for leaf in leaves]
+    return [leaf[start:stop] if type(leaf) is numpy.ndarray or is_rows(leaf) else leaf for leaf in leaves]
 
 
 def length(leaves: Iterable[Any], what: str) -> int:

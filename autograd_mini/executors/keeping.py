@@ -11,9 +11,9 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
@@ -39,11 +39,11 @@ _dumping = threading.RLock()
 
 
 def keep(token: Any, thing: Any = None) -> Any:
-    """What is kept under that token, which is the thing if nothing was; None if there is none. A forked process has
-    nothing of its parent's, which another thread may have been using just then."""
+    """What is kept under that token, which is the thing if nothing was; None if there is none. Without a token nothing
+    is kept. A forked process has nothing of its parent's, which another thread may have been using just then."""
     with _lock:
         found = _kept.pop((os.getpid(), token), thing)
-        if found is not None:
+        if found is not None and token:
             _kept[os.getpid(), token] = found
         while len(_kept) > MOST:
             del _kept[next(iter(_kept))]
@@ -115,19 +115,21 @@ class Function:
         self._places = {value: place for place, value in enumerate(self.values)}
         self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
         self._lock = threading.Lock()
+        self.structures: dict[str, Any] = {}  # of results, by the methods that gave them last
 
-    def run(self, method: str, args: Sequence[Any], numbers: Any, **options: Any) -> Any:
-        """The result of a method; derivatives by parameters are given for all Values, 0 for those unused."""
-        call = getattr(self.compiled, method)
-        if not self.values:
-            return call(*args, **options)
+    def method(self, name: str, numbers: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
+        """A method, with the numbers of the Values; derivatives by parameters are given for all, 0 for those unused."""
+        call = partial(getattr(self.compiled, name), **options)
+        return partial(self._run, name, call, numbers) if self.values else call
+
+    def _run(self, method: str, call: Callable[..., Any], numbers: Any, *args: Any) -> Any:
         order = self._order
         if order is not None and method in TAKE_NUMBERS:
             result = call(*args, parameters=numbers[order])
         else:
             with self._lock:
                 write_numbers(self.values, "data", numbers.tolist())
-                result = call(*args, **options)
+                result = call(*args)
                 order = [self._places[parameter] for parameter in self.compiled.parameters]
                 if not (self.compiled.branches or "parameters" in self.compiled._names):
                     self._order = order

@@ -12,8 +12,10 @@ from concurrent.futures import BrokenExecutor, Future, InvalidStateError, Proces
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from autograd_mini.executors.cutting import is_dask
 from autograd_mini.executors.sending import HAS_MEMORY, SHORT, Memory, Packed, in_memory, opened
 from autograd_mini.executors.working import Missing, Task, work, work_nearby
 from autograd_mini.primitives import brief
@@ -56,8 +58,6 @@ class Pool:
         TypeError: it has neither.
     """
 
-    workers: int
-
     def __init__(self, executor: Any) -> None:
         self.executor: Any = executor
         self._mending = threading.Lock()
@@ -68,9 +68,10 @@ class Pool:
         self._spread: weakref.WeakKeyDictionary[Packed, Any] = weakref.WeakKeyDictionary()
         self._client: Any = executor if self.is_dask else getattr(executor, "_client", None)
         self._is_warned = False
+        self._entered = 0  # by which process
         names = "_max_workers", "_processes", "num_workers"
         found = next((getattr(executor, name) for name in names if hasattr(executor, name)), None)
-        self.workers = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
+        self.workers: int = found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
         if self._client is not None:
             self.workers = max(1, sum(self._client.nthreads().values()))
         if isinstance(executor, type):
@@ -97,7 +98,8 @@ class Pool:
         task, given, attempt.reply = attempt.task, attempt.given, None
         contents = [attempt.contents.get(token) for token in task.tokens]
         if self.is_dask:
-            job, *contents = [self._once(each, self._scattered, LARGE) for each in (job, *contents)]
+            scatter = partial(self.executor.scatter, broadcast=True, hash=False)
+            job, *contents = [self._once(each, scatter, LARGE) for each in (job, *contents)]
             attempt.future = submit(work, task, job, contents, *given, pure=False)
         elif self.is_near:
             job, *contents = [self._once(each, in_memory, NEAR) for each in (job, *contents)]
@@ -126,13 +128,14 @@ class Pool:
         pool, is_copy = self.executor, False
         if isinstance(pool, ProcessPoolExecutor):
             is_copy = any(each._parent_pid != os.getpid() for each in _processes(pool))
-        elif isinstance(pool, ThreadPoolExecutor) and not pool._shutdown:
+        elif self.is_here and self._entered != os.getpid() and not pool._shutdown:
             is_copy = not all(each.is_alive() for each in pool._threads)
         if is_copy:
             raise RuntimeError(
                 f"the executor of {name} belongs to the process that this one is a copy of; make one here, or call the "
                 "function itself"
             )
+        self._entered = os.getpid()
 
     def _once(self, content: Any, send: Callable[[Packed], Any], least: int) -> Any:
         """What stands for something large wherever it is needed."""
@@ -141,9 +144,6 @@ class Pool:
         if content not in self._spread:
             self._spread[content] = send(content)
         return self._spread[content]
-
-    def _scattered(self, content: Packed) -> Any:
-        return self.executor.scatter(content, broadcast=True, hash=False)
 
     def outcome(self, attempt: Attempt) -> Any:
         """What became of a task that is done.
@@ -160,7 +160,10 @@ class Pool:
         return opened(outcome if isinstance(outcome, Packed) else attempt.reply.get())
 
     def computed(self, array: Any) -> Any:
-        """An array of Dask, computed here; or its future, where Dask brings it to where it is needed."""
+        """An array of Dask, computed here; or its future, where Dask brings it to where it is needed; others as they
+        are."""
+        if not is_dask(array):
+            return array
         return self.executor.compute(array) if self.is_dask else array.compute()
 
     def mend(self, error: BaseException) -> None:

@@ -34,11 +34,13 @@ class Total:
 
     Args:
         n: how many rows there are in all.
+        known: the structure that results probably have.
     """
 
-    def __init__(self, n: int) -> None:
-        self._n, self._count = n, 0
-        self._structure: Structure | None = None
+    structure: Structure | None = None
+
+    def __init__(self, n: int, known: Structure | None = None) -> None:
+        self._n, self._known, self._count = n, known, 0
         self._shapes: list[tuple[int, ...]] = []
         self._branches: list[list[Any]] = []
         self._rows: dict[int, Any] = {}  # by the place of the leaf
@@ -50,17 +52,17 @@ class Total:
         Raises:
             ValueError: they are of another structure or shape than those before.
         """
-        leaves, structure = leaves_of(nest, self._structure)
+        leaves, structure = leaves_of(nest, self._known)
         if axes is None:
             shapes = [getattr(leaf, "shape", ()) for leaf in leaves]
         else:
             axes = [axes] * len(leaves) if isinstance(axes, int) else axes
             shapes = [_shape_of_one(leaf, axis) for leaf, axis in zip(leaves, axes)]
-        if self._structure is None:
-            self._structure, self._shapes = structure, shapes
-        if self._shapes != shapes or self._structure != structure:
-            is_same = self._structure == structure
-            what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self._structure, structure)
+        if self.structure is None:
+            self.structure, self._known, self._shapes = structure, structure, shapes
+        is_same = structure is self.structure or structure == self.structure
+        if self._shapes != shapes or not is_same:
+            what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self.structure, structure)
             raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1
         if axes is not None:
@@ -86,17 +88,17 @@ class Total:
 
     def result(self, divisor: float | None = None) -> Any:
         """That of all, of one at least; everything in it divided."""
-        assert self._structure is not None
+        assert self.structure is not None
         while len(self._branches) > 1:
             self._merge()
         leaves = self._branches[0]
         if self._rows:
             terms = iter(leaves)
-            places = range(self._structure.size)
+            places = range(self.structure.size)
             leaves = [self._rows[place] if place in self._rows else next(terms) for place in places]
         if divisor is not None:
             leaves = [leaf / divisor for leaf in leaves]
-        return self._structure.rebuild(leaves)
+        return self.structure.rebuild(leaves)
 
     def _merge(self) -> None:
         right = self._branches.pop()

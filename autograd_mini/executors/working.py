@@ -9,7 +9,7 @@ import socket
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import Any
 import numpy
 
 import autograd_mini
-from autograd_mini.executors.blas import on_one_thread
+from autograd_mini.executors.blas import OneThread
 from autograd_mini.executors.cutting import Rows, Taken, as_leaf, is_rows, leaves_of, numbers_of, rows_of
 from autograd_mini.executors.keeping import SPARSITY, Function, keep, packed
 from autograd_mini.executors.sending import SHORT, Memory, OutOfReach, Packed, opened
 from autograd_mini.executors.summing import Axes, Total
+from autograd_mini.structures import Structure
 
 LARGE = 2**20
 """Bytes: what is larger stays with a worker only where it is to be used again for sure."""
@@ -33,24 +34,27 @@ class Job:
     """What is the same in all tasks of a call.
 
     Attributes:
-        fixed: all arguments, the parts of a vector last, but None for those that are rows, which `batched` tells;
-            pickled, unless it stays in one process.
-        name: that of `fixed`, which only its like has; "" if it is not to be kept.
+        fixed: all arguments, the parts of a vector last; pickled, without those that are rows, which are at `places`,
+            unless it stays in one process.
         vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
         numbers: those of the Values of the function.
         is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
         is_sparse: whether they are sparse matrices.
+        name: that of `fixed`, which only its like has; "" if it is not to be kept.
+        function: where it is done; and `things` what was sent or brought by the engine.
     """
 
     method: str
     fixed: Any
-    name: str
-    batched: list[bool]
+    places: list[int]
     vector: int
     numbers: Any
     is_sum: bool
     may_have_rows: bool
     is_sparse: bool
+    name: str = ""
+    function: Any = None
+    things: Mapping[Any, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,10 +64,11 @@ class Task:
     Attributes:
         tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
             by it, and arrays.
-        batch: those arguments that are rows; pickled, unless it stays in one process.
+        batch: those arguments that are rows, pickled; in one process the arrays in them, and their structure.
         tile: how many rows are in a tile.
         first: the number of the first one.
         n: how many rows there are.
+        divisor: of the result.
     """
 
     tokens: list[str]
@@ -71,6 +76,7 @@ class Task:
     tile: int
     first: int
     n: int
+    divisor: float | None = None
 
     def rows(self, start: int = 0, stop: int | None = None) -> str:
         """Some of its rows, in words."""
@@ -99,22 +105,15 @@ class Done:
     """The results of a task, and along which axis each array in them has rows; None if it is a sum.
 
     Attributes:
-        worker: where they were found, and what the last digits depend on there.
+        worker: where they were found, and what the last digits depend on there; nothing in one process.
         sample: of the first task of a worker, a digest of its result on the first tile of the call.
     """
 
     result: Any
     axes: Axes
-    worker: str
-    host: dict[str, str]
-    sample: str
-
-
-def name_of(fixed: Any) -> str:
-    """A name for arguments that are sent, so that things among them stay the same ones, for which nothing is compiled
-    anew."""
-    is_kept = isinstance(fixed, Packed) and len(fixed) < LARGE
-    return sha256(b"".join(fixed.parts())).hexdigest() if is_kept else ""
+    worker: str = ""
+    host: dict[str, str] = field(default_factory=dict)
+    sample: str = ""
 
 
 def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | Failed | Missing:
@@ -122,8 +121,7 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
 
     Args:
         job: of which it is; pickled, also in memory, unless it stays in one process.
-        contents: what was sent along, in the order of the tokens: pickles, also in memory, or in one process the things
-            themselves.
+        contents: what was sent along, in the order of the tokens: pickles, also in memory.
         given: what the engine has brought.
 
     Raises:
@@ -131,19 +129,20 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
     """
     rows: list[int] = []
     try:
-        with on_one_thread():
+        with OneThread():
+            if isinstance(job, Job):
+                return Done(*Tiles(task, job, *task.batch).total(rows))
             return _work(task, job, dict(zip(task.tokens, contents)), given, rows)
     except OutOfReach:
         raise
     except Exception as error:
-        text = "".join(traceback.format_exception(error))
-        if isinstance(job, Job):
-            return Failed(error, task.rows(*rows), text)
-        try:
-            content = packed(error)
-            opened(content)
-        except Exception:  # it cannot travel
-            content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
+        text, content = "".join(traceback.format_exception(error)), error  # type: str, Any
+        if not isinstance(job, Job):
+            try:
+                content = packed(error)
+                opened(content)
+            except Exception:  # it cannot travel
+                content = packed(RuntimeError(f"{type(error).__name__}: {error}"))
         return Failed(content, task.rows(*rows), text)
 
 
@@ -164,84 +163,72 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
 
 
 def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
-    """Do a task; `rows` is where those at work start and stop."""
+    """Do a task that was sent; `rows` is where those at work start and stop."""
     name, sample_name, *arrays = task.tokens
-    function, sample = keep(name), ""
-    things: dict[Any, Any] = {each: keep(each) for each in arrays}
-    lacking = [each for each in arrays if things[each] is None]
-    lacking += [each for each in (name, sample_name) if each] if function is None else []
-    missing = [each for each in lacking if sent[each] is None]
-    if missing:
+    things: dict[Any, Any] = {each: keep(each) for each in (name, *arrays)}
+    lacking = [each for each, thing in things.items() if thing is None]
+    sample = sample_name if name in lacking else ""
+    if missing := [each for each in (*lacking, sample) if each and sent[each] is None]:
         return Missing(missing)
-    for each in arrays:
-        if things[each] is None:
-            things[each] = keep(each, opened(sent[each], stays=True))
-    things.update(enumerate(given))
-    is_new = function is None
-    function = keep(name, Function(sent[name])) if is_new else function
+    for each in lacking:
+        content = sent[each]
+        things[each] = keep(each, Function(content) if each == name else opened(content, stays=True))
     job: Job = opened(sent_job)
-    fixed = keep(job.name) if job.name else None
-    if fixed is None:
-        fixed = opened(job.fixed, stays=bool(job.name))
-        fixed = keep(job.name, fixed) if job.name else fixed
-    tiles = Tiles(task, job, function, fixed, opened(task.batch), things)
-    if is_new and sample_name:
+    job.function, job.things = things[name], {**things, **dict(enumerate(given))}
+    job.fixed = keep(job.name) or keep(job.name, opened(job.fixed, stays=bool(job.name)))
+    if sample:
         found = sha256()
-        first = Tiles(task, job, function, fixed, opened(sent[sample_name]), things)
+        first = Tiles(task, job, *leaves_of(opened(sent[sample])))
         for leaf in leaves_of(first.result(0, task.tile, 0))[0]:
             found.update(b"".join(numbers_of(leaf)))
         sample = found.hexdigest()
-    total = Total(task.n)
-    axes: Axes = None
-    for start in range(0, task.n, task.tile) or [0]:
-        stop = min(task.n, start + task.tile)
-        rows[:] = start, stop
-        result = tiles.result(start, stop, task.first + start // task.tile)
-        axes = tiles.axes(result, start, stop) if not start else axes
-        total.add(result, axes)
-    result = total.result()
-    return Done(
-        result if job is sent_job else packed(result),
-        axes,
-        f"process {os.getpid()} on {socket.gethostname()}",
-        host(),
-        sample,
-    )
+    result, axes = Tiles(task, job, *leaves_of(opened(task.batch))).total(rows)
+    return Done(packed(result), axes, f"process {os.getpid()} on {socket.gethostname()}", host(), sample)
 
 
 class Tiles:
     """The tiles of a task, of rows that are opened once.
 
     Args:
-        fixed: the arguments that are not rows.
-        batch: those that are, or a part of them.
-        things: what was sent or brought by the engine.
+        leaves: the arrays of the arguments that are rows, or of a part of them.
+        structure: of these arguments.
     """
 
-    def __init__(
-        self, task: Task, job: Job, function: Function, fixed: Sequence[Any], batch: Any, things: Mapping[Any, Any]
-    ) -> None:
-        self._task, self._job, self._run, self._fixed = task, job, function.run, fixed
-        leaves, self._structure = leaves_of(batch)
-        self._leaves = [leaf.load(0, things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
-        self._options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
-        self._is_plain: bool = self._structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
+    def __init__(self, task: Task, job: Job, leaves: Sequence[Any], structure: Structure) -> None:
+        self._task, self._job, self._structure = task, job, structure
+        self._leaves = [leaf.load(0, job.things) if isinstance(leaf, Taken) else leaf for leaf in leaves]
+        options = {"sparse": True} if job.is_sparse and job.method != SPARSITY else {}
+        self._run = job.function.method(job.method, job.numbers, options)
+        self._is_plain: bool = structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
+
+    def total(self, rows: list[int]) -> tuple[Any, Axes]:
+        """The results of all, and along which axes they have rows; `rows` is where those at work start and stop."""
+        task, structures, axes = self._task, self._job.function.structures, None  # type: Task, dict[str, Any], Axes
+        total = Total(task.n, structures.get(self._job.method))
+        for start in range(0, task.n, task.tile) or [0]:
+            stop = min(task.n, start + task.tile)
+            rows[:] = start, stop
+            result = self.result(start, stop, task.first + start // task.tile)
+            axes = self.axes(result, start, stop) if not start else axes
+            total.add(result, axes)
+        structures[self._job.method] = total.structure
+        return total.result(task.divisor), axes
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
         """That of some rows, of the tile of that number; of each so many copies."""
-        if self._is_plain and copies == 1:
-            some = [leaf[start:stop] for leaf in self._leaves]
-        else:
-            some = rows_of(self._leaves, start, stop)
+        some = rows_of(self._leaves, start, stop)
+        if not self._is_plain or copies > 1:
             some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
             if copies > 1:
                 some = [leaf.repeat(copies, axis=0) if is_rows(leaf) else leaf for leaf in some]
             some = self._structure.rebuild(some)
-        rows, job = iter(some), self._job
-        args = [next(rows) if is_batched else each for each, is_batched in zip(self._fixed, job.batched)]
+        job = self._job
+        args = [*job.fixed]
+        for place, rows in zip(job.places, some):
+            args[place] = rows
         if job.vector:
             args[-job.vector :] = [tuple(args[-job.vector :])]
-        result = self._run(job.method, args, job.numbers, **self._options)
+        result = self._run(*args)
         return as_leaf(result) if job.is_sparse else result
 
     def axes(self, result: Any, start: int, stop: int) -> Axes:
@@ -254,11 +241,8 @@ class Tiles:
         leaves, _ = leaves_of(result)
         copies = 2 if stop - start == 1 else 1
         others, _ = leaves_of(self.result(start, start + 1, self._task.first, copies))
-        return [_axis(numpy.shape(leaf), numpy.shape(other)) for leaf, other in zip(leaves, others, strict=True)]
-
-
-def _axis(shape: Sequence[int], other: Sequence[int]) -> int | None:
-    return next((axis for axis, (one, two) in enumerate(zip(shape, other)) if one != two), None)
+        shapes = [map(numpy.shape, pair) for pair in zip(leaves, others, strict=True)]
+        return [next((axis for axis, (one, two) in enumerate(zip(*pair)) if one != two), None) for pair in shapes]
 
 
 @cache

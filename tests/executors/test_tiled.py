@@ -1,10 +1,12 @@
 """A function on an executor is the function: every method, every form of input, in threads, which all share."""
 
 import builtins
+import gc
 import itertools
 import pickle
 import random
 import threading
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -167,6 +169,54 @@ def test_bits_depend_on_the_tile_alone(pool):
             value, slopes = compiled.on(pool, tile).value_and_grad(*weights, *examples)
         found.setdefault(tile, set()).add((value, *(slope.tobytes() for slope in slopes)))
     assert [len(each) for each in found.values()] == [1, 1]
+
+
+calls = st.tuples(
+    st.sampled_from(["__call__", "value_and_grad", "jacobian", "hvp"]),
+    st.integers(1, 9),
+    st.sampled_from([numpy.asarray, numpy.asfortranarray, numpy.rint, numpy.ndarray.tolist, numpy.flipud]),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(calls, min_size=2, max_size=8), st.sampled_from([None, "mean"]), st.sampled_from([None, 3]))
+def test_calls_before_change_nothing(calls, reduce, tile):
+    """Of one layout or another."""
+    factor, weight = 0.5, Value(1.0)
+    compiled = compile(
+        lambda a, x: factor * weight * a * x[0] + a * x[1] ** 2, batch="x", wrt="a", reduce=reduce, backend="numpy"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        tiled = compiled.on(pool, tile)
+        for number, (method, n, layout) in enumerate(calls):
+            factor = weight.data = float(number // 2)
+            x = numpy.random.default_rng(number).normal(size=(n, 2))
+            args = [number % 3 or 1.5, layout(x)] + [2.0] * (method == "hvp")
+            found, expected = (call(each, method, args) for each in (tiled, compiled.on(pool, tile)))
+            same_bits(found, expected)
+            same_numbers(found, call(compiled, method, args))
+
+
+def test_arguments_are_not_kept(pool):
+    tiled = compile(lambda a, x: a[0] * x[0], batch="x", reduce="sum").on(pool)
+    for _ in range(3):
+        a, x = numpy.ones(3), numpy.ones((5, 1))
+        held = [weakref.ref(a), weakref.ref(x)]
+        assert tiled.value_and_grad(a, x)[0] == 5.0
+    del a, x
+    gc.collect()
+    assert [each() is None for each in held] == [True, True]
+
+
+def test_threads_of_the_caller_share_one(pool):
+    weights, examples = importable.data(200)
+    compiled = importable.loss()
+    tiled = compiled.on(pool, 8)
+    factors = [0.1 * factor for factor in range(1, 17)]
+    args = [([factor * each for each in weights], examples) for factor in factors]
+    with ThreadPoolExecutor(4) as callers:
+        found = [*callers.map(lambda each: tiled.value_and_grad(*each[0], *each[1]), args)]
+    same_bits(found, [compiled.on(pool, 8).value_and_grad(*scaled, *rows) for scaled, rows in args])
 
 
 class Shuffled:
