@@ -94,7 +94,7 @@ class Series(Number):
 
     def __init__(self, expansion: _Expansion, operation: Primitive, args: Sequence[Any], depth: int) -> None:
         self.expansion: _Expansion = expansion
-        self.operation = operation
+        self.operation: Primitive = operation
         self.args: Sequence[Any] = args
         self.depth: int = depth
         self.coefficients: list[Any] = []

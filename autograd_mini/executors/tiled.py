@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autograd_mini.value import Value
 
 
-PLAIN = {bool, float, int, str, type(None)}
+PLAIN: set[type] = {bool, float, int, str, type(None)}
 
 
 def _layout(arg: Any) -> Any:

@@ -46,7 +46,7 @@ class PairProducts(OverSubsets):
                 raise ValueError(f"neighbours pair up only an even number of inputs, got {n_inputs}; give pairs")
             pairs = [(j, j + 1) for j in range(0, n_inputs, 2)]
         super().__init__(n_inputs, pairs)
-        self.pairs = self.subsets
+        self.pairs: tuple[tuple[int, ...], ...] = self.subsets
         for pair in self.pairs:
             if len(pair) != 2:
                 raise ValueError(f"a pair has two indices, got {brief(pair)}; ProductUnits multiplies any number")

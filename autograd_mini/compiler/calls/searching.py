@@ -41,7 +41,7 @@ CACHE = type(lru_cache(len))
 ABSENT = object()
 
 PLAIN = (int, float, str, bytes, type(None), CodeType, numpy.ndarray, numpy.generic, Value)
-BARE = {int, float, bool, str, bytes, type(None)}
+BARE: set[type] = {int, float, bool, str, bytes, type(None)}
 NESTS = (list, tuple, set, frozenset, deque, *MAPPINGS)
 CALLED = (FunctionType, MethodType, partial, partialmethod, BuiltinFunctionType, MethodWrapperType)
 
@@ -110,6 +110,7 @@ class Search:
             self._content(each, ())
         while self._later and not self._is_full():
             self._later.popleft()()
+        self._later.clear()  # what is left refers to this search
         return len(self.names) > n_known or not self.asked <= self._asked_before
 
     def callable(self, function: Any) -> None:

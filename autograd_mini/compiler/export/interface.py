@@ -40,7 +40,7 @@ class Interface:
         self.exported: Exported = exported
         self.constants: Constants = constants
         self.name: str = exported.name
-        self.size = 0
+        self.size: int = 0
         self.lines: list[str] = []
         self.entries: list[Entry] = []
         self._names = [name for name, _ in exported.inputs]

@@ -78,8 +78,8 @@ class Rule(Recorder):
                 self.locals.append((place, float(local), None))
             elif is_wanted:
                 self.locals.append((place, 1.0, self.place(local, primitive.name)))
-        self.operations = [each for each in self.operations if each[0] <= last]
-        self.is_plain = not self.operations and not self.constants
+        self.operations[:] = [each for each in self.operations if each[0] <= last]
+        self.is_plain: bool = not self.operations and not self.constants
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts := parts_of(primitive, len(args)):

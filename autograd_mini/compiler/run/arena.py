@@ -107,7 +107,7 @@ class ArenaExecutor:
             self._bodies += self._columns(item) if isinstance(item, Columns) else self._gathered(item)
         if self.size >= 2 ** (SECOND - 1):
             raise NotImplementedError("places of so many numbers")
-        self.results = {
+        self.results: dict[str, Index] = {
             name: numpy.concatenate([self._at(each.pack, each.index) for each in references])
             for name, references in program.results.items()
         }

@@ -14,7 +14,7 @@ from autograd_mini.compiler.code import chunks, emit_products
 from autograd_mini.compiler.code.cells import Assembly
 from autograd_mini.compiler.code.emit import turns
 from autograd_mini.compiler.code.engine import Code, addresses, call_all
-from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Place, kernel_of
+from autograd_mini.compiler.code.kernels import SCRATCH, UNIFORM, Kernel, Place, kernel_of
 from autograd_mini.compiler.code.libraries import host_width
 from autograd_mini.compiler.code.loops import Function
 from autograd_mini.compiler.code.operations import Operations
@@ -104,7 +104,7 @@ class StraightStep:
         function(memory.address(table, table.shape), columns, steps)
 
 
-Straight = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+Straight: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 class ChunkedStep:
@@ -123,7 +123,7 @@ class ChunkedStep:
         for place, numbers in enumerate(program.outputs):
             results |= {own_scalar(scalars, each, taken): (n_inputs + place, row) for row, each in enumerate(numbers)}
         fixed = {number: (-1, row) for row, number in enumerate(program.fixed)}
-        self.kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
+        self.kernel: Kernel = kernel_of(scalars, fixed, arrays, results, [], by_demand=False, kept=[])
         self._step = KernelStep(self.kernel, [], [], outputs=[], is_batched=True, cache=None)
         self._uniform = memory.copied(self.kernel.constants)
         self._linked: dict[int, tuple[Any, Any]] = {}
@@ -177,7 +177,7 @@ def _stepping() -> str:
 
 STEPPING = _stepping()
 
-Stepping = ctypes.CFUNCTYPE(
+Stepping: Any = ctypes.CFUNCTYPE(
     None,
     *[ctypes.c_void_p] * 2,
     ctypes.c_int64,

@@ -78,6 +78,9 @@ class Scan:
     checkpoint: int | str
     n_carry: int
     n_x: int
+    n_in: int
+    n_rows: int
+    n_out: int
 
     def __init__(self, body: Body, length: int, constants: Floats, checkpoint: int | str) -> None:
         self.body, self.length, self.constants, self.checkpoint = body, length, constants, checkpoint
