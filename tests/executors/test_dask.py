@@ -1,9 +1,11 @@
 """Functions on a cluster of Dask: real processes, one of which is killed while it works."""
 
+import contextlib
 import os
 import random
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
@@ -68,18 +70,29 @@ def test_arrays_of_dask(client, threads):
         compile(importable.branching, batch=True).on(client)(d[d > 0.0])
 
 
+def processes_of(client):
+    """Those of both workers; asked again while the cluster does not know yet that one has died."""
+    while True:
+        with contextlib.suppress(OSError):
+            client.wait_for_workers(2)
+            return sorted(client.run(os.getpid).values())
+
+
 def test_a_worker_that_is_killed_changes_nothing(client, threads):
     weights, examples = importable.data(4000)
     compiled = importable.loss(backend="numpy")
     expected = compiled.on(threads, 4).value_and_grad(*weights, *examples)
     random_ = random.Random(1)
     for _ in range(2):
-        victim = random_.choice(sorted(client.run(os.getpid).values()))
+        victim = random_.choice(processes_of(client))
         thread = threading.Timer(random_.uniform(0.0, 0.3), os.kill, [victim, signal.SIGKILL])
         thread.start()
-        same_bits(compiled.on(client, 4).value_and_grad(*weights, *examples), expected)
-        thread.join()
-        client.wait_for_workers(2)
+        while True:
+            same_bits(compiled.on(client, 4).value_and_grad(*weights, *examples), expected)
+            if not thread.is_alive():
+                break
+        while victim in processes_of(client):
+            time.sleep(0.05)
 
 
 def test_a_cluster_without_workers_is_waited_for_and_that_is_said(tmp_path):
