@@ -80,7 +80,7 @@ def fit(data: np.ndarray, is_recorded: np.ndarray):
     """The most likely parameters, their covariance, the search, and the compiled L."""
     compiled = compile(lambda p: loss(p, data, is_recorded))
     bounds = [sorted((each / 2, each * 2)) for each in START]
-    found = minimize(compiled.value_and_grad, START, jac=True, bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-4})
+    found = minimize(compiled.value_and_grad, START, jac=True, bounds=bounds, options={"ftol": 1e-11})
     return found.x, np.linalg.inv(compiled.hessian(found.x)), found, compiled
 
 
