@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from autograd_mini.files import parts_used
-from autograd_mini.primitives import TABLE, Part, Primitive, parts_of, special
-from autograd_mini.primitives.symbols import Recorder, Unknown, formula_of, is_own
+from autograd_mini.primitives import TABLE, Part, Primitive, special
+from autograd_mini.primitives.symbols import RuleRecorder, Unknown, formula_of, is_own
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -117,15 +117,10 @@ class _Term(Unknown):
     __hash__ = Unknown.__hash__
 
 
-class _Rule(Recorder):
-    """Records what a rule computes of `out` and the arguments; there selectors have several results."""
+class _Rule(RuleRecorder):
+    """Records what a rule computes of `out` and the arguments."""
 
     kind = _Term
-
-    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        if parts := parts_of(primitive, len(args)):
-            return tuple([self.applied(part, args) for part in parts])
-        return super().applied(primitive, args)
 
 
 class _Writer:

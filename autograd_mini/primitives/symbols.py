@@ -169,6 +169,15 @@ class Recorder(Operations):
         return place
 
 
+class RuleRecorder(Recorder):
+    """Records what a rule computes; there selectors have several results, each a part."""
+
+    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        if parts := parts_of(primitive, len(args)):
+            return tuple([self.applied(part, args) for part in parts])
+        return super().applied(primitive, args)
+
+
 def is_own(primitive: Primitive) -> bool:
     """Whether it is a row of the user's, and none of this package."""
     module = getattr(primitive.base.partials, "__module__", None) or ""

@@ -10,8 +10,8 @@ from typing import Any
 from autograd_mini.compiler.passes.tracing import trace
 from autograd_mini.derivatives import gradients
 from autograd_mini.graph import leaf
-from autograd_mini.primitives import Primitive, parts_of
-from autograd_mini.primitives.symbols import Place, Recorder
+from autograd_mini.primitives import Primitive
+from autograd_mini.primitives.symbols import Place, RuleRecorder
 from autograd_mini.tapes import tape_of
 from autograd_mini.value import Value
 
@@ -55,7 +55,7 @@ class Rules:
         return rule
 
 
-class Rule(Recorder):
+class Rule(RuleRecorder):
     """What a rule computes of `out` and the arguments, in this order.
 
     Attributes:
@@ -80,11 +80,6 @@ class Rule(Recorder):
                 self.locals.append((place, 1.0, self.place(local, primitive.name)))
         self.operations[:] = [each for each in self.operations if each[0] <= last]
         self.is_plain: bool = not self.operations and not self.constants
-
-    def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
-        if parts := parts_of(primitive, len(args)):
-            return tuple([super(Rule, self).applied(part, args) for part in parts])
-        return super().applied(primitive, args)
 
 
 def local_derivatives(primitive: Primitive, out: Any, operands: Sequence[Any]) -> tuple[Any, ...]:
