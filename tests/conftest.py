@@ -1,5 +1,5 @@
 """Hypothesis profiles, named by HYPOTHESIS_PROFILE: `default`, `fresh` for a build server's look at examples that no
-build has tried yet, and `long` for a hunt of an hour."""
+build has tried yet, and `long` for a hunt of hours."""
 
 import os
 
@@ -9,11 +9,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("default", deadline=None, derandomize="CI" in os.environ)
 # Other examples with every seed; the seed and the blob of a failure give them again anywhere.
 settings.register_profile("fresh", deadline=None, derandomize=False, database=None, print_blob=True)
-# Three of the properties of random programs take 35,000 each, so that they try more than 100,000 together.
 settings.register_profile(
     "long",
     deadline=None,
-    max_examples=35_000,
+    max_examples=100_000,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -5,6 +5,7 @@ And where none can be asked of differences: so near to a jump that every step le
 
 from random import Random
 
+from hypothesis import settings
 from mpmath import inf, isnan, mp
 
 from autograd_mini.testing.reference import chain_rule
@@ -13,6 +14,12 @@ ROUNDING = 2.0**-52
 REPLAYS = 5
 REACH = 2.0**-33
 """The smallest tableau of differences, of steps from 2**-26 to 2**-35 of an input, sees no slope within that."""
+
+
+def fewer(least):
+    """A tenth of the profile's examples, for slow properties; in a hunt of hours all of them."""
+    examples = settings.default.max_examples
+    return settings(max_examples=examples if examples > 1000 else max(least, examples // 10))
 
 
 def condition(y, xs):

@@ -4,13 +4,14 @@ import copy
 import pickle
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_mini as ag
 from autograd_mini import Value, gradients
 from autograd_mini.primitives import TABLE
 from autograd_mini.testing import Program, Step, strategies
+from tests.properties.conditions import fewer
 
 PROGRAMS = strategies.expressions(3, max_size=12)
 ELEMENTWISE = ["add", "sub", "mul", "neg", "exp", "sin", "cos", "tanh", "sqrt", "log", "abs", "square", "atan"]
@@ -18,7 +19,7 @@ UFUNCS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "neg": np.negative, "abs": np.abs, "exp": np.exp,
     "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "sqrt": np.sqrt, "log": np.log, "atan": np.arctan,
 }  # fmt: skip
-FEW = settings(max_examples=max(50, settings.default.max_examples // 10))
+FEW = fewer(50)
 
 
 def results(program):

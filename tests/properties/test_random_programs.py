@@ -1,7 +1,7 @@
 """Random programs over the whole table, differentiated in every way there is."""
 
 import mpmath
-from hypothesis import assume, example, given, reject, settings
+from hypothesis import assume, example, given, reject
 
 from autograd_mini import Value, frac, gradients
 from autograd_mini.primitives import TABLE
@@ -17,10 +17,10 @@ from autograd_mini.testing import (
     reference_value,
     strategies,
 )
-from tests.properties.conditions import change_nearby, condition
+from tests.properties.conditions import change_nearby, condition, fewer
 
 PROGRAMS = strategies.expressions(2)
-FEW = settings(max_examples=max(30, settings.default.max_examples // 10))
+FEW = fewer(30)
 
 REFERENCE = 1e-40  # what is left of the reference's 50 digits where terms of size 1 cancel
 
