@@ -117,7 +117,7 @@ def test_dual_numbers_themselves():
     assert repr(x) == "Dual(2.0, 1.0)"
     assert (float(x), bool(x), x < 3, x < 3, x == 2.0) == (2.0, True, True, True, True)
     assert mpmath.almosteq(x.arctan().slope, 0.2, 1e-15)
-    with pytest.raises(AttributeError, match="no 'nothing'"):
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         x.nothing()
 
 
