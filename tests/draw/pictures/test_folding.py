@@ -204,7 +204,7 @@ def test_what_cannot_be_folded():
         draw(y, scopes=scopes, fold=-1)
     with pytest.raises(ValueError, match="draw needs scopes"):
         draw(y, fold="modules")
-    with pytest.raises(ValueError, match=r"finds nothing .* within record_scopes\(model\)"):
+    with pytest.raises(ValueError, match=r"nothing to fold: .* inside `with record_scopes\(model\)`"):
         draw(model([1.0]), scopes=scopes, fold="modules")
 
 

@@ -162,9 +162,9 @@ def test_other_modules_describe_themselves():
 
 @pytest.mark.parametrize("model", [None, 3, len, MLP])
 def test_models_that_are_none(model):
-    with pytest.raises(TypeError, match="scopes are those of a Module, got"):
+    with pytest.raises(TypeError, match="scopes are recorded of a Module, got"):
         run_recorded(model, [1.0])
-    with pytest.raises(TypeError, match=r"must be what record_scopes\(model\) gave, got"):
+    with pytest.raises(TypeError, match=r"must come from record_scopes\(model\), got"):
         draw(Value(1.0), scopes=model or "scopes")
 
 
