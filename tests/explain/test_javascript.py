@@ -185,5 +185,5 @@ def test_own_rows_written_in_operators_come_along(own, tmp_path):
 )
 def test_own_rows_that_cannot_be_written_are_told(own, forward, partials, part):
     row = own("odd_", forward, partials)
-    with pytest.raises(ValueError, match=f"^the page needs {part} of odd_ in JavaScript, and it is not written in"):
+    with pytest.raises(ValueError, match=f"^the page needs {part} of odd_ in JavaScript, but it is not written in"):
         table([(row, 1)])

@@ -240,7 +240,7 @@ def test_branches_on_inputs_are_as_good_as_any():
     ("model", "data", "divergence", "message"),
     [
         (Noisy(), LINE, squared_error, "leave random numbers out"),
-        (MLP(20, [25, 1]), [([0.0] * 20, 1.0)], squared_error, "1 to 500 weights, and this MLP has 551"),
+        (MLP(20, [25, 1]), [([0.0] * 20, 1.0)], squared_error, "1 to 500 weights, but this MLP has 551"),
         (MLP(2, [20, 1]), [([0.1, 0.2], 1.0)] * 3000, squared_error, "operations an epoch"),
         (MLP(50, [1]), [([0.1 * i for i in range(50)], 1.0)] * 200, squared_error, "characters of data"),
         (MLP(1, [2]), [], squared_error, "holds no examples"),
