@@ -85,9 +85,9 @@ def test_torch_func_takes_it():
 
 
 def test_bad_input():
-    with pytest.raises(TypeError, match="^to_torch takes a function of scalar code, got a int"):
+    with pytest.raises(TypeError, match="^to_torch takes a function written in scalar code, got a int"):
         to_torch(3)
-    with pytest.raises(TypeError, match="take tensors of floats, and got none"):
+    with pytest.raises(TypeError, match="takes at least one tensor of floats, got none"):
         to_torch(dot)([1.0], [2.0])
     with pytest.raises(TypeError, match="lists that no array can hold"):
         to_torch(lambda x: [x[0], [x[1]]])(torch.ones(2))
