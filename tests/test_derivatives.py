@@ -347,7 +347,7 @@ def test_an_order_is_of_values(roots, known):
 
 
 def test_numbers_that_no_double_is():
-    """As in compiled functions, and as a Value takes them."""
+    """They are treated as in compiled functions, and as a Value takes them."""
     assert grad(lambda x: 2.0 * x)(10**400) == 2.0
     with pytest.raises(TypeError, match=r"^a derivative takes a real number, got np.datetime64\('2020'\)"):
         grad(lambda x: 2.0 * x)(np.datetime64("2020"))

@@ -1,4 +1,4 @@
-"""Values labelled by the variables that hold them."""
+"""Values get their labels from the variables that hold them."""
 
 import numpy
 import pytest

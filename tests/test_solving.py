@@ -1,4 +1,4 @@
-"""Newton's method and foreign solvers: what they find, and what they say where they find nothing."""
+"""Newton's method and SciPy's solvers: what they find, and what they say if they find nothing."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_steps_that_leave_the_domain_are_shortened():
 
 
 def test_rounding_may_be_coarse():
-    """Terms of 1e6 leave a residual known to 1e-10: no step lessens it for ever."""
+    """Terms of 1e6 leave a residual known only to 1e-10, which no step can reduce further."""
     assert root(lambda x: (x + 1e6) - 1e6 - 0.1, 5.0) == pytest.approx(0.1, abs=1e-9)
 
 

@@ -50,7 +50,7 @@ WRITTEN = MONOTONE | POLES | BENT_AT_ZERO | CHOICES | OTHERS
 
 
 class Library:
-    """The functions of a back end."""
+    """The elementary functions of a back end, called one number at a time."""
 
     def __init__(self, backend):
         self.backend = backend
@@ -170,7 +170,7 @@ _attach()
 
 
 def same(x, y):
-    """Whether two numbers are one, signs of zeros included; those of nan are not."""
+    """Whether two numbers are the same, signs of zeros included; all nan count as the same."""
     return (isnan(x) and isnan(y)) or (x == y and copysign(1.0, x) == copysign(1.0, y))
 
 
@@ -186,11 +186,12 @@ def hull(numbers, library):
 
 
 class _Variable(float):
-    """A number that is no constant of the program."""
+    """A number that is not a constant of the program."""
 
 
 def applied(primitive, args):
-    """What compiled code may give for a primitive of numbers, of which floats are constants."""
+    """The interval of what compiled code may give for a primitive of intervals; floats among the arguments are
+    constants."""
     library = next(arg.library for arg in args if isinstance(arg, Allowed))
     if all(isinstance(arg, float) or arg.is_exact for arg in args):
         numbers = [arg if isinstance(arg, float) else _Variable(arg.low) for arg in args]
@@ -215,7 +216,7 @@ def _anything_like(primitive, args, library):
 
 
 def _first_equal(args, library):
-    """Which of the others is the first one, if they lie apart."""
+    """The index of the first of the other intervals, if they lie apart."""
     intervals = [(arg, arg) if isinstance(arg, float) else (arg.low, arg.high) for arg in args]
     out, *others = intervals
     meeting = [place for place, (low, high) in enumerate(others) if low <= out[1] and out[0] <= high]
@@ -265,7 +266,7 @@ def _spread(primitive, args, library):
 
 
 def _smooth(primitive, args, corners, library):
-    """A function of the library on narrow intervals: its values at the corners, and how far its slopes carry."""
+    """A library function of narrow intervals: its values at the corners, widened by how far its slopes carry."""
     kinds = [isinstance(arg, Allowed) for arg in args]
     within = [tuple(_whole_in(arg) for arg in args)]  # where gamma and its derivatives have their poles
     points = [[_Variable(x) if own else x for x, own in zip(point, kinds)] for point in [*corners, *within]]
@@ -288,7 +289,7 @@ def _smooth(primitive, args, corners, library):
 
 
 def _whole_in(arg):
-    """The whole number in an interval, if there is one; else its lower end."""
+    """The whole number in an interval, if there is one; otherwise its lower end."""
     if isinstance(arg, float):
         return arg
     whole = float(round(arg.high)) if isfinite(arg.high) else arg.high
@@ -337,7 +338,7 @@ def _product(numbers):
 
 
 def _infinite(terms, library):
-    """Where inf or nan are among the terms."""
+    """The sum where inf or nan are among the terms."""
     if not all(factor.is_exact for term in terms for factor in term):
         return anything(library)
     numbers = [_product([factor.low for factor in term]) for term in terms]

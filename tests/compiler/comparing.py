@@ -1,4 +1,4 @@
-"""Whether two computations of the same numbers agree: equal up to rounding, inf where inf is, nan where nan is."""
+"""Whether two computations of the same numbers agree: equal up to rounding, with inf and nan in the same places."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""A program that is not well-formed is found, whatever is wrong with it."""
+"""A program that is not well-formed is recognised, whatever is wrong with it."""
 
 import numpy
 import pytest

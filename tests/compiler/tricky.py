@@ -1,4 +1,5 @@
-"""Programs on which an algebra of real numbers shows: exact cancellations, ties, signed zeros, numbers of all sizes."""
+"""Programs on which simplification by real algebra would show: exact cancellations, ties, signed zeros, numbers of all
+sizes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Every row of the table in Node: the values and first derivatives of Python."""
+"""Every row of the table in Node gives Python's values and first derivatives."""
 
 import math
 import re
@@ -76,7 +76,7 @@ def node(tmp_path_factory):
 
 
 def largest_term(primitive, args, want):
-    """What a sum that cancels is rounded by, where that is more than its result."""
+    """The scale of rounding of a sum that cancels, if that is more than its result."""
     x = args[0]
     match primitive.name:
         case "lgamma":

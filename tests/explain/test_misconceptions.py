@@ -1,4 +1,4 @@
-"""Predictions, and what goes wrong: asked, answered, shown."""
+"""Predictions and common mistakes: the page asks, judges answers, and shows what goes wrong."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Models on a page: their layers folded to a box each, and opened."""
+"""Models on a page: their layers are folded to a box each, and can be opened."""
 
 import json
 import re

@@ -26,7 +26,7 @@ def theirs(w, x):
 
 
 def total(function):
-    """A number that depends on all that the function gives, in different ways."""
+    """A number that depends on all results of the function, in different ways."""
 
     def number(*args):
         leaves = jax.tree_util.tree_leaves(function(*args))

@@ -14,7 +14,7 @@ SMOOTH = ["identity", "tanh", "sigmoid", "softplus", "gelu", "silu", "sin"]
 
 
 def matrix(layer):
-    """b and W."""
+    """The biases b and the matrix W of a layer."""
     weights = np.array([[w.data for w in neuron.weights] for neuron in layer.neurons])
     return weights[:, 0], weights[:, 1:]
 

@@ -1,4 +1,4 @@
-"""`check_gradients`: what it accepts, what it refuses, and what it says."""
+"""`check_gradients`: what it accepts, what it refuses, and its messages."""
 
 import math
 import os
@@ -56,7 +56,7 @@ def test_structures_and_names():
 
 
 def test_corners():
-    """Along each axis the median of equal numbers seems to be constant; all around it is one or the other of them."""
+    """Along each axis the median of equal numbers seems constant; around the point it is one or the other of them."""
     at = [1.0, 1.0, 1.0]
     median = lambda v: sorted(v)[1] ** 2
     place = lambda found: [each.verdict.place for each in found.comparisons]
@@ -74,7 +74,7 @@ def test_corners():
 
 
 def test_a_kink_close_by_is_no_corner():
-    """1e-7 off the median is smooth, and has one gradient."""
+    """At a distance of 1e-7 the median is smooth, with one gradient."""
     with pytest.raises(GradientError):
         check_gradients(lambda v: sorted(v)[1], [1.0, 1.0 + 1e-7, 1.0 - 1e-7], gradient=lambda v: [0.0, 1.0, 0.0])
 
@@ -335,7 +335,7 @@ def test_inputs_that_are_values_stay_as_they_are():
 
 
 def test_what_cannot_be_decided_is_reported_and_warned_of():
-    """One of two is noise: the other has been checked, and the report tells them apart."""
+    """One of two derivatives is noise; the other is checked, and the report tells them apart."""
 
     def half_noise(x, y):
         return Random(x).random() * 1e-3 + y * y
@@ -361,7 +361,7 @@ def test_an_order_of_which_nothing_can_be_decided_fails():
 
 
 def test_values_count_and_not_floats_where_they_differ():
-    """On floats this is another function, with the same number at the point."""
+    """On floats this is another function, with the same value at the point."""
     check_gradients(lambda x: x * x if isinstance(x, Value) else 2.0 * x, 2.0)
     with pytest.raises(GradientError):
         check_gradients(lambda x: x * x.detach() if isinstance(x, Value) else 2.0 * x, 2.0)

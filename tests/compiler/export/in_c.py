@@ -18,7 +18,7 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 
 def built(folder, *options):
-    """All files in C of a folder as one library."""
+    """Compile all C files of a folder into one library."""
     library = folder / f"library{next(NUMBER)}.so"  # one that is loaded stays so under its name
     sources = sorted(map(str, folder.glob("*.c")))
     command = ["gcc", *WARNINGS, "-O1", *options, "-shared", "-fPIC", *sources, "-o", str(library), "-lm"]
@@ -28,7 +28,7 @@ def built(folder, *options):
 
 
 def with_margins(numbers):
-    """An array in the middle of a larger one, around which nothing may be written."""
+    """An array in the middle of a larger one, around which nothing must be written."""
     whole = numpy.full(len(numbers) + 2 * MARGIN, SENTINEL)
     whole[MARGIN : MARGIN + len(numbers)] = numbers
     return whole, whole[MARGIN : MARGIN + len(numbers)]
@@ -92,7 +92,7 @@ class Library:
         return ask()
 
     def sizes(self, name):
-        """Of arg, res, iw and w."""
+        """The sizes of arg, res, iw and w."""
         found = [c_longlong(-1) for _ in range(4)]
         assert getattr(self.library, f"{name}_work")(*map(ctypes.byref, found)) == 0
         return [each.value for each in found]

@@ -1,4 +1,5 @@
-"""Sparse Jacobians and Hessians against dense ones of eager mode, their patterns against another way to find them."""
+"""Sparse Jacobians and Hessians against dense ones of eager mode, and their patterns against patterns found in another
+way."""
 
 import builtins
 import math

@@ -1,4 +1,4 @@
-"""The backward pass in frames: the chain rule with its numbers, and a layout that stands still."""
+"""The backward pass in frames: the chain rule with its numbers, and a layout that does not move."""
 
 import os
 import re

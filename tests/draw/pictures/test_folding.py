@@ -1,4 +1,4 @@
-"""Folded modules: every node is in one box, and every arrow says what passes."""
+"""Folded modules: every node is in one box, and every arrow says what passes along it."""
 
 import re
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ MODELS = st.one_of(
 
 @st.composite
 def runs(data):
-    """Results of a model, sometimes with a loss behind them, its scopes, and a way to fold."""
+    """Results of a random model, sometimes with a loss after them, its scopes, and a way to fold."""
     model = data(MODELS)
     n_inputs = model.layers[0].n_inputs if isinstance(model, MLP) else model.n_inputs
     make = data(st.sampled_from([Value, float]))

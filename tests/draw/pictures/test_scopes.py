@@ -1,4 +1,4 @@
-"""Which module a Value belongs to, whoever else computes, and whatever goes wrong."""
+"""Which module a Value belongs to, whatever else computes, and whatever goes wrong."""
 
 import gc
 import threading
