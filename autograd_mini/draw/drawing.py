@@ -166,7 +166,7 @@ def draw(
     check_scopes(scopes, fold)
     number = number_formatter(number_format)
     order = ordered(roots, max_nodes if fold is None else None)
-    known = frozenset(values_of(parameters, "draw's parameters"))
+    known = frozenset(values_of(parameters, "draw's option parameters"))
     folding = NOT_FOLDED
     if scopes is not None:
         folding = fold_modules(order, roots, known, scopes, fold, number)

@@ -101,7 +101,7 @@ def explain(
             "explain needs a Value that depends on a variable, but this one is computed from constants only; make its "
             "inputs with Value(...)"
         )
-    named = frozenset(values_of(parameters, "explain's parameters"))
+    named = frozenset(values_of(parameters, "explain's option parameters"))
     if scopes is not None:
         named |= scopes.parameters
     known = named or frozenset(node for node in order if not node.parents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from math import isfinite, isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.arguments import check_options, values_of
@@ -100,8 +100,9 @@ def draw_steps(
     ∂y/∂w = ∂y/∂z1 · ∂z1/∂w = 44.36 · 3 = 133.1
     ∂y/∂x = ∂y/∂z1 · ∂z1/∂x = 44.36 · 2 = 88.72
     """
-    given: list[Any] = [y] if isinstance(y, Value) else [f"{brief(y)} in place of one"]
-    (y,) = roots = values_of(given, "draw_steps")
+    if not isinstance(y, Value):
+        raise TypeError(f"draw_steps takes one Value, got {brief(y)} ({type(y).__name__}); pass one result")
+    roots = [y]
     check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)
@@ -112,7 +113,7 @@ def draw_steps(
     picture = picture_of(
         roots,
         order,
-        parameters=frozenset(values_of(parameters, "draw_steps' parameters")),
+        parameters=frozenset(values_of(parameters, "draw_steps' option parameters")),
         name_of=name_of,
         number=number,
         direction=direction,

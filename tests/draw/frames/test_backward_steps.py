@@ -177,7 +177,7 @@ def test_a_leaf_has_one_frame():
 
 def test_errors(tmp_path):
     y = Value(1.0)
-    with pytest.raises(TypeError, match="draw_steps takes Values"):
+    with pytest.raises(TypeError, match=r"^draw_steps takes one Value, got 3.0 \(float\); pass one result$"):
         draw_steps(3.0)
     with pytest.raises(ValueError, match="direction"):
         draw_steps(y, direction="up")
