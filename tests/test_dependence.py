@@ -209,7 +209,7 @@ def test_meta_gradients():
 
 
 @given(st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
-def test_mixed_derivatives_agree_whoever_is_captured(a, b):
+def test_mixed_derivatives_agree_whichever_is_captured(a, b):
     f = lambda x, y: am.sin(x * y) + x * x * y
     first = lambda x: grad(lambda y: f(x, y))(b)
     x, y = Value(a), Value(b)

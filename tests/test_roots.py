@@ -93,7 +93,7 @@ def test_roots_within_roots():
     check_gradients(f, 1.0, order=3)
 
 
-def test_where_a_gradient_is_nothing_is_a_minimum():
+def test_a_minimum_is_a_root_of_the_gradient():
     """An inner minimum: argmin over x of (x - a)² + b x⁴, as the root of its gradient."""
 
     def best(a, b):
@@ -114,7 +114,7 @@ def test_a_long_recurrence_of_implicit_steps():
     assert grad(last)(2.0) == pytest.approx(-3.0 * 1.02**-301, rel=1e-12)
 
 
-def test_towards_the_start_goes_nothing():
+def test_nothing_depends_on_the_start():
     a = Value(3.0)
     root(lambda x: x * x - 4.0, a).backward()
     assert a.grad == 0.0

@@ -32,7 +32,7 @@ def test_several_unknowns(at):
     assert found == pytest.approx(at, rel=1e-12, abs=1e-12)
 
 
-def test_a_root_at_nothing():
+def test_a_root_at_zero():
     assert root(lambda x: x * (x + 1), 0.3) == pytest.approx(0.0, abs=1e-15)
     assert root(lambda v: [v[0] * (v[0] + 1), v[1] - 2], np.array([0.3, 1.0])) == pytest.approx([0.0, 2.0], abs=1e-15)
 

@@ -32,7 +32,7 @@ class WithoutFutures:
         return function(*args)
 
 
-def test_what_is_no_executor():
+def test_things_that_are_not_executors():
     with pytest.raises(TypeError, match="takes an executor, got the class ThreadPoolExecutor; make one of it"):
         squares.on(ThreadPoolExecutor)
     with pytest.raises(TypeError, match="submit of WithoutFutures has to give a future, as concurrent"):

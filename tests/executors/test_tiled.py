@@ -303,7 +303,7 @@ def test_a_stream_is_read_as_it_is_needed(pool):
     assert len(read) < 20
 
 
-def test_streams_that_cannot_be(pool):
+def test_streams_that_are_refused(pool):
     weights, (x, d) = importable.data(20)
     total = importable.loss().on(pool, 4)
     with pytest.raises(ValueError, match="do not end together"):

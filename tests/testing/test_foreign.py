@@ -92,7 +92,7 @@ def test_at_huge_arguments_and_steep_places_nothing_is_accused(name):
 
 @pytest.mark.parametrize("wrong", [lambda d: -d, lambda d: 3.0 * d])
 @pytest.mark.parametrize("name", EXTREME)
-def test_nor_does_a_wrong_gradient_pass_there(name, wrong):
+def test_at_huge_arguments_and_steep_places_no_wrong_gradient_passes(name, wrong):
     f, slope, x = EXTREME[name]
     with pytest.raises((GradientError, UndecidedError)):
         check_gradients(f, x, gradient=lambda x: wrong(slope(x)))

@@ -181,7 +181,7 @@ def test_options_of_another_type(option, chosen):
 
 
 @pytest.mark.parametrize("chosen", [True, False])
-def test_wrt_is_no_truth(chosen):
+def test_wrt_must_not_be_a_bool(chosen):
     with pytest.raises(TypeError, match="wrt takes positions or names of arguments, or None for all"):
         compile(product, wrt=chosen)
 
@@ -1107,7 +1107,7 @@ def test_another_way_with_other_parameters():
         compiled(numpy.ones(2), parameters=numpy.array([-3.0]))
 
 
-def test_positions_are_no_truths():
+def test_positions_must_not_be_bools():
     """1 and True are equal in Python, but mean different arguments."""
     xs = numpy.arange(3.0)
     for first, second in ((True, 1), (1, True)):

@@ -79,7 +79,7 @@ def test_what_is_used_up_is_refused(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_not_used_up_is_none_of_it(name):
+def test_what_is_not_used_up_is_compiled(name):
     source = CASES[name][0]()
     compiled = compile(lambda x: x * (2.0 if source is None else 3.0))
     if name in SILENT:

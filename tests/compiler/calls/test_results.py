@@ -150,6 +150,6 @@ def test_a_model_with_ten_results():
     assert numpy.array_equal(towards_x[3], weights)
 
 
-def test_as_lists_is_a_truth():
+def test_as_lists_must_be_a_bool():
     with pytest.raises(TypeError, match="as_lists is True or False, got 'yes'"):
         compile(lambda x: x, as_lists="yes")

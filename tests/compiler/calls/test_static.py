@@ -136,7 +136,7 @@ def test_arrays_of_integers():
         compile(lambda xs, i: xs[i], batch="i")(XS, indices)
 
 
-def test_numpy_integers_and_truths():
+def test_numpy_integers_and_bools():
     compiled = compile(lambda xs, n: xs[n])
     assert compiled(XS, numpy.int64(2)) == compiled(XS, 2) == 2.0
     assert compiled(XS, True) == XS[1]

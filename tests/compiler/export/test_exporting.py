@@ -418,7 +418,7 @@ def test_the_same_twice(tmp_path):
         ("n3", "is taken in C already"),
     ],
 )
-def test_names_that_are_none(name, sentence, tmp_path):
+def test_invalid_names(name, sentence, tmp_path):
     with pytest.raises(ValueError, match=f"{sentence}.*give the file another name"):
         compile(rosenbrock).export(tmp_path / f"{name}.c", X)
     assert not [*tmp_path.iterdir()]
@@ -481,13 +481,13 @@ def test_both_files_or_none(tmp_path):
 
 
 @pytest.mark.parametrize("order", [3, -1, True, "2", 1.0])
-def test_orders_that_are_none(order, tmp_path):
+def test_invalid_orders(order, tmp_path):
     with pytest.raises(TypeError, match="order is that of the highest derivatives, 0, 1 or 2"):
         compile(rosenbrock).export(tmp_path / "f.c", X, order=order)
 
 
 @pytest.mark.parametrize("path", ["f.h", "f", "f.cpp"])
-def test_paths_that_are_no_files_in_c(path, tmp_path):
+def test_paths_that_are_not_c_files(path, tmp_path):
     with pytest.raises(ValueError, match=r"takes the path of a C file, such as 'f\.c'"):
         compile(rosenbrock).export(tmp_path / path, X)
 

@@ -74,7 +74,7 @@ def test_columns_that_do_not_do_the_same_are_apart():
     assert [each if isinstance(each, int) else each[0] for each in found] == [60, 60, 1]
 
 
-def test_columns_of_different_length_are_no_columns():
+def test_columns_of_different_length_are_not_columns():
     """Of one, two and three terms in turn, which are two for each column on average."""
 
     def steps(x, y):

@@ -161,7 +161,7 @@ def test_other_modules_describe_themselves():
 
 
 @pytest.mark.parametrize("model", [None, 3, len, MLP])
-def test_models_that_are_none(model):
+def test_things_that_are_not_models(model):
     with pytest.raises(TypeError, match="scopes are recorded of a Module, got"):
         run_recorded(model, [1.0])
     with pytest.raises(TypeError, match=r"must come from record_scopes\(model\), got"):
