@@ -1,7 +1,7 @@
-"""Numbers as intervals of what compiled code may give: exact where its arithmetic is that which was written.
+"""Numbers as intervals of all results that the contract allows, which are exact where arithmetic runs as written.
 
-Only sums have errors of their own. Functions of libraries are taken from the back end itself, one number at a time.
-Where an interval meets a jump or a pole, anything is allowed.
+Only sums may have rounding errors that differ. Library functions are computed by the back end itself, one number at a
+time. Where an interval meets a jump or a pole, every result is allowed.
 """
 
 from fractions import Fraction
@@ -29,8 +29,8 @@ MONOTONE = {
         "degrees radians fsum stopped"
     ).split()
 }
-"""In every argument: so are their roundings, and the ends of an interval give those of the result. A product is
-bilinear, which does as well."""
+"""Monotone in every argument, as are their roundings: the ends of an interval give those of the result. A product is
+bilinear, which serves as well."""
 
 PRODUCTS = {ROWS[name] for name in ("mul", "scale", "fma")}
 POLES = {ROWS[name] for name in ("div", "ratio", "reciprocal")}
@@ -39,14 +39,14 @@ CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greate
     getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")
 }
 ZERO_DECIDES = {ROWS["where"], ROWS["copysign"], piecewise._is_true, piecewise.step}
-"""Choices that turn at a 0 of their first argument."""
+"""Operations whose choice changes at a 0 of their first argument."""
 
 OTHERS = {ROWS[name] for name in "mod floordiv fmod remainder frac ldexp prod one_minus_square equal not_equal".split()}
 INEXACT = {"gamma", "lgamma"}
-"""Python's own, which are not monotone in their last digits."""
+"""Python's own functions, which are not monotone in their last digits."""
 
 WRITTEN = MONOTONE | POLES | BENT_AT_ZERO | CHOICES | OTHERS
-"""Compiled as they are written, or exact by nature; all others are functions of the library."""
+"""Operations that are compiled as written, or exact by nature; all others are functions of the library."""
 
 
 class Library:
@@ -56,7 +56,7 @@ class Library:
         self.backend = backend
 
     def __call__(self, primitive, args):
-        """A primitive of floats; constants are those that are no arrays."""
+        """Compute a primitive of floats; arguments that are not arrays are constants."""
         if all(type(arg) is float for arg in args):
             return primitive.forward(*args)
         name, options = primitive.base.name, primitive.options
@@ -72,7 +72,7 @@ class Library:
             return self.single(primitive, args)
 
     def single(self, primitive, args):
-        """A primitive that is not a function of vectors; constants are those of its arguments that are plain floats."""
+        """Compute a primitive that is not a function of vectors; arguments that are plain floats are constants."""
         if self.backend == "machine":
             from autograd_mini.compiler.code.machine_rows import has_emission
 
@@ -116,7 +116,7 @@ def _machine_reduction(primitive, count):
 
 
 class Allowed:
-    """The numbers from `low` to `high`; all there are, if these are None. They take part in the rules of the table."""
+    """The numbers from `low` to `high`, or all numbers if these are None. The table's rules can compute with them."""
 
     __slots__ = ("high", "library", "low")
 
@@ -227,7 +227,7 @@ def _first_equal(args, library):
 
 
 def _spread(primitive, args, library):
-    """Of intervals."""
+    """The interval of a primitive some of whose arguments are intervals."""
     if primitive is piecewise.first_equal:
         return _first_equal(args, library)
     ends = [
@@ -301,10 +301,10 @@ def _slopes(primitive, point):
 
 
 def total(terms, library, *, from_zero=False, roundings=0):
-    """Σ of products of one or two factors, in any order, fused or not.
+    """The interval of a sum of products of one or two factors, added in any order, fused or not.
 
     Args:
-        roundings: how many more than one for each term.
+        roundings: how many roundings to allow for beyond one for each term.
     """
     if len(terms) == 1 and not from_zero and not roundings:
         return terms[0][0] if len(terms[0]) == 1 else applied(ROWS["mul"], terms[0])

@@ -22,7 +22,7 @@ def flat(nest):
 
 
 def disagreement(found, expected, *, scale=0.0):
-    """What is wrong with the numbers found, in words; empty if nothing is.
+    """Say how numbers differ from the expected ones; "" if they agree.
 
     Args:
         scale: the size of what cancels in the results, if that is known.

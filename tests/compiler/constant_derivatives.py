@@ -1,6 +1,6 @@
-"""Programs whose derivatives are constant, compiled and eager: python -m tests.compiler.constant_derivatives.
+"""Compares compiled and eager programs whose derivatives are constant: python -m tests.compiler.constant_derivatives.
 
-All that a wrong size of memory destroys may be found out much later, so this ends in a collection and a sign of life.
+Damage by memory of the wrong size may show only much later, so this ends with a garbage collection and a sign of life.
 """
 
 import gc

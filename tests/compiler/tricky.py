@@ -26,7 +26,7 @@ def tricky(choose):
     """A random program with its point.
 
     Args:
-        choose: gives a whole number from the first to the last.
+        choose: a function that returns an integer from its first to its last argument.
     """
     point = [_number(choose)]
     for _ in range(choose(0, 3)):

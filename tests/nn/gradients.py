@@ -1,7 +1,7 @@
-"""What gradients of networks are compared with: central differences, extrapolated by Richardson's rule.
+"""Central differences, extrapolated by Richardson's rule, with which gradients of networks are compared.
 
-With steps h, h/2 and h/4 the error is O(h⁶) and rounding about 1e-16·|f|/h, so that 1e-9 can be asked for at
-h = 0.02 of functions that vary on a scale of 1. Piecewise linear functions have no error but rounding, at any
+With steps h, h/2 and h/4 the error is O(h⁶) and rounding about 1e-16·|f|/h, so a precision of 1e-9 can be required at
+h = 0.02 of functions that vary on a scale of 1. For piecewise linear functions the only error is rounding, at any
 step that stays on one piece.
 """
 

@@ -2,7 +2,7 @@
 
     python -m tests.testing.foreign 10000 [SEED]
 
-checks so many of them with their right gradient, and each with wrong ones, and counts by kind what came out.
+checks that many of them with their right gradient and with wrong ones, and counts the outcomes by kind.
 """
 
 import math

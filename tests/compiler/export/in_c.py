@@ -44,11 +44,11 @@ class Library:
         return hasattr(self.library, name)
 
     def __call__(self, name, *args, wanted=None):
-        """The status of a function, and its results as arrays: matrices with zeros for what is no nonzero, columns with
+        """Call a function; return its status and its results as arrays: matrices in full, with zeros, and columns with
         one axis.
 
         Args:
-            wanted: places of the results that are asked for; all by default.
+            wanted: the places of the results to compute; all by default.
         """
         inputs, outputs = (self.patterns(name, which) for which in ("in", "out"))
         arrays = [with_margins(numpy.asarray(arg, dtype=float).ravel()) for arg in args]

@@ -1,7 +1,7 @@
-"""Fences around all memory that machine code is given: it is made between two margins, and so are copies of what
-comes from elsewhere, which must stay as they are.
+"""Fences around all memory that machine code gets: memory is allocated between two margins, and so are copies of arrays
+from elsewhere, which must not be changed.
 
-A fence is a guard page, which ends the process, or a stretch of poison, which is looked at after every run.
+A fence is a guard page, which ends the process, or a stretch of poison, which is checked after every run.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """Runs machine code on arrays next to memory that must not be touched: python -m tests.compiler.run.guarded.
 
-All that it reads or writes lies right before, or right behind, a page that ends the process when it is read or
-written; what it should only read ends it when it is written; and what else shares their pages is watched.
+All arrays that it reads or writes lie directly before or after a page that ends the process when it is touched. Writing
+to arrays that should only be read ends the process too, and the rest of their pages is watched.
 """
 
 import ctypes
