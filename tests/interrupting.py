@@ -35,7 +35,7 @@ LOOKS = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "POP_JUMP_IF", 
 
 
 class _Tracer:
-    """Counts the places of each call of a function; or raises at one of them, given by the numbers of call and place."""
+    """Counts the places of each call of a function, or raises at one of them, given by number of call and place."""
 
     def __init__(self, file: str, within: Sequence[str], at: tuple[int, int] | None = None) -> None:
         self.file, self.within, self.at = file, tuple(PACKAGE + name for name in within), at
