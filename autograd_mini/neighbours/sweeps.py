@@ -24,7 +24,7 @@ def as_compiled(function: Callable[..., Any], name: str) -> Compiled:
         TypeError: it is not a function.
     """
     if not callable(function):
-        raise TypeError(f"{name} takes a function written in scalar code, got an object of type {type(function).__name__}")
+        raise TypeError(f"{name} takes a function in scalar code, got an object of type {type(function).__name__}")
     return function if isinstance(function, Compiled) else compile(function)
 
 

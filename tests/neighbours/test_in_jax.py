@@ -110,7 +110,7 @@ def test_a_result_may_be_shown_instead_of_computed():
 
 
 def test_bad_input():
-    with pytest.raises(TypeError, match="^to_jax takes a function written in scalar code, got an object of type int"):
+    with pytest.raises(TypeError, match="^to_jax takes a function in scalar code, got an object of type int"):
         to_jax(3)
     with pytest.raises(TypeError, match="takes at least one array of floats, got none"):
         to_jax(dot)(1, 2)

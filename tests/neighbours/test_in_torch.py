@@ -85,7 +85,7 @@ def test_torch_func_takes_it():
 
 
 def test_bad_input():
-    with pytest.raises(TypeError, match="^to_torch takes a function written in scalar code, got an object of type int"):
+    with pytest.raises(TypeError, match="^to_torch takes a function in scalar code, got an object of type int"):
         to_torch(3)
     with pytest.raises(TypeError, match="takes at least one tensor of floats, got none"):
         to_torch(dot)([1.0], [2.0])
