@@ -1,8 +1,8 @@
 """An LSTM learns to add two marked numbers of a sequence, and to forget the others.
 
-Each step brings a number and a mark; two numbers are marked with 1, all others with 0, and the answer is the sum of
-the two. Gates multiply what passes through them (lecture: "Special Case 2: Multiplicative networks", oᵢ = yⱼ yₗ, "seen
-in networks such as LSTMs"), so that a cell can let a number in when its mark says so and keep it until the end:
+Each step gives the network a number and a mark: two numbers are marked with 1, all others with 0, and the answer is the
+sum of the two. Gates multiply what passes through them (lecture: "Special Case 2: Multiplicative networks", oᵢ = yⱼ yₗ,
+"seen in networks such as LSTMs"), so a cell can let a number in when its mark says so and keep it until the end:
 
     c' = f ⊙ c + i ⊙ g        h' = o ⊙ tanh(c')        Y = w·h + b        Div = ½(Y - d)²
 
@@ -28,7 +28,7 @@ Example = tuple[list[list[float]], float]
 
 
 class Adder(Module):
-    """An LSTM reads the sequence, a neuron its last hidden state."""
+    """An LSTM that reads the sequence, and a neuron that reads its last hidden state."""
 
     def __init__(self, n_hidden: int, random: Random) -> None:
         self.cell = LSTMCell(2, n_hidden, random=random)
@@ -52,7 +52,7 @@ def mean_squared_error(answers, examples):
 
 
 def draw_predictions(answers, examples, path: Path) -> None:
-    """Every held-out answer against the true sum."""
+    """Plot the network's answers for held-out sequences against the true sums."""
     figure, axes = plt.subplots(figsize=(7, 6.5), layout="constrained")
     axes.plot([0, 2], [0, 2], color=ORANGE, linestyle="--", label="Y = d")
     axes.plot([d for _, d in examples], answers, "o", color=BLUE, alpha=0.6, label="held-out sequence")
@@ -80,9 +80,9 @@ def main():
     mean = sum(d for _, d in training) / n_training
     error, chance = mean_squared_error(answers, held_out), mean_squared_error([mean] * len(held_out), held_out)
     print(f"{len(held_out)} held-out sequences, mean squared error: network {error:.5f}, ", end="")
-    print(f"always the mean {chance:.5f}, {chance / error:.1f} times as much")
+    print(f"always answering the mean {chance:.5f}, {chance / error:.1f} times as much")
     if arguments.quick:
-        print("(--quick does not train for long enough to be better)")
+        print("(--quick does not train long enough for a better answer)")
 
     history.plot(arguments.out / "adding_loss.png")
     draw_predictions(answers, held_out, arguments.out / "adding_predictions.png")

@@ -1,8 +1,8 @@
-"""The backward pass number by number, by the lecture's formulas, beside what the graph says.
+"""The backward pass number by number, by the lecture's formulas, compared with the graph.
 
-A network of a tanh, a ReLU and a softmax layer with the KL divergence is walked backwards, from the derivative with
-respect to its output to those with respect to its weights (lecture: "Today's Topic"). Each derivative by its formula
-is compared with the graph's own; a difference above 1e-12 makes the script fail.
+The script goes backward through a network of a tanh, a ReLU and a softmax layer with the KL divergence, from the
+derivative with respect to its output to those with respect to its weights (lecture: "Today's Topic"). Each derivative
+is computed by its formula and compared with the graph's; a difference above 1e-12 makes the script fail.
 
     ∂Div/∂yᵢ⁽ᴺ⁾ = -dᵢ/Yᵢ for KL           ∂Div/∂zᵢ⁽ᵏ⁾ = f'(zᵢ⁽ᵏ⁾) ∂Div/∂yᵢ⁽ᵏ⁾, for softmax Σⱼ ∂yⱼ/∂zᵢ ∂Div/∂yⱼ⁽ᵏ⁾
     ∂Div/∂wᵢⱼ⁽ᵏ⁾ = yᵢ⁽ᵏ⁻¹⁾ ∂Div/∂zⱼ⁽ᵏ⁾      ∂Div/∂yᵢ⁽ᵏ⁻¹⁾ = Σⱼ wᵢⱼ⁽ᵏ⁾ ∂Div/∂zⱼ⁽ᵏ⁾
@@ -37,7 +37,7 @@ np.set_printoptions(precision=4, suppress=True, linewidth=120)
 
 
 def walk_back(steps: list[Step], d: int, divergence: Value) -> Iterator[Comparison]:
-    """The backward pass one derivative at a time."""
+    """Go through the backward pass one derivative at a time, each by formula and by graph."""
     towards_y = [-float(i == d) / y.data for i, y in enumerate(steps[-1].y)]
     for k, step in reversed(list(enumerate(steps, start=1))):
         w, slopes, inputs = weights(step.layer), activation_jacobian(step), [1.0, *numbers(step.before)]
@@ -47,7 +47,7 @@ def walk_back(steps: list[Step], d: int, divergence: Value) -> Iterator[Comparis
         graph = [gradients(divergence, neuron.weights) for neuron in step.layer.neurons]
         yield f"∂Div/∂y⁽{SUPERSCRIPTS[k]}⁾", np.array(towards_y), np.array(gradients(divergence, step.y))
         yield f"∂Div/∂z⁽{SUPERSCRIPTS[k]}⁾", np.array(towards_z), np.array(gradients(divergence, step.z))
-        yield f"∂Div/∂w⁽{SUPERSCRIPTS[k]}⁾, a row a neuron, its bias first", np.array(towards_w), np.array(graph)
+        yield f"∂Div/∂w⁽{SUPERSCRIPTS[k]}⁾, one row a neuron, bias first", np.array(towards_w), np.array(graph)
         towards_y = [sum(w[j][i] * towards_z[j] for j in outputs) for i in range(1, len(inputs))]
 
 
@@ -71,7 +71,7 @@ def main():
     matrices = [weights(step.layer) for step in steps]
     behind = f"Div(Y, d)\n= {divergence.data:.2f}\nd = {d}"
     draw_layers(matrices, captions, ["x", *names], arguments.out / "backward_pass.png", behind)
-    print(f"largest difference of {len(comparisons)}: {largest:.1e}; picture: {arguments.out}/backward_pass.png")
+    print(f"largest difference of all {len(comparisons)}: {largest:.1e}; picture: {arguments.out}/backward_pass.png")
     require_agreement(largest)
 
 

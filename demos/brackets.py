@@ -1,7 +1,7 @@
 """A GRU learns to tell balanced from unbalanced brackets.
 
-A string such as (()()) comes one bracket a step, as +1 or -1, and after the last one the network says how likely the
-string is balanced. No rule is given: the gates, which multiply what passes through them (lecture: "Special Case 2:
+The network reads a string such as (()()) one bracket at a time, as +1 or -1, and after the last one says how likely the
+string is balanced. It is given no rule: the gates, which multiply what passes through them (lecture: "Special Case 2:
 Multiplicative networks", oᵢ = yⱼ yₗ, "seen in networks such as LSTMs, GRUs"), must learn to count.
 
     n = tanh(W x + b + r ⊙ (U h + c))        h' = (1 - z) ⊙ n + z ⊙ h        Y = σ(w·h + b)        Div = KL
@@ -30,7 +30,7 @@ Example = tuple[str, float]
 
 
 class Judge(Module):
-    """A GRU reads the brackets, a neuron its last hidden state."""
+    """A GRU that reads the brackets, and a neuron that reads its last hidden state."""
 
     def __init__(self, n_hidden: int, random: Random) -> None:
         self.cell = GRUCell(1, n_hidden, random=random)
@@ -47,13 +47,13 @@ def step(bracket: str) -> float:
 
 
 def is_balanced(brackets: str) -> bool:
-    """Whether the depth is never below 0 and 0 at the end."""
+    """Whether the nesting depth is never below 0, and 0 at the end."""
     depths = list(accumulate(map(step, brackets), initial=0.0))
     return min(depths) == 0.0 and depths[-1] == 0.0
 
 
 def draw_balanced(random: Random, length: int) -> str:
-    """A balanced string: at every place a random bracket among those that can still be closed."""
+    """A random balanced string: at each place an opening bracket only if enough places are left to close it."""
     brackets, depth = "", 0
     for left in range(length, 0, -1):
         opens = depth == 0 or (depth < left and random.random() < 0.5)
@@ -63,8 +63,8 @@ def draw_balanced(random: Random, length: int) -> str:
 
 
 def draw_unbalanced(random: Random, length: int) -> str:
-    """An unbalanced string close to a balanced one: half of them with one bracket turned round, half with as
-    many of one kind as of the other, so that comparing the two numbers is not enough."""
+    """A random unbalanced string close to a balanced one. Half of them have one bracket turned round, half have as
+    many brackets of one kind as of the other, so that comparing the two counts is not enough."""
     while True:
         brackets = list(draw_balanced(random, length))
         first = random.randrange(length)
@@ -77,7 +77,7 @@ def draw_unbalanced(random: Random, length: int) -> str:
 
 
 def draw_examples(random: Random, n_each: int, lengths, known: frozenset[str] = frozenset()) -> list[Example]:
-    """For each length as many balanced (d = 1) as unbalanced strings (d = 0), none of them among the known ones."""
+    """For each length, equally many balanced (d = 1) and unbalanced strings (d = 0), none of them among the known."""
     examples = []
     for length in lengths:
         for draw, d in ((draw_balanced, 1.0), (draw_unbalanced, 0.0)):
@@ -87,14 +87,14 @@ def draw_examples(random: Random, n_each: int, lengths, known: frozenset[str] = 
 
 
 def report(name: str, answers, examples) -> None:
-    """The accuracy of the network, and of the rule "as many opening as closing brackets"."""
+    """Print the accuracy of the network, and of the rule "as many opening as closing brackets"."""
     right = sum(accuracy(y, d) for y, (_, d) in zip(answers, examples)) / len(examples)
     rule = sum((text.count("(") == text.count(")")) == d for text, d in examples) / len(examples)
-    print(f"{len(examples)} {name}: accuracy {right:.2%} (guessing 50%, comparing numbers of brackets {rule:.0%})")
+    print(f"{len(examples)} {name}: accuracy {right:.2%} (guessing 50%, comparing bracket counts {rule:.0%})")
 
 
 def draw_answers(model: Judge, texts, path: Path) -> None:
-    """How sure the network is after every bracket that the string up to there is balanced."""
+    """Plot how sure the network is, after every bracket, that the string up to there is balanced."""
     figure, panels = plt.subplots(len(texts), 1, figsize=(9, 2.6 * len(texts)), layout="constrained", sharey=True)
     for axes, text in zip(panels, texts):
         places = range(1, len(text) + 1)

@@ -1,7 +1,7 @@
 """A character GPT in plain scalar code, compiled: the numbers from 1 to 999 in words, letter by letter.
 
 Every line of the model below computes with single numbers, as in a script for micrograd. `compile` runs it once on
-Values, finds the matrix products in what it recorded and trains a batch of texts at a time in machine code.
+Values, finds the matrix products in the recorded graph, and trains on a batch of texts at a time in machine code.
 
     x_t = W_e e_t + p_t        q, k, v = W_q x̂, W_k x̂, W_v x̂      a_t = softmax_{s ≤ t}(q_t · k_s / √d)
     x ← x + W_o Σ_s a_ts v_s   x ← x + W_2 relu(W_1 x̂)            Y = softmax(W x),  x̂ = x / √(mean x² + ε)
@@ -24,11 +24,11 @@ from autograd_mini import Value, compile, dot, log_softmax, mean, relu, softmax,
 from autograd_mini.optim import Adam, Cosine
 
 WIDTH, HEADS = 16, 4
-FORBIDDEN = -1e9  # added to the score of a later character: its softmax is 0
+FORBIDDEN = -1e9  # added to the scores of later characters, so that their softmax is 0
 
 
 def weights(random: Random) -> dict[str, list[list[Value]]]:
-    """All weights, each a Value of its own."""
+    """All weights, each a separate Value."""
 
     def matrix(rows: int, columns: int) -> list[list[Value]]:
         return [[Value(random.gauss(0.0, columns**-0.5)) for _ in range(columns)] for _ in range(rows)]
@@ -59,7 +59,7 @@ def normal(x):
 
 
 def logits(w, letters):
-    """For each place of a text, given as one-hot vectors, what speaks for each character to come next."""
+    """The logits of the next character at each place of a text, which is given as one-hot vectors."""
     xs = [plus(times(w["letter"], letter), place) for letter, place in zip(letters, w["place"])]
     hats = [normal(x) for x in xs]
     queries, keys, values = ([times(w[name], hat) for hat in hats] for name in ("query", "key", "value"))
@@ -79,12 +79,12 @@ def logits(w, letters):
 
 
 def divergence(w, letters, targets):
-    """-Σ log Y of the characters that came; a target of zeros, behind the end of a text, counts nothing."""
+    """-Σ log Y of the characters that came; targets of zeros, after the end of a text, do not count."""
     return -sum([dot(target, log_softmax(z)) for z, target in zip(logits(w, letters), targets)])
 
 
 def one_hot(texts):
-    """Texts as arrays [text, place, character]: what stands before each character, and the characters themselves."""
+    """Texts as one-hot arrays [text, place, character]: the character before each place, and the one at it."""
     targets = np.zeros((len(texts), LONGEST, len(ALPHABET)))
     for row, text in enumerate(texts):
         for place, character in enumerate(text):
@@ -145,11 +145,11 @@ def main():
     characters = mean([len(text) for text in held_out])
     bits = loss(*one_hot(held_out)) / characters / log(2)
     knowing = log2(len(TEXTS)) / characters
-    print(f"bits a character, held-out numbers: {bits:.2f}; whoever knows the language {knowing:.2f}")
+    print(f"bits a character, held-out numbers: {bits:.2f}; with full knowledge of the language {knowing:.2f}")
     next_logits = compile(lambda letters: logits(w, letters), batch=True)
     samples = [sample(next_logits, random) for _ in range(n_samples)]
     right = len([text for text in samples if text in TEXTS])
-    print(f"{right} of {n_samples} samples are numbers: {' '.join(samples[:5])}")
+    print(f"{right} of {n_samples} samples are numbers in words: {' '.join(samples[:5])}")
 
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
     axes.plot(np.convolve(course, np.ones(20) / 20, mode="valid"), color=BLUE)

@@ -1,9 +1,10 @@
-"""Is your derivative right? Three functions that bring their own, checked against extrapolated differences.
+"""Is your derivative right? Derivatives from three sources, checked against extrapolated differences.
 
-A derivative written by hand, a primitive of one's own, and a PyTorch or JAX function where one of these is installed.
-The first two have a fault planted in one version of them; the check shows what is wrong, where, and how surely.
+They are a derivative written by hand, the rule of a user's own primitive, and that of a PyTorch or JAX function if one
+of these is installed. The first two come in a right and in a faulty version; the check shows what is wrong, where, and
+by how many times the estimated error.
 
-    f'(x) ≈ (f(x + h) - f(x - h)) / 2h, extrapolated to h = 0, with an estimate of what is still missing
+    f'(x) ≈ (f(x + h) - f(x - h)) / 2h, extrapolated to h = 0, with an estimate of the remaining error
 
     python demos/check_your_gradients.py [--out FOLDER] [--quick]
 """
@@ -34,7 +35,7 @@ def gradient_by_hand(w, x):
 
 
 def wrong_gradient_by_hand(w, x):
-    """The same with the exponential upside down, as happens."""
+    """The same with a typical mistake: the sign in the exponential is lost."""
     slope = -1.0 / (1.0 + math.exp(-float(w @ x)))
     return slope * x, slope * w
 
@@ -52,7 +53,7 @@ def mish(right):
 
 
 def of_another_library():
-    """A function of an array, its gradient, and whose they are; None if neither library is here."""
+    """A function of an array, its gradient, and the library they are from; None if neither library is installed."""
     if importlib.util.find_spec("torch"):
         import torch
 
@@ -78,7 +79,7 @@ def of_another_library():
 
 
 def check(what, *arguments, **options):
-    """Run one check and print its table; whether it passed."""
+    """Run one check and print its table; return whether it passed."""
     print(f"\n{what}")
     try:
         report = check_gradients(*arguments, **options)
@@ -106,11 +107,11 @@ def main():
             f, gradient, library = other
             results[library] = check(f"A function of {library}", f, np.array([0.5, -1.0]), gradient=gradient)
         else:
-            print("\nNeither PyTorch nor JAX is installed, so that none of their functions is checked.")
+            print("\nNeither PyTorch nor JAX is installed, so none of their functions is checked.")
         model = MLP(2, [4, 3] if arguments.quick else [8, 8, 3], activation="tanh", random=3)
         point = [generator.uniform(-1, 1) for _ in range(2)]
         n = len(check_module(model, point).comparisons)
-        print(f"\nA network: all {n} derivatives of its 3 outputs by its {len(model.parameters())} weights agree")
+        print(f"\nA network: all {n} derivatives of its 3 outputs in its {len(model.parameters())} weights agree")
 
     summary = "\n".join(f"{name}: {'passes' if passed else 'fails'}" for name, passed in results.items())
     (arguments.out / "checks.txt").write_text(summary + "\n", encoding="utf-8")

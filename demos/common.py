@@ -1,4 +1,4 @@
-"""What the demos share: their options, how they time themselves, and pictures written whole."""
+"""Code shared by the demos: options, timing, and saving pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from autograd_mini.draw.style.colours import BLUES, ORANGES
 from autograd_mini.files import write_whole
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; lines and markers differ as well.
+# Okabe and Ito's colours, which colour-blind readers can tell apart; lines and markers differ as well.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
 SIGNS = LinearSegmentedColormap.from_list("signs", np.array([*reversed(ORANGES), *BLUES[1:]]) / 255)
@@ -37,22 +37,22 @@ plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 def parse_arguments(
     doc: str, *, can_compile: bool = False, out: Path = Path("out"), others: Mapping[str, str] | None = None
 ) -> argparse.Namespace:
-    """The options that every demo has, and `--compiled` where training can be compiled; prints the demo's formulas.
+    """Parse the options that every demo has, and print the demo's formulas.
 
     Args:
-        doc: what the demo says of itself: a first line, and somewhere its formulas, indented.
-        can_compile: whether there is `--compiled`.
-        out: where the pictures go if `--out` is not given.
-        others: options of its own, and what they are for.
+        doc: the demo's docstring: its first line describes the demo, indented lines are its formulas.
+        can_compile: whether the demo has the option `--compiled`.
+        out: the default folder for pictures.
+        others: the demo's further options, each with its help text.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--out", type=Path, default=out, help="folder for the pictures (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="work for a few seconds only")
     if can_compile:
-        parser.add_argument("--compiled", action="store_true", help="train by compiled functions, in seconds")
+        parser.add_argument("--compiled", action="store_true", help="train with compiled functions, in seconds")
     for name, purpose in (others or {}).items():
         parser.add_argument(f"--{name}", help=purpose)
-    sys.stdout.reconfigure(errors="replace")  # formulas have letters that some consoles have not
+    sys.stdout.reconfigure(errors="replace")  # formulas have characters that some consoles lack
     arguments = parser.parse_args()
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
@@ -64,15 +64,15 @@ def parse_arguments(
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Say how many seconds the block took, by the clock and of this process alone."""
+    """Print how many seconds a block took, by the clock and in processor time of this process."""
     begin, begin_process = time.perf_counter(), time.process_time()
     yield
     seconds, of_process = time.perf_counter() - begin, time.process_time() - begin_process
-    print(f"{what}: {seconds:.1f} s, {of_process:.1f} s of them computing")
+    print(f"{what}: {seconds:.1f} s, {of_process:.1f} s of processor time")
 
 
 def seconds_of(function: Callable[[], object], repeats: int) -> float:
-    """The median of several runs, after a first one."""
+    """The median time of several runs, after one that is not counted."""
     function()
     times = []
     for _ in range(repeats):
@@ -83,7 +83,7 @@ def seconds_of(function: Callable[[], object], repeats: int) -> float:
 
 
 def draw_parameters(axes: plt.Axes, names: Sequence[str], shares: np.ndarray, errors: np.ndarray) -> None:
-    """Parameters that were fitted, as shares of the true ones, with their standard errors."""
+    """Plot fitted parameters, divided by the true ones, with their standard errors."""
     places = range(len(names))
     axes.errorbar(shares, places, xerr=errors, fmt="o", color=BLUE, capsize=5, markersize=9)
     axes.axvline(1.0, color="0.35", linestyle=":")
@@ -92,7 +92,7 @@ def draw_parameters(axes: plt.Axes, names: Sequence[str], shares: np.ndarray, er
 
 
 def save_figure(figure: plt.Figure, path: Path) -> None:
-    """Write the figure whole or not at all, no larger than a slide, so that its letters are as large there."""
+    """Save a figure, whole or not at all, and no larger than a slide, so that its text stays legible there."""
     width, height = figure.get_size_inches()
     figure.set_size_inches(min(width, SLIDE[0]), min(height, SLIDE[1]))
     content = io.BytesIO()

@@ -3,8 +3,8 @@
     convex       f(x) = |x - 1| + ½ max(0, x)      kinks at 0 and at 1, where its minimum ½ is
     non-convex   g(x) = |x² - 1| + 0.3 x           kinks at -1 and 1, each the bottom of a basin
 
-At a kink `grad` gives a subgradient v (see subgradients.py), and descent goes x ← x - η v "until Loss has converged".
-Next to a kink v does not become small, so that a constant η ends up hopping to and fro; η_t = η/(t + 1) settles.
+At a kink `grad` gives a subgradient v (see subgradients.py), and descent steps x ← x - η v "until Loss has converged".
+Next to a kink v does not become small, so with a constant η descent hops to and fro; with η_t = η/(t + 1) it settles.
 
     python demos/convergence.py [--out FOLDER] [--quick]
 """
@@ -26,7 +26,7 @@ TOLERANCE = 1e-3
 
 
 class Path(NamedTuple):
-    """Where a descent went, and whether its loss converged."""
+    """The course of a descent, and whether its loss converged."""
 
     name: str
     xs: list[float]
@@ -35,7 +35,7 @@ class Path(NamedTuple):
 
 
 def descend(name, f, start, rate, max_steps) -> Path:
-    """x ← x - η v until the losses of the last steps agree."""
+    """Repeat x ← x - η v until the losses of the last steps agree."""
     x = Value(start)
     optimizer = SGD([x], rate)
     xs, losses = [], []
@@ -52,8 +52,8 @@ def descend(name, f, start, rate, max_steps) -> Path:
 
 
 def draw_descents(f, paths: list[Path], title: str, least: float, curve_axes, gap_axes) -> None:
-    """A function with the first steps down it and where they lead, and how far the loss is above the least value,
-    step by step: with a constant rate it hops."""
+    """Plot a function with the first steps of each descent and its end, and, step by step, how far the loss is above
+    its least value."""
     grid = np.linspace(-2.3, 2.3, 461)
     curve_axes.plot(grid, [f(x) for x in grid], color="0.7", linewidth=5, zorder=0)
     for path, colour, marker, style in zip(paths, (BLUE, ORANGE, GREEN, PURPLE), "osD^", ("-", "--", "-.", ":")):
@@ -64,9 +64,9 @@ def draw_descents(f, paths: list[Path], title: str, least: float, curve_axes, ga
         gap_axes.plot(range(1, len(gaps) + 1), gaps, ".", color=colour, markersize=3)
         name = f"{path.name}: {'converged' if path.converged else 'did not converge'}"
         gap_axes.plot(len(gaps), gaps[-1], markersize=13, label=name, **look)
-    curve_axes.set(title=f"{title}: 8 steps each, and the last", xlabel="x", ylabel="loss")
+    curve_axes.set(title=f"{title}: the first 8 steps, and the last", xlabel="x", ylabel="loss")
     curve_axes.set(xlim=(-2.4, 2.4), ylim=(least - 0.3, least + 4))
-    gap_axes.set(xscale="log", yscale="log", xlabel="step", ylabel="loss above the least", ylim=(1e-5, 10))
+    gap_axes.set(xscale="log", yscale="log", xlabel="step", ylabel="loss above its least value", ylim=(1e-5, 10))
     gap_axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=14, labelspacing=0.2)
 
 
@@ -92,7 +92,7 @@ def main():
     )
     figure, panels = plt.subplots(2, 2, figsize=(15, 13), layout="constrained")
     for (name, f, least, starts), column in zip(plans, panels.T):
-        print(f"{name}, least {least:g}; x ← x - η v from several starts")
+        print(f"{name}, least value {least:g}; x ← x - η v from several starts")
         paths = [descend(label, f, start, rate, max_steps) for label, start, rate in starts]
         for path in paths:
             state = "converged" if path.converged else "did not converge"

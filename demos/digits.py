@@ -1,4 +1,4 @@
-"""What the digit recognisers share: the images, a fixed split, and pictures of them."""
+"""Code shared by the digit recognisers: the images, their fixed split, and pictures of results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Example = tuple[list[float], int]
 
 
 def digits() -> tuple[list[Example], list[Example]]:
-    """Training and held-out images of scikit-learn's 1,797 digits: 64 numbers in [0, 1] each, and the digit."""
+    """Training and held-out images of scikit-learn's 1,797 digits: each is 64 numbers in [0, 1], and its digit."""
     images, digits = load_digits(return_X_y=True)
     parts = train_test_split(images / 16.0, digits, test_size=N_HELD_OUT, stratify=digits, random_state=849)
     training, held_out, *labels = [part.tolist() for part in parts]
@@ -35,7 +35,7 @@ def most_likely(outputs: Sequence[float]) -> int:
 def draw_sheet(
     images: Sequence[Sequence[float]], captions: Sequence[str], wrong: Sequence[bool], title: str, path: Path
 ) -> None:
-    """A sheet of digits with a caption each; wrong answers stand out by a frame and bold type."""
+    """Draw a sheet of digits, each with a caption; wrong answers stand out by a frame and bold type."""
     columns = 10
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
@@ -61,7 +61,7 @@ def draw_sheet(
 
 
 def draw_weights(weights: Sequence[Sequence[float]], captions: Sequence[str], title: str, path: Path) -> None:
-    """The 64 weights of each hidden unit as an image: blue excites, orange inhibits."""
+    """Draw the 64 weights of each hidden unit as an image: blue excites, orange inhibits."""
     bound = max(abs(w) for unit in weights for w in unit)
     columns = min(4, len(weights))
     rows = -(-len(weights) // columns)
@@ -81,7 +81,7 @@ def draw_weights(weights: Sequence[Sequence[float]], captions: Sequence[str], ti
 def draw_confusion(
     truths: Sequence[int], answers: Sequence[int], classes: Sequence[str], title: str, path: Path
 ) -> None:
-    """How many images of each class, a row, got which answer, a column."""
+    """Draw how many images of each class (rows) got each answer (columns)."""
     figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
     display = ConfusionMatrixDisplay.from_predictions(
         truths, answers, labels=range(len(classes)), display_labels=classes, cmap="Blues", colorbar=False, ax=axes

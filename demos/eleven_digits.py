@@ -1,14 +1,14 @@
-"""Which digit is it, or none of the above? Ten outputs for the digits and an eleventh for what is none.
+"""Which digit is it, or none of the above? Ten outputs for the digits and an eleventh for non-digits.
 
 The lecture's "Recognizing the digit" has 10 or 11 outputs, where the "optional 11th is for none of the above". It needs
-non-digits to learn from, and they are made of the images themselves, in three ways:
+non-digits to learn from, which are composed from the images themselves, in three ways:
 
     halves      the left half of one digit beside the right half of another
-    blocks      the four quarters of a digit, at places that are none of them its own
+    blocks      the four quarters of a digit, each at another's place
     overlaid    two different digits, one written over the other
 
-The network learns from halves and blocks made of training images; it is tested on halves and blocks made of held-out
-images, and on overlaid ones, a kind that it has never seen. Some halves do make a digit: those count as mistakes here.
+The network learns from halves and blocks composed from training images; it is tested on halves and blocks from held-out
+images, and on overlaid ones, a kind that it has never seen. Some halves do form a digit: those count as mistakes here.
 
     Yᵢ = exp(zᵢ) / Σⱼ exp(zⱼ), i = 0 … 10        Div = Σᵢ dᵢ log(dᵢ / Yᵢ) = -log Y_d        Loss = 1/N Σ Div
 
@@ -65,7 +65,7 @@ KINDS = {"halves": halves, "blocks": blocks, "overlaid": overlaid}
 
 
 def make_non_digits(kind, n: int, examples: list[Example], random: Random) -> list[Example]:
-    """n non-digits of a kind, of class 10."""
+    """n non-digits of one kind, with class 10."""
     return [([float(pixel) for pixel in kind(examples, random).flat], NONE) for _ in range(n)]
 
 
@@ -111,7 +111,7 @@ def main():
         [image for image, _ in sheet],
         [CLASSES[answer] for _, answer in sheet],
         [answer != NONE for _, answer in sheet],
-        f"Held-out non-digits and answers, a row each: {', '.join(tests)}",
+        f"Held-out non-digits and answers, by row: {', '.join(tests)}",
         arguments.out / "eleven_digits_non_digits.png",
     )
     print(f"pictures in {arguments.out}/: eleven_digits_loss.png, …_confusion.png, …_non_digits.png")

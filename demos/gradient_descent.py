@@ -1,13 +1,14 @@
-"""Gradient descent on the loss of one neuron with two weights, where everything can be seen.
+"""Gradient descent on the loss of one neuron with two weights, which can be drawn as a whole.
 
 The neuron Y = w₀ + w₁ x is trained by the squared error on T examples (lecture: "Training Neural Nets through Gradient
 Descent"):
 
     Loss(W) = 1/T Σ Div(Y_t, d_t), Div = ½ (Y - d)²        w ← w - η dLoss/dw  until Loss has converged
 
-This loss is a quadratic bowl, so that theory tells how each step length η fares: the distance from the minimum shrinks
-by the factors |1 - η λ| a step, λ the eigenvalues of the Hessian ∂²Loss/∂w². So η must be below 2/λ of the largest. The
-script compares the measured factor with the larger of the two, and the minimum with the solution of linear equations.
+This loss is a quadratic bowl, so theory predicts what each learning rate η does: along the eigenvectors of the Hessian
+∂²Loss/∂w², with eigenvalues λ, each step multiplies the distance from the minimum by |1 - η λ|. So η must be below 2/λ
+for the largest λ. The script compares the measured factor with the larger of the two predicted ones, and the minimum
+with the solution of the linear equations for it.
 
     python demos/gradient_descent.py [--out FOLDER] [--quick]
 """
@@ -32,7 +33,7 @@ N_DRAWN = 14  # steps over the bowl
 
 
 class Descent(NamedTuple):
-    """Where a descent went, and whether its loss converged."""
+    """The course of a descent, and whether its loss converged."""
 
     rate: float
     ws: np.ndarray
@@ -53,7 +54,7 @@ def loss(w, examples):
 
 
 def descend(examples, rate: float) -> Descent:
-    """w ← w - η dLoss/dw until the loss changes no more, or grows beyond measure."""
+    """Repeat w ← w - η dLoss/dw until the loss stops changing, or becomes huge."""
     w, ws, losses = list(START), [], []
     while len(ws) < MAX_STEPS:
         value, slopes = value_and_grad(loss, 0)(w, examples)
@@ -68,7 +69,7 @@ def descend(examples, rate: float) -> Descent:
 
 
 def draw_descents(examples, descents, least: float, path: Path) -> None:
-    """The paths over the bowl, and how the loss falls."""
+    """Plot the paths over the bowl, and how the loss falls."""
     figure, (bowl, course) = plt.subplots(1, 2, figsize=(17, 7.5), layout="constrained")
     w0s, w1s = np.linspace(-3.0, 3.5, 60), np.linspace(-2.0, 4.0, 60)
     heights = np.array([[loss([w0, w1], examples) for w0 in w0s] for w1 in w1s])
@@ -94,7 +95,7 @@ def draw_descents(examples, descents, least: float, path: Path) -> None:
 
 
 def rate_of_approach(gaps: np.ndarray) -> float:
-    """The factor of the distance from the minimum a step, late but before rounding counts."""
+    """The factor by which a step changes the distance from the minimum, late but before rounding matters."""
     last = np.flatnonzero(gaps > 1e-4)[-1]
     return float(gaps[last] / gaps[last - 1])
 
@@ -109,7 +110,7 @@ def main():
     least = loss(best.tolist(), examples)
     print(f"Loss(W) = 1/T Σ ½ (w₀ + w₁ x - d)², T = {len(examples)}; ", end="")
     print(f"the eigenvalues λ of ∂²Loss/∂w² are {curvatures[0]:.4f} and {curvatures[1]:.4f}")
-    print(f"minimum {least:.6f} at w₀ = {best[0]:.4f}, w₁ = {best[1]:.4f} by linear equations; ", end="")
+    print(f"minimum {least:.6f} at w₀ = {best[0]:.4f}, w₁ = {best[1]:.4f} from linear equations; ", end="")
     print(f"η must be below 2/λ = {limit:.4f}\n")
 
     descents = [descend(examples, rate) for rate in (0.1 * limit, 2.0 / curvatures.sum(), 0.97 * limit, 1.05 * limit)]
@@ -126,7 +127,7 @@ def main():
     draw_descents(examples, descents, least, arguments.out / "gradient_descent.png")
     print(f"picture in {arguments.out}/: gradient_descent.png")
     if max(errors) > 1e-3 or any(np.max(np.abs(each.ws[-1] - best)) > 1e-4 for each in descents if each.converged):
-        sys.exit("the descents do not go as the theory says")
+        sys.exit("the descents do not behave as the theory predicts")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,21 @@
-"""Volatilities implied by option prices, a whole surface of them with all sensitivities, from the price formula alone.
+"""A whole surface of volatilities implied by option prices, with all sensitivities, from the price formula alone.
 
 A price V observed in the market implies the volatility σ that solves
 
     V(S, σ, r, τ, K) = V of the market
 
-`root` solves that by Newton's method and differentiates σ by the implicit function theorem,
+`root` solves this equation by Newton's method, and differentiates σ with respect to any a by the implicit function
+theorem,
 
     ∂σ/∂a = -(∂r/∂σ)⁻¹ ∂r/∂a        r = V(σ, a) - V of the market
 
-whatever a is, and to second order by the same rule; `compile` does it for every quote at once. The closed forms divide
-the "Greeks" of the textbooks:
+to second order too; `compile` does it for all quotes at once. The closed forms are quotients of the textbooks'
+"Greeks":
 
     ∂σ/∂V = 1/vega    ∂σ/∂S = -delta/vega    ∂σ/∂r = -rho/vega    ∂²σ/∂V² = -volga/vega³
 
-The prices are made from a surface that is known, with the smile of markets, so that it must come back. A difference
-beyond rounding makes the script fail.
+The prices are computed from a known surface with a smile as in markets, which must be found again. A difference beyond
+rounding makes the script fail.
 
     python demos/implied_volatility.py [--out FOLDER] [--quick]
 """
@@ -34,7 +35,7 @@ from option_book import SPOT, greeks_by_hand, price
 from autograd_mini import compile, root
 
 RATE = 0.03
-TOLERANCE = 1e-9  # relative; a quote fixes σ to about the rounding error of V over vega
+TOLERANCE = 1e-9  # relative; a quote determines σ to about the rounding error of V, divided by vega
 
 
 def implied(quote, spot, rate, years, strike, kind):
@@ -56,7 +57,7 @@ class Sensitivities(NamedTuple):
 
 
 def sensitivities(*quotes) -> Sensitivities:
-    """By automatic differentiation."""
+    """Implied volatilities and their derivatives, by automatic differentiation."""
     volatility, (to_price, to_spot, to_rate) = compiled.value_and_grad(*quotes)
     one, zero = np.ones_like(volatility), np.zeros_like(volatility)
     to_price_twice, *_ = compiled.hvp(*quotes, (one, zero, zero))
@@ -64,7 +65,7 @@ def sensitivities(*quotes) -> Sensitivities:
 
 
 def sensitivities_by_hand(volatility, spot, rate, years, strike, kind) -> Sensitivities:
-    """By the closed forms, from the volatility that the prices were made of."""
+    """The same by the closed forms, from the volatilities that the prices were computed from."""
     greeks = greeks_by_hand(spot, volatility, rate, years, strike, kind)
     spread = volatility * np.sqrt(years)
     d1 = (np.log(spot / strike) + (rate + volatility**2 / 2) * years) / spread
@@ -75,13 +76,13 @@ def sensitivities_by_hand(volatility, spot, rate, years, strike, kind) -> Sensit
 
 
 def surface(strike, years):
-    """Volatilities as markets have them: higher for low strikes, the more so the less time is left."""
+    """Volatilities as in markets: higher for low strikes, and more so the less time is left."""
     moneyness = np.log(strike / SPOT) / np.sqrt(years + 0.1)
     return 0.19 + 0.03 * np.exp(-years) - 0.06 * moneyness + 0.09 * moneyness**2
 
 
 def draw_quotes(n_strikes: int, n_maturities: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Volatilities, and the quotes made of them: of puts below the forward price, of calls above, as markets quote."""
+    """Volatilities, and quotes computed from them: for puts below the forward price and calls above, as in markets."""
     years, steps = np.meshgrid(np.linspace(0.1, 2.0, n_maturities), np.linspace(-1.8, 1.8, n_strikes), indexing="ij")
     strike = SPOT * np.exp(steps * 0.2 * np.sqrt(years))
     columns = [column.ravel() for column in (years, strike)]
@@ -93,7 +94,7 @@ def draw_quotes(n_strikes: int, n_maturities: int) -> tuple[np.ndarray, tuple[np
 
 
 def draw_surface(quotes, found: Sensitivities, n_maturities: int, path: Path) -> None:
-    """The surface, and what a cent of error in a quote does to it."""
+    """Plot the surface, and its error if a quote is off by a cent."""
     years, strike, volatility, to_price = (
         each.reshape(n_maturities, -1) for each in (quotes[3], quotes[4], found.volatility, found.to_price)
     )
@@ -118,7 +119,7 @@ def main():
     volatility, quotes = draw_quotes(n_strikes, n_maturities)
     found = sensitivities(*quotes)
     begin = time.perf_counter()
-    compiled.value_and_grad(1.001 * quotes[0], *quotes[1:])  # the next quotes, as those before are remembered
+    compiled.value_and_grad(1.001 * quotes[0], *quotes[1:])  # new quotes, since results for the last ones are cached
     seconds = time.perf_counter() - begin
     print(
         f"{len(volatility):,} quotes: volatilities and first derivatives in {seconds:.2f} s, "
@@ -136,7 +137,7 @@ def main():
     draw_surface(quotes, found, n_maturities, arguments.out / "implied_volatility.png")
     print(f"\npicture in {arguments.out}/: implied_volatility.png")
     if not max(differences) <= TOLERANCE:
-        sys.exit(f"derivatives and closed forms differ by more than {TOLERANCE:g}, relatively")
+        sys.exit(f"derivatives and closed forms have a relative difference of more than {TOLERANCE:g}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the demos of forward and backward pass share: layers with all they computed, and a picture of them."""
+"""Code shared by the demos of the forward and backward pass: layers with all they computed, and a picture of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from autograd_mini.nn import Layer
 SLOPES = {tanh: lambda z, y: 1.0 - y**2, relu: lambda z, y: (z >= 0.0).astype(float)}
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 TOLERANCE = 1e-12
-NAMED = 9  # weights between two columns up to which their names stand at the lines
+NAMED = 9  # lines are labelled with the weights' names if no two columns have more weights between them than this
 BOX = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.3"}
 
 Comparison = tuple[str, np.ndarray, np.ndarray]
-"""A derivative's name, the derivative by formula and by graph."""
+"""The name of a derivative, the derivative by formula, and by graph."""
 
 
 class Step(NamedTuple):
-    """What passed through a layer: y⁽ᵏ⁻¹⁾, z⁽ᵏ⁾ and y⁽ᵏ⁾, kept for the way back."""
+    """A layer and its y⁽ᵏ⁻¹⁾, z⁽ᵏ⁾ and y⁽ᵏ⁾, kept for the backward pass."""
 
     layer: Layer
     before: list[Value]
@@ -40,7 +40,7 @@ def example_layers() -> list[Layer]:
 
 
 def forward(layers: Iterable[Layer], x: list[Value]) -> list[Step]:
-    """The forward pass, with all it computed."""
+    """The forward pass: all layers with what they computed."""
     steps = []
     for layer in layers:
         z = layer.affine(x)
@@ -56,12 +56,12 @@ def numbers(values: Iterable[Value]) -> np.ndarray:
 
 
 def weights(layer: Layer) -> np.ndarray:
-    """W with a row a neuron; column 0 holds the biases."""
+    """W with one row for each neuron; column 0 holds the biases."""
     return np.array([numbers(neuron.weights) for neuron in layer.neurons])
 
 
 def activation_jacobian(step: Step) -> np.ndarray:
-    """J_y(z) by the lecture: full for softmax, diagonal for a scalar activation."""
+    """J_y(z) by the lecture's formulas: full for softmax, diagonal for a scalar activation."""
     z, y = numbers(step.z), numbers(step.y)
     if step.layer.activation is softmax:
         return np.array([[y[i] * ((i == j) - y[j]) for j in range(len(y))] for i in range(len(y))])
@@ -69,7 +69,7 @@ def activation_jacobian(step: Step) -> np.ndarray:
 
 
 def graph_jacobian(ys: Iterable[Value], xs: Sequence[Value]) -> np.ndarray:
-    """∂yᵢ/∂xⱼ from the graph, a row an output."""
+    """∂yᵢ/∂xⱼ from the graph, with one row for each output."""
     return np.array([gradients(y, xs) for y in ys])
 
 
@@ -95,15 +95,15 @@ def draw_layers(
     path: Path,
     divergence: str = "",
 ) -> None:
-    """Units in columns with what they say, joined by their weights: blue if positive, orange dashed if negative, and
-    as wide as they are large. A dashed 1 is the unit y₀ whose weights are the biases. (`draw_network` names its units;
-    here each says what was computed in it.)
+    """Draw units in columns, with the numbers computed in them, joined by their weights: blue if positive, orange and
+    dashed if negative, and as wide as they are large. A dashed 1 is the unit y₀ whose weights are the biases. (In
+    `draw_network`, units show their names instead.)
 
     Args:
-        matrices: the weights between one column and the next, a row a unit, its bias first.
-        captions: the lines within the units of each column.
-        titles: what stands above each column.
-        divergence: what is shown behind the outputs, if anything.
+        matrices: the weights between one column and the next, one row for each unit, its bias first.
+        captions: the texts in the units of each column.
+        titles: the title above each column.
+        divergence: the text in a box after the outputs, if any.
     """
     figure, axes = plt.subplots(figsize=SLIDE, layout="constrained")
     tallest = max(map(len, captions)) + 1  # the bias
@@ -118,7 +118,7 @@ def draw_layers(
             look = {"color": ORANGE, "linestyle": "--"} if weight < 0 else {"color": BLUE if weight > 0 else "0.6"}
             axes.plot(*zip(start, end), linewidth=0.4 + 4 * abs(weight) / largest, alpha=0.55, zorder=1, **look)
             if are_named:
-                share = 0.22 + 0.16 * ((i + j) % 2)  # in two columns, so that they keep apart
+                share = 0.22 + 0.16 * ((i + j) % 2)  # in two columns, so that labels do not overlap
                 place, name = (x + share * (x_end - x), y + share * (y_end - y)), weight_name(i, j + 1, k)
                 axes.text(
                     *place, name, ha="center", va="center", bbox={"facecolor": "white", "pad": 1, "edgecolor": "none"}

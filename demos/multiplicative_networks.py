@@ -1,13 +1,13 @@
-"""Multiplicative networks: units that multiply others, and why gates are made of them.
+"""Multiplicative networks: units that multiply other units, and why gates do so.
 
-Layers so far added weighted inputs; LSTMs, GRUs and attention multiply units by units (lecture: "Special Case 2:
-Multiplicative networks"). The derivative with respect to each factor is the other one:
+The layers of the earlier demos add weighted inputs; LSTMs, GRUs and attention multiply units by units (lecture:
+"Special Case 2: Multiplicative networks"). The derivative with respect to each factor is the other one:
 
     oᵢ = yⱼ y_l        ∂Div/∂yⱼ = y_l ∂Div/∂oᵢ        ∂Div/∂y_l = yⱼ ∂Div/∂oᵢ
     as a vector activation of neighbours: yᵢ = z₂ᵢ₋₁ z₂ᵢ        of many: ∂(Π y)/∂yⱼ = the product of the others
 
-A gate is a factor f = σ(z) between 0 and 1. The derivative of a gated memory with respect to its first state lives as
-long as the gate stays open; that of a plain recurrent unit dies out, even for a large w, since then the tanh saturates:
+A gate is a factor f = σ(z) between 0 and 1. The derivative of a gated memory with respect to its first state lasts as
+long as the gate stays open; that of a plain recurrent unit vanishes, even for a large w, since then the tanh saturates:
 
     c_t = f c_{t-1} + (1 - f) g_t        ∂c_t/∂c₀ = f · f · …
     h_t = tanh(w h_{t-1} + g_t)          ∂h_t/∂h₀ = w (1 - h₁²) · w (1 - h₂²) · …
@@ -46,7 +46,7 @@ def back_through_products(y, pairs, towards_o) -> np.ndarray:
 
 
 def compare(y_numbers) -> Iterator[Comparison]:
-    """Derivatives of products by formula and by graph."""
+    """Yield derivatives of products, each by formula and by graph."""
     y = [Value(number) for number in y_numbers]
     o = PairProducts(len(y), PAIRS)(y)
     divergence = squared_error(o, [1.0] * len(o))
@@ -69,7 +69,7 @@ def compare(y_numbers) -> Iterator[Comparison]:
 
 
 def gated_memory(c: Value, f: Value, inputs) -> list[Value]:
-    """c_t = f c_{t-1} + (1 - f) g_t."""
+    """The states c_t = f c_{t-1} + (1 - f) g_t."""
     states = [c]
     for g in inputs:
         states.append(f * states[-1] + (1.0 - f) * g)
@@ -77,7 +77,7 @@ def gated_memory(c: Value, f: Value, inputs) -> list[Value]:
 
 
 def plain_unit(h: Value, w: float, inputs) -> list[Value]:
-    """h_t = tanh(w h_{t-1} + g_t)."""
+    """The states h_t = tanh(w h_{t-1} + g_t)."""
     states = [h]
     for g in inputs:
         states.append(tanh(w * states[-1] + g))
@@ -85,7 +85,7 @@ def plain_unit(h: Value, w: float, inputs) -> list[Value]:
 
 
 def memories(inputs) -> dict[str, tuple[list[float], list[float]]]:
-    """For gates and plain units the derivative of each state with respect to the first, by graph and by formula."""
+    """For gates and plain units, the derivative of each state with respect to the first, by graph and by formula."""
     found = {}
     for openness in (0.99, 0.9, 0.5):
         start = Value(0.3)
@@ -101,14 +101,14 @@ def memories(inputs) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def draw_memories(curves, path: Path) -> None:
-    """How derivatives live on or die over the steps."""
+    """Plot how derivatives last or vanish over the steps."""
     figure, axes = plt.subplots(figsize=(11, 7), layout="constrained")
     colours, styles = (BLUE, GREEN, PURPLE, ORANGE, "0.3", "#E69F00"), ("-", "-", "-", "--", "--", "--")
     for (name, (by_graph, _)), colour, style, marker in zip(curves.items(), colours, styles, "os^Dv<"):
         axes.plot(by_graph, color=colour, linestyle=style, marker=marker, markevery=10, markersize=8, label=name)
     axes.set(yscale="log", ylim=(1e-12, 3.0), xlabel="step t", ylabel="∂(state at step t)/∂(first state)")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axes.set_title("What is left of the first state")
+    axes.set_title("How the first state's influence fades")
     save_figure(figure, path)
 
 
@@ -120,7 +120,7 @@ def main():
 
     random = Random(849)
     curves = memories([random.gauss(0.0, 0.5) for _ in range(STEPS)])
-    print(f"\n∂state_t/∂state₀ after {STEPS} steps: f · f · … of a gate, Π w (1 - h_t²) of a plain unit")
+    print(f"\n∂state_t/∂state₀ after {STEPS} steps: f · f · … for a gate, Π w (1 - h_t²) for a plain unit")
     for name, (by_graph, by_formula) in curves.items():
         print(f"{name:14} {by_formula[-1]:.3e}   (graph: {by_graph[-1]:.3e})")
         largest = max(largest, float(np.max(np.abs(np.subtract(by_graph, by_formula)))))

@@ -1,16 +1,16 @@
-"""A nerve's differential equation from a noisy recording, through 100,000 steps, by `scan`.
+"""The parameters of a nerve's differential equation, fitted to a noisy recording through 100,000 steps of `scan`.
 
-The membrane's voltage v and its recovery w by FitzHugh and Nagumo, step by step by Runge and Kutta's rule:
+FitzHugh and Nagumo's equations for the membrane's voltage v and its recovery w are solved by the Runge–Kutta rule:
 
     dv/dt = v - v³/3 - w + I        dw/dt = ε (v + a - b w)        y ← y + h/6 (k₁ + 2 k₂ + 2 k₃ + k₄)
 
-What to find are p = (a, b, ε, v₀, w₀), from recordings of v alone, with errors of known size s, by maximum likelihood;
-the current I is set by whoever records, and w, which ends each impulse, is never seen:
+The unknowns p = (a, b, ε, v₀, w₀) are estimated by maximum likelihood from recordings of v alone, with errors of known
+size s. The experimenter sets the current I; w, which ends each impulse, is never observed:
 
     minimise L(p) = ½ Σ ((v(t; p) - data)/s)²        covariance of p = (∂²L/∂p²)⁻¹
 
-Written out, 100,000 steps would be 5 million operations. `scan` is given one step; compiled, it is looked at once, and
-its derivatives, the Hessian's among them, go back through all steps in machine code.
+Written out, 100,000 steps would be 5 million operations. `scan` takes a single step, which is traced once; derivatives,
+the Hessian included, go back through all steps in machine code.
 
     python demos/nerve_impulses.py [--out FOLDER] [--quick]
 """
@@ -33,7 +33,7 @@ TRUTH = np.array([0.7, 0.8, 0.08, -1.0, -0.6])
 START = np.array([0.8, 0.7, 0.09, -0.8, -0.4])
 CURRENT = 0.5
 ERROR = 0.2  # standard deviation of a recorded voltage
-PERIODS = 100.0  # how long is recorded, in units of the membrane's time constant
+PERIODS = 100.0  # the length of the recording, in units of the membrane's time constant
 
 
 def change(p, v, w):
@@ -52,7 +52,7 @@ def step(p, v, w, h):
 
 
 def loss(p, data, is_recorded):
-    """L(p), of data for each step, of which some were recorded."""
+    """L(p), from data for every step, of which only some were recorded."""
     h = PERIODS / len(data)
 
     def one(carry, x):
@@ -66,12 +66,12 @@ def loss(p, data, is_recorded):
 
 
 def course(p, n: int) -> np.ndarray:
-    """v and w at n times."""
+    """The solution: v and w at n times."""
     return np.array(scan(lambda y, _: (tuple(step(p[:3], *y, PERIODS / n)), list(y)), tuple(p[3:]), length=n)[1])
 
 
 def make_recording(n: int, every: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The true voltage at all n times, with errors, and which times are recorded."""
+    """The true voltage with errors at all n times, and which of the times are recorded."""
     data = course(TRUTH.tolist(), n)[0] + np.random.default_rng(seed).normal(0.0, ERROR, n)
     return data, (np.arange(n) % every == 0).astype(float)
 
@@ -85,7 +85,7 @@ def fit(data: np.ndarray, is_recorded: np.ndarray):
 
 
 def draw_fit(data, is_recorded, p, errors, path: Path) -> None:
-    """The recording, the fit and what was never seen, and how far the parameters are off."""
+    """Plot the recording, the fit with the unobserved w, and the errors of the parameters."""
     n, shown = len(data), is_recorded > 0
     times = np.arange(n) * PERIODS / n
     figure, (axes, parameters) = plt.subplots(
@@ -117,7 +117,10 @@ def main():
         f"the value takes {1e3 * value:.1f} ms, value and gradient {1e3 * both:.1f} ms, {1e9 * both / n:.0f} ns a step"
     )
     errors = np.sqrt(np.diag(covariance))
-    print(f"at the minimum 2 L = {2 * found.fun:.1f}; expected {int(is_recorded.sum()) - len(p)}")
+    print(
+        f"at the minimum 2 L = {2 * found.fun:.1f}; expected {int(is_recorded.sum()) - len(p)}, "
+        "the number of recordings less that of the parameters"
+    )
     print("\n       truth      fit ± standard error   (fit - truth)/error")
     for name, true, each, error in zip(NAMES, TRUTH, p, errors):
         print(f"{name:3}{true:9.4f}{each:9.4f} ± {error:.4f} {(each - true) / error:20.1f}")

@@ -1,13 +1,13 @@
-"""A small transformer learns the next characters of a text: the numbers from 1 to 999 in words.
+"""A small transformer learns to predict the next character of a text: the numbers from 1 to 999 in words.
 
-Every character is a token: a vector for which character it is plus one for its place. Self-attention mixes the tokens
-up to each place, weighted by products of their features (lecture: "Special Case 2: Multiplicative networks",
-oᵢ = yⱼ yₗ, "seen in networks such as … attention models"), an MLP works on each, and a softmax gives the next one:
+Every character is a token: a vector for the character plus one for its place. Self-attention mixes the tokens up to
+each place, weighted by products of their features (lecture: "Special Case 2: Multiplicative networks", oᵢ = yⱼ yₗ,
+"seen in networks such as … attention models"), an MLP transforms each, and a softmax predicts the next character:
 
     a_t = softmax_{s ≤ t}(q_t · k_s / √d)      x ← x + W_o Σ_s a_ts v_s      x ← x + MLP(x)      Y = softmax(W x + b)
 
-How well a model predicts is -log₂ of the probability it gave to what came, a character on average. Whoever knows the
-language, but not which of its 999 numbers comes, still needs log₂ 999 bits for all characters of one.
+A model is judged by -log₂ of the probability that it gave to each character that came, on average: bits a character.
+Even with full knowledge of the language, one of 999 equally likely numbers takes log₂ 999 bits for all its characters.
 
     python demos/next_characters.py [--out FOLDER] [--quick]
 """
@@ -48,7 +48,7 @@ LONGEST = max(map(len, TEXTS))
 
 
 class Transformer(Module):
-    """One block: embeddings, causal self-attention and an MLP, each beside a path that leads straight on."""
+    """One block: embeddings, then causal self-attention and an MLP, each with a residual connection around it."""
 
     def __init__(self, width: int, random: Random) -> None:
         self.characters = {c: [Value(random.gauss(0.0, 0.5)) for _ in range(width)] for c in ALPHABET}
@@ -58,11 +58,11 @@ class Transformer(Module):
         self.readout = Layer(width, len(ALPHABET), "identity", random=random)
 
     def embed(self, text: str):
-        """A vector for what precedes each character: the one before it, or the end of another text, at its place."""
+        """A vector for the character before each one (at the start, the end of another text), with its place."""
         return [add(self.characters[c], place) for c, place in zip(END + text[:-1], self.places)]
 
     def __call__(self, text: str):
-        """For each character of the text, the logits of all that could be there, from those before it."""
+        """For each place of the text, the logits of all characters, from the characters before it."""
         tokens = self.embed(text)
         tokens = [add(token, mixture) for token, mixture in zip(tokens, self.attention(tokens))]
         return [self.readout(add(token, self.mlp(token))) for token in tokens]
@@ -74,18 +74,18 @@ def add(xs, ys):
 
 
 def divergence(logits, text: str):
-    """The mean KL divergence of what was predicted from what came, a character."""
+    """The KL divergence between the predictions and the characters that came, averaged over the text."""
     return mean([kl_softmax.from_logits(z, ALPHABET.index(c)) for z, c in zip(logits, text)])
 
 
 def bits_of(model: Transformer, texts) -> float:
-    """Bits a character of all the texts together."""
+    """Bits a character, over all texts together."""
     nats = sum(divergence(model(text), text).data * len(text) for text in texts)
     return nats / log(2) / sum(map(len, texts))
 
 
 def bits_by_counting(training, texts, n_before: int) -> float:
-    """Bits a character of a model that counts what followed the last `n_before` ones, by Laplace's rule of adding 1."""
+    """Bits a character of a model that counts what followed the last `n_before` characters, with Laplace smoothing."""
 
     def windows(texts):
         lines = [END + text for text in texts]
@@ -100,19 +100,19 @@ def sample(model: Transformer, random: Random) -> str:
     """A text drawn character by character from what the model predicts."""
     text = ""
     while len(text) < LONGEST and not text.endswith(END):
-        logits = model(text + END)[-1]  # of the next character, whichever is put there
+        logits = model(text + END)[-1]  # they do not depend on the last character, so any will do
         text += random.choices(ALPHABET, [y.data for y in softmax(logits)])[0]
     return text
 
 
 def draw_attention(model: Transformer, text: str, path: Path) -> None:
-    """Which characters each character looks back at."""
+    """Plot which characters each character looks back at."""
     marks = (END + text[:-1]).replace(" ", "␣")
     figure, panels = plt.subplots(1, 2, figsize=(16, 7.5), layout="constrained")
     for head, (axes, rows) in enumerate(zip(panels, model.attention.weights(model.embed(text))), start=1):
         square = [[w.data for w in row] + [0.0] * (len(text) - len(row)) for row in rows]
         image = axes.imshow(square, cmap="Blues", vmin=0, vmax=1)
-        axes.set(title=f"head {head}", xlabel="this character is looked at", ylabel="by this one")
+        axes.set(title=f"head {head}", xlabel="character that is attended to", ylabel="character that attends")
         axes.set(xticks=range(len(marks)), xticklabels=marks, yticks=range(len(marks)), yticklabels=marks)
     figure.colorbar(image, ax=panels, shrink=0.8, label="weight a")
     save_figure(figure, path)
@@ -136,13 +136,14 @@ def main():
     unigrams, bigrams = (bits_by_counting(training, held_out, n_before) for n_before in (0, 1))
     knowing = log2(len(TEXTS)) * n_held_out / sum(map(len, held_out))
     print(f"bits a character, held-out numbers: unigrams {unigrams:.2f}, bigrams {bigrams:.2f},", end=" ")
-    print(f"transformer {bits_of(model, held_out):.2f}, whoever knows the language {knowing:.2f}")
+    print(f"transformer {bits_of(model, held_out):.2f}, with full knowledge of the language {knowing:.2f}")
     draw_attention(model, "seven hundred forty two.", arguments.out / "characters_attention.png")
 
     samples = [sample(model, random) for _ in range(n_samples)]
     right = [text for text in samples if text in TEXTS]
     new = sum(text not in training for text in right)
-    print(f"{len(right)} of {n_samples} samples are numbers, {new} of them not trained on: {' '.join(samples[:5])}")
+    print(f"{len(right)} of {n_samples} samples are numbers in words, {new} not in the training data: ", end="")
+    print(" ".join(samples[:5]))
     print(f"pictures in {arguments.out}/: characters_loss.png, characters_attention.png")
 
 

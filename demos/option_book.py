@@ -4,8 +4,8 @@ The price of a European option by Black and Scholes (1973), in plain scalar code
 
     V = ω S Φ(ω d₁) - ω K e^(-rτ) Φ(ω d₂)        d₁ = (log(S/K) + (r + σ²/2) τ) / (σ √τ)        d₂ = d₁ - σ √τ
 
-`compile` makes of it a function of the whole book. One call gives all prices and first derivatives, the "Greeks", a
-second one the derivatives of delta, as the product of each Hessian with the unit vector of S:
+`compile` turns it into a function of the whole book. One call gives all prices and first derivatives, the "Greeks"; a
+second one gives the derivatives of delta, as the product of each Hessian with the unit vector of S:
 
     delta = ∂V/∂S    vega = ∂V/∂σ    rho = ∂V/∂r    theta = -∂V/∂τ    gamma = ∂²V/∂S²
 
@@ -30,7 +30,7 @@ from scipy.special import ndtr
 from autograd_mini import compile, erfc, exp, hvp, log, sqrt, value_and_grad
 
 SPOT = 100.0
-TOLERANCE = 1e-11  # of the largest in the book
+TOLERANCE = 1e-11  # relative to the largest number in the book
 VARIABLES = ["spot", "volatility", "rate", "years"]
 
 
@@ -40,7 +40,7 @@ def normal(x):
 
 
 def price(spot, volatility, rate, years, strike, kind):
-    """Of one contract, in €; its kind ω is 1 for a call, -1 for a put."""
+    """The price of one contract in €; its kind ω is 1 for a call, -1 for a put."""
     spread = volatility * sqrt(years)
     d1 = (log(spot / strike) + (rate + volatility**2 / 2) * years) / spread
     d2 = d1 - spread
@@ -62,7 +62,7 @@ class Greeks(NamedTuple):
 
 
 def greeks_of(*contracts) -> Greeks:
-    """By automatic differentiation."""
+    """Prices and derivatives by automatic differentiation."""
     value, (delta, vega, rho, decay) = compiled.value_and_grad(*contracts)
     one, zero = np.ones_like(value), np.zeros_like(value)
     gamma, *_ = compiled.hvp(*contracts, (one, zero, zero, zero))
@@ -70,12 +70,12 @@ def greeks_of(*contracts) -> Greeks:
 
 
 def greeks_by_hand(spot, volatility, rate, years, strike, kind) -> Greeks:
-    """By the closed forms."""
+    """The same by the closed forms."""
     spread = volatility * np.sqrt(years)
     d1 = (np.log(spot / strike) + (rate + volatility**2 / 2) * years) / spread
     d2 = d1 - spread
     density = np.exp(-(d1**2) / 2) / root(2 * np.pi)
-    paid = strike * np.exp(-rate * years) * ndtr(kind * d2)  # the strike, discounted, if it comes to that
+    paid = strike * np.exp(-rate * years) * ndtr(kind * d2)  # the discounted strike, times the chance of exercise
     return Greeks(
         price=kind * (spot * ndtr(kind * d1) - paid),
         delta=kind * ndtr(kind * d1),
@@ -87,7 +87,7 @@ def greeks_by_hand(spot, volatility, rate, years, strike, kind) -> Greeks:
 
 
 def draw_book(n: int, seed: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Contracts on one share, and how many of each the book holds: a dealer's, who has sold more than bought."""
+    """Contracts on one share, and how many of each the book holds: a dealer's book, with more sold than bought."""
     random = np.random.default_rng(seed)
     strike = np.round(SPOT * np.exp(random.normal(0.0, 0.2, n)))
     years = random.integers(1, 24, n, endpoint=True) / 12
@@ -97,7 +97,7 @@ def draw_book(n: int, seed: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
 
 
 def eager_seconds(contracts, n: int) -> float:
-    """The same for the first n contracts, one by one on Values."""
+    """How long the same takes for the first n contracts, one by one on Values."""
     first_and_value, along_spot = value_and_grad(price, (0, 1, 2, 3)), hvp(price, (0, 1, 2, 3))
     rows = list(zip(*(column[:n].tolist() for column in contracts)))
     begin = time.perf_counter()
@@ -108,7 +108,7 @@ def eager_seconds(contracts, n: int) -> float:
 
 
 def draw_greeks(path: Path) -> None:
-    """Of a call over spot, for several maturities."""
+    """Plot the price and the Greeks of a call over the spot price, for several maturities."""
     spots = np.linspace(60.0, 140.0, 161)
     figure, panels = plt.subplots(2, 2, figsize=(14, 9), layout="constrained", sharex=True)
     labels = {
@@ -137,7 +137,7 @@ def draw_greeks(path: Path) -> None:
 
 
 def draw_risk(contracts, held, greeks: Greeks, path: Path) -> None:
-    """The book's sensitivities by time left, and what it gains or loses when the spot price moves."""
+    """Plot the book's sensitivities by time left, and what it gains or loses when the spot price moves."""
     spot, *others = contracts
     years = others[2]
     figure, panels = plt.subplots(2, 2, figsize=(15, 10), layout="constrained")
@@ -158,7 +158,7 @@ def draw_risk(contracts, held, greeks: Greeks, path: Path) -> None:
     exact = [held @ compiled(spot + move, *others) - begin for move in moves]
     line, curve = held @ greeks.delta * moves, held @ greeks.gamma * moves**2 / 2
     axes = panels[1, 1]
-    axes.plot(moves, np.array(exact) / 1e3, color=BLUE, label="all contracts priced anew")
+    axes.plot(moves, np.array(exact) / 1e3, color=BLUE, label="all contracts repriced")
     axes.plot(moves, (line + curve) / 1e3, color=ORANGE, linestyle="--", label="delta and gamma")
     axes.plot(moves, line / 1e3, color=GREEN, linestyle=":", label="delta alone")
     axes.set(xlabel="move of the spot price, €", ylabel="gain of the book, 1000 €")
@@ -174,7 +174,7 @@ def main():
 
     begin = time.perf_counter()
     greeks = greeks_of(*contracts)
-    print(f"V = ω S Φ(ω d₁) - ω K e^(-rτ) Φ(ω d₂), compiled: {time.perf_counter() - begin:.2f} s with the first run")
+    print(f"V = ω S Φ(ω d₁) - ω K e^(-rτ) Φ(ω d₂): {time.perf_counter() - begin:.2f} s to compile and run once")
     first = seconds_of(lambda: compiled.value_and_grad(*contracts), repeats)
     both = seconds_of(lambda: greeks_of(*contracts), repeats)
     eager = eager_seconds(contracts, n_eager) / n_eager * n_contracts
@@ -191,13 +191,13 @@ def main():
     differences = []
     for name, formula, ours, by_hand in zip(Greeks._fields, formulas, greeks, greeks_by_hand(*contracts)):
         differences.append(float(np.max(np.abs(ours - by_hand)) / np.max(np.abs(by_hand))))
-        print(f"{name:8} {formula:8} {held @ ours:20,.2f}   {differences[-1]:.0e} of the largest")
+        print(f"{name:8} {formula:8} {held @ ours:20,.2f}   {differences[-1]:.0e} of the largest number")
 
     draw_greeks(arguments.out / "option_greeks.png")
     draw_risk(contracts, held, greeks, arguments.out / "option_book.png")
     print(f"\npictures in {arguments.out}/: option_greeks.png, option_book.png")
     if not max(differences) <= TOLERANCE:
-        sys.exit(f"derivatives and closed forms differ by more than {TOLERANCE:g} of the largest")
+        sys.exit(f"derivatives and closed forms differ by more than {TOLERANCE:g} of the largest number")
 
 
 if __name__ == "__main__":

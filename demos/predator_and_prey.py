@@ -1,15 +1,16 @@
-"""The parameters of a differential equation from noisy data, with SciPy and with their uncertainty.
+"""The parameters of a differential equation, fitted to noisy data with SciPy, and their uncertainty.
 
-Prey u and predators v by Lotka and Volterra, in plain scalar code, step by step by Runge and Kutta's rule:
+Lotka and Volterra's equations for prey u and predators v are solved in plain scalar code by the Runge–Kutta rule:
 
     du/dt = α u - β u v        dv/dt = δ u v - γ v        y ← y + h/6 (k₁ + 2 k₂ + 2 k₃ + k₄)
 
-What to find are p = (α, β, γ, δ, u₀, v₀), from counts of both with errors of known size s, by maximum likelihood:
+The unknowns p = (α, β, γ, δ, u₀, v₀) are estimated by maximum likelihood from counts of both, with errors of known
+size s:
 
     minimise L(p) = ½ Σ ((y(t; p) - data)/s)²        covariance of p = (∂²L/∂p²)⁻¹
 
-The derivative goes back through all steps of the solution. `compile` makes one function of them, and
-`scipy.optimize.minimize` takes its value and gradient as they are; the Hessian at the minimum tells how well the data
+The derivative goes back through all steps of the solution. `compile` turns L into one function in machine code, whose
+value and gradient `scipy.optimize.minimize` takes directly; the Hessian at the minimum tells how well the data
 determine each parameter.
 
     python demos/predator_and_prey.py [--out FOLDER] [--quick]
@@ -61,7 +62,7 @@ def solve(p, years: int, steps_a_year: int = STEPS_A_YEAR):
 
 
 def loss(p, counts):
-    """L(p), of one pair of counts a year."""
+    """L(p), from one pair of counts a year."""
     course = solve(p, len(counts) - 1)[::STEPS_A_YEAR]
     return sum([((y - d) / ERROR) ** 2 / 2 for ys, ds in zip(course, counts) for y, d in zip(ys, ds)])
 
@@ -73,7 +74,7 @@ def make_counts(years: int, seed: int) -> np.ndarray:
 
 
 def fit(compiled, counts):
-    """The most likely parameters and their covariance. The search goes over logarithms, so that none is negative."""
+    """The most likely parameters and their covariance; the search uses logarithms, so that none becomes negative."""
 
     def value_and_gradient(logarithms):
         p = np.exp(logarithms)
@@ -86,7 +87,7 @@ def fit(compiled, counts):
 
 
 def draw_fit(counts, p, errors, path: Path) -> None:
-    """Counts, fit and truth over the years, and how far the parameters are off."""
+    """Plot counts, fit and truth over the years, and the errors of the parameters."""
     years = len(counts) - 1
     fine = 20
     times = np.arange(years * fine + 1) / fine
@@ -121,7 +122,10 @@ def main():
     begin = time.perf_counter()
     p, covariance, found = fit(compiled, counts)
     print(f"{found.nit} steps of BFGS, {found.nfev} gradients, and the Hessian: {time.perf_counter() - begin:.1f} s")
-    print(f"at the minimum 2 L = {2 * found.fun:.1f}; expected {counts.size - len(p)}, the counts less the parameters")
+    print(
+        f"at the minimum 2 L = {2 * found.fun:.1f}; expected {counts.size - len(p)}, "
+        "the number of counts less that of the parameters"
+    )
 
     eager, numbers = value_and_grad(loss, 0), (p.tolist(), counts.tolist())
     fast, slow = seconds_of(lambda: compiled.value_and_grad(p, counts), 99), seconds_of(lambda: eager(*numbers), 3)

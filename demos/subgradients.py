@@ -1,4 +1,4 @@
-"""Subgradients: what takes the place of the derivative at a kink.
+"""Subgradients, which take the place of the derivative at a kink.
 
 A subgradient v of f at x₀ is the slope of a line through (x₀, f(x₀)) that lies nowhere above f (lecture: "The
 subgradient"); it "is guaranteed to exist only for convex functions":
@@ -6,13 +6,13 @@ subgradient"); it "is guaranteed to exist only for convex functions":
     f(x) - f(x₀) ≥ v (x - x₀) for all x            relu at 0: any v in [0, 1]            |x| at 0: any v in [-1, 1]
     y = max zᵢ: ∂y/∂zᵢ = 1 if i = arg max, 0 otherwise; of equal ones the first
 
-For each function the script asks `grad` for v at the kinks, tells which v are allowed there (from the slopes on both
-sides), and counts how many x of a grid keep the inequality; at a kink of a convex function all must. The non-convex
-function has a point without any subgradient too: 0, although it is smooth there.
+For each function the script asks `grad` for v at the kinks, prints which v are allowed there (from the slopes on both
+sides), and counts for how many x of a grid the inequality holds; at a kink of a convex function it must hold for all.
+The non-convex function also has a point without any subgradient: 0, although it is smooth there.
 
-Choices made row by row do not compose: relu(x) - relu(-x) is x, of slope 1 everywhere, yet with relu′(0) = 1 the chain
-rule gives 2, with relu′(0) = 0 it gives 0. `grad` settles all ties of a composition alike, as they are a little way off
-in one direction and in the other: where both agree, that is the derivative.
+Conventions for one operation at a time do not compose: relu(x) - relu(-x) is x, with slope 1 everywhere, yet with
+relu′(0) = 1 the chain rule gives 2, and with relu′(0) = 0 it gives 0. `grad` decides all kinks of a composition
+together, from the slopes a little to one side and to the other: where both agree, that is the derivative.
 
     python demos/subgradients.py [--out FOLDER] [--quick]
 """
@@ -36,12 +36,12 @@ GRID = [i / 20 for i in range(-60, 61)]  # holds all kinks exactly
 
 
 def convex(x):
-    """Its minimum is ½, at the kink x = 1."""
+    """A convex function with its minimum ½ at the kink x = 1."""
     return abs(x - 1) + 0.5 * relu(x)
 
 
 def non_convex(x):
-    """Its least value -0.3 is at the kink x = -1; the kink x = 1, at 0.3, is a local minimum only."""
+    """A non-convex function with its least value -0.3 at the kink x = -1, and a local minimum 0.3 at the kink x = 1."""
     return abs(x * x - 1) + 0.3 * x
 
 
@@ -65,7 +65,7 @@ EXAMPLES = (
 
 
 class Composition(NamedTuple):
-    """A function of kinked parts that has a slope at 0 all the same."""
+    """A function that has a slope at 0 although it is composed of functions with kinks there."""
 
     formula: str
     f: Callable  # of the relu to use, and x
@@ -97,7 +97,7 @@ def slopes_of_libraries(f: Callable) -> dict[str, float]:
 
 
 def print_compositions() -> list[str]:
-    """What `grad` and choices row by row make of each; the formulas of those that `grad` gets wrong."""
+    """Print the slopes at 0 by `grad` and by conventions for each operation; return the formulas `grad` gets wrong."""
     wrong = []
     print("slope at 0 of                     it has  grad   relu′(0) = 1  relu′(0) = 0 (as PyTorch and JAX)")
     for formula, f, slope in COMPOSITIONS:
@@ -111,12 +111,12 @@ def print_compositions() -> list[str]:
 
 
 def slopes_beside(f, x: float) -> tuple[float, float]:
-    """The derivatives just before and just behind x: between them lie the subgradients of a convex function."""
+    """The derivatives just left and just right of x: between them lie the subgradients of a convex function."""
     return grad(f)(x - 1e-9), grad(f)(x + 1e-9)
 
 
 def share_where_subgradient(f, points=GRID) -> float:
-    """The share of pairs of a point x₀ and an x of the grid for which f(x) - f(x₀) ≥ v (x - x₀), rounding aside."""
+    """The share of pairs of a point x₀ and an x of the grid with f(x) - f(x₀) ≥ v (x - x₀), up to rounding."""
     holds = []
     for x0 in points:
         height, v = f(x0), grad(f)(x0)
@@ -125,7 +125,7 @@ def share_where_subgradient(f, points=GRID) -> float:
 
 
 def draw_examples(path: Path) -> None:
-    """Each function with lines of allowed slopes at its kinks, and that of `grad`."""
+    """Plot each function with lines of allowed slopes at its kinks, and the one that `grad` gives."""
     figure, panels = plt.subplots(2, 3, figsize=(17, 10), layout="constrained")
     xs = np.linspace(-2.0, 2.0, 401)
     for axes, example in zip(panels.flat, EXAMPLES):
@@ -139,9 +139,9 @@ def draw_examples(path: Path) -> None:
             v = grad(example.f)(x0)
             axes.plot(ends, height + v * (ends - x0), color=ORANGE, linestyle="--")
             axes.plot(x0, height, "o", color=ORANGE, markersize=9)
-        state = "allowed slopes: blue" if example.is_convex else "not convex: not below at 0"
+        state = "allowed slopes: blue" if example.is_convex else "not convex: at 0 the line is above f"
         axes.set(title=f"f(x) = {example.formula}\n{state}", xlabel="x", ylabel="f(x)", ylim=(-1.2, 3.2))
-    figure.suptitle("The slope v of grad, dashed, at the kinks of each function")
+    figure.suptitle("The slope v that grad gives (dashed) at the kinks of each function")
     save_figure(figure, path)
 
 
@@ -160,7 +160,7 @@ def main():
     for name, f in (("convex", convex), ("non-convex", non_convex)):
         print(f"over all pairs (x₀, x), {name} function: {share_where_subgradient(f):.1%} of {len(GRID) ** 2}")
     wrong += print_compositions()
-    print("relu at 0 by choice:", ", ".join(f"{grad(partial(relu, at_zero=v))(0.0):g}" for v in (0.0, 0.5, 1.0)))
+    print("relu′(0) by at_zero=:", ", ".join(f"{grad(partial(relu, at_zero=v))(0.0):g}" for v in (0.0, 0.5, 1.0)))
 
     z = [Value(number) for number in (2.0, 5.0, 5.0, 1.0)]
     max(z).backward()
@@ -168,7 +168,7 @@ def main():
     draw_examples(arguments.out / "subgradients.png")
     print(f"picture in {arguments.out}/: subgradients.png")
     if wrong:
-        sys.exit(f"no subgradient, or not the slope, at a kink of {', '.join(wrong)}")
+        sys.exit(f"grad gives no subgradient, or not the slope, at a kink of {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

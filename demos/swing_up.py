@@ -1,23 +1,23 @@
 """The least effort that swings a pendulum up: optimal control, solved with a sparse Hessian of the Lagrangian.
 
-A pendulum hangs; a motor at its pivot, too weak to lift it, is to bring it to stand upright and still within the time
-T. Angle θ and speed ω at N points of time and the torque u between them are the unknowns, the laws of motion their
-equations, by the trapezoidal rule:
+A motor at a pendulum's pivot, too weak to lift it directly, must bring it from hanging to standing upright and still
+within the time T. The unknowns are the angle θ and the speed ω at N points of time and the torque u between them; their
+equations are the laws of motion, by the trapezoidal rule:
 
     minimise  f = Σₖ h·uₖ²          with  cₖ = 0
     θₖ₊₁ - θₖ - h/2·(ωₖ + ωₖ₊₁) = 0
     ωₖ₊₁ - ωₖ - h/2·(φ(θₖ, ωₖ) + φ(θₖ₊₁, ωₖ₊₁)) - h·uₖ = 0        φ(θ, ω) = -sin θ - ω/10
 
-Newton's method on the conditions of a minimum, ∇f + Jᵀλ = 0 and c = 0, takes a linear system a step:
+Newton's method for the conditions of a minimum, ∇f + Jᵀλ = 0 and c = 0, solves a linear system in each step:
 
     H dx + Jᵀ λ = -∇f        H = ∇²(f + λᵀc)
     J dx = -c
 
-`f.jacobian(x, sparse=True)` and `f.hessian(x, λ, sparse=True)` give J and H with those entries alone that can be other
-than 0, a few for each point of time, so that a step takes time in proportion to N.
+`f.jacobian(x, sparse=True)` and `f.hessian(x, λ, sparse=True)` give J and H with only those entries that can be other
+than 0. They are a few for each point of time, so the time of a step is proportional to N.
 
-The motion is then integrated by another method of a higher order, driven by the torque that was found: it has to reach
-the top, up to the error of the trapezoidal rule. The script fails if it does not, or if any condition is not met.
+The motion is then integrated by another method of higher order, driven by the torque that was found: it must reach the
+top, up to the error of the trapezoidal rule. The script fails if it does not, or if any condition is not met.
 
     python demos/swing_up.py [--out FOLDER] [--quick]
 """
@@ -44,18 +44,18 @@ TOLERANCE = 1e-10
 
 
 def acceleration(m, angle, speed):
-    """Without the motor; `m` has the sine of numbers or of Values."""
+    """The angular acceleration without the motor; `m` is the sine of numbers or of Values."""
     return -m(angle) - DRAG * speed
 
 
 def effort(motion):
-    """∫u² dt, of rows θ, ω, u: one for each point of time; the torque lasts until the next."""
+    """∫u² dt of a motion: rows θ, ω, u, one for each point of time; the torque lasts until the next point."""
     step = DURATION / (len(motion) - 1)
     return step * sum(torque * torque for _, _, torque in motion[:-1])
 
 
 def equations(motion):
-    """Numbers that are 0 if the motion obeys the laws of motion, and begins and ends as it should."""
+    """Numbers that are all 0 if the motion obeys the laws of motion, and begins and ends as it should."""
     step = DURATION / (len(motion) - 1)
     found = [motion[0][0], motion[0][1], motion[-1][0] - np.pi, motion[-1][1], motion[-1][2]]
     for (angle, speed, torque), (next_angle, next_speed, _) in zip(motion, motion[1:]):
@@ -79,7 +79,7 @@ class Solution(NamedTuple):
 
 
 def minimise(motion: np.ndarray, most_steps: int = 60) -> Solution:
-    """Newton's method from a first guess; steps that do not bring the conditions nearer to 0 are halved."""
+    """Run Newton's method from a first guess; steps that do not bring the conditions nearer to 0 are halved."""
     weights = np.zeros(len(constraints(motion)))
     history = [norm_of_conditions(motion, weights)]
     matrix = None
@@ -101,7 +101,7 @@ def minimise(motion: np.ndarray, most_steps: int = 60) -> Solution:
 
 
 def norm_of_conditions(motion: np.ndarray, weights: np.ndarray) -> float:
-    """How far the conditions of a minimum are from being met."""
+    """The norm of the conditions of a minimum, which is 0 where they are met."""
     return float(np.hypot(np.linalg.norm(lagrangian.grad(motion, weights)), np.linalg.norm(constraints(motion))))
 
 
@@ -113,7 +113,7 @@ def first_guess(n_points: int) -> np.ndarray:
 
 
 def integrated(motion: np.ndarray) -> np.ndarray:
-    """The angle at each point of time if the torque drives the pendulum, by Runge and Kutta's method of order 5."""
+    """The angle at each point of time if the torque drives the pendulum, by a Runge–Kutta method of order 5."""
     times = np.linspace(0.0, DURATION, len(motion))
     state, angles = motion[0, :2], [motion[0, 0]]
     for start, end, torque in zip(times, times[1:], motion[:, 2]):
@@ -124,7 +124,7 @@ def integrated(motion: np.ndarray) -> np.ndarray:
 
 
 def draw(solution: Solution, path: Path) -> None:
-    """The motion, as it goes and over time, and where the matrix of Newton's method is not 0."""
+    """Plot the motion in space and over time, Newton's convergence, and the entries of its matrix that are not 0."""
     motion, times = solution.motion, np.linspace(0.0, DURATION, len(solution.motion))
     figure = plt.figure(figsize=SLIDE, layout="constrained")
     grid = figure.add_gridspec(2, 3)
@@ -138,7 +138,7 @@ def draw(solution: Solution, path: Path) -> None:
     swing.axis("off")
     for column, colour, style, label in ((0, BLUE, "-", "angle θ, rad"), (1, GREEN, "--", "speed ω, rad/s")):
         over_time.plot(times, motion[:, column], color=colour, linestyle=style, label=label)
-    over_time.step(times[:-1], motion[:-1, 2], where="post", color=ORANGE, label="torque u; gravity takes 1")
+    over_time.step(times[:-1], motion[:-1, 2], where="post", color=ORANGE, label="torque u; gravity's reaches 1")
     over_time.set(xlabel="time, s", title="what the motor does")
     over_time.legend(frameon=False, fontsize=12)
     converged = figure.add_subplot(grid[1, 1])
@@ -164,14 +164,14 @@ def main():
     end = integrated(motion)[-1]
     size, n_steps, torque = solution.matrix.shape[0], len(solution.history) - 1, np.abs(motion[:, 2]).max()
     print(f"{motion.size:,} unknowns, {len(solution.weights):,} equations: {n_steps} steps of Newton's method in")
-    print(f"{seconds:.2f} s, of {solution.matrix.nnz:,} numbers each in place of {size**2:,}\n")
+    print(f"{seconds:.2f} s, each with {solution.matrix.nnz:,} numbers instead of {size**2:,}\n")
     print(f"effort ∫u² dt            {objective(motion):.6f}, with a torque of {torque:.3f} at most")
     print(f"conditions of a minimum  met up to {solution.history[-1]:.0e}")
     print(f"integrated by another method, it ends {abs(end - np.pi):.1e} rad from upright")
     draw(solution, arguments.out / "swing_up.png")
     print(f"\npicture in {arguments.out}/: swing_up.png")
     if not solution.history[-1] <= TOLERANCE:
-        sys.exit(f"Newton's method did not end: the conditions are {solution.history[-1]:.0e} from being met")
+        sys.exit(f"Newton's method did not converge: the conditions are {solution.history[-1]:.0e} from being met")
     if not abs(end - np.pi) < 300.0 / n_points**2:
         sys.exit("the torque does not bring the pendulum upright")
 

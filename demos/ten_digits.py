@@ -1,8 +1,8 @@
-"""Which digit is it? Ten outputs, softmax and KL, on real images, in scalar Values.
+"""Which digit is it? Ten outputs with softmax and KL divergence, on real images, in scalar Values.
 
-The softmax output layer shares one unit of probability among ten classes; ideally the output of the right one goes to
-1 and the others go to 0. The KL divergence from that ideal, averaged over the training images, is the loss that
-gradient descent lessens (lecture: "Setting up for digit recognition", "Recognizing the digit"):
+The softmax output layer distributes a total probability of 1 over ten classes; ideally the right one gets 1 and the
+others 0. The KL divergence from that ideal, averaged over the training images, is the loss that gradient descent
+minimises (lecture: "Setting up for digit recognition", "Recognizing the digit"):
 
     Yᵢ = exp(zᵢ) / Σⱼ exp(zⱼ)        Div = Σᵢ dᵢ log(dᵢ / Yᵢ) = -log Y_d        Loss = 1/N Σ Div
 
@@ -58,7 +58,7 @@ def main():
             for i in shown
         ],
         [wrong[i] for i in shown],
-        "Held-out images: the wrong answers, framed, then others and how sure",
+        "Held-out images: wrong answers (framed), then right ones and how sure the network is",
         arguments.out / "ten_digits_held_out.png",
     )
     print(f"pictures in {arguments.out}/: ten_digits_loss.png, ten_digits_confusion.png, ten_digits_held_out.png")

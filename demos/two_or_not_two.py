@@ -1,7 +1,7 @@
 """Is it a 2? The lecture's first digit recogniser, on real images, in scalar Values.
 
-One sigmoid output Y in (0, 1), d = 1 for a two and 0 for anything else, the KL divergence between them, and
-gradient descent on the loss until it has converged (lecture: "Setting up for digit recognition"):
+The network has one sigmoid output Y in (0, 1); the desired output d is 1 for a two and 0 for anything else. Gradient
+descent minimises the KL divergence between them until it has converged (lecture: "Setting up for digit recognition"):
 
     Y = σ(z)        Div = -d log Y - (1 - d) log(1 - Y)        Loss = 1/N Σ Div(Yᵢ, dᵢ)        w ← w - η dLoss/dw
 
@@ -22,12 +22,12 @@ from autograd_mini.training import fit
 
 
 def label(examples):
-    """The examples with d = 1 for a two."""
+    """Replace each example's digit by d: 1 for a two, 0 for anything else."""
     return [(image, float(digit == 2)) for image, digit in examples]
 
 
 def report(answers, examples):
-    """Accuracy over the examples and recall of the twos among them."""
+    """Print and return the accuracy over the examples, and the recall of the twos among them."""
     right = sum((y > 0.5) == (d == 1.0) for y, (_, d) in zip(answers, examples))
     twos = [y > 0.5 for y, (_, d) in zip(answers, examples) if d == 1.0]
     accuracy, recall = right / len(examples), sum(twos) / len(twos)
@@ -36,7 +36,7 @@ def report(answers, examples):
 
 
 def graph_of(model, example):
-    """The graph of the network's answer to an image and its divergence, a box for each layer."""
+    """Draw the graph of the network's answer to an image and of its divergence, with one box for each layer."""
     image, d = example
     y, scopes = run_recorded(model, image)
     divergence = kl_sigmoid(y, d)
@@ -66,7 +66,7 @@ def main():
         training = training[:400]
     model = MLP(64, [8, 1], activation="tanh", output="sigmoid", random=2)
     print(f"{len(training)} training images, {len(model.parameters())} weights: {model}")
-    print("training on one Value after the other, for about half a minute …", flush=True)
+    print("training in scalar Values, for about half a minute …", flush=True)
 
     begin = time.perf_counter()
     history = fit(
@@ -79,7 +79,7 @@ def main():
         tolerance=0.2,
         patience=5,
     )
-    state = "converged, the last 5 epochs having gained less than 20%," if history.converged else "stopped"
+    state = "converged (the last 5 epochs gained less than 20%)" if history.converged else "stopped"
     print(f"{state} after {len(history)} epochs, {time.perf_counter() - begin:.1f} s: loss {history.losses[-1]:.4f}")
 
     answers = [model(image).data for image, _ in held_out]

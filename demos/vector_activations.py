@@ -1,7 +1,7 @@
-"""Vector activations: every z influences every y, so that derivatives are summed over all ways.
+"""Vector activations: every z influences every y, so derivatives are summed over all outputs.
 
-A scalar activation sends one z to one y; softmax, or the maximum over subsets, sends all z to all y (lecture: "Special
-Case 1. Vector activations"). Going back, each zᵢ collects what it did to every yⱼ:
+A scalar activation maps each z to one y; softmax, or the maximum over subsets, maps several z to each y (lecture:
+"Special Case 1. Vector activations"). In the backward pass, each zᵢ collects its influence on every yⱼ:
 
     ∂Div/∂zᵢ = Σⱼ ∂yⱼ/∂zᵢ ∂Div/∂yⱼ            a scalar activation is the case ∂yⱼ/∂zᵢ = 0 for i ≠ j
     softmax:  yᵢ = exp(zᵢ) / Σⱼ exp(zⱼ)        ∂yⱼ/∂zᵢ = yⱼ (δᵢⱼ - yᵢ)        with KL: ∂Div/∂zᵢ = yᵢ - dᵢ
@@ -31,18 +31,18 @@ np.set_printoptions(precision=4, suppress=True, linewidth=120)
 
 
 def collect(jacobian: np.ndarray, towards_y: np.ndarray) -> np.ndarray:
-    """∂Div/∂zᵢ = Σⱼ ∂yⱼ/∂zᵢ ∂Div/∂yⱼ, from a row an output and a number an output."""
+    """∂Div/∂zᵢ = Σⱼ ∂yⱼ/∂zᵢ ∂Div/∂yⱼ, from the Jacobian, with one row for each output, and the ∂Div/∂yⱼ."""
     outputs, inputs = jacobian.shape
     return np.array([sum(jacobian[j, i] * towards_y[j] for j in range(outputs)) for i in range(inputs)])
 
 
 def jacobian_of_softmax(y: np.ndarray) -> np.ndarray:
-    """yⱼ (δᵢⱼ - yᵢ), a row an output j."""
+    """yⱼ (δᵢⱼ - yᵢ), with one row for each output j."""
     return np.array([[y[j] * (float(i == j) - y[i]) for i in range(len(y))] for j in range(len(y))])
 
 
 def jacobian_of_maxima(z: np.ndarray, subsets=SUBSETS) -> np.ndarray:
-    """1 where z is the first of the largest in the subset, else 0."""
+    """One row for each subset: 1 at its largest z (the first of equal ones), else 0."""
     rows = np.zeros((len(subsets), len(z)))
     for row, subset in zip(rows, subsets):
         row[max(subset, key=lambda i: z[i])] = 1.0
@@ -50,7 +50,7 @@ def jacobian_of_maxima(z: np.ndarray, subsets=SUBSETS) -> np.ndarray:
 
 
 def compare(z_numbers, d: int) -> Iterator[Comparison]:
-    """The derivatives of three activations at z, by formula and by graph."""
+    """Yield the derivatives of three activations at z, each by formula and by graph."""
     z = [Value(number) for number in z_numbers]
     y = [tanh(each) for each in z]
     divergence = squared_error(y, [float(i == d) for i in range(len(y))])
@@ -75,7 +75,7 @@ def compare(z_numbers, d: int) -> Iterator[Comparison]:
 
 
 def draw_influences(folder: Path) -> list[str]:
-    """The lecture's influence diagrams."""
+    """Draw the lecture's influence diagrams, and return the names of the files."""
     functions = {"tanh": "tanh", "softmax": "softmax", "maximum": MaxOver(len(Z), SUBSETS)}
     names = [f"influence_{name}.png" for name in functions]
     for name, function in zip(names, functions.values()):
@@ -89,7 +89,8 @@ def main():
     comparisons = list(compare(Z, d=0))
     largest = print_comparisons(comparisons)
     names = draw_influences(arguments.out)
-    print(f"largest difference of {len(comparisons)}: {largest:.1e}; pictures in {arguments.out}/: {', '.join(names)}")
+    print(f"largest difference of all {len(comparisons)}: {largest:.1e}; ", end="")
+    print(f"pictures in {arguments.out}/: {', '.join(names)}")
     require_agreement(largest)
 
 

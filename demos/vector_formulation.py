@@ -7,8 +7,9 @@ rule "the derivative of the outer function comes first":
     z_k = W_k y_{k-1} + b_k, y_k = f_k(z_k)      J_z(y) = W      J_y(z) = diag(f'(z)) or, for softmax, yᵢ(δᵢⱼ - yⱼ)
     ∇_z Div = ∇_y Div J_y(z)     ∇_y Div = ∇_z Div W     ∇_W Div = y ∇_z Div     ∇_b Div = ∇_z Div
 
-Each is compared with the graph of scalars; a difference above 1e-12 makes the script fail. At last `compile` finds the
-same formulation by itself, from that graph: its ∇ have the shape of what they belong to, the lecture's transposed.
+Each is compared with the graph of scalars; a difference above 1e-12 makes the script fail. Finally, `compile` finds the
+same formulation by itself from that graph. Its ∇ have the shape of what they belong to: the transposes of the
+lecture's.
 
     python demos/vector_formulation.py [--out FOLDER] [--quick]
 """
@@ -41,7 +42,7 @@ np.set_printoptions(precision=4, suppress=True, linewidth=120)
 
 
 def walk_back(steps: list[Step], d: int, divergence: Value) -> Iterator[Comparison]:
-    """The backward pass in vectors and matrices, with the Jacobians and their product on the way."""
+    """Yield the steps of the backward pass in vectors and matrices, with the Jacobians and their product."""
     y = numbers(steps[-1].y)
     chain = np.eye(len(y))
     of_y = -chain[d] / y
@@ -69,7 +70,7 @@ def scalar_divergence(W1, b1, W2, b2, W3, b3, x, d):
 
 
 def draw_jacobians(steps: list[Step], path: Path) -> None:
-    """The three kinds of Jacobians as the lecture shows them, and their product."""
+    """Draw the lecture's three kinds of Jacobians, and their product."""
     matrices = {
         "tanh: diagonal": activation_jacobian(steps[0]),
         "softmax: full": activation_jacobian(steps[-1]),
@@ -94,7 +95,7 @@ def main():
     comparisons = list(walk_back(steps, d, divergence))
     largest = print_comparisons(comparisons)
     draw_jacobians(steps, arguments.out / "jacobians.png")
-    print(f"largest difference of {len(comparisons)}: {largest:.1e}; picture: {arguments.out}/jacobians.png")
+    print(f"largest difference of all {len(comparisons)}: {largest:.1e}; picture: {arguments.out}/jacobians.png")
 
     parameters = [part for w in map(weights, layers) for part in (w[:, 1:], w[:, 0])]
     compiled = compile(scalar_divergence, wrt=["W1", "b1", "W2", "b2", "W3", "b3"])
@@ -103,7 +104,7 @@ def main():
     by_graph = [np.array([gradients(divergence, neuron.weights) for neuron in layer.neurons]) for layer in layers]
     expected = [part for w in by_graph for part in (w[:, 1:], w[:, 0])]
     largest = max(largest, *(float(np.max(np.abs(a - b))) for a, b in zip(found, expected, strict=True)))
-    print(f"largest difference, with the {len(found)} gradients of the compiled function: {largest:.1e}")
+    print(f"largest difference, including the {len(found)} gradients of the compiled function: {largest:.1e}")
     require_agreement(largest)
 
 

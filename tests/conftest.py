@@ -1,11 +1,11 @@
-"""Hypothesis profiles, named by HYPOTHESIS_PROFILE: `default`, `fresh` for a build server's look at examples that no
-build has tried yet, and `long` for a hunt of hours."""
+"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: `default`; `fresh`, with which a build server tries new examples;
+and `long`, for a search of hours."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-# On a build server the same examples every time, so that what breaks them is the change.
+# A build server tries the same examples every time, so that a failure is due to the change.
 settings.register_profile("default", deadline=None, derandomize="CI" in os.environ)
 # Other examples with every seed; the seed and the blob of a failure give them again anywhere.
 settings.register_profile("fresh", deadline=None, derandomize=False, database=None, print_blob=True)

@@ -12,7 +12,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("+-*"), st.integers(0, 99), st.intege
 
 
 def run(steps, inputs):
-    """All results of the program on any kind of number, inputs first."""
+    """All results of the program, inputs first, on any type of number."""
     results = list(inputs)
     for operator, left, right in steps:
         results.append(OPERATORS[operator](results[left % len(results)], results[right % len(results)]))

@@ -1,9 +1,9 @@
-"""Ctrl-C at every place where it can come, one place a run, and what must be as before afterwards.
+"""Raises Ctrl-C at every place where it can occur, one place in each run, and checks the state afterwards.
 
-An interrupt is raised before every line of the package and of the run itself, and wherever within them Python looks
-for signals: where a function begins, after a call, at a jump backwards; in the functions of `contextlib` and of NumPy's
-`errstate`, too, that these call. A `with` block is not interrupted between its last instruction and its `__exit__`: no
-signal is handled there.
+An interrupt is raised before every line of the package and of the run itself, and wherever Python checks for signals in
+them: where a function begins, after a call, at a jump backwards; also in the functions of `contextlib` and NumPy's
+`errstate` that these call. A `with` block is not interrupted between its last instruction and its `__exit__`, where no
+signal is handled.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ LOOKS = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "POP_JUMP_IF", 
 
 
 class _Tracer:
-    """Counts the places of each call of a function; or raises at one of them, given as number of the call and place."""
+    """Counts the places of each call of a function, or raises at one of them, given by number of call and place."""
 
     def __init__(self, file: str, within: Sequence[str], at: tuple[int, int] | None = None) -> None:
         self.file, self.within, self.at = file, tuple(PACKAGE + name for name in within), at
@@ -103,7 +103,7 @@ def _analysed(code: Any) -> tuple[set[int], set[int]]:
 
 
 def _run(run: Callable[[], Any], tracer: _Tracer) -> BaseException | None:
-    """The interrupt, kept in no frame that its traceback holds, so that it goes where the caller drops it."""
+    """Run with an interrupt and return it; no frame in its traceback refers to it, so it is freed when dropped."""
     before = sys.gettrace()
     sys.settrace(tracer)
     try:
@@ -197,7 +197,7 @@ def _of(run: Callable[[Any], Any], subject: Any) -> Callable[[], Any]:
 
 
 def _elsewhere(check: Callable[[Any], None], subject: Any) -> None:
-    """Check in another thread, which a lock left behind would stop for ever."""
+    """Run the check in another thread, which a lock that was left behind would block for ever."""
     errors: list[BaseException] = []
 
     def work() -> None:
@@ -215,7 +215,7 @@ def _elsewhere(check: Callable[[Any], None], subject: Any) -> None:
 
 
 def state() -> dict[str, Any]:
-    """What belongs to the process and must be as before after any call."""
+    """The state of the process that must be the same before and after any call."""
     return {
         "open scopes": {kind.__name__: (len(kind.opened), kind.here()) for kind in Scope.__subclasses__()},
         "collector": gc.isenabled(),

@@ -1,4 +1,4 @@
-"""mpmath's differences of the twins of all primitives: derivatives of any order, by no rule.
+"""Derivatives of any order without derivative rules: differences of the mpmath twins of all primitives.
 
 They are taken with so many digits that at least 20 of them are right.
 """

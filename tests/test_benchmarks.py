@@ -1,4 +1,4 @@
-"""How the benchmarks run, on workloads of a few numbers: what is refused, named and written. No time is judged."""
+"""Benchmarks on workloads of a few numbers: what they refuse, name and write. Times are not judged."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ def of(result):
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """A function that makes a workload of this source."""
+    """A function that writes and imports a workload with this source."""
     for name in ONE_THREAD:
         monkeypatch.setenv(name, "")  # to be put back
     (tmp_path / "fakes").mkdir()

@@ -1,4 +1,4 @@
-"""Code written for micrograd and microgpt finds on a Value what it looks for."""
+"""Code written for micrograd and microgpt finds the attributes that it needs on a Value."""
 
 import copy
 import gc
@@ -19,7 +19,7 @@ from tests.graphs import STEPS, run, variables
 
 
 class Weight(Value):
-    """As such code extends its own class."""
+    """A class that extends Value as such code extends its own class."""
 
     def __init__(self, data, _children=(), _op="", decay=0.0):
         super().__init__(data, _children, _op)
@@ -78,7 +78,7 @@ class TestConstructor:
 
     def test_tensors_with_one_element(self):
         class Tensor:
-            """What a tensor of torch has of it."""
+            """A stand-in for a torch tensor, with the attributes that matter here."""
 
             def __init__(self, *numbers):
                 self.numbers, self.shape = numbers, (len(numbers),)
@@ -196,7 +196,7 @@ class TestForeignAttributes:
             assert not hasattr(node, "m")
 
     def test_nodes_without_them_have_no_dict(self):
-        """Neither computed, nor differentiated, nor copied ones."""
+        """Nodes that are computed, differentiated or copied have none either."""
         x = Value(2.0)
         y = (x**2 + 3.0).tanh() * x
         y.backward()

@@ -1,4 +1,4 @@
-"""Pickles of graphs, however they are interrupted."""
+"""Pickles of graphs, which may be interrupted at any time."""
 
 import pickle
 
@@ -8,7 +8,7 @@ from tests.interrupting import interrupt_everywhere
 
 
 def test_an_interrupted_pickle_does_not_change_the_next():
-    """Graphs are pickled parents first, which must hold no longer than while one is."""
+    """Graphs are pickled parents first; what that needs must not outlast the pickling."""
     y = total([tanh(0.1 * Value(float(i))) for i in range(4)])
     expected = pickle.dumps(y)
     deep = Value(1.0)
@@ -24,7 +24,7 @@ def test_an_interrupted_pickle_does_not_change_the_next():
 
 
 def test_gradients_recorded_at_ties_can_be_pickled():
-    """With what their rules chose by, which has no row in the table."""
+    """They contain operations that rules chose by, which have no row in the table."""
     xs = [Value(0.0), Value(0.0)]
     y = relu(xs[0]) * (2.0 + xs[1]) + maximum(*xs) * clip(xs[0], 0.0, 1.0)
     copies, slopes = pickle.loads(pickle.dumps((xs, gradients(y, xs, create_graph=True))))

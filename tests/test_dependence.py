@@ -1,4 +1,4 @@
-"""What depends on a Value is a Value, and numbers in give numbers out."""
+"""What depends on a Value is a Value, and numbers give numbers."""
 
 import copy
 import math
@@ -145,7 +145,7 @@ def network(parameters, x):
 
 
 def test_a_physics_informed_loss():
-    """u' = -u and u(0) = 1: the loss of a network holds its derivative towards x."""
+    """u' = -u and u(0) = 1: the loss of a network contains its derivative with respect to x."""
 
     def loss(parameters):
         u = lambda x: network(parameters, x)
@@ -162,7 +162,7 @@ def test_a_physics_informed_loss():
 
 
 def test_a_gradient_penalty():
-    """(|∂D/∂x| - 1)² as of Gulrajani et al. 2017, towards the weights."""
+    """(|∂D/∂x| - 1)² as in Gulrajani et al. 2017, with respect to the weights."""
     weights = [0.3, -0.8, 0.5]
 
     def penalty(w):
@@ -176,7 +176,7 @@ def test_a_gradient_penalty():
 
 
 def test_newton_within_a_loss():
-    """Steps towards √a: their derivative towards a is that of the root."""
+    """Newton steps for √a: their derivative with respect to a is that of the root."""
 
     def root(a):
         x = 1.5
@@ -193,7 +193,7 @@ def test_newton_within_a_loss():
 
 
 def test_meta_gradients():
-    """A learning rate is learnt through steps of gradient descent."""
+    """A learning rate is learnt by differentiating through steps of gradient descent."""
 
     def after_descent(rate):
         w = [0.5, -1.0]
@@ -209,7 +209,7 @@ def test_meta_gradients():
 
 
 @given(st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
-def test_mixed_derivatives_agree_whoever_is_captured(a, b):
+def test_mixed_derivatives_agree_whichever_is_captured(a, b):
     f = lambda x, y: am.sin(x * y) + x * x * y
     first = lambda x: grad(lambda y: f(x, y))(b)
     x, y = Value(a), Value(b)
@@ -426,7 +426,7 @@ WAYS = {
 @pytest.mark.parametrize("f", [safe_log, inner_that_fails])
 @pytest.mark.parametrize("way", WAYS)
 def test_errors_that_the_function_catches_are_told(f, way):
-    """It goes on with something else, as if the number were a bad one."""
+    """The function goes on with something else, as if the number were invalid."""
     operator, x = WAYS[way]
     with pytest.warns(
         RuntimeWarning, match=r"reads the number of a Value by float\(\) .*The function caught this"

@@ -346,8 +346,8 @@ def test_an_order_is_of_values(roots, known):
         topological_order(*roots, known=known)
 
 
-def test_numbers_that_no_double_is():
-    """As in compiled functions, and as a Value takes them."""
+def test_numbers_that_are_not_doubles():
+    """They are treated as in compiled functions, and as a Value takes them."""
     assert grad(lambda x: 2.0 * x)(10**400) == 2.0
     with pytest.raises(TypeError, match=r"^a derivative takes a real number, got np.datetime64\('2020'\)"):
         grad(lambda x: 2.0 * x)(np.datetime64("2020"))

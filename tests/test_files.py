@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and read within limits."""
+"""Files are written whole or not at all, and read within limits."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Formulas, typed in again, compute what they were written for; they stay short whatever the graph."""
+"""Formulas, typed in again, compute what they describe; they stay short for any graph."""
 
 import re
 

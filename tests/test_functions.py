@@ -19,7 +19,7 @@ REDUCTIONS = ["sum", "fsum", "mean", "prod", "max", "min", "norm", "hypot", "log
 
 @pytest.fixture
 def table():
-    """The table, with whatever the test registered taken out again."""
+    """The table of primitives, from which rows that a test registers are removed afterwards."""
     before = set(TABLE)
     yield TABLE
     for name in set(TABLE) - before:

@@ -1,4 +1,4 @@
-"""Germs against the quantities themselves, a little way off, at 60 digits."""
+"""Germs against the functions they describe, evaluated near the point at 60 digits."""
 
 from math import inf, isfinite, isnan, nan
 

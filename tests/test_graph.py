@@ -114,7 +114,7 @@ def program(steps, point):
 
 
 def slow(order, seeds, xs):
-    """The adjoints while another sweep is under way."""
+    """The adjoints computed while another sweep is under way."""
     turn = reverse._Turn()
     reverse._turns[reverse.ref(turn, reverse._turns.pop)] = None
     assert reverse._quick(order, seeds, xs, adjoints_in) is None

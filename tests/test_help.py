@@ -1,4 +1,4 @@
-"""What `help()` says of every public name: a meaning, and an example."""
+"""`help()` of every public name: a meaning, and an example."""
 
 import importlib
 import inspect
@@ -21,7 +21,7 @@ Value.as_integer_ratio Value.as_operand Value.conjugate Value.imag Value.real
 
 
 def public_names():
-    """Every public name with what it stands for."""
+    """Every public name with the object it stands for."""
     yield from [(name, getattr(autograd_mini, name)) for name in (*autograd_mini.__all__, *autograd_mini._BESIDE)]
     for room in ROOMS:
         module = importlib.import_module(f"autograd_mini.{room}")
@@ -60,7 +60,7 @@ def has_example(thing):
 
 
 def shown(kind):
-    """The code in the examples of a class and of those that it inherits from."""
+    """The code in the examples of a class and of its base classes."""
     lines = [line for each in kind.__mro__ for line in explained(each).splitlines()]
     return "\n".join(line for line in lines if line.startswith((">>>", "...")))
 

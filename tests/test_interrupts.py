@@ -1,4 +1,4 @@
-"""Endings that come in any case, writes that come together, and that a leak planted here is found."""
+"""Cleanup that always happens, writes that happen together, and a planted leak that the test finds."""
 
 import contextlib
 import gc
@@ -79,7 +79,7 @@ def as_context(_):
 
 @pytest.mark.parametrize("planted", [forgotten, once_only, as_context])
 def test_a_planted_leak_is_found(planted):
-    """The last two leak in one place only."""
+    """The last two cases leak in one place only."""
     try:
         with pytest.raises(AssertionError) as caught:
             interrupt_everywhere(nothing, planted, closed)

@@ -1,4 +1,5 @@
-"""The house stands: imports run downward only, and importing the package loads the standard library alone."""
+"""The package's structure: imports run downward only, importing it loads the standard library alone, and it stays
+small."""
 
 import ast
 import io
@@ -21,7 +22,7 @@ OUTSIDE = {"__init__", "__main__", "methods", "signatures", "py", "README"}
 
 
 def house(folder):
-    """The names in the maintainers' picture of a house, from top to bottom."""
+    """The names in a README's picture of a folder, from top to bottom."""
     picture = (folder / "README.md").read_text().split("<!-- house -->\n```\n")[1].split("```")[0]
     first, *lines = picture.splitlines()
     assert first == f"{folder.relative_to(PACKAGE.parent)}/"
@@ -41,7 +42,7 @@ def test_everything_has_its_place_in_the_picture(folder):
 
 
 def imports_at_run_time(path, folder):
-    """What a file imports from a folder of the package, but for type checking alone."""
+    """The modules of a package that a file imports, leaving out imports for type checkers."""
     package = ".".join(folder.relative_to(PACKAGE.parent).parts)
     tree = ast.parse(path.read_text())
     skipped = {
@@ -79,7 +80,7 @@ def is_for_checkers(node):
 
 
 def lines_of_code(path):
-    """Without docstrings, comments, blank lines and what only type checkers read."""
+    """The number of lines without docstrings, comments, blank lines and code for type checkers alone."""
     text = path.read_text()
     strings = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
     docstrings = [each for each in strings if isinstance(each, ast.Constant) and isinstance(each.value, str)]
@@ -92,7 +93,7 @@ def lines_of_code(path):
 
 
 def imports_as_loaded(*, with_types):
-    """For each file, the files that it imports as it is loaded; what functions import when called does not count."""
+    """For each file, the files that it imports when it is loaded; imports inside functions do not count."""
     files = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
     files = {name.removesuffix(".__init__"): path for name, path in files.items()}
     imported: dict[str, set[str]] = {name: set() for name in files}
@@ -127,7 +128,7 @@ the programs it is a step of, and what a class takes apart. No others come, and 
 
 
 def test_no_files_import_each_other_for_types():
-    """But for those listed, and the package itself, which shows checkers the rooms that it loads when asked."""
+    """Except those listed, and the package itself, which shows type checkers the parts that it loads lazily."""
     imported = imports_as_loaded(with_types=True)
     del imported["autograd_mini"]
     pairs = [(f"autograd_mini.{importer}", f"autograd_mini.{each}") for each in UPWARD_FOR_TYPES
@@ -171,7 +172,7 @@ READ = {".py", ".js", ".css", ".html", ".c"}
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
 def test_pages_name_every_file_of_their_folder(page):
-    """And no files that are not there: those of the folder by name, others by their path."""
+    """And no files that do not exist: those of the folder are named by name, others by their path."""
     here = {path for path in page.parent.rglob("*") if path.suffix in READ and path.stem != "__init__"}
     known = {path.name for path in here}
     named = re.findall(r"[\w/]+\.\w+", page.read_text())

@@ -1,4 +1,4 @@
-"""Ties and zeros of the data: what conventions row by row get wrong, and limits along a line get right."""
+"""Ties and zeros in the data, where rules for single operations go wrong, and limits along a line are right."""
 
 from itertools import permutations
 from math import inf, isfinite, isnan, nan
@@ -85,7 +85,7 @@ def run(program, xs):
 
 
 def gradient_along(program, direction):
-    """That of the linear piece which the direction points into from the origin."""
+    """The gradient of the linear piece that the direction points into from the origin."""
     return grad(lambda xs: run(program, xs))([2.0**-40 * step for step in direction])
 
 
@@ -368,13 +368,13 @@ def test_infinite_variables_are_not_approached():
 
 
 def test_directions_in_which_the_function_is_not_defined_do_not_count():
-    """sqrt(-w) has one side, though max would choose its other argument on the other."""
+    """sqrt(-w) is defined on one side only; on the other, max would choose its other argument."""
     chosen = lambda w: am.max([w[0] * -1.0, w[2] + sqrt(w[0] * -1.0)])
     assert grad(lambda w: chosen(w) + relu(w[1]))([0.0, 0.0, 1.0]) == [-inf, 0.0, 1.0]
 
 
 def test_what_is_nan_has_no_gradient():
-    """Beside a tie as without one."""
+    """Neither at a tie nor elsewhere."""
     for tied in (lambda x: x, lambda x: am.maximum(x, x)):
         value, slopes = am.value_and_grad(lambda x, y: am.max([y, acos(2.0 - tied(x))]))(9.0, 2.0)  # noqa: B023
         assert isnan(value)

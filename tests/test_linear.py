@@ -21,7 +21,7 @@ def systems(draw):
 
 
 def determinant(rows):
-    """Laplace's expansion, exact."""
+    """The exact determinant by Laplace's expansion."""
     if not rows:
         return 1
     return sum(

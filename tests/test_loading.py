@@ -1,4 +1,4 @@
-"""The compiled form of the core and its source: the same numbers, and never the code of another source."""
+"""The compiled core and its source give the same numbers, and a compiled core never runs for another source."""
 
 import importlib
 import os
@@ -29,7 +29,7 @@ print(compiled_core, file=sys.stderr)
 
 
 def run(folder, **environment):
-    """What the program prints with the package in that folder, and whether the core was compiled."""
+    """What a program prints with the package in that folder, and whether its core was compiled."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", **environment}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=folder, env=environment, capture_output=True, text=True, check=True

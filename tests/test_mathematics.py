@@ -1,4 +1,4 @@
-"""Written mathematics, read back, is what was meant: brackets, signs, factors 1 and powers."""
+"""Written mathematics means what was meant when it is read back: brackets, signs, factors 1 and powers."""
 
 import math
 import re
@@ -19,7 +19,7 @@ numbers = st.integers(-6, 6).map(lambda n: (number(n / 2.0), n / 2.0))
 
 
 def formulas(inner):
-    """Texts and what they stand for."""
+    """Random texts, and what they mean."""
     pairs = st.tuples(inner, inner)
     return st.one_of(
         pairs.map(lambda pair: (times(pair[0][0], pair[1][0], "·"), pair[0][1] * pair[1][1])),

@@ -1,8 +1,8 @@
 """The classes of `autograd_mini.micrograd` against those of the package micrograd, to the last digit.
 
-micrograd visits the operands of an operation in the order of a set of addresses, which varies from run to run and
-with it the last digits of its gradients. So that there is one right answer, its `set` is replaced by the operands in
-order: one of the orders that it takes.
+micrograd visits the operands of an operation in the order of a set of addresses, which varies from run to run, and
+the last digits of its gradients with it. To make the answer unique, its `set` is replaced by the operands in their
+order, which is one of the orders that it may take.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Values labelled by the variables that hold them."""
+"""Values get their labels from the variables that hold them."""
 
 import numpy
 import pytest
@@ -40,6 +40,6 @@ def test_names_must_be_a_mapping():
     x = Value(1.0)
     with pytest.raises(TypeError, match="names must map names to Values, as locals"):
         draw(x * x, names=["x"])
-    with pytest.raises(TypeError, match="draw's parameters takes Values, got 5"):
+    with pytest.raises(TypeError, match="draw's option parameters takes Values, got 5"):
         draw(x * x, parameters=5)
     assert draw(x * x, parameters=x).source == draw(x * x, parameters=[x]).source

@@ -1,4 +1,4 @@
-"""What observers hear of Values, what they may answer, and what stays silent."""
+"""What observers are told about Values, what they may answer, and what they are not told."""
 
 import math
 import threading
@@ -15,7 +15,7 @@ ROWS = TABLE.auxiliary
 
 
 class Listener(Observer):
-    """Takes down what it hears."""
+    """Records what it is told."""
 
     def __init__(self):
         self.heard = []
@@ -31,7 +31,7 @@ class Listener(Observer):
 
 
 class Tracer(Listener):
-    """Records a node where eager mode would decide."""
+    """Records a node where eager mode would decide by a number."""
 
     hears_rules = True
 

@@ -1,4 +1,4 @@
-"""What differs between Linux, macOS and Windows, on whichever of them this runs."""
+"""Differences between Linux, macOS and Windows, tested on whichever of them this runs."""
 
 import ast
 import ctypes
@@ -25,7 +25,7 @@ def calls(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_text_is_written_and_read_in_utf_8(path):
-    """Which is not what every system takes where nothing is said."""
+    """UTF-8 is not the default encoding of every system."""
     for call in calls(path):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         given = [ast.unparse(each) for each in (*call.args, *(each.value for each in call.keywords))]
@@ -49,7 +49,7 @@ def test_what_some_systems_lack_is_asked_for(path):
 
 
 class Library:
-    """A library of C, or none of that name."""
+    """A C library, or none of that name."""
 
     def __init__(self, name):
         self.names = {

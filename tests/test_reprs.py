@@ -1,4 +1,4 @@
-"""Every public object has a repr that a person reads, and a formula one that a notebook typesets."""
+"""Every public object has a readable repr, and a formula has one that notebooks typeset."""
 
 import inspect
 from importlib import import_module

@@ -20,7 +20,7 @@ FACTORS = st.floats(0.1, 3.0)
 
 
 def growth(a, b):
-    """The one x with x + exp(b x) = a."""
+    """The x that solves x + exp(b x) = a."""
     return root(lambda x, a: x + exp(b * x) - a, 0.0, a)  # one as an argument, the other captured
 
 
@@ -93,8 +93,8 @@ def test_roots_within_roots():
     check_gradients(f, 1.0, order=3)
 
 
-def test_where_a_gradient_is_nothing_is_a_minimum():
-    """An inner optimum: argmin over x of (x - a)² + b x⁴, by its gradient."""
+def test_a_minimum_is_a_root_of_the_gradient():
+    """An inner minimum: argmin over x of (x - a)² + b x⁴, as the root of its gradient."""
 
     def best(a, b):
         return root(lambda x: grad(lambda x: (x - a) ** 2 + b * x**4)(x), 0.5)
@@ -114,7 +114,7 @@ def test_a_long_recurrence_of_implicit_steps():
     assert grad(last)(2.0) == pytest.approx(-3.0 * 1.02**-301, rel=1e-12)
 
 
-def test_towards_the_start_goes_nothing():
+def test_nothing_depends_on_the_start():
     a = Value(3.0)
     root(lambda x: x * x - 4.0, a).backward()
     assert a.grad == 0.0
@@ -169,7 +169,7 @@ def test_a_root_can_be_pickled_and_differentiated_afterwards():
 
 
 def test_debug_does_not_hear_the_solver():
-    """Newton's first step from 3 leads to where the logarithm is nan."""
+    """Newton's first step from 3 leads to a point where the logarithm is nan."""
     a = Value(1.0)
     with debug():
         x = root(lambda x: log(x) - a, 20.0)

@@ -1,4 +1,4 @@
-"""scan: the loop it stands for, and what it refuses."""
+"""`scan` gives what the loop that it stands for gives; and what it refuses."""
 
 from typing import NamedTuple
 

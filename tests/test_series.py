@@ -1,4 +1,4 @@
-"""Taylor series against mpmath's, which come from differences of the primitives' twins at 60 digits."""
+"""Taylor series against mpmath's, which are differences of the primitives' twins at 60 digits."""
 
 import math
 import re
@@ -48,7 +48,7 @@ def oracle(name, numbers, slopes):
 
 
 def agrees(got, want):
-    """To 1e-10 of each coefficient, or of its neighbours where it is small by accident."""
+    """Equal to 1e-10 of each coefficient, or of its neighbours if it is small by accident."""
     for before, own, after, found in zip([mpf(0), *want], want, want[1:], got, strict=False):
         size = max(abs(own), mpmath.sqrt(abs(before * after)))
         assert abs(mpf(found) - own) <= 1e-10 * size + 1e-14, (own, found)

@@ -1,4 +1,4 @@
-"""Newton's method and foreign solvers: what they find, and what they say where they find nothing."""
+"""Newton's method and SciPy's solvers: what they find, and what they say if they find nothing."""
 
 import math
 
@@ -32,7 +32,7 @@ def test_several_unknowns(at):
     assert found == pytest.approx(at, rel=1e-12, abs=1e-12)
 
 
-def test_a_root_at_nothing():
+def test_a_root_at_zero():
     assert root(lambda x: x * (x + 1), 0.3) == pytest.approx(0.0, abs=1e-15)
     assert root(lambda v: [v[0] * (v[0] + 1), v[1] - 2], np.array([0.3, 1.0])) == pytest.approx([0.0, 2.0], abs=1e-15)
 
@@ -47,7 +47,7 @@ def test_steps_that_leave_the_domain_are_shortened():
 
 
 def test_rounding_may_be_coarse():
-    """Terms of 1e6 leave a residual known to 1e-10: no step lessens it for ever."""
+    """Terms of 1e6 leave a residual known only to 1e-10, which no step can reduce further."""
     assert root(lambda x: (x + 1e6) - 1e6 - 0.1, 5.0) == pytest.approx(0.1, abs=1e-9)
 
 

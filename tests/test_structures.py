@@ -89,7 +89,7 @@ class Metres(np.ndarray):
     "array", [np.ones((1, 1)).view(np.matrix), np.ma.masked_array([1.0], [True]), np.zeros(1).view(Metres)]
 )
 def test_arrays_that_compute_otherwise_are_refused(array):
-    """As what is computed is an array of another kind."""
+    """Their results would be arrays of another kind."""
     kind = type(array).__name__
     with pytest.raises(TypeError, match=rf"^argument 0 of <lambda> holds a {kind}, whose own arithmetic would be lost"):
         grad(lambda x: (x * x).sum())(array)
@@ -146,7 +146,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Box:
-    """What it computes of its fields is computed of Values, too."""
+    """A dataclass that computes one field from the others, of Values too."""
 
     width: float
     height: float

@@ -1,4 +1,4 @@
-"""What was meant by a name: the nearest, if it is near."""
+"""The suggestion for a misspelt name: the nearest name, if it is near."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Forward mode, in numbers and in graphs, against integers; what is nothing is kept apart from what is 0."""
+"""Forward mode, in numbers and in graphs, against integers; no tangent is told apart from a tangent of 0."""
 
 import math
 
@@ -16,7 +16,7 @@ EXACT = 2**53
 
 
 class Dual:
-    """A whole number and its tangent, in Python's integers."""
+    """An integer and its tangent."""
 
     largest = 0
 

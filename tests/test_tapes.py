@@ -1,4 +1,4 @@
-"""A tape runs what was recorded, on floats and Values, and knows its derivatives."""
+"""A tape runs again what was recorded, on floats and Values, and knows its derivatives."""
 
 import pickle
 

@@ -37,7 +37,7 @@ COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
 
 
 def same(x, y):
-    """Equal bit for bit, but for the payload of nan."""
+    """Equal bit for bit, except for the payload of nan."""
     return (math.isnan(x) and math.isnan(y)) or (x == y and math.copysign(1, x) == math.copysign(1, y))
 
 
@@ -483,7 +483,7 @@ class TestNumPyObjectArrays:
         assert not np.imag(np.array([x])).any()
 
     def test_next_to_floats(self):
-        """NumPy's functions ask each element for a method, which floats do not have."""
+        """NumPy's functions ask each element for a method, which floats lack."""
         x = Value(2.0)
         mixed = np.array([x, 1.0], dtype=object)
         with pytest.raises(TypeError, match="float.* no callable exp method"):
@@ -499,7 +499,7 @@ class TestNumPyObjectArrays:
 
 
 class TestStatistics:
-    """Those of the standard library keep the derivative or say that they cannot."""
+    """Functions of the standard library's `statistics` keep the derivative, or raise an error."""
 
     def test_what_calculates_with_values_keeps_it(self):
         xs = [Value(3.0), Value(1.0), Value(2.0), Value(5.0)]
@@ -529,7 +529,7 @@ class TestStatistics:
 
 
 class TestBorrowedScripts:
-    """Scripts written for other scalar engines run with their Value replaced."""
+    """Scripts written for other scalar engines run with their Value replaced by this one."""
 
     def test_the_demonstration_of_micrograd(self):
         def script(value_class):
@@ -617,7 +617,7 @@ def test_ctrl_c_in_backward_leaves_all_grads_or_none():
 
 
 def test_arithmetic_with_masked_arrays_keeps_the_graph():
-    """numpy.ma takes what is called `_data` for the numbers of an array."""
+    """numpy.ma takes an attribute `_data` for the numbers of an array."""
     numpy = pytest.importorskip("numpy")
     masked = numpy.ma.masked_array([1.0, 2.0, 3.0], [False, True, False])
     x = Value(2.0)

@@ -1,4 +1,4 @@
-"""Pictures of computation graphs, networks and influences; the package may be called as its function `draw`."""
+"""Pictures of computation graphs, networks and influences. The package can be called like its function `draw`."""
 
 import sys
 from types import ModuleType
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class _CallableModule(ModuleType):
-    """Importing this package makes `autograd_mini.draw` the package, where users mean the function of that name."""
+    """Makes the package callable: once it is imported, `autograd_mini.draw` is the package, not the function `draw`."""
 
     __call__ = staticmethod(draw)
 

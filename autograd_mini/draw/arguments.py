@@ -1,4 +1,4 @@
-"""What callers hand in, checked."""
+"""Checks of the arguments that callers of `draw` and its relatives pass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from autograd_mini.value import Value
 
 
 def values_of(things: Any, taker: str) -> list[Value]:
-    """The Values in a nest of iterables and dicts, each once; a TypeError if there is something else."""
+    """The Values in a nest of iterables and dicts, each once; a TypeError if it holds anything else."""
     values: dict[Value, None] = {}
 
     def collect(thing: Any) -> None:
@@ -29,7 +29,7 @@ def values_of(things: Any, taker: str) -> list[Value]:
 
 
 def check_options(direction: str, **limits: int) -> None:
-    """Raise ValueError for an option that has no such setting."""
+    """Raise ValueError unless `direction` is "LR" or "TB" and all limits are integers ≥ 1."""
     if direction not in ("LR", "TB"):
         raise ValueError(f"direction must be 'LR' (left to right) or 'TB' (top to bottom), got {brief(direction)}")
     for name, limit in limits.items():

@@ -1,4 +1,4 @@
-"""`draw`: a graph as a picture, and the object that shows and saves it."""
+"""`draw`, which makes a picture of a graph, and the `Drawing` that shows and saves it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Drawing(Shown, Digraph):
 
     @classmethod
     def of(cls, picture: Picture) -> Drawing:
-        """The drawing of a picture."""
+        """Create the drawing of a picture."""
         return cls(graph_attr=graph_attributes(picture), node_attr=NODE, edge_attr=EDGE, body=list(body(picture)))
 
     def save(
@@ -48,24 +48,24 @@ class Drawing(Shown, Digraph):
         skip_existing: bool | None = False,
         timeout: float | None = TIMEOUT,
     ) -> str:
-        """Save the picture in the format that the ending of its name tells, whole or not at all.
+        """Save the picture in the format that the file's ending names. The file is written whole or not at all.
 
         Args:
             filename: a name that ends in .svg, .png, .pdf, or .dot for the source; the default is the
                 drawing's own `filename`.
-            directory: a folder for it.
-            skip_existing: leave a file alone that is there already.
+            directory: the folder to save it in.
+            skip_existing: leave a file that already exists as it is.
             timeout: after how many seconds to give up on the layout; `None` for never.
 
         Returns:
             The path of the file.
 
         Raises:
-            UnknownFormatError: a ValueError; the ending is another.
-            NoRendererError: a RuntimeError; nothing on this machine makes the format. The source is then
-                saved beside, as .dot.
+            UnknownFormatError: a ValueError; the file name has another ending.
+            NoRendererError: a RuntimeError; no program on this machine makes that format. The source is then
+                saved instead, under the same name with .dot.
             RenderingError: a RuntimeError; the layout failed or took too long.
-            OSError: the file cannot be written there.
+            OSError: the file cannot be written.
 
         >>> import os, tempfile
         >>> from autograd_mini import Value
@@ -92,7 +92,7 @@ class Drawing(Shown, Digraph):
         return path
 
     def render(self, *arguments: Any, **options: Any) -> str:
-        """Refused, as is `view`, which calls it: a source file and an image beside it is what `save` is not.
+        """Refused, and so is `view`, which calls it: they would write a source file beside the image. Use `save`.
 
         >>> from autograd_mini import Value
         >>> draw(Value(2.0, label="x") * 3).render("picture")
@@ -125,20 +125,20 @@ def draw(
     legend: bool = True,
     max_nodes: int = 500,
 ) -> Drawing:
-    """The computation graph behind one or several Values as a picture.
+    """Draw the computation graph of one or several Values.
 
     Boxes are Values with their data and gradient, dark discs are operations, and the number on an arrow is the
-    local derivative of the operation with respect to that operand. The background of a gradient tells its magnitude.
+    local derivative of the operation with respect to that operand. The background of a gradient shows its magnitude.
 
     Args:
-        results: the Values, one by one or in lists; those of a gradient graph too.
-        parameters: which leaves are parameters rather than inputs; those of the model in `scopes` always are.
-        scopes: what `record_scopes(model)` gave: modules are drawn as clusters.
-        fold: which modules to draw as one box each, with what passes between them: `"modules"` for the outermost ones
-            within the model, a depth (0 for the model itself), or a list of their names, such as `["layers.0"]`.
-        names: variables by name, as `locals()` gives them, for Values without a label.
+        results: the Values, one by one or in lists; they may belong to a gradient graph.
+        parameters: the leaves that are parameters rather than inputs; those of the model in `scopes` always are.
+        scopes: what `record_scopes(model)` returned; modules are then drawn as clusters.
+        fold: which modules to draw as one box each: `"modules"` for the outermost ones within the model, a depth
+            (0 for the model itself), or a list of their names, such as `["layers.0"]`.
+        names: variables by name, such as `locals()`, which name Values that have no label.
         direction: `"LR"` from left to right, `"TB"` from top to bottom.
-        number_format: a Python format for all numbers.
+        number_format: a Python format specification for all numbers.
         formulas: whether computed Values are headed by their formula, where it is short.
         legend: whether shapes and colours are explained below.
         max_nodes: how many Values and folded modules the picture may have.
@@ -147,8 +147,8 @@ def draw(
         A `graphviz.Digraph`, with `.save("graph.svg")` and `.source`; notebooks show it.
 
     Raises:
-        TypeError: something to be drawn is not a Value; an option has the wrong type.
-        ValueError: nothing is to be drawn or folded; an option has no such setting; the graph is cyclic.
+        TypeError: something to be drawn is not a Value, or an option has the wrong type.
+        ValueError: there is nothing to draw or fold, an option has an invalid value, or the graph is cyclic.
         GraphTooLargeError: a ValueError; the picture would have more than `max_nodes` Values and folded modules.
 
     >>> from autograd_mini import Value
@@ -166,7 +166,7 @@ def draw(
     check_scopes(scopes, fold)
     number = number_formatter(number_format)
     order = ordered(roots, max_nodes if fold is None else None)
-    known = frozenset(values_of(parameters, "draw's parameters"))
+    known = frozenset(values_of(parameters, "draw's option parameters"))
     folding = NOT_FOLDED
     if scopes is not None:
         folding = fold_modules(order, roots, known, scopes, fold, number)

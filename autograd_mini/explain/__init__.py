@@ -1,4 +1,4 @@
-"""Pages that explain backpropagation; the package may be called as its function `explain`."""
+"""Pages that explain backpropagation. The package can be called like its function `explain`."""
 
 import sys
 from types import ModuleType
@@ -10,7 +10,7 @@ __all__ = ["Page", "explain"]
 
 
 class _CallableModule(ModuleType):
-    """Importing this package makes `autograd_mini.explain` the package, where users mean the function of that name."""
+    """Makes the package callable: once imported, `autograd_mini.explain` is the package, not the function `explain`."""
 
     __call__ = staticmethod(explain)
 

@@ -1,4 +1,4 @@
-"""`explain`: what a page has to know of a graph."""
+"""`explain`, which makes a page from a graph, and the description of the graph that the page's scripts read."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from autograd_mini.nn.module import Module
 from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
-TITLE = 25  # letters
-MOST_NODES = 600  # of a graph that is folded
-NARROWEST = 124.0  # pixels: room for 14 letters, so that boxes keep their width while numbers change
+TITLE = 25  # the most letters of a heading
+MOST_NODES = 600  # the largest graph that is folded
+NARROWEST = 124.0  # the least width of a box in pixels: room for 14 letters, so that it stays while numbers change
 
 
 def explain(
@@ -37,38 +37,37 @@ def explain(
     max_nodes: int = 150,
     panels: Sequence[Panel] = (),
 ) -> Page:
-    """A page on which backpropagation from `y` is gone through: forward and backward, step by step and both ways.
+    """Make a page that explains backpropagation from `y` step by step, forward and backward.
 
-    At each step it writes the chain rule with its numbers, term by term. Every input and parameter can be changed
-    there, and all numbers follow; so do steps of gradient descent. It asks for the next adjoint before it shows it,
-    and shows what goes wrong where gradients are not cleared, or passed on too early. The gradients that the Values
+    Each step shows the chain rule with its numbers, term by term. On the page the reader can change every input and
+    parameter, and all numbers follow; run steps of gradient descent; be asked for each adjoint before it is shown;
+    and see what goes wrong if gradients are not cleared, or are passed on too early. The gradients that the Values
     hold are neither used nor changed.
 
-    `explain(model, x)` goes through the one result of a model, with its layers folded. `explain(model, data,
-    divergence)` gives a page in which a small model learns, by plain gradient descent on all of the data, epoch by
-    epoch, with its loss, and with its outputs over one or two inputs. Its first losses are those of `fit(model, data,
-    divergence, SGD(model.parameters(), 0.1))`.
+    `explain(model, x)` explains the one result of a model, with its layers folded. `explain(model, data, divergence)`
+    makes a page in which a small model learns by plain gradient descent on all the data: epoch by epoch, with its
+    loss, and with its outputs over one or two inputs. Its first losses are those of `fit(model, data, divergence,
+    SGD(model.parameters(), 0.1))`.
 
     Args:
         y: the result to differentiate, such as a loss; or a `Module`.
-        rest: for a module its input, or what it is trained on: pairs (X, d), and a divergence.
-        parameters: which leaves are parameters, which steps of gradient descent change, rather than inputs; if none
-            are named, all leaves are.
-        names: variables by name, as `locals()` gives them, for Values without a label.
-        scopes: what `record_scopes(model)` gave: the page begins with every layer folded to one box, and opens it
-            where it is chosen.
+        rest: for a module, its input; or its training data, pairs (X, d), and a divergence.
+        parameters: the leaves that are parameters rather than inputs: gradient descent changes these. By default all
+            leaves are parameters.
+        names: variables by name, such as `locals()`, which name Values that have no label.
+        scopes: what `record_scopes(model)` returned: the page then starts with every layer folded to one box, which
+            opens when it is chosen.
         max_nodes: how many Values the picture may have.
         panels: further parts of the page.
 
     Returns:
-        A page with `.save("neuron.html")` and `.html`, which is one file without anything from outside; notebooks
-        show it.
+        A page with `.save("neuron.html")` and `.html`: one file that needs nothing from outside; notebooks show it.
 
     Raises:
         TypeError: `y` or a parameter is not a Value.
-        ValueError: `y` depends on constants only; an operation has no form in JavaScript; the graph is cyclic;
-            `max_nodes` is no positive integer. A model has more than 500 weights, too much to learn from, random
-            numbers, or branches that depend on its weights; or its data do not fit.
+        ValueError: `y` depends on constants only, an operation cannot be written in JavaScript, the graph is cyclic,
+            or `max_nodes` is not a positive integer. For a model that learns: it has more than 500 weights, too much
+            data, random numbers, or branches that depend on its weights; or its data do not fit.
         GraphTooLargeError: a ValueError; the graph has more than `max_nodes` Values.
 
     >>> from autograd_mini import Value
@@ -81,7 +80,7 @@ def explain(
         if len(rest) == 2 and (callable(rest[1]) or isinstance(rest[1], str)):
             return learning_page(y, *rest)
         if not rest:
-            raise TypeError(f"explain(model, x) needs an input for the {type(y).__name__}, and got none")
+            raise TypeError(f"explain(model, x) needs an input for the {type(y).__name__}, got none")
         y, scopes = explained_model(y, rest)
     elif rest:
         raise TypeError(
@@ -99,10 +98,10 @@ def explain(
     order = ordered(roots, max_nodes if scopes is None else MOST_NODES)
     if all(node.is_constant for node in order if not node.parents):
         raise ValueError(
-            "explain needs a Value that depends on a variable, and this one is made of constants only; make its inputs "
-            "with Value(...)"
+            "explain needs a Value that depends on a variable, but this one is computed from constants only; make its "
+            "inputs with Value(...)"
         )
-    named = frozenset(values_of(parameters, "explain's parameters"))
+    named = frozenset(values_of(parameters, "explain's option parameters"))
     if scopes is not None:
         named |= scopes.parameters
     known = named or frozenset(node for node in order if not node.parents)
@@ -124,8 +123,8 @@ def explain(
 def describe(
     order: Sequence[Value], parameters: Collection[Value], name_of: Naming, number: Numerals
 ) -> list[dict[str, Any]]:
-    """What the scripts know of each node of a topological `order`: its name and kind; of a leaf its number; else its
-    operation, with the places of its operands."""
+    """Describe each node of a topological `order` for the scripts: its name and kind; for a leaf its number, otherwise
+    its operation and the places of its operands."""
     places = {node: place for place, node in enumerate(order)}
     formulas = short_formulas(order, TITLE, name_of, number)
     described: list[dict[str, Any]] = []
@@ -151,7 +150,7 @@ def describe(
 
 
 def _distinct(order: Sequence[Value], name_of: Naming) -> Naming:
-    """Names of which no two are the same, so that it is plain which node is meant: w, w_2, w_3."""
+    """Make all names distinct, so that it is clear which node is meant: w, w_2, w_3."""
     names: dict[Value, str] = {}
     taken, used = {name_of(node) for node in order}, {""}
     for node in order:
@@ -165,7 +164,7 @@ def _distinct(order: Sequence[Value], name_of: Naming) -> Naming:
 
 
 def limits(order: Sequence[Value]) -> dict[int, float]:
-    """The adjoints that the rules do not tell, since ties, or zeros that meet inf or nan, leave them to limits."""
+    """The adjoints that limits decide instead of the rules, by place: at ties, and where 0 meets inf or nan."""
     summed = {order[-1]: 1.0}
     for node in reversed(order):
         for parent, local in zip(node.parents, node.local_grads):
@@ -180,11 +179,11 @@ def limits(order: Sequence[Value]) -> dict[int, float]:
 
 
 def picture(nodes: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, int]]]:
-    """A box for every node and for every operation, in pixels, and the arrows between them, by places; an arrow says to
-    which operand of which node it belongs."""
+    """The boxes of all nodes and operations, sized in pixels, and the arrows between the boxes at these places; each
+    arrow names the node and the operand it belongs to."""
     boxes: list[dict[str, Any]] = []
     arrows: list[dict[str, int]] = []
-    places: list[int] = []  # of the box that holds a node
+    places: list[int] = []  # for each node, the place of its box
     for place, node in enumerate(nodes):
         lines = [cut(node["name"], TITLE)]
         if node["row"]:

@@ -1,4 +1,4 @@
-"""Primitives in JavaScript: the functions and rules of the table, written by running its rows on symbols."""
+"""Translates primitives to JavaScript: the functions and rules of the table, found by running its rows on symbols."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ CALLS = {
     "minimum": "min([{}, {}])",
 }
 SAME = {"norm": "hypot"}
-"""Functions under another name."""
+"""Primitives that have another name in `functions.js`."""
 
 CONSTANTS = ("BERNOULLI", "AT_TWO", "AT_ROOT", "ROOT", "ROOT_REST")
 PLAIN = re.compile(r"[\w.$\[\]]+|[\w.]+\([^()]*\)")
-"""What needs no brackets within a formula: a name, a number, a call."""
+"""Matches what needs no brackets within a formula: a name, a number, a call."""
 
 
 def row_name(operation: Primitive, n_args: int) -> str:
-    """The name in `rows` of an operation of so many arguments.
+    """The name of an operation in `rows`; it includes the number of arguments if that is not fixed.
 
     >>> from autograd_mini.primitives import TABLE
     >>> row_name(TABLE["tanh"], 1), row_name(TABLE["softmax"].variant(index=1), 3)
@@ -64,14 +64,14 @@ def row_name(operation: Primitive, n_args: int) -> str:
 
 def table(operations: Iterable[tuple[Primitive, int]]) -> str:
     """JavaScript that declares `rows`: for each operation, by its `row_name`, its function `forward(x, …)` and its
-    rule `partials(out, x, …)`, which gives an array; where it has kinks, `tied(out, x, …)` tells whether the arguments
-    are at one, so that their local derivatives are a choice. Those of any number of arguments take one array.
+    rule `partials(out, x, …)`, which returns an array. If it has kinks, `tied(out, x, …)` tells whether the arguments
+    lie on one, so that the local derivatives are a choice. Operations of any number of arguments take one array.
 
     Args:
-        operations: each with how many arguments it has: `(node.operation, len(node.parents))` of a graph.
+        operations: each with its number of arguments: `(node.operation, len(node.parents))` of a graph.
 
     Raises:
-        ValueError: one is a user's own and not written in operators and functions of `autograd_mini`.
+        ValueError: one is a user's own, not written in operators and functions of `autograd_mini`.
 
     >>> from autograd_mini.primitives import TABLE
     >>> print(table([(TABLE["mul"], 2), (TABLE["exp"], 1)]))
@@ -92,7 +92,7 @@ def table(operations: Iterable[tuple[Primitive, int]]) -> str:
 
 @lru_cache(maxsize=1)
 def _written_by_hand() -> dict[str, str]:
-    """The functions and constants of `functions.js` by name."""
+    """The code of the functions in `functions.js`, and of the constants they use, by name."""
     paragraphs = (ASSETS / "functions.js").read_text(encoding="utf-8").strip().split("\n\n")
     found = {}
     for paragraph in paragraphs:
@@ -104,7 +104,7 @@ def _written_by_hand() -> dict[str, str]:
 
 
 class _Term(Unknown):
-    """A number of a rule; comparisons of it are numbers too, 1 or 0."""
+    """A symbolic number in a rule, whose comparisons are symbolic numbers too, 1 or 0."""
 
     __slots__ = ()
 
@@ -124,17 +124,17 @@ class _Rule(RuleRecorder):
 
 
 class _Writer:
-    """Writes rows, and notes the functions that they need.
+    """Writes rows, and collects the functions that they need.
 
     Attributes:
-        functions: those made of formulas, by name.
+        functions: the code of those written from formulas, by name.
     """
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
 
     def row(self, operation: Primitive, n_args: int) -> str:
-        """One row, as a property of an object."""
+        """One row, as a property of a JavaScript object."""
         parameters, names = _arguments(operation, n_args)
         rules = {"partials": self._rule(operation, "partials", names)}
         if operation.tied is not None:
@@ -145,12 +145,12 @@ class _Writer:
         return row.replace(f"[{', '.join(names)}]", parameters) if operation.arity is None else row
 
     def _rule(self, operation: Primitive, part: str, names: Sequence[str]) -> str:
-        """What computes local derivatives, or whether they are a choice; nothing where they never are."""
+        """The body of `partials` or `tied`; empty if `tied` is never true."""
         recorder = _Rule(1 + len(names))
         try:
             found = getattr(operation, part)(*recorder.args)
             places = [recorder.place(each, operation.name) for each in (found if part == "partials" else [found])]
-        except Exception:  # whatever a function makes of what is no float
+        except Exception:  # a user's function may raise anything on symbols
             if not is_own(operation):
                 raise
             recorder.is_decided = True
@@ -162,7 +162,7 @@ class _Writer:
         return self._body(["out", *names], recorder.constants, recorder.operations, places, form)
 
     def _call(self, primitive: Primitive, args: Sequence[str]) -> str:
-        """An operation on numbers that are written already."""
+        """An operation applied to arguments that are JavaScript already."""
         name = primitive.base.name
         operands = [text if PLAIN.fullmatch(text) else f"({text})" for text in args]
         if isinstance(primitive, Part):
@@ -183,7 +183,7 @@ class _Writer:
         return _called(name, primitive, args, f", {{{options}}}" if options else "")
 
     def _formula(self, primitive: Primitive, args: Sequence[str]) -> str:
-        """A call of the function that a row's formula makes."""
+        """A call of a function written from the primitive's formula, which is added to `functions`."""
         n_args = len(args)
         name = re.sub(r"\W+", "_", ("own_" if is_own(primitive) else "") + row_name(primitive, n_args))
         if name not in self.functions:
@@ -191,7 +191,7 @@ class _Writer:
             if formula is None:
                 raise ValueError(_not_written(primitive, "forward"))
             parameters, names = _arguments(primitive, n_args)
-            self.functions[name] = ""  # its place, before those of the functions that it needs
+            self.functions[name] = ""  # reserves its place, before the functions that it needs
             body = self._body(names, formula.constants, formula.operations, [formula.output], "{}")
             self.functions[name] = f"const {name} = ({parameters}) => {body};"
         return _called(name, primitive, args)
@@ -204,7 +204,7 @@ class _Writer:
         outputs: Sequence[int],
         form: str,
     ) -> str:
-        """What computes recorded operations: one formula, or one after constants for what is used more than once."""
+        """The body of a function for recorded operations: one formula, after constants for what it uses repeatedly."""
         texts = dict(enumerate(names)) | {place: _literal(number) for place, number in constants.items()}
         uses = Counter([*outputs, *(place for _, _, places in operations for place in places)])
         steps: dict[str, str] = {}
@@ -222,7 +222,7 @@ class _Writer:
 
 
 def _step(steps: dict[str, str], text: str) -> str:
-    """The name of what is computed once."""
+    """The name of the constant that holds a formula, which is added to `steps` if it is new."""
     return steps.setdefault(text, f"t{len(steps)}")
 
 
@@ -232,7 +232,7 @@ def _called(name: str, primitive: Primitive, args: Sequence[str], options: str =
 
 
 def _arguments(primitive: Primitive, n_args: int) -> tuple[str, list[str]]:
-    """The parameters of its functions, and how each argument is written."""
+    """The parameter list of a primitive's functions, and how each argument is written in them."""
     if primitive.arity is None:
         return "x", [f"x[{place}]" for place in range(n_args)]
     names = ["x", "y", "z"][:n_args] if n_args <= 3 else [f"x{place}" for place in range(n_args)]
@@ -247,6 +247,6 @@ def _literal(number: Any) -> str:
 
 def _not_written(primitive: Primitive, part: str) -> str:
     return (
-        f"the page needs {part} of {primitive.name} in JavaScript, and it is not written in operators and functions "
+        f"the page needs {part} of {primitive.name} in JavaScript, but it is not written in operators and functions "
         "of autograd_mini alone; write it without math and without branches"
     )

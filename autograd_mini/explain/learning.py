@@ -1,4 +1,4 @@
-"""A page in which a network learns: its graphs, recorded once for every example, and run there again and again."""
+"""Pages in which a network learns: its graph, recorded once for every example, is run again and again in the page."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from autograd_mini.training.examples import as_examples
 from autograd_mini.training.objective import Objective
 from autograd_mini.value import Value
 
-# What a page can hold, and repeat for thousands of epochs, without making the reader wait; not tuned.
+# Limits on what a page can hold, and repeat for thousands of epochs, without making the reader wait; not tuned.
 MOST_WEIGHTS, MOST_OPERATIONS, MOST_CHARACTERS = 500, 100_000, 120_000
-WEIGHT, SLOT = -1, -2  # in place of a row: the number of a parameter, or one that is the example's own
+WEIGHT, SLOT = -1, -2  # nodes that have no row: the number of a parameter, or one that belongs to the example
 SCRIPTS = ("numbers.js", "elements.js", "descent.js", "training.js")
 HEIGHT = 1100  # pixels
 
 
 def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
-    """The page in which `model` is trained on `data` by plain gradient descent; errors are those of `explain`."""
+    """Make the page in which `model` is trained on `data` by plain gradient descent; errors are those of `explain`."""
     objective = Objective(model, divergence)
     examples = as_examples(data, "data")
     weights = dict(model.named_parameters())
     if not 1 <= len(weights) <= MOST_WEIGHTS:
         raise ValueError(
-            f"a page can train a model of 1 to {MOST_WEIGHTS} weights, and this {type(model).__name__} has "
+            f"a page can train a model of 1 to {MOST_WEIGHTS} weights, but this {type(model).__name__} has "
             f"{len(weights)}; train it with fit instead, or make it smaller"
         )
     objective.try_out(examples, "data")
@@ -43,7 +43,7 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
         n_operations = len(examples) * len(recorder.programs[0])
         if n_operations > MOST_OPERATIONS:
             raise ValueError(
-                f"a page can do {MOST_OPERATIONS:,} operations an epoch, and {len(examples):,} examples take about "
+                f"a page can do {MOST_OPERATIONS:,} operations an epoch, but {len(examples):,} examples take about "
                 f"{n_operations:,}; give it fewer, or train with fit instead"
             )
         runs = [recorder.run([objective(x, d)]) for x, d in examples]
@@ -64,7 +64,7 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
     characters = len(json.dumps(task))
     if characters > MOST_CHARACTERS:
         raise ValueError(
-            f"a page holds {MOST_CHARACTERS:,} characters of data, and these examples take {characters:,}; give it "
+            f"a page holds {MOST_CHARACTERS:,} characters of data, but these examples take {characters:,}; give it "
             "fewer, or train with fit instead"
         )
     name = getattr(divergence, "name", "") or name_of(divergence)
@@ -75,13 +75,13 @@ def learning_page(model: Module, data: Iterable[Any], divergence: Any) -> Page:
 
 
 class _Recorder(Observer):
-    """Graphs as programs that run for other weights; where Python decides by numbers that depend on weights, there
-    are none.
+    """Records graphs as programs that can run with other weights, and refuses models for which Python branches on
+    numbers that depend on the weights.
 
     Attributes:
-        variables: the Values that get other numbers.
-        operations: what programs are made of, with how many arguments.
-        programs: each a list of nodes, parents first: the place of its operation among those, and of its parents.
+        variables: the Values whose numbers will change.
+        operations: the operations of all programs, each with its number of arguments.
+        programs: each a list of nodes, parents first: the place of its operation in `operations`, and of its parents.
     """
 
     hears_rules = True
@@ -94,8 +94,8 @@ class _Recorder(Observer):
         self._known: dict[str, int] = {}
 
     def run(self, roots: Sequence[Value], inputs: Sequence[Value] = ()) -> tuple[int, list[float], list[int]]:
-        """The place of the program that computes the roots; the numbers of this run that are no weights, first those
-        of the inputs; and where the roots are among its nodes."""
+        """Record one run. Returns the place of the program that computes the roots; the numbers of this run that are
+        not weights, those of the inputs first; and the places of the roots among its nodes."""
         order = [*inputs, *topological_order(*roots, known=inputs)]
         places = {node: place for place, node in enumerate(order)}
         program: list[list[int]] = []
@@ -120,7 +120,7 @@ class _Recorder(Observer):
         return TABLE.auxiliary["stopped"](node)
 
     def differentiation_begins(self) -> None:
-        self._refuse(*self.variables)  # what rules choose by is not recorded
+        self._refuse(*self.variables)  # what decides within derivative rules is not recorded
 
     def _refuse(self, *about: Any, **named: Any) -> None:
         nodes = [each for each in (*about, *named.values()) if isinstance(each, Value)]
@@ -135,8 +135,8 @@ class _Recorder(Observer):
 
 
 def _output(objective: Objective, examples: Sequence[Any], recorder: _Recorder) -> dict[str, Any] | None:
-    """How the page computes the model's outputs from inputs of its own choice, and what is desired of the examples;
-    None where inputs are no lists of numbers, all of one length."""
+    """How the page computes the model's outputs for inputs of its choice, and the examples' desired outputs; None if
+    inputs are not lists of numbers of one length, or the outputs cannot be computed so."""
     points = [[x] if isinstance(x, float) else x for x, _ in examples]
     if not all(isinstance(x, list | tuple) and len(x) == len(points[0]) and all(map(_is_number, x)) for x in points):
         return None
@@ -144,7 +144,7 @@ def _output(objective: Objective, examples: Sequence[Any], recorder: _Recorder) 
     recorder.variables.update(inputs)
     try:
         found = objective.output(objective.forward(inputs[0] if isinstance(examples[0][0], float) else inputs))
-    except ValueError:  # it decides by its inputs
+    except ValueError:  # the model branches on its inputs
         return None
     ys = list(found) if isinstance(found, list | tuple) else [found]
     if not all(isinstance(y, Value) for y in ys):
@@ -158,7 +158,7 @@ def _is_number(thing: Any) -> bool:
 
 
 def _wanted(d: Any) -> float | None:
-    """The number or the class that is desired; None where it is neither."""
+    """The desired number or class; None if `d` is neither."""
     if isinstance(d, list | tuple):
         if len(d) == 1:
             return _wanted(d[0])
@@ -167,7 +167,7 @@ def _wanted(d: Any) -> float | None:
 
 
 def _groups(weights: Iterable[str]) -> list[tuple[str, list[int]]]:
-    """Weights in rows: those of a list together."""
+    """Group the places of weights into rows, those of one list together."""
     groups: dict[str, list[int]] = {}
     for place, name in enumerate(weights):
         before, _, last = name.rpartition(".")

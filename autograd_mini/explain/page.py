@@ -1,4 +1,4 @@
-"""The page: one HTML file that opens by itself and asks for nothing from outside."""
+"""The page: one self-contained HTML file, which loads nothing from outside."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = [
     f"{name}.js" for name in ["numbers", "elements", "chain_rule", "steps", "state", "picture", "experiments", "page"]
 ]
-FOLDING = "folding.js"  # where there are several views
+FOLDING = "folding.js"  # only needed if there are several views
 COMMENTS = re.compile(r"^ *(//|/\*\*| \* ).*\n|(?<=[;{,]) // .*", re.MULTILINE)
 INDENTS = re.compile(r"^\s+", re.MULTILINE)
-"""These stay here, where who reads the scripts finds them; no text in the scripts goes over several lines."""
+"""Comments and indents are left out of pages. This works line by line, so no string in a script may span lines."""
 
-BESIDE_THE_PICTURE = 1150  # pixels that controls, panels and the first rows of the table take, below one another
+BESIDE_THE_PICTURE = 1150  # the height in pixels of controls, panels and the first rows of the table together
 
 
 class Panel(NamedTuple):
-    """A part of a page beside those that every page has.
+    """An additional part of a page.
 
     Args:
         title: its heading.
-        markup: its content in HTML, with every text in it escaped; neither styles nor handlers, which the page's
-            policy refuses.
-        script: JavaScript that runs once everything else is there, with `page` at hand: `page.refreshed.push(f)` has
-            f called after every change.
+        markup: its content in HTML, with all texts escaped, and without styles or handlers, which the page's policy
+            forbids.
+        script: JavaScript that runs after everything else has been set up. It may use the variable `page`:
+            `page.refreshed.push(f)` makes the page call f after every change.
     """
 
     title: str
@@ -48,11 +48,11 @@ class Panel(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Page:
-    """A page in one piece, which notebooks show in a frame of its own.
+    """A self-contained page, which notebooks show in a frame.
 
     Attributes:
         html: the document.
-        height: about how high it is in a notebook, in pixels; where scripts run there, the frame fits itself.
+        height: its approximate height in a notebook, in pixels; where scripts run, the frame adapts itself.
 
     >>> from autograd_mini import Value
     >>> from autograd_mini.explain import explain
@@ -75,7 +75,7 @@ class Page:
 
         Raises:
             ValueError: the name does not end in .html or .htm.
-            OSError: the file cannot be written there.
+            OSError: the file cannot be written.
 
         >>> import os, tempfile
         >>> from autograd_mini import Value
@@ -94,7 +94,7 @@ class Page:
 
 
 def html_path(filename: str | os.PathLike[str]) -> str:
-    """The name of a page as text; a ValueError if it is that of another kind of file."""
+    """The file name of a page as text; a ValueError if it does not end in .html or .htm."""
     path = os.fspath(filename)
     if os.path.splitext(path)[1].lower() not in (".html", ".htm"):
         raise ValueError(f"cannot save a page as {path!r}; choose a name that ends in .html")
@@ -104,14 +104,14 @@ def html_path(filename: str | os.PathLike[str]) -> str:
 def page(
     title: str, graph: Mapping[str, Any], rows: str, *, picture_height: float, panels: Sequence[Panel] = ()
 ) -> Page:
-    """The page of a graph.
+    """Make the page of a graph.
 
     Args:
         title: what is explained, as plain text.
-        graph: what the scripts read, as `explaining` tells, with one view or several; texts in it may be anything.
+        graph: the data that the scripts read, built in `explaining`, with one or more views; its texts are arbitrary.
         rows: the operations in JavaScript: `const rows = {…}`.
-        picture_height: in pixels.
-        panels: further parts, in their order.
+        picture_height: the height of the picture in pixels.
+        panels: further parts, in order.
     """
     further = "".join(f"<section><h2>{html.escape(panel.title)}</h2>{panel.markup}</section>" for panel in panels)
     names = [*SCRIPTS, *[FOLDING] * (len(graph["views"]) > 1)]
@@ -123,21 +123,21 @@ def page(
 def in_one_file(
     template: str, scripts: Sequence[str], styles: Sequence[str], title: str, graph: Mapping[str, Any], **parts: str
 ) -> str:
-    """A document with its scripts and styles, whose policy lets nothing else in.
+    """Assemble a document with its scripts and styles, whose content security policy admits nothing else.
 
     Args:
-        template: the asset that its body is made of.
-        scripts: texts of JavaScript.
-        styles: the assets that are its styles.
-        title: plain text.
-        graph: what the scripts read.
-        parts: what the template holds besides the title, in HTML.
+        template: the asset with the template of its body.
+        scripts: the JavaScript, in pieces.
+        styles: the assets with its styles.
+        title: the title, as plain text.
+        graph: the data that the scripts read.
+        parts: the HTML of the template's other placeholders.
     """
     style = "".join(map(asset, styles))
     script = INDENTS.sub("", COMMENTS.sub("", "\n".join(['"use strict";', "{", *scripts, "}"])))
     allowed = f"script-src {_fingerprint(script)}; style-src {_fingerprint(style)}"
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-    title = html.escape(title.encode(errors="replace").decode())  # half a character cannot be written
+    title = html.escape(title.encode(errors="replace").decode())  # lone surrogates cannot be encoded
     body = Template(asset(template)).substitute(parts, title=title)
     return Template(asset("document.html")).substitute(
         policy=policy, title=title, style=style, body=body, graph=_json(graph), script=script
@@ -150,12 +150,12 @@ def asset(name: str) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    """What the policy allows to run: this text and no other."""
+    """The entry of the policy that allows exactly this text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _json(thing: Any) -> str:
-    """JSON that ends no script element; numbers that JSON does not have are texts that JavaScript reads as numbers."""
+    """JSON that is safe within a script element; numbers that JSON lacks become strings that JavaScript can read."""
     return json.dumps(_readable(thing), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

@@ -1,5 +1,5 @@
-"""Views of a graph: with all modules of a model folded to a box each, with one of them open, and with all; and where
-boxes and arrows lie: Graphviz places boxes of known sizes."""
+"""The views of a graph, with all modules of a model folded to a box each, with one open, or with all open; and the
+layout of their boxes and arrows by Graphviz."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from autograd_mini.nn.layers import ONE
 from autograd_mini.nn.module import Module
 from autograd_mini.value import Value
 
-LETTER, PADDING, LINE = 7.4, 20.0, 18.0  # of the page's font, in pixels
+LETTER, PADDING, LINE = 7.4, 20.0, 18.0  # sizes of the page's font and boxes, in pixels
 LABEL = {"width": 50.0, "height": 18.0}  # pixels for a local derivative in the middle of its arrow
-POINTS = 72.0  # to an inch
+POINTS = 72.0  # per inch
 GRAPH = 'nodesep=0.22 ranksep=0.3 node [shape=box fixedsize=true label=""] edge [dir=none]'
 
 
 def layout(boxes: Sequence[Mapping[str, Any]], arrows: Sequence[Mapping[str, Any]], direction: str) -> dict[str, Any]:
-    """Width and height of the picture, the centre of every box, and of every arrow its paths, one on either side of
-    its label, and the label's centre; errors are those of drawing.
+    """Lay out a picture: its width and height, the centre of every box, and for every arrow its paths (one on either
+    side of its label) and the label's centre; errors are those of drawing.
 
     Args:
         boxes: each with its `kind`, and `width` and `height` in pixels.
         arrows: each with the places of the boxes at its `tail` and `head`, and with a label if its `slot`, the number
-            of an operand, is 0 or more. They arrive at operations in their order.
+            of an operand, is 0 or more. Arrows reach an operation in the order of their slots.
         direction: "LR" from left to right, "TB" from top to bottom.
 
     >>> box = {"kind": "input", "width": 100.0, "height": 40.0}
@@ -67,11 +67,11 @@ def layout(boxes: Sequence[Mapping[str, Any]], arrows: Sequence[Mapping[str, Any
 
 
 def box(kind: Kind, node: int, lines: Sequence[str], least: float = 0.0) -> dict[str, Any]:
-    """What the scripts know of a box with so many lines of text, and room for two of numbers but for constants.
+    """Describe a box for the scripts: with these lines of text, and except for constants two lines of numbers.
 
     Args:
         node: the place of the node that it stands for, -1 for several.
-        least: how wide it is at least, in pixels.
+        least: the least width in pixels.
     """
     width = max(LETTER * max(map(len, lines)) + PADDING, least)
     height = LINE * (len(lines) + 2 * (kind is not Kind.CONSTANT)) + 12.0
@@ -95,26 +95,26 @@ def _order(box: Mapping[str, Any]) -> str:
 
 
 def _pixels(inches: Sequence[str], height: float) -> list[float]:
-    """Points, x and y in turn, with y downward."""
+    """Convert coordinates, x and y alternating, from inches to pixels with y pointing down."""
     xs, ys = inches[::2], inches[1::2]
     return [round(POINTS * z, 1) for x, y in zip(xs, ys) for z in (float(x), height - float(y))]
 
 
 def _path(points: Sequence[float]) -> str:
-    """A path of Bézier curves."""
+    """An SVG path of Bézier curves through control points, x and y alternating."""
     first, *others = [f"{x:g},{y:g}" for x, y in zip(points[::2], points[1::2])]
     return f"M{first}C{' '.join(others)}"
 
 
-OPERATION = 36.0  # pixels
-NARROWEST = 150.0  # pixels for the largest gradient of a module
+OPERATION = 36.0  # the diameter of an operation in pixels
+NARROWEST = 150.0  # the least width of a module in pixels, for its largest gradient
 
 Boxes = Sequence[dict[str, Any]]
 Arrows = Sequence[dict[str, Any]]
 
 
 def view_of(boxes: Boxes, arrows: Arrows) -> dict[str, Any]:
-    """What a page reads of a picture, with its layouts from left to right and downward."""
+    """Describe a picture for the page, with its layouts from left to right and from top to bottom."""
     layouts = [layout(boxes, arrows, direction) for direction in ("LR", "TB")]
     return {"boxes": boxes, "arrows": arrows, "layouts": layouts}
 
@@ -128,12 +128,12 @@ def folded_views(
     number: Numerals,
     max_nodes: int,
 ) -> list[dict[str, Any]]:
-    """The views of a picture, each with a title, the folded one first; of the others those that have room. A box that
-    holds several nodes tells which view opens it.
+    """The views of a picture, each with a title: the folded one first, then those with at most `max_nodes` nodes. A box
+    that holds several nodes says which view opens it.
 
     Raises:
-        GraphTooLargeError: a ValueError; even with all modules folded there are more than `max_nodes`.
-        ValueError: the modules computed nothing of the graph.
+        GraphTooLargeError: a ValueError; even with all modules folded there are more than `max_nodes` nodes.
+        ValueError: the modules computed no part of the graph.
     """
     outer = [path for path in scopes.modules if len(scopes.around(path)) == 2] or [""]
     folds = {"All folded": outer}
@@ -157,7 +157,7 @@ def folded_views(
 def _folded(
     order: Sequence[Value], boxes: Boxes, arrows: Arrows, folding: Folding, parameters: Collection[Value]
 ) -> tuple[Boxes, Arrows]:
-    """A picture with one box for all that a folding holds together, and one arrow for all that passes between two."""
+    """Fold a picture: one box for all nodes that the folding joins, one arrow for all Values between two boxes."""
     shown: list[dict[str, Any]] = []
     places: dict[str, int] = {}
     for folded in folding.boxes:
@@ -193,18 +193,18 @@ def _folded(
 
 
 def explained_model(model: Module, inputs: Sequence[Any]) -> tuple[Value, Scopes]:
-    """The one result of a model, with the scopes of what it computed; numbers in lists among its inputs become Values,
-    so that a page can change them.
+    """Call a model; return its one result and the scopes of what it computed. Lists of numbers among its inputs become
+    Values, so that a page can change them.
 
     Raises:
-        ValueError: it gives several results.
+        ValueError: the model returns several results.
     """
     found, scopes = run_recorded(model, *map(_variables, inputs))
     results = list(found) if isinstance(found, list | tuple) else [found]
     if len(results) != 1:
         raise ValueError(
-            f"explain goes through one result, and this {type(model).__name__} gives {len(results)}; compute a loss of "
-            "them within record_scopes(model) as scopes, and call explain(loss, scopes=scopes)"
+            f"explain explains one result, but this {type(model).__name__} returns {len(results)}; compute a loss from "
+            "them inside `with record_scopes(model) as scopes`, and call explain(loss, scopes=scopes)"
         )
     return results[0], scopes
 
@@ -215,7 +215,7 @@ def _variables(x: Any) -> Any:
 
 
 def names_of_parameters(model: Module) -> dict[Value, str]:
-    """Labels, after the module's path where several have the same; whole paths where those are no names.
+    """Name a model's parameters: by labels, prefixed with the module's path where labels repeat; or by whole paths.
 
     >>> from autograd_mini.nn import MLP
     >>> list(names_of_parameters(MLP(1, [1])).values())

@@ -1,6 +1,6 @@
-"""Working with other libraries: compiled functions within PyTorch and JAX, networks as estimators of scikit-learn.
+"""Work with other libraries: compiled functions in PyTorch and JAX, networks as scikit-learn estimators.
 
-Each needs the library that it is for, which is loaded when its name is first used.
+Each name needs the library that it is for, which is imported when the name is first used.
 """
 
 __all__ = ["MLPClassifier", "MLPRegressor", "to_jax", "to_torch"]

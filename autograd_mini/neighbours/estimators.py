@@ -1,4 +1,4 @@
-"""Networks of this package as estimators of scikit-learn."""
+"""Networks of this package as scikit-learn estimators."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from autograd_mini.training import fit, pairs
 
 @dataclass(eq=False, repr=False)
 class _Perceptron(BaseEstimator):  # type: ignore[misc]
-    """What both share: a network, trained compiled by `fit`.
+    """The common base of both estimators: a network, trained by `fit` with compiled functions.
 
-    Parameters have scikit-learn's names, where it has one.
+    Its options have scikit-learn's names where scikit-learn has them.
     """
 
     hidden_layer_sizes: Sequence[int] = (32,)
@@ -68,22 +68,22 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
 
     Args:
         hidden_layer_sizes: the widths of the hidden layers.
-        activation: theirs, by name.
-        learning_rate_init: that of Adam.
-        batch_size: examples a step; None for all.
-        max_iter: epochs at most.
-        tol, n_iter_no_change: training has converged after so many epochs in which the loss fell by less than this
-            fraction.
-        random_state: of the first weights and of the shuffling: None, a seed or a generator.
+        activation: the name of their activation.
+        learning_rate_init: Adam's learning rate.
+        batch_size: the number of examples in a step; None for all.
+        max_iter: the most epochs.
+        tol, n_iter_no_change: training stops after `n_iter_no_change` epochs in which the loss fell by less than the
+            fraction `tol`.
+        random_state: the source of the initial weights and of the shuffling: None, a seed or a generator.
 
     Attributes:
         classes_: the labels.
-        network_: the `MLP`.
+        network_: the trained `MLP`.
         loss_curve_: the loss of each epoch.
-        n_iter_: how many epochs it took.
+        n_iter_: the number of epochs.
 
     Raises:
-        ValueError: when fitted: inputs that hold nan, labels that are no classes, or only one class.
+        ValueError: when fitted: the inputs hold nan, the labels are not classes, or there is only one class.
 
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
@@ -98,7 +98,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, d = numpy.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"MLPClassifier tells classes apart, and all labels are of one class, {self.classes_[0]}")
+            raise ValueError(f"MLPClassifier needs labels of two classes or more, got one class, {self.classes_[0]}")
         self._train(x, d.tolist(), len(self.classes_), "softmax", kl_softmax)
         return self
 
@@ -107,18 +107,18 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         return self._outputs(x)
 
     def predict(self, x: Any) -> Any:
-        """The likeliest class of each example."""
-        chosen = self._outputs(x).argmax(axis=1)  # first of all: it asks whether there are classes
+        """The most probable class of each example, [N]."""
+        chosen = self._outputs(x).argmax(axis=1)  # first, since it checks that there are classes
         return self.classes_[chosen]
 
 
 class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
     """A multi-layer perceptron with affine outputs, trained on the squared error by Adam.
 
-    Args and attributes are those of `MLPClassifier`, but for the classes. Targets are N numbers, or [N, M].
+    Arguments and attributes are those of `MLPClassifier`, without the classes. Targets have the shape [N] or [N, M].
 
     Raises:
-        ValueError: when fitted: inputs or targets that hold nan.
+        ValueError: when fitted: the inputs or the targets hold nan.
 
     >>> import numpy
     >>> x = numpy.linspace(-1.0, 1.0, 50)[:, None]
@@ -142,6 +142,6 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
         return tags
 
     def predict(self, x: Any) -> Any:
-        """[N] or [N, M], as the targets were."""
+        """The predicted targets, [N] or [N, M] like the targets it was fitted to."""
         found = self._outputs(x) * self._scale + self._mean
         return found[:, 0] if self._is_flat else found

@@ -1,4 +1,4 @@
-"""Compiled functions within JAX."""
+"""Compiled functions as functions of JAX arrays."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from autograd_mini.neighbours.sweeps import Arrays, Sweeps, as_compiled, batched
 
 
 def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]:
-    """The same function of JAX's arrays: within `jit`, `vmap` and reverse mode, twice if need be.
+    """Make a function usable in JAX: with JAX arrays, `jit`, `vmap` and reverse mode, which may be applied twice.
 
-    It runs in double precision on the processor, called back by JAX; results and gradients have JAX's precision.
+    JAX calls it back on the CPU, where it runs in double precision; results and gradients have JAX's precision.
     Second derivatives are `jax.jacrev(jax.grad(f))`: JAX's forward mode does not go through callbacks. `vmap` of a
-    function of one example calls it once, with the batch. Values that the function uses without being given them are
-    constants.
+    function of one example calls it once, with the whole batch. Values that the function uses but does not take as
+    arguments are constants.
 
     Args:
-        function: a function for `compile`, or one that is compiled, over a batch if you like. Arrays and floats are
-            differentiated; other arguments, Python's integers among them, reach it as they are.
-        like: a result, whose structure and shapes are those of all results. Without it the function runs once on
-            ones for each shape of its arguments, to see.
+        function: a function for `compile`, or a compiled one, which may take a batch. Arrays and floats are
+            differentiated; other arguments, such as Python integers, are passed on unchanged.
+        like: an example of a result: all results have its structure and shapes. Without it, the function is called
+            once on ones for each combination of argument shapes, to find out.
 
     Returns:
-        A function that gives an array in place of each array, list of numbers and number.
+        A function whose results have a JAX array for each array, list of numbers and number.
 
     Raises:
-        TypeError: it is not a function; when called: there is no array of floats among the arguments, or what
-            `compile` refuses.
+        TypeError: `function` is not a function; when called: no argument is an array of floats, or `compile` refuses
+            the function.
 
     >>> from autograd_mini import tanh
     >>> import jax
@@ -57,7 +57,7 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
             if isinstance(arg, float) or (hasattr(arg, "dtype") and jax.numpy.issubdtype(arg.dtype, jax.numpy.floating))
         ]
         if not places:
-            raise TypeError("to_jax's functions take arrays of floats, and got none")
+            raise TypeError("a function of to_jax takes at least one array of floats, got none")
         arrays = [jax.numpy.asarray(args[place]) for place in places]
         others = tuple([(place, _other(arg, place)) for place, arg in enumerate(args) if place not in places])
         shapes = tuple([(place, array.shape) for place, array in zip(places, arrays)])
@@ -68,27 +68,27 @@ def to_jax(function: Callable[..., Any], like: Any = None) -> Callable[..., Any]
 
 
 def _other(arg: Any, place: int) -> Any:
-    """An argument that is not differentiated, for the key of what JAX keeps.
+    """Return an argument that is not differentiated, which becomes part of the key of cached functions.
 
     Raises:
-        TypeError: it can be no part of a key.
+        TypeError: it is not hashable.
     """
     try:
         hash(arg)
     except TypeError:
         raise TypeError(
             f"argument {place} holds no floats, so it is not differentiated and must be hashable, got "
-            f"{type(arg).__name__}; give an int or a tuple, under jit by static_argnums, or make it floats"
+            f"{type(arg).__name__}; pass an int or a tuple (under jit, through static_argnums), or make it floats"
         ) from None
     return arg
 
 
 class _Form:
-    """A function of arrays of certain shapes, as JAX differentiates it.
+    """A function of arrays of given shapes, with the derivatives that JAX needs.
 
     Attributes:
-        shown: a result.
-        value: of arrays the arrays of the result.
+        shown: an example of a result.
+        value: the function from arrays to the arrays of the result, which JAX can differentiate.
     """
 
     def __init__(self, sweeps: Sweeps, shapes: list[tuple[int, ...]], others: dict[int, Any], shown: Any) -> None:
@@ -120,7 +120,7 @@ class _Form:
         return self._call_back(pull_again, _alike(both), [*both, *directions])
 
     def _call_back(self, run: Callable[[Sweeps, Arrays], Arrays], wanted: list[Any], arguments: Any) -> Any:
-        """`run` on plain arrays; where `vmap` adds axes to them, over a batch."""
+        """Let JAX call `run` with NumPy arrays; if `vmap` has added axes to them, over a batch."""
         own = [*self.shapes, *self.shapes[: self.count]]
 
         def on_arrays(*given: Any) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Compiled functions within PyTorch."""
+"""Compiled functions as functions of PyTorch tensors."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from autograd_mini.neighbours.sweeps import Sweeps, as_compiled, leaves, rebuilt
 
 
 def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function of tensors, differentiable by PyTorch, twice if need be.
+    """Make a function usable in PyTorch: it takes tensors, and PyTorch can differentiate it, also twice.
 
-    It runs in double precision on the processor; results and gradients have the precision and the device of the
-    tensors. Values that the function uses without being given them are constants.
+    It runs in double precision on the CPU; results and gradients have the precision and the device of the tensors.
+    Values that the function uses but does not take as arguments are constants.
 
     Args:
-        function: a function for `compile`, or one that is compiled, over a batch if you like. Tensors of floats are
-            differentiated; other arguments reach it as they are.
+        function: a function for `compile`, or a compiled one, which may take a batch. Tensors of floats are
+            differentiated; other arguments are passed on unchanged.
 
     Returns:
-        A function that gives a tensor in place of each array, list of numbers and number.
+        A function whose results have a tensor for each array, list of numbers and number.
 
     Raises:
-        TypeError: it is not a function; when called: there is no tensor of floats among the arguments, or what
-            `compile` refuses.
+        TypeError: `function` is not a function; when called: no argument is a tensor of floats, or `compile` refuses
+            the function.
 
     >>> from autograd_mini import tanh
     >>> import torch
@@ -48,7 +48,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
         is_array = [isinstance(arg, torch.Tensor) and arg.is_floating_point() for arg in args]
         places = tuple([place for place, is_one in enumerate(is_array) if is_one])
         if not places:
-            raise TypeError("to_torch's functions take tensors of floats, and got none")
+            raise TypeError("a function of to_torch takes at least one tensor of floats, got none")
         others = {
             place: arg.numpy(force=True) if isinstance(arg, torch.Tensor) else arg
             for place, arg in enumerate(args)
@@ -63,7 +63,7 @@ def to_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(eq=False)
 class _Call:
-    """One call: what it is made of beside tensors, and the shape of its result."""
+    """The parts of one call that are not tensors: its sweeps, its other arguments, and its result."""
 
     sweeps: Sweeps
     others: dict[int, Any]

@@ -1,4 +1,4 @@
-"""What others ask of a function on arrays: its value, a product with its Jacobian, and the derivative of that."""
+"""What other libraries need of a function of arrays: its value, products with its Jacobian, and their derivatives."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ Arrays = list[Any]
 
 
 def as_compiled(function: Callable[..., Any], name: str) -> Compiled:
-    """The function, compiled if it is not.
+    """Compile the function if it is not compiled already.
 
     Raises:
         TypeError: it is not a function.
     """
     if not callable(function):
-        raise TypeError(f"{name} takes a function of scalar code, got a {type(function).__name__}")
+        raise TypeError(f"{name} takes a function in scalar code, got an object of type {type(function).__name__}")
     return function if isinstance(function, Compiled) else compile(function)
 
 
 @dataclass(frozen=True, eq=False)
 class Sweeps:
-    """A compiled function of arrays, and of things that stay what they are.
+    """A compiled function of arrays and other arguments, with the two reverse sweeps that give its derivatives.
 
-    With w as many numbers as f gives: `pull` is ∇ₓ⟨w, f(x)⟩, and `pull_again` the derivative of ⟨v, ∇ₓ⟨w, f(x)⟩⟩.
-    Both are gradients of one scalar function, so that a batch is summed where an argument is shared by all examples.
+    With weights w, one for each result of f: `pull` is ∇ₓ⟨w, f(x)⟩, and `pull_again` the derivative of
+    ⟨v, ∇ₓ⟨w, f(x)⟩⟩. Both are gradients of scalar functions: for arguments that a batch shares, they sum over it.
 
     Attributes:
         function: f.
         count: how many arguments it takes.
-        places: where the arrays stand among them.
+        places: the places of the arrays among them.
     """
 
     function: Compiled
@@ -54,7 +54,7 @@ class Sweeps:
     def pull_again(
         self, arrays: Sequence[Any], others: dict[int, Any], weights: Sequence[Any], directions: Sequence[Any]
     ) -> tuple[Arrays, Arrays]:
-        """Its derivatives with respect to the arrays, and with respect to w in the shapes of `weights`."""
+        """The derivatives of ⟨directions, pull⟩ with respect to the arrays, and to w in the shapes of `weights`."""
         row = self._row(weights)
         *slopes, flat = self._weighted.hvp(
             *self._arguments(arrays, others), row, (*map(numpy.asarray, directions), numpy.zeros_like(row))
@@ -73,7 +73,7 @@ class Sweeps:
         return any(self._roles.batched) and self.function._options.reduce is None
 
     def _row(self, weights: Sequence[Any]) -> Any:
-        """All of w as one array, with the axis of the batch first if there is one."""
+        """All weights as one array, with the axis of the batch first if there is one."""
         first = (len(weights[0]),) if self._keeps_batch else ()
         return numpy.concatenate([numpy.reshape(weight, (*first, -1)) for weight in weights], axis=-1, dtype=float)
 
@@ -83,7 +83,7 @@ class Sweeps:
 
     @cached_property
     def _weighted(self) -> Compiled:
-        """⟨w, f(x)⟩, summed over the batch."""
+        """The compiled function ⟨w, f(x)⟩, summed over the batch."""
         function = self.function.function
 
         def weighted(*args: Any) -> Any:
@@ -103,12 +103,12 @@ class Sweeps:
 
 @cache
 def batched(function: Compiled) -> Compiled:
-    """The function of one example, over a batch of all arguments."""
+    """Compile a function of one example again, over a batch of all its arguments."""
     return compile(function.function, batch=True)
 
 
 def leaves(result: Any) -> Arrays:
-    """The arrays of a result: one, or those in its tuples and dicts; lists of numbers are arrays."""
+    """The arrays of a result: the result itself, or all those in its tuples and dicts; lists of numbers are arrays."""
     if isinstance(result, (tuple, dict)):
         parts = result.values() if isinstance(result, dict) else result
         return [leaf for part in parts for leaf in leaves(part)]
@@ -116,13 +116,13 @@ def leaves(result: Any) -> Arrays:
         return [numpy.asarray(result, dtype=float)]
     except (TypeError, ValueError):
         raise TypeError(
-            "the function gives lists that no array can hold; give numbers, lists and arrays of numbers of one shape, "
-            "and tuples and dicts of these"
+            "the function returns lists that no array can hold; return numbers, lists and arrays of numbers of one "
+            "shape, and tuples and dicts of these"
         ) from None
 
 
 def rebuilt(result: Any, parts: Any) -> Any:
-    """The same tuples and dicts with `parts`, an iterator, in place of the arrays."""
+    """Rebuild a result's tuples and dicts with the next items of the iterator `parts` in place of its arrays."""
     if isinstance(result, dict):
         return {key: rebuilt(part, parts) for key, part in result.items()}
     if isinstance(result, tuple):

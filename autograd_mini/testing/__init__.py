@@ -1,7 +1,7 @@
 """Checks for your derivatives: against differences, against mpmath, and over random programs.
 
-`autograd_mini.testing.strategies` holds the Hypothesis strategies; only it needs hypothesis. References need
-mpmath, once they are called.
+`autograd_mini.testing.strategies` holds the Hypothesis strategies, and only it needs hypothesis. References need
+mpmath when they are called.
 """
 
 from autograd_mini.testing.checking import check_gradients

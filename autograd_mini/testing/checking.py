@@ -21,16 +21,16 @@ from autograd_mini.testing.shortcut import MANY, Function, Shortcut
 from autograd_mini.testing.verdicts import judge, slopes_around
 from autograd_mini.value import Value
 
-LIMIT = 10.0  # estimates of errors are right to within a few times
+LIMIT = 10.0  # estimated errors are right to within a factor of a few
 REVERSE_MODE = "reverse mode"
 FAR = 2_654_435_769.0
-"""How many neighbouring floats off noise is looked for where a derivative does not change between them: 2³² times the
-golden ratio, so that it is a multiple of no power of 2."""
-LITTLE = 2.0**-40  # against the result: so little noise on one side is not looked for on the other
+"""How many floats away from the point noise is measured where a derivative is the same at neighbouring floats: 2³²
+times the golden ratio, a multiple of no power of 2."""
+LITTLE = 2.0**-40  # relative to the result: if one side has no more noise, the other is not looked at
 SHARED = 2.0**-16
-"""Noise up to this, against the result, may be that of numbers inside the function on which derivatives depend."""
+"""Noise up to this, relative to the result, may stem from intermediate numbers on which derivatives depend too."""
 ROUNDED = 2.0**-16
-"""How far off slopes all around a corner may be, against what they differ by."""
+"""The relative error allowed in slopes around a corner, as a fraction of their range."""
 
 Evaluation = tuple[list[Value], list[Any]]
 
@@ -45,40 +45,40 @@ def check_gradients(
     """Compare the derivatives of `f` with difference quotients, and raise if one of them is wrong.
 
     Differences are central, with steps chosen by the scale of each input, and extrapolated to step 0 (Ridders
-    1982), which gives an estimate of their error too. A derivative fails if it is off by more than `limit` times
-    that. Where the function has a kink, each derivative between those of the two sides passes; where it jumps,
-    each between the slopes beside the jump; at the edge of its domain, that of the one side counts, which may be
-    infinite. Derivatives of order 2 and 3, taken through `create_graph=True`, are compared with differences of
-    those one order lower, after these have passed.
+    1982), which also gives an estimate of their error. A derivative fails if it is off by more than `limit` times
+    that error. At a kink, any derivative between the one-sided ones passes; at a jump, any between the slopes
+    beside it; at the edge of the domain, the one-sided derivative counts, which may be infinite. Derivatives of
+    order 2 and 3, taken with `create_graph=True`, are compared with differences of those one order lower, once
+    these have passed.
 
-    How uncertain rounding makes the function is measured in its results (Moré and Wild 2011). Where it hides a
+    The rounding noise of the function is measured from its results (Moré and Wild 2011). Where it hides a
     derivative, or the function is too rough or too steep, differences cannot decide: such derivatives are reported
     as undecided, never as passed.
 
     Args:
-        f: a function of numbers, in lists, tuples, dicts and NumPy arrays, to numbers nested in the same way. It
-            is called with Values, and with floats as long as these give the same numbers; if `gradient` is given,
-            with floats only.
-        inputs: the point, one argument of `f` each.
+        f: a function of numbers, which may be nested in lists, tuples, dicts and NumPy arrays, as may its results.
+            It is called with Values, and also with floats as long as these give the same numbers; if `gradient` is
+            given, with floats only.
+        inputs: the point: one for each argument of `f`.
         order: check derivatives up to this order: 1, 2 or 3.
-        gradient: check this function instead of reverse mode: `gradient(*inputs)` gives all derivatives of the
-            single result of `f`, in the structure of the input or, of several inputs, a tuple of those; dicts are
-            compared by their keys. Both may be PyTorch or JAX functions, or written by hand. `gradient` is called
-            near the point too, to see how it rounds.
+        gradient: check this function instead of reverse mode: `gradient(*inputs)` must return all derivatives of
+            the single result of `f`, in the structure of the input or, for several inputs, as a tuple of such
+            structures; dicts are matched by their keys. Both functions may be PyTorch or JAX functions, or written
+            by hand. `gradient` is also called near the point, to measure how it rounds.
         limit: how many times the estimated error a derivative may be off.
 
     Returns:
-        The `Report` of all comparisons, a table when printed.
+        The `Report` of all comparisons, which prints as a table.
 
     Raises:
         GradientError: an AssertionError; at least one derivative is wrong. Its message is the table, whose first
             line names the worst one.
-        UndecidedError: an AssertionError; differences can decide no derivative of one of the orders. If they can
-            decide some, there is an `UndecidedWarning`.
-        TypeError: an argument or the result of `f` holds something other than numbers, or `gradient` or `f` gives
-            dicts with other keys.
-        ValueError: an option has no such setting; `f` gives nan or inf at the point, or another result when it
-            is called again; or `gradient` gives another number of derivatives than there are inputs.
+        UndecidedError: an AssertionError; differences cannot decide any derivative of one of the orders. If they
+            can decide some, there is an `UndecidedWarning` instead.
+        TypeError: an argument or the result of `f` holds something other than numbers, or `gradient` or `f` returns
+            dicts whose keys differ from those expected.
+        ValueError: an option has an invalid value; `f` returns nan or inf at the point, or a different result when
+            called again; or `gradient` does not return one derivative for each input.
 
     >>> from autograd_mini import sin
     >>> report = check_gradients(lambda x, y: sin(x) * y, 2.0, 3.0, order=2)
@@ -142,8 +142,8 @@ def check(
     reset: Callable[[], None] = lambda: None,
     plain: Callable[[Sequence[float]], list[Any]] | None = None,
 ) -> Report:
-    """The check itself, of what `evaluate` makes of a point: the Values it stands for, and the results. `reset`
-    undoes what `evaluate` did to shared Values. `claims` gives the derivatives to check in place of reverse mode.
+    """Check the derivatives of `evaluate`, which maps a point to its inputs as Values and to the results. `reset`
+    undoes what `evaluate` did to shared Values. `claims` returns the derivatives to check in place of reverse mode.
     `plain` evaluates on floats, which is quicker; it is used as long as it gives the same numbers."""
     __tracebackhide__ = True
 
@@ -208,7 +208,7 @@ def check(
 
 
 def in_one_order(what: str) -> Callable[[Any], list[Any]]:
-    """A function that gives the numbers of nests, those of dicts in the order of the keys of the first one."""
+    """Return a function that lists the numbers of a nest, ordering dicts by the keys of the first nest it was given."""
     first: list[Any] = []
 
     def numbers(nest: Any) -> list[Any]:
@@ -249,7 +249,7 @@ def _compare(
 
 
 def _seen_all_around(compared: list[Comparison], f: Function, point: Sequence[float]) -> list[Comparison]:
-    """The same, with what axes accuse judged by the slopes all around where the point is a corner."""
+    """Return the comparisons, failures judged again by the slopes all around the point where it is a corner."""
 
     def judged(number: int, each: Comparison) -> Comparison:
         if each.verdict.passes or not each.verdict.decided:
@@ -267,9 +267,9 @@ def _seen_all_around(compared: list[Comparison], f: Function, point: Sequence[fl
 
 
 def _noise_of_all(f: Function, point: Sequence[float], count: int) -> list[float]:
-    """How uncertain rounding makes each of the results of f: by how much it changes over neighbouring floats, on one
-    line through the point, on the side where that is less, for a kink is no noise. Where it does not change, as in
-    single precision, the noise further off counts."""
+    """Return the rounding noise of each result of f: by how much it changes over neighbouring floats on a line through
+    the point, on the side where it changes less, for a kink is no noise. Where it does not change, as in single
+    precision, the noise further away counts."""
     units = [ulp(x) * (2 * (j % 8) + 1) if x else 2.0**-52 * GOLDEN for j, x in enumerate(point)]
     line = Line(lambda t: f([x + t * unit for x, unit in zip(point, units)]), 0.0)
 
@@ -287,7 +287,7 @@ def _noise_of_all(f: Function, point: Sequence[float], count: int) -> list[float
 
 
 def _component(component: str, name: str) -> str:
-    """∂f/∂x of f, ∂²f/∂x∂y of ∂f/∂x."""
+    """The name of a derivative by `name`: ∂f/∂x for f, ∂²f/∂x∂y for ∂f/∂x."""
     if not component.startswith("∂"):
         return f"∂{component}/∂{name}"
     above, below = component.split("/", 1)

@@ -13,20 +13,20 @@ from autograd_mini.testing.rounding import COARSE, noise_around
 EPSILON = float_info.epsilon
 SMALLEST = 5e-324
 GOLDEN = 0.6180339887498949
-"""Distances are multiples of it, so that points have all digits and no rounding is spared."""
+"""Noise is measured at distances that are multiples of this, so that the points have all digits and do round."""
 HALVINGS, FEWEST = 9, 4
-"""How often the step of a tableau is halved, and where neighbouring floats are so far apart that it cannot be."""
+"""How often the step of a tableau is halved; and the fewest times, where neighbouring floats lie too far apart."""
 BESIDE, APART, WIDEST = 0.2 * GOLDEN, 2.0**-15 * GOLDEN, 2.0**-8 * GOLDEN
-"""Against the step: how far from x noise is looked for, at points how far apart, and at most."""
+"""Relative to the step: how far from x noise is measured, and the usual and largest spacing of the points."""
 COLUMNS = 6
 LARGEST_GAIN = 64.0
-"""From column to column the estimated error falls by no more, so that a chance agreement counts for little."""
+"""The estimated error falls by at most this factor from column to column, so that chance agreement counts little."""
 SLOWEST = 0.97
-"""A sequence whose differences fall by less from step to step has no limit that one could tell: x·log x has none."""
+"""The largest ratio of successive differences at which a sequence counts as converging; for x·log x at 0 it is 1."""
 
 
 class Estimate(NamedTuple):
-    """A derivative, how far off it may be, and the step of the tableau that gave it."""
+    """An estimated derivative, how far off it may be, and the first step of the tableau that gave it."""
 
     value: float
     error: float
@@ -37,9 +37,9 @@ UNKNOWN = Estimate(nan, inf, 1.0)
 
 
 class Line:
-    """Several functions of one number, which remember their results.
+    """Several functions of one number near x, whose results are remembered.
 
-    Where they raise an arithmetic error or a ValueError, as `math` does outside a domain, they are undefined: nan.
+    Where they raise an arithmetic error or a ValueError, as `math` does outside a domain, the results are nan.
     """
 
     def __init__(self, functions: Callable[[float], Sequence[float]], x: float) -> None:
@@ -62,30 +62,30 @@ class Line:
         return nan if results is None else results[index]
 
     def size(self, index: int, step: float) -> float:
-        """How large the results are where a tableau of that step has its points: the median of those remembered."""
+        """The median size of the results remembered where a tableau of that step has its points."""
         smallest = ldexp(step, -HALVINGS - 1)
         near = (abs(self(x, index)) for x in list(self._known) if smallest <= abs(x - self.x) <= step)
         sizes = sorted(filter(isfinite, near))
         return sizes[len(sizes) // 2] if sizes else 0.0
 
     def slope(self, index: int) -> float:
-        """How steep the function is at large."""
+        """The slope of a function that changes by its own size over the largest step."""
         return self.size(index, self.largest) / self.largest
 
     def noise(self, index: int, step: float) -> float:
-        """How uncertain rounding makes the results on the side of that step: the standard deviation."""
+        """The standard deviation of the rounding noise in the results, on the side that the step points to."""
         if (index, step) not in self._noise:
             noise = self.noise_apart(index, step, APART * abs(step))
             self._noise[index, step] = self._noise_of_steps(index, copysign(1.0, step)) if noise is None else noise
         return self._noise[index, step]
 
     def noise_apart(self, index: int, step: float, spacing: float) -> float | None:
-        """The noise on the side of that step, at points so far apart; None if the results hardly change there."""
+        """The noise on the side of the step, at points `spacing` apart; None if the results hardly change there."""
         return noise_around(lambda x: self._result(x, index, self._in_windows), self.x + BESIDE * step, spacing)
 
     def _noise_of_steps(self, index: int, side: float) -> float:
-        """Where the results hardly change: they may move in steps, of single precision or of a large number that is
-        added and taken away. Those are seen at large, and are rounding if they are fine."""
+        """The noise where results hardly change at close points, for they may move in steps: those of single precision,
+        or of a large number added and subtracted. Wider spacings show such steps; only fine ones are rounding."""
         place = index, side * inf
         if place not in self._noise:
             reach = 19.0 / 64.0 * (_power_of_two(abs(self.x)) if self.x else 1.0)
@@ -94,29 +94,29 @@ class Line:
             left, right = (
                 self._result(self.x + each * BESIDE * reach, index, self._in_windows) for each in (-1.0, 1.0)
             )
-            change = 16.0 * abs(right - left) if self.x else 0.0  # from 0 to x, if it goes on like that
+            change = 16.0 * abs(right - left) if self.x else 0.0  # from 0 to x, at this slope
             size = max(abs(left), abs(right), change)
             self._noise[place] = noise if noise <= COARSE * size else 0.0
         return self._noise[place]
 
     def noise_at_large(self, index: int, spacings: int = 3) -> float:
-        """The most noise on either side of the largest step: at several spacings, lest rounding is even at one."""
+        """The most noise on either side at the largest step, over several spacings: at one alone it may not show."""
         steps = [side * self.largest for side in (-1.0, 1.0)]
         apart = [APART * self.largest * GOLDEN**k for k in range(1, spacings)]
         found = [self.noise_apart(index, step, spacing) or 0.0 for step in steps for spacing in apart]
         return max([*found, *(self.noise(index, step) for step in steps)])
 
     def size_beside(self, index: int, side: float) -> float:
-        """How large the result is where noise is looked for at large; 0 if it is not finite there."""
+        """The size of the result where `noise_at_large` looks on that side; 0 if it is not finite there."""
         size = abs(self._result(self.x + BESIDE * side * self.largest, index, self._in_windows))
         return size if isfinite(size) else 0.0
 
     def distances(self) -> list[float]:
-        """How far from x results are remembered, in ascending order."""
+        """The distances from x at which results are remembered, in ascending order."""
         return sorted({abs(x - self.x) for x in self._known} - {0.0})
 
     def flat(self, index: int) -> float:
-        """How far to both sides all results remembered are equal."""
+        """The distance from x within which all results remembered are equal."""
         here, widest = self(self.x, index), 0.0
         for x in sorted(self._known, key=lambda x: abs(x - self.x)):
             if self(x, index) != here:
@@ -130,10 +130,10 @@ class Line:
         return max(1.0, _power_of_two(abs(self.x)) if self.x else 1.0) * 19.0 / 64.0
 
     def steps(self) -> list[float]:
-        """The largest steps of tableaus to try: of the size of 1 and of x, then smaller and smaller, down to those that
-        hardly tell neighbouring floats apart.
+        """The first steps of the tableaus to try: about as large as 1 and as x, then ever smaller ones, down to where
+        neighbouring floats can hardly be told apart.
 
-        They are 19/64 of powers of 2: x ± h is exact in most cases, and 2h no period of functions such as `% 1`.
+        Each is 19/64 of a power of 2: then x ± h is mostly exact, and 2h is no period of functions such as `% 1`.
         """
         size = _power_of_two(abs(self.x)) if self.x else 1.0
         smaller = (ldexp(start, -8 * k) for start in (max(size, 1.0), min(size, 1.0)) for k in range(1, 6))
@@ -142,12 +142,12 @@ class Line:
         return [h for h in dict.fromkeys(found) if h > 0.0 and self.halvings(h) >= FEWEST]
 
     def halvings(self, step: float) -> int:
-        """How often the step may be halved, before the points are hardly apart."""
+        """How often the step may be halved before its points are hardly distinct floats."""
         return min(HALVINGS, frexp(step)[1] - frexp(ulp(self.x))[1] - 1)
 
 
 def central(line: Line, index: int, step: float) -> Estimate:
-    """From (f(x + h) - f(x - h)) / 2h, whose error is a series in h²."""
+    """Estimate the derivative from (f(x + h) - f(x - h)) / 2h, whose error is a series in h²."""
     noise = line.noise(index, step) or line.noise(index, -step)
 
     def quotient(h: float) -> tuple[float, float]:
@@ -155,18 +155,19 @@ def central(line: Line, index: int, step: float) -> Estimate:
         above, below = line(right, index), line(left, index)
         width = right - left
         bend = abs(above - line(line.x, index) + below - line(line.x, index)) / h
-        off_centre = EPSILON * max(abs(line.x), h) / h  # of the points, against the step
+        off_centre = EPSILON * max(abs(line.x), h) / h  # how far x is off the middle, relative to the step
         return (above - below) / width, _rounding(above, below, noise) / width + bend * off_centre
 
     return extrapolate(quotient, step, power=2, halvings=line.halvings(step))
 
 
 def one_sided(line: Line, index: int, step: float, *, inside: bool = False, fractional: bool = False) -> Estimate:
-    """From (f(x + h) - f(x)) / h, whose error is a series in h; to the left if the step is negative.
+    """Estimate the derivative of one side from (f(x + h) - f(x)) / h, whose error is a series in h; that of the left
+    side if the step is negative.
 
     Args:
-        inside: (f(x + 2h) - f(x + h)) / h instead, for a function that jumps at x.
-        fractional: the error has fractional powers of h, as with x**1.5 at 0.
+        inside: use (f(x + 2h) - f(x + h)) / h instead, for a function that jumps at x.
+        fractional: the error has fractional powers of h, as for x**1.5 at 0.
     """
     noise, halvings = line.noise(index, step), line.halvings(abs(step))
 
@@ -183,17 +184,17 @@ def one_sided(line: Line, index: int, step: float, *, inside: bool = False, frac
 def extrapolate(
     quotient: Callable[[float], tuple[float, float]], step: float, *, power: int, halvings: int = HALVINGS
 ) -> Estimate:
-    """The limit of a difference quotient for a vanishing step, by Richardson's extrapolation.
+    """The limit of a difference quotient as the step goes to 0, by Richardson's extrapolation.
 
     The best entry of Neville's tableau is chosen by Ridders' criterion: the one that differs least from the
-    entries that it was made of. To that difference comes the rounding error of the quotients, carried along
-    through the tableau. What smaller steps contradict is left out, so that a plateau further off does not count.
+    entries it was computed from. The rounding error of the quotients, carried through the tableau, is added to that
+    difference. Entries that smaller steps contradict are left out, so that a plateau further away does not count.
 
     Args:
-        quotient: gives the quotient for a step and the rounding error in it.
-        step: the first of the steps, each half of the one before.
+        quotient: returns the quotient for a step, and the rounding error in it.
+        step: the first step; each further one is half the one before.
         power: the error of the quotient is a series in step**power.
-        halvings: how many rows the tableau has beside the first.
+        halvings: how many rows the tableau has after the first.
 
     Source: C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering Software 4
     (1982).
@@ -218,7 +219,7 @@ def extrapolate(
             finer = (factor * value - upper) / (factor - 1.0)
             carried = (factor * rounding + rounding_above) / (factor - 1.0) + EPSILON * abs(finer)
             difference = max(abs(finer - value), abs(finer - upper))
-            # Two quotients may agree by chance, so at first it is the error of the coarser one that counts.
+            # Two quotients may agree by chance, so in the first column the error of the coarser one counts.
             before = error_above if column == 1 else min(error, error_above)
             difference = max(difference, before / LARGEST_GAIN)
             row.append((finer, carried, difference + carried))
@@ -230,11 +231,10 @@ def extrapolate(
 
 
 def accelerate(quotient: Callable[[float], tuple[float, float]], step: float, *, halvings: int = HALVINGS) -> Estimate:
-    """The limit as by `extrapolate`, if the error is a series in any powers of the step: by Aitken's process, which
-    measures the power in the ratio of successive differences, applied to its own results again and again.
+    """The limit of a difference quotient whose error is a series in any powers of the step, by Aitken's process: it
+    measures the power from the ratio of successive differences, and is applied to its own results repeatedly.
 
-    The error of a result is estimated by its distance from the two before it. What does not come closer step by
-    step has no limit.
+    The error of a result is its distance from the two before it. What does not come closer step by step has no limit.
 
     >>> found = accelerate(lambda h: (3.0 + h**0.5, 1e-16), 0.25)
     >>> abs(found.value - 3.0) < found.error < 1e-12
@@ -251,8 +251,8 @@ def accelerate(quotient: Callable[[float], tuple[float, float]], step: float, *,
 
 
 def _aitken(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> tuple[float, float]:
-    """The limit of three numbers whose differences are a geometric sequence, and the rounding error in it; nan, if
-    the differences do not fall."""
+    """The limit of three numbers whose differences form a geometric sequence, and its rounding error; nan and inf if
+    the differences do not shrink."""
     early, late = y[0] - x[0], z[0] - y[0]
     if late == 0.0:
         return z
@@ -265,7 +265,7 @@ def _aitken(x: tuple[float, float], y: tuple[float, float], z: tuple[float, floa
 
 
 def consistent(estimates: Sequence[Estimate]) -> Estimate:
-    """The most precise estimate, of those that later ones, from smaller steps, do not contradict."""
+    """The most precise of the estimates that later ones, which are from smaller steps, do not contradict."""
     chosen = UNKNOWN
     for estimate in reversed(estimates):
         if estimate.error < chosen.error and not contradict(estimate, chosen):
@@ -279,7 +279,7 @@ def contradict(x: Estimate, y: Estimate) -> bool:
 
 
 def growth(line: Line, index: int, side: float) -> float:
-    """±inf if the difference quotient of that side grows beyond all bounds the closer it comes, else nan."""
+    """±inf if the difference quotient of that side grows without bound as it approaches x, else nan."""
     smallest = max(abs(line.x) * EPSILON * 2.0**12, 2.0**-60)
     points = [line.x + side * smallest * 4.0**k for k in range(8)]
     here = line(line.x, index)
@@ -292,7 +292,7 @@ def growth(line: Line, index: int, side: float) -> float:
 
 
 def jumps(line: Line, index: int) -> bool:
-    """Whether the function is discontinuous at x: it changes as much to its neighbour as over a small distance."""
+    """Whether the function is discontinuous at x: over two floats it changes at least half as much as further out."""
     small = 2.0**-30 * (abs(line.x) or 1.0)
     closest = 2.0 * (ulp(line.x) if line.x else EPSILON)
     here = line(line.x, index)
@@ -305,7 +305,7 @@ def jumps(line: Line, index: int) -> bool:
 
 
 def _rounding(x: float, y: float, noise: float) -> float:
-    """How far off x - y may be."""
+    """How far off x - y may be, when x and y are rounded results with this noise."""
     return 2.0 * (noise + SMALLEST) + EPSILON * (abs(x) + abs(y))
 
 

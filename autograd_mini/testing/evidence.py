@@ -1,4 +1,4 @@
-"""What difference quotients say about one derivative: in the middle, and from both sides."""
+"""What difference quotients, central and one-sided, say about one derivative."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import NamedTuple
 from autograd_mini.testing.differences import EPSILON, SMALLEST, Estimate, Line, contradict, growth, jumps, one_sided
 
 PRECISE, DECISIVE = 1e-6, 1e-3
-"""How large an error may be, against the derivative, for an estimate to settle a claim early, and at all."""
+"""The largest relative errors at which an estimate may settle a claim early, and at all."""
 EVERYDAY = 1e-3
-"""What is this small against a function's size over the step counts as little as an error of the derivative."""
+"""When an error is judged, a slope counts as at least this fraction of the function's size over the step."""
 UNDERFLOW = 1e4 * SMALLEST
 
 UNDECIDED = {
     "rough": "the differences do not converge",
-    "torn": "rounding that small steps do not see makes small and large ones contradict each other",
+    "torn": "rounding that small steps do not show makes small and large steps contradict each other",
     "hidden": "rounding hides it",
-    "constant": "as far as rounding lets one see, the function is constant here",
+    "constant": "within rounding, the function is constant here",
     "steep": "the function jumps, or it is too steep for neighbouring floats to show",
 }
-"""Places at which differences cannot decide, and why."""
+"""The places at which differences cannot decide, each with the reason."""
 
 
 class Verdict(NamedTuple):
     """What differences say: the derivative lies between `low` and `high`, each known to within `error`.
 
-    At a smooth point the two are equal; at a kink they are the derivatives of the two sides, and whatever lies
-    between them is a subgradient. Where differences cannot decide, `place` is one of `UNDECIDED`, and nothing passes.
+    At a smooth point the two are equal; at a kink they are the one-sided derivatives, and all numbers between them
+    are subgradients. Where differences cannot decide, `place` is one of `UNDECIDED`, and no claim passes.
 
     >>> verdict = Verdict(0.0, 1.0, 1e-12, "kink", True)
     >>> verdict.decided, verdict.distance(0.5), verdict.distance(1.5)
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
         return self.place not in UNDECIDED
 
     def distance(self, claimed: float) -> float:
-        """How far a claimed derivative lies outside."""
+        """How far a claimed derivative lies outside `low` … `high`."""
         if isnan(claimed) or isnan(self.low):
             return nan
         if self.low <= claimed <= self.high:
@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
         return self.low - claimed if claimed < self.low else claimed - self.high
 
     def contradicts(self, other: Verdict, times: float = 10.0) -> bool:
-        """Whether the two differ by more than their errors explain."""
+        """Whether two verdicts differ by more than their errors explain."""
         return max(_apart(self.low, other.low), _apart(self.high, other.high)) > times * (self.error + other.error)
 
 
@@ -67,24 +67,24 @@ class Verdict(NamedTuple):
 class Case:
     """One claimed derivative and the evidence on it."""
 
-    line: Line  # the function along one input
-    index: int  # the number of its result
+    line: Line  # the functions along one input
+    index: int  # which of their results is meant
     claimed: float
-    own_noise: float  # how uncertain rounding makes the claim; it counts as part of the error
+    own_noise: float  # the rounding noise of the claim itself, which is added to the error
     scale: float  # the size of the numbers that the function was derived from
     limit: float  # how many times the estimated error the claimed derivative may be off
     estimates: list[Estimate] = field(default_factory=list)
 
     def noise(self, step: float) -> float:
-        """The noise to the right, or to the left if there is none."""
+        """The noise on the side of the step, or that on the other side if there is none."""
         return self.line.noise(self.index, step) or self.line.noise(self.index, -step)
 
     def agrees(self, estimate: Estimate) -> bool:
         return abs(self.claimed - estimate.value) <= self.limit * (estimate.error + self.own_noise)
 
     def is_known(self, estimate: Estimate, precision: float, scale: float = 0.0) -> bool:
-        """Whether the error is small against the derivative, or against the slopes that numbers of the size of the
-        function's, or of the scale, could have."""
+        """Whether the error is small relative to the derivative, or to the slope of a function that changes by its own
+        size, or by the scale, over the step."""
         if not isfinite(estimate.value):
             return False
         slope = max(self.line.size(self.index, estimate.step), scale) / estimate.step
@@ -92,12 +92,12 @@ class Case:
         return estimate.error <= max(UNDERFLOW / estimate.step, allowed)
 
     def verdict(self, estimate: Estimate) -> Verdict:
-        """That of a smooth point."""
+        """The verdict if the point is smooth."""
         error = estimate.error + self.own_noise
         return Verdict(estimate.value, estimate.value, error, "smooth", self.agrees(estimate))
 
     def best(self, estimates: Sequence[Estimate]) -> Estimate:
-        """The most precise one of those that smaller steps do not contradict; of those that are known, if any."""
+        """The most precise of the estimates that smaller steps do not contradict, and that are known, if any are."""
         sound = [
             each
             for each in estimates
@@ -107,8 +107,8 @@ class Case:
         return min(known or sound, key=lambda each: each.error)
 
     def may_have_sides(self, best: Estimate) -> bool:
-        """Whether there may be a kink, a jump or an edge at the point that matters: if so, the function bends by as
-        much at every step, however small."""
+        """Whether the point may be a kink, a jump or an edge that matters: there, the slope changes by as much over
+        every step, however small."""
         line, index = self.line, self.index
         visible = 10.0 * DECISIVE * max(abs(best.value), line.slope(index))
         matters = min(abs(self.claimed - best.value), visible)
@@ -121,7 +121,7 @@ class Case:
         return True
 
     def beside(self, factor: float = 1.0) -> Iterator[tuple[float, Verdict]]:
-        """What the derivatives of the two sides say, and with which step."""
+        """Yield the verdicts of one-sided derivatives, each after the step they were taken with."""
         for place, left, right in self._sides(factor):
             low, high = sorted((left.value, right.value))
             error = max(left.error, right.error) + self.own_noise
@@ -129,9 +129,10 @@ class Case:
             yield max(left.step, right.step), Verdict(low, high, error, place, passes)
 
     def _sides(self, factor: float) -> Iterator[tuple[str, Estimate, Estimate]]:
-        """The derivatives of the two sides, from large steps to small ones; twice the same at the edge of a domain.
+        """Yield the place and the derivatives of both sides, from large steps to small ones, assuming first errors in
+        whole powers of the step, then a jump, then errors in any powers.
 
-        First with errors in whole powers of the step, then beside a jump, then with errors in any powers.
+        At the edge of a domain both derivatives are that of the inner side.
         """
         line, index = self.line, self.index
         for inside, fractional in ((False, False), (True, False), (False, True)):
@@ -146,7 +147,7 @@ class Case:
                     yield "edge of the domain", found[0], found[0]
 
     def _side(self, side: float, step: float, inside: bool, fractional: bool) -> list[Estimate]:
-        """The derivative of one side, if it is known."""
+        """The derivative of one side, or an empty list if it is not known."""
         infinite = self._growth[side]
         if isinf(infinite) and not inside:
             return [Estimate(infinite, 0.0, step)]
@@ -160,4 +161,4 @@ class Case:
 
 
 def _apart(x: float, y: float) -> float:
-    return 0.0 if x == y else abs(x - y)  # of infinite ones too
+    return 0.0 if x == y else abs(x - y)  # infinite ones may be equal too

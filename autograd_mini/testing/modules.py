@@ -1,4 +1,4 @@
-"""`check_module`: all parameters of a network at once."""
+"""`check_module`: checks the derivatives with respect to all parameters of a network."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def check_module(
     order: int = 1,
     limit: float = LIMIT,
 ) -> Report:
-    """Compare the derivatives by all parameters of a module with difference quotients, as `check_gradients` does.
+    """Compare a module's derivatives with respect to all its parameters with difference quotients.
 
-    The parameters have their numbers again afterwards, and no `grad` is touched.
+    This is `check_gradients` for modules. Afterwards the parameters hold their numbers again; no `grad` is touched.
 
     Args:
-        model: the module; what makes it random must be switched off by `model.eval()`.
-        inputs: what to call it with.
+        model: the module. It must be deterministic: switch off dropout and the like with `model.eval()`.
+        inputs: the arguments to call it with.
         loss: a function of its result; by default each number of the result is checked.
         order, limit: as for `check_gradients`.
 
     Returns:
-        The `Report`.
+        The `Report` of all comparisons.
 
     Raises:
         GradientError, UndecidedError: AssertionErrors, as for `check_gradients`.
-        TypeError: `model` is not a Module, or what it or `loss` gives holds something other than numbers.
-        ValueError: it has no parameters, or as for `check_gradients`.
+        TypeError: `model` is not a Module, or it or `loss` returns something other than numbers.
+        ValueError: the module has no parameters, or as for `check_gradients`.
 
     >>> from autograd_mini.nn import MLP
     >>> report = check_module(MLP(2, [3, 1], activation="tanh"), [0.5, -1.0])

@@ -1,6 +1,6 @@
-"""Every primitive once more as an mpmath function, with as many digits as mpmath is set to.
+"""Every primitive written again as an mpmath function, which computes with as many digits as mpmath is set to.
 
-Only the functions are written here, never a derivative.
+Only functions are written here, never derivatives.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mpmath import mp, mpf
 
 
 def _exactly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """With so many digits that the quotient of any two doubles is known to its fraction."""
+    """Make a function compute with so many digits that the quotient of any two doubles has its fraction right."""
     return mp.extradps(700)(function)  # type: ignore[no-any-return]
 
 
@@ -68,7 +68,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _erfc(x: Any) -> Any:
-    """mpmath refuses arguments that are too large; far out, where doubles cannot tell, they are cut."""
+    """erfc of x clipped to ±1000, as mpmath refuses very large arguments; beyond, doubles show no difference."""
     return mpmath.erfc(min(max(x, mpf(-1000)), mpf(1000)))
 
 
@@ -80,7 +80,7 @@ def _gelu(x: Any, approximate: str = "none") -> Any:
 
 
 def _polygamma(x: Any, order: int = 1) -> Any:
-    """ψ⁽ⁿ⁾(x) by the Hurwitz zeta function; mpmath's own psi is the same for n = 0."""
+    """ψ⁽ⁿ⁾(x) by the Hurwitz zeta function; for n = 0 by mpmath's own psi."""
     return mpmath.psi(0, x) if order == 0 else (-1) ** (order + 1) * factorial(order) * mpmath.zeta(order + 1, x)
 
 
@@ -157,14 +157,14 @@ TWINS: dict[str, Callable[..., Any]] = {name: getattr(mpmath, name) for name in 
     "logsumexp": _logsumexp,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
-    # What only rules use:
+    # Primitives that only derivative rules use:
     "scale": lambda x, y: x * y,
     "ratio": lambda x, y: x / y,
     "one_minus_square": lambda x: 1 - x * x,
     "pow_slope": _pow_slope,
     "sigmoid_slope": lambda x: mpmath.sech(x / 2) ** 2 / 4,
     "softmax_rest": _softmax_rest,
-    # What compiled programs use; the number that `stopped` gives is not differentiated:
+    # Primitives that only compiled programs use; the result of `stopped` is not differentiated:
     "less": lambda x, y: mpf(x < y),
     "less_equal": lambda x, y: mpf(x <= y),
     "equal": lambda x, y: mpf(x == y),

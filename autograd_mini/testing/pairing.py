@@ -1,5 +1,5 @@
-"""The numbers of nests that other libraries or other calls give, in the order of a nest that is known; and what inputs
-and results are called."""
+"""The numbers of nests that other libraries or other calls return, in the order of a known nest; and the names of
+inputs and results."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from autograd_mini.value import Value
 
 
 def plain_numbers(nest: Any, what: str) -> list[Any]:
-    """The numbers of a nest, which may hold the tensors of PyTorch or the arrays of JAX; else comes a TypeError, in
-    which the nest is called `what`."""
+    """The numbers of a nest, which may hold PyTorch tensors and JAX arrays; for anything else, a TypeError that calls
+    the nest `what`."""
     if isinstance(nest, (list, tuple, dict)):
         parts = nest.values() if isinstance(nest, dict) else nest
         return [number for part in parts for number in plain_numbers(part, what)]
@@ -25,13 +25,13 @@ def plain_numbers(nest: Any, what: str) -> list[Any]:
 
 
 def paired_numbers(nest: Any, like: Any, what: str) -> list[Any]:
-    """The numbers of a nest in the order of another one: those of dicts by their keys, in whatever order these are.
+    """The numbers of a nest in the order of the nest `like`: dicts are matched by their keys, whatever their order.
 
-    Without dicts, lists, tuples and arrays of as many numbers fit each other.
+    Where there are no dicts, lists, tuples and arrays match if they hold equally many numbers.
 
     Raises:
-        TypeError: keys are missing or unknown, a dict stands where there should be none or the other way round, or
-            a part has another number of numbers.
+        TypeError: keys are missing or unknown, one nest has a dict where the other has none, or a part holds another
+            count of numbers.
 
     >>> paired_numbers({"b": [3.0, 4.0], "a": 2.0}, {"a": 0.0, "b": [0.0, 0.0]}, "the gradient")
     [2.0, 3.0, 4.0]
@@ -77,7 +77,7 @@ def name_of(f: Callable[..., Any]) -> str:
 
 
 def input_names(f: Callable[..., Any], inputs: Sequence[Any]) -> list[str]:
-    """One for each number in the inputs, in the order of `flatten`, such as `x` or `weights['b'][1]`.
+    """The names of all numbers in the inputs, in the order of `flatten`, such as `x` or `weights['b'][1]`.
 
     >>> input_names(lambda x, w: None, (1.0, {"a": [2.0, 3.0]}))
     ['x', "w['a'][0]", "w['a'][1]"]

@@ -1,5 +1,5 @@
-"""Straight-line programs over the table of primitives: what `strategies.expressions` draws, and how one grows, each
-operand within the domain of its operation."""
+"""Straight-line programs over the table of primitives, which `strategies.expressions` draws, and their builder, which
+keeps each operand within the domain of its operation."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Constants: TypeAlias = Callable[[float, float], float]
 
 LARGEST = 1e6
 JUMPS = {("where", 0), ("copysign", 1)}
-"""Operands at whose 0 an operation jumps."""
+"""Operands, by operation and place, at whose 0 the operation jumps."""
 
 
 class Step(NamedTuple):
-    """One operation. An operand is the number (an int) of an input or of an earlier step, counted on from the
-    inputs, or a constant (a float).
+    """One operation. An operand is a constant (a float) or the index (an int) of an input or of an earlier step; steps
+    are numbered on from the inputs.
 
     >>> from autograd_mini import TABLE
     >>> Step(TABLE["mul"], (0, 2.0))
@@ -41,14 +41,14 @@ class Step(NamedTuple):
 
 
 class Program:
-    """A function of a few numbers, made of primitives alone; its result is that of its last step.
+    """A function of a few numbers, built from primitives alone; its result is that of its last step.
 
-    It takes plain numbers, Values, mpmath numbers and whatever else has `apply_primitive`. Its `repr` is Python,
-    to be pasted where `import autograd_mini as ag` has run.
+    It takes plain numbers, Values, mpmath numbers and whatever else has `apply_primitive`. Its `repr` is Python code
+    that runs after `import autograd_mini as ag`.
 
     Attributes:
         n_inputs: how many numbers it takes.
-        steps: what it does.
+        steps: its operations, in order.
         point: a point at which every operand lies in its operation's domain.
 
     >>> from autograd_mini import TABLE
@@ -69,7 +69,7 @@ class Program:
         return self.run(inputs)[-1]
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
-        """The results of all steps, after the inputs; a TypeError if there are more or fewer inputs than it takes.
+        """The inputs, followed by the results of all steps; a TypeError if the number of inputs is wrong.
 
         >>> from autograd_mini import TABLE
         >>> Program(1, [Step(TABLE["square"], (0,)), Step(TABLE["neg"], (1,))], [3.0]).run([3.0])
@@ -113,7 +113,7 @@ def _in_mpmath(primitive: Primitive, args: Sequence[Any]) -> Any:
 
 
 def _written(step: Step, operands: Sequence[str]) -> str:
-    """One operation in Python."""
+    """One operation as Python code, its operands already written."""
     name, options = step.primitive.name, dict(step.primitive.options)
     if name in INFIX:
         left, right = operands
@@ -146,7 +146,7 @@ class Builder:
         self.steps: list[Step] = []
 
     def add(self, row: Primitive) -> None:
-        """One operation more, unless its result is too large to go on with."""
+        """Append an operation with operands chosen within its domain, unless its result is infinite or too large."""
         domains = row.domain if row.arity is not None else row.domain * self._count(row)
         operands: list[int | float] = []
         for place, domain in enumerate(domains):
@@ -157,7 +157,7 @@ class Builder:
         self._append(self._variant(row, len(operands)), tuple(operands))
 
     def program(self, gathers: bool) -> Program:
-        """The program, whose last step adds up all results that nothing uses, if asked to."""
+        """The finished program; if `gathers`, its last step adds up all results that no step uses."""
         if not self.steps:
             self._append(TABLE["pos"], (0,))
         used = {operand for step in self.steps for operand in step.operands if isinstance(operand, int)}
@@ -191,7 +191,7 @@ class Builder:
         return self._brought_into(last - self._integer(0, last), *(domain if may_vanish else (0.0, inf)))
 
     def _brought_into(self, operand: int, low: float, high: float) -> int:
-        """A sine of the operand, scaled into the interval."""
+        """Append a sine of the operand scaled into the interval, and return its index."""
         bottom = low if isfinite(low) else high - 4.0 if isfinite(high) else -2.0
         top = high if isfinite(high) else bottom + 4.0
         middle, half = (bottom + top) / 2.0, (top - bottom) * 0.375
@@ -207,7 +207,7 @@ class Builder:
 
 
 def _needed(steps: Sequence[Step], n_inputs: int) -> list[Step]:
-    """Those steps that the last one depends on, numbered anew."""
+    """The steps that the last one depends on, renumbered."""
     needed = {n_inputs + len(steps) - 1}
     for index in range(len(steps) - 1, -1, -1):
         if n_inputs + index in needed:
@@ -224,6 +224,6 @@ def _needed(steps: Sequence[Step], n_inputs: int) -> list[Step]:
 
 
 def _is_within(x: float, low: float, high: float) -> bool:
-    """Inside, and not so near to an end that the function beyond it is all that one sees."""
+    """Whether x lies inside the interval, and far enough from its ends that what lies beyond does not dominate."""
     margin = 1e-3 if high == inf or low == -inf else 1e-3 * (high - low)
     return low + (margin if isfinite(low) else 0.0) < x < high - (margin if isfinite(high) else 0.0)

@@ -1,7 +1,7 @@
-"""Derivatives from their definition, in mpmath, at 50 digits: of recorded graphs and, by dual numbers, of functions.
+"""Derivatives from their definition, to 50 digits, in mpmath: of recorded graphs and, by dual numbers, of functions.
 
-Each operation is evaluated by its mpmath twin, and differentiated by difference quotients of the twin with a step
-so small and so many digits that the asked ones are right. The derivative rules of the table take no part.
+Each operation is evaluated by its mpmath twin and differentiated by difference quotients of the twin, with a step
+so small and so many digits that those asked for are right. The derivative rules of the table take no part.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from autograd_mini.value import Value
 
 LEAST_DIGITS = 60
 TINIEST = -10_000
-"""The exponent below which an argument's size is not followed: squares of squares would ask for billions of digits."""
+"""Arguments below 10 to this power are treated as that large: squares of squares would need billions of digits."""
 
 _twins: dict[str, Callable[..., Any]] = {}
 
 
 def register_twin(name: str, twin: Callable[..., Any]) -> None:
-    """Give the mpmath function of a primitive that you registered, so that it can be checked against references.
+    """Register the mpmath function of a primitive of your own, so that it can be checked against references.
 
     Args:
         name: the primitive's name.
@@ -56,11 +56,11 @@ def register_twin(name: str, twin: Callable[..., Any]) -> None:
 
 
 def reference_value(y: Value, *, digits: int = 50) -> Any:
-    """What the graph of y gives in exact arithmetic of its leaves' floats: an mpmath number.
+    """The value of y computed from its leaves' floats without rounding errors, as an mpmath number.
 
     Args:
         y: the result.
-        digits: how many are right, as long as nothing cancels.
+        digits: how many digits are right, as long as nothing cancels.
 
     Raises:
         TypeError: y is not a Value.
@@ -83,10 +83,10 @@ def reference_value(y: Value, *, digits: int = 50) -> Any:
 def reference_gradient(y: Value, xs: Sequence[Value], *, digits: int = 50) -> list[Any]:
     """dy/dx for each x of `xs` as mpmath numbers, from difference quotients of every operation and the chain rule.
 
-    nan, where y depends on x through a kink, a jump or a point at which the derivative is infinite, and it may be
-    nan beyond numbers below 1e-10000.
+    A derivative is nan where y depends on x through a kink, a jump or a point of infinite slope; it may be nan where
+    y depends on x through numbers smaller than 1e-10000.
 
-    Args and errors are those of `reference_value`.
+    Arguments and errors are those of `reference_value`.
 
     >>> x = Value(2.0)
     >>> print(reference_gradient(x * x * x, [x])[0])
@@ -101,7 +101,7 @@ def reference_gradient(y: Value, xs: Sequence[Value], *, digits: int = 50) -> li
 
 
 def chain_rule(y: Value, xs: Sequence[Value], rounded: Callable[[Any], Any]) -> list[Any]:
-    """dy/dx for each x of `xs`, where every result and every contribution goes through `rounded` first."""
+    """dy/dx for each x of `xs`, with every result and every contribution to an adjoint passed through `rounded`."""
     mp = mpmath_module().mp
     order = topological_order(y)
     results, active = _results(order, rounded), descendants_of(xs, order)
@@ -119,7 +119,7 @@ def chain_rule(y: Value, xs: Sequence[Value], rounded: Callable[[Any], Any]) -> 
 
 
 def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
-    """The primitive's twin applied to mpmath numbers; nan outside its domain; a LookupError if it has none."""
+    """Apply the primitive's twin to mpmath numbers; nan outside its domain, a LookupError if it has no twin."""
     mpmath = mpmath_module()
     try:
         result = _twin(primitive)(*args)
@@ -129,7 +129,7 @@ def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
 
 
 def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
-    """The derivative of the twin by an argument, from its definition; nan if those of the two sides differ."""
+    """The derivative of the twin with respect to one argument, from its definition; nan at kinks and jumps."""
     mpmath = mpmath_module()
     mp, x = mpmath.mp, args[index]
     if mpmath.isnan(x):
@@ -152,7 +152,7 @@ def slope(primitive: Primitive, args: Sequence[Any], index: int) -> Any:
 
 @cache
 def mpmath_module() -> Any:
-    """mpmath, imported when first needed; a ModuleNotFoundError if it is not installed."""
+    """Import mpmath when first needed; a ModuleNotFoundError says how to install it."""
     try:
         import mpmath
     except ModuleNotFoundError:
@@ -173,7 +173,7 @@ def _results(order: Sequence[Value], rounded: Callable[[Any], Any]) -> dict[Valu
 
 @cache
 def _twin(primitive: Primitive) -> Callable[..., Any]:
-    """The twin of a variant, with those of its options that are part of the function."""
+    """The twin of a primitive, its options bound as far as the twin takes them."""
     from autograd_mini.testing.oracles import TWINS
 
     twin = _twins.get(primitive.name) or TWINS.get(primitive.name)
@@ -232,7 +232,7 @@ class Dual(symbols.Number):
         for primitive in TABLE.values():
             if name == primitive.name or name in primitive.aliases:
                 return lambda *args: primitive(self, *args)
-        raise AttributeError(f"a dual number has no {name!r}")
+        raise AttributeError(f"a dual number has no attribute {name!r}")
 
     def __float__(self) -> float:
         return float(self.value)
@@ -248,8 +248,8 @@ def forward_derivative(f: Callable[..., Any], *inputs: Any, direction: Any = Non
     """The derivative of `f` at a point along a direction, by one evaluation on dual numbers in mpmath.
 
     Args:
-        f: a function of numbers, nested as you like, to one number.
-        inputs: the point.
+        f: a function of numbers, nested as you like, that returns one number.
+        inputs: the point, one for each argument of `f`.
         direction: a tuple in the structure of `inputs`; by default 1 for every input.
         digits: how many digits of the result are right, as long as nothing cancels.
 
@@ -259,7 +259,7 @@ def forward_derivative(f: Callable[..., Any], *inputs: Any, direction: Any = Non
     Raises:
         TypeError: an input, the direction or the result holds something other than numbers, or the direction has
             another structure than the inputs.
-        ValueError: `f` gives several numbers.
+        ValueError: `f` does not return exactly one number.
         LookupError, ModuleNotFoundError: as for `reference_value`.
 
     >>> print(forward_derivative(lambda x, y: x * x * y, 3.0, 5.0, direction=(1.0, 0.0)))

@@ -1,4 +1,4 @@
-"""What a check found, as a table, and the exception that carries it."""
+"""The report of a check, its table, and the errors and the warning that tell of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADVICE = "check at another point or scale, or against a reference"
 
 
 class Comparison(NamedTuple):
-    """One derivative: what was claimed and what differences say.
+    """One derivative: the claimed number and the verdict of differences on it.
 
     >>> from autograd_mini.testing import check_gradients
     >>> (comparison,) = check_gradients(lambda x: x * x, 3.0).comparisons
@@ -48,7 +48,7 @@ class Comparison(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times the estimated error the claimed derivative is off; inf where that is no finite number."""
+        """How many times the estimated error the claimed derivative is off; inf where that cannot be computed."""
         ratio = self.difference / self.verdict.error if self.verdict.error else float("inf")
         return ratio if ratio == ratio else float("inf")
 
@@ -59,10 +59,10 @@ class Report:
 
     Attributes:
         source: where the claimed derivatives come from.
-        function: what is called so.
-        point: the inputs by name.
-        expression: what the function computed there, where it is known.
-        comparisons: one an order, result and input: component, claimed derivative, verdict.
+        function: the name of the function.
+        point: the inputs, each with its name.
+        expression: the formula of what the function computed there, or "" if it is not known.
+        comparisons: one for each order, result and input, with component, claimed derivative and verdict.
 
     >>> from autograd_mini.testing import check_gradients
     >>> report = check_gradients(lambda x: x * x, 3.0)
@@ -78,12 +78,12 @@ class Report:
 
     @property
     def failures(self) -> list[Comparison]:
-        """Those that are wrong."""
+        """The comparisons whose derivative is wrong."""
         return [each for each in self.comparisons if each.verdict.decided and not each.verdict.passes]
 
     @property
     def undecided(self) -> list[Comparison]:
-        """Those that differences cannot decide."""
+        """The comparisons that differences cannot decide."""
         return [each for each in self.comparisons if not each.verdict.decided]
 
     def __str__(self) -> str:
@@ -114,7 +114,7 @@ class Report:
 
 
 class CheckError(AssertionError):
-    """A check that did not pass. The message is the table; its first line names the worst derivative.
+    """A check did not pass. The message is the table; its first line names the worst derivative.
 
     Attributes:
         report: the `Report`.
@@ -129,19 +129,19 @@ class CheckError(AssertionError):
 
 
 class GradientError(CheckError):
-    """A derivative is wrong. The table holds those that are."""
+    """At least one derivative is wrong. The table shows the wrong ones."""
 
 
 class UndecidedError(CheckError):
-    """Differences could decide none of the derivatives of an order, so that nothing of it has been checked."""
+    """Differences could not decide any derivative of one order, so nothing of that order has been checked."""
 
 
 class UndecidedWarning(UserWarning):
-    """Differences could decide some derivatives of an order only. The report of the check says which."""
+    """Differences could not decide some of the derivatives of an order. The report of the check says which."""
 
 
 for _kind in (CheckError, GradientError, UndecidedError, UndecidedWarning):
-    _kind.__module__ = "autograd_mini.testing"  # where users know them from
+    _kind.__module__ = "autograd_mini.testing"  # where users import them from
 
 
 def _cells(each: Comparison) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How much rounding there is in the results of a function, measured in its results alone."""
+"""The rounding noise in the results of a function, measured from the results alone."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from itertools import pairwise
 from math import frexp, inf, isfinite, ldexp, sqrt, ulp
 
 WINDOW = 6
-"""Spacings in a window: 7 results in a row, differenced up to 5 times."""
+"""The number of spacings in a window of 7 results in a row, which are differenced up to 5 times."""
 AGREEING = 4.0
-"""Three noise levels in a row that lie within this factor are noise."""
+"""Three successive noise levels within this factor of each other count as noise."""
 COARSE = 2.0**-21
-"""Noise that is larger than this, against the results, is no rounding: a function as `floor` makes such steps."""
+"""Noise larger than this, relative to the results, is not rounding: functions such as `floor` make such steps."""
 
 
 def noise_in(results: Sequence[float]) -> float:
     """The standard deviation of the noise in results of a smooth function at equally spaced points.
 
-    Differencing k times takes away the smooth part, and leaves of noise σ the variance (2k)!/(k!)² σ². So
-    σₖ² = γₖ · mean((Δᵏf)²) with γₖ = (k!)²/(2k)! falls with k, until it is that of the noise alone: where the
-    differences change sign, and three levels in a row agree. Where none do, the smallest level is a bound.
+    Differencing k times removes the smooth part, and turns noise of variance σ² into (2k)!/(k!)² σ². So
+    σₖ² = γₖ · mean((Δᵏf)²) with γₖ = (k!)²/(2k)! falls with k until it is the variance of the noise alone: where
+    the differences change sign, and three levels in a row agree. If none do, the smallest level is a bound.
 
     Source: J. J. Moré and S. M. Wild, "Estimating Computational Noise", SIAM Journal on Scientific Computing 33
     (2011).
@@ -28,7 +28,7 @@ def noise_in(results: Sequence[float]) -> float:
     >>> random = Random(0)
     >>> 0.3e-9 < noise_in([(1.0 + 1e-6 * k) ** 2 + random.gauss(0.0, 1e-9) for k in range(7)]) < 3e-9
     True
-    >>> noise_in([(1.0 + 2.0**-20 * k) ** 2 for k in range(7)])  # exact, each of them
+    >>> noise_in([(1.0 + 2.0**-20 * k) ** 2 for k in range(7)])  # all exact
     0.0
     """
     exponent = frexp(max(map(abs, results)))[1]
@@ -49,8 +49,8 @@ def noise_in(results: Sequence[float]) -> float:
 
 
 def lattice_of(results: Sequence[float]) -> float:
-    """The largest power of 2 of which all results are multiples: they were rounded to it, at the least, if that is not
-    the rounding of a float. Where a function hardly bends, this is seen better than its noise.
+    """The largest power of 2 of which all results are multiples: if it is larger than the spacing of floats, they were
+    rounded to it or more coarsely. Where a function hardly bends, this shows more clearly than noise does.
 
     >>> lattice_of([(x / 7.0 + 1.0) - 1.0 for x in (1e-3, 2e-3, 3e-3)]) == 2.0**-52
     True
@@ -64,10 +64,10 @@ def lattice_of(results: Sequence[float]) -> float:
 
 
 def noise_around(f: Callable[[float], float], x: float, spacing: float, unit: float | None = None) -> float | None:
-    """The noise of f around x, seen at points about `spacing` apart; 0 where f is undefined. None if half of the
-    neighbouring results are equal: the spacing is too small to see anything.
+    """The noise of f around x, from points about `spacing` apart; 0 where f is undefined. None if half of the
+    neighbouring results or more are equal: the spacing is too small to show noise.
 
-    All points are multiples of `unit`, by default of what lies between neighbouring floats there.
+    All points are multiples of `unit`, by default the distance between neighbouring floats there.
 
     >>> noise_around(lambda x: x, 1.0, 1e-9) < 1e-14
     True

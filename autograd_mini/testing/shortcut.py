@@ -1,4 +1,4 @@
-"""Functions evaluated on plain floats rather than Values, as long as that gives the same numbers."""
+"""Evaluates functions on plain floats instead of Values, which is quicker, as long as that gives the same numbers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from autograd_mini.testing.pairing import as_floats
 
 MANY = 8
-"""Of more inputs, each further one is looked at in fewer ways, for it is one of many: 50 take half the time."""
+"""How many inputs are examined in full. Each further one is examined in fewer ways, so that 50 take half the time."""
 
 Function = Callable[[Sequence[float]], list[float]]
 
 
 class Shortcut:
-    """A function evaluated on plain floats, as long as it gives the numbers that it gives on Values.
+    """A function evaluated on plain floats, as long as these give the same numbers as Values.
 
-    They are compared at some points of each line, fewer if there are many; `holds` tells afterwards whether they were
-    always the same. What raises an exception on floats is evaluated on Values.
+    The two are compared at some points of each line; `holds` tells afterwards whether they were always the same.
+    Where floats raise an exception, Values are used.
     """
 
     COMPARED = 1, 12, 30
-    """Which evaluations on a line; of more than MANY lines one of these alone."""
+    """The evaluations on a line, by number, at which the two are compared; after MANY lines only one of these."""
 
     def __init__(self, plain: Callable[[Sequence[float]], list[Any]], reference: Function) -> None:
         self.holds: bool = True

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: points, random programs, networks, and points exactly on kinks.
+"""Hypothesis strategies for points, random programs, networks, and programs at points exactly on kinks.
 
 This is the only module of the package that needs hypothesis (pip install hypothesis).
 """
@@ -27,10 +27,10 @@ ACTIVATIONS = ("tanh", "sigmoid", "softplus", "relu", "silu", "gelu")
 
 
 def values(*, low: float = -4.0, high: float = 4.0) -> st.SearchStrategy[float]:
-    """Floats in [low, high], halves and whole numbers among them; they shrink towards 0 or towards `low`.
+    """Floats in [low, high], with halves and whole numbers more often; they shrink towards 0 or towards `low`.
 
-    If 0 lies between the bounds, none is nearer to it than 1e-9 but 0 itself: next to a kink no difference could
-    tell the sides apart.
+    If 0 lies within the bounds, floats within 1e-9 of it are replaced by 0 itself: so close to a kink, differences
+    could not tell the two sides apart.
 
     Raises:
         ValueError: the bounds are not finite numbers in ascending order.
@@ -73,18 +73,18 @@ def expressions(
 ) -> st.SearchStrategy[Program]:
     """Random programs over the table of primitives, each with a point at which it is defined.
 
-    Every operand lies within the domain of its operation at that point: operands are chosen so, and brought
-    into the domain by a sine where none is. Results are used again, also twice by one operation.
-    `program(*program.point)` evaluates; the program shrinks to few operations and prints as Python.
+    At that point every operand lies within the domain of its operation: operands are chosen accordingly, or brought
+    into the domain by a sine if none fits. Results may be used several times, even by one operation.
+    `program(*program.point)` evaluates a program; programs shrink to few operations and print as Python.
 
     Args:
         n_inputs: how many numbers the program takes, 1 or more.
-        primitives: names or rows to choose from; by default the whole table, yours included.
-        max_size: how many operations, apart from those that bring operands into domains.
-        low, high: where the point lies.
+        primitives: names or rows to choose from; by default the whole table, with your own primitives.
+        max_size: the most operations, not counting those that bring operands into domains.
+        low, high: the bounds of the point's coordinates.
 
     Raises:
-        ValueError: a setting is out of range, or there is no such primitive.
+        ValueError: an argument is out of range, or a primitive does not exist.
 
     >>> from hypothesis import find, settings
     >>> programs = expressions(1, primitives=["sin", "mul"])
@@ -114,11 +114,11 @@ def kinks(*, primitives: Iterable[str | Primitive] | None = None) -> st.SearchSt
     """Programs of one or two operations whose point lies exactly on a kink or a tie of a primitive.
 
     Args:
-        primitives: names or rows to choose from; by default all of the table that declare kinks, and `max`,
-            `min` with ties.
+        primitives: names or rows to choose from; by default those of the table that declare kinks, and `max`
+            and `min` with ties.
 
     Raises:
-        ValueError: there is no such primitive, or none of them has a kink.
+        ValueError: a primitive does not exist, or none of those given has a kink.
 
     >>> from hypothesis import find, settings
     >>> find(kinks(primitives=["relu"]), lambda program: True, settings=settings(database=None))
@@ -159,14 +159,14 @@ def mlps(
     max_width: int = 4,
     activations: Sequence[str | Callable[..., Any]] = ACTIVATIONS,
 ) -> st.SearchStrategy[MLP]:
-    """Multi-layer perceptrons with random weights; `model.layers[0].n_inputs` tells how many inputs one takes.
+    """Multi-layer perceptrons with random weights; `model.layers[0].n_inputs` is the number of inputs of one.
 
     Args:
-        max_inputs, max_layers, max_width: sizes, each 1 or more.
-        activations: of all layers but the last.
+        max_inputs, max_layers, max_width: the largest sizes, each 1 or more.
+        activations: the ones to choose from, for all layers but the last.
 
     Raises:
-        ValueError: a size is not an integer ≥ 1, or there is no activation.
+        ValueError: a size is not an integer ≥ 1, or `activations` is empty.
 
     >>> from hypothesis import find, settings
     >>> find(mlps(), lambda model: True, settings=settings(database=None))

@@ -1,8 +1,8 @@
-"""Whether a claimed derivative agrees with difference quotients: at smooth points, kinks, jumps and edges; and
-why those that accuse it may be wrong themselves.
+"""Judges whether a claimed derivative agrees with difference quotients, at smooth points, kinks, jumps and edges of
+domains; and whether differences that contradict it, here called an accusation, may be wrong themselves.
 
-The numbers here, as those in `evidence`, `differences` and `rounding`, were found by trial, on planted faults and on
-right gradients that were accused; half or twice of each gives the same verdicts on some hundred derivatives.
+The constants here and in `evidence`, `differences` and `rounding` were found by trial, on planted faults and on right
+gradients that were accused. Halving or doubling any one keeps nearly all verdicts on some hundred derivatives.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from autograd_mini.testing.evidence import DECISIVE, EVERYDAY, PRECISE, UNDERFLO
 from autograd_mini.testing.rounding import COARSE
 
 OTHER_STEPS = 0.7109375
-"""What steps are multiplied by, to see whether differences say the same elsewhere."""
+"""The factor that steps are multiplied by to see whether other steps say the same."""
 FLANK = 32.0
-"""How many of the smallest steps a steep place may be wide to look like a jump: no difference converges within."""
+"""A steep place up to this many of the smallest steps wide may look like a jump: no difference converges within it."""
 QUIET = 10.0
-"""How many times more noise than small steps a large one must see, for something to lie between the two."""
+"""A large step must show this many times the noise of small ones for something to lie between the two."""
 BISECTIONS = 60
 ACCOUNTED = 100.0
-"""How many times the noise a leap may be, to be counted in it already."""
+"""A leap of up to this many times the noise counts as part of the noise."""
 CLEARLY = 3.0
-"""How many times the limit an accusation must exceed where the estimate is not precise."""
+"""An accusation must exceed the limit this many times where the estimate is not precise."""
 ROUGHLY = 0.01
 SINGLE = 2.0**-24
 WIDE = (2.0**-9 * GOLDEN, 2.0**-9 * GOLDEN**2, 2.0**-9 * GOLDEN**3)
-"""How far apart, against the step, points must be to show what the smallest steps of a tableau do not resolve: several,
-lest one of them is a period."""
+"""Spacings of points, relative to the step, that show what the smallest steps of a tableau do not resolve: several,
+lest one is a period of the function."""
 
 
 def judge(
@@ -55,7 +55,7 @@ def judge(
 
 
 def _first_verdict(case: Case) -> Verdict:
-    for step in case.line.steps():  # from large ones to small ones
+    for step in case.line.steps():  # from large to small
         case.estimates.append(central(case.line, case.index, step))
         best = case.best(case.estimates)
         if len(case.estimates) > 1 and case.is_known(best, PRECISE) and case.agrees(best):
@@ -66,7 +66,7 @@ def _first_verdict(case: Case) -> Verdict:
     for step, verdict in beside:
         if any(finer < step and verdict.contradicts(other) for finer, other in beside):
             continue
-        if is_settled:  # the central difference, which is more precise, decides where there is no kink and no jump
+        if is_settled:  # without a kink or jump, the central difference decides, as it is more precise
             if verdict.place == "jump" and best.step <= step:
                 continue
             if verdict.place != "jump" and verdict.high - verdict.low <= case.limit * verdict.error:
@@ -81,21 +81,20 @@ def _first_verdict(case: Case) -> Verdict:
 
 
 def _weighed(found: Sequence[Verdict]) -> Verdict:
-    """The first verdict that passes, or a far more precise one about the same sides that it does not contradict."""
+    """The first verdict that passes (if none does, the first), or a far more precise one that agrees with it."""
     first = next((each for each in found if each.passes), found[0])
     finer = [each for each in found if first.passes and _is_finer(each, first)]
     return min(finer or [first], key=lambda each: each.error)
 
 
 def _is_finer(x: Verdict, rough: Verdict) -> bool:
-    """Whether it is about the same sides, agrees as far as the rough one goes, and goes much further."""
+    """Whether verdict x is on the same kind of place as the rough one, agrees with it, and is far more precise."""
     return x.place == rough.place and x.error < DECISIVE * rough.error and not x.contradicts(rough)
 
 
 def _is_hidden(case: Case, verdict: Verdict) -> bool:
-    """Whether the error is so large that hardly any derivative would fail: against the derivative, and against what
-    functions of that size usually have. What neighbouring points make of the claim hides nothing where the differences
-    give it exactly."""
+    """Whether the error is so large that hardly any claim would fail: large relative to the derivative, and to the
+    usual slope of functions of that size. Noise in the claim does not count where differences give it exactly."""
     slope = max(case.line.slope(case.index), case.scale / case.line.largest)
     known = DECISIVE * max(abs(verdict.low), abs(verdict.high), EVERYDAY * slope)
     is_exact = verdict.low == verdict.high == case.claimed
@@ -104,9 +103,9 @@ def _is_hidden(case: Case, verdict: Verdict) -> bool:
 
 
 def doubt(case: Case, verdict: Verdict) -> str:
-    """The place of `UNDECIDED` that an accusation should get instead; empty if it stands.
+    """The key of `UNDECIDED` that should replace an accusation, or "" if the accusation stands.
 
-    It stands if steps of other sizes confirm it, and if no noise between them explains the contradiction.
+    It stands if steps of other sizes confirm it, and no noise between these sizes explains the contradiction.
     """
     if _is_constant(case, verdict):
         return "constant"
@@ -124,7 +123,7 @@ def doubt(case: Case, verdict: Verdict) -> str:
 
 
 def is_confirmed(case: Case, verdict: Verdict) -> bool:
-    """Whether steps of other sizes say the same of both sides and of the claim."""
+    """Whether steps of other sizes give the same verdict on both sides and on the claim."""
     return any(
         each.place == verdict.place and each.passes == verdict.passes and not each.contradicts(verdict, case.limit)
         for _, each in case.beside(OTHER_STEPS)
@@ -132,15 +131,15 @@ def is_confirmed(case: Case, verdict: Verdict) -> bool:
 
 
 def _is_constant(case: Case, verdict: Verdict) -> bool:
-    """Whether a derivative of 0 may be that of a function that came to rest because of rounding: there a slope as
-    claimed would change numbers of everyday size by less than their rounding, in single precision."""
+    """Whether differences of 0 may only mean that rounding makes the function constant here: over that stretch, the
+    slope claimed would change numbers of everyday size by less than their rounding in single precision."""
     size = max(1.0, abs(case.line.x), abs(case.line(case.line.x, case.index)))
     change = abs(case.claimed) * case.line.flat(case.index)
     return verdict.low == verdict.high == 0.0 and 0.0 < change <= SINGLE * size
 
 
 def _is_steep(case: Case) -> bool:
-    """Whether the slope claimed would take the function through its jump within a few of the smallest steps."""
+    """Whether the slope claimed is so steep that it would cross what looks like a jump within a few smallest steps."""
     line = case.line
     step = min(ldexp(each, -line.halvings(each)) for each in line.steps())
     change = abs(line(line.x + step, case.index) - line(line.x - step, case.index))
@@ -148,15 +147,15 @@ def _is_steep(case: Case) -> bool:
 
 
 def _supports(case: Case, estimate: Estimate, verdict: Verdict) -> bool:
-    """Whether it speaks for the claim, if only roughly, and against the verdict, and not because it knows little."""
+    """Whether the estimate supports the claim, if only roughly, and not the verdict, and is itself precise enough."""
     apart = abs(case.claimed - estimate.value)
     near = apart <= ROUGHLY * abs(case.claimed) or case.agrees(estimate)
     return near and apart < verdict.distance(estimate.value) and estimate.error <= ROUGHLY * abs(estimate.value)
 
 
 def _is_torn(case: Case, verdict: Verdict) -> bool:
-    """Whether a leap close by, as where a number inside the function is rounded, explains that the claim differs: one
-    as small as roundings are, or one beyond which the claim is right."""
+    """Whether a leap of the function close by, as where an intermediate number is rounded, explains the contradiction:
+    a leap as small as rounding errors, or one beyond which differences support the claim."""
     leap, distance = _leap(case, verdict)
     noise = case.noise(min(each.step for each in case.estimates))
     if 4.0 * leap <= distance * verdict.distance(case.claimed) or leap <= ACCOUNTED * noise:
@@ -167,8 +166,8 @@ def _is_torn(case: Case, verdict: Verdict) -> bool:
 
 
 def _leap(case: Case, verdict: Verdict) -> tuple[float, float]:
-    """By how much the function leaps where it leaves the slope that small steps see, and how far off: found by
-    bisection on both sides. 0 if it bends, or does not leave it."""
+    """The size and the distance of a leap with which the function departs from the slope that small steps show, found
+    by bisection on both sides. The size is 0 if it bends away without a leap, or does not depart."""
     line, index = case.line, case.index
     here = line(line.x, index)
     slope = (verdict.low + verdict.high) / 2.0
@@ -214,7 +213,7 @@ def _smallest_step_supports(case: Case, verdict: Verdict) -> bool:
 
 
 def _accuses(case: Case, estimate: Estimate) -> bool:
-    """Whether it does, and steps of another size confirm it."""
+    """Whether the estimate contradicts the claim, and steps of another size confirm that."""
     if not case.is_known(estimate, DECISIVE) or case.agrees(estimate) or _is_noisy(case, estimate):
         return False
     again = central(case.line, case.index, OTHER_STEPS * estimate.step)
@@ -222,8 +221,8 @@ def _accuses(case: Case, estimate: Estimate) -> bool:
 
 
 def _is_noisy(case: Case, estimate: Estimate) -> bool:
-    """Whether there is far more noise than small steps see, and than rounding the result makes: something lies
-    between its own steps, or below them."""
+    """Whether there is far more noise at the estimate's step than smaller steps show and than rounding of the result
+    explains: then something happens between its points, or on a finer scale."""
     smaller = [each.step for each in case.estimates if each.step <= estimate.step]
     quiet = min(case.line.noise(case.index, side * step) for step in smaller for side in (-1.0, 1.0))
     rounding = EPSILON * case.line.size(case.index, estimate.step)
@@ -232,21 +231,21 @@ def _is_noisy(case: Case, estimate: Estimate) -> bool:
 
 
 AROUND = 16
-"""How many points all around are looked at, at each distance."""
+"""How many points around a corner are examined at each distance."""
 NEAR, NEARER, NEAREST = 2.0**-12, 2.0**-22, 2.0**-34
-"""How far off, against the numbers themselves; where slopes do not stay apart that close, it is no corner."""
+"""The distances of these points, relative to the inputs; it is a corner only if slopes still differ at the last one."""
 STEP = 2.0**-6
-"""That of the differences, against the distance."""
+"""The step of the differences there, relative to the distance."""
 APART = 2.0**-10
-"""How much slopes must differ to be told apart, against the largest of them."""
+"""How much slopes must differ to be told apart, relative to the largest of them."""
 
 
 def slopes_around(
     f: Callable[[Sequence[float]], Sequence[float]], point: Sequence[float], result: int, place: int
 ) -> tuple[float, float] | None:
-    """The least and the largest derivative of a result with respect to one number, of those all around the point.
+    """The smallest and the largest derivative of one result with respect to one input, at points all around the point.
 
-    None where they come together the closer one looks: there is one gradient, or one that differences cannot tell.
+    None if they do not stay apart as the points come closer: the gradient is unique, or differences cannot tell.
 
     >>> slopes_around(lambda v: [sorted(v)[1]], [1.0, 1.0, 1.0], 0, 2)
     (0.0, 1.0)

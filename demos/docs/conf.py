@@ -1,4 +1,4 @@
-"""How the documentation is built: `python -m sphinx -W -c demos/docs . out/docs`, from the root of the repository."""
+"""Sphinx's configuration: `python -m sphinx -W -c demos/docs . out/docs`, from the root, builds the documentation."""
 
 import re
 from typing import Any
@@ -21,14 +21,14 @@ autodoc_typehints = "none"  # the docstrings give meaning, shapes and units
 add_module_names = False
 default_role = "code"
 napoleon_use_ivar = True
-autodoc_mock_imports = ["jax", "sklearn", "torch"]  # of which the pages on `neighbours` need none
+autodoc_mock_imports = ["jax", "sklearn", "torch"]  # the pages on `neighbours` do not need them
 
 
 def as_restructured_text(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Docstrings are plain text with `names` in them: what else reStructuredText reads as markup is escaped."""
+    """Escape, in docstrings, all that reStructuredText would read as markup; they are plain text with `names`."""
     for i, line in enumerate(lines):
         if line.endswith(":") and "".join(lines[i + 1 : i + 2]) == "" and "".join(lines[i + 2 : i + 3])[:1] == " ":
-            line = lines[i] = line + ":"  # what follows is code
+            line = lines[i] = line + ":"  # code follows
         if not line.lstrip().startswith((">>>", "...")):
             between = re.split("(`[^`]*`)", line)
             escaped = [re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part) for part in between[::2]]

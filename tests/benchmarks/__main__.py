@@ -1,6 +1,6 @@
-"""Measurements, side by side in one run: `python -m tests.benchmarks [workload …]`, with options to write them down.
+"""Measures workloads side by side in one run: `python -m tests.benchmarks [workload …]`; options save the results.
 
-Install the extra `bench` to measure the others too; who is missing is named.
+Install the extra `bench` to measure other libraries too; those that are missing are named.
 """
 
 import argparse
@@ -30,7 +30,7 @@ LONG = [
     "compile_large", "compile_growth", "heston", "bodies", "scan", "scan_memory", "sweep_points", "sweep_weights",
     "sweep_steps", "sweep_chain",
 ]  # fmt: skip
-"""Run where they are named, or with --all: together they take an hour on a busy machine."""
+"""Workloads that run only if named, or with --all: together they take an hour on a busy machine."""
 
 PEERS = ["numpy", "scipy", "llvmlite", "torch", "jax", "casadi", "ddx-ad", "autograd", "xad", "micrograd"]
 
@@ -53,10 +53,10 @@ def main():
         metavar="workload",
         help=", ".join(WORKLOADS) + "; and only if named: " + ", ".join(LONG),
     )
-    parser.add_argument("--rounds", type=int, default=11, help="turns of each contender (11)")
-    parser.add_argument("--all", action="store_true", help="the long ones too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios and sweeps there, as .png or .svg")
+    parser.add_argument("--rounds", type=int, default=11, help="turns of each contender (default: %(default)s)")
+    parser.add_argument("--all", action="store_true", help="also run the long workloads")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw ratios and sweeps to this .png, .svg or .pdf")
     options = parser.parse_args()
     names = options.workloads or [*WORKLOADS, *(LONG if options.all else [])]
     for name in names:
@@ -65,7 +65,7 @@ def main():
             parser.error(f"no workload is named {name!r}{did_you_mean(name, WORKLOADS + LONG, choices)}")
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds}: each contender needs at least one turn")
-    for path in filter(None, (options.json, options.plot)):  # not after minutes of measuring
+    for path in filter(None, (options.json, options.plot)):  # rather now than after minutes of measuring
         if not path.absolute().parent.is_dir():
             parser.error(f"{str(path)!r} is in no folder that exists")
     if options.plot and options.plot.suffix not in (".png", ".svg", ".pdf"):
@@ -75,7 +75,7 @@ def main():
     machine = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}, {os.cpu_count()} cores"
     print(machine)
     print(", ".join(f"{peer} {version or 'is missing'}" for peer, version in versions().items()))
-    print(f"Each contender in a process of its own, with {' '.join(f'{k}={v}' for k, v in ONE_THREAD.items())}")
+    print(f"Each contender runs in its own process, with {' '.join(f'{k}={v}' for k, v in ONE_THREAD.items())}")
     figures = {}
     for name in names:
         workload = importlib.import_module(f"{PACKAGE}.{name}")

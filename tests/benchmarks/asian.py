@@ -1,5 +1,5 @@
-"""A call on the average price along 252 daily steps, from 20,000 paths: its price, and how that depends on the first
-price, the rate and the volatility. The shocks lie in memory path by path, or step by step."""
+"""A call on the average price over 252 daily steps, from 20,000 paths: its price, and the derivatives with respect to
+spot, rate and volatility. The shocks lie in memory path by path, or step by step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shocks():
 
 
 def payoff(m, ramp, spot, rate, volatility, zs):
-    """With the functions of some library; of one path, or of vectors of them."""
+    """The discounted payoff of one path, or of vectors of paths, with the functions of the library `m`."""
     level, total = spot, 0.0
     for z in zs:
         level = level * m.exp((rate - volatility * volatility / 2) * DT + volatility * DT**0.5 * z)
@@ -48,7 +48,7 @@ def by_hand_in_c():
 
 
 def numpy_by_hand():
-    """Derivatives along each path by their own formula."""
+    """Derivatives along each path by their formulas."""
     spot, rate, volatility = PARAMETERS
     zs = shocks()
     times = DT * numpy.arange(1, STEPS + 1)
@@ -80,7 +80,7 @@ def torch():
 
 
 def jax():
-    """By `lax.scan`: the steps written out compile for minutes."""
+    """By `lax.scan`: written out, the steps would take minutes to compile."""
     import jax
     from jax.numpy import exp
 
@@ -102,7 +102,7 @@ def jax():
 
 
 def casadi():
-    """One path in scalars, its gradient mapped over the others and summed."""
+    """One path in scalars, its gradient mapped over all paths and summed."""
     import casadi
 
     parameters, zs = casadi.SX.sym("parameters", len(PARAMETERS)), casadi.SX.sym("zs", STEPS)

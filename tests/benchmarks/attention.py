@@ -1,4 +1,4 @@
-"""One block of self-attention over 6 tokens of width 4; how far its outputs are from what is desired."""
+"""One block of self-attention over 6 tokens of width 4, with the squared error of its outputs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy
 from tests.benchmarks.floors import floor
 from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 
-TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient towards its three matrices"
+TITLE = "compiled: self-attention of 6 tokens of width 4, loss and gradient with respect to its three matrices"
 BASELINE = "torch"
 SIZES = "examples", (1, 256, 4096)
 TOKENS, WIDTH = 6, 4
 
 
 def data(n):
-    """The matrices for queries, keys and values; tokens; what is desired."""
+    """The matrices for queries, keys and values; the tokens; the desired outputs."""
     random = numpy.random.default_rng(1)
     shape = n, TOKENS, WIDTH
     return random.normal(size=(3, WIDTH, WIDTH)) * 0.5, random.normal(size=shape), random.normal(size=shape)
@@ -39,7 +39,7 @@ def compiled(n, backend):
 
 
 def torch(n):
-    """Written out: `scaled_dot_product_attention` took as long or longer on blocks of this size."""
+    """Written out: `scaled_dot_product_attention` was no faster on blocks of this size."""
     import torch
 
     weights, x, d = (torch.tensor(each) for each in data(n))
@@ -100,7 +100,7 @@ def autograd(n):
 
 
 def casadi(n):
-    """One block in scalars, its gradient mapped over the others and summed."""
+    """One block in scalars, its gradient mapped over all examples and summed."""
     import casadi
 
     weights = [casadi.SX.sym(name, WIDTH, WIDTH) for name in ("queries", "keys", "values")]
@@ -118,7 +118,7 @@ def casadi(n):
 
 
 def ddx(n):
-    """One block in scalars, of which the tokens are parameters, over all examples."""
+    """One block in scalars, with the tokens as parameters, evaluated over all examples."""
     import ddx
 
     def loss():

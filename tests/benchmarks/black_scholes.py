@@ -17,7 +17,7 @@ UNIT = "ns a point", 1e9 / POINTS
 
 
 def price(m, normal):
-    """The formula with the functions of some library, and its normal distribution."""
+    """The formula with the functions of the library `m` and its normal distribution function."""
 
     def call(spot, strike, years, rate, volatility):
         spread = volatility * m.sqrt(years)
@@ -28,7 +28,7 @@ def price(m, normal):
 
 
 def by_erf(erf):
-    """For libraries without erfc."""
+    """The normal distribution function for libraries without erfc."""
     return lambda x: 0.5 + 0.5 * erf(x * sqrt(0.5))
 
 
@@ -60,7 +60,7 @@ def compiled(n, backend):
 
 
 def numpy_by_hand(n):
-    """Price and greeks from the textbook, what they share computed once."""
+    """Price and Greeks by the textbook's formulas, with shared parts computed once."""
     from scipy.special import ndtr
 
     spot, strike, years, rate, volatility = points(n)
@@ -117,7 +117,7 @@ def autograd(n):
 
 
 def casadi(n):
-    """A mapped function that reads and writes NumPy's arrays in place."""
+    """CasADi: a mapped function that reads and writes NumPy arrays in place."""
     outs = [numpy.empty(n) for _ in range(6)]
     evaluate, kept = bound(casadi_function().map(n), points(n), outs)
 
@@ -139,7 +139,7 @@ def casadi_function():
 
 
 def ddx(n):
-    """Machine code by LLVM, with glibc's vector functions, into buffers that are kept."""
+    """ddx: machine code by LLVM, with glibc's vector functions, into buffers that are reused."""
     import ddx
 
     args = numpy.array(points(n))

@@ -1,5 +1,5 @@
-"""100 bodies that attract each other, one step of time: the kinetic energy after it, and its slopes towards all
-positions, velocities and masses."""
+"""One time step of 100 bodies that attract each other: the kinetic energy after it, and its derivatives with respect to
+all positions, velocities and masses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def data():
 
 
 def energy(positions, velocities, masses):
-    """In scalars, pair by pair."""
+    """The kinetic energy after the step, in scalars, pair by pair."""
     from autograd_mini import sqrt, square, sum
 
     pulls = [[[] for _ in range(3)] for _ in masses]
@@ -50,7 +50,7 @@ def compiled(backend):
 
 
 def by_arrays(positions, velocities, masses, sums):
-    """For libraries of arrays, with their sum over an axis."""
+    """The same with arrays; `sums` is the library's sum over an axis."""
     apart = positions[None] - positions[:, None]
     squared = sums(apart * apart, 2) + SOFTENING
     pull = sums(apart * (masses / squared**1.5)[:, :, None], 1)

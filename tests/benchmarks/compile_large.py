@@ -1,4 +1,4 @@
-"""The same for graphs of 50,000 to 100,000 nodes, once each."""
+"""Compile times as in `compile_times`, for graphs of 50,000 to 100,000 nodes, once each."""
 
 from __future__ import annotations
 

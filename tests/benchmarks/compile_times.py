@@ -1,7 +1,7 @@
-"""From a function to its first result: seconds of the first run of a contender, each time in a fresh process.
+"""Compile times: seconds from a function to its first result, each time in a fresh process.
 
-What it has to import to be written down is imported before; what a library loads later is its own. For us also
-microseconds for each node of the graph that is compiled.
+The imports that a contender's code needs are done before; what a library loads later counts. For this package, also
+microseconds for each node of the compiled graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy
 from tests.benchmarks.run import start
 
 WORKLOADS = [("digits", []), ("wide", []), ("lstm", [256]), ("black_scholes", [100_000])]
-"""By name, with the size for those that take one."""
+"""Workloads by name, each with its size if it takes one."""
 
 OURS = ["autograd_mini, machine code", "autograd_mini, NumPy"]
 
@@ -48,7 +48,7 @@ def main(workloads=WORKLOADS, times=3, contenders=None):
 
 
 def count_nodes(function, args):
-    """Of the graph that the function records at these numbers."""
+    """The number of nodes in the graph that the function records at these numbers."""
     from autograd_mini import Value
     from autograd_mini.graph import topological_order
 
@@ -59,7 +59,7 @@ def count_nodes(function, args):
 
 
 def first_run(module, contender, size):
-    """Seconds on the clock and of the processor, or why there are none."""
+    """Seconds by the clock and of processor time; or, as text, why there are none."""
     worker = start(module, contender)
     try:
         answer = worker.ask("prepare", *size)

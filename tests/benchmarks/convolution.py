@@ -1,4 +1,4 @@
-"""Images of 8 x 8, four kernels of 3 x 3 with tanh, and a layer of 10 outputs with softmax and divergence."""
+"""A convolution of 8 x 8 images with four 3 x 3 kernels and tanh, and a layer of 10 outputs with softmax and KL."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def torch():
 
 
 def jax():
-    """By a product with all windows of the images: `lax.conv` took longer."""
+    """As a matrix product with all windows of the images: `lax.conv` was slower."""
     import jax
     from jax.numpy import stack, tanh
 

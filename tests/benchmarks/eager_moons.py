@@ -1,5 +1,5 @@
-"""The network of micrograd's demonstration, 2-16-16-1 with a hinge loss and an L2 term over 100 points:
-one forward and one backward pass."""
+"""The network of micrograd's demo, 2-16-16-1 with a hinge loss and an L2 term over 100 points: one forward and one
+backward pass."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def two_moons(n=100):
 
 
 def first_weights():
-    """For each layer and neuron the weights, the bias first."""
+    """The weights of each layer and neuron, the bias first."""
     generator = random.Random(2)
     return [[[generator.uniform(-1, 1) for _ in range(n + 1)] for _ in range(m)] for n, m in zip(LAYERS, LAYERS[1:])]
 
@@ -55,7 +55,7 @@ def micrograd():
 
 
 def output(layers, x, relu):
-    """Line by line what micrograd's neurons do."""
+    """micrograd's neurons, written out line by line."""
     for index, layer in enumerate(layers):
         zs = [sum((w * xi for w, xi in zip(ws, x)), b) for b, *ws in layer]
         x = [relu(z) for z in zs] if index < len(layers) - 1 else zs
@@ -100,7 +100,7 @@ def by_mlp():
 
 
 def xad():
-    """Its tape in C++, neuron by neuron."""
+    """XAD with its tape in C++, neuron by neuron."""
     from xad.adj_1st import Real, Tape
     from xad.math import max
 
@@ -124,7 +124,7 @@ def xad():
 
 
 def torch():
-    """A tensor for each scalar."""
+    """PyTorch with one tensor for each scalar."""
     import torch
 
     layers = [

@@ -1,4 +1,4 @@
-"""A call on 64 paths of Heston's model in 1,000 steps: its price, and how that depends on the seven parameters."""
+"""A call on 64 paths of Heston's model in 1,000 steps: its price, and the derivatives in its seven parameters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ BASELINE = "torch"
 PATHS, STEPS, STRIKE = 64, 1000, 100.0
 DT = 1 / STEPS
 PARAMETERS = 100.0, 0.09, 3.0, 0.09, 0.3, -0.6, 0.03
-"""Spot, variance, and of the variance: speed of return, mean, volatility, correlation with the spot; rate. With these
-the variance stays above 0."""
+"""Spot, variance, and the variance's speed of mean reversion, mean, volatility and correlation with the spot; rate.
+With these numbers the variance stays above 0."""
 
 
 def shocks():
@@ -23,7 +23,7 @@ def shocks():
 
 
 def payoff(m, ramp, spot, variance, speed, average, volatility, correlation, rate, zs, others):
-    """By Euler's steps, with the functions of some library; of one path, or of vectors of them."""
+    """The payoff of one path, or of vectors of paths, by Euler steps, with the functions of the library `m`."""
     growth, rest = m.log(spot), m.sqrt(1.0 - correlation * correlation)
     for z, other in zip(zs, others):
         spread = m.sqrt(variance * DT)
@@ -53,7 +53,7 @@ def compiled(backend):
 
 
 def by_scan():
-    """One path, its step compiled once."""
+    """One path by `scan`, whose step is compiled once."""
     from autograd_mini import compile, exp, log, relu, scan, sqrt
 
     def price(parameters, zs, others):
@@ -89,7 +89,7 @@ def torch():
 
 
 def jax():
-    """By `lax.scan`: the steps written out compile for minutes."""
+    """By `lax.scan`: written out, the steps would take minutes to compile."""
     import jax
     from jax.numpy import exp, log, sqrt
 
@@ -114,7 +114,7 @@ def jax():
 
 
 def ddx():
-    """One path in scalars, of which the shocks are parameters, over all paths."""
+    """One path in scalars, with the shocks as parameters, evaluated over all paths."""
     import ddx
 
     def price():
@@ -126,7 +126,7 @@ def ddx():
 
 
 def casadi():
-    """One path in scalars, its gradient mapped over the others and summed."""
+    """One path in scalars, its gradient mapped over all paths and summed."""
     import casadi
 
     parameters = casadi.SX.sym("parameters", len(PARAMETERS))

@@ -1,4 +1,4 @@
-"""An LSTM of 8 units that reads 12 numbers one by one; how far its last output is from what is desired."""
+"""An LSTM of 8 units that reads 12 numbers one by one, with the squared error of its last output."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from tests.benchmarks.floors import floor
 from tests.benchmarks.peers import casadi_mapped, ddx_over_examples
 from tests.benchmarks.run import LeftOut
 
-TITLE = "compiled: LSTM of 8 units over 12 steps, loss and gradient towards all weights"
+TITLE = "compiled: LSTM of 8 units over 12 steps, loss and gradient in all weights"
 BASELINE = "torch, nn.LSTM"
 SIZES = "examples", (1, 256, 4096)
 UNITS = 8
 
 
 def data(n, steps):
-    """For each of the gates i, f, g, o and each unit the weights of the input, of the outputs before and of 1; the
-    sequences; what is desired."""
+    """For each of the gates i, f, g, o and each unit, the weights of the input, of the previous outputs and the bias;
+    the sequences; the desired outputs."""
     random = numpy.random.default_rng(1)
     weights = random.normal(size=(4, UNITS, 1 + UNITS + 1)) * 0.3
     return weights, random.normal(size=(n, steps)), random.normal(size=(n, UNITS))
 
 
 def loss(weights, xs, desired):
-    """Of one sequence, in scalars."""
+    """The loss of one sequence, in scalars."""
     from autograd_mini import dot, sigmoid, sum, tanh
 
     h = c = [0.0] * UNITS
@@ -49,7 +49,7 @@ def compiled(n, steps, backend):
 
 
 def as_matrices(weights):
-    """Of the inputs, of the outputs before, and biases, as the others keep them."""
+    """The weights of the inputs, of the previous outputs, and the biases, in the layout of other libraries."""
     rows = weights.reshape(4 * UNITS, -1)
     return rows[:, :1], rows[:, 1:-1], rows[:, -1]
 
@@ -80,7 +80,7 @@ def torch(n, steps):
 
 
 def jax(n, steps):
-    """By `lax.scan`: unrolled, it took as long to run and four times as long to compile."""
+    """By `lax.scan`: unrolled, it was no faster, and took four times as long to compile."""
     import jax
     from jax.nn import sigmoid
     from jax.numpy import split, tanh, zeros
@@ -104,7 +104,7 @@ def jax(n, steps):
 
 
 def autograd(n, steps):
-    """Written out in NumPy."""
+    """Forward and backward pass written out in NumPy."""
     import autograd.numpy as np
     from autograd import value_and_grad
 
@@ -128,7 +128,7 @@ def autograd(n, steps):
 
 
 def casadi(n, steps):
-    """One sequence in scalars, its gradient mapped over the others and summed."""
+    """One sequence in scalars, its gradient mapped over all sequences and summed."""
     import casadi
 
     def sigmoid(z):
@@ -147,7 +147,7 @@ def casadi(n, steps):
 
 
 def ddx(n, steps):
-    """One sequence in scalars, of which the numbers read are parameters, over all sequences."""
+    """One sequence in scalars, with the numbers it reads as parameters, evaluated over all sequences."""
     import ddx
 
     if steps > 12:
@@ -178,7 +178,7 @@ def by_hand_in_c(n, steps):
 
 
 def contenders(size):
-    """All of them, where `size(s)` gives the examples and the steps."""
+    """All contenders; `size(s)` is the number of examples and of steps."""
     return {
         "autograd_mini, machine code": lambda s: compiled(*size(s), "machine"),
         "autograd_mini, NumPy": lambda s: compiled(*size(s), "numpy"),

@@ -61,7 +61,7 @@ def casadi(is_called=False):
     value, results = objective(xs), casadi.vertcat(*constraints(casadi, xs))
     hessian, _ = casadi.hessian(value + casadi.dot(multipliers, results), x)
     jacobian = casadi.jacobian(results, x)
-    wanted = [value, casadi.gradient(value, x), jacobian.T, hessian]  # its columns come one after the other
+    wanted = [value, casadi.gradient(value, x), jacobian.T, hessian]  # CasADi stores matrices by columns
     return casadi_arrays(casadi.Function("all", [x, multipliers], wanted), numbers(), is_called)
 
 
@@ -79,7 +79,7 @@ def jax():
         return 3 * y * y * y + 2 * z - 5 + jnp.sin(y - z) * jnp.sin(y + z) + 4 * y - x * jnp.exp(x - y) - 3
 
     columns = jnp.arange(N)
-    seeds = jnp.array([(columns % 3 == colour) * 1.0 for colour in range(3)])  # of three neighbours each has its own
+    seeds = jnp.array([(columns % 3 == colour) * 1.0 for colour in range(3)])  # any three neighbours differ
     rows = jnp.repeat(jnp.arange(N - 2), 3)
     places = jnp.arange(N - 2)[:, None] + jnp.arange(3)
     low, high = numpy.arange(N)[:, None], numpy.arange(N)[:, None] + numpy.arange(-1, 2)
@@ -101,6 +101,6 @@ CONTENDERS = {
     "autograd_mini, machine code": lambda: compiled("machine"),
     "autograd_mini, NumPy": lambda: compiled("numpy"),
     "CasADi": lambda: casadi(is_called=True),
-    "CasADi, in bound memory": casadi,
+    "CasADi, bound buffers": casadi,
     "JAX, jit, coloured by hand": jax,
 }

@@ -1,8 +1,7 @@
-"""A step of a GPT written in scalars, as in microgpt: the loss of one name of eight letters, and its gradient towards
-4,192 parameters.
+"""A step of a GPT written in scalars, as in microgpt: the loss of one name of eight letters, and its gradient with
+respect to 4,192 parameters.
 
-microgpt's own class is measured where the environment variable MICROGPT names its file, of which only that class is
-run.
+microgpt's own class is measured if the environment variable MICROGPT names its file; only the class is run from it.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from pathlib import Path
 
 from tests.benchmarks.run import LeftOut
 
-TITLE = "eager: a GPT of one layer, 16 wide with 4 heads, on one name, loss and gradient towards 4,192 parameters"
+TITLE = "eager: a GPT of one layer, 16 wide with 4 heads, on one name, loss and gradient in 4,192 parameters"
 BASELINE = "microgpt's Value"
 LETTERS, PLACES, WIDTH, HEADS = 27, 16, 16, 4
 NAME = [26, 4, 11, 8, 25, 0, 1, 4, 26]
-"""Places of letters; 26 stands before and after."""
+"""The letters of the name by number; 26 marks its start and end."""
 
 
 def first_weights():
-    """By name a list of rows."""
+    """The matrices by name, each a list of rows."""
     generator = random.Random(1)
     shapes = {
         "letters": (LETTERS, WIDTH), "places": (PLACES, WIDTH), "out": (LETTERS, WIDTH),
@@ -35,7 +34,7 @@ def first_weights():
 
 
 def loss(weights, dot, softmax, relu, log):
-    """The mean of -log p over the letters that follow."""
+    """The mean of -log p over the letters to be predicted."""
     known, read, losses = [], [], []
     for place, (letter, following) in enumerate(zip(NAME, NAME[1:])):
         x = scaled([a + b for a, b in zip(weights["letters"][letter], weights["places"][place])], dot)
@@ -60,13 +59,13 @@ def times(matrix, xs, dot):
 
 
 def scaled(xs, dot):
-    """Divided by the root of the mean of squares."""
+    """x divided by the root of its mean square."""
     scale = (dot(xs, xs) / len(xs) + 1e-5) ** -0.5
     return [x * scale for x in xs]
 
 
 def of_plus_and_times(Value):
-    """The functions, of nothing but the methods that microgpt's class has."""
+    """The functions that the model needs, built from nothing but the methods of microgpt's class."""
 
     def softmax(xs):
         most = max(x.data for x in xs)

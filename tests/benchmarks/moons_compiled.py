@@ -1,6 +1,6 @@
-"""The network of micrograd's demonstration again, compiled: 2-16-16-1 with a hinge loss and an L2 term.
+"""The network of micrograd's demo, compiled: 2-16-16-1 with a hinge loss and an L2 term.
 
-As there, all 100 points are in one graph; written for one point, over a batch of them, it is the same function.
+As in `eager_moons`, all 100 points are in one graph; written for one point, over a batch, the function is the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BASELINE = "torch"
 
 
 def weights():
-    """For each layer an array with a row a neuron, the bias first."""
+    """For each layer an array with one row for each neuron, its bias first."""
     return [numpy.array(layer) for layer in first_weights()]
 
 

@@ -1,6 +1,6 @@
 """Newton's method on 100,000 equations at once, each until its own step is small: the root, and its slope.
 
-The loop is plain Python: `while abs(step) > …`. Examples that take equally many steps take one path.
+The loop is plain Python: `while abs(step) > …`. Examples that take the same number of steps share a path.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ def data(n):
 
 
 def kepler(m, e, mean):
-    """One orbit, with the functions of some library; the last step, from numbers of the last but one, carries the
-    derivatives."""
+    """One orbit, with the functions of the library `m`; a last step after the loop makes derivatives exact too."""
     x = mean + 0.85 * e
     step = 1.0
     while abs(step) > ENOUGH:
@@ -40,7 +39,7 @@ def compiled(n, backend):
 
 
 def numpy_by_hand(n):
-    """All examples until the last is done; the slopes by the implicit function theorem."""
+    """All examples step until the last has converged; the slopes follow by the implicit function theorem."""
     e, mean = data(n)
 
     def run():
@@ -56,7 +55,7 @@ def numpy_by_hand(n):
 
 
 def scipy(n):
-    """Its vectorised Newton's method."""
+    """SciPy's vectorised Newton's method."""
     from scipy.optimize import newton
 
     e, mean = data(n)
@@ -70,7 +69,7 @@ def scipy(n):
 
 
 def jax(n):
-    """All examples until the last is done; one step more, outside of the loop, carries the derivatives."""
+    """All examples step until the last has converged; one more step, outside the loop, carries the derivatives."""
     import jax
     from jax.numpy import cos, sin
 

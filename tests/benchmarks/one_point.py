@@ -27,7 +27,7 @@ def eager():
 
 
 def python_by_hand():
-    """Price and greeks from the textbook, what they share computed once."""
+    """Price and Greeks by the textbook's formulas, with shared parts computed once."""
     from math import erfc, exp, log, sqrt
 
     def derive(spot, strike, years, rate, volatility):
@@ -45,7 +45,7 @@ def python_by_hand():
 
 
 def jax():
-    """Of one vector that is there already: five numbers take longer, five Python floats much longer."""
+    """JAX with one array that exists already: five arrays take longer, five Python floats much longer."""
     import jax
 
     formula = price(jax.numpy, by_erfc(jax.scipy.special.erfc))

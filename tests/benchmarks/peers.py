@@ -1,4 +1,4 @@
-"""What surrounds a formula with the peers: at one point, or over all examples with the means of its derivatives."""
+"""Runs a formula with the peers: at one point, or over all examples with the means of its derivatives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy
 
 
 def torch_at_point(formula, point):
-    """A tensor for each number."""
+    """PyTorch, with one tensor for each number."""
     import torch
 
     tensors = [torch.tensor(each, dtype=torch.double, requires_grad=True) for each in point]
@@ -19,7 +19,7 @@ def torch_at_point(formula, point):
 
 
 def xad_at_point(formula, point):
-    """Its tape in C++."""
+    """XAD, with its tape in C++."""
     from xad.adj_1st import Real, Tape
 
     def run():
@@ -38,7 +38,7 @@ def xad_at_point(formula, point):
 
 
 def casadi_at_point(function, point):
-    """Its fast way: one vector in and one out, in memory bound to the function."""
+    """CasADi the fast way: one input and one output vector, in buffers bound to the function."""
     numbers, results = numpy.empty(len(point)), numpy.empty(function.numel_out(0))
     evaluate, kept = bound(function, [numbers], [results])
 
@@ -52,7 +52,7 @@ def casadi_at_point(function, point):
 
 
 def casadi_mapped(one, n, weights, *batches):
-    """A function of one example over all of them, its results summed."""
+    """CasADi: a function of one example mapped over all examples, its results summed."""
     columns = numpy.asfortranarray(weights.reshape(one.size_in(0)))
     value, slopes = numpy.empty(1), numpy.empty(one.size_out(1), order="F")
     args = [columns, *map(numpy.ascontiguousarray, batches)]
@@ -67,8 +67,8 @@ def casadi_mapped(one, n, weights, *batches):
 
 
 def bound(function, args, results):
-    """What evaluates a function of CasADi's that reads and writes these arrays in place; and what has to be kept for
-    it, since nothing else keeps it."""
+    """A function that evaluates a CasADi function, reading and writing these arrays in place; and the objects that must
+    be kept alive for it."""
     buffer, evaluate = function.buffer()
     for position, array in enumerate(args):
         buffer.set_arg(position, memoryview(array.ravel("K")))
@@ -78,7 +78,7 @@ def bound(function, args, results):
 
 
 def ddx_at_point(equation, point):
-    """Its fast way: in memory bound to the function."""
+    """ddx the fast way: in buffers bound to the function."""
     call = equation.compile().buffer(numpy.empty(len(point)))
 
     def run():
@@ -90,11 +90,11 @@ def ddx_at_point(equation, point):
 
 
 def ddx_over_examples(formula, weights, *batches):
-    """Over all examples, with glibc's vector functions; NumPy adds up.
+    """ddx over all examples, with glibc's vector functions; NumPy takes the means.
 
     Args:
-        formula: of one example, whose variables are the weights and whose parameters the numbers of the batches.
-        batches: arrays with a row a number and a column an example.
+        formula: a function of one example, whose variables are the weights and whose parameters the batches' numbers.
+        batches: arrays with one row for each number and one column for each example.
     """
     import ddx
 
@@ -112,11 +112,11 @@ def ddx_over_examples(formula, weights, *batches):
 
 
 def casadi_arrays(function, args, is_called=False):
-    """A function of CasADi's of vectors, its results the numbers that are not 0 by form, column by column.
+    """A CasADi function of vectors; its results are the structurally nonzero entries, column by column.
 
     Args:
-        is_called: whether it is called as a function of arrays, which gives matrices of CasADi's; else it reads and
-            writes bound memory.
+        is_called: whether to call it with arrays, which returns CasADi matrices; otherwise it reads and writes bound
+            buffers.
     """
     if is_called:
         return lambda: function.call(args), lambda found: [each.nonzeros() for each in found]

@@ -1,5 +1,5 @@
-"""The contenders of `digits` and `wide`: a network of one hidden layer with ReLU, then softmax and the divergence of
-Kullback and Leibler; its mean over a batch, and the gradient towards all weights and biases."""
+"""The contenders of `digits` and `wide`: a network of one hidden layer with ReLU, softmax and KL divergence; the mean
+divergence over a batch, and its gradient with respect to all weights and biases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy
 
 
 def first_weights(sizes):
-    """For each layer the weights, a row a neuron, then the biases."""
+    """For each layer the weights, with one row for each neuron, then the biases."""
     random = numpy.random.default_rng(1)
     weights = []
     for n, m in zip(sizes, sizes[1:]):
@@ -16,7 +16,7 @@ def first_weights(sizes):
 
 
 def loss(w1, b1, w2, b2, x, d):
-    """Of one example, in scalars."""
+    """The divergence of one example, in scalars."""
     from autograd_mini import dot, log_softmax, relu
 
     hidden = [relu(dot(row, x) + b) for row, b in zip(w1, b1)]
@@ -28,7 +28,7 @@ def scalars(images, labels, weights):
 
 
 def compiled(images, labels, weights, backend):
-    """The weights are arguments."""
+    """Compiled with the weights as arguments."""
     from autograd_mini import compile
 
     desired = numpy.eye(len(weights[-1]))[labels]
@@ -37,7 +37,7 @@ def compiled(images, labels, weights, backend):
 
 
 def compiled_module(images, labels, weights):
-    """The weights are the Values of an `MLP`; their numbers are given as one array."""
+    """Compiled with the weights as Values of an `MLP`; their numbers are passed as one array."""
     from autograd_mini import compile
     from autograd_mini.nn import MLP, kl_softmax
 
@@ -110,7 +110,7 @@ def jax(images, labels, weights):
 
 
 def casadi(images, labels, weights):
-    """In matrices, a column an example: mapped over examples in scalars it took longer."""
+    """CasADi with matrices, one column for each example: scalars mapped over examples were slower."""
     import casadi
 
     x = casadi.MX(casadi.DM(images.T))
@@ -147,7 +147,7 @@ def autograd(images, labels, weights):
 
 
 def contenders(data):
-    """All of them, over what `data` gives, for a size if there are several."""
+    """All contenders, on what `data` returns, which takes a size if there are several."""
     return {
         "autograd_mini, machine code": lambda *size: compiled(*data(*size), "machine"),
         "autograd_mini, NumPy": lambda *size: compiled(*data(*size), "numpy"),

@@ -1,4 +1,4 @@
-"""One picture of what was measured: each contender beside the baseline of its workload, and how the sweeps grow."""
+"""One picture of all measurements: each contender relative to its workload's baseline, and the sweeps over sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from autograd_mini.files import write_whole
 
 OURS = {"autograd_mini, machine code": "#D55E00", "autograd_mini, NumPy": "#F0A860", "autograd_mini, eager": "#B8860B"}
-OTHERS = {  # of Okabe and Ito, whom the colour-blind can tell apart; markers differ as well
+OTHERS = {  # mostly Okabe and Ito's colours, which colour-blind readers can tell apart; markers differ as well
     "torch": ("#0072B2", "s"),
     "JAX": ("#009E73", "^"),
     "ddx": ("#CC79A7", "D"),
@@ -22,14 +22,14 @@ OTHERS = {  # of Okabe and Ito, whom the colour-blind can tell apart; markers di
     "autograd": ("#909090", ">"),
 }
 ROW = 0.2
-"""Inches for the bar of a contender."""
+"""The height of a contender's bar in inches."""
 
 Row = tuple[str, dict[str, Any] | None]
-"""A contender with what was measured of it, or a line of text."""
+"""A contender with its measurements, or a line of text and None."""
 
 
 def save_plot(found: dict[str, Any], path: Path) -> None:
-    """Draw what the JSON holds into a file of the format that its name says."""
+    """Draw what `--json` writes, into a file of the format that its ending names."""
     from matplotlib import rc_context
 
     content = io.BytesIO()
@@ -67,7 +67,7 @@ def _figure(found: dict[str, Any]) -> Any:
 
 
 def _in_two_columns(workloads: list[dict[str, Any]]) -> tuple[list[Row], list[Row]]:
-    """The rows of each column, of about the same length."""
+    """The rows of the two columns, which are about equally long."""
     groups = [group for workload in workloads for group in _groups(workload)]
     left: list[Row] = []
     right: list[Row] = []
@@ -79,7 +79,7 @@ def _in_two_columns(workloads: list[dict[str, Any]]) -> tuple[list[Row], list[Ro
 
 
 def _groups(workload: dict[str, Any]) -> list[list[Row]]:
-    """For each size: its title, those measured with their ratios, those missing, an empty line."""
+    """For each size its rows: the title, the measured contenders with their ratios, the missing ones, an empty line."""
     groups: dict[int | str | None, list[Row]] = {}
     for size in dict.fromkeys(each["size"] for each in [*workload["measured"], *workload["missing"]]):
         measured = [each for each in workload["measured"] if each["size"] == size]
@@ -88,7 +88,7 @@ def _groups(workload: dict[str, Any]) -> list[list[Row]]:
             title += f", {workload['counted']}: {size if isinstance(size, str) else format(size, ',')}"
         if measured:
             base = next((each for each in measured if each["name"].startswith(workload["baseline"])), measured[0])
-            title += f" [1 = {base['name']}]".replace(" ", "\u00a0")  # not to be broken
+            title += f" [1 = {base['name']}]".replace(" ", "\u00a0")  # no line break within
             for each in measured:
                 turns = max(each["cpu"]), each["cpu_median"], min(each["cpu"])
                 ratios = [base["cpu_median"] / seconds for seconds in turns]
@@ -104,7 +104,7 @@ def _groups(workload: dict[str, Any]) -> list[list[Row]]:
 
 
 def _draw_rows(axes: Any, rows: list[Row], n_rows: int) -> None:
-    """A bar for each contender, from 1 to how many times as fast as the baseline it is."""
+    """Draw a bar for each contender, from 1 to its speed relative to the baseline."""
     for y, (name, figures) in enumerate(rows):
         if figures is None:
             look = {"style": "italic"} if name.startswith(" ") else {"weight": "bold"}
@@ -139,7 +139,7 @@ def _draw_rows(axes: Any, rows: list[Row], n_rows: int) -> None:
 
 
 def _draw_sweep(axes: Any, sweep: dict[str, Any]) -> None:
-    """Time of a run by size, a line for each contender; for ours dashed the first run, which compiles."""
+    """Draw the time of a run by size, one line for each contender; for this package also the first run, dashed."""
     lines = defaultdict(list)
     for each in sweep["measured"]:
         lines[each["name"]].append((each["size"], each["cpu_median"], each["first_cpu"]))

@@ -1,14 +1,14 @@
 """How a workload is measured.
 
-Every contender lives in a process of its own, on one thread, so that none pays for another's garbage or waits for its
-threads; the contenders take turns, round by round, each in a plain loop as a user's script would run it, with
-Python's garbage collector as it comes, and the first runs of each turn untimed: while others have theirs, memory and
-caches are taken away. Before any timing all must agree on the numbers.
+Every contender runs in its own process, on one thread, so that none pays for another's garbage or waits for its
+threads. The contenders take turns, round by round, each in a plain loop like a user's script, with Python's garbage
+collector on. The first runs of each turn are not timed, because memory and caches were taken by the others. Before
+any timing, all must agree on the numbers.
 
-A workload is a module with a TITLE, a BASELINE and CONTENDERS: by name a function that makes everything ready and
-gives what to run, or a pair of that and of what puts its result into the order that all share. With SIZES, what they
-count and numbers, such as lengths of a batch, it is measured at each of them, which the functions are given. UNIT,
-"ms" by default, is a name and how many of it are a second.
+A workload is a module with a TITLE, a BASELINE and CONTENDERS: a dict from names to functions that prepare everything
+and return the function to run, or a pair of it and a function that puts its result into the common order. With SIZES,
+a pair of what they count and a list of numbers, such as lengths of a batch, it is measured at each size, which is
+passed to the functions. UNIT, "ms" by default, is the name of a unit and how many of it make a second.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from typing import Any
 import numpy
 
 SHORTEST_ROUND = 0.05
-"""Seconds: what runs faster is run so many times a round."""
+"""Seconds: a function that is faster is run repeatedly in each round, for about this long."""
 
 SETTLING = 0.05
-"""Seconds of runs at the start of a turn that are not timed: 784-128-10 took 22 ms there, and 9 afterwards. What takes
-longer starts at once."""
+"""Seconds of untimed runs at the start of a turn: 784-128-10 took 22 ms there, and 9 afterwards. A function that takes
+longer than this is timed at once."""
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",  # torch
@@ -42,12 +42,12 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
     "JAX_ENABLE_X64": "1",
 }
-"""The environment of every contender; it has to be there before their libraries are imported."""
+"""The environment of every contender; it must be set before their libraries are imported."""
 
 
 @dataclass
 class Measured:
-    """One contender of one workload; all times in seconds a run, on the clock and of the processor."""
+    """The measurements of one contender: seconds a run, by the clock and of processor time."""
 
     name: str
     size: int | None
@@ -68,7 +68,7 @@ class Missing:
 
 
 class LeftOut(Exception):
-    """Raised by a contender that could run at a size, and why it is spared."""
+    """Raised by a contender that is not measured, with the reason."""
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Worker:
 
 
 def start(module: str, name: str) -> Worker:
-    """A worker for a contender of that workload."""
+    """Start a worker for a contender of the workload in that module."""
     os.environ.update(ONE_THREAD)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -114,7 +114,7 @@ def _serve(module: str, name: str, pipe: Connection) -> None:
                 made = importlib.import_module(module).CONTENDERS[name](*args)
                 run, arrange = made if isinstance(made, tuple) else (made, lambda result: result)
                 result, *first = _timed(run, 1)
-            except (ImportError, LeftOut, RecursionError) as error:  # who is not there, or not made for such depth
+            except (ImportError, LeftOut, RecursionError) as error:  # not installed, left out, or the graph too deep
                 pipe.send(f"not measured: {error}")
                 continue
             numbers = numpy.array(list(_flat(arrange(result))))
@@ -131,7 +131,7 @@ def _serve(module: str, name: str, pipe: Connection) -> None:
 
 
 def _timed(run: Any, times: int) -> tuple[Any, float, float]:
-    """What the last run gave, and the seconds of all on the clock and of the processor, over all threads."""
+    """The result of the last run, and the seconds of all runs: by the clock, and of processor time over all threads."""
     cpu, wall = time.process_time(), time.perf_counter()
     for _ in range(times):
         result = run()
@@ -156,7 +156,7 @@ def compare(workload: ModuleType, rounds: int) -> list[Measured | Missing]:
     for size in sizes:
         if size is not None:
             print(f"  {counted}: {size:,}")
-        workers = [start(workload.__name__, name) for name in workload.CONTENDERS]  # none has seen another size
+        workers = [start(workload.__name__, name) for name in workload.CONTENDERS]  # new processes for each size
         try:
             measured, missing = _measure(workers, size, rounds)
         finally:
@@ -168,7 +168,7 @@ def compare(workload: ModuleType, rounds: int) -> list[Measured | Missing]:
 
 
 def _measure(workers: Sequence[Worker], size: int | None, rounds: int) -> tuple[list[Measured], list[Missing]]:
-    """In turns, those that could prepare it and agree on the numbers."""
+    """Prepare all workers, require that they agree on the numbers, and measure them in turns; and who is missing."""
     ready, measured, missing, numbers = [], [], [], []
     for worker in workers:
         answer = worker.ask("prepare", *([] if size is None else [size]))
@@ -195,7 +195,7 @@ def _measure(workers: Sequence[Worker], size: int | None, rounds: int) -> tuple[
 
 
 def _print(measured: Sequence[Measured], baseline: str, unit: str, a_second: float) -> None:
-    """A table; the ratios are of processor time, which other programs on the machine disturb least."""
+    """Print a table. Ratios are of processor time, which other programs on the machine disturb least."""
     if not measured:
         return
     rounds = len(measured[0].wall)
@@ -213,7 +213,7 @@ def _print(measured: Sequence[Measured], baseline: str, unit: str, a_second: flo
 
 
 def as_json(workload: ModuleType, found: Sequence[Measured | Missing]) -> dict[str, Any]:
-    """What was measured, in plain numbers, and who is missing."""
+    """The measurements as plain numbers, and the contenders that are missing."""
     measured = [
         {**asdict(each), "wall_median": statistics.median(each.wall), "cpu_median": statistics.median(each.cpu)}
         for each in found

@@ -1,4 +1,4 @@
-"""A pendulum with friction in so many steps, from its angle to the loss at the end: value and gradient."""
+"""A pendulum with friction over many steps, from its first angle to the loss at the end: value and gradient."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from functools import partial
 
 from tests.benchmarks.run import LeftOut
 
-TITLE = "sweep: a pendulum by semi-implicit Euler, loss and gradient towards friction and angle, by steps"
+TITLE = "sweep: a pendulum by semi-implicit Euler, loss and gradient in friction and angle, by steps"
 BASELINE = "JAX, jit of a scan"
 SIZES = "steps", (1_000, 10_000, 100_000, 1_000_000)
 POINT = 0.2, 0.8
 TIME = 10.0
 MOST_UNROLLED = {"autograd_mini": 10_000, "JAX": 100}
-"""More steps written out compile for minutes."""
+"""The most steps that are written out: more would take minutes to compile."""
 
 
 def step(m, h, state, friction):
-    """With the functions of some library."""
+    """One step, with the functions of the library `m`."""
     angle, speed = state
     speed = speed - h * (m.sin(angle) + friction * speed)
     return angle + h * speed, speed

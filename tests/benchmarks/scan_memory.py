@@ -1,4 +1,4 @@
-"""The pendulum of `scan` again: the first value and gradient, compiling included, and what memory they take at most."""
+"""The pendulum of `scan`: the time and peak memory of the first value and gradient, compiling included."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PROGRAM = "from tests.benchmarks import scan_memory as m; m.measure({name!r}, {s
 
 
 def peak():
-    """The most memory this program ever had, in MB; what `resource` tells counts that of the process it was made in."""
+    """The peak memory of this program in MB; `resource` would count that of the process it was forked from too."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 2**10
 
 
 def measure(name, steps):
-    """Print the seconds of computing and the MB of one contender, in this process, over what a few steps take."""
+    """Print one contender's processor seconds and MB, in this process, beyond what a few steps take."""
     scan.CONTENDERS[name](64)()
     before = peak()
     begin = time.process_time()

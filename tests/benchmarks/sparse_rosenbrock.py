@@ -1,4 +1,4 @@
-"""The sparse Hessian of Rosenbrock's function of many numbers."""
+"""The sparse Hessian of Rosenbrock's function of many variables."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ CONTENDERS = {
     "autograd_mini, machine code": compiled("machine"),
     "autograd_mini, NumPy": compiled("numpy"),
     "CasADi": lambda n: casadi(n, is_called=True),
-    "CasADi, in bound memory": casadi,
+    "CasADi, bound buffers": casadi,
     "JAX, jit, coloured by hand": jax,
 }

@@ -1,6 +1,6 @@
-"""A quartic oscillator, step after step at one point: where it arrives, and how that depends on start and stiffness.
+"""A quartic oscillator, step by step at one point: where it arrives, and its derivatives in start and stiffness.
 
-Six nodes a step, each of which needs the one before.
+There are six nodes a step, each of which needs the one before.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def torch(steps):
 
 
 def jax(steps):
-    """By `lax.fori_loop` with a fixed number of turns: written out, 8,000 steps compiled for minutes."""
+    """By `lax.fori_loop` with a fixed number of turns: written out, 8,000 steps took minutes to compile."""
     import jax
 
     def of(point):

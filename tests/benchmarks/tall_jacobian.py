@@ -1,4 +1,4 @@
-"""The Jacobian of 1,000 results towards one number: the curve that a damped oscillator goes through."""
+"""The Jacobian of 1,000 results with respect to one number: the course of a damped oscillator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def compiled(backend, method="jacobian"):
 
 
 def value_alone():
-    """What three of are allowed; its result is put in place of the derivatives that are compared."""
+    """The value alone, to compare the time; it returns constants where others return derivatives, which must agree."""
     run = compiled("machine", "__call__")
     derivative = compiled("machine")()
     return run, lambda result: derivative

@@ -1,4 +1,4 @@
-"""What it costs to cut a batch into tiles: value and gradient of digits 64-32-10, in one call and on an executor."""
+"""The cost of cutting a batch into tiles: value and gradient of digits 64-32-10, in one call and on an executor."""
 
 from __future__ import annotations
 

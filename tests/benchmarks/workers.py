@@ -1,7 +1,7 @@
-"""How the work of many examples is shared: throughput by the number of processes, beside one process without any.
+"""Throughput over many examples by the number of processes, compared with a single call in this process.
 
-Twice: prices and Greeks of a book, whose numbers travel, and of an average price option, whose paths are drawn where
-they are needed, so that nothing does. All must give the same bits on any number of processes.
+Measured for the prices and Greeks of a book, whose numbers are sent to the processes, and of an average price option,
+whose paths are drawn where they are needed. All must give the same bits on any number of processes.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def asian(spot, rate, volatility, z):
 
 def main():
     cases = {
-        "a book, which travels": (compile(book, batch=True), points(BOOK), BOOK),
-        "drawn paths, which do not": (
+        "a book, which is sent": (compile(book, batch=True), points(BOOK), BOOK),
+        "paths, drawn in place": (
             compile(asian, batch="z", wrt=["spot", "rate", "volatility"], reduce="mean"),
             [100.0, 0.03, 0.2, Draws(PATHS, (STEPS,), seed=1)],
             PATHS,

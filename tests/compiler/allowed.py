@@ -1,7 +1,7 @@
-"""Numbers as intervals of what compiled code may give: exact where its arithmetic is that which was written.
+"""Numbers as intervals of all results that the contract allows, which are exact where arithmetic runs as written.
 
-Only sums have errors of their own. Functions of libraries are taken from the back end itself, one number at a time.
-Where an interval meets a jump or a pole, anything is allowed.
+Only sums may have rounding errors that differ. Library functions are computed by the back end itself, one number at a
+time. Where an interval meets a jump or a pole, every result is allowed.
 """
 
 from fractions import Fraction
@@ -29,8 +29,8 @@ MONOTONE = {
         "degrees radians fsum stopped"
     ).split()
 }
-"""In every argument: so are their roundings, and the ends of an interval give those of the result. A product is
-bilinear, which does as well."""
+"""Monotone in every argument, as are their roundings: the ends of an interval give those of the result. A product is
+bilinear, which serves as well."""
 
 PRODUCTS = {ROWS[name] for name in ("mul", "scale", "fma")}
 POLES = {ROWS[name] for name in ("div", "ratio", "reciprocal")}
@@ -39,24 +39,24 @@ CHOICES = {ROWS[name] for name in "where copysign less less_equal greater greate
     getattr(piecewise, name) for name in ("at_least", "step", "_is_true", "first_equal", "_clip_branch")
 }
 ZERO_DECIDES = {ROWS["where"], ROWS["copysign"], piecewise._is_true, piecewise.step}
-"""Choices that turn at a 0 of their first argument."""
+"""Operations whose choice changes at a 0 of their first argument."""
 
 OTHERS = {ROWS[name] for name in "mod floordiv fmod remainder frac ldexp prod one_minus_square equal not_equal".split()}
 INEXACT = {"gamma", "lgamma"}
-"""Python's own, which are not monotone in their last digits."""
+"""Python's own functions, which are not monotone in their last digits."""
 
 WRITTEN = MONOTONE | POLES | BENT_AT_ZERO | CHOICES | OTHERS
-"""Compiled as they are written, or exact by nature; all others are functions of the library."""
+"""Operations that are compiled as written, or exact by nature; all others are functions of the library."""
 
 
 class Library:
-    """The functions of a back end."""
+    """The elementary functions of a back end, called one number at a time."""
 
     def __init__(self, backend):
         self.backend = backend
 
     def __call__(self, primitive, args):
-        """A primitive of floats; constants are those that are no arrays."""
+        """Compute a primitive of floats; arguments that are not arrays are constants."""
         if all(type(arg) is float for arg in args):
             return primitive.forward(*args)
         name, options = primitive.base.name, primitive.options
@@ -72,7 +72,7 @@ class Library:
             return self.single(primitive, args)
 
     def single(self, primitive, args):
-        """A primitive that is not a function of vectors; constants are those of its arguments that are plain floats."""
+        """Compute a primitive that is not a function of vectors; arguments that are plain floats are constants."""
         if self.backend == "machine":
             from autograd_mini.compiler.code.machine_rows import has_emission
 
@@ -116,7 +116,7 @@ def _machine_reduction(primitive, count):
 
 
 class Allowed:
-    """The numbers from `low` to `high`; all there are, if these are None. They take part in the rules of the table."""
+    """The numbers from `low` to `high`, or all numbers if these are None. The table's rules can compute with them."""
 
     __slots__ = ("high", "library", "low")
 
@@ -170,7 +170,7 @@ _attach()
 
 
 def same(x, y):
-    """Whether two numbers are one, signs of zeros included; those of nan are not."""
+    """Whether two numbers are the same, signs of zeros included; all nan count as the same."""
     return (isnan(x) and isnan(y)) or (x == y and copysign(1.0, x) == copysign(1.0, y))
 
 
@@ -186,11 +186,12 @@ def hull(numbers, library):
 
 
 class _Variable(float):
-    """A number that is no constant of the program."""
+    """A number that is not a constant of the program."""
 
 
 def applied(primitive, args):
-    """What compiled code may give for a primitive of numbers, of which floats are constants."""
+    """The interval of what compiled code may give for a primitive of intervals; floats among the arguments are
+    constants."""
     library = next(arg.library for arg in args if isinstance(arg, Allowed))
     if all(isinstance(arg, float) or arg.is_exact for arg in args):
         numbers = [arg if isinstance(arg, float) else _Variable(arg.low) for arg in args]
@@ -215,7 +216,7 @@ def _anything_like(primitive, args, library):
 
 
 def _first_equal(args, library):
-    """Which of the others is the first one, if they lie apart."""
+    """The index of the first of the other intervals, if they lie apart."""
     intervals = [(arg, arg) if isinstance(arg, float) else (arg.low, arg.high) for arg in args]
     out, *others = intervals
     meeting = [place for place, (low, high) in enumerate(others) if low <= out[1] and out[0] <= high]
@@ -226,7 +227,7 @@ def _first_equal(args, library):
 
 
 def _spread(primitive, args, library):
-    """Of intervals."""
+    """The interval of a primitive some of whose arguments are intervals."""
     if primitive is piecewise.first_equal:
         return _first_equal(args, library)
     ends = [
@@ -265,7 +266,7 @@ def _spread(primitive, args, library):
 
 
 def _smooth(primitive, args, corners, library):
-    """A function of the library on narrow intervals: its values at the corners, and how far its slopes carry."""
+    """A library function of narrow intervals: its values at the corners, widened by how far its slopes carry."""
     kinds = [isinstance(arg, Allowed) for arg in args]
     within = [tuple(_whole_in(arg) for arg in args)]  # where gamma and its derivatives have their poles
     points = [[_Variable(x) if own else x for x, own in zip(point, kinds)] for point in [*corners, *within]]
@@ -288,7 +289,7 @@ def _smooth(primitive, args, corners, library):
 
 
 def _whole_in(arg):
-    """The whole number in an interval, if there is one; else its lower end."""
+    """The whole number in an interval, if there is one; otherwise its lower end."""
     if isinstance(arg, float):
         return arg
     whole = float(round(arg.high)) if isfinite(arg.high) else arg.high
@@ -300,10 +301,10 @@ def _slopes(primitive, point):
 
 
 def total(terms, library, *, from_zero=False, roundings=0):
-    """Σ of products of one or two factors, in any order, fused or not.
+    """The interval of a sum of products of one or two factors, added in any order, fused or not.
 
     Args:
-        roundings: how many more than one for each term.
+        roundings: how many roundings to allow for beyond one for each term.
     """
     if len(terms) == 1 and not from_zero and not roundings:
         return terms[0][0] if len(terms[0]) == 1 else applied(ROWS["mul"], terms[0])
@@ -337,7 +338,7 @@ def _product(numbers):
 
 
 def _infinite(terms, library):
-    """Where inf or nan are among the terms."""
+    """The sum where inf or nan are among the terms."""
     if not all(factor.is_exact for term in terms for factor in term):
         return anything(library)
     numbers = [_product([factor.low for factor in term]) for term in terms]

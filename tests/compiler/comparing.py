@@ -1,4 +1,4 @@
-"""Whether two computations of the same numbers agree: equal up to rounding, inf where inf is, nan where nan is."""
+"""Whether two computations of the same numbers agree: equal up to rounding, with inf and nan in the same places."""
 
 from importlib.util import find_spec
 
@@ -22,7 +22,7 @@ def flat(nest):
 
 
 def disagreement(found, expected, *, scale=0.0):
-    """What is wrong with the numbers found, in words; empty if nothing is.
+    """Say how numbers differ from the expected ones; "" if they agree.
 
     Args:
         scale: the size of what cancels in the results, if that is known.

@@ -9,7 +9,7 @@ from tests.compiler.verifying import verified
 
 @pytest.fixture(autouse=True, scope="session")
 def in_order():
-    """Of all scalars that programs are made of, each is made of earlier ones."""
+    """Check that every scalar of a program is computed from earlier ones."""
 
     class Source(deriving.Source):
         def __init__(self, scalars, *rest):
@@ -24,7 +24,7 @@ def in_order():
 
 @pytest.fixture(autouse=True, scope="session")
 def well_formed():
-    """All programs are."""
+    """Check that all programs are well-formed."""
     so_far = Builder.so_far
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Builder, "so_far", lambda self, results: verified(so_far(self, results)))
@@ -33,32 +33,32 @@ def well_formed():
 
 @pytest.fixture
 def between_margins():
-    """All that machine code reads and writes stands between margins, which are looked at after every run."""
+    """Put all memory that machine code reads and writes between margins, which are checked after every run."""
     with fenced(Margined) as fences:
         yield fences
 
 
 @pytest.fixture
 def as_packs(monkeypatch):
-    """Programs go as packs, however small they are."""
+    """Make programs run pack by pack, however small they are."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: False)
 
 
 @pytest.fixture
 def as_scalars(monkeypatch):
-    """Programs go as scalars, however few these are."""
+    """Make programs run scalar by scalar, however few scalars they have."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)
 
 
 @pytest.fixture
 def in_columns(monkeypatch):
-    """Programs of one example go column by column, however few these are."""
+    """Make programs of one example run column by column, however few columns they have."""
     for name in ("has_columns", "suits_columns"):
         monkeypatch.setattr(pipeline, name, lambda *args: True)
 
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    """Batches of a few hundred examples go tile by tile already, and are shared by threads."""
+    """Make batches of a few hundred examples run tile by tile and shared by threads."""
     monkeypatch.setattr(partition, "TILE_BYTES", 0)
     monkeypatch.setattr(partition, "POINTERS_A_THREAD", 0)

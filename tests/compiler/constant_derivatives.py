@@ -1,6 +1,6 @@
-"""Programs whose derivatives are constant, compiled and eager: python -m tests.compiler.constant_derivatives.
+"""Compares compiled and eager programs whose derivatives are constant: python -m tests.compiler.constant_derivatives.
 
-All that a wrong size of memory destroys may be found out much later, so this ends in a collection and a sign of life.
+Damage by memory of the wrong size may show only much later, so this ends with a garbage collection and a sign of life.
 """
 
 import gc
@@ -21,7 +21,7 @@ MANY = 300
 
 
 def points(n):
-    """No kink among them, and both sides of each."""
+    """Points that are no kink, and points on both sides of each kink."""
     return [0.1 * i - 1.03 for i in range(n)]
 
 
@@ -120,7 +120,8 @@ def check_several(backend):
 
 
 def check_batches(backend):
-    """Of a function of w and x, of which it may use one alone; no example, one, and more than there are lanes."""
+    """Check a function of w and x, which may use only one of them, on batches of no example, one, and more than there
+    are lanes."""
     functions = [
         lambda w, x: am.sum([abs(a) for a in w]),
         lambda w, x: am.max([2.0 * b for b in x]),

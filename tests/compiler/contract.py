@@ -1,9 +1,9 @@
 """The contract of compiled arithmetic: what the value and the gradient of a function may be, to the last bit.
 
-A function is run eagerly on Values, and the graph they record is evaluated anew. Operations are carried out as they
-are written; `sum`, `mean`, `dot` and `sumprod`, chains of + of at least four terms and the adding up of adjoints are
-off by at most n·ε·Σ|terms|; functions of the library are those of the back end. Where something is tied, or a zero of
-the data meets inf, derivatives are those of eager mode.
+A function runs in eager mode on Values, and the graph that they record is evaluated again. Operations are carried out
+as they are written; `sum`, `mean`, `dot` and `sumprod`, chains of at least four terms joined by + and the adding up of
+adjoints are off by at most n·ε·Σ|terms|; library functions are those of the back end. At ties, and where a zero in the
+data meets inf, derivatives are those of eager mode.
 """
 
 from collections import Counter
@@ -29,14 +29,14 @@ class Contract:
     """What the contract allows for one function of numbers at one point.
 
     Args:
-        slack: how many units in the last place every operation may be off besides: for derivatives of derivatives,
-            which the compiler takes by other products of the same factors. Then sums of two terms are sums, too.
+        slack: how many additional units in the last place every operation may be off: for derivatives of derivatives,
+            which the compiler computes by other products of the same factors. Then sums of two terms count as sums.
 
     Attributes:
-        values: for each number of the result.
+        values: what is allowed for each number of the result.
         is_careful: whether an adjoint of exactly 0 met inf or nan, or a derivative is not finite: then derivatives are
-            taken once more by NumPy.
-        is_settled: whether something is tied, or a zero of the data met inf or nan: then eager mode tells them.
+            computed once more by NumPy.
+        is_settled: whether something is tied, or a zero in the data met inf or nan: then eager mode decides them.
     """
 
     def __init__(self, function, point, backend, slack=0):
@@ -279,7 +279,7 @@ def wrong_second(function, point, backend, gradients, hessian):
     """What is wrong with second derivatives.
 
     Args:
-        gradients: gives the gradient of the function as Values.
+        gradients: returns the gradient of the function as Values.
     """
     if is_tied(function, gradients, point):
         expected = am.jacobian(lambda xs: gradients(*xs))([*point])

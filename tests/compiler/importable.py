@@ -1,4 +1,4 @@
-"""Compiled functions as a module has them, to be pickled by their names."""
+"""Compiled functions in a module, which are pickled by name."""
 
 import numpy
 
@@ -19,7 +19,7 @@ def loss(x, d):
 
 
 class Measure:
-    """A callable object with parameters of its own."""
+    """A callable object with its own parameters."""
 
     def __init__(self):
         self.model = MLP(2, [2, 1], activation="tanh", random=3)

@@ -1,8 +1,8 @@
-"""Hold many random programs to the contract: `python -m tests.compiler.many_programs numpy 10000 --seed 1`.
+"""Tests many random programs against the contract: `python -m tests.compiler.many_programs numpy 10000 --seed 1`.
 
-Half of them are drawn from the whole table within its domains, half are tricky ones. Each is run at one point, value
-and gradient; half of each kind also in batches, whose every example must have the same bits. Some hundreds at a time
-have a process of their own, with whose end their machine code goes.
+Half of them are drawn from the whole table within its domains, half are tricky ones. For each, value and gradient are
+computed at one point; for half of each kind also in batches, in which every example must have the same bits. Some
+hundreds at a time run in one process, whose end frees their machine code.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Compiled arithmetic is the arithmetic that was written; and the oracle that says so forgives nothing."""
+"""Compiled arithmetic is the arithmetic that was written; and the oracle that checks this forgives nothing."""
 
 import math
 from fractions import Fraction
@@ -60,7 +60,7 @@ def dekker(x):
 
 
 def two_product(x, y):
-    """The product and its rounding error, by Dekker's splits."""
+    """A product and its rounding error, by Dekker's splitting."""
     high, other = dekker(x), dekker(y)
     low, rest = x - high, y - other
     out = x * y
@@ -185,7 +185,7 @@ def neuron(x, w, b):
 
 
 def test_sums_of_products_are_one_sum():
-    """Python's sum and loops are found as `dot` is; what ends a chain stays outside."""
+    """Python's sum and loops are recognised as `dot` is; what ends a chain is not part of it."""
     x, w = [0.1, 0.2, 0.3, 0.4], [[1.0, 2.0, 3.0, 4.0]] * 5
 
     def loop(x, w, b):
@@ -212,7 +212,7 @@ def test_sums_of_products_are_one_sum():
 
 
 def test_what_ends_a_chain(backend):
-    """Each of these numbers would be another, if terms were added in another order."""
+    """Each of these would give another number if terms were added in another order."""
     big = [1e16, 1.0, 1.0, 1.0]
     cases = [
         (lambda a, b, c, d: a + (b + c), 1e16 + 2.0),

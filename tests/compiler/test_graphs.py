@@ -26,7 +26,7 @@ def test_chains(backend):
 
 
 def test_a_chain_of_ten_thousand_nodes():
-    """Depth is no limit: neither to tracing nor to what comes after."""
+    """Depth is no limit to tracing, nor to any later stage."""
     f = chain(3_334)
     assert not disagreement(compile(f, backend="numpy")(0.5), f(0.5))
 
@@ -62,7 +62,7 @@ def test_long_sums(f):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_recurrences(backend):
-    """A state that a fixed matrix carries on, with a result at every step."""
+    """A state multiplied by a fixed matrix in every step, with a result in every step."""
 
     def f(w, state, inputs):
         outputs = []

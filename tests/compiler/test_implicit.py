@@ -1,4 +1,4 @@
-"""Roots within compiled functions: solved anew at each point, with the derivatives of eager mode."""
+"""Roots within compiled functions are solved at each point, and have the derivatives of eager mode."""
 
 import math
 import pickle
@@ -137,7 +137,7 @@ def test_no_root_and_no_derivative_are_said():
     ],
 )
 def test_nan_where_there_is_no_root(f, points, solvable):
-    """In a batch, one by one, and eagerly: the others are what they are without it."""
+    """In a batch, one by one, and in eager mode: the other examples are not affected."""
     compiled = compile(f, batch=True)
     value, slopes = compiled.value_and_grad(np.array(points))
     for a, x, slope, is_there in zip(points, value, slopes, solvable):

@@ -1,4 +1,4 @@
-"""Compiled networks give what eager ones give: values, gradients, products with the Hessian; over batches too."""
+"""Compiled networks agree with eager ones: values, gradients, Hessian-vector products, also over batches."""
 
 import numpy
 import pytest

@@ -1,4 +1,4 @@
-"""The page for those who maintain the compiler: its example runs, and the files that it names are there."""
+"""The compiler's page for maintainers: its example runs, and the files that it names exist."""
 
 import doctest
 import re

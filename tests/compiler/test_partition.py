@@ -1,4 +1,4 @@
-"""How work is divided, whatever the numbers."""
+"""How work is divided among threads and tiles, for all numbers."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The stages of the pipeline are pure: the same input gives the same result twice, and is left as it was."""
+"""The stages of the pipeline are pure: the same input gives the same result twice, and is not changed."""
 
 import functools
 import random
@@ -61,7 +61,7 @@ def content(*things):
 
 
 def pure(stage, *given):
-    """The result of a stage, which has to be pure."""
+    """Run a stage twice, check that it is pure, and return its result."""
     before = content(*given)
     result = stage(*given)
     found = content(result)
@@ -79,7 +79,7 @@ def test_a_stage_that_is_not_pure_is_found(stage):
 
 
 def run_stages(plan, kinds):
-    """All stages of the programs of some kinds, one after the other."""
+    """Run all stages for several kinds of programs."""
     frame = plan.frame
     scalars = pure(normalise, plan.trace)
     forms = pure(forms_of, scalars, [leaf.lanes for leaf in frame.inputs])
@@ -145,7 +145,7 @@ def test_derivatives_without_machine_code(way, request):
 
 @pytest.fixture
 def squared():
-    """x² by a row of its own, whose second derivative alone has no machine code."""
+    """x² by a user's row, of which only the second derivative has no machine code."""
     rate = register_primitive("rate_of_squared", lambda x: 2.0 * x, lambda out, x: (fsum([2.0, 0.0 * x]),), doc="2x.")
     yield register_primitive("squared", lambda x: x * x, lambda out, x: (rate(x),), doc="x².")
     for name in ("squared", "rate_of_squared"):

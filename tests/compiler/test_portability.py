@@ -1,4 +1,4 @@
-"""Compiled functions go into threads and other processes, and away when nobody holds them."""
+"""Compiled functions can be passed to threads and other processes, and are freed when nobody holds them."""
 
 import gc
 import multiprocessing
@@ -65,7 +65,7 @@ def test_many_threads_through_many_branches():
 
 
 def test_backward_in_many_threads():
-    """Nothing that is added gets lost, though threads share the parameters."""
+    """No contribution gets lost, although threads share the parameters."""
     w, b = Value(2.0), Value(1.0)
     first, second = compile(lambda x: w * x), compile(lambda x: w * w * x + b)
     with ThreadPoolExecutor(8) as pool:
@@ -209,7 +209,7 @@ def test_compiled_functions_go_without_the_collector(backend):
 
 
 class Kept:
-    """A function that takes weak references and no name."""
+    """A function that allows weak references and has no name."""
 
     def __init__(self, f):
         self.f = f

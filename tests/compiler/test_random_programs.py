@@ -1,4 +1,4 @@
-"""Random programs over the whole table: compiled, they keep the contract of arithmetic, bits included."""
+"""Random programs over the whole table, compiled, keep the contract of arithmetic, bits included."""
 
 from math import inf, isfinite, nan
 
@@ -32,7 +32,7 @@ MODES = ["value", "gradient", "Hessian"]
 
 @pytest.fixture(scope="module")
 def own():
-    """A primitive of the user's, in the table while these tests run."""
+    """A user's primitive, which is in the table while these tests run."""
     own = register_primitive(
         "twist", lambda x, y: x * x * y, lambda out, x, y: (2.0 * x * y, x * x), arity=2, doc="x²y."
     )
@@ -47,13 +47,13 @@ def _silence():
 
 
 def run(strategy, count, backend, test):
-    """A property for one back end; machine code takes long to make."""
+    """Check a property for one back end; machine code takes long to compile."""
     count = max(5, count // 10) if backend == "machine" else count
     settings(max_examples=count)(given(strategy)(test))()
 
 
 def gradient_of(program):
-    """The gradient as a function of Values to Values."""
+    """The gradient as a function of Values that returns Values."""
 
     def slopes(*xs):
         return gradients(program(*xs), xs, create_graph=True)
@@ -62,7 +62,7 @@ def gradient_of(program):
 
 
 def check(program, point, mode, backend):
-    """Twice, because a second call may go another way."""
+    """Check twice, because a second call may take another way."""
     compiled = compile(program, backend=backend)
     if mode == "Hessian":
         found, again = compiled.hessian(*point), compiled.hessian(*point)
@@ -101,7 +101,7 @@ def test_where_an_algebra_of_real_numbers_shows(mode, backend):
 
 
 def anywhere(max_size):
-    """A program and a point that need not lie in its domain."""
+    """A random program and a point that may lie outside its domain."""
     point = st.lists(st.sampled_from(EDGES) | st.floats(-3.0, 3.0), min_size=2, max_size=2)
     return st.tuples(strategies.expressions(2, max_size=max_size), point)
 
@@ -188,7 +188,7 @@ def test_batches(reduce, backend):
 
 
 def wrong_of_batch(found, values, slopes, batched, reduce):
-    """What a value and a gradient over a batch differ in from what its examples allow."""
+    """How a value and a gradient over a batch differ from what its examples allow."""
     n = len(values)
     value, gradient = found
 
@@ -300,7 +300,7 @@ def wrong_columns(contract, rows):
 
 
 def shape_of(nest):
-    """The nest without its numbers."""
+    """The structure of a nest, without its numbers."""
     if isinstance(nest, dict):
         return {key: shape_of(part) for key, part in nest.items()}
     if isinstance(nest, list | tuple):

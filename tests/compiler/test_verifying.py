@@ -1,4 +1,4 @@
-"""A program that is not well-formed is found, whatever is wrong with it."""
+"""A program that is not well-formed is recognised, whatever is wrong with it."""
 
 import numpy
 import pytest
@@ -57,7 +57,7 @@ def test_what_is_not_is_found(pack, sentence):
         verify(w, x, pack)
 
 
-def test_a_sum_over_the_batch_loses_it_rightly():
+def test_a_sum_over_the_batch_rightly_loses_it():
     verify(w, x, product(batched=False))
 
 

@@ -1,4 +1,5 @@
-"""Programs on which an algebra of real numbers shows: exact cancellations, ties, signed zeros, numbers of all sizes."""
+"""Programs on which simplification by real algebra would show: exact cancellations, ties, signed zeros, numbers of all
+sizes."""
 
 import math
 
@@ -25,7 +26,7 @@ def tricky(choose):
     """A random program with its point.
 
     Args:
-        choose: gives a whole number from the first to the last.
+        choose: a function that returns an integer from its first to its last argument.
     """
     point = [_number(choose)]
     for _ in range(choose(0, 3)):

@@ -1,4 +1,4 @@
-"""Whether a program is well-formed."""
+"""Checks whether a program is well-formed."""
 
 from __future__ import annotations
 

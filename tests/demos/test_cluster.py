@@ -1,4 +1,4 @@
-"""The option book on a cluster: its numbers are those of the closed forms, and it runs as a command."""
+"""The option book on a cluster gives the numbers of the closed forms, and runs as a command."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What README and the guides say: their snippets run, and print what stands below them; what they link to exists."""
+"""README and the guides: their snippets run and print what the text shows, and what they link to exists."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def table():
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.stem)
 def test_every_snippet_runs(page, tmp_path, monkeypatch, capsys, table):
-    """In order and in one namespace, as a reader would type them."""
+    """The snippets of a page run in order and in one namespace, as a reader would type them."""
     monkeypatch.chdir(tmp_path)
     namespace = {}
     for snippet in snippets(page):

@@ -1,4 +1,4 @@
-"""Implied volatilities and their sensitivities, by formulas that owe the package nothing."""
+"""Implied volatilities and their sensitivities, checked by formulas that are independent of the package."""
 
 from importlib import import_module
 from pathlib import Path

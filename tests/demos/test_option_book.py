@@ -1,4 +1,4 @@
-"""The sensitivities of the option book, by formulas that owe the package nothing."""
+"""The sensitivities of the option book, checked by formulas that are independent of the package."""
 
 from importlib import import_module
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The fit of the differential equation: its solution, its errors, and that SciPy finds the minimum."""
+"""The fit of the differential equation: its solution, its loss, and that SciPy finds the minimum."""
 
 from importlib import import_module
 from pathlib import Path

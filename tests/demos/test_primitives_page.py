@@ -1,4 +1,4 @@
-"""The page of all primitives is what the table says now, and its formulas are right."""
+"""The page of all primitives is up to date with the table, and its formulas are right."""
 
 import math
 import re

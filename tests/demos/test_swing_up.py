@@ -1,4 +1,4 @@
-"""The pendulum that swings up with the least effort, by what owes nothing to sparse matrices."""
+"""The pendulum that swings up with the least effort, checked without sparse matrices."""
 
 from importlib import import_module
 from pathlib import Path

@@ -21,7 +21,7 @@ needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium o
 
 
 def in_chromium(body, script, folder, *flags, **environment):
-    """What a script in a page with this body hands to `finish`."""
+    """The value that a script in a page with this body passes to `finish`."""
     page = f"<!doctype html><meta charset='utf-8'><body>{body}<script>{WAITING}{script}</script></body>"
     (folder / "page.html").write_text(page)
     command = [CHROMIUM, *FLAGS, *flags, f"--user-data-dir={folder / 'profile'}", str(folder / "page.html")]

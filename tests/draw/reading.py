@@ -1,4 +1,4 @@
-"""Random graphs to draw, and what a drawing shows, read back from its source or its SVG."""
+"""Random graphs to draw, and the content of drawings, read back from their source or SVG."""
 
 import re
 import xml.etree.ElementTree as ElementTree

@@ -1,4 +1,4 @@
-"""Nests of arrays, compared."""
+"""Compares nests of arrays."""
 
 import numpy
 
@@ -38,7 +38,7 @@ def same_bits(found, expected):
 
 
 def table(executor):
-    """Results of every kind: sums, rows, sums and rows, drawn numbers, derivatives towards Values."""
+    """Results of every kind: sums, rows, both, drawn numbers, derivatives with respect to Values."""
     weights, examples = importable.data(500)
     compiled = compile(importable.network, batch=["x", "d"], reduce="mean")
     with_values = compile(importable.with_values, batch=True, reduce="mean").on(executor, 32)

@@ -1,4 +1,4 @@
-"""What processes are sent: functions that a module names."""
+"""Functions in a module, to be sent to processes."""
 
 import os
 import signal
@@ -67,7 +67,7 @@ def failing(x):
 
 
 class TooLarge(Exception):
-    """One of the user's own."""
+    """A user's own exception."""
 
 
 def failing_by_a_global(x):
@@ -83,7 +83,7 @@ def deadly(x):
 
 
 def half_a_message():
-    """Dies when it has written the beginning of a result."""
+    """Die after writing the beginning of a result."""
     frame = sys._getframe()
     while "result_queue" not in frame.f_locals:
         frame = frame.f_back
@@ -119,7 +119,7 @@ def with_branches(x):
 
 
 def noted(path, x):
-    """Leaves a line wherever it is traced."""
+    """Leave a line in a file wherever it is traced."""
     with open(path, "a") as file:
         file.write(f"{os.getpid()}\n")
     return x * x

@@ -1,6 +1,6 @@
-"""Prints how much memory a stream of so many chunks took, here and in processes: `python -m tests.executors.stream 9`.
+"""Prints the peak memory of a stream of n chunks, here and in its processes: `python -m tests.executors.stream 9`.
 
-The chunks and results of the longer streams would not go unnoticed if they stayed: each has a megabyte.
+Each chunk and each result has a megabyte, so it would show in longer streams if they were kept.
 """
 
 import multiprocessing

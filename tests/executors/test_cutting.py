@@ -65,6 +65,6 @@ def test_draws_depend_on_seed_step_and_tile_alone():
 
 
 @pytest.mark.parametrize("wrong", [{"n": -1}, {"n": 1, "seed": -1}, {"n": 1, "row": (-2,)}, {"n": 1, "kind": "cauchy"}])
-def test_draws_that_cannot_be(wrong):
+def test_draws_that_are_refused(wrong):
     with pytest.raises(ValueError, match="Draws takes whole numbers of 0 or more and one of the kinds"):
         Draws(**wrong)

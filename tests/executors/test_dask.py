@@ -1,4 +1,4 @@
-"""Functions on a cluster of Dask: real processes, one of which is killed while it works."""
+"""Functions on a Dask cluster of real processes, one of which is killed while it works."""
 
 import contextlib
 import os
@@ -108,7 +108,7 @@ def test_a_cluster_without_workers_is_waited_for_and_that_is_said(tmp_path):
 
 
 def test_training(client, threads, monkeypatch):
-    """Its data goes from worker to worker, if it is large."""
+    """Large data is sent from worker to worker."""
     monkeypatch.setattr(pools, "LARGE", 100)
     random_ = numpy.random.default_rng(1)
     data = pairs(random_.normal(size=(100, 3)), random_.normal(size=100))

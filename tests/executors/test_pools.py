@@ -1,4 +1,4 @@
-"""Executors that are not as they should be, and what is sent to processes once."""
+"""Executors that misbehave, and what is sent to processes only once."""
 
 import multiprocessing
 import pickle
@@ -32,7 +32,7 @@ class WithoutFutures:
         return function(*args)
 
 
-def test_what_is_no_executor():
+def test_things_that_are_not_executors():
     with pytest.raises(TypeError, match="takes an executor, got the class ThreadPoolExecutor; make one of it"):
         squares.on(ThreadPoolExecutor)
     with pytest.raises(TypeError, match="submit of WithoutFutures has to give a future, as concurrent"):
@@ -58,7 +58,7 @@ def test_a_function_on_an_executor_is_not_pickled():
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_thread_of_the_pool_may_call_it(workers):
-    """All others may be busy with what waits for it."""
+    """All other threads may be busy with tasks that wait for it."""
     with ThreadPoolExecutor(workers) as pool:
         tiled = squares.on(pool, 3)
         waiting = [pool.submit(tiled, x) for _ in range(5)]

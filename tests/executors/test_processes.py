@@ -106,7 +106,7 @@ with ProcessPoolExecutor(1) as pool, ThreadPoolExecutor(1) as threads:
 
 
 def test_scripts_read_their_own_globals():
-    """The module of a script has a second name since multiprocessing was imported."""
+    """After multiprocessing is imported, the module of a script has a second name."""
     pytest.importorskip("cloudpickle")
     said = subprocess.run([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert said.split("\n")[:2] == ["[3.0, 6.0]"] * 2
@@ -287,7 +287,7 @@ def test_a_breaking_pool_whose_pipes_are_closed_is_replaced():
 
 
 def test_what_a_broken_pool_left_running_is_ended():
-    """It would wait for that forever where it is shut down: such is a process that started as it broke."""
+    """Shutting the pool down would wait forever for a process that started as it broke."""
     with processes() as pool:
         with pytest.raises(BrokenProcessPool):
             pool.submit(os._exit, 1).result()
@@ -368,7 +368,7 @@ def test_errors_come_back_with_their_rows_and_lines(pool):
 
 
 class Noting(ProcessPoolExecutor):
-    """Keeps what it was given to do."""
+    """An executor that keeps the tasks it was given."""
 
     def __init__(self, n):
         super().__init__(n, multiprocessing.get_context(START))

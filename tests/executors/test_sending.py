@@ -1,4 +1,4 @@
-"""Pickles and their arrays, in memory that processes share."""
+"""Pickles and their arrays, in memory shared between processes."""
 
 import gc
 import multiprocessing
@@ -77,7 +77,7 @@ def test_a_file_that_has_the_number_of_one_that_is_gone_is_left_alone(tmp_path):
 
 
 class Listening(ProcessPoolExecutor):
-    """Notes how long the messages are that go through its pipes, either way."""
+    """Notes the lengths of the messages that pass through its pipes in either direction."""
 
     def __init__(self):
         super().__init__(2, multiprocessing.get_context("fork"))

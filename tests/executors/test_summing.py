@@ -1,4 +1,4 @@
-"""Rows put together, and sums in a fixed tree."""
+"""Rows joined, and sums in a fixed tree."""
 
 import numpy
 import pytest
@@ -37,7 +37,7 @@ def test_results_that_do_not_fit_together():
 
 
 def tree_of(terms):
-    """The same sum, level by level."""
+    """The same sum, computed level by level."""
     while len(terms) > 1:
         terms = [one + two for one, two in zip(terms[::2], terms[1::2])] + terms[len(terms) // 2 * 2 :]
     return terms[0]

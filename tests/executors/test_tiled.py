@@ -1,4 +1,5 @@
-"""A function on an executor is the function: every method, every form of input, in threads, which all share."""
+"""A function on an executor is equivalent to the function: every method, every form of input, on threads, which all can
+share."""
 
 import builtins
 import gc
@@ -181,7 +182,7 @@ calls = st.tuples(
 @settings(deadline=None, max_examples=30)
 @given(st.lists(calls, min_size=2, max_size=8), st.sampled_from([None, "mean"]), st.sampled_from([None, 3]))
 def test_calls_before_change_nothing(calls, reduce, tile):
-    """Of one layout or another."""
+    """Results do not depend on earlier calls, with the same or another layout."""
     factor, weight = 0.5, Value(1.0)
     compiled = compile(
         lambda a, x: factor * weight * a * x[0] + a * x[1] ** 2, batch="x", wrt="a", reduce=reduce, backend="numpy"
@@ -220,7 +221,7 @@ def test_threads_of_the_caller_share_one(pool):
 
 
 class Shuffled:
-    """Ends tasks in random order."""
+    """An executor that ends tasks in random order."""
 
     def __init__(self, seed):
         self.random, self.waiting, self.lock = random.Random(seed), [], threading.Lock()
@@ -302,7 +303,7 @@ def test_a_stream_is_read_as_it_is_needed(pool):
     assert len(read) < 20
 
 
-def test_streams_that_cannot_be(pool):
+def test_streams_that_are_refused(pool):
     weights, (x, d) = importable.data(20)
     total = importable.loss().on(pool, 4)
     with pytest.raises(ValueError, match="do not end together"):
@@ -320,7 +321,7 @@ def test_streams_that_cannot_be(pool):
 
 
 def filled_anew():
-    """One array for all chunks."""
+    """One array that is refilled for each chunk."""
     chunk = numpy.empty(5)
     for start in range(0, 30, 5):
         chunk[:] = numpy.arange(start, start + 5)

@@ -1,4 +1,4 @@
-"""Pages opened in a real browser, whose requests, errors and messages are watched."""
+"""Pages opened in a real browser, whose requests, errors and messages are recorded."""
 
 import shutil
 

@@ -14,7 +14,7 @@ def neuron():
 
 
 def shared(a=2.0, c=-3.0):
-    """A graph in which nodes between leaves and result have several children; of arithmetic alone."""
+    """A graph of arithmetic alone, in which nodes between leaves and result have several children."""
     a, c = Value(a, label="a"), Value(c, label="c")
     e, f = a * c, a + c
     e.label, f.label = "e", "f"
@@ -31,7 +31,7 @@ def page_of(made):
 
 
 def table_of(tab):
-    """What the page's table shows, by name: data, gradient, finite difference."""
+    """The contents of the page's table, by name: data, gradient, finite difference."""
     rows = tab.evaluate(
         "[...document.querySelectorAll('#numbers tbody tr')]"
         ".map((row) => [...row.cells].map((cell) => cell.textContent))"
@@ -40,7 +40,7 @@ def table_of(tab):
 
 
 def gradients_of(made):
-    """What Python finds for the same: data and gradient of every leaf, as the table writes it."""
+    """Python's results for the same graph: data and gradient of every leaf, as the table writes them."""
     result, leaves = made
     result.backward()
     return {name: [repr(leaf.data), repr(leaf.grad)] for name, leaf in leaves.items()}

@@ -1,4 +1,4 @@
-"""Node, asked for numbers: one process that lives as long as the tests of a module."""
+"""Runs JavaScript in Node: one process that lives as long as the tests of a module."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ class Node:
         )
 
     def ask(self, name, points):
-        """For each list of numbers the list of numbers that comes back."""
+        """Send lists of numbers, and return the lists of numbers that come back."""
         self.process.stdin.write(json.dumps([name, [[to_text(x) for x in point] for point in points]]) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()

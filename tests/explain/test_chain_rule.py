@@ -1,4 +1,4 @@
-"""The page's arithmetic in Node: Python's numbers, bit by bit, and Python's way to write them."""
+"""The page's arithmetic in Node: Python's numbers, bit by bit, and Python's way of writing them."""
 
 import json
 import math
@@ -60,7 +60,7 @@ def script_of(*names):
 
 
 def in_node(y, folder):
-    """A process that knows the graph of y as its page does."""
+    """A Node process that knows the graph of y as its page does."""
     html = explain(y, max_nodes=1000).html
     graph = json.loads(re.search(r'<script type="application/json" id="graph">(.*?)</script>', html, re.DOTALL)[1])
     rows = re.search(r"^const rows = .*?^\}\)\(\);$", html, re.DOTALL | re.MULTILINE)[0]

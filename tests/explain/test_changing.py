@@ -1,4 +1,4 @@
-"""Numbers changed in the page: everything follows, as Python has it."""
+"""Numbers changed in the page: everything follows, with Python's numbers."""
 
 import pytest
 

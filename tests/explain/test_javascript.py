@@ -1,4 +1,4 @@
-"""Every row of the table in Node: the values and first derivatives of Python."""
+"""Every row of the table in Node gives Python's values and first derivatives."""
 
 import math
 import re
@@ -76,7 +76,7 @@ def node(tmp_path_factory):
 
 
 def largest_term(primitive, args, want):
-    """What a sum that cancels is rounded by, where that is more than its result."""
+    """The scale of rounding of a sum that cancels, if that is more than its result."""
     x = args[0]
     match primitive.name:
         case "lgamma":
@@ -185,5 +185,5 @@ def test_own_rows_written_in_operators_come_along(own, tmp_path):
 )
 def test_own_rows_that_cannot_be_written_are_told(own, forward, partials, part):
     row = own("odd_", forward, partials)
-    with pytest.raises(ValueError, match=f"^the page needs {part} of odd_ in JavaScript, and it is not written in"):
+    with pytest.raises(ValueError, match=f"^the page needs {part} of odd_ in JavaScript, but it is not written in"):
         table([(row, 1)])

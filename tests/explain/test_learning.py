@@ -1,4 +1,4 @@
-"""The page in which a network learns: its epochs are those of Python, in Node; and what it refuses."""
+"""The page in which a network learns: in Node, its epochs are those of Python; and which models it refuses."""
 
 import json
 import math
@@ -72,7 +72,7 @@ class Recurrent(Module):
 
 
 class Stopping(Module):
-    """Half of it is a constant for derivatives, and none for the next epoch."""
+    """A module with a detached factor: a constant for derivatives, but not for the next epoch."""
 
     def __init__(self):
         self.weight = Value(0.5)
@@ -86,7 +86,7 @@ def absolute(y, d):
 
 
 def mixed(y, d):
-    """Other operations for other examples."""
+    """A module that does other operations for other examples."""
     return (y - d) ** 2 if d > 0 else fsum([y * y, -2.0 * d * y]) + d * d
 
 
@@ -240,7 +240,7 @@ def test_branches_on_inputs_are_as_good_as_any():
     ("model", "data", "divergence", "message"),
     [
         (Noisy(), LINE, squared_error, "leave random numbers out"),
-        (MLP(20, [25, 1]), [([0.0] * 20, 1.0)], squared_error, "1 to 500 weights, and this MLP has 551"),
+        (MLP(20, [25, 1]), [([0.0] * 20, 1.0)], squared_error, "1 to 500 weights, but this MLP has 551"),
         (MLP(2, [20, 1]), [([0.1, 0.2], 1.0)] * 3000, squared_error, "operations an epoch"),
         (MLP(50, [1]), [([0.1 * i for i in range(50)], 1.0)] * 200, squared_error, "characters of data"),
         (MLP(1, [2]), [], squared_error, "holds no examples"),

@@ -1,4 +1,4 @@
-"""What a page is beside its numbers: closed to the outside, accessible, narrow, dark, printable, framed."""
+"""Pages apart from their numbers: self-contained, accessible, narrow, dark, printable, framed."""
 
 import re
 

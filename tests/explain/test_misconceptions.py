@@ -1,4 +1,4 @@
-"""Predictions, and what goes wrong: asked, answered, shown."""
+"""Predictions and common mistakes: the page asks, judges answers, and shows what goes wrong."""
 
 import re
 
@@ -49,7 +49,7 @@ def test_each_adjoint_is_asked_for_before_it_is_shown(opened):
     [
         ("f", {0.3333: "last term alone", 36.0: "first term alone", 73.33: "stale gradient"}),
         ("a", {36.67: "last term alone", -36.0: "first term alone", 18.0: "wrong order"}),
-        ("z2", {-2.0: "stale gradient", 1.0: "hands the adjoint on as it is"}),
+        ("z2", {-2.0: "stale gradient", 1.0: "passes the adjoint on unchanged"}),
     ],
 )
 def test_wrong_answers_are_known_misconceptions(opened, name, misconceptions):

@@ -1,4 +1,4 @@
-"""Pages as objects: saved whole or not at all, sized, refused in one sentence."""
+"""Pages as objects: saved whole or not at all, sized, with clear errors."""
 
 import math
 import os

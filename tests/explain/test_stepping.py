@@ -1,4 +1,4 @@
-"""Both passes, step by step and both ways."""
+"""Stepping through both passes, forward and backward."""
 
 import re
 

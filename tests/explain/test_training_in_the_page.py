@@ -29,7 +29,7 @@ def losses(epochs, rate=0.1):
 
 
 def shown(tab):
-    """Epoch and loss, as the page writes them."""
+    """The epoch and the loss that the page shows."""
     epoch, loss = re.search(r"Epoch (\d+).*: loss (.+)", tab.locator("#where").inner_text()).groups()
     return int(epoch), loss
 

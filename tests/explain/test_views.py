@@ -1,4 +1,4 @@
-"""Models on a page: their layers folded to a box each, and opened."""
+"""Models on a page: their layers are folded to a box each, and can be opened."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_models_take_several_inputs_and_need_not_have_layers():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((Layer(2, 3), [1.0, 2.0]), ValueError, "gives 3; compute a loss"),
+        ((Layer(2, 3), [1.0, 2.0]), ValueError, "returns 3; compute a loss"),
         ((Layer(2, 1),), TypeError, "explain\\(model, x\\) needs an input"),
         ((Value(1.0), [1.0]), TypeError, "explain takes a Value; a Module and its input"),
         ((lambda x: x, [1.0], squared_error), TypeError, "explain takes a Value; a Module and its input"),

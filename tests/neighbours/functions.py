@@ -1,4 +1,4 @@
-"""Functions of a vector w and a vector x, compiled in every way that others may meet."""
+"""Functions of a vector w and a vector x, compiled in every way that other libraries may meet."""
 
 from autograd_mini import compile, dot, exp, tanh
 

@@ -57,5 +57,5 @@ def test_frames_of_pandas_are_taken():
 
 
 def test_one_class_is_refused():
-    with pytest.raises(ValueError, match="^MLPClassifier tells classes apart, and all labels are of one class, 3$"):
+    with pytest.raises(ValueError, match="^MLPClassifier needs labels of two classes or more, got one class, 3$"):
         MLPClassifier().fit([[0.0], [1.0]], [3, 3])

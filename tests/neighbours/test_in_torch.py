@@ -15,7 +15,7 @@ def tensors(name, dtype=torch.float64):
 
 
 def flat(function):
-    """Its tensors as a tuple, as PyTorch's checks want them."""
+    """A function's tensors as a tuple, as PyTorch's checks need them."""
 
     def tensors_of(result):
         if isinstance(result, dict):
@@ -39,7 +39,7 @@ def test_values_are_those_of_the_function():
 
 
 def test_it_is_a_layer_in_theirs():
-    """A loss with a layer of PyTorch on either side, against PyTorch alone."""
+    """A loss with a PyTorch layer before and after it, against PyTorch alone."""
     torch.manual_seed(0)
     before, after = torch.nn.Linear(4, 3).double(), torch.nn.Linear(2, 1).double()
     w, x = torch.randn(3, dtype=torch.float64, requires_grad=True), torch.randn(6, 4, dtype=torch.float64)
@@ -85,9 +85,9 @@ def test_torch_func_takes_it():
 
 
 def test_bad_input():
-    with pytest.raises(TypeError, match="^to_torch takes a function of scalar code, got a int"):
+    with pytest.raises(TypeError, match="^to_torch takes a function in scalar code, got an object of type int"):
         to_torch(3)
-    with pytest.raises(TypeError, match="take tensors of floats, and got none"):
+    with pytest.raises(TypeError, match="takes at least one tensor of floats, got none"):
         to_torch(dot)([1.0], [2.0])
     with pytest.raises(TypeError, match="lists that no array can hold"):
         to_torch(lambda x: [x[0], [x[1]]])(torch.ones(2))

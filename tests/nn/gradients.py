@@ -1,7 +1,7 @@
-"""What gradients of networks are compared with: central differences, extrapolated by Richardson's rule.
+"""Central differences, extrapolated by Richardson's rule, with which gradients of networks are compared.
 
-With steps h, h/2 and h/4 the error is O(h⁶) and rounding about 1e-16·|f|/h, so that 1e-9 can be asked for at
-h = 0.02 of functions that vary on a scale of 1. Piecewise linear functions have no error but rounding, at any
+With steps h, h/2 and h/4 the error is O(h⁶) and rounding about 1e-16·|f|/h, so a precision of 1e-9 can be required at
+h = 0.02 of functions that vary on a scale of 1. For piecewise linear functions the only error is rounding, at any
 step that stays on one piece.
 """
 
@@ -18,20 +18,20 @@ STEP = 0.02
 
 
 def differences(f, step=STEP):
-    """f'(0)."""
+    """f'(0) by extrapolated differences."""
     slopes = [(f(h) - f(-h)) / (2 * h) for h in (step, step / 2, step / 4)]
     extrapolated = [(4 * finer - coarser) / 3 for coarser, finer in zip(slopes, slopes[1:])]
     return (16 * extrapolated[1] - extrapolated[0]) / 15
 
 
 def project(outputs):
-    """One number that depends differently on every output, nested in lists and tuples or a flat tensor."""
+    """One number that depends differently on every output, from nested lists and tuples or a flat tensor."""
     numbers = outputs if hasattr(outputs, "shape") else flatten(outputs, "the outputs")[0]
     return sum((0.3 + 0.7 * ((5 * k) % 8) / 8) * y for k, y in enumerate(numbers))
 
 
 def check_gradients(run, leaves, step=STEP):
-    """Compare the gradient of run() towards each leaf with differences."""
+    """Compare the gradient of run() with respect to each leaf with differences."""
     expected = []
     for leaf in leaves:
         start = leaf.data
@@ -53,7 +53,7 @@ def check_gradients(run, leaves, step=STEP):
 
 
 def check_module(module, inputs, step=STEP):
-    """Check the derivatives of module(inputs) towards its inputs and parameters; give its outputs."""
+    """Check the derivatives of module(inputs) with respect to its inputs and parameters; return its outputs."""
     numbers, structure = flatten(inputs, "the inputs")
     variables = [Value(x) for x in numbers]
     nest = structure.rebuild(variables)
@@ -77,7 +77,7 @@ def check_hessian(f, point):
 
 
 def randomise(module, seed, bound=1.0):
-    """Give every parameter, biases too, a number in ±bound; return the module."""
+    """Set every parameter, biases included, to a number in ±bound; return the module."""
     generator = Random(seed)
     for parameter in module.parameters():
         parameter.data = generator.uniform(-bound, bound)

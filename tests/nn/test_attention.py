@@ -10,7 +10,7 @@ from tests.nn.torch_weights import fill_attention, wave
 
 
 def attention_of_numpy(x, n_heads, causal, in_weight, in_bias, out_weight, out_bias):
-    """Batched over heads, the mask as -inf."""
+    """Attention in NumPy, batched over heads, with the mask as -inf."""
     n_tokens, n_features = x.shape
     parts = (x @ in_weight.T + in_bias).reshape(n_tokens, 3, n_heads, n_features // n_heads)
     q, k, v = parts.transpose(1, 2, 0, 3)
@@ -24,7 +24,7 @@ def attention_of_numpy(x, n_heads, causal, in_weight, in_bias, out_weight, out_b
 
 @st.composite
 def blocks(draw, max_width=2, max_tokens=4):
-    """Heads, features, tokens, mask, and a seed for the weights."""
+    """Random numbers of heads, features and tokens, a mask, and a seed for the weights."""
     n_heads = draw(st.integers(1, 2))
     n_features = n_heads * draw(st.integers(1, max_width))
     return n_heads, n_features, draw(st.integers(1, max_tokens)), draw(st.booleans()), draw(seeds)

@@ -23,7 +23,7 @@ def distributions(draw, n):
 
 @st.composite
 def softmax_cases(draw):
-    """Logits with a distribution or a class."""
+    """Logits with a desired distribution or class."""
     n = draw(st.integers(1, 5))
     return draw(points(n)), draw(st.integers(0, n - 1) | distributions(n))
 
@@ -106,7 +106,7 @@ class TestSoftmaxKL:
     @few
     @given(softmax_cases())
     def test_from_logits(self, case):
-        """The derivative towards the logits is y - d."""
+        """The derivative with respect to the logits is y - d."""
         z, d = case
         y, target = softmax(z), spread(d, len(z))
         assert kl_softmax.from_logits(z, d) == pytest.approx(kl(target, y), rel=1e-12, abs=1e-14)
@@ -192,7 +192,7 @@ def as_values(d):
 
 
 def both_ways(divergence, y, d):
-    """Value and derivatives towards y, with d of numbers and of Values."""
+    """The value and the derivatives with respect to y, with d as numbers and as Values."""
     results = []
     for desired in (d, as_values(d)):
         inputs = as_values(y)
@@ -204,7 +204,7 @@ def both_ways(divergence, y, d):
 
 
 class Recorder(Observer):
-    """Records comparisons; nothing may be decided or read."""
+    """Records comparisons; fails if anything is decided by a number, or a number is read."""
 
     def compared(self, primitive, x, y):
         return primitive(x, y)

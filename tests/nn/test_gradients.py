@@ -1,4 +1,4 @@
-"""The checks that the other tests lean on fail where they should."""
+"""The checks that other tests rely on fail where they should."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_differences_reach_the_stated_accuracy():
 
 
 class Wrong(Module):
-    """Its second factor gets no gradient."""
+    """A product whose second factor gets no gradient."""
 
     def __init__(self):
         self.weight = Value(0.5)

@@ -14,7 +14,7 @@ SMOOTH = ["identity", "tanh", "sigmoid", "softplus", "gelu", "silu", "sin"]
 
 
 def matrix(layer):
-    """b and W."""
+    """The biases b and the matrix W of a layer."""
     weights = np.array([[w.data for w in neuron.weights] for neuron in layer.neurons])
     return weights[:, 0], weights[:, 1:]
 
@@ -189,7 +189,7 @@ class TestMLP:
         assert MLP(1, [1], output=abs).output_activation is abs
 
     @pytest.mark.parametrize("widths", [[], 3, "34"])
-    def test_refuses_widths_that_are_no_list(self, widths):
+    def test_refuses_widths_that_are_not_a_list(self, widths):
         with pytest.raises(ValueError, match=r"widths must list the width of each layer, such as \[16, 10\]"):
             MLP(2, widths)
 

@@ -6,7 +6,7 @@ from autograd_mini.nn import MLP, Layer, Module, Neuron
 
 
 class Everything(Module):
-    """One parameter in every place where one may be."""
+    """A module with a parameter in every kind of place."""
 
     def __init__(self):
         self.alone = Value(1.0)
@@ -100,7 +100,7 @@ def test_repr(module, text):
 
 
 class AffineMap(Module):
-    """A module that keeps its weights in NumPy arrays and knows its owner."""
+    """A module that keeps its weights in NumPy arrays and holds a reference to its owner."""
 
     def __init__(self, owner=None):
         self.weights = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])

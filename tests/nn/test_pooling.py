@@ -10,7 +10,7 @@ from tests.nn.gradients import check_module, few, randomise, seeds, sizes, space
 
 @st.composite
 def subset_layers(draw):
-    """A layer of maxima with a point for it."""
+    """A layer of maxima, and a point for it."""
     n = draw(st.integers(1, 6))
     subsets = draw(
         st.lists(st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True), min_size=1, max_size=4)

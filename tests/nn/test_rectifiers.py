@@ -69,11 +69,11 @@ class TestRandomisedLeakyReLU:
         assert RandomisedLeakyReLU(0.25, 0.25)(-2.0) == -0.5
 
     @pytest.mark.parametrize("limits", [(0.3, 0.1), (nan, 1.0), (0.0, inf)])
-    def test_refuses_a_range_that_is_none(self, limits):
+    def test_refuses_an_invalid_range(self, limits):
         with pytest.raises(ValueError, match="finite and in this order"):
             RandomisedLeakyReLU(*limits)
 
-    def test_refuses_what_is_no_number_or_seed(self):
+    def test_refuses_what_is_not_a_number_or_seed(self):
         with pytest.raises(TypeError, match="lower takes a real number"):
             RandomisedLeakyReLU("a")
         with pytest.raises(TypeError, match="random takes a seed"):

@@ -1,4 +1,4 @@
-"""Parameters in files: bit by bit there and back, and nothing but one clear error from damaged or hostile files."""
+"""Parameters in files: they come back bit by bit, and damaged or hostile files give one clear error."""
 
 import io
 import json

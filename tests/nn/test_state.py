@@ -1,4 +1,4 @@
-"""Parameters as plain numbers under names: `state_dict` and `load_state_dict`."""
+"""Parameters as plain numbers by name: `state_dict` and `load_state_dict`."""
 
 from collections import OrderedDict
 from math import inf, nan
@@ -21,7 +21,7 @@ def bits(model):
 
 
 class Kinds(Module):
-    """A parameter in every place where one may be."""
+    """A module with a parameter in every kind of place."""
 
     def __init__(self, start=0.0):
         self.single = Value(start)

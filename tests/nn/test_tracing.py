@@ -1,4 +1,4 @@
-"""No module decides from its numbers: what is recorded at one point holds at every other."""
+"""No module branches on its numbers: what is recorded at one point holds at all others."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from autograd_mini.observing import Observer
 
 
 class Strict(Observer):
-    """Refuses whatever lets a number out of the graph."""
+    """An observer that refuses whatever takes a number out of the graph."""
 
     def compared(self, primitive, x, y):
         return primitive(x, y)

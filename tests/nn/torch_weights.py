@@ -1,10 +1,10 @@
-"""PyTorch's layout of weights, filled into cells, so that both can be given the same numbers."""
+"""Fills cells with PyTorch's weights, so that both compute with the same numbers."""
 
 import numpy as np
 
 
 def wave(shape, start):
-    """An array of numbers in ±1 that anybody can make again."""
+    """A reproducible array of numbers in ±1."""
     return np.sin(start + np.arange(int(np.prod(shape)))).reshape(shape)
 
 
@@ -16,7 +16,7 @@ def fill_layer(layer, weight, bias):
 
 
 def fill_lstm(cell, weight_ih, weight_hh, bias_ih, bias_hh):
-    """The gates come in the order i, f, g, o; the two biases add up."""
+    """PyTorch's gates come in the order i, f, g, o; its two biases add up."""
     gates = [cell.input_gate, cell.forget_gate, cell.candidate, cell.output_gate]
     weights = np.split(np.hstack([weight_ih, weight_hh]), 4)
     for gate, weight, bias in zip(gates, weights, np.split(bias_ih + bias_hh, 4)):
@@ -25,7 +25,7 @@ def fill_lstm(cell, weight_ih, weight_hh, bias_ih, bias_hh):
 
 
 def fill_gru(cell, weight_ih, weight_hh, bias_ih, bias_hh):
-    """The gates come in the order r, z, n; the two biases of n stay apart."""
+    """PyTorch's gates come in the order r, z, n; its two biases of n stay separate."""
     of_input, of_hidden = np.split(weight_ih, 3), np.split(weight_hh, 3)
     biases, hidden_biases = np.split(bias_ih, 3), np.split(bias_hh, 3)
     for k, gate in enumerate([cell.reset_gate, cell.update_gate]):

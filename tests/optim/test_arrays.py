@@ -13,7 +13,7 @@ from tests.optim.test_descent import optimizers
 
 
 class Sign(Optimizer):
-    """Steps of a fixed size, written with branches, which arrays cannot take."""
+    """An optimizer with steps of fixed size, written with branches, which cannot work on arrays."""
 
     slots = ("last",)
 
@@ -24,7 +24,7 @@ class Sign(Optimizer):
 
 
 class Clipped(SGD):
-    """Changes the gradient before each step."""
+    """An optimizer that changes the gradient before each step."""
 
     def step(self):
         for parameter in self.parameters:
@@ -49,7 +49,7 @@ def state_bits(optimizer):
 
 @st.composite
 def walks(draw):
-    """A class, its arguments, a start and the gradients of a few steps."""
+    """An optimizer class, its arguments, a start, and the gradients of a few steps."""
     kind, kwargs = draw(kinds)
     n = draw(st.integers(1, 4))
     vectors = st.lists(numbers, min_size=n, max_size=n)
@@ -58,7 +58,7 @@ def walks(draw):
 
 @given(walks(), st.integers(0, 6))
 def test_steps_on_arrays_are_those_on_values(walk, split):
-    """With numbers that overflow as well; and half of the steps may be made on Values."""
+    """Also with numbers that overflow, and if half of the steps are made on Values."""
     kind, kwargs, start, steps = walk
     eager, arrayed = kind(map(Value, start), **kwargs), kind(map(Value, start), **kwargs)
     for optimizer in (eager, arrayed):

@@ -1,4 +1,4 @@
-"""SGD, Adam and AdamW against PyTorch, closed forms and themselves in two halves."""
+"""SGD, Adam and AdamW against PyTorch, closed forms, and runs that are stopped and resumed."""
 
 import json
 from math import fsum, inf, isclose, sqrt
@@ -95,7 +95,7 @@ def walk(optimizer, all_gradients):
 
 
 def torch_walk(torch, kind, kwargs, start, all_gradients):
-    """Where PyTorch's optimizer of that name is after each step."""
+    """The parameters after each step of PyTorch's optimizer of that name."""
     weights = torch.tensor(start, dtype=torch.float64, requires_grad=True)
     optimizer = getattr(torch.optim, kind.__name__)(
         [weights], **{TORCH_NAMES.get(name, name): argument for name, argument in kwargs.items()}

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: their shapes, and that they can be pickled and compared."""
+"""Learning-rate schedules: their shapes; they can be pickled and compared."""
 
 import pickle
 from math import isclose

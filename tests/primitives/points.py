@@ -1,4 +1,4 @@
-"""Where primitives are sampled, and their derivatives of any order from the graph."""
+"""Points at which primitives are sampled, and their derivatives of any order from the graph."""
 
 from math import inf, isfinite
 
@@ -37,7 +37,7 @@ def _floats(low, high):
 
 
 def points(primitive):
-    """Argument lists of a primitive within its domain; those of any length have 1 to 4 arguments."""
+    """Argument lists within a primitive's domain; primitives of any number of arguments get 1 to 4."""
     if primitive.arity is not None:
         return st.tuples(*map(within, primitive.domain))
     size = 1e75 if primitive.name in MANY_TERMS else inf
@@ -48,7 +48,7 @@ def points(primitive):
 
 
 def graph_derivative(primitive, args, indices):
-    """The mixed partial derivative towards the arguments `indices`, one reverse sweep after the other."""
+    """The mixed partial derivative with respect to the arguments `indices`, by one reverse sweep after another."""
     xs = [Value(x) for x in args]
     y = primitive(*xs)
     for index in indices:

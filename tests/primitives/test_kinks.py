@@ -94,7 +94,7 @@ def test_every_row_with_a_policy_is_in_the_table():
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.kinks])
 def test_declared_kinks_are_in_the_table(name):
-    """All but the parameters, such as the slope of leaky_relu, at the values that the row declares."""
+    """The table of conventions above holds all kinks that rows declare, by their first argument."""
     listed = {args[0] for other, args, _ in CONVENTIONS if other == name}
     assert {kink[0] for kink in TABLE[name].kinks} <= listed
 

@@ -1,4 +1,4 @@
-"""One rule, two number types: partials of floats are those of Values, bit for bit."""
+"""One rule for two types of numbers: partials of floats agree with those of Values, bit for bit."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""A row more in the table, and its export, is all that an operation needs to work in every mode."""
+"""A new row in the table, and its export, is all that an operation needs to work in every mode."""
 
 import copy
 import pickle

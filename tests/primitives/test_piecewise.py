@@ -1,4 +1,4 @@
-"""Primitives made of pieces against mpmath: values, and derivatives wherever both one-sided ones agree."""
+"""Piecewise primitives against mpmath: values, and derivatives wherever both one-sided ones agree."""
 
 from sys import float_info
 

@@ -14,7 +14,7 @@ LOG_2 = 0.6931471805599453
 
 
 def same(got, expected):
-    """Equal up to the last bits, exactly so for 0, inf and nan; -0.0, where expected, is not 0.0."""
+    """Equal up to the last bits, but exactly for 0, inf and nan; if -0.0 is expected, 0.0 fails."""
     if isnan(expected) or expected == 0.0 or isinf(expected):
         return repr(got) == repr(expected) or (got == expected == 0.0 and repr(expected) == "0.0")
     return abs(got - expected) <= 5e-16 * abs(expected)

@@ -30,7 +30,7 @@ ROUNDING = float_info.epsilon
 
 
 def size_of_terms(name, args, indices):
-    """How large the terms are that cancel where a derivative of order 2 or 3 is small by nature of its rule."""
+    """The size of the terms that cancel where a rule's derivative of order 2 or 3 is small."""
     order = len(indices)
     if name in ("hypot", "norm", "dist") and order > 1:  # (δᵢⱼ - uᵢuⱼ)/r with the unit vector u
         return 1 / oracles.value(oracles.TWINS[name], args) ** (order - 1)
@@ -43,7 +43,7 @@ def size_of_terms(name, args, indices):
 
 
 def largest_factor(name, args, indices):
-    """The largest number a rule forms on its way; where it overflows, so may a derivative that is a double."""
+    """The largest intermediate number of a rule; if it overflows, so may a derivative that a double could hold."""
     order = len(indices)
     if name in SMOOTH_BUT_AT_ORIGIN:
         distance = oracles.value(oracles.TWINS["norm" if name == "atan2" else name], args)
@@ -58,7 +58,7 @@ def largest_factor(name, args, indices):
 
 
 def rounding_of_subnormal(name, args):
-    """How far, relatively, a double is from a result next to 0: rules calculate with that double."""
+    """The relative rounding error of a double for a result next to 0, with which rules compute."""
     out = abs(oracles.value(oracles.TWINS["pow" if name in POWERS else name], args))
     return 5e-324 / out if 0 < out < float_info.min else 0
 

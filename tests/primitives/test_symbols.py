@@ -1,4 +1,4 @@
-"""What functions compute, known by running them once on symbols; those that decide anything by a number are not."""
+"""Formulas of functions, found by running them once on symbols; functions that branch on a number have none."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""IEEE 754 throughout: whatever goes in, floats come out, never an exception; values as NumPy's and SciPy's."""
+"""IEEE 754 throughout: any floats give floats, never an exception, with the values of NumPy and SciPy."""
 
 from itertools import product
 from math import copysign, inf, isnan, nan

@@ -1,6 +1,6 @@
-"""How precisely a derivative can be asked for: what one rounding of every operation, forward and backward, changes.
+"""The precision that can be required of a derivative: its change if every operation is rounded once, both ways.
 
-And where none can be asked of differences: so near to a jump that every step leads across.
+And points at which differences cannot give it: so near to a jump that every step crosses it.
 """
 
 from random import Random

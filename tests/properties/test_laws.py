@@ -1,4 +1,4 @@
-"""What holds of gradients whatever the function."""
+"""Laws of gradients that hold for every function."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The same graph come by in another way has the same numbers, to the last bit."""
+"""The same graph, built in another way, has the same numbers to the last bit."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ def results(program):
 
 
 def bits(y, xs):
-    """Result and gradient, nan equal to nan and 0.0 unlike -0.0."""
+    """Result and gradient as bits: nan equals nan, and 0.0 differs from -0.0."""
     return [repr(y.data), *map(repr, gradients(y, xs))]
 
 
@@ -55,7 +55,7 @@ def test_through_pickle_and_deepcopy(program):
 
 @given(PROGRAMS, st.randoms(use_true_random=False))
 def test_steps_recorded_in_another_order(program, random):
-    """Any order in which every operand comes before its use."""
+    """Steps in any order in which every operand comes before its use."""
     assert results(shuffled(program, random)) == results(program)
 
 
@@ -80,7 +80,7 @@ def shuffled(program, random):
 
 @given(strategies.expressions(2, primitives=ELEMENTWISE, max_size=8))
 def test_through_object_arrays(program):
-    """One call on arrays of Values, where NumPy finds `exp` and the others as methods, is a call for each element."""
+    """A call on arrays of Values, where NumPy finds `exp` and others as methods, equals a call for each element."""
     columns = [np.array([Value(x), Value(x)], dtype=object) for x in program.point]
     results_ = list(columns)
     for primitive, operands in program.steps:
@@ -92,7 +92,7 @@ def test_through_object_arrays(program):
 
 
 def in_numpy(name, args):
-    """NumPy's own function where there is one of that name, else the primitive for each element."""
+    """NumPy's function of that name if there is one, otherwise the primitive for each element."""
     ufunc = UFUNCS.get(name)
     return ufunc(*args) if ufunc else np.frompyfunc(lambda *xs: TABLE[name](*xs), len(args), 1)(*args)
 

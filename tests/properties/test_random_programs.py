@@ -1,4 +1,4 @@
-"""Random programs over the whole table, differentiated in every way there is."""
+"""Random programs over the whole table, differentiated in every possible way."""
 
 import mpmath
 from hypothesis import assume, example, given, reject
@@ -54,7 +54,7 @@ def check(program, order=1):
 
 @given(PROGRAMS)
 def test_first_order_is_that_of_mpmath(program):
-    """To 1e-10 relative, or to what rounding every operation in its last place changes."""
+    """To a relative 1e-10, or to the change if every operation is off by its last place."""
     y, xs, expected = smooth(program)
     got = gradients(y, xs)
     wrong = [abs(a - b) > 1e-10 * abs(b) for a, b in zip(got, expected)]
@@ -70,7 +70,7 @@ def test_first_order_is_that_of_differences(program):
 
 @given(PROGRAMS)
 def test_higher_order_mode_gives_the_same_numbers(program):
-    """`create_graph` spells the rules out as a graph; its numbers are those of the plain sweep, to rounding."""
+    """`create_graph` records the rules as a graph; its numbers agree with the plain sweep, up to rounding."""
     y, xs, _ = smooth(program)
     plain, graph = gradients(y, xs), gradients(y, xs, create_graph=True)
     changes = condition(y, xs) if any(a != b.data for a, b in zip(plain, graph)) else [0.0] * len(xs)

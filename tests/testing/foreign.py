@@ -2,7 +2,7 @@
 
     python -m tests.testing.foreign 10000 [SEED]
 
-checks so many of them with their right gradient, and each with wrong ones, and counts by kind what came out.
+checks that many of them with their right gradient and with wrong ones, and counts the outcomes by kind.
 """
 
 import math
@@ -80,7 +80,7 @@ def variables(point):
 
 
 def tree(random, n, depth, losses=(), more=()):
-    """(function of a list of floats, the same of duals) of random operations."""
+    """A random function of a list of floats, and the same function of duals."""
     rows = [*OF_ONE.values(), *more]
     if depth == 0:
         j, factor = random.randrange(n), random.choice([1.0, 0.5, -0.7, 1.3])
@@ -218,7 +218,7 @@ KINDS = {each.__name__: each for each in (composition, losing, sums, arrays, sin
 
 
 def cases(count, seed):
-    """(kind, function of a list, point, its right gradient as a function), of each kind as many."""
+    """Tuples of kind, function of a list, point, and its right gradient as a function; equally many of each kind."""
     random = Random(seed)
     made = 0
     while made < count:
@@ -248,7 +248,7 @@ def exact_gradient(of_dual):
 
 
 def with_one_wrong(gradient, point, wrong):
-    """The gradient with its largest component wrong; None where that is 0."""
+    """The gradient with its largest component wrong; None if that is 0."""
     slopes = gradient(point)
     largest = max(range(len(slopes)), key=lambda j: abs(slopes[j]))
     if not slopes[largest]:
@@ -257,7 +257,7 @@ def with_one_wrong(gradient, point, wrong):
 
 
 def outcome(f, point, gradient):
-    """What came of the check, in a word: agrees, differs or undecided; and what it said."""
+    """The outcome of a check as one word (agrees, differs or undecided), and its message."""
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         try:

@@ -10,7 +10,7 @@ FAULTS = ("sign", "factor", "missing term", "stale value", "wrong operand", "bey
 
 
 def sample(row, random):
-    """Arguments of everyday size within the domain, away from its ends and from 0."""
+    """Arguments of ordinary size within the domain, away from its ends and from 0."""
     if row.name == "ldexp":
         return [random.uniform(0.5, 3.0), float(random.randint(-3, 3))]
     domains = row.domain if row.arity is not None else row.domain * 4
@@ -23,7 +23,7 @@ def _within(low, high, random):
 
 
 def derivative(primitive, args, index, order):
-    """That of the given order towards one argument, by the rule."""
+    """The derivative of the given order with respect to one argument, by the rule."""
     xs = [Value(x) for x in args]
     y = primitive(*xs)
     for _ in range(order):
@@ -32,7 +32,7 @@ def derivative(primitive, args, index, order):
 
 
 def size_of_fault(row, args, index, order, fault, random):
-    """By how much the derivative of that order shall be wrong; 0 where the fault makes no difference."""
+    """By how much the derivative of that order is to be wrong; 0 if the fault would make no difference."""
     true = derivative(row, args, index, order)
     if fault == "sign":
         return -2.0 * true
@@ -50,7 +50,7 @@ def size_of_fault(row, args, index, order, fault, random):
 
 
 def plant(row, args, order, fault, random):
-    """A wrong copy of a row and the index of the argument that it is wrong about; None if it would be right."""
+    """A wrong copy of a row, and the index of the argument whose derivative is wrong; None if it would be right."""
     index = random.randrange(len(args)) if row.name != "ldexp" else 0
     delta = size_of_fault(row, args, index, order, fault, random)
     scale = 1.0 + abs(derivative(row, args, index, order))

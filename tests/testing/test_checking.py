@@ -1,4 +1,4 @@
-"""`check_gradients`: what it accepts, what it refuses, and what it says."""
+"""`check_gradients`: what it accepts, what it refuses, and its messages."""
 
 import math
 import os
@@ -56,7 +56,7 @@ def test_structures_and_names():
 
 
 def test_corners():
-    """Along each axis the median of equal numbers seems to be constant; all around it is one or the other of them."""
+    """Along each axis the median of equal numbers seems constant; around the point it is one or the other of them."""
     at = [1.0, 1.0, 1.0]
     median = lambda v: sorted(v)[1] ** 2
     place = lambda found: [each.verdict.place for each in found.comparisons]
@@ -74,12 +74,12 @@ def test_corners():
 
 
 def test_a_kink_close_by_is_no_corner():
-    """1e-7 off the median is smooth, and has one gradient."""
+    """At a distance of 1e-7 the median is smooth, with one gradient."""
     with pytest.raises(GradientError):
         check_gradients(lambda v: sorted(v)[1], [1.0, 1.0 + 1e-7, 1.0 - 1e-7], gradient=lambda v: [0.0, 1.0, 0.0])
 
 
-def test_numbers_that_leave_the_graph_are_no_reverse_mode():
+def test_numbers_that_leave_the_graph_are_refused():
     with pytest.raises(TypeError, match=r"use autograd_mini.sin in place of math.sin"):
         check_gradients(lambda x: math.sin(x), 1.0)
     check_gradients(lambda x: math.sin(x), 1.0, gradient=math.cos)
@@ -167,14 +167,14 @@ FRACTIONAL = {
 
 
 @pytest.mark.parametrize(("f", "x", "slope"), FRACTIONAL.values(), ids=FRACTIONAL)
-def test_powers_that_are_no_whole_ones(f, x, slope):
+def test_fractional_powers(f, x, slope):
     """The first derivative exists, the second is infinite: differences converge more slowly than a series in h."""
     assert only(check_gradients(f, x)).claimed == slope
 
 
 @pytest.mark.parametrize("error", [1e-3, 2.5, inf, nan])
 @pytest.mark.parametrize(("f", "x", "slope"), FRACTIONAL.values(), ids=FRACTIONAL)
-def test_wrong_slopes_at_powers_that_are_no_whole_ones(f, x, slope, error):
+def test_wrong_slopes_at_fractional_powers(f, x, slope, error):
     with pytest.raises(GradientError) as caught:
         check_gradients(lambda x: float(f(Value(x))), x, gradient=lambda x: slope - error)
     assert only(caught.value.report).verdict.decided
@@ -190,19 +190,19 @@ def test_wrong_slopes_at_powers_that_are_no_whole_ones(f, x, slope, error):
     ],
 )
 @pytest.mark.parametrize("factor", [1.0 - 1e-4, 1.0 + 2e-5])
-def test_small_errors_are_seen_at_powers_that_are_no_whole_ones(f, x, factor):
+def test_small_errors_are_seen_at_fractional_powers(f, x, factor):
     check_gradients(f, x)
     with pytest.raises(GradientError, match="times the estimated error"):
         check_gradients(lambda x: float(f(Value(x))), x, gradient=lambda x: factor)
 
 
 @pytest.mark.parametrize(("f", "order"), [(lambda x: relu(x) - relu(-x), 1), (lambda x: abs(x) ** 1.5, 2)])
-def test_a_kink_within_that_the_function_has_not(f, order):
+def test_kinks_of_parts_that_the_whole_does_not_have(f, order):
     """Subgradients of parts make no subgradient of the whole; the limits along a line do. The slopes are 1 and inf."""
     assert len(check_gradients(f, 0.0, order=order).comparisons) == order
 
 
-def test_orders_at_powers_that_are_no_whole_ones():
+def test_orders_at_fractional_powers():
     check_gradients(lambda x: x**1.5, 0.0, order=2)  # infinite
     check_gradients(lambda x: x**2.5, 0.0, order=3)
     check_gradients(lambda x: abs(x) ** 2.5, 0.0, order=2)
@@ -335,7 +335,7 @@ def test_inputs_that_are_values_stay_as_they_are():
 
 
 def test_what_cannot_be_decided_is_reported_and_warned_of():
-    """One of two is noise: the other has been checked, and the report tells them apart."""
+    """One of two derivatives is noise; the other is checked, and the report tells them apart."""
 
     def half_noise(x, y):
         return Random(x).random() * 1e-3 + y * y
@@ -361,7 +361,7 @@ def test_an_order_of_which_nothing_can_be_decided_fails():
 
 
 def test_values_count_and_not_floats_where_they_differ():
-    """On floats this is another function, with the same number at the point."""
+    """On floats this is another function, with the same value at the point."""
     check_gradients(lambda x: x * x if isinstance(x, Value) else 2.0 * x, 2.0)
     with pytest.raises(GradientError):
         check_gradients(lambda x: x * x.detach() if isinstance(x, Value) else 2.0 * x, 2.0)

@@ -1,4 +1,4 @@
-"""Extrapolated differences keep their promise: the estimated error bounds the true one."""
+"""The estimated error of extrapolated differences bounds the true one."""
 
 import math
 

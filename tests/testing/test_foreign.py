@@ -1,4 +1,4 @@
-"""Functions of plain floats that round in many ways: right gradients are not accused, wrong ones not passed."""
+"""Functions of plain floats that round in many ways: right gradients are not accused, wrong ones do not pass."""
 
 import math
 import random as random_module
@@ -15,7 +15,7 @@ LONG = settings.default.max_examples > 1000
 
 @pytest.mark.parametrize("seed", range(20 if LONG else 2))
 def test_right_gradients_are_never_accused(seed):
-    """And most of everyday functions are decided."""
+    """And most derivatives of ordinary functions are decided."""
     counts = dict.fromkeys(KINDS, 0)
     number = 490 if LONG else 70
     for kind, f, point, gradient in cases(number, seed):
@@ -92,14 +92,14 @@ def test_at_huge_arguments_and_steep_places_nothing_is_accused(name):
 
 @pytest.mark.parametrize("wrong", [lambda d: -d, lambda d: 3.0 * d])
 @pytest.mark.parametrize("name", EXTREME)
-def test_nor_does_a_wrong_gradient_pass_there(name, wrong):
+def test_at_huge_arguments_and_steep_places_no_wrong_gradient_passes(name, wrong):
     f, slope, x = EXTREME[name]
     with pytest.raises((GradientError, UndecidedError)):
         check_gradients(f, x, gradient=lambda x: wrong(slope(x)))
 
 
 def test_random_walks_of_wrong_gradients_are_undecided_or_differ():
-    """A gradient that is noise itself is no check passed."""
+    """A gradient that is itself noise does not pass."""
     random = random_module.Random(0)
     with pytest.raises((GradientError, UndecidedError)):
         check_gradients(math.sin, 1.0, gradient=lambda x: random.uniform(-1.0, 1.0))

@@ -1,4 +1,4 @@
-"""`check_module` over random networks, and what it must not touch."""
+"""`check_module` over random networks, and what it must leave unchanged."""
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +29,7 @@ def test_attention_with_a_loss_in_second_order():
 
 
 class Line(Module):
-    """a·f(x) + b."""
+    """The module a·f(x) + b."""
 
     def __init__(self, f):
         self.a, self.b = Value(2.0), Value(1.0)

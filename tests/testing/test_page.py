@@ -1,4 +1,4 @@
-"""The page for users runs as it stands."""
+"""The guide to checking gradients runs as it stands."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Dicts are compared by their keys, in whatever order these are."""
+"""Dicts are matched by their keys, whatever their order."""
 
 from collections import OrderedDict, defaultdict
 
@@ -23,7 +23,7 @@ NESTS = st.recursive(
 
 
 def turned(nest):
-    """The same with all dicts the other way round."""
+    """The same nest with the order of all dicts reversed."""
     if isinstance(nest, dict):
         return {key: turned(part) for key, part in reversed(nest.items())}
     return list(map(turned, nest)) if isinstance(nest, list) else nest

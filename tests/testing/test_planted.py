@@ -1,4 +1,4 @@
-"""The checker checked: planted faults are found in the order they were planted in, right rules pass."""
+"""The checker itself is checked: planted faults are found in the order they were planted in, and right rules pass."""
 
 from random import Random
 
@@ -32,7 +32,7 @@ def test_every_planted_fault_is_found_in_its_order(order):
 
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
 def test_right_rules_pass_at_every_scale(scale):
-    """Function and inputs are scaled alike; and the function alone."""
+    """The function and its inputs are scaled alike; then the function alone."""
     random = Random(3)
     for row in TABLE.values():
         if row.name == "ldexp":

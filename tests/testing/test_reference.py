@@ -1,4 +1,4 @@
-"""References against closed forms, the twins against the table, and what happens without mpmath."""
+"""References against closed forms, the twins against the table, and the error without mpmath."""
 
 import subprocess
 import sys
@@ -67,7 +67,7 @@ def test_nothing_is_known_beyond_a_nan():
 
 @pytest.mark.parametrize("x", [0.3, 2.5])
 def test_derivatives_of_powers_have_twins(x):
-    """Graphs of their derivatives are made of them."""
+    """Graphs of powers' derivatives contain them."""
     point = [Value(x), Value(1.7)]
     (slope,) = gradients(point[0] ** point[1], [point[1]], create_graph=True)
     for derivative in [slope, *gradients(slope, point, create_graph=True)]:
@@ -81,7 +81,7 @@ def test_variables_without_influence():
 
 
 def test_a_wrong_rule_does_not_mislead_the_reference():
-    """It looks at no rule: it says 4 where the rule says 3."""
+    """It uses no rule: it gives 4 where the rule gives 3."""
     square = register_primitive("square_with_wrong_rule", lambda x: x * x, lambda out, x: (1.5 * x,))
     try:
         x = Value(2.0)
@@ -117,7 +117,7 @@ def test_dual_numbers_themselves():
     assert repr(x) == "Dual(2.0, 1.0)"
     assert (float(x), bool(x), x < 3, x < 3, x == 2.0) == (2.0, True, True, True, True)
     assert mpmath.almosteq(x.arctan().slope, 0.2, 1e-15)
-    with pytest.raises(AttributeError, match="no 'nothing'"):
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         x.nothing()
 
 

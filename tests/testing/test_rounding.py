@@ -1,4 +1,4 @@
-"""How uncertain rounding makes a result, measured in results alone."""
+"""The rounding noise of a function, measured from its results alone."""
 
 import math
 from random import Random
@@ -74,7 +74,7 @@ def test_noise_along_a_line(f, x, least, most):
 @pytest.mark.parametrize("name", SINGLES)
 @given(x=st.floats(-3.0, 3.0))
 def test_functions_in_single_precision(name, x):
-    """A right gradient passes, in double or single precision, and one that is wrong by what can be told does not."""
+    """A right gradient passes, in double or single precision; one that is wrong by a detectable amount does not."""
     f, slope = SINGLES[name]
     assume(abs(slope(x)) > 0.1 and (x == 0.0 or abs(x) > 1e-6))  # smaller numbers are single ones of few digits
     check_gradients(f, x, gradient=slope)

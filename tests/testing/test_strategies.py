@@ -1,4 +1,4 @@
-"""What the strategies draw, and what it shrinks to."""
+"""What the strategies draw, and what their examples shrink to."""
 
 from math import inf, isfinite, sin
 
@@ -122,7 +122,7 @@ def test_programs_take_every_kind_of_number():
 
 @given(strategies.kinks())
 def test_kinks_are_kinks(program):
-    """At every one of them, the derivatives of the two sides towards some input differ."""
+    """At each of them, the derivatives of the two sides differ for some input."""
     point, here = program.point, float(program(*program.point))
 
     def slope(j, step):

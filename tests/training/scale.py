@@ -1,11 +1,11 @@
-"""A model that is easily seen through."""
+"""The simplest model to test training with."""
 
 from autograd_mini import Value
 from autograd_mini.nn import Module
 
 
 class Scale(Module):
-    """y = w·x."""
+    """The model y = w·x."""
 
     def __init__(self, weight=0.0):
         self.weight = Value(weight)

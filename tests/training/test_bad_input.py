@@ -1,4 +1,4 @@
-"""Bad input is refused in one clear sentence before anything is trained."""
+"""Bad input is refused with one clear sentence before training starts."""
 
 import re
 from math import inf, nan

@@ -1,4 +1,4 @@
-"""Checkpoints: resumed training gives the numbers of uninterrupted training, and no file but a whole one counts."""
+"""Checkpoints: resumed training gives the numbers of uninterrupted training, and only whole files count."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Compiled training is eager training, but for rounding: numbers, history, endings, checkpoints, refusals."""
+"""Compiled training agrees with eager training up to rounding: numbers, history, endings, checkpoints, refusals."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_sco
 
 
 def assert_alike(found, expected, tolerance=1e-9):
-    """Equal nests but for rounding."""
+    """Assert that two nests are equal up to rounding."""
     if isinstance(expected, dict):
         assert found.keys() == expected.keys()
         for key in expected:
@@ -119,7 +119,7 @@ def test_labels_may_be_classes_or_distributions(labels):
 
 
 class Shaped(Module):
-    """A model of inputs of any structure."""
+    """A model that takes inputs of any structure."""
 
     def __init__(self, compute):
         self.w = [Value(0.5), Value(-0.25)]
@@ -152,7 +152,7 @@ def test_inputs_and_outputs_may_have_any_structure(compute, make):
 
 
 class Last(Module):
-    """The last output of a cell along a sequence."""
+    """A model that gives the last output of a cell along a sequence."""
 
     def __init__(self):
         self.cell = LSTMCell(1, 2, random=1)
@@ -169,7 +169,7 @@ def test_sequences_of_one_length():
 
 
 class Attentive(Module):
-    """Attention over tokens, pooled and classified."""
+    """A model with attention over tokens, pooled and classified."""
 
     def __init__(self):
         self.attention = SelfAttention(2, causal=True, random=1)
@@ -212,7 +212,7 @@ def test_frozen_and_unused_parameters():
 
 
 def test_other_values_may_change_from_epoch_to_epoch():
-    """As a temperature that is lowered by a metric."""
+    """Such as a temperature that a metric lowers."""
     ends = []
     for compiled in (False, True):
         model, temperature = Scale(1.0), Value(4.0)
@@ -377,7 +377,7 @@ class Frozen(Scale):
 
 
 class Crossing(Module):
-    """Uses its parameters in another order where one of them is negative."""
+    """A model that uses its parameters in another order where one of them is negative."""
 
     def __init__(self):
         self.a, self.b, self.c = Value(0.25), Value(2.0), Value(1.0)

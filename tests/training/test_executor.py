@@ -1,4 +1,4 @@
-"""Training on an executor: the numbers do not depend on who computes, and all else is as in any training."""
+"""Training on an executor: the numbers do not depend on the workers, and everything else is as in ordinary training."""
 
 import itertools
 import multiprocessing
@@ -26,7 +26,7 @@ def examples(n, seed=0):
 
 
 def train(executor, data=None, epochs=4, **options):
-    """Numbers and history."""
+    """Train a model; return its numbers and the history."""
     model = MLP(4, [6, 3], activation="tanh", output="softmax", random=1)
     data = examples(230) if data is None else data
     optimizer = Adam(model.parameters(), 0.02)
@@ -121,7 +121,7 @@ def test_ctrl_c_keeps_the_best_parameters():
 
 
 def test_a_model_that_branches():
-    """Which of its parameters are used depends on the example."""
+    """The example decides which of its parameters are used."""
     data = [([x / 10.0], abs(x / 10.0)) for x in range(-30, 31)]
 
     def make():

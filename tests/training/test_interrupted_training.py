@@ -1,4 +1,4 @@
-"""Ctrl-C at any place of a training: a state that it was in, whole files, and modes as before."""
+"""After Ctrl-C at any place of a training, the model is in a state it had, files are whole, and modes are as before."""
 
 import os
 import tempfile
@@ -117,7 +117,7 @@ def test_the_progress_bar_is_closed(monkeypatch, tmp_path):
     open_bars = set()
 
     class Bar:
-        """As tqdm's, which closes itself when nobody holds it."""
+        """Like tqdm's progress bar, which closes itself when nobody holds it."""
 
         def __init__(self):
             open_bars.add(id(self))

@@ -1,4 +1,4 @@
-"""A training that spends most of its time on writing checkpoints, as a program to be killed."""
+"""A training that spends most of its time writing checkpoints, as a program to be killed."""
 
 import sys
 
@@ -16,7 +16,7 @@ def train_wide(epochs, **kwargs):
 
 
 def die_at_byte(limit):
-    """Let the kernel kill this process when it has written so many bytes of a file."""
+    """Make the kernel kill this process when it has written this many bytes of a file."""
     import resource
     import signal
 

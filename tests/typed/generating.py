@@ -1,4 +1,4 @@
-"""Writes what type checkers are told of the primitives, from the table: `python -m tests.typed.generating`."""
+"""Generates the stubs of the primitives for type checkers from the table: `python -m tests.typed.generating`."""
 
 import inspect
 from pathlib import Path
@@ -40,7 +40,7 @@ HEAD = '''"""{title}
 
 
 def functions_stub() -> str:
-    """Every function of numbers for plain numbers, which gives floats, and with Values, which gives Values."""
+    """Every function, for plain numbers, which give floats, and with Values, which give Values."""
     imports = """from collections.abc import Callable, Iterable
 from typing import Any, Literal, overload
 
@@ -86,7 +86,7 @@ def written(parameters, kind):
 
 
 def parameter_of(parameter, kind):
-    """A parameter as the stub has it; `kind` stands for a number."""
+    """A parameter as the stub writes it; `kind` is the type of a number."""
     annotation = kind if is_number(parameter) else given(parameter.annotation)
     if parameter.default is parameter.empty:
         return f"{parameter.name}: {annotation}"
@@ -145,7 +145,7 @@ from autograd_mini.value import Value
 
 
 def methods():
-    """The methods of Value that are functions, too, by name."""
+    """The methods of Value that exist as functions too, by name."""
     known = {name: vars(functions)[name] for name in (*TABLE, "modf")}
     names = {id(function): function for function in known.values()}
     return {name: each for name, each in vars(Value).items() if id(each) in names and not name.startswith("__")}

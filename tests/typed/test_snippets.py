@@ -1,4 +1,4 @@
-"""What users write, as type checkers see it: right snippets pass, and of wrong ones the marked lines are errors."""
+"""Users' code, as type checkers see it: right snippets pass, and in wrong ones exactly the marked lines are errors."""
 
 import ast
 import json
@@ -67,7 +67,7 @@ def test_pyright_knows_nearly_all_types_of_the_package(tmp_path):
 
 @pytest.mark.parametrize("name", ["values", "derivatives", "compiled", "numpy_arrays"])
 def test_what_is_right_runs(name, capsys):
-    """And gives what the types say, as far as a class can tell."""
+    """And its results have the types that it states, as far as a class can tell."""
     tree = ast.parse((HERE / "right" / f"{name}.py").read_text())
     kinds = {"float": float, "int": int, "bool": bool, "list": list, "tuple": tuple, "dict": dict}
     checked = 0

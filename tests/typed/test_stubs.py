@@ -1,4 +1,4 @@
-"""What type checkers are told of the primitives is what there is."""
+"""The stubs of the primitives agree with the code."""
 
 import ast
 import inspect
@@ -33,7 +33,7 @@ def test_every_primitive_is_a_function():
 
 
 def test_every_attribute_of_values_is_declared():
-    """All but what every object has."""
+    """All except those of every object."""
     (operators,) = [node for node in stub("methods.pyi").body if isinstance(node, ast.ClassDef)]
     declared = defined(operators.body).keys()
     written = {name for kind in (Value, *Value.__bases__, Node) for name in kind.__dict__ if name in source_of(kind)}

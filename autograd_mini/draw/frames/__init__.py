@@ -1,1 +1,1 @@
-"""The backward pass, frame by frame."""
+"""Animations of the backward pass, frame by frame."""

@@ -1,4 +1,4 @@
-"""Several drawings as one animated file or a folder of images."""
+"""Sequences of drawings, saved as one animated file or as a folder of images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FONT = re.compile("<style>@font-face.*?</style>")
 
 
 class Animation(Shown, Sequence[Drawing]):
-    """Drawings in order: a sequence of them, saved as one animated file or as a folder of images.
+    """A sequence of drawings, which can be saved as one animated file or as a folder of images.
 
     Attributes:
         captions: the lines of text below each drawing.
@@ -52,24 +52,24 @@ class Animation(Shown, Sequence[Drawing]):
         return self._frames[index]
 
     def save(self, path: str | os.PathLike[str], *, image_format: str = "svg", seconds: float = 2.0) -> list[str]:
-        """Save all drawings.
+        """Save all drawings, in one animated file or in a folder.
 
         Args:
-            path: a name that ends in .svg or .gif for one animated file; one without ending for a folder, made if it
-                is not there, of `step-00.svg` and so on.
-            image_format: of the images in a folder: `"svg"`, `"png"`, `"pdf"` or `"dot"`.
-            seconds: how long an animated file shows each drawing. An .svg has buttons that hold and step it where
-                scripts run; where motion is to be reduced it waits for them.
+            path: a name that ends in .svg or .gif for one animated file; a name without an ending for a folder, created
+                if it does not exist, of `step-00.svg` and so on.
+            image_format: the format of images in a folder: `"svg"`, `"png"`, `"pdf"` or `"dot"`.
+            seconds: how long an animated file shows each drawing. Where scripts run, an .svg has buttons to pause and
+                step it; for readers who ask for reduced motion, it moves only by these.
 
         Returns:
             The paths of the files.
 
         Raises:
-            UnknownFormatError: a ValueError; the ending or the format is another.
+            UnknownFormatError: a ValueError; the ending or the format is not one of these.
             ValueError: `seconds` is not a positive number.
             ModuleNotFoundError: a .gif needs the package pillow, and it is not installed.
             RenderingError: a RuntimeError; this machine cannot make the images.
-            OSError: the files cannot be written there.
+            OSError: the files cannot be written.
 
         >>> import os, tempfile
         >>> from autograd_mini import Value
@@ -91,8 +91,8 @@ class Animation(Shown, Sequence[Drawing]):
             content = _animated_gif([png_of(svg, GIF_RESOLUTION) for svg in self._svgs()], seconds)
         else:
             raise UnknownFormatError(
-                f"cannot save an animation as {path!r}; choose a name that ends in .svg or .gif, or one without ending "
-                "for a folder of images"
+                f"cannot save an animation as {path!r}; choose a name that ends in .svg or .gif, or one without an "
+                "ending for a folder of images"
             )
         write_whole(path, content)
         return [path]
@@ -129,15 +129,15 @@ class Animation(Shown, Sequence[Drawing]):
 
 
 def _animated_svg(frames: Sequence[str], seconds: float) -> str:
-    """All frames one upon the other, each visible in its turn, from the first; what does not animate shows the last.
+    """All frames on top of each other, each visible in turn, first to last; viewers that do not animate show the last.
 
-    A script, where scripts run, puts buttons below; without one the pointer upon the picture holds it.
+    Where scripts run, a script adds buttons below; elsewhere, pointing at the picture pauses it.
     """
     sizes = [tuple(map(float, SIZE.search(frame).groups())) for frame in frames]  # type: ignore[union-attr]
     width, height = (max(extent) for extent in zip(*sizes))
     (font,) = {match[0] for frame in frames for match in _FONT.finditer(frame)}
     layers = "".join(_layers(frames, seconds))
-    name = f"steps-{crc32(layers.encode()):08x}"  # the names of one page must not meet
+    name = f"steps-{crc32(layers.encode()):08x}"  # several animations in one page must not share a name
     script = SCRIPT.read_text("utf-8").replace("NAME", name).replace("MILLISECONDS", f"{1000 * seconds:g}")
     return (
         f'<svg width="{width:g}pt" height="{height + CONTROLS:g}pt" viewBox="0 0 {width:g} {height + CONTROLS:g}" '
@@ -177,7 +177,7 @@ def _animated_gif(frames: Sequence[bytes], seconds: float) -> bytes:
         canvas.paste(image)
         canvases.append(canvas)
         counts.update({colour: count for count, colour in canvas.getcolors(canvas.width * canvas.height) or ()})
-    palette = Image.new("P", (1, 1))  # of the most frequent colours, so that areas keep theirs
+    palette = Image.new("P", (1, 1))  # the most frequent colours, so that areas keep theirs
     palette.putpalette([part for colour, _ in counts.most_common(GIF_COLOURS) for part in colour])
     canvases = [canvas.quantize(palette=palette, dither=Image.Dither.NONE) for canvas in canvases]
     file, duration = io.BytesIO(), round(seconds * 1000)

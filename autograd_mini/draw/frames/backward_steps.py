@@ -1,11 +1,11 @@
-"""`draw_steps`: the backward pass, one application of the chain rule after the other."""
+"""`draw_steps`: an animation of the backward pass with one frame for each application of the chain rule."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from math import isfinite, isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from autograd_mini.adjoints import adjoints
 from autograd_mini.draw.arguments import check_options, values_of
@@ -20,11 +20,11 @@ from autograd_mini.observing import Observer
 from autograd_mini.primitives import brief
 from autograd_mini.value import Constant, Value
 
-NAME, LINES = 20, 8  # letters of a name and lines of a caption, chosen by eye
+NAME, LINES = 20, 8  # the most letters of a name and lines of a caption, chosen by eye
 
 
 class Contribution(NamedTuple):
-    """What one operand of one operation receives: adjoint · local derivative, and the total with what it had before."""
+    """What an operand receives from an operation: adjoint · local derivative, and the total if it already had some."""
 
     parent: Value
     local: float
@@ -33,7 +33,7 @@ class Contribution(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The chain rule at one node, and all adjoints known after it."""
+    """The chain rule at one node, and all adjoints known afterwards."""
 
     node: Value
     adjoint: float
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 
 class _Recorder(Observer):
-    """Takes down the reverse sweep as it happens."""
+    """Records the reverse sweep as it happens."""
 
     def __init__(self, result: Value) -> None:
         self.known = {result: 1.0}
@@ -69,11 +69,11 @@ def draw_steps(
     number_format: str = ".4g",
     max_nodes: int = 60,
 ) -> Animation:
-    r"""The backward pass from `y` as numbered frames: at each node the chain rule, spelled out in numbers.
+    r"""Draw the backward pass from `y` as numbered frames: at each node the chain rule, spelled out in numbers.
 
-    The first frame shows the graph with ∂y/∂y = 1; each one after it, one operation handing its adjoint on to its
-    operands; where ties, or zeros that meet inf or nan, leave a gradient to limits, one more frame shows it. The
-    gradients that the Values hold are neither used nor changed.
+    The first frame shows the graph with ∂y/∂y = 1; each further frame shows one operation passing its adjoint on to
+    its operands. Where ties, or 0 times inf or nan, make gradients be taken as limits, one more frame shows these.
+    The gradients that the Values hold are neither used nor changed.
 
     Args:
         y: the result to differentiate.
@@ -81,12 +81,12 @@ def draw_steps(
         max_nodes: how many Values the picture may have.
 
     Returns:
-        A sequence of drawings, which `.save("steps.svg")` or `.save("steps.gif")` makes one animated file, and
+        A sequence of drawings; `.save("steps.svg")` or `.save("steps.gif")` writes one animated file,
         `.save("folder")` a folder of images.
 
     Raises:
         TypeError: `y` is not a Value.
-        ValueError: an option has no such setting; the graph is cyclic.
+        ValueError: an option has an invalid value, or the graph is cyclic.
         GraphTooLargeError: a ValueError; the graph has more than `max_nodes` Values.
 
     >>> from autograd_mini import Value
@@ -100,8 +100,9 @@ def draw_steps(
     ∂y/∂w = ∂y/∂z1 · ∂z1/∂w = 44.36 · 3 = 133.1
     ∂y/∂x = ∂y/∂z1 · ∂z1/∂x = 44.36 · 2 = 88.72
     """
-    given: list[Any] = [y] if isinstance(y, Value) else [f"{brief(y)} in place of one"]
-    (y,) = roots = values_of(given, "draw_steps")
+    if not isinstance(y, Value):
+        raise TypeError(f"draw_steps takes one Value, got {brief(y)} ({type(y).__name__}); pass one result")
+    roots = [y]
     check_options(direction, max_nodes=max_nodes)
     order = ordered(roots, max_nodes)
     number = number_formatter(number_format)
@@ -112,7 +113,7 @@ def draw_steps(
     picture = picture_of(
         roots,
         order,
-        parameters=frozenset(values_of(parameters, "draw_steps' parameters")),
+        parameters=frozenset(values_of(parameters, "draw_steps' option parameters")),
         name_of=name_of,
         number=number,
         direction=direction,
@@ -134,7 +135,7 @@ def draw_steps(
 
 
 def complete_naming(order: Sequence[Value], name_of: Naming) -> Naming:
-    """Names for all Values: the result is y, what is computed before it z1, z2 …, inputs are x1, x2 …"""
+    """Name all Values: those without a name become y (the result), z1, z2 … (intermediates), x1, x2 … (leaves)."""
     names = {node: cut(" ".join(name_of(node).split()), NAME) for node in order}
     taken = set(names.values())
 
@@ -178,7 +179,7 @@ def _animation(
     captions: Sequence[tuple[str, ...]],
     number: Numerals,
 ) -> Animation:
-    """The frames, all with room for the widest texts, so that nothing moves from one to the next."""
+    """The frames, all with room for the widest texts, so that nothing moves between them."""
     keys = {f"v{index}": node for index, node in enumerate(order)}
     numbers = {node: index for index, node in enumerate(order)}
     finite = [abs(adjoint) for step in steps for adjoint in step.known.values() if isfinite(adjoint)]
@@ -206,7 +207,7 @@ def _animation(
 def _at(
     step: Step, box: Box, node: Value | None, operation: str, touched: set[Value], width: int, number: Numerals
 ) -> Box:
-    """A box as it is after a step."""
+    """A box as it looks after a step, emphasised if the step touches it."""
     if node is None:
         return box._replace(emphasised=box.key == operation)
     if isinstance(node, Constant):

@@ -1,4 +1,4 @@
-"""Pictures in the DOT language of Graphviz, with what their shapes and colours mean in a table below."""
+"""Writes pictures in Graphviz's DOT language, with a legend of shapes and colours in a table below."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autograd_mini.draw.style import colours
 from autograd_mini.draw.style.font import NAME
 from autograd_mini.draw.style.texts import CAPTION_SIZE, LEGEND_SIZE, SIZE, cell, label, quoted, table, width_of
 
-POLISHED = 100  # boxes; the layout of more is only nearly as compact as can be, in a fraction of the time
+POLISHED = 100  # boxes; larger pictures are laid out slightly less compactly, in a fraction of the time
 
 GRAPH = {"fontname": NAME, "fontsize": str(LEGEND_SIZE), "nodesep": "0.2", "ranksep": "0.35", "pad": "0.15"}
 NODE = {"fontname": NAME, "fontsize": str(SIZE), "shape": "box", "style": "filled", "fillcolor": "#ffffff"}
@@ -27,7 +27,7 @@ STYLES = {
     Kind.MODULE: f'style="filled,rounded" penwidth=2 color="{colours.MODULE}" '
     f'fillcolor="{colours.MODULE_FILL}" margin="0.16,0.1"',
 }
-SCALE_STEPS = 9  # odd, so that 0 is in the middle if the scale goes both ways
+SCALE_STEPS = 9  # odd, so that 0 is in the middle if the scale has both signs
 SAMPLE = 'CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"'
 SAMPLES = {
     Kind.INPUT: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="{colours.FAINT}"',
@@ -38,7 +38,7 @@ SAMPLES = {
     Kind.MODULE: f'BORDER="2" {SAMPLE} STYLE="ROUNDED" COLOR="{colours.MODULE}" BGCOLOR="{colours.MODULE_FILL}"',
     Kind.OPERATION: f'BORDER="1" {SAMPLE} STYLE="ROUNDED" BGCOLOR="#444444"',
 }
-# Operands arrive in their order: x - y has x first.
+# "ordering=in" keeps operands in their order: x - y has x first.
 DISC = "ordering=in shape=circle width=0.45 fixedsize=true"
 PILL = 'ordering=in style="filled,rounded" height=0.35'
 CLUSTER = 'labeljust=l labelloc=t style=rounded color="#999999"'
@@ -73,7 +73,7 @@ def graph_attributes(picture: Picture) -> dict[str, str]:
 
 
 def _scoped(members: Iterable[tuple[tuple[str, ...], str]], depth: int, path: str = "cluster") -> Iterator[str]:
-    """Statements of no deeper scope, then a cluster for each scope within."""
+    """The statements of the scope at this depth, followed by a cluster for each scope inside it."""
     inner: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for scope, statement in members:
         if len(scope) > depth:
@@ -112,8 +112,8 @@ def _row(row: Row, largest: float) -> str:
 
 
 def _edge(edge: Edge, number: int) -> tuple[str, str]:
-    """The label and the arrows; the label sits in the arrow's middle, as a node of its own, so that it is plain
-    whose label it is."""
+    """The statements for an edge's label and for its arrows. The label is a node of its own in the middle of the arrow,
+    so that it is clear which arrow it belongs to."""
     attributes = f"tooltip={quoted(edge.tooltip)}"
     if edge.emphasised:
         attributes += ' color="#000000" penwidth=3'
@@ -127,7 +127,7 @@ def _edge(edge: Edge, number: int) -> tuple[str, str]:
 
 
 def _caption_and_legend(picture: Picture) -> str:
-    """The table in HTML-like markup; empty if there is nothing to tell."""
+    """The caption and the legend as a table in HTML-like markup; empty if the picture has neither."""
     lines = [cell(line, CAPTION_SIZE, align="LEFT", room=picture.caption_width) for line in picture.caption]
     rows = [table(*lines)] if lines else []
     if picture.legend:
@@ -137,14 +137,14 @@ def _caption_and_legend(picture: Picture) -> str:
 
 
 def side_by_side(parts: list[str]) -> str:
-    """Cells and tables in a row; where there is room to spare, together rather than spread."""
+    """Cells and tables in one row, kept together in the middle where there is room to spare."""
     sides = ["RIGHT"] + ["LEFT"] * len(parts)
     cells = [part if part.startswith("<TD") else f'<TD ALIGN="{side}">{part}</TD>' for side, part in zip(sides, parts)]
     return table("".join(cells), attributes='BORDER="0" CELLBORDER="0" CELLSPACING="3"') if parts else ""
 
 
 def _samples(picture: Picture) -> list[str]:
-    """A small box of every kind in the picture."""
+    """The legend's samples: a small box for every kind in the picture, and the colours of local derivatives."""
     present = {box.kind for box in picture.boxes}
     samples = [
         table(
@@ -162,7 +162,7 @@ def _samples(picture: Picture) -> list[str]:
 
 
 def _scale(picture: Picture) -> list[str]:
-    """The colours of gradients up to the largest, and of those that are not finite."""
+    """The legend's colour scale of gradients up to the largest, and the colour of those that are not finite."""
     gradients = [row.gradient for box in picture.boxes for row in box.rows if row.gradient is not None]
     largest, cells = picture.largest_gradient, []
     if largest > 0.0:

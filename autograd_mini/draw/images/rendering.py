@@ -1,4 +1,4 @@
-"""Turning DOT source into images with whichever renderer the machine has; and what notebooks show of pictures."""
+"""Turns DOT source into images with whichever renderer the machine has, and shows pictures in notebooks."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from autograd_mini.draw.style.texts import with_font, with_larger_label, with_te
 FORMATS = ("svg", "png", "pdf")
 SOURCES = ("dot", "gv")
 ENDINGS = ", ".join(f".{ending}" for ending in FORMATS) + " or .dot"
-PNG_RESOLUTION = 192  # dots per inch: twice those of a plain screen
+PNG_RESOLUTION = 192  # dots per inch: twice that of an ordinary screen
 TIMEOUT = 60.0  # seconds; not tuned
-PIXELS = 4 / 3  # a point
-SLIDE = 960.0  # points: the width of a slide, at which captions have 14 points or more
+PIXELS = 4 / 3  # per point
+SLIDE = 960.0  # points: the width of a slide; scaled down to it, captions still have at least 14 points
 SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _PDF_DATE = re.compile(rb"(/CreationDate \(D:)\d{14}[^)]*")
 
 
 class UnknownFormatError(ValueError):
-    """The ending of a file names no format that pictures are saved in."""
+    """A file name ends in none of the formats that pictures are saved in."""
 
 
 class RenderingError(RuntimeError):
-    """No renderer of this machine could make the image."""
+    """The renderers on this machine failed to make the image."""
 
 
 class NoRendererError(RenderingError):
-    """This machine has no renderer for the format."""
+    """There is no renderer for the format on this machine."""
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format that the ending of a path names, else an UnknownFormatError."""
+    """The format that the ending of a path names; an UnknownFormatError if it names none."""
     ending = os.path.splitext(os.fspath(path))[1].removeprefix(".").lower()
     if ending not in FORMATS + SOURCES:
         raise UnknownFormatError(f"cannot save a picture as {os.fspath(path)!r}; choose a name that ends in {ENDINGS}")
@@ -46,11 +46,11 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> bytes:
-    """The image of DOT source: the same bytes for the same source and renderer; after `timeout` seconds none.
+    """Render DOT source to an image: the same source and renderer give the same bytes.
 
     Raises:
         NoRendererError: no program on this machine makes that format.
-        RenderingError: the programs there are failed or ran out of time.
+        RenderingError: the programs failed, or took longer than `timeout` seconds.
     """
     if image_format not in ("svg", "png"):
         image = _laid_out(source, image_format, timeout)
@@ -60,9 +60,9 @@ def render(source: str, image_format: str, timeout: float | None = TIMEOUT) -> b
 
 
 def svgs_of(sources: Sequence[str], timeout: float | None = TIMEOUT) -> list[str]:
-    """SVGs that share one font; errors are those of `render`.
+    """Render DOT sources to SVGs that share one font; errors are those of `render`.
 
-    Those wider than a slide get captions that have their size where the picture fits into it.
+    In pictures wider than a slide, captions are enlarged so that they have their size when scaled down to fit it.
     """
     svgs, letters = [], set[str]()
     for source in sources:
@@ -75,7 +75,7 @@ def svgs_of(sources: Sequence[str], timeout: float | None = TIMEOUT) -> list[str
 
 
 def width_in_points(svg: str) -> float:
-    """How wide a picture is."""
+    """The width of an SVG in points."""
     return float(SIZE.search(svg)[1])  # type: ignore[index]
 
 
@@ -85,7 +85,7 @@ def _placed(source: str, timeout: float | None) -> tuple[str, list[re.Match[str]
 
 
 def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:
-    """The same picture in pixels, so many an inch."""
+    """Render an SVG to a PNG with that many dots per inch."""
     try:
         from resvg_py import svg_to_bytes
     except ImportError:
@@ -98,7 +98,7 @@ def png_of(svg: str, resolution: float = PNG_RESOLUTION) -> bytes:
 
 
 def _laid_out(source: str, image_format: str, timeout: float | None) -> bytes:
-    """What the first program makes of the source that can."""
+    """The image from the first program that can render the source; errors are those of `render`."""
     failure = ""
     for program in _renderers(image_format):
         try:
@@ -129,7 +129,7 @@ def _laid_out(source: str, image_format: str, timeout: float | None) -> bytes:
 
 
 def _renderers(image_format: str) -> Iterator[str]:
-    """The programs that make a format, best first: Graphviz itself, then its port in a wheel."""
+    """The installed programs that make a format, best first: Graphviz itself, then the port `graphviz-pure`."""
     dot = shutil.which("dot")
     if dot:
         yield dot
@@ -140,7 +140,7 @@ def _renderers(image_format: str) -> Iterator[str]:
 
 
 class Shown:
-    """A picture that notebooks show."""
+    """Mixin for pictures that notebooks show."""
 
     def _repr_svg_(self) -> str:
         raise NotImplementedError
@@ -153,8 +153,8 @@ class Shown:
     ) -> dict[str, bytes | str]:
         """The picture in all formats that a notebook may choose from.
 
-        The HTML holds the SVG as a document of its own, in which tooltips and scripts work. Where the notebook is not
-        trusted, or does not show documents within documents, what is left of it is the PNG.
+        The HTML embeds the SVG as a separate document, in which tooltips and scripts work. Where a notebook is not
+        trusted, or does not show embedded documents, the PNG is shown instead.
         """
         bundle: dict[str, bytes | str] = {}
         try:

@@ -1,1 +1,1 @@
-"""Units in columns with lines between them: networks, and which outputs each input influences."""
+"""Drawings of units in columns with lines between them: networks, and influence diagrams of functions."""

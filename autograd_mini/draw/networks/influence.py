@@ -1,4 +1,4 @@
-"""`draw_influence`: which outputs each input of a function influences."""
+"""`draw_influence`: a diagram of which outputs each input of a function influences."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def draw_influence(
     number_format: str = ".3g",
     legend: bool = True,
 ) -> Drawing:
-    """The influence diagram of a function: a line from each input to every output that it changes, as wide as the
-    derivative is large, blue where positive, orange and dashed where negative (lecture: "Derivatives of vector
+    """Draw the influence diagram of a function: a line from each input to every output that it changes, as wide as
+    the derivative is large, blue where positive, orange and dashed where negative (lecture: "Derivatives of vector
     activation").
 
-    A scalar activation gives straight lines, a vector activation joins all with all. The derivatives are measured
-    at `x`, and the caption speaks of that point alone: a relu whose input is negative there has no line.
+    A scalar activation has one line for each unit, a vector activation joins every input with every output. The
+    derivatives are those at `x`, and the caption holds for that point alone: a relu with a negative input has no line.
 
     Args:
-        f_or_layer: a `Layer`, of which the activation is drawn, from z to y; the name of an activation; or any
-            function of a list of numbers, a network too.
+        f_or_layer: a `Layer`, whose activation is drawn, from z to y; the name of an activation; or any function of
+            a list of numbers, such as a network.
         x: the input of the layer; for an activation, z; for a function, its argument.
-        max_units: how many inputs and outputs are shown; of more, the first and the last.
-        number_format: a Python format for all numbers.
-        legend: whether it is explained below.
+        max_units: how many inputs and outputs to show; if there are more, the first and the last are shown.
+        number_format: a Python format specification for all numbers.
+        legend: whether the lines are explained below.
 
     Returns:
         A drawing like that of `draw`.
 
     Raises:
-        TypeError: `f_or_layer` cannot be called; `x` is not a list of numbers.
-        ValueError: no activation has that name; there are no inputs or outputs; `max_units` is below 3.
+        TypeError: `f_or_layer` cannot be called, or `x` is not a list of numbers.
+        ValueError: no activation has that name, there are no inputs or outputs, or `max_units` is below 3.
 
     >>> draw_influence("relu", [1.0, -2.0, 3.0]).source.count(" -> ")
     2
@@ -81,7 +81,7 @@ def draw_influence(
 
 
 def _function(f_or_layer: Any, x: Iterable[Any]) -> tuple[str, str, Callable[[Any], Any], list[float]]:
-    """Its name, what its inputs are called, itself as a function of a list, and its inputs."""
+    """The name of what is drawn, the letter of its inputs, the function of a list to differentiate, and its inputs."""
     if isinstance(f_or_layer, Layer):
         activation: Any = f_or_layer.activation
         zs = [z.data for z in f_or_layer.affine(x)]
@@ -101,7 +101,7 @@ def _each(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> tuple[list[float], Rows]:
-    """A function's outputs, and for each its derivatives."""
+    """A function's outputs, and for each output its derivatives with respect to all inputs."""
     outputs: list[float] = []
 
     def remembering(xs: Any) -> Any:
@@ -118,7 +118,7 @@ def _measured(f: Callable[[Any], Any], inputs: Sequence[float], name: str) -> tu
 
 
 def _units(places: units.Column, letter: str, numbers: Sequence[float], side: int, number: Numerals) -> Iterator[str]:
-    """Units with their numbers beside them, on the left (-1) or the right (1)."""
+    """Statements for units with their numbers beside them, on the left (side -1) or the right (side 1)."""
     for index, place in places.items():
         if index is None:
             yield units.ellipsis(place)
@@ -132,7 +132,7 @@ def _units(places: units.Column, letter: str, numbers: Sequence[float], side: in
 def _lines(
     starts: units.Column, ends: units.Column, rows: Rows, largest: float, letter: str, number: Numerals
 ) -> Iterator[str]:
-    """A line for every derivative that is not 0, with its number where no two lines share a unit."""
+    """A line for every derivative that is not 0, labelled with its number if no two lines share a unit."""
     sparse = all(sum(map(bool, each)) <= 1 for each in (*rows, *zip(*rows)))
     for output, end in ends.items():
         for index, start in starts.items():

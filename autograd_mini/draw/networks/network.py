@@ -1,4 +1,4 @@
-"""`draw_network`: neurons in columns."""
+"""`draw_network`: a network as columns of neurons, with weights as lines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from autograd_mini.primitives import brief
 
 BIAS = -1  # the index of the input 1 whose weights are the biases
 GAP = 2.2  # inches between columns
-NAMED = 3  # neurons in the widest layer, up to which the weights' names stand at the lines
-LINE = 17  # points from one such name to the next
+NAMED = 3  # weights are labelled with their names if no layer has more neurons than this
+LINE = 17  # points from one such label to the next
 ONE = 'shape=square style="filled,dashed" fillcolor="#ececec"'
 INPUT, OUTPUT = f'fillcolor="{FAINT}"', "penwidth=2.5"
 DIVERGENCE = f'style="filled,rounded" shape=box fillcolor="{MODULE_FILL}" color="{MODULE}" margin="0.12,0.08"'
@@ -34,27 +34,27 @@ def draw_network(
     number_format: str = ".3g",
     legend: bool = True,
 ) -> Drawing:
-    """A network as its neurons in columns, with the weights as lines between them: as wide as they are large,
-    blue where positive, orange and dashed where negative; in small networks with their names, wᵢⱼ⁽ᵏ⁾ from unit i to
-    unit j of layer k.
+    """Draw a network as columns of neurons, with the weights as lines between them: as wide as they are large,
+    blue where positive, orange and dashed where negative; in small networks labelled with their names, wᵢⱼ⁽ᵏ⁾ from
+    unit i to unit j of layer k.
 
-    Below each column stands how many neurons it has and their activation; a frame around a column is a vector
+    Below each column are its number of neurons and their activation; a frame around a column means a vector
     activation, such as softmax. A dashed 1 is the input whose weights are the biases.
 
     Args:
         model: an `MLP`, a `Layer`, or a `Sequential` of those.
-        divergence: shown behind the outputs if given: a divergence such as `squared_error`, or its name.
-        max_units: how many neurons of a layer are shown; of wider ones, the first and the last.
+        divergence: drawn after the outputs if given: a divergence such as `squared_error`, or its name.
+        max_units: how many neurons of a layer to show; of wider layers, the first and the last are shown.
         biases: whether the biases are shown.
-        number_format: a Python format for the weights in tooltips and legend.
+        number_format: a Python format specification for the weights in tooltips and legend.
         legend: whether the lines are explained below.
 
     Returns:
         A drawing like that of `draw`.
 
     Raises:
-        TypeError: the model has parts that are no layers of neurons.
-        ValueError: the model has no layers, or layers that do not fit together; `max_units` is below 3.
+        TypeError: the model has parts that are not layers of neurons.
+        ValueError: the model has no layers, its layers do not fit together, or `max_units` is below 3.
 
     >>> from autograd_mini.nn import MLP
     >>> drawing = draw_network(MLP(3, [4, 2], output="softmax"), divergence="kl_softmax")
@@ -90,7 +90,7 @@ def draw_network(
 
 
 def _units(columns: Sequence[units.Column], layers: Sequence[Layer]) -> Iterator[str]:
-    """The neurons, and a frame around those whose activation acts on all of them."""
+    """Statements for the neurons, and for a frame around each layer whose activation acts on all its neurons."""
     for number, places in enumerate(columns):
         letter, style = {0: ("x", INPUT), len(layers): ("y", OUTPUT)}.get(number, ("y", ""))
         above = f"⁽{number}⁾".translate(SUPERSCRIPTS) if 0 < number < len(layers) else ""
@@ -131,7 +131,7 @@ def _lines(
     number: Numerals,
     share: float,
 ) -> Iterator[str]:
-    """The weights between shown neurons, with their names where that share of the way is gone, if any."""
+    """The weights between shown neurons; if `share` is not 0, labelled with their names that share along the line."""
     for output, head in heads.items():
         if output is None or output == BIAS:
             continue
@@ -187,6 +187,6 @@ def _layers_of(part: Any, path: str) -> list[Layer]:
 
 
 def _weights_of(layer: Layer, biases: bool) -> list[dict[int, float]]:
-    """For each neuron its weights by the index of their input, with or without the bias."""
+    """For each neuron of a layer, its weights by the index of their input, with or without the bias."""
     indexed = [enumerate(neuron.weights, BIAS if neuron.has_bias else 0) for neuron in layer.neurons]
     return [{index: weight._number for index, weight in each if biases or index != BIAS} for each in indexed]

@@ -1,4 +1,4 @@
-"""Drawings of units in columns with straight lines between them, at places that are given rather than found."""
+"""Drawings of units in columns with straight lines between them, at fixed places instead of an automatic layout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIXED = 'FIXEDSIZE="TRUE" HEIGHT="5"'
 
 
 class Place(NamedTuple):
-    """Where a unit is, in inches, and how the source calls it."""
+    """The place of a unit, in inches, and its name in the DOT source."""
 
     key: str
     x: float
@@ -41,13 +41,13 @@ Column = dict[int | None, Place]
 
 
 def check_limit(max_units: int) -> None:
-    """Raise ValueError unless so many units can be shown."""
+    """Raise ValueError unless the limit is an integer ≥ 3."""
     if not isinstance(max_units, int) or max_units < 3:
         raise ValueError(f"max_units must be an integer ≥ 3, got {brief(max_units)}")
 
 
 def shown_indices(count: int, limit: int) -> list[int | None]:
-    """Which of so many units to show: all, or the first and the last ones with `None` for those in between.
+    """The indices of the units to show: all, or the first and the last ones with `None` for those left out.
 
     >>> shown_indices(100, 5)
     [0, 1, None, 98, 99]
@@ -60,7 +60,7 @@ def shown_indices(count: int, limit: int) -> list[int | None]:
 
 
 def column(name: str, x: float, indices: Sequence[int | None], row: float = ROW) -> Column:
-    """Places one below the other, so far apart, centred on the height 0."""
+    """Places below each other at distance `row`, centred on height 0."""
     top = (len(indices) - 1) / 2 * row
     return {index: Place(f"{name}{place}", x, top - place * row) for place, index in enumerate(indices)}
 
@@ -89,7 +89,7 @@ def frame(key: str, places: Sequence[Place], tooltip: str) -> str:
 
 
 def line(tail: Place, head: Place, strength: float, largest: float, tooltip: str = "") -> str:
-    """A statement for a line as wide as `strength` is large beside `largest`, of its sign's colour, dashed below 0."""
+    """A statement for a line whose width shows `strength` relative to `largest`; colour and dashes show its sign."""
     width = THINNEST
     if not isfinite(strength):
         width = THICKEST
@@ -100,7 +100,7 @@ def line(tail: Place, head: Place, strength: float, largest: float, tooltip: str
 
 
 def arrow(tail: Place, head: Place) -> str:
-    """A statement for an arrow that has no strength."""
+    """A statement for a plain arrow, which has no strength."""
     return f'{tail.key} -> {head.key} [arrowhead=normal arrowsize=0.7 color="#888888"]\n'
 
 
@@ -119,7 +119,7 @@ def key_of_lines(strengths: Iterable[float], what: str, largest: str) -> str:
 
 
 def drawing(statements: Iterable[str], below: str) -> Drawing:
-    """The drawing of statements, with a label in HTML-like markup below."""
+    """A drawing from statements, with a label in HTML-like markup below unless it is empty."""
     graph = GRAPH | ({"label": f"<{below}>", "labelloc": "b"} if below else {})
     return Drawing(graph_attr=graph, node_attr=NODE, edge_attr=EDGE, body=list(statements))
 

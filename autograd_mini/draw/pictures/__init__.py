@@ -1,1 +1,1 @@
-"""From a graph to a picture: its boxes and arrows, and the modules that they belong to."""
+"""Makes pictures of graphs: boxes and arrows, and the modules that they belong to."""

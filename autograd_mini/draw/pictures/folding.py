@@ -1,4 +1,4 @@
-"""Folding: a module becomes one box, and so do many inputs or results of such boxes."""
+"""Folding: draws a module as one box, and many inputs or results of such a box as one box too."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from autograd_mini.suggesting import did_you_mean
 from autograd_mini.value import Constant, Value
 
 OUTERMOST = "modules"
-NAMES_SHOWN = 12  # modules that a message lists
+NAMES_SHOWN = 12  # the most modules that an error lists
 
 Fold = str | int | Collection[str]
 """`"modules"` for the outermost modules within the model, a depth (0 is the model itself), or paths of modules."""
 
 Keys = Mapping[Value, str]
-"""Of boxes, by what they hold."""
+"""The keys of boxes, by the Values in them."""
 
-ALONE = 5  # so many inputs or results of a folded module stay boxes of their own
+ALONE = 5  # up to this many inputs or results of a folded module keep boxes of their own
 
 
 class Folding(NamedTuple):
-    """How the nodes of a graph share boxes; by default they do not."""
+    """How the nodes of a graph share boxes; by default each has its own."""
 
     scopes: Scopes | None = None  # the modules of the graph
-    homes: Mapping[Value, str] = {}  # the path of the module within which a Value is drawn
-    values: Mapping[Value, str] = {}  # the key of the box that holds a Value, of those that have none of their own
-    operations: Mapping[Value, str] = {}  # the same for the operations that computed them
-    inner: Collection[Value] = ()  # constants that folded modules keep to themselves: no arrow leads from them
-    boxes: Sequence[Box] = ()  # folded modules, and inputs or results held together
+    homes: Mapping[Value, str] = {}  # for each Value, the path of the module within which it is drawn
+    values: Mapping[Value, str] = {}  # for each Value without a box of its own, the key of the box that holds it
+    operations: Mapping[Value, str] = {}  # the same for the operations that computed Values
+    inner: Collection[Value] = ()  # constants used only inside folded modules: no arrow is drawn from them
+    boxes: Sequence[Box] = ()  # folded modules, and the boxes of many inputs or results
 
     def scope_of(self, node: Value) -> tuple[str, ...]:
         """The titles of the modules around a Value, outermost first."""
@@ -55,15 +55,15 @@ NOT_FOLDED = Folding()
 
 
 def check_scopes(scopes: Scopes | None, fold: Fold | None) -> None:
-    """Raise the fitting error unless `scopes` are some, or none and nothing is to be folded."""
+    """Raise a TypeError unless `scopes` is a `Scopes` or None, and a ValueError if modules are to be folded without."""
     if scopes is None:
         if fold is not None:
             raise ValueError(
-                "to fold modules, draw needs scopes; compute the graph within `with record_scopes(model) as scopes` "
+                "to fold modules, draw needs scopes; compute the graph inside `with record_scopes(model) as scopes` "
                 "and pass scopes=scopes"
             )
     elif not isinstance(scopes, Scopes):
-        raise TypeError(f"scopes must be what record_scopes(model) gave, got {brief(scopes)} ({type(scopes).__name__})")
+        raise TypeError(f"scopes must come from record_scopes(model), got {brief(scopes)} ({type(scopes).__name__})")
 
 
 def fold_modules(
@@ -74,14 +74,14 @@ def fold_modules(
     fold: Fold | None,
     number: Numerals,
 ) -> Folding:
-    """How the nodes of a topological `order` share boxes if modules are folded; errors are those of `draw`."""
+    """Work out how the nodes of a topological `order` share boxes if modules are folded; errors are those of `draw`."""
     paths, ends = _fold_by_path(scopes, fold), dict.fromkeys(results)
     users = _users(order, {*parameters, *scopes.parameters})
     homes = {node: scopes.paths[node] for node in order if node in scopes.paths}
     if fold is not None and not any(node.parents for node in homes):
         raise ValueError(
-            "fold finds nothing that the model computed while its scopes were recorded; call it within "
-            "record_scopes(model)"
+            "there is nothing to fold: the model computed nothing while its scopes were recorded; call it inside "
+            "`with record_scopes(model)`"
         )
     homes |= _homes_of_constants(order, users, homes, scopes)
     outer = dict.fromkeys(path for path in paths.values() if path is not None)
@@ -105,7 +105,7 @@ def fold_modules(
 
 
 def _users(order: Iterable[Value], parameters: Collection[Value]) -> dict[Value, list[Value]]:
-    """The nodes that use each leaf, parameters left out."""
+    """For each leaf that is no parameter, the nodes that use it."""
     users: dict[Value, list[Value]] = {}
     for node in order:
         for parent in node.parents:
@@ -117,7 +117,7 @@ def _users(order: Iterable[Value], parameters: Collection[Value]) -> dict[Value,
 def _homes_of_constants(
     order: Iterable[Value], users: Mapping[Value, list[Value]], homes: Mapping[Value, str], scopes: Scopes
 ) -> dict[Value, str]:
-    """The innermost module around all uses of a constant; numbers that parameters weight are inputs instead."""
+    """For each constant, the innermost module around all uses; numbers weighted by parameters are inputs instead."""
     weighting = {node for node in order if not scopes.parameters.isdisjoint(node.parents)}
     found: dict[Value, str] = {}
     for leaf, nodes in users.items():
@@ -132,7 +132,7 @@ def _homes_of_constants(
 def _bundles(
     results: Mapping[Value, None], users: Mapping[Value, list[Value]], values: Keys, operations: Keys, number: Numerals
 ) -> tuple[dict[Value, str], list[Box]]:
-    """Boxes for many leaves that go to the same folded modules, and for many results of one."""
+    """Boxes for many leaves that the same folded modules use, and for many results of one folded module."""
     groups: dict[tuple[Kind, frozenset[str]], list[Value]] = {}
     for leaf, nodes in users.items():
         if leaf not in values and leaf not in results and all(node in operations for node in nodes):
@@ -169,18 +169,18 @@ def _module_box(key: str, path: str, weights: Sequence[Value], scopes: Scopes, n
 
 
 def _gradient_rows(members: Sequence[Value], number: Numerals, is_known: bool) -> tuple[Row, ...]:
-    """The gradient of the largest magnitude, with its sign; nan if there is any; nothing before backward has run."""
+    """A row with the gradient of the largest magnitude, nan if there is one; no row before backward has run."""
     largest = max((member._grad for member in members), key=lambda gradient: (isnan(gradient), abs(gradient)))
     return (Row("largest grad", number(largest), largest),) if is_known or largest != 0.0 else ()
 
 
 def backward_has_run(results: Iterable[Value]) -> bool:
-    """Whether gradients are those of these results, rather than the 0 of the beginning."""
+    """Whether `backward` has been called on one of the results, so that gradients are more than their initial 0."""
     return any(result._grad != 0.0 for result in results)
 
 
 def _fold_by_path(scopes: Scopes, fold: Fold | None) -> dict[str, str | None]:
-    """For the path of every module, that of the module into which it is folded, if into any.
+    """For each module's path, the path of the module into which it is folded, or None.
 
     >>> from autograd_mini.nn import MLP
     >>> _fold_by_path(Scopes(MLP(2, [1])), "modules")
@@ -191,7 +191,7 @@ def _fold_by_path(scopes: Scopes, fold: Fold | None) -> dict[str, str | None]:
 
 
 def _folded(scopes: Scopes, fold: Fold | None) -> Collection[str]:
-    """The paths of the modules to fold; others within them go along."""
+    """The paths of the modules to fold, which take the modules inside them along; errors are those of `draw`."""
     if fold is None:
         return ()
     if isinstance(fold, int) and not isinstance(fold, bool):

@@ -1,4 +1,4 @@
-"""The picture of a computation graph: a box for every Value and for every operation."""
+"""Makes the picture of a computation graph: a box for every Value and for every operation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from autograd_mini.graph import topological_order
 from autograd_mini.mathematics import Numerals, cut, operation_name
 from autograd_mini.value import Constant, Value
 
-TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80  # letters and lines that a box has room for, chosen by eye
+TITLE, TITLE_LINES, TOOLTIP = 28, 3, 80  # how many letters and lines fit into a box and a tooltip, chosen by eye
 
 Passing = dict[Value, float | None]
-"""Values on their way, each with the local derivative with respect to it if one operation takes it once."""
+"""The Values that an arrow carries, each with the local derivative with respect to it if it is used exactly once."""
 
 
 class GraphTooLargeError(ValueError):
-    """The graph has more nodes than a picture of it was allowed to have."""
+    """The graph has more nodes than the picture was allowed to have."""
 
 
 def ordered(results: Sequence[Value], max_nodes: int | None) -> list[Value]:
     """The nodes behind `results`, parents first.
 
     Raises:
-        GraphTooLargeError: there are more than `max_nodes`; found without visiting many more.
-        ValueError: the parents lead back to a node itself, or do not go with their local derivatives.
+        GraphTooLargeError: there are more than `max_nodes`; the search stops soon after that many.
+        ValueError: a node is its own ancestor, or parents and local derivatives do not match.
     """
     seen = set(results)
     stack = list(seen)
@@ -50,7 +50,7 @@ def ordered(results: Sequence[Value], max_nodes: int | None) -> list[Value]:
 
 
 def require_room(count: int, max_nodes: int | None, who: str) -> None:
-    """Raise GraphTooLargeError if there is more to show than a picture may have."""
+    """Raise GraphTooLargeError if there are more than `max_nodes` nodes to show."""
     if max_nodes is not None and count > max_nodes:
         raise GraphTooLargeError(
             f"{who} more than {max_nodes} nodes, too many to read as a picture; draw a part of it, fold its modules "
@@ -109,7 +109,7 @@ def picture_of(
 
 
 def kind_of(node: Value, results: Collection[Value], parameters: Collection[Value]) -> Kind:
-    """What its box stands for."""
+    """The kind of the box that stands for a node."""
     if isinstance(node, Constant):
         return Kind.CONSTANT
     if not node.parents:
@@ -118,7 +118,7 @@ def kind_of(node: Value, results: Collection[Value], parameters: Collection[Valu
 
 
 def _title(name: str, written: str) -> str:
-    """The name, and the formula if both fit on a line; long names are cut, to a few lines of limited length."""
+    """The heading of a box: the name, and the formula if both fit on one line; long names are cut."""
     lines = [cut(line.strip(), TITLE) for line in name.strip().splitlines()]
     if len(lines) > TITLE_LINES:
         lines[TITLE_LINES - 1 :] = [lines[TITLE_LINES - 1] + " …"]
@@ -131,7 +131,7 @@ def _title(name: str, written: str) -> str:
 def _folded_edges(
     order: Sequence[Value], keys: Mapping[Value, str], folding: Folding, number: Numerals
 ) -> Iterator[Edge]:
-    """One arrow for all that passes from one box to another, where either holds several nodes."""
+    """One arrow for all Values that pass from one box to another, for pairs of which one box holds several nodes."""
     for (tail, head), passing in _passing(order, keys, folding).items():
         label, tooltip, local = "", "1 value", next(iter(passing.values()))
         if len(passing) > 1:
@@ -143,7 +143,7 @@ def _folded_edges(
 
 
 def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding) -> Mapping[tuple[str, str], Passing]:
-    """What passes between two boxes, for every pair of which one holds several nodes."""
+    """The Values that pass between two boxes, for every pair of which one box holds several nodes."""
     places, operations, inner = folding.values, folding.operations, folding.inner
     found: defaultdict[tuple[str, str], Passing] = defaultdict(dict)
     for node in order if folding.boxes else ():
@@ -162,7 +162,7 @@ def _passing(order: Sequence[Value], keys: Mapping[Value, str], folding: Folding
 
 
 def local_derivatives(node: Value) -> tuple[float, ...]:
-    """`node.local_grads`, completed by the one with respect to a plain number in second place that recording left out.
+    """`node.local_grads` in full: recording leaves out the one with respect to a plain number as second operand.
 
     >>> x = Value(3.0)
     >>> y = x**2

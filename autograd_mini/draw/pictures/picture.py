@@ -1,4 +1,4 @@
-"""What a picture shows, before it is written in any language: boxes, edges and their scopes.
+"""Pictures as plain data, independent of any graphics language: boxes, edges and their scopes.
 
 `from_graph` and `frames` make pictures; `images` writes them.
 """
@@ -22,34 +22,34 @@ class Kind(Enum):
 
 
 class Row(NamedTuple):
-    """A line within a box: a name such as `"data"`, and what it is."""
+    """A line within a box: a name such as `"data"`, and the text that belongs to it."""
 
     name: str
     text: str
-    gradient: float | None = None  # the number itself if the row is to be coloured by its sign and magnitude
-    width: int = 0  # room for so many characters at least, so that frames of one animation keep their layout
+    gradient: float | None = None  # the number, if the row is to be coloured by its sign and magnitude
+    width: int = 0  # the least room in characters, so that all frames of an animation have the same layout
 
 
 class Box(NamedTuple):
     """A node of the picture; its heading may have several lines."""
 
-    key: str  # letters and digits, that no other box has
+    key: str  # unique letters and digits
     kind: Kind
     title: str = ""
     rows: tuple[Row, ...] = ()
     tooltip: str = ""  # what shows on hovering
-    scope: tuple[str, ...] = ()  # names of the modules around it, outermost first; boxes of one share a cluster
-    emphasised: bool = False  # stands out, as the step that an animation explains
+    scope: tuple[str, ...] = ()  # titles of the modules around it, outermost first; each module is drawn as a cluster
+    emphasised: bool = False  # whether it stands out, as part of the step that an animation explains
 
 
 class Edge(NamedTuple):
-    """An arrow from the box of key `tail` to that of key `head`."""
+    """An arrow from the box with the key `tail` to the box with the key `head`."""
 
     tail: str
     head: str
     label: str = ""
     tooltip: str = ""
-    derivative: float | None = None  # the number of the label, if it is one, whose sign gives its colour
+    derivative: float | None = None  # the derivative that the label shows, if any; its sign decides the colour
     emphasised: bool = False
 
 
@@ -61,5 +61,5 @@ class Picture(NamedTuple):
     direction: str = "LR"  # from left to right, or "TB" from top to bottom
     largest_gradient: float = 0.0  # where the colour scale ends; 0 for no scale
     caption: tuple[str, ...] = ()  # lines of text below
-    caption_width: float = 0.0  # room for one so wide, in points, so that frames of one animation keep their layout
+    caption_width: float = 0.0  # the least room in points, so that all frames of an animation have the same layout
     legend: bool = True  # whether to explain shapes and colours below

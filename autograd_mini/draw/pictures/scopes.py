@@ -1,4 +1,4 @@
-"""Which module computed a Value: taken down while a model runs, for pictures with a cluster for each module."""
+"""Records, while a model runs, which module computes each Value: for pictures with a cluster for each module."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from autograd_mini.value import Value
 
 
 class Scopes(Observer):
-    """The modules of a model, and which of them each Value belongs to: a parameter to the module that holds it,
-    a result to the innermost module in whose methods it was computed.
+    """The modules of a model, and the one each Value belongs to: parameters to the module that holds them, results
+    to the innermost module whose method computed them.
 
-    It keeps the Values alive that were computed while it recorded.
+    It keeps all Values alive that were computed while it recorded.
 
     Attributes:
         modules: the modules by their paths, as in `named_parameters`; the path of the model itself is empty.
         parameters: the parameters of the model.
-        paths: the path of the module that a Value belongs to; Values outside the model are missing.
+        paths: for each Value of the model, the path of the module it belongs to; other Values are missing.
 
     >>> from autograd_mini.nn import MLP
     >>> scopes = Scopes(MLP(2, [3, 1]))
@@ -38,9 +38,9 @@ class Scopes(Observer):
 
     def __init__(self, model: Module) -> None:
         if not isinstance(model, Module):
-            raise TypeError(f"scopes are those of a Module, got {brief(model)} ({type(model).__name__})")
+            raise TypeError(f"scopes are recorded of a Module, got {brief(model)} ({type(model).__name__})")
         self.modules: dict[str, Module] = dict(model.named_modules())
-        self._path_by_id = {id(module): path for path, module in self.modules.items()}  # they need not be hashable
+        self._path_by_id = {id(module): path for path, module in self.modules.items()}  # modules may be unhashable
         self.paths: dict[Value, str] = {parameter: self._owner(path) for path, parameter in model.named_parameters()}
         self.parameters: KeysView[Value] = dict.fromkeys(self.paths).keys()
 
@@ -48,7 +48,7 @@ class Scopes(Observer):
         return f"<Scopes of {describe(self.modules[''])}: {len(self.paths)} Values in {len(self.modules)} modules>"
 
     def around(self, path: str) -> tuple[str, ...]:
-        """The paths of a module and of those around it, outermost first.
+        """The paths of a module and of the modules around it, outermost first.
 
         >>> from autograd_mini.nn import MLP
         >>> Scopes(MLP(2, [3, 1])).around("layers.1.neurons.0")
@@ -72,7 +72,7 @@ class Scopes(Observer):
         return tuple(map(self.title, paths))
 
     def naming(self, order: Iterable[Value], name_of: Naming) -> Naming:
-        """Names that also tell the module of a parameter, where several of the Values to name have the same."""
+        """Extend a naming: parameters whose name another Value has too are prefixed with their module's path."""
         names = {node: name_of(node) for node in order}
         counts = Counter(names.values())
         for parameter in self.parameters & names.keys():
@@ -82,7 +82,7 @@ class Scopes(Observer):
         return names.__getitem__
 
     def node_recorded(self, node: Value) -> None:
-        """The innermost method of a module that is running claims the Value."""
+        """Assign a new Value to the module whose method is running, the innermost if there are several."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             path = self._running(frame)
@@ -92,15 +92,15 @@ class Scopes(Observer):
             frame = frame.f_back
 
     def _owner(self, path: str) -> str:
-        """The path of the innermost module around a parameter."""
+        """The path of the module that holds the parameter with that path."""
         while path not in self.modules:
             path = path.rpartition(".")[0]
         return path
 
     def _running(self, frame: FrameType) -> str | None:
-        """The path of the module that a function was given as its first argument.
+        """The path of the module whose method a frame runs: the module that is the function's first argument.
 
-        A plain function of the whole model, as a loss may be, is no part of the model.
+        A plain function that takes the whole model, such as a loss, is not part of the model.
         """
         code = frame.f_code
         if not code.co_argcount:
@@ -111,13 +111,13 @@ class Scopes(Observer):
 
 
 def record_scopes(model: Module) -> Scopes:
-    """A context in which it is taken down which module of `model` computes each Value of this thread or task.
+    """Record, in a `with` block, which module of `model` computes each Value of the current thread or task.
 
     Args:
         model: any module.
 
     Returns:
-        A context manager that gives the `Scopes`, which `draw` takes.
+        A context manager whose `as` variable is the `Scopes`, to be passed to `draw`.
 
     Raises:
         TypeError: `model` is not a Module.
@@ -136,10 +136,10 @@ def record_scopes(model: Module) -> Scopes:
 
 
 def run_recorded(model: Any, *inputs: Any) -> tuple[Any, Scopes]:
-    """`model(*inputs)` and the scopes of what it computed.
+    """Call the model, and return its result and the scopes of what it computed.
 
     Raises:
-        TypeError: `model` is not a Module; and whatever the call raises.
+        TypeError: `model` is not a Module. Errors of the call are passed on.
 
     >>> from autograd_mini.nn import Neuron
     >>> y, scopes = run_recorded(Neuron(2, "tanh"), [1.0, -1.0])
@@ -151,7 +151,7 @@ def run_recorded(model: Any, *inputs: Any) -> tuple[Any, Scopes]:
 
 
 def describe(module: Any) -> str:
-    """A module's type and shape.
+    """A module's type and shape as a short text.
 
     >>> from autograd_mini.nn import MLP, LSTMCell
     >>> describe(MLP(64, [32, 10])), describe(LSTMCell(2, 3))

@@ -1,1 +1,1 @@
-"""How every picture looks: what colours mean, the one font, texts measured by it."""
+"""The look of all pictures: the meaning of colours, the one font, texts measured by it."""

@@ -1,5 +1,5 @@
-"""What colours mean, in every picture: blue is positive, orange negative, dark large; green is a module, yellow the
-step that is being explained. Signs, dashes or thick lines say the same, for the colour-blind and in a grey print."""
+"""The meaning of colours in every picture: blue is positive, orange negative, dark large; green is a module, yellow the
+step being explained. Signs, dashes or thick lines say the same, for colour-blind readers and black-and-white print."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MODULE, MODULE_FILL = "#1b7f5c", "#e3f3ec"
 STEP_FILL = "#ffd94a"
 TEXT, LINE, FAINT = "#000000", "#333333", "#ececec"
 
-# From white to dark at equal distances; both equally dark at each.
+# From white to dark in even steps; the two scales are equally dark at each step.
 BLUES = ((255, 255, 255), (212, 231, 249), (141, 197, 242), (35, 140, 237), (12, 67, 149))
 ORANGES = ((255, 255, 255), (254, 224, 188), (253, 174, 97), (226, 100, 20), (127, 43, 8))
-DARK_FROM = 0.827  # where white text begins to contrast more than black, both 4.6 : 1
+DARK_FROM = 0.827  # from here on white text has more contrast than black; at this point both have 4.6 : 1
 _NOT_FINITE_HEAT = ("#000000", "#ffffff")
 
 
@@ -29,7 +29,7 @@ def colour_of(number: float) -> str:
 
 
 def heat(gradient: float, largest: float) -> tuple[str, str]:
-    """The background for a gradient where magnitudes reach up to `largest`, and the text colour upon it.
+    """The background colour for a gradient, on a scale of magnitudes up to `largest`, and the text colour on it.
 
     >>> heat(0.0, 2.0)
     ('#ffffff', '#000000')

@@ -1,7 +1,7 @@
-"""The one font of all pictures: texts are measured by it, SVGs carry the letters they need, PNGs are drawn with it.
+"""The one font of all pictures: it measures texts, SVGs embed the letters they need, and PNGs are drawn with it.
 
 `DejaVuSans.ttf` beside this file holds the letters of DejaVu Sans 2.37 that mathematics and the European alphabets
-need, `DejaVuSans.json` how wide each is, and the same font in pieces for browsers.
+need; `DejaVuSans.json` holds their widths, and the same font in pieces for browsers.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def _pieces() -> list[dict[str, Any]]:
 
 @cache
 def advances() -> dict[str, float]:
-    """How far each letter of the font moves on, as a share of the font's size."""
+    """The advance width of each letter of the font, as a fraction of the font's size."""
     return {letter: advance for piece in _pieces() for letter, advance in piece["letters"].items()}
 
 
 def _advance(letter: str) -> float:
-    """The same for any letter; of those that other fonts must give, about."""
+    """The advance width of any letter; an estimate for letters that this font does not have."""
     advance = advances().get(letter)
     if advance is None:
         advance = 0.0 if category(letter) in ("Mn", "Me", "Cf") else 1.05 if east_asian_width(letter) in "WF" else 0.75
@@ -54,7 +54,7 @@ def is_complete(text: str) -> bool:
 
 
 def embedded(letters: Collection[str]) -> str:
-    """Rules of CSS with the pieces of the font that have these letters, for pages with any number of pictures."""
+    """CSS rules that embed the pieces of the font that have these letters; a page needs them once for all pictures."""
     rules = []
     for piece in _pieces():
         if not piece["letters"].keys().isdisjoint(letters):

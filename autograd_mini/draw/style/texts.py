@@ -1,9 +1,9 @@
-"""Texts within pictures: Graphviz is told how large each is and says where it goes, and nothing else.
+"""Texts in pictures: Graphviz is told how large each text is, and decides only where it goes.
 
-What a renderer believes of a font differs from machine to machine. So each text gets a cell as large as our font makes
-it; where an SVG is made, a tiny number holds its place in the layout, and is replaced by the text itself, which tells
-its width, so that it fits where the viewer has other fonts than the one embedded. What is written is what shows,
-whatever signs it has.
+What renderers know about fonts differs between machines, so each text gets a cell of the size that our font needs. For
+an SVG, a tiny number takes the text's place during the layout and is replaced by the text afterwards, with its width
+given, so that it fits even if the viewer shows another font than the one embedded. All characters appear as they are
+written, special ones included.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from autograd_mini.draw.style.font import FAMILIES, embedded, width
 
 SIZE, CAPTION_SIZE, LEGEND_SIZE = 14, 16, 14  # points: legible from the back of a room
 PADDING = 4  # points at either side of a text
-LINE_HEIGHT, BASELINE, BOLD = 1.3, 0.36, 0.045  # of the font's size
-DIGIT = 0.6  # points that a digit of a place holder takes
+LINE_HEIGHT, BASELINE, BOLD = 1.3, 0.36, 0.045  # as fractions of the font's size
+DIGIT = 0.6  # the width in points of a placeholder's digit
 ANCHORS = {"LEFT": ("start", PADDING), "CENTER": ("middle", 0), "RIGHT": ("end", -PADDING)}
 PLAIN = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
 
-# Control characters, and what XML cannot hold, as the replacement character.
+# Control characters, and characters that XML cannot hold, become the replacement character.
 _CLEAN: dict[int, int | str] = dict.fromkeys([*range(32), *range(0x7F, 0xA0), *range(0xD800, 0xE000)], 0xFFFD)
 _CLEAN |= {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD, ord("\t"): " ", ord("\r"): " ", ord("\n"): "\n"}
 _SPECIAL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff\\\\\"&<>']")
-# Graphviz replaces \N and its like by names, escaped or not; an invisible joiner behind the backslash prevents it.
+# Graphviz replaces \N and the like by names, even if escaped; an invisible joiner after the backslash prevents this.
 JOINER = "\u2060"
 _IN_MARKUP = {ord("\\"): f"\\{JOINER}", ord("\n"): " "}
 _QUOTED = {ord("\\"): f"\\\\{JOINER}", ord('"'): '\\"', ord("\n"): "\\n", ord("&"): "&amp;"}
@@ -37,7 +37,7 @@ _CELL = re.compile(
 _LABEL = re.compile(r"^\tgraph \[.*label=<.*", re.M)
 _SIZES = re.compile(r'\b(POINT-SIZE|WIDTH|HEIGHT)="(\d+)"')
 _PLACED = re.compile(r'<text [^>]*\bx="([-\d.]+)" y="([-\d.]+)"[^>]*font-size="1.00"[^>]*>(\d+)</text>')
-_FILLED = re.compile(r'(<polygon fill="#\w+" stroke="(?:none|transparent)")')  # backgrounds, without seams between
+_FILLED = re.compile(r'(<polygon fill="#\w+" stroke="(?:none|transparent)")')  # backgrounds, drawn without seams
 _ROOT = re.compile(r"<svg ([^>]*)>")
 
 
@@ -70,13 +70,13 @@ def table(*rows: str, attributes: str = PLAIN) -> str:
 
 
 def label(text: str, size: int = SIZE, colour: str = TEXT) -> str:
-    """A text, whose lines are centred, as the label of a node or cluster."""
+    """A text with centred lines, as the label of a node or cluster."""
     lines = [cell(line, size, colour=colour) for line in text.split("\n")]
     return f"<{table(*lines)}>" if text.strip() else '""'
 
 
 def without_texts(source: str) -> tuple[str, list[re.Match[str]]]:
-    """DOT source with numbers in place of the texts in cells, and what they stand for."""
+    """Replace the texts in the cells of DOT source by numbers; return the source and the cells, by these numbers."""
     found: list[re.Match[str]] = []
 
     def holder(match: re.Match[str]) -> str:
@@ -87,7 +87,7 @@ def without_texts(source: str) -> tuple[str, list[re.Match[str]]]:
 
 
 def with_larger_label(source: str, scale: float) -> str:
-    """DOT source with captions and legend so many times as large."""
+    """DOT source with caption and legend enlarged by the factor `scale`."""
 
     def larger(match: re.Match[str]) -> str:
         return f'{match[1]}="{ceil(int(match[2]) * scale)}"'
@@ -96,7 +96,7 @@ def with_larger_label(source: str, scale: float) -> str:
 
 
 def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:
-    """The SVG that was made of such source with its texts; their letters are added to `letters`."""
+    """Put the texts that `without_texts` found into the SVG of its source; their letters are added to `letters`."""
 
     def written(match: re.Match[str]) -> str:
         _, align, colour, points, bold, content = found[int(match[3])].groups()
@@ -110,7 +110,7 @@ def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:
         look = f' fill="{colour}"' if colour != TEXT else ""
         if bold:
             look += f' stroke="{colour}" stroke-width="{BOLD * size:.2f}"'
-        if length:  # a mark alone has none
+        if length:  # 0 for combining marks alone
             look += f' textLength="{length:.2f}" lengthAdjust="spacingAndGlyphs"'
         place = f'text-anchor="{anchor}" x="{x:.2f}" y="{y:.2f}" font-size="{size}"'
         return f'<text {place}{look} xml:space="preserve">{content}</text>'
@@ -119,13 +119,13 @@ def with_texts(svg: str, found: list[re.Match[str]], letters: set[str]) -> str:
 
 
 def with_font(svg: str, letters: set[str]) -> str:
-    """The SVG with the font that its letters need, and no wider than its container."""
+    """The SVG with the font embedded for these letters, and styled to be no wider than its container."""
     look = f'style="max-width:100%;height:auto" font-family="{FAMILIES}" text-rendering="geometricPrecision"'
     return _ROOT.sub(rf"<svg \1 {look}><style>{embedded(letters)}</style>", svg, count=1)
 
 
 def quoted(text: str) -> str:
-    r"""`text` as a quoted string that stands for itself.
+    r"""`text` as a quoted DOT string that shows exactly this text.
 
     >>> print(quoted('a "b" & c'))
     "a \"b\" &amp; c"
@@ -136,7 +136,7 @@ def quoted(text: str) -> str:
 
 
 def markup(text: str) -> str:
-    """A line of `text` within an HTML-like label.
+    """A line of `text` escaped for an HTML-like label.
 
     >>> markup("a < b")
     'a &lt; b'
@@ -145,5 +145,5 @@ def markup(text: str) -> str:
 
 
 def cleaned(text: str) -> str:
-    """`text` with letters that can be shown in place of those that cannot."""
+    """`text` with characters that cannot be shown replaced by others."""
     return text.translate(_CLEAN) if _SPECIAL.search(text) else text

@@ -1,7 +1,7 @@
 // Forward pass and backward pass on numbers: the operations of Python's engine, in its order. A graph is a list of
 // nodes, parents first; the last one is the result.
 
-/** For every node its children, the last of the graph first: [{child, slot}], where slot counts operands. */
+/** For every node its children, the last of the graph first: [{child, slot}], where slot is the operand's number. */
 function childrenOf(nodes) {
   const children = nodes.map(() => []);
   for (let place = nodes.length - 1; place >= 0; place--)
@@ -9,7 +9,7 @@ function childrenOf(nodes) {
   return children;
 }
 
-/** The number of every node; that of the node at `place` is replaced by `number`. */
+/** The forward pass: the number of every node, with that of the node at `place` replaced by `number`. */
 function forward(nodes, leaves, place = -1, number = 0) {
   const data = [];
   nodes.forEach((node, index) => {
@@ -32,9 +32,9 @@ function localDerivatives(nodes, data) {
   );
 }
 
-/** The chain rule: adjoints, and for every node the terms of its sum, a child each, in the order of adding.
- *  A zero that nobody gave, or of a branch not taken, carries nothing; where any other meets inf or nan, or operands
- *  are tied, Python looks at limits, and `doubtful` holds the node. */
+/** The backward pass: adjoints, and for every node the terms of its sum, one for each child, in the order of adding.
+ *  A zero that no child passed on, or that belongs to a branch not taken, adds nothing; where another zero meets inf or
+ *  nan, or operands are tied, Python takes limits, and `doubtful` holds the node. */
 function backward(nodes, data, locals) {
   const result = nodes.length - 1;
   const adjoints = nodes.map(() => 0);
@@ -61,8 +61,8 @@ function backward(nodes, data, locals) {
   return { adjoints, terms, doubtful };
 }
 
-/** What comes out if nodes hand on their adjoint before it is complete: each as soon as it is reached. Where no node
- *  in between has several children that does no harm; then from the inputs to the result, which does. */
+/** The wrong adjoints if nodes pass theirs on before they are complete: each as soon as it is reached. If no node in
+ *  between has several children, that does no harm; then the pass runs from the inputs to the result, which does. */
 function inWrongOrder(nodes, locals, right) {
   const result = nodes.length - 1;
   const adjoints = nodes.map(() => 0);
@@ -84,7 +84,7 @@ function inWrongOrder(nodes, locals, right) {
   return { adjoints, isEarly: false };
 }
 
-/** (y(x + h) - y(x - h)) / 2h for the node at `place`, all others that it does not depend on held. */
+/** (y(x + h) - y(x - h)) / 2h for the node x at `place`; what does not depend on x stays. */
 function centralDifference(nodes, leaves, data, place) {
   const h = 1e-5 * Math.max(1, Math.abs(data[place]));
   const above = data[place] + h;
@@ -95,7 +95,7 @@ function centralDifference(nodes, leaves, data, place) {
   return { difference, tolerance: blur + 1e-5 * Math.abs(difference) + 1e-9 };
 }
 
-/** Paths from a node to the result, at most so many, each a list of {child, slot}; and how many there are. */
+/** Up to `most` paths from a node to the result, each a list of {child, slot}; and how many paths there are. */
 function pathsFrom(place, nodes, children, most = 5) {
   const counts = nodes.map(() => 0);
   counts[nodes.length - 1] = 1;

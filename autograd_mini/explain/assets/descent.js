@@ -1,9 +1,9 @@
-// Gradient descent on recorded programs: each a list of nodes, parents first, which are run for every example.
+// Gradient descent on recorded programs, which run for every example. A program is a list of nodes, parents first.
 
 const WEIGHT = -1;
 const SLOT = -2;
 
-/** The programs of a task with their rows at hand: nodes {row, takesList, selects, parents} or {weight} or {slot}. */
+/** The programs of a task, with rows for their numbers: nodes {row, takesList, selects, parents}, {weight} or {slot}. */
 function programsOf(task) {
   const ofNode = ([kind, ...places]) => {
     if (kind === WEIGHT) return { weight: places[0] };
@@ -19,7 +19,7 @@ function operandsOf({ parents, takesList }, data) {
   return takesList ? [numbers] : numbers;
 }
 
-/** The numbers of all nodes. */
+/** The forward pass: the numbers of all nodes. */
 function forward(program, weights, slots) {
   const data = new Float64Array(program.length);
   program.forEach((node, place) => {
@@ -29,8 +29,8 @@ function forward(program, weights, slots) {
   return data;
 }
 
-/** The chain rule from the node at `root`, whose adjoint is `seed`: adds to `gradient` what comes to each weight, and
- *  gives how many operations were at a kink. A zero that nobody gave, or of a branch not taken, carries nothing. */
+/** The backward pass from the node at `root`, whose adjoint is `seed`: adds each weight's adjoint to `gradient`, and
+ *  returns how many operations were at a kink. A branch not taken adds nothing. */
 function backward(program, data, root, seed, gradient) {
   const adjoints = new Float64Array(program.length);
   const given = new Uint8Array(program.length);
@@ -53,7 +53,7 @@ function backward(program, data, root, seed, gradient) {
   return kinks;
 }
 
-/** The mean divergence over all examples, its gradient, and at how many places that is a choice. */
+/** The mean divergence over all examples, its gradient, and the number of kinks, at which the gradient is a choice. */
 function lossAndGradient({ programs, examples }, weights) {
   const gradient = new Float64Array(weights.length);
   let [loss, kinks] = [0, 0];
@@ -76,7 +76,7 @@ function stepped(weights, gradient, rate) {
   return weights.map((weight, i) => weight - rate * gradient[i]);
 }
 
-/** What the model gives for inputs. */
+/** The outputs of the model for the given inputs. */
 function outputsFor({ programs, output }, weights, inputs) {
   const [number, slots, places] = output.run;
   const data = forward(programs[number], weights, [...inputs, ...slots.slice(inputs.length)]);

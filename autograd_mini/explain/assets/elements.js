@@ -1,4 +1,4 @@
-// Elements of the page. Texts get in as text, never as markup.
+// Creates elements of the page. Texts are inserted as text, never as markup.
 
 /** Set attributes of an element. */
 function set(target, attributes) {
@@ -6,7 +6,7 @@ function set(target, attributes) {
   return target;
 }
 
-/** A function that makes elements, of attributes and children, which are elements or texts. */
+/** A function that makes elements with attributes and children, which are elements or texts. */
 const makerOf = (namespace) => (name, attributes = {}, ...children) => {
   const made = set(document.createElementNS(namespace, name), attributes);
   made.append(...children);

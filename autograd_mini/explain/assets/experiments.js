@@ -16,7 +16,7 @@ function chartOf(losses, name) {
   return [element("p", {}, words), drawn("svg", { ...frame, "aria-label": words }, axis, falling)];
 }
 
-/** One step of gradient descent on all parameters, by the gradients that the leaves hold; these are cleared then. */
+/** One step of gradient descent on all parameters, with the gradients that the leaves hold; then these are cleared. */
 function descend(page) {
   if (!page.losses.length) page.losses = [page.data[page.result]];
   const gradients = page.nodes.map((_, place) => page.gradientOf(place));
@@ -26,8 +26,8 @@ function descend(page) {
   page.losses.push(page.data[page.result]);
 }
 
-/** The answers offered for an adjoint: the right one, and what comes of known misconceptions, each with what is wrong:
- *  the texts stand in the page, in the order of these numbers. */
+/** The answers offered for an adjoint: the right one, and those of known misconceptions, each with an explanation: the
+ *  texts are in the page, in the order of `wrong`. */
 function answersFor({ nodes, locals, adjoints, terms, wrongOrder }, place) {
   const [own, right] = [terms[place], adjoints[place]];
   const sumOf = (term) => own.reduce((sum, each) => sum + term(each), 0);
@@ -53,7 +53,7 @@ function answersFor({ nodes, locals, adjoints, terms, wrongOrder }, place) {
   return [...answers.slice(turn), ...answers.slice(0, turn)];
 }
 
-/** The question for the adjoint at `place`; `answered(why)` hears what is wrong with the answer, "" for nothing. */
+/** The question for the adjoint at `place`; `answered(why)` is told what is wrong with the answer, "" if it is right. */
 function questionFor(page, place, answered) {
   const { nodes, result, terms } = page;
   const uses = terms[place].slice(0, 4).map((term) => {

@@ -1,6 +1,6 @@
 // Modules folded to a box each: what such boxes and the arrows between them show, and how modules are opened.
 
-/** What a box shows that holds several nodes. */
+/** The content of a box that holds several nodes. */
 function heldState({ members, weights, lines }) {
   const told = (weights.length ? weights : members).filter((place) => page.hasAdjoint(place));
   const slopes = told.map((place) => page.gradientOf(place));
@@ -12,7 +12,7 @@ function heldState({ members, weights, lines }) {
   return { classes: isCurrent ? "current" : "", data, grad, sign: "", strength: 0, label, isChosen: false };
 }
 
-/** What an arrow shows that carries several numbers. */
+/** The content of an arrow that carries several numbers. */
 function carriedState({ carried, label }) {
   const step = page.steps[page.step];
   const passes = {
@@ -35,7 +35,7 @@ function viewButtons() {
 
 function openView(number) {
   const view = page.views[number];
-  picture.open(view); // first: what had the focus there loses it, and tells the page as it was
+  picture.open(view); // first, for a box that loses the focus by this still reports to the old view
   Object.assign(page, view, { view });
   wire();
   picture.container.previousSibling.replaceWith(viewButtons());

@@ -9,7 +9,7 @@ function repr(x) {
   return Number.isInteger(x) ? `${x}.0` : `${x}`;
 }
 
-/** So many significant digits, as Python's format ".4g", with a minus sign proper. */
+/** A number with that many significant digits, as in Python's format ".4g", with a proper minus sign. */
 function short(x, digits = 4) {
   if (!Number.isFinite(x)) return repr(x).replace("-", "−");
   const [first, exponent] = x.toExponential(digits - 1).split("e");
@@ -19,18 +19,18 @@ function short(x, digits = 4) {
   return text.replaceAll("-", "−");
 }
 
-/** With its sign in any case: what tells positive from negative beside the colour. */
+/** A number that always shows its sign, so that colour is not the only way to tell it. */
 function signed(x, digits = 4) {
   return (x > 0 ? "+" : "") + short(x, digits);
 }
 
-/** With as many of 4 significant digits as there is room for, in characters; 2 at the least. */
+/** A number with as many significant digits as fit into `room` characters: 4 at most, 2 at least. */
 function fitting(x, room, write = short) {
   const texts = [4, 3, 2].map((digits) => write(x, digits));
   return texts.find((text) => text.length <= room) ?? texts.at(-1);
 }
 
-/** As a factor or a later term: in brackets if it begins with a sign. */
+/** A number as a factor or a later term: in brackets if it begins with a sign. */
 function factor(x) {
   return x < 0 ? `(${short(x)})` : short(x);
 }
@@ -43,7 +43,7 @@ function padded(exponent) {
   return exponent[0] + exponent.slice(1).padStart(2, "0");
 }
 
-/** The number that somebody typed; nan for what is none. */
+/** The number that somebody typed; NaN if it is not a number. */
 function parse(text) {
   const plain = (text ?? "").trim().replace("−", "-");
   return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;

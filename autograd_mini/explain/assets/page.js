@@ -83,7 +83,7 @@ function showPicture() {
   picture.show(boxes, arrows);
 }
 
-/** The arrow that carries what an operand brings, or, of slot -1, what an operation gives; -1 for none. */
+/** The arrow that carries operand `slot` into an operation, or with slot -1 its result; -1 if there is none. */
 function arrowOf(node, slot) {
   const carries = ([someNode, someSlot]) => someNode === node && someSlot === slot;
   return page.arrows.findIndex((arrow) => carries([arrow.node, arrow.slot]) || arrow.carried?.some(carries));

@@ -1,4 +1,4 @@
-// The picture: boxes and arrows where Python laid them out. Texts get in as text, never as markup.
+// The picture: boxes and arrows where Python laid them out. Texts are inserted as text, never as markup.
 
 const LINE = 18;
 
@@ -11,7 +11,7 @@ class Picture {
     addEventListener("resize", () => this.fit());
   }
 
-  /** Draw a view of the graph in place of what is there. */
+  /** Draw a view of the graph in place of the current one. */
   open(graph) {
     this.layouts = graph.layouts;
     this.svg.replaceChildren(drawn("defs", {}, arrowhead("head"), arrowhead("head-active")));
@@ -55,7 +55,7 @@ class Picture {
     return box;
   }
 
-  /** The layout that suits the room there is: from left to right where that stays legible, else downward, beside the
+  /** Choose the layout for the room there is: from left to right if that stays legible, else top to bottom, beside the
    *  panels if there is room for both. */
   fit() {
     const { body } = document;
@@ -79,7 +79,7 @@ class Picture {
     });
   }
 
-  /** Show what is known: of boxes {classes, data, grad, sign, strength, label}, of arrows {classes, local, sign}. */
+  /** Show what is known: boxes are {classes, data, grad, sign, strength, label}, arrows {classes, local, sign}. */
   show(boxes, arrows) {
     this.boxes.forEach(({ group, kind, data, grad, tint }, i) => {
       const now = boxes[i];

@@ -1,4 +1,4 @@
-// What the page knows: the graph, its numbers, and how far the passes have come.
+// The state of the page: the graph, its numbers, and how far the passes have come.
 
 class ExplainedGraph {
   constructor(graph) {
@@ -41,7 +41,7 @@ class ExplainedGraph {
     this.calls = 1;
   }
 
-  /** Both passes anew. */
+  /** Run both passes again. */
   compute() {
     this.data = forward(this.nodes, this.leaves);
     this.locals = localDerivatives(this.nodes, this.data);
@@ -58,12 +58,12 @@ class ExplainedGraph {
     return this.backwardAt[place] >= 0 && this.backwardAt[place] <= this.step;
   }
 
-  /** The derivative; where the rules leave it to limits, those that Python found for the numbers given. */
+  /** The derivative; where limits decide it, the one that Python found, which holds for the given numbers only. */
   derivativeOf(place) {
     return place in this.limits && !this.isChanged() ? Number(this.limits[place]) : this.adjoints[place];
   }
 
-  /** What `grad` holds: a leaf adds up, call after call. */
+  /** What `grad` holds: leaves add up over calls of backward(). */
   gradientOf(place) {
     return this.isWrongOrder ? this.wrongOrder.adjoints[place] : this.stored[place] + this.derivativeOf(place);
   }

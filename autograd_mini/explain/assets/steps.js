@@ -3,7 +3,7 @@
 const INFIX = { add: "+", sub: "−", mul: "×", div: "/" };
 const MOST_TERMS = 12;
 
-/** First every operation, in order; then the result's own adjoint; then each node whose children all have theirs. */
+/** The steps: every operation in order; then the result's own adjoint; then each node once its children have theirs. */
 function stepsOf(nodes) {
   const steps = [{ kind: "start", place: -1 }];
   nodes.forEach((node, place) => node.row && steps.push({ kind: "forward", place }));
@@ -33,7 +33,7 @@ function quiet(text) {
   return element("span", { class: "quiet" }, text);
 }
 
-/** What an operation does with its operands, told by `tell(operand, isBare)`. */
+/** An operation applied to its operands, as text; each operand is written by `tell(operand, isBare)`. */
 function appliedTo(node, operands, tell) {
   const isOfPairs = /^(dot|sumprod) of/.test(node.row);
   const half = operands.length / 2;
@@ -44,14 +44,14 @@ function appliedTo(node, operands, tell) {
   return `${node.symbol}(${(told.length > 8 ? [...told.slice(0, 6), "…", told.at(-1)] : told).join(", ")})`;
 }
 
-/** The operand that a term is of, named so that of x·x it is plain which x is meant. */
+/** The name of the operand that a term belongs to; for x·x it says which x is meant. */
 function operandName(nodes, { child, slot }) {
   const { parents } = nodes[child];
   const isTwice = parents.indexOf(parents[slot]) !== parents.lastIndexOf(parents[slot]);
   return nodes[parents[slot]].name + (isTwice ? ` as operand ${slot + 1}` : "");
 }
 
-/** How a number came about on the way forward. */
+/** How the forward pass computed a number. */
 function forwardLine({ nodes, data }, place) {
   const node = nodes[place];
   const names = appliedTo(node, node.parents, (parent) => nodes[parent].name);
@@ -65,13 +65,13 @@ function slotsOf(nodes, place) {
   return [...parents.keys()].filter((slot) => nodes[parents[slot]].kind !== "constant");
 }
 
-/** The local derivatives that are kept for the way back. */
+/** The local derivatives that are kept for the backward pass. */
 function localLines({ nodes, locals }, place) {
   const told = slotsOf(nodes, place).slice(0, MOST_TERMS).map((slot) => {
     const towards = operandName(nodes, { child: place, slot });
     return line(derivative(nodes[place].name, towards), "=", coloured(locals[place][slot]));
   });
-  return told.length ? [line(quiet("Kept for the way back, the local derivatives:")), ...told] : [];
+  return told.length ? [line(quiet("Local derivatives, kept for the backward pass:")), ...told] : [];
 }
 
 /** ∂y/∂x = Σ over the children of x of (adjoint of the child × local derivative), term by term. */
@@ -136,7 +136,7 @@ function explanation(page) {
   if (pointed === null && terms[place].length) {
     const children = [...new Set(terms[place].map(({ child }) => nodes[child].name))];
     const listed = children.length > 5 ? `${children.length} children` : children.join(", ");
-    lines.unshift(line(quiet(`It is the turn of ${name}, since what uses it has its adjoint: ${listed}.`)));
+    lines.unshift(line(quiet(`Now comes ${name}, since everything that uses it has its adjoint: ${listed}.`)));
   }
   if (!isKnown) lines.push(line("The backward pass has not been here yet."));
   else if (place !== result) lines.push(...pathLines(page, place), differenceLine(page, place));

@@ -11,7 +11,7 @@ const goal = output && goalOf(output);
 const epochs = [];
 let [now, rate, chosen] = [0, 0.1, 0];
 
-/** What is desired: one of two numbers, a class, or any number; what lies in the middle, and how far it reaches. */
+/** The kind of the desired outputs: one of two numbers, a class, or any number; their middle, and half their range. */
 function goalOf({ wanted, run }) {
   const [low, high] = [Math.min(...wanted), Math.max(...wanted)];
   const middle = wanted.length ? (low + high) / 2 : 0;
@@ -49,7 +49,7 @@ function play() {
   if (frame) return stop(), refresh();
   const tick = () => {
     frame = requestAnimationFrame(tick);
-    goTo(now + 1 + Math.min(20, Math.floor(now / 100))); // the later the more, since less changes
+    goTo(now + 1 + Math.min(20, Math.floor(now / 100))); // more at a time later on, when less changes
     refresh();
   };
   frame = requestAnimationFrame(tick);
@@ -90,9 +90,9 @@ function refresh() {
 
 function troubleWith(loss, kinks) {
   const again = "Go back, and choose a smaller learning rate.";
-  if (!Number.isFinite(loss)) return `The loss has left the numbers: the steps are too large. ${again}`;
+  if (!Number.isFinite(loss)) return `The loss is not a finite number any more: the steps are too large. ${again}`;
   if (now > 1 && loss > 10 * epochs[0].loss) return `The loss grows: the steps jump over the valley. ${again}`;
-  if (now === MOST_EPOCHS) return `These are all ${MOST_EPOCHS} epochs that the page keeps.`;
+  if (now === MOST_EPOCHS) return `The page keeps no more than ${MOST_EPOCHS} epochs.`;
   if (!kinks) return "";
   const places = kinks > 1 ? `At ${kinks} places operations are` : "At one place an operation is";
   const choice = "There the page takes each rule's own choice; backward() looks at limits, and may find another.";

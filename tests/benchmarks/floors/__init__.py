@@ -1,4 +1,4 @@
-"""How fast a workload could be: written by hand in C, examples side by side in registers, and compiled by gcc."""
+"""Workloads written by hand in C, with examples side by side in registers, and compiled by gcc: how fast it can be."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ HERE = Path(__file__).parent
 
 
 def floor(name, *args, n_out):
-    """What calls the function of that name in the file of that name, and gives its `n_out` numbers.
+    """A function that calls the C function `name` of the file of that name, and returns its `n_out` numbers.
 
     Args:
-        args: arrays, whole numbers and floats, which it is called with.
+        args: its arguments: arrays, integers and floats.
 
     Raises:
         LeftOut: there is no gcc.

@@ -1,4 +1,4 @@
-"""Dataclasses and columns of pandas as arguments and results of compiled functions."""
+"""Dataclasses and pandas columns as arguments and results of compiled functions."""
 
 import enum
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""How compiled functions are called, what they refuse, and in which words."""
+"""How compiled functions are called, and which errors they raise."""
 
 import builtins
 import copy
@@ -47,7 +47,7 @@ def squares(x):
 
 
 def sentence(error, *parts):
-    """One line with all the parts, and no other exception on the way to it."""
+    """The message of an error: one line with all the given parts, and no other exception in its chain."""
     text = str(error.value)
     assert "\n" not in text
     for part in parts:
@@ -164,7 +164,7 @@ def test_no_arguments():
 
 
 def test_an_argument_named_parameters():
-    """It is the function's own, not the option of that name."""
+    """It is the function's own argument, not the option of that name."""
     compiled = compile(lambda x, parameters: x * parameters)
     assert compiled(2.0, 3.0) == compiled(2.0, parameters=3.0) == compiled(x=2.0, parameters=3.0) == 6.0
 
@@ -181,7 +181,7 @@ def test_options_of_another_type(option, chosen):
 
 
 @pytest.mark.parametrize("chosen", [True, False])
-def test_wrt_is_no_truth(chosen):
+def test_wrt_must_not_be_a_bool(chosen):
     with pytest.raises(TypeError, match="wrt takes positions or names of arguments, or None for all"):
         compile(product, wrt=chosen)
 
@@ -189,7 +189,7 @@ def test_wrt_is_no_truth(chosen):
 @pytest.mark.parametrize("option", ["wrt", "batch"])
 @pytest.mark.parametrize("chosen", [2, -3, "z", "xy", "", [0, 5], ["x", "z"]])
 def test_arguments_that_are_not_there(option, chosen):
-    """They are refused before any call, unless the function takes any number of arguments."""
+    """Naming them is refused before any call, unless the function takes any number of arguments."""
     options = {"batch": True} | {option: chosen}
     with pytest.raises(ValueError, match=f"{option} names argument .* of product, which has x, y") as error:
         compile(product, **options)
@@ -257,7 +257,7 @@ def test_decorators():
 
 
 class Scaled:
-    """A thing with a parameter."""
+    """A callable with a parameter."""
 
     def __init__(self):
         self.w = Value(2.0)
@@ -505,7 +505,7 @@ def test_batches_of_one(reduce, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_empty_batches(backend):
-    """The sum of no examples is 0, with derivatives 0; their mean is nan."""
+    """The sum over no examples is 0, with derivatives 0; their mean is nan."""
 
     def f(w, x):
         return dot(w, x) ** 2
@@ -526,7 +526,7 @@ def test_empty_batches(backend):
 
 
 def test_empty_batches_with_a_penalty():
-    """Terms that do not depend on the example join those that do."""
+    """Terms that do not depend on the example are added to those that do."""
 
     def f(w, x):
         return dot(w, x) ** 2 + squares(w)
@@ -661,7 +661,7 @@ def test_a_batch_of_any_length_is_one_layout():
 
 
 def test_batches_of_frames_with_other_labels_are_one_layout():
-    """The function sees rows, as arrays; derivatives have the labels of the frame that they are taken at."""
+    """The function sees rows as arrays; derivatives have the labels of the frame they are taken at."""
     pandas = pytest.importorskip("pandas")
     compiled = compile(lambda row: row[0] * row[1], batch=True)
     first = pandas.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}, index=["a", "b"])
@@ -676,7 +676,7 @@ def test_batches_of_frames_with_other_labels_are_one_layout():
 
 
 def test_rows_are_not_paired_against_their_labels():
-    """pandas would pair them by label, and does so in eager mode."""
+    """pandas would pair rows by label, and does so in eager mode."""
     pandas = pytest.importorskip("pandas")
     first = pandas.Series([1.0, 2.0, 3.0], index=list("xyz"))
     second = pandas.Series([10.0, 20.0, 30.0], index=list("zyx"))
@@ -828,7 +828,7 @@ def test_ways_out_next_to_a_branch():
 
 
 def test_errors_of_the_function_next_to_the_point():
-    """Where a slightly larger number is refused, that is no error of this call."""
+    """If a slightly larger number is refused, that is no error of this call."""
 
     def f(p):
         if p > 1.0:
@@ -919,7 +919,7 @@ def test_other_numbers_for_parameters():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_captured_values_that_were_computed(backend):
-    """A Value computed outside is computed anew from its leaves, and derivatives go on to these."""
+    """A Value computed outside is recomputed from its leaves, which derivatives reach."""
     w = Value(3.0)
     inner = w * w
     compiled = compile(lambda x: inner * x, backend=backend)
@@ -1063,7 +1063,7 @@ def test_constants_do_not_overflow_before_the_function_does(f, x):
 
 
 def test_primitives_of_the_same_name_as_rows():
-    """It is the primitive that counts."""
+    """The primitive that was passed counts, not its name."""
     other = autograd_mini.Primitive("square", lambda x: x * x * x, lambda out, x: (3.0 * x * x,))
     assert compile(lambda x: other(x)).value_and_grad(2.0) == (8.0, 12.0)
 
@@ -1107,8 +1107,8 @@ def test_another_way_with_other_parameters():
         compiled(numpy.ones(2), parameters=numpy.array([-3.0]))
 
 
-def test_positions_are_no_truths():
-    """1 and True are equal to Python, and name different arguments."""
+def test_positions_must_not_be_bools():
+    """1 and True are equal in Python, but mean different arguments."""
     xs = numpy.arange(3.0)
     for first, second in ((True, 1), (1, True)):
         for batch in (first, second):
@@ -1132,7 +1132,7 @@ def payoff(spot, strike, kind, floor=None):
 
 
 def test_texts_and_none_stay_what_they_are():
-    """Each is compiled for itself; no derivative goes towards them."""
+    """The function is compiled for each of them, and has no derivative with respect to them."""
     compiled = compile(payoff, batch="spot")
     spots = numpy.array([1.0, 2.0, 4.0])
     for _ in range(2):

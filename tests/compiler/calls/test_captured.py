@@ -1,4 +1,4 @@
-"""What a compiled function reads from outside its arguments: where that changes, it is compiled anew."""
+"""If something changes that a compiled function reads from outside its arguments, the function is compiled again."""
 
 import ctypes
 import math
@@ -39,7 +39,7 @@ sys.modules[module.__name__] = module
 
 
 class Model:
-    """Numbers everywhere."""
+    """An object with numbers in all kinds of places."""
 
     of_class = 3.0
     __slots__ = ("__dict__", "in_slot")
@@ -68,7 +68,7 @@ class Model:
 
 
 class Held:
-    """Numbers that code reads without naming them."""
+    """Numbers that a function reads without naming them."""
 
     def __init__(self):
         self.numbers, self.w0, self.w1 = [1.0, 2.0], 3.0, 4.0
@@ -183,7 +183,7 @@ def closure():
 
 
 def cases():
-    """Functions, and ways to change what they read."""
+    """Functions, each with ways to change what it reads."""
     model = Model()
     inner, change = closure()
     copied = types.FunctionType(with_defaults.__code__, globals(), "copied", with_defaults.__defaults__)
@@ -225,7 +225,7 @@ COMPILED = compile(helped)
 
 
 def unnamed_cases():
-    """The same of what code reads without naming it."""
+    """The same for things that code reads without naming them."""
     kind = type("Held", (Held,), {"__module__": __name__})
     held, below, named = kind(), Below(), numpy.ones(2).view(Named)
     nested = numpy.array([1.0, [2.0]], dtype=object)
@@ -274,7 +274,7 @@ def unnamed_cases():
 
 
 def shown_cases():
-    """The same of what shows what stands elsewhere, or is not there yet."""
+    """The same for things that refer to what is elsewhere, or does not exist yet."""
     kind = type("Kind", (), {"__module__": __name__, "nothing": None})
     thing, hidden, number = kind(), {"k": 2.0}, NamedFloat(3.0)
     thing.k = number.k = 2.0
@@ -401,7 +401,7 @@ class Holding:
 
 
 def own_kinds():
-    """Classes of one's own: of containers and numbers with methods that read more, and what makes their objects."""
+    """User-defined containers and numbers whose methods read more, and functions that create them."""
     hidden, thing = [2.0], types.SimpleNamespace(k=2.0)
 
     class OwnDict(dict):
@@ -498,7 +498,7 @@ def test_what_changes_is_compiled_anew(kind, name, batch, monkeypatch):
 
 
 def test_values_in_other_places():
-    """Another Value there is another parameter."""
+    """Another Value in the same place is another parameter."""
     held = [Value(3.0)]
     w = Value(3.0)
     compiled = compile(lambda x: w * x * held[0])
@@ -511,7 +511,7 @@ def test_values_in_other_places():
 
 
 def test_values_in_containers():
-    """As many as there are now, and those that are there now: an equal one is another one."""
+    """The parameters are the Values that are in the container now; an equal Value is a different one."""
     ws, table, array = [Value(1.0), Value(2.0)], {"w": Value(3.0)}, numpy.array([Value(1.0), Value(4.0)])
     nested = ([Value(2.0)], {"inner": [[Value(5.0)]]})
 
@@ -565,7 +565,7 @@ def test_networks_are_watched_whole():
 
 
 def test_helpers_and_objects_that_are_replaced():
-    """As a cell of a notebook does that is run once more."""
+    """As happens when a notebook cell is run again."""
     names = {"__name__": "notebook", "tanh": tanh, "act": tanh}
     cells = ["def helper(x): return 2.0 * x", "class Model:\n    k = 2.0\nmodel = Model()", "k = {1.0, 2.0}"]
     for cell in cells:
@@ -620,7 +620,7 @@ def test_nothing_else_is_watched_where_nothing_can_change():
 
 
 def test_fields_that_code_does_not_name_are_not_watched():
-    """Comparisons of dataclasses read all of them."""
+    """But a comparison of dataclasses reads all of them."""
     settings = Settings()
     assert _watched(lambda x: x * settings.k) == ["__code__", "cell_contents", "k"]
 
@@ -706,7 +706,7 @@ def test_methods_made_of_others():
 
 @pytest.mark.parametrize("kind", ["objects", "tuples", "functions"])
 def test_what_is_of_any_depth(kind):
-    """Chains of objects, of nests and of calls are followed to their end."""
+    """Chains of objects, nests and calls are followed to their end."""
     length = 3000 if kind != "functions" else 200  # Python calls functions to no greater depth
     chain = scale = Namespace(number=1.0, next=None)
     for _ in range(length):
@@ -741,7 +741,7 @@ def asked_scale():
 
 
 def test_what_is_asked_for_behind_what_reads_the_object():
-    """The object is met before the function that asks it for what is not there yet."""
+    """The object is met before the function that asks it for an attribute that does not exist yet."""
 
     def between():
         return asked_scale()

@@ -1,4 +1,4 @@
-"""What is used up by being read: a function that does so is refused, whatever it gets; one that does not, compiled."""
+"""A function that uses something up by reading it is refused, whatever its arguments; others are compiled."""
 
 import io
 import itertools
@@ -67,7 +67,7 @@ CASES = {**{name: (make, first) for name, make in ITERATORS.items()}, **OTHERS}
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_used_up_is_refused(name):
-    """Though it gives the same, or is asked only for what comes out alike, each time that the function is traced."""
+    """Even if it gives the same each time the function is traced, or is asked only for what comes out the same."""
     make, read = CASES[name]
     source = make()
     for function in (lambda x: x * read(source), lambda x, held=(source,): x * sum(map(read, held))):
@@ -79,7 +79,7 @@ def test_what_is_used_up_is_refused(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_not_used_up_is_none_of_it(name):
+def test_what_is_not_used_up_is_compiled(name):
     source = CASES[name][0]()
     compiled = compile(lambda x: x * (2.0 if source is None else 3.0))
     if name in SILENT:
@@ -108,7 +108,7 @@ gauss = random.gauss
     "f", [dropout, dropout_of_arrays, lambda x: [x[0] * (normal() < 99.0)], lambda x: [x[0] * (gauss(0.0, 1.0) < 99.0)]]
 )
 def test_random_numbers_that_all_say_the_same(f):
-    """Those of the generators that stand in modules."""
+    """Those of the generators that modules share."""
     with pytest.raises(ValueError, match=r"reads from a Random(State)? outside"):
         compile(f)([1.0, 2.0])
 

@@ -1,5 +1,5 @@
-"""Compiled functions given Values, or within what is being differentiated or compiled: the functions they were made
-from."""
+"""Compiled functions called with Values, or inside a derivative or another compiled function, act as the original
+functions."""
 
 import math
 

@@ -1,5 +1,5 @@
-"""One example in one call of machine code gives, bit for bit, what the long way gives, whatever the layout; and leaves
-to the long way what it does not know."""
+"""A call of one example in machine code gives the same bits as the long way, for any layout, and leaves to the long way
+what it does not know."""
 
 import copy
 import gc
@@ -32,13 +32,13 @@ nests = st.recursive(leaves, lambda parts: st.lists(parts, max_size=4) | st.list
 
 
 def mixed(*args):
-    """Of all numbers among the arguments."""
+    """A function of all numbers among the arguments."""
     xs, _ = flatten(args, "it", takes_others=True)
     return total([tanh(x * (i + 1.0)) * y for i, (x, y) in enumerate(zip(xs, [1.5, *xs]))]) + 0.25
 
 
 def like(nest, factor):
-    """A nest of other numbers."""
+    """A nest of the same structure with other numbers."""
     if isinstance(nest, (list, tuple)):
         return type(nest)(like(part, factor) for part in nest)
     if isinstance(nest, numpy.ndarray):
@@ -47,7 +47,7 @@ def like(nest, factor):
 
 
 def same(ones, others):
-    """Whether they are of the same types, shapes and bits."""
+    """Whether two nests have the same types, shapes and bits."""
     if type(ones) is not type(others):
         return False
     if isinstance(ones, (list, tuple)):
@@ -132,7 +132,7 @@ OPTIONS = [
 @settings(max_examples=25, deadline=None)
 @given(st.lists(shapes, min_size=2, max_size=2), nests, st.sampled_from(OPTIONS), calls, st.booleans())
 def test_any_batch(tails, rest, options, calls, as_scalars):
-    """Of any lengths and orders in any sequence; results stay as they were."""
+    """Batches of any length and memory order in any sequence; earlier results stay unchanged."""
     random, kept = numpy.random.default_rng(len(calls)), []
     with mock.patch.object(pipeline, "suits_scalars", return_value=as_scalars):
         compiled, slow = (compile(mixed, backend="machine", threads=1, **options) for _ in range(2))
@@ -152,7 +152,7 @@ at_kinks = st.lists(st.tuples(st.sampled_from([1, 2, 8, 9, 33]), st.sampled_from
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from([{}, {"reduce": "mean"}, {"reduce": "sum", "wrt": 1}]), at_kinks)
 def test_batches_that_are_tied_again_and_again(options, calls):
-    """Which way a batch takes may depend on the one before; the bits of its results do not."""
+    """The way a batch takes may depend on the one before; the bits of its results do not."""
 
     def f(x, y):
         return abs(x[0] * y) + relu(x[1]) * sin(y) + relu(x[0] - x[1])
@@ -198,7 +198,7 @@ def test_batches_that_are_taken(options, tails):
 @pytest.mark.usefixtures("as_scalars")
 @pytest.mark.parametrize("count", [9, 90])
 def test_constants_beside_numbers_of_all_examples(count):
-    """Many of them are no part of the code; they lie before the numbers that all examples share."""
+    """Many constants are not part of the code; they lie before the numbers that all examples share."""
     compiled = compile(
         lambda w, x: total([tanh(x[0] * (0.5 + k) + w[k % 2]) * x[1] for k in range(count)]), batch="x",
         backend="machine", threads=1,
@@ -213,7 +213,7 @@ def test_constants_beside_numbers_of_all_examples(count):
 
 
 def batches():
-    """What is no batch of the layout of 20 rows of 3, and 20 numbers."""
+    """Arguments that are not a batch of the layout of 20 rows of 3 numbers, and 20 numbers."""
     x, y = numpy.ones((20, 3)), numpy.ones(20)
     return {
         "a row less": (x[:19], y), "none": (x[:0], y[:0]), "none of one": (x[:0], y), "none of another": (x, y[:0]),
@@ -244,7 +244,7 @@ def test_batches_that_take_the_long_way(name, reduce):
 
 
 def test_what_is_taken():
-    """Layouts as in nets, and their numbers as parameters."""
+    """Layouts as in networks, with their numbers as parameters."""
     w = [numpy.ones((3, 2)), [0.5, -0.25, 2.0], 1.5]
     v = Value(0.75)
 
@@ -263,7 +263,7 @@ def test_what_is_taken():
 
 
 def outcome(compiled, args):
-    """What a call gives, or what it raises, as text."""
+    """The result of a call, or the error it raises, as text."""
     try:
         return repr(compiled.value_and_grad(*args))
     except Exception as error:
@@ -355,7 +355,7 @@ def test_the_program_of_the_last_call():
 
 
 def test_memory_is_constant():
-    """Over many calls, on either way out."""
+    """Memory does not grow over many calls, whether the short way applies or not."""
     held = [1.0, 2.0]
     compiled = compile(lambda w, x: w[0][0] * x[0] * held[1] + w[1] * x[1] if x[1] > 0 else w[1], backend="machine")
     w, x = [numpy.array([2.0]), 3.0], [0.5, 0.25]
@@ -441,7 +441,7 @@ def test_programs_that_let_others_run(monkeypatch, options):
 @pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.usefixtures("as_scalars")
 def test_a_call_within_a_call(batch):
-    """The collector may run while results are built, and what it calls may call the same function."""
+    """The garbage collector may run while results are built, and what it calls may call the same function."""
     compiled = compile(lambda xs: total([x * y for x, y in xs]), backend="machine", batch=batch)
     row = numpy.arange(9.0) if batch else 0.0
     xs, others = [[(x + i + row, 3.0 + row) for i in range(40)] for x in (2.0, 5.0)]

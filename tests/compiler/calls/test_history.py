@@ -1,4 +1,4 @@
-"""What a compiled function gives, and the program it shows, do not depend on the calls before."""
+"""The results of a compiled function, and the program it shows, do not depend on earlier calls."""
 
 from functools import lru_cache
 from itertools import permutations
@@ -49,7 +49,7 @@ WAYS = {
 
 
 def shown(result):
-    """All bits of a nest."""
+    """A nest as text that shows all bits."""
     if isinstance(result, list | tuple):
         return [shown(part) for part in result]
     return numpy.asarray(result).tobytes()
@@ -66,7 +66,7 @@ def point(batch):
 
 @lru_cache
 def alone(f, batch, backend, name):
-    """What a fresh function gives."""
+    """The result of a fresh function."""
     return outcome(compile(f, batch=batch, backend=backend), name, point(batch))
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C within a call of a compiled function: the next one gives the bits of a fresh one."""
+"""After Ctrl-C within a call of a compiled function, the next call gives the bits of a fresh function."""
 
 import gc
 
@@ -20,7 +20,7 @@ def function(v):
 
 
 def results(compiled):
-    """Bits, of programs that go on from the same packs, and how many those are."""
+    """The bits of value, gradient and Hessian, and the number of packs that their programs start from."""
     point = [0.3, -0.2]
     found = repr((compiled.value_and_grad(point), compiled.hessian(point)))
     return found, len(compiled._latest.parts[0].plan.source.packed.packs)
@@ -60,7 +60,7 @@ def test_the_next_call_is_that_of_a_fresh_function(room, backend, monkeypatch):
 
 
 def test_what_was_compiled_before_stays_after_an_interrupt():
-    """A program derived after others, and these once more."""
+    """A program derived after others is interrupted; the others still work."""
     point = [0.3, -0.2]
 
     def make():
@@ -113,7 +113,7 @@ def test_code_on_disk_is_whole_or_not_there(tmp_path):
 
 
 class Late:
-    """Threads that come to work only after the call that wanted it was interrupted."""
+    """Threads that start working only after the call that needed them was interrupted."""
 
     def __init__(self):
         self.work = []
@@ -129,7 +129,7 @@ class Late:
 
 @pytest.mark.parametrize("suits_scalars", [False, True])
 def test_threads_of_an_interrupted_call_do_no_harm(suits_scalars, monkeypatch):
-    """They write to memory that is still there, and to none that later calls use."""
+    """They write to memory that still exists and that no later call uses."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: suits_scalars)
     compiled = compile(lambda x: exp(x) * tanh(x), batch=True, backend="machine", threads=2)
     monkeypatch.setattr(partition, "POINTERS_A_THREAD", 0)

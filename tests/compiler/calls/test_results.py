@@ -1,4 +1,4 @@
-"""The structure of results: over a batch, what an array can hold is one array with the batch axis first."""
+"""The structure of results: over a batch, what an array can hold becomes one array with the batch axis first."""
 
 import numpy
 import pytest
@@ -25,7 +25,7 @@ nests = st.recursive(
 
 
 def computed(nest, x):
-    """The nest of functions as one of what they give."""
+    """Evaluate a nest of functions at x, as one function would."""
     if isinstance(nest, dict):
         return {key: computed(part, x) for key, part in nest.items()}
     if isinstance(nest, tuple) and nest[:1] == ("array",):
@@ -36,7 +36,7 @@ def computed(nest, x):
 
 
 def joined(rows, axes=0):
-    """What a batch gives, of what each of its examples gives; each number has so many axes."""
+    """The result for a batch, from the results of its examples."""
     first = rows[0]
     if isinstance(first, dict):
         return {key: joined([row[key] for row in rows], axes) for key in first}
@@ -51,7 +51,7 @@ def joined(rows, axes=0):
 
 
 def numbers(nest):
-    """The same nest, its numbers and arrays in words that tell shape and bits."""
+    """A nest with its numbers and arrays replaced by texts that tell shape and bits."""
     if isinstance(nest, dict):
         return {key: numbers(part) for key, part in nest.items()}
     if isinstance(nest, (list, tuple)):
@@ -90,7 +90,7 @@ def test_values_give_what_numbers_give(nest, n):
 @settings(max_examples=30)
 @given(nests)
 def test_at_one_point_and_as_lists(nest):
-    """Without a batch, and where it is asked for, the structure is that of the function."""
+    """Without a batch, or with `as_lists`, the structure is that of the function."""
 
     def f(x):
         return computed(nest, x), x[0]
@@ -111,7 +111,7 @@ def as_floats(nest):
 
 
 def shape_of(nest):
-    """Its lists, tuples and dicts."""
+    """The structure of a nest: its lists, tuples and dicts."""
     if isinstance(nest, dict):
         return {key: shape_of(part) for key, part in nest.items()}
     return [type(nest).__name__, *map(shape_of, nest)] if isinstance(nest, (list, tuple)) else "numbers"
@@ -125,7 +125,7 @@ def test_what_is_reduced_has_no_batch_axis(reduce):
 
 
 def test_an_array_without_an_axis():
-    """It comes as one, as eagerly; the value beside a gradient is a number, as eagerly."""
+    """It is returned as an array, as in eager mode; the value beside a gradient is a number, as in eager mode."""
     f = lambda x: numpy.array(x * x)
     found = compile(f)(3.0)
     assert (type(found), found.shape, float(found)) == (numpy.ndarray, (), 9.0)
@@ -150,6 +150,6 @@ def test_a_model_with_ten_results():
     assert numpy.array_equal(towards_x[3], weights)
 
 
-def test_as_lists_is_a_truth():
+def test_as_lists_must_be_a_bool():
     with pytest.raises(TypeError, match="as_lists is True or False, got 'yes'"):
         compile(lambda x: x, as_lists="yes")

@@ -1,4 +1,4 @@
-"""Branches: decisions are taken once, and the examples of a batch are split by the path that they take."""
+"""Branches: each decision is recorded once, and the examples of a batch are split by the path they take."""
 
 import contextlib
 import math
@@ -19,7 +19,7 @@ HERE = __file__
 
 
 def newton(x):
-    """The square root."""
+    """The square root by Newton's method."""
     y = step = x
     while abs(step) > 1e-9:
         step = (y * y - x) / (2.0 * y)
@@ -28,7 +28,7 @@ def newton(x):
 
 
 def bisected(x):
-    """By halving an interval: each step branches."""
+    """A few steps of bisection towards √x, each of which branches."""
     low, high = 0.0, 1.0 + x
     for _ in range(4):
         middle = (low + high) / 2.0
@@ -50,7 +50,7 @@ def nested(x):
 
 
 def relaxed(x):
-    """Towards y = exp(-y)."""
+    """A fixed-point iteration towards y = exp(-y)."""
     y = x
     while abs(y - exp(-y)) > 0.1:
         y = 0.5 * (y + exp(-y))
@@ -226,7 +226,7 @@ def test_arguments_of_several_shapes():
 
 
 def long(x):
-    """So many scalars that they go to machine code one by one."""
+    """A function of so many scalars that it is compiled scalar by scalar."""
     y = x
     for i in range(90):
         y = y * x + 1.0 / (i + x * x)
@@ -382,7 +382,7 @@ class Plan:
 
 @st.composite
 def trees(draw):
-    """A function that decides: a binary tree whose leaves are paths, and the leaf of each example."""
+    """Draw a function that decides: a binary tree whose leaves are paths, and the leaf of each example."""
 
     def grow(path, depth):
         if depth == 0 or (path and draw(st.booleans())):
@@ -467,7 +467,7 @@ def halved_until(x, y):
     st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 0.3, math.inf, math.nan])] * 2), min_size=1),
 )
 def test_random_branches_on_ties_and_beside_them(steps, points):
-    """Nests of numbers, in batches that grow: the bits of eager mode, and its gradients."""
+    """Nested decisions, in growing batches: the bits of eager mode, and its gradients."""
 
     def function(x, y):
         numbers = [x, y]

@@ -1,4 +1,4 @@
-"""Whole numbers that count or index, and arguments that are part of the key."""
+"""Integers that count or index, and other arguments that are part of the key."""
 
 import copy
 import enum
@@ -20,7 +20,7 @@ from tests.compiler.comparing import BACKENDS, disagreement
 
 
 def refused(error, *parts):
-    """One line with all the parts."""
+    """Assert that a call is refused in one line with all the parts."""
     text = str(error.value)
     assert "\n" not in text
     for part in parts:
@@ -96,7 +96,7 @@ def test_there_is_no_derivative_towards_a_count():
 
 
 def test_where_it_does_not_count_it_is_a_number():
-    """On each path for itself, whatever came before."""
+    """This is decided on each path separately, whatever was called before."""
 
     def f(x, n):
         return x * [1.0, 2.0, 4.0][n] if x > 0.0 else x * n
@@ -136,7 +136,7 @@ def test_arrays_of_integers():
         compile(lambda xs, i: xs[i], batch="i")(XS, indices)
 
 
-def test_numpy_integers_and_truths():
+def test_numpy_integers_and_bools():
     compiled = compile(lambda xs, n: xs[n])
     assert compiled(XS, numpy.int64(2)) == compiled(XS, 2) == 2.0
     assert compiled(XS, True) == XS[1]
@@ -144,7 +144,7 @@ def test_numpy_integers_and_truths():
 
 
 def test_values_beside_them():
-    """It is the function itself then."""
+    """With Values, the function itself is called."""
     xs = [Value(x) for x in XS]
     assert compile(lambda xs, n: total(xs[:n]))(xs, 2).data == sum(XS[:2])
     batch = numpy.array([xs, xs[::-1]])
@@ -178,7 +178,7 @@ def test_other_numbers_do_not_count(f):
 
 
 def test_counts_within_a_derivative_that_is_taken_inside():
-    """There, too, no derivative goes towards a count."""
+    """There, too, a count has no derivative."""
     inner = lambda xs, n: total(xs[:n])
     assert compile(lambda xs, n: grad(inner, 0)(xs, n))(XS, 2) == [1.0, 1.0, 0.0, 0.0, 0.0]
     with pytest.raises(TypeError, match="uses a Value as a whole number"):
@@ -298,7 +298,7 @@ def test_what_static_functions_read_is_watched(monkeypatch):
 
 
 class Called:
-    """An object that is called, too."""
+    """An object that is called itself, and whose method is called."""
 
     factor = 2.0
 
@@ -366,7 +366,7 @@ def test_what_methods_of_arguments_read_is_watched(monkeypatch):
 
 
 class Alike:
-    """Whose equality does not tell what is read."""
+    """A class whose equality does not reflect what is read."""
 
     def __init__(self, k):
         self.k = k

@@ -1,5 +1,5 @@
-"""What is differentiated by the Values that a function uses has the same bits on the short way and on the long
-one, whatever happens to these Values between calls."""
+"""Derivatives with respect to captured Values have the same bits on the short way and on the long one, whatever happens
+to these Values between calls."""
 
 from types import SimpleNamespace
 from unittest import mock
@@ -26,7 +26,7 @@ steps = st.lists(st.sampled_from(CALLS) | changes, min_size=4, max_size=8)
 
 
 def network(weights):
-    """A function of parameters that are found in attributes and lists."""
+    """A function whose parameters are in attributes and lists."""
     model = SimpleNamespace(weights=weights, scale=1.5)
 
     def f(x):
@@ -37,7 +37,7 @@ def network(weights):
 
 
 def change(model, what, i, j, number):
-    """What a training loop does between calls, or somebody who takes a network apart."""
+    """Something that a training loop may do between calls, or that takes the network apart."""
     weights = model.weights
     i, j = i % len(weights), j % len(weights)
     if what == "data" and isinstance(weights[i], Value):
@@ -67,7 +67,7 @@ def change(model, what, i, j, number):
 
 
 def call(compiled, how, args, given):
-    """What it gives, and what it leaves in the `grad` of its parameters."""
+    """The results of a call, and what it leaves in the `grad` of its parameters."""
     if how.endswith("of given"):
         method = compiled if how == "value of given" else compiled.value_and_parameter_grads
         return method(*args, parameters=given)
@@ -83,7 +83,7 @@ def call(compiled, how, args, given):
 
 
 def forget(compiled):
-    """The next call goes the long way."""
+    """Make the next call take the long way."""
     compiled._short = compiled._short_value = None
     compiled._ways.clear()
 
@@ -136,7 +136,7 @@ lengths = st.lists(st.sampled_from([1, 2, 7, 8, 9, 17, 129]), min_size=2, max_si
     st.booleans(),
 )
 def test_batches(weights, reduce, calls, as_scalars):
-    """Of any lengths; the numbers of the parameters may be given, and need not lie side by side."""
+    """Of any length; the numbers of the parameters may be passed, and need not be contiguous."""
     random, parameters = numpy.random.default_rng(len(calls)), [*map(Value, weights)]
 
     def f(x, y):
@@ -212,7 +212,7 @@ def test_within_what_is_differentiated():
 
 @pytest.mark.parametrize("batch", [False, True])
 def test_the_network_of_the_lecture(batch):
-    """`backward` is that of eager mode, and its short way is open."""
+    """`backward` gives what eager mode gives, and takes the short way."""
     model, random = MLP(2, [5, 1], activation="tanh"), numpy.random.default_rng(1)
     xs = random.normal(size=(6, 2))
     if batch:

@@ -1,4 +1,4 @@
-"""Whatever a function reads from outside, and however that changes: no result is that of what it was before."""
+"""Whatever a function reads from outside, and however that changes, no result is out of date."""
 
 import array
 import collections
@@ -88,7 +88,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("backend", ["machine", "numpy"])
 def test_what_a_helper_is_handed(name, backend):
-    """The function itself names nothing of it."""
+    """The function itself does not name it."""
     if backend == "machine":
         pytest.importorskip("llvmlite")
     thing, change, read = CASES[name]
@@ -111,7 +111,7 @@ edits = st.lists(st.tuples(st.sampled_from(["put", "append", "pop", "replace", "
 @settings(max_examples=100, deadline=None)
 @given(st.lists(entries, min_size=1, max_size=4), edits)
 def test_both_ways_to_tell_agree(items, changes):
-    """That in machine code, and that in Python."""
+    """The check in machine code, and the one in Python."""
     pytest.importorskip("llvmlite")
     held = {"list": [*items], "dict": dict(enumerate(items)), "cell": items[0]}
     cell = items[0]

@@ -1,4 +1,5 @@
-"""Products of the Jacobian of a compiled function with vectors, and its cheaper direction, against eager mode."""
+"""Products of a compiled function's Jacobian with vectors, and the Jacobian by its cheaper direction, against eager
+mode."""
 
 import numpy
 import pytest
@@ -28,7 +29,7 @@ def run(backend, test, *drawn, count=60):
 
 
 def many(program, size):
-    """A function with more results than arguments: the program at points around its argument."""
+    """A function with more results than arguments: a program at several points around its argument."""
 
     def results(x):
         return [program([(1.0 + k / 8.0) * each for each in x]) for k in range(size)]
@@ -121,7 +122,7 @@ def test_each_example_takes_its_own_path(backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("reduce", [None, "sum"])
 def test_the_jacobian_is_the_same_in_both_directions(backend, reduce):
-    """Of more results than arguments by columns, with some results left out by rows."""
+    """With more results than arguments it is computed by columns, with some results left out by rows."""
 
     def tall(w, x):
         return [{"k": w * am.exp(x * k), "a": numpy.array([[w * x, w], [x, 1.0]])} for k in range(3)]
@@ -188,7 +189,7 @@ def test_one_argument_and_many_results_take_one_sweep(backend):
 @pytest.mark.parametrize("n", [0, 1, 7, 1500])
 @pytest.mark.parametrize("shares", [False, True])
 def test_matrices_of_examples_are_their_columns(n, shares, backend):
-    """Whatever runs side by side, with paths, and where all examples share an argument."""
+    """Whatever is computed side by side, with branches, and with an argument shared by all examples."""
 
     def f(x, y):
         if x[0] > y:

@@ -16,7 +16,7 @@ WIDTHS = sorted({1, host_width(), 2 * host_width()})
 
 
 def machine(primitive, arity, width, constants=None):
-    """A function of arrays as `numpy_rows.elementwise`, in machine code; `constants` are arguments by position."""
+    """Like `numpy_rows.elementwise`, a function of arrays, in machine code; `constants` are arguments by position."""
     constants = constants or {}
     leaves = {i: leaf(i, 1) for i in range(arity) if i not in constants}
     args = tuple(constants[i] if i in constants else lanes_of(leaves[i]) for i in range(arity))
@@ -38,7 +38,7 @@ def reduction(primitive, count, width):
 
 
 def vector(function, count, width, empty=numpy.nan):
-    """A function of an array [count, n] to one, in machine code."""
+    """A function of an array [count, n] that returns one, in machine code."""
     xs = leaf(0, count)
     index = numpy.arange(count)[:, None]
     run = runner([xs], [Pack(count, True, Vector(function, Reference(xs, index), empty))], width)
@@ -50,7 +50,7 @@ def leaf(position, lanes):
 
 
 def runner(leaves, packs, width):
-    """What runs these packs as one kernel on arrays for the leaves."""
+    """A function that runs these packs as one kernel on the arrays of their leaves."""
     program = verified(Program([*leaves, *packs], {"all": list(map(lanes_of, packs))}))
     with mock.patch.object(running, "host_width", return_value=width):
         compiled = machine_code.MachineExecutor(schedule(program))

@@ -1,4 +1,4 @@
-"""Machine code kept on disk: read when it can be trusted, made anew when it cannot."""
+"""Machine code kept on disk is read if it can be trusted, and compiled again otherwise."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def f(v):
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """A function that compiles in a process that has compiled nothing yet, and how many modules it kept."""
+    """A function that compiles in a fresh process, and returns how many modules it kept."""
     made = []
     monkeypatch.setattr(CodeCache, "put", lambda *args, inner=CodeCache.put: made.append(args) or inner(*args))
 
@@ -39,7 +39,7 @@ def runs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kernels(tmp_path, runs):
-    """The files of a first run."""
+    """The files that a first run leaves."""
     assert runs()[1] > 0
     found = sorted((tmp_path / "kernels").iterdir())
     assert found
@@ -53,7 +53,7 @@ def expected():
 
 @pytest.fixture(autouse=True, params=["packs", "scalars"])
 def kind(request, monkeypatch):
-    """Both kinds of programs are kept."""
+    """Runs a test for both kinds of programs."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: request.param == "scalars")
 
 
@@ -92,7 +92,7 @@ PLAIN = """define void @BODY(ptr %p, ptr %ld, i64 %b, i64 %e) {
 
 
 def test_kernels_with_tables_share_a_module(tmp_path, monkeypatch):
-    """Each has private constants of its own."""
+    """Each has its own private constants."""
     order = numpy.random.default_rng(0).permutation(30)
 
     def shuffled(x):
@@ -123,7 +123,7 @@ def test_without_being_asked_nothing_is_written(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
-    """It is no reason to fail; to be none at all is."""
+    """This is no reason to fail, but a path that is no folder is."""
 
     def full(path, content):
         raise OSError("no space left")

@@ -1,4 +1,4 @@
-"""Chunks cover the sequence, read what was written, and repeat where it does."""
+"""Chunks cover the sequence of operations, read only what was written, and repeat where the sequence does."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ INPUTS, LARGEST = 3, CHUNK[False]
 
 
 def sequence(draw, n):
-    """Operations whose head says how many numbers they read."""
+    """Random operations, whose heads say how many numbers they read."""
     made = []
     for number in range(INPUTS, INPUTS + n):
         reads = draw(st.lists(st.integers(max(0, number - 30), number - 1), min_size=1, max_size=3))
@@ -22,7 +22,7 @@ def sequence(draw, n):
 
 
 def value(head, args):
-    """Any function that tells its operands apart."""
+    """The result of an operation, which tells its operands and their order apart."""
     return hash((head, *args))
 
 
@@ -60,7 +60,7 @@ def test_chunks_compute_what_the_operations_do(operations, largest, data):
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.integers(0, 20))
 def test_what_repeats_itself_shares_its_form(period, ahead):
-    """However long it goes on, and whatever comes before it."""
+    """However long the repetition is, and whatever comes before it."""
     heads = [100 + i for i in range(ahead)] + period * 200
     operations = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads)]
     longer = [Operation((n + 1,), head, (n,), 1) for n, head in enumerate(heads + period * 200)]
@@ -70,7 +70,7 @@ def test_what_repeats_itself_shares_its_form(period, ahead):
 
 
 def test_memory_is_used_again():
-    """A chain needs no more than what a chunk passes on."""
+    """A chain needs only the memory that a chunk passes on."""
     chain = [Operation((n + 1,), 0, (n,), 1) for n in range(5000)]
     chunks = Chunks(Listing.of(chain), {0: 0}, [5000], LARGEST)
     assert chunks.n_rows <= 4
@@ -78,7 +78,7 @@ def test_memory_is_used_again():
 
 @given(st.integers(1, 60), st.data())
 def test_by_demand_operands_come_first(n, data):
-    """Each operation once, and those of one wanted scalar before those that only later ones need."""
+    """Each operation comes once, those of one wanted scalar before those that only later ones need."""
     scalars = [Number(1.0), *[Input(0, 1)] * INPUTS]
     for number in range(len(scalars), len(scalars) + n):
         reads = data.draw(st.lists(st.integers(1, number - 1), min_size=1, max_size=20))
@@ -98,7 +98,7 @@ def test_by_demand_operands_come_first(n, data):
 
 
 def test_a_result_that_nothing_reads():
-    """The last one of several: only the others are written."""
+    """It is the last of several results: only the others are written."""
     operations = [Operation((INPUTS, INPUTS + 1), 0, (0, 1), 1)]
     chunks = Chunks(Listing.of(operations), {0: 0, 1: 1}, [INPUTS], LARGEST)
     assert [form.writes for form in chunks.forms] == [(0,)]

@@ -1,4 +1,4 @@
-"""The functions of our own: as exact as they say, and right at every edge."""
+"""This package's own elementary functions: as precise as they claim, and right at every edge."""
 
 import math
 from math import inf
@@ -63,7 +63,7 @@ def test_every_double(name):
 
 @pytest.mark.parametrize("name", sorted(elementary.OF_ANGLES))
 def test_angles_of_every_size(name):
-    """Near multiples of ½π, and on both sides of what is left to libm, alone or next to others."""
+    """Near multiples of ½π, and around the limit beyond which libm is called, alone or beside others."""
     random = numpy.random.default_rng(4)
     turns = numpy.concatenate([numpy.arange(1.0, 300.0), random.integers(1, 2**22, 300)]) * (math.pi / 2.0)
     near = numpy.concatenate([turns, numpy.nextafter(turns, inf), -turns])

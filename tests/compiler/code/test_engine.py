@@ -1,4 +1,4 @@
-"""Machine code is freed with its owner, and not before."""
+"""Machine code is freed with its owner, and not earlier."""
 
 import gc
 import weakref
@@ -19,12 +19,12 @@ def few(k):
 
 
 def many(k):
-    """So many scalars that they are compiled one by one."""
+    """A function of so many scalars that they are compiled one by one."""
     return lambda x, y: total([exp(k * x / (j + 1.0)) * y / (j + x * x) for j in range(1, 40)])
 
 
 def modules():
-    """Those that are in memory now."""
+    """The number of modules in memory now."""
     return {id(function.engine) for function in engine._known.values()}
 
 
@@ -57,7 +57,7 @@ def test_code_goes_with_its_function(f, batch):
 
 @pytest.mark.parametrize("f", [few, many])
 def test_code_stays_as_long_as_it_may_run(f):
-    """The short way, results, and what shares texts keep what they need."""
+    """The short way, results and functions with shared code keep what they need."""
     first, second = (compile(f(0.25), backend="machine") for _ in range(2))
     expected = first.value_and_grad(0.3, 0.7)
     assert second.value_and_grad(0.3, 0.7) == expected

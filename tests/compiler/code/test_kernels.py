@@ -1,4 +1,4 @@
-"""Machine code gives what NumPy gives: whole programs over batches of every length and memory layout."""
+"""Machine code gives the numbers of NumPy, for whole programs over batches of every length and memory layout."""
 
 import numpy
 import pytest
@@ -48,7 +48,7 @@ def disagreement(found, expected):
 
 
 def leaves(nest):
-    """The arrays of a nest, and its numbers as arrays."""
+    """The arrays of a nest, with its numbers as arrays."""
     if isinstance(nest, (list, tuple)):
         return [array for item in nest for array in leaves(item)]
     return [numpy.asarray(nest, dtype=float)]
@@ -134,7 +134,7 @@ def test_functions_of_many(name, count):
 @pytest.mark.parametrize("name", ["prod", "max", "min", "norm", "logsumexp", "softmax", "log_softmax"])
 @pytest.mark.parametrize("rows", [2, 30])
 def test_functions_of_many_rows(name, rows):
-    """Of so many that they are computed in a loop, of rows side by side and of columns."""
+    """So many rows that they are computed in a loop, side by side and as columns."""
     function = getattr(ag, name)
 
     def run(xs, w):
@@ -192,7 +192,7 @@ def test_lanes_of_one_point(function):
 
 @st.composite
 def sums_over_batch(draw):
-    """Sums over the batch of lanes and of products of two; some lanes may have no term, or several."""
+    """Sums over the batch of lanes and of products of two lanes; some have no term, or several."""
     n_lanes, n = draw(st.integers(1, 5)), draw(st.integers(1, 20))
     sources = [leaf(0, n_lanes), leaf(1, n_lanes)]
     lanes = st.lists(st.integers(0, n_lanes - 1), min_size=1, max_size=6)
@@ -231,7 +231,7 @@ def test_zeros_of_both_signs_among_constants(lanes):
 
 
 def test_what_all_examples_share():
-    """Parts that do not depend on the batch, on either side of what does."""
+    """Parts that do not depend on the batch, before and after those that do."""
 
     def run(w, x):
         shared = [tanh(each) for each in w]
@@ -275,7 +275,7 @@ def test_blocks():
 
 
 def layouts(xs):
-    """The same numbers in memory of other forms."""
+    """The same numbers in arrays of other memory layouts."""
     n, k = xs.shape
     spaced = numpy.zeros((2 * n, 3 * k))
     spaced[::2, ::3] = xs

@@ -1,4 +1,4 @@
-"""Machine code of single rows: as exact as libm, and the forward's own results where those are special."""
+"""Machine code of single rows is as precise as libm, and at special points gives the forward's own results."""
 
 from functools import cache
 from itertools import product
@@ -105,7 +105,7 @@ def test_numbers_of_all_sizes(primitive, width):
 
 @pytest.mark.parametrize("primitive", EMITTED, ids=repr)
 def test_the_same_bits_at_every_width_and_place(primitive):
-    """Of one point, a batch and the rest of a batch, whatever the neighbours are."""
+    """A single point, a batch and the remainder of a batch, whatever is beside them."""
     count = list(lengths(primitive, 3))[-1]
     if primitive.name == "first_equal" and count == 1:
         return
@@ -159,7 +159,7 @@ EXACT = {
 
 
 def sample(primitive):
-    """Arguments of every size over the domain, crowded where functions are hard."""
+    """Arguments of every size over the domain, more densely where functions are hard."""
     rng, n = numpy.random.default_rng(11), 70
     found = []
     for low, high in (primitive.domain * 2)[: primitive.arity or 2]:
@@ -267,7 +267,7 @@ TIES = [0.0, -0.0, 1.0, 2.0, 2.0 + 2**-51, -1e-310, inf, -inf, nan, -750.0, 1e30
 
 
 def vectors(count):
-    """Columns of [count] numbers: with ties, everyday ones, and those of all sizes."""
+    """Columns of [count] numbers: with ties, of ordinary size, and of all sizes."""
     random = numpy.random.default_rng(count)
     ties = random.choice(TIES, size=(count, 60))
     finite = random.choice(TIES[:6], size=(count, 30))
@@ -303,7 +303,7 @@ def test_vectors(count, width):
 
 
 def test_primitives_of_users():
-    """A user's own of the name of a row is another."""
+    """A user's primitive with the name of a row is a different one."""
     root = Primitive("sqrt", lambda x, shift=0.0: (abs(x) + shift) ** 0.5, lambda out, x, shift=0.0: (0.5 / out,))
     assert has_emission(root.variant(shift=7.0), 1)
     total = compile(lambda x: root(x) + root.variant(shift=7.0)(x), batch=True, backend="machine")

@@ -1,4 +1,4 @@
-"""The NumPy forms agree with the table's forwards element by element, whatever goes in."""
+"""The NumPy forms of rows agree with the table's forwards element by element, for all arguments."""
 
 from itertools import product
 from math import inf, nan
@@ -52,7 +52,7 @@ def _silence():
 
 
 def lengths(primitive, at_most):
-    """How many arguments it may have."""
+    """The numbers of arguments that a primitive may have."""
     if primitive.name in PAIRED:
         return range(2, at_most + 1, 2)
     arity = ARITIES.get(primitive.name, primitive.arity)
@@ -60,7 +60,7 @@ def lengths(primitive, at_most):
 
 
 def arguments(primitive, values, at_most=5):
-    """Columns of numbers, one an argument."""
+    """Columns of numbers, one for each argument."""
     count = st.sampled_from(list(lengths(primitive, at_most)))
     rows = count.flatmap(lambda n: st.lists(st.tuples(*[values] * n), min_size=1, max_size=12))
     return rows.map(lambda rows: columns(primitive, rows))
@@ -73,7 +73,7 @@ def columns(primitive, rows):
 
 
 def largest_term(name, args, out):
-    """What the result is rounded by: itself, or the largest of terms that cancel."""
+    """The scale of the result's rounding: the result, or the largest of terms that cancel."""
     if name in ("sum", "fsum", "mean"):
         return numpy.fmax.reduce(abs(args))
     if name in ("dot", "sumprod"):
@@ -84,7 +84,7 @@ def largest_term(name, args, out):
 
 
 def assert_same(primitive, args, got):
-    """Compare with the forward; for a selector of many results, as many arrays."""
+    """Compare with the forward; for a selector with several results, all their arrays."""
     rows = list(zip(*args.tolist()))
     expected = numpy.array([primitive.forward(*row) for row in rows])
     for one, out in zip(got if isinstance(got, tuple) else (got,), expected.T if expected.ndim == 2 else [expected]):
@@ -116,7 +116,7 @@ def test_anywhere(primitive, data):
 
 @pytest.mark.parametrize("primitive", [row for row in PRIMITIVES if row.base.name not in LOOPED], ids=repr)
 def test_many_everyday_numbers(primitive):
-    """SIMD loops treat long arrays otherwise than short ones."""
+    """SIMD loops may treat long arrays differently from short ones."""
     random = numpy.random.default_rng(0)
     for count in lengths(primitive, 4):
         args = columns(primitive, random.normal(size=(1500, count)) * random.choice([0.1, 1.0, 30.0], size=(1500, 1)))
@@ -215,7 +215,7 @@ def test_constant_bounds(name, bound):
 
 
 def test_primitives_of_users():
-    """Also when they have the name of a row."""
+    """Even if they have the name of a row."""
     root = Primitive("sqrt", lambda x, shift=0.0: (abs(x) + shift) ** 0.5, lambda out, x: (0.5 / out,))
     first_two = Primitive("first_two", lambda *xs: xs[:2], lambda out, *xs: xs, arity=None, is_selector=True)
     spread = Primitive("spread", lambda *xs: max(xs) - min(xs), lambda out, *xs: xs, arity=None)

@@ -1,4 +1,5 @@
-"""Matrix products in kernels: right for every shape, batch and register, and each example on its own."""
+"""Matrix products in kernels are right for every shape, batch and register width, and each example is independent of
+the others."""
 
 from unittest import mock
 
@@ -29,7 +30,7 @@ LENGTHS = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 128, 133, 259]
 
 @st.composite
 def programs(draw):
-    """Scalars: weights, inputs, functions of these; sums of the same factors; and sums of these once more."""
+    """Random scalars: weights, inputs and functions of these; sums that share factors; and sums of sums."""
     scalars = [Number(1.0), *[Input(0, 1)] * WEIGHTS, *[Input(1, 1 + WEIGHTS)] * INPUTS]
     weights, inputs = range(1, 1 + WEIGHTS), range(1 + WEIGHTS, len(scalars))
     scalars += [Application(TABLE["square"], (each,)) for each in inputs[:3]]
@@ -60,7 +61,7 @@ def programs(draw):
 
 
 def outer_sums(draw, known):
-    """Sums of products of two of these, some of them of all pairs of some and others."""
+    """Sums of products of two scalars, some of them of all pairs of two groups."""
     ys = draw(st.lists(st.sampled_from(known), min_size=1, max_size=9, unique=True))
     n_rows, n_terms, step = draw(st.integers(1, 9)), draw(st.integers(1, 3)), draw(st.integers(1, 4))
     found = []
@@ -72,7 +73,7 @@ def outer_sums(draw, known):
 
 
 def exact(scalars, arrays, n):
-    """All scalars in extended precision, [n], and the sums of the sizes of their terms."""
+    """All scalars in extended precision, [n], and the sums of the magnitudes of their terms."""
     values, sizes = [], []
     counts = {0: 0, 1: 0}
     for scalar in scalars:
@@ -114,7 +115,7 @@ def heads(found):
 @settings(max_examples=60, deadline=None)
 @given(programs(), st.sampled_from(WIDTHS), st.sampled_from([16, 32]), st.sampled_from(LENGTHS), st.data())
 def test_sums_of_the_same_factors(drawn, width, registers, n, data):
-    """Each to rounding; and to the bit the same in a batch of another length, elsewhere in it, and alone."""
+    """Each right up to rounding, with the same bits in a batch of another length, elsewhere in it, and alone."""
     scalars, sums = drawn
     arrays, found = executor(scalars, {"value": Result(sums, False)}, width, registers)
     random = numpy.random.default_rng(n)
@@ -133,7 +134,7 @@ def test_sums_of_the_same_factors(drawn, width, registers, n, data):
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.sampled_from(WIDTHS), st.sampled_from([16, 32]), st.sampled_from(LENGTHS))
 def test_sums_over_the_batch(data, width, registers, n):
-    """Each to rounding, whatever the examples beyond its end hold."""
+    """Each right up to rounding, whatever is in memory beyond the last example."""
     scalars = [Number(1.0), *[Input(0, 1)] * WEIGHTS, *[Input(1, 1 + WEIGHTS)] * INPUTS]
     inputs = range(1 + WEIGHTS, len(scalars))
     scalars += [Application(TABLE["square"], (each,)) for each in inputs]
@@ -183,7 +184,7 @@ def test_what_becomes_a_matrix():
 @pytest.mark.usefixtures("as_scalars")
 @pytest.mark.parametrize("wild", [numpy.inf, numpy.nan, 1e308])
 def test_an_example_spoils_no_other(wild):
-    """In products for each example, neither in its block nor in the register that it shares with others."""
+    """In products for each example, neither others in its block nor those in the same register."""
     f = compile(lambda w, x: [relu(dot(row, x)) for row in w], batch="x", backend="machine")
     w, x = numpy.random.default_rng(1).normal(size=(9, 5)), numpy.random.default_rng(2).normal(size=(21, 5))
     alone = f(w, x)

@@ -1,5 +1,4 @@
-"""Loops within kernels: one step written once, whatever memory its numbers are in, with the bits of loops by
-themselves."""
+"""Loops within kernels: one step written once, for any memory layout, with the bits of separate loops."""
 
 import numpy
 import pytest
@@ -19,7 +18,7 @@ def loops_of_any_size(monkeypatch):
 
 
 def mixed(a, b, xs):
-    """What steps are given is the same for all columns, an array's, or computed; and some results go in again."""
+    """Steps get numbers shared by all columns, from an array, or computed; some results go in again."""
     given = [1.0, a, *xs, a * xs[0], b, 0.5]
     (s, t), kept = scan(lambda c, x: ((sin(c[0]) * x + b, c[1] * 0.5 + x), (c[0], c[1] * x)), (a * b, a), given)
     (s, t), more = scan(lambda c, x: ((c[0] * x[0] - x[1], c[1] + x[0] * t), c[0]), (s, kept[0][2]), kept)
@@ -27,12 +26,12 @@ def mixed(a, b, xs):
 
 
 def kept_alone(a, b, xs):
-    """No number of the way forth is wanted but for what goes back."""
+    """The forward loop's numbers are only wanted by the backward loop."""
     return scan(lambda s, x: (s * s * 0.5 + a * x, None), b, xs)[0]
 
 
 def unused(a, b, xs):
-    """Numbers that are carried or given and decide nothing."""
+    """Numbers that are carried or given but decide nothing."""
     (s, _, _), kept = scan(lambda c, x: ((c[0] * b + c[2], c[1] * x, 0.25), (c[1], c[0] - x)), (a, 1.0, b), xs)
     return s + kept[1][1]
 
@@ -46,7 +45,7 @@ FUNCTIONS = [mixed, kept_alone, unused, with_constants]
 
 
 def by_itself(f):
-    """The same function, of which no loop is part of a kernel."""
+    """The same function compiled so that no loop is part of a kernel."""
     return lambda *args: f(*args)
 
 

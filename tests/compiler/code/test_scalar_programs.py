@@ -1,4 +1,4 @@
-"""The properties of compiled functions hold for programs of scalars, too."""
+"""The properties of compiled functions also hold for programs of scalars."""
 
 import pytest
 

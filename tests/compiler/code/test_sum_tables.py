@@ -1,4 +1,4 @@
-"""Sums term by term, at every width of registers, against sums that are exact."""
+"""Sums term by term, at every register width, against exact sums."""
 
 import ctypes
 from math import fsum
@@ -29,7 +29,7 @@ def numbers_of(seed):
 
 
 def run(text, words):
-    """Call a function on its words: numbers, and tables in place of their addresses."""
+    """Call a function on words: numbers, and tables in place of their addresses."""
     tables = [word if isinstance(word, int) else memory.address(word, word.shape) for word in words]
     code = addresses([text])
     at, table = memory.table([tables], len(tables))
@@ -38,7 +38,7 @@ def run(text, words):
 
 
 def assert_sums(found, listed, numbers, lanes):
-    """As exactly as rounding allows, and -0.0 or 0.0 where there is nothing to add."""
+    """Sums are as precise as rounding allows, and -0.0 or 0.0 where there is nothing to add."""
     for lane in range(lanes):
         of = listed.part(listed.lane == lane)
         products = of.sign * numbers[of.a] * numbers[of.b]
@@ -49,7 +49,7 @@ def assert_sums(found, listed, numbers, lanes):
 @given(st.data(), WIDTHS, st.integers(1, 20), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_gathered(data, width, lanes, is_single):
-    """Of lanes with any number of terms."""
+    """Lanes with any number of terms."""
     n = data.draw(st.integers(0, 60))
     chance = numpy.random.default_rng(data.draw(st.integers(0, 99)))
     places = chance.integers(FIRST, FIRST + N_NUMBERS, size=(2, n))
@@ -83,7 +83,7 @@ SHAPES = {
 @example("its transpose", 8, 12, 9, 1.0)
 @settings(max_examples=80, deadline=None)
 def test_regular(shape, width, h, s, sign):
-    """A register at a time; nothing is written elsewhere."""
+    """One register at a time; nothing is written elsewhere."""
     a, b = (numpy.array(each) for each in SHAPES[shape](h, s))
     lanes, n_terms = a.shape
     lane = numpy.repeat(numpy.arange(lanes), n_terms)
@@ -106,7 +106,7 @@ def test_regular(shape, width, h, s, sign):
 @given(WIDTHS, st.integers(1, 40), st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
 def test_totals_count_every_column_once(width, n, seed):
-    """Where columns do not fill registers, the last ones come with some before them, and these may be inf."""
+    """The last register may repeat earlier columns, which may be inf."""
     n = max(n, width)
     x, y = numpy.random.default_rng(seed).normal(size=(2, n))
     x[n - width] = numpy.inf if seed % 3 == 0 else x[0]

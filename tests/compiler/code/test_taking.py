@@ -1,4 +1,4 @@
-"""Blocks of columns of arrays that lie in memory in any way, by machine code of every width."""
+"""Blocks of columns are copied from arrays of any memory layout by machine code of every register width."""
 
 import ctypes
 
@@ -26,7 +26,7 @@ ORDERS = {
     st.integers(0, 5), st.integers(1, 4), st.integers(0, 7),
 )  # fmt: skip
 def test_blocks(width, arrays, before, count, missing):
-    """Where columns are missing, the last one stands in for them."""
+    """Missing columns are replaced by the last one."""
     first, last = width * before, width * (before + count)
     n = last - min(missing, width - 1)
     given = [

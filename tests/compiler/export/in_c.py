@@ -18,7 +18,7 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
 
 def built(folder, *options):
-    """All files in C of a folder as one library."""
+    """Compile all C files of a folder into one library."""
     library = folder / f"library{next(NUMBER)}.so"  # one that is loaded stays so under its name
     sources = sorted(map(str, folder.glob("*.c")))
     command = ["gcc", *WARNINGS, "-O1", *options, "-shared", "-fPIC", *sources, "-o", str(library), "-lm"]
@@ -28,7 +28,7 @@ def built(folder, *options):
 
 
 def with_margins(numbers):
-    """An array in the middle of a larger one, around which nothing may be written."""
+    """An array in the middle of a larger one, around which nothing must be written."""
     whole = numpy.full(len(numbers) + 2 * MARGIN, SENTINEL)
     whole[MARGIN : MARGIN + len(numbers)] = numbers
     return whole, whole[MARGIN : MARGIN + len(numbers)]
@@ -44,11 +44,11 @@ class Library:
         return hasattr(self.library, name)
 
     def __call__(self, name, *args, wanted=None):
-        """The status of a function, and its results as arrays: matrices with zeros for what is no nonzero, columns with
+        """Call a function; return its status and its results as arrays: matrices in full, with zeros, and columns with
         one axis.
 
         Args:
-            wanted: places of the results that are asked for; all by default.
+            wanted: the places of the results to compute; all by default.
         """
         inputs, outputs = (self.patterns(name, which) for which in ("in", "out"))
         arrays = [with_margins(numpy.asarray(arg, dtype=float).ravel()) for arg in args]
@@ -92,7 +92,7 @@ class Library:
         return ask()
 
     def sizes(self, name):
-        """Of arg, res, iw and w."""
+        """The sizes of arg, res, iw and w."""
         found = [c_longlong(-1) for _ in range(4)]
         assert getattr(self.library, f"{name}_work")(*map(ctypes.byref, found)) == 0
         return [each.value for each in found]

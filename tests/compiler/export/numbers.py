@@ -1,4 +1,4 @@
-"""The rows of the table carried out as they are written in C: operators on doubles, functions of libm by ctypes."""
+"""The rows of the table computed as their C code does: operators on doubles, functions of libm by ctypes."""
 
 import ctypes
 import ctypes.util
@@ -33,7 +33,7 @@ COMPARISONS = {
 
 
 class Numbers(Assembly):
-    """Numbers in place of the text of statements."""
+    """Numbers in place of the text of statements, so that writing a program computes it."""
 
     def __init__(self):
         super().__init__(1)
@@ -72,7 +72,7 @@ class Numbers(Assembly):
 
 
 class LibraryInC(Library):
-    """What the C library gives, for the contract of arithmetic."""
+    """The functions of the C library, for the contract of arithmetic."""
 
     def __init__(self):
         super().__init__("C")

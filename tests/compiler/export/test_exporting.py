@@ -1,4 +1,4 @@
-"""Functions in C: what they give, for which arguments, and what becomes of input that is bad."""
+"""Functions exported to C: what they return, for which arguments, and how bad input is refused."""
 
 import os
 import re
@@ -139,7 +139,7 @@ def flat(nest):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_second_derivatives(name, library):
-    """Of several results, those of their sum with weights."""
+    """For several results, those of their weighted sum."""
     function, args = FUNCTIONS[name]
     m = len(library(name, *args)[1][0])
     weights = numpy.linspace(1.0, 2.0, m)
@@ -166,7 +166,7 @@ def test_second_derivatives(name, library):
 
 
 def like(arg, numbers):
-    """The numbers as an argument is nested."""
+    """The numbers in the structure of an argument."""
     if not numpy.ndim(arg):
         return numbers[0]
     return numpy.array(numbers).reshape(numpy.shape(arg)) if isinstance(arg, numpy.ndarray) else numbers
@@ -178,7 +178,7 @@ def matrix(blocks, n):
 
 
 def test_pointers_may_be_null(library):
-    """Of arguments they stand for zeros, of results for what is not wanted."""
+    """For arguments they mean zeros, for results that they are not wanted."""
     status, (value,) = library("linear")
     assert status == 0
     assert value.tolist() == [0.0, 0.0]
@@ -226,7 +226,7 @@ def branching(x, y):
 
 
 def test_branches(tmp_path):
-    """The path of the example; elsewhere it says so, and gives nan."""
+    """The file holds the example's path; on others, the status says so, and results are nan."""
     compiled = compile(branching)
     compiled.export(tmp_path / "above.c", 2.0, 1.0)
     compiled.export(tmp_path / "below.c", 1.0, 2.0)
@@ -269,7 +269,7 @@ KINKED = {
 
 
 def test_kinks(tmp_path):
-    """At ties first derivatives are those of compiled functions, limits from both sides."""
+    """At ties, first derivatives are those of compiled functions, which are limits from both sides."""
     for name, (function, _) in KINKED.items():
         compile(function).export(tmp_path / f"{name}.c", [0.25, 0.5])
     library = built(tmp_path)
@@ -287,7 +287,7 @@ def test_kinks(tmp_path):
 
 
 def test_loops_that_scan_makes(tmp_path):
-    """They stay loops; ties within them are not told, and loops within loops refused."""
+    """They stay loops; derivatives at ties inside them are not given, and loops within loops are refused."""
     function = lambda x, u: scan(lambda s, v: (relu(s - v) * 0.5 + x, None), x, u)[0]
     sizes = []
     for n in (1000, 10_000):
@@ -313,7 +313,7 @@ def test_loops_that_scan_makes(tmp_path):
 
 
 def test_second_derivatives_at_kinks(tmp_path):
-    """They are not told, and say so."""
+    """They are not given, and the status says so."""
     compile(lambda x: maximum(x[0], x[1]) ** 2).export(tmp_path / "kinks.c", [1.0, 2.0])
     library = built(tmp_path)
     assert library("kinks", [2.0, 2.0]) == (0, [4.0])
@@ -324,7 +324,7 @@ def test_second_derivatives_at_kinks(tmp_path):
 
 
 def test_numbers_that_are_not_finite(tmp_path):
-    """No finite number in place of one that is none."""
+    """No finite number is returned where the true one is not finite."""
     compiled = compile(
         lambda x: [log(x[0]), sqrt(x[1]), x[0] / x[1], where(x[0] > 0.0, 1.0 / x[0], 0.0), inf * x[1], nan]
     )
@@ -397,7 +397,7 @@ def test_examples_are_numbers(tmp_path):
 
 
 def test_the_same_twice(tmp_path):
-    """Whatever was asked of the function before."""
+    """The file does not depend on what was asked of the function before."""
     compiled = compile(FUNCTIONS["vectors"][0])
     compiled.export(tmp_path / "a.c", X, name="f")
     compiled.hessian(X)
@@ -418,7 +418,7 @@ def test_the_same_twice(tmp_path):
         ("n3", "is taken in C already"),
     ],
 )
-def test_names_that_are_none(name, sentence, tmp_path):
+def test_invalid_names(name, sentence, tmp_path):
     with pytest.raises(ValueError, match=f"{sentence}.*give the file another name"):
         compile(rosenbrock).export(tmp_path / f"{name}.c", X)
     assert not [*tmp_path.iterdir()]
@@ -481,19 +481,19 @@ def test_both_files_or_none(tmp_path):
 
 
 @pytest.mark.parametrize("order", [3, -1, True, "2", 1.0])
-def test_orders_that_are_none(order, tmp_path):
+def test_invalid_orders(order, tmp_path):
     with pytest.raises(TypeError, match="order is that of the highest derivatives, 0, 1 or 2"):
         compile(rosenbrock).export(tmp_path / "f.c", X, order=order)
 
 
 @pytest.mark.parametrize("path", ["f.h", "f", "f.cpp"])
-def test_paths_that_are_no_files_in_c(path, tmp_path):
+def test_paths_that_are_not_c_files(path, tmp_path):
     with pytest.raises(ValueError, match=r"takes the path of a C file, such as 'f\.c'"):
         compile(rosenbrock).export(tmp_path / path, X)
 
 
 def test_files_stay_small(tmp_path):
-    """Loops stay loops: of ten times the length, the file has hardly more."""
+    """Loops stay loops: for ten times the length, the file hardly grows."""
     sizes = []
     for n in (200, 2000):
         compile(rosenbrock, backend="numpy").export(tmp_path / f"f{n}.c", numpy.linspace(0.0, 1.0, n), order=1)

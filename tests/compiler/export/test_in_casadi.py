@@ -1,4 +1,4 @@
-"""CasADi loads what is exported, patterns included, and its solvers find optima with it."""
+"""CasADi loads exported functions, patterns included, and its solvers find optima with them."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ def mixed(x, p):
 
 @pytest.fixture
 def loaded(tmp_path):
-    """What loads a function from a library of its own: of one name, the first stays loaded."""
+    """Load a function from a library of its own: for equal names, CasADi would keep the first."""
 
     def load(function, *args, **options):
         function.export(tmp_path / "f.c", *args, **options)

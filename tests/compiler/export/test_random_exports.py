@@ -1,4 +1,4 @@
-"""Random programs over the whole table in C: they keep the contract of arithmetic, bits included."""
+"""Random programs over the whole table, exported to C, keep the contract of arithmetic, bits included."""
 
 import re
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ PROGRAMS = strategies.expressions(3) | strategies.kinks() | tricky_programs()
 
 
 def written(folder, programs, order):
-    """Those programs of which there are files in C."""
+    """The programs for which there are C files."""
     found = {}
     for number, program in enumerate(programs):
         path = folder / f"f{number}.c"
@@ -53,7 +53,7 @@ def suppress_without_c():
 
 
 def run(folder, strategy, order, count, check):
-    """A property of programs in C, some of them in each library."""
+    """Check a property of programs in C, several of them in each library."""
     phases = [Phase.explicit, Phase.reuse, Phase.generate]  # to shrink would take a compiler many times
 
     @settings(max_examples=count, phases=phases, suppress_health_check=[*HealthCheck])
@@ -101,13 +101,13 @@ def check_first(library, name, program):
 
 
 def is_nan(library, name, found):
-    """Whether all nonzeros of results are nan."""
+    """Whether all nonzeros of the results are nan."""
     patterns = library.patterns(name, "out")
     return all(numpy.isnan(each).sum() == len(rows) for each, (_, rows, _) in zip(found, patterns))
 
 
 def check_slopes(contract, found, where):
-    """Where zeros meet inf, what is finite is right."""
+    """Where zeros meet inf, derivatives that are finite must be right."""
     allowed = contract.gradient()
     if contract.is_careful or contract.is_settled:
         kept = [place for place, number in enumerate(found) if isfinite(number)]

@@ -1,4 +1,4 @@
-"""What is compiled anew: by type and content of what is not a number, not by what Python calls equal."""
+"""Things that are not numbers are told apart by type and content, not by Python's equality."""
 
 import enum
 from collections import OrderedDict, defaultdict
@@ -29,7 +29,7 @@ def named(scale, **items):
 
 
 def scaling(k):
-    """The same code in three ways to hold a number."""
+    """The same code with a number held in three ways."""
     return [lambda x: k * x, lambda x, k=k: k * x, lambda x, *, k=k: k * x]
 
 

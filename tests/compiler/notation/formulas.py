@@ -19,7 +19,7 @@ class Evaluator:
         self.n = n
 
     def assign(self, line):
-        """Compute a line."""
+        """Evaluate one line."""
         self.tokens = TOKEN.findall(line.formula) + [""]
         assert "".join(self.tokens) == line.formula.replace(" ", ""), line.formula
         found = self.sum()

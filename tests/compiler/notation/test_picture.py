@@ -1,4 +1,4 @@
-"""Pictures of programs: a box for every name, arrows between them, and no more than can be read."""
+"""Pictures of programs: a box for every name, arrows between them, and never more than can be read."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def program():
 
 
 def boxes(source):
-    """The statements of boxes by key."""
+    """The statements of boxes, by key."""
     return dict(re.findall(r"^\s*([pv]\d+) \[(.*)\]$", source, re.M))
 
 

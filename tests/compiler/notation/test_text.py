@@ -1,4 +1,4 @@
-"""Printed programs: what they say, that it is what they compute, and that any program can be read."""
+"""Printed programs: what they say, that this is what they compute, and that every program can be printed legibly."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ N = 3
 
 
 def compile(function, **options):
-    """Only what the program is matters, not how fast it runs."""
+    """Compile without machine code: only the program matters here, not its speed."""
     return autograd_mini.compile(function, backend="numpy", **options)
 
 
@@ -38,7 +38,7 @@ def digits_by_arguments():
 
 
 def formulation(program):
-    """The lines without their shapes, the summary and the legend."""
+    """The printed lines without their shapes, the summary and the legend."""
     lines = str(program).split("\n")
     end = next(number for number, line in enumerate(lines) if re.search(r"\d+ packs?, ", line))
     return [re.sub(r" {4,}.*", "", line) for line in lines[:end]]
@@ -162,7 +162,7 @@ def test_functions_that_are_each_others_derivatives_can_be_read():
 
 
 def evaluate(program, leaves):
-    """Every name of a printed program with its numbers."""
+    """The numbers of every name in a printed program."""
     reading = Reading(program)
     known = {name: leaves[reference.pack][reference.index] for name, reference in reading.names.leaves()}
     evaluator = Evaluator(known, N)
@@ -178,7 +178,7 @@ def close(found, expected):
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu"])
 def test_the_formulas_of_networks_hold(n_layers, activation):
-    """The printed lines, computed one after the other, give the gradient."""
+    """The printed lines, evaluated one by one, give the gradient."""
     model = MLP(3, [4, 3, 2][-n_layers:], activation=activation)
     loss = compile(lambda x, d: squared_error(model(x), d), batch=True, reduce="sum")
     check_gradient(loss, random.normal(size=(N, 3)), random.normal(size=(N, 2)))

@@ -1,4 +1,4 @@
-"""What one example does again and again is found, whatever the order in which it does it."""
+"""The compiler finds the columns of one example: parts that do the same again and again, in any order."""
 
 import numpy
 import pytest
@@ -30,7 +30,7 @@ def items(function, *args, kind=Kind.VALUE):
 
 
 def points(w):
-    """Two layers over 32 points, their mean."""
+    """Two layers over 32 points, and the mean over them."""
     hidden = [[tanh(dot(row, x)) for row in w] for x in POINTS]
     return sum([square(dot(w[0], h[:3])) for h in hidden])
 
@@ -48,12 +48,12 @@ def pairs(x, y):
 
 
 def test_points_are_columns():
-    """The rows of a layer are rows, its sum over the points is of all columns alike."""
+    """The rows of a layer are rows; the sum over the points runs over all columns."""
     assert items(points, CHANCE.normal(size=(4, 3))) == [(32, [3, 3, 1], 1), 1]
 
 
 def test_so_they_are_in_the_gradient():
-    """The value and the derivatives towards the weights are sums over all columns."""
+    """The value and the derivatives with respect to the weights are sums over all columns."""
     found = items(points, CHANCE.normal(size=(4, 3)), kind=Kind.GRADIENT)
     assert found[1:] == [1, 12]
     assert (found[0][0], found[0][2]) == (32, 2)
@@ -74,7 +74,7 @@ def test_columns_that_do_not_do_the_same_are_apart():
     assert [each if isinstance(each, int) else each[0] for each in found] == [60, 60, 1]
 
 
-def test_columns_of_different_length_are_no_columns():
+def test_columns_of_different_length_are_not_columns():
     """Of one, two and three terms in turn, which are two for each column on average."""
 
     def steps(x, y):

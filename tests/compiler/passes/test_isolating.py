@@ -1,4 +1,4 @@
-"""Long sums, some of whose terms are summed over a batch."""
+"""Long sums of which some terms are summed over a batch."""
 
 import numpy
 import pytest
@@ -8,7 +8,7 @@ from autograd_mini import sum as total
 
 
 def loss(weights, xs):
-    """Of a recurrent network with a gate: 2·units rows of weights of the input, of the outputs before and of 1."""
+    """A recurrent network with a gate: 2·units rows of weights for the input, the previous outputs and the bias."""
     units = len(weights) // 2
     h = [0.0] * units
     for x in xs:

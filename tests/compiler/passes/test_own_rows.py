@@ -1,4 +1,4 @@
-"""Rows of the user's compile as if what they compute stood in their place, with the derivatives that they declare."""
+"""Users' own rows compile as if their formulas stood in their place, with the derivatives that they declare."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ factor = 2.0
 
 @pytest.fixture
 def register():
-    """Registers rows for the time of a test."""
+    """Registers rows for the duration of a test."""
     made = []
 
     def add(forward, partials, **rest):
@@ -41,7 +41,7 @@ def swish_row(register):
 
 
 def assert_as_eager(f, points, backend):
-    """Value, gradient and Hessian over a batch, and at one point."""
+    """Compare value, gradient and Hessian with eager mode, over a batch and at one point."""
     compiled, one = compile(f, batch=True, backend=backend), compile(f, backend=backend)
     points = numpy.asarray(points)
     values, slopes = compiled.value_and_grad(points)
@@ -56,7 +56,7 @@ programs = strategies.expressions(2, max_size=5)
 
 @both_backends
 def test_random_rows(backend, register):
-    """The value is that of the forward, derivatives are those of the rule, which need not be the forward's."""
+    """The value is that of the forward; derivatives are those of the rule, even if they are not the forward's."""
 
     @settings(max_examples=6 if backend == "machine" else 40)
     @given(programs, programs)
@@ -76,7 +76,7 @@ def test_random_rows(backend, register):
 
 @both_backends
 def test_they_become_what_they_compute(backend, register):
-    """The functions that were registered are not run again, however many numbers there are."""
+    """The registered functions do not run again, however many numbers there are."""
     calls = []
     own = register(lambda x: calls.append(0) or x * sigmoid(x), lambda out, x: (calls.append(1) or sigmoid(x) + out,))
     compiled = compile(lambda x: own(x) * own(2.0 * x), batch=True, backend=backend)
@@ -160,7 +160,7 @@ def test_rows_that_hand_on_an_argument_or_a_number(backend, register):
 
 @both_backends
 def test_constants_meet_within_rows(backend, register):
-    """Written out, the distance takes the difference of two of them."""
+    """The row's formula takes the difference of two constants."""
     apart = lambda x, y: dist([x, 0.5], [y, 0.25])
     own = register(apart, lambda out, x, y: (apart(x, y), apart(y, x)), arity=2)
     compiled = compile(lambda x, y: own(x, y), backend=backend)

@@ -1,4 +1,4 @@
-"""`recognise` finds the matrix products in lists of terms: each term in one block, and few blocks."""
+"""`recognise` finds the matrix products in lists of terms, with each term in one block, and few blocks."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ def blocks_of(terms):
 
 
 def terms_of(block):
-    """The terms (lane, ia, ib) that a block stands for."""
+    """The terms (lane, ia, ib) that a block represents."""
     g_, h_, s_ = block.lane.shape
     found = []
     for g, h, s, k in numpy.ndindex(g_, h_, s_, block.a.shape[2]):
@@ -32,7 +32,7 @@ def terms_of(block):
 
 
 def assert_covers(terms):
-    """The blocks hold the terms, each as often as it is there; and so do those of the adjoints."""
+    """Check that the blocks hold each term as often as it occurs, and that their adjoints do too."""
     blocks = blocks_of(terms)
     assert Counter(term for block in blocks for term in terms_of(block)) == Counter(terms)
     for block in blocks:
@@ -82,7 +82,7 @@ def over_tokens(h, k, tokens):
 
 
 def windows(n, size, filters=1):
-    """A kernel along a line."""
+    """A kernel moved along a line."""
     return [
         (f * (n - size + 1) + p, f * size + j, p + j)
         for f in range(filters) for p in range(n - size + 1) for j in range(size)
@@ -136,7 +136,7 @@ def test_the_products_that_are_found():
 
 
 def test_a_block_and_its_adjoints_turn_round():
-    """Twice towards the first factor is the block itself."""
+    """Taking the adjoint for the first factor twice gives the block itself."""
     block = Block(numpy.arange(6).reshape(1, 2, 3), numpy.arange(8).reshape(1, 2, 4), numpy.arange(12).reshape(1, 4, 3))
     again = block.towards_a().towards_a()
     assert sorted(terms_of(again)) == sorted(terms_of(block))

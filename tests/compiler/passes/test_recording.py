@@ -1,4 +1,4 @@
-"""What runs of a function record: the order of their nodes, and whether a second run did the same."""
+"""What a run of a function records: the order of its nodes, and whether a second run did the same."""
 
 import pytest
 from hypothesis import given
@@ -43,7 +43,7 @@ def test_another_path_is_another_run():
 
 
 def changing(kind):
-    """A function that computes something else from the second run on."""
+    """A function that computes something else from its second run on."""
     n, kept, others = [0], [], [Value(2.0) for _ in range(4)]
 
     def f(x, y):
@@ -106,7 +106,7 @@ def test_what_is_made_for_nothing_may_change():
 
 @st.composite
 def recordings(draw):
-    """A recording of sums and products, some for nothing, of inputs, constants, and a graph that was there before."""
+    """Random recordings of sums and products, some unused, of inputs, constants, and an existing graph."""
     inputs = [Value(float(number)) for number in range(draw(st.integers(1, 3)))]
     before = [Value(7.0), Value(8.0)]
     before += [before[0] * before[1], before[0] + before[1]]

@@ -1,4 +1,4 @@
-"""What a trace keeps, and what it refuses because it could not keep it."""
+"""What a trace holds, and what it refuses because it could not repeat it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -126,7 +126,7 @@ def test_texts_hold_no_number():
 @pytest.mark.parametrize("backend", ["machine", "numpy"])
 @pytest.mark.parametrize("batch", [False, True])
 def test_what_is_detached_is_a_number_of_each_call(batch, backend):
-    """Not of the first one; no derivative goes to it."""
+    """Not of the first call only; it has no derivative."""
     if backend == "machine":
         pytest.importorskip("llvmlite")
     compiled = compile(lambda x, y: x * (x * y).detach() + y.detach(), backend=backend, batch=batch)

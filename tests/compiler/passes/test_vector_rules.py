@@ -1,4 +1,4 @@
-"""The rules of operations on whole vectors are those of the table, which eager mode follows scalar by scalar."""
+"""The rules of operations on whole vectors agree with those of the table, which eager mode follows scalar by scalar."""
 
 from importlib.util import find_spec
 from math import inf, isfinite
@@ -29,13 +29,13 @@ def reduced(name):
 
 
 def weighted(name):
-    """A number from a vector of results, towards which no two adjoints are equal."""
+    """A weighted sum of results, so that no two adjoints are equal."""
     function = getattr(autograd_mini, name)
     return lambda xs: dot([0.5 + 1.25 * i for i in range(len(xs))], function(list(xs)))
 
 
 def squared(f):
-    """A function whose adjoints vary."""
+    """A function whose adjoints vary with its argument."""
 
     def square_of_f(xs):
         y = f(xs)
@@ -68,7 +68,7 @@ def test_gradients(name, backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_second_derivatives(name, backend):
-    """At extremes the order of factors decides which of them overflows: only finite numbers count."""
+    """At extreme arguments the order of factors decides which product overflows: only finite numbers are compared."""
     scale = 1.0 if name in VECTORS else 0.0  # second derivatives of a softmax are differences of first ones
 
     @FEW

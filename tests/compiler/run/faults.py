@@ -1,4 +1,4 @@
-"""Faults of memory for tests to find."""
+"""Faults of memory access, planted for tests to find."""
 
 from contextlib import contextmanager
 from unittest import mock
@@ -11,7 +11,7 @@ from tests.compiler.run.fences import MARGIN, Margined
 
 @contextmanager
 def columns_of_the_caller(n):
-    """Kernels run on n columns, however many there is room for."""
+    """Kernels run on n columns even if there is room for fewer."""
     driver = running.Drive
 
     def more(address):

@@ -1,7 +1,7 @@
-"""Fences around all memory that machine code is given: it is made between two margins, and so are copies of what
-comes from elsewhere, which must stay as they are.
+"""Fences around all memory that machine code gets: memory is allocated between two margins, and so are copies of arrays
+from elsewhere, which must not be changed.
 
-A fence is a guard page, which ends the process, or a stretch of poison, which is looked at after every run.
+A fence is a guard page, which ends the process, or a stretch of poison, which is checked after every run.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ POISON = numpy.arange(MARGIN) + (0x7FF8DEAD << 32)  # each of them a nan, and no
 
 
 class Guarded:
-    """Memory between two guard pages, at the end or at the start of what lies between; the rest of it is watched."""
+    """Memory between two guard pages, at the end or the start of the space between them; the rest of it is watched."""
 
     def __init__(self, shape, of=numpy.float64, *, at_end=True):
         self.shape, self.size = shape, 8 * int(numpy.prod(shape))
@@ -48,7 +48,7 @@ class Guarded:
             raise OSError(ctypes.get_errno(), "mprotect")
 
     def freeze(self):
-        """From now on it is only read."""
+        """Make memory read-only from now on."""
         self._protect(PAGE, self.room, mmap.PROT_READ)
 
     def check(self):
@@ -57,7 +57,7 @@ class Guarded:
 
 
 class Margined:
-    """Memory between two margins of poison; it is poison itself until something is written."""
+    """Memory between two margins of poison, and itself filled with poison until something is written."""
 
     def __init__(self, shape, of=numpy.float64):
         self.shape = shape
@@ -130,7 +130,7 @@ class Fences:
         return block.array
 
     def check(self):
-        """Raise AssertionError if anything was written next to memory; forget what nobody uses any more."""
+        """Raise AssertionError if anything was written beyond memory; forget memory that nobody uses any more."""
         copies = self._ours.__dict__.pop("copies", [])
         with self._lock:
             blocks = list(self._blocks.items())
@@ -142,7 +142,7 @@ class Fences:
                     self._blocks.pop(key, None)
 
     def checked(self, call):
-        """A function after each call of which all is checked."""
+        """A function that checks all fences after each call."""
 
         def checked(*args):
             result = call(*args)
@@ -154,7 +154,7 @@ class Fences:
 
 @contextmanager
 def fenced(make):
-    """All that runs in machine code does so between fences."""
+    """Run all machine code between fences."""
     fences = Fences(make)
     short = direct.short
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
 """Runs machine code on arrays next to memory that must not be touched: python -m tests.compiler.run.guarded.
 
-All that it reads or writes lies right before, or right behind, a page that ends the process when it is read or
-written; what it should only read ends it when it is written; and what else shares their pages is watched.
+All arrays that it reads or writes lie directly before or after a page that ends the process when it is touched. Writing
+to arrays that should only be read ends the process too, and the rest of their pages is watched.
 """
 
 import ctypes
@@ -33,28 +33,28 @@ def few(x, y):
 
 
 def many(x, w):
-    """Lanes out of order, and vectors."""
+    """A function with lanes out of order, and vectors."""
     order = numpy.random.default_rng(0).permutation(len(x))
     z = [tanh(x[i]) * w[j] + x[-1 - j] for j, i in enumerate(order)]
     return dot(softmax(z), x) + sum([tanh(each) for each in z])
 
 
 def long(x, w):
-    """So many operations that several bodies share memory of a block of columns."""
+    """A function of so many operations that several bodies share memory of a block of columns."""
     n = len(x)
     z = [tanh(x[i % n] * (i + 1.5)) * sin(x[(5 * i) % n] + w[i % n]) for i in range(40)]
     return sum([a / (1.0 + b * b) for a, b in zip(z, reversed(z))])
 
 
 def rows(x, w):
-    """Vectors of many rows in a loop."""
+    """A function with vectors of many rows in a loop."""
     n = len(x)
     outs = [softmax([x[(i + j) % n] * w[i % n] for j in range(3)]) for i in range(12)]
     return sum([tanh(out[i % 3]) for i, out in enumerate(outs)])
 
 
 def layers(x, w):
-    """With matrix products."""
+    """A function with matrix products."""
     n = len(x)
     matrix = [[w[(i + j) % n] * (0.1 * (i * j % 7) - 0.3) for j in range(n)] for i in range(24)]
     hidden = [tanh(dot(row, x)) for row in matrix]
@@ -62,18 +62,18 @@ def layers(x, w):
 
 
 def flat(x, w):
-    """Derivatives that are constant, in second order 0."""
+    """A function whose derivatives are constant, those of second order 0."""
     kinks = sum([abs(a) for a in x]) + sum([relu(1.0 - 2.0 * b) for b in w])
     return largest([2.0 * a for a in x]) + kinks + largest([relu(b) for b in w]) - 0.5 * sum([*x, *w])
 
 
 def half(x, w):
-    """Curved towards one argument alone."""
+    """A function curved in one argument only."""
     return sum([tanh(a) for a in x]) + largest([abs(b) for b in w])
 
 
 def several(x, w):
-    """Results of every kind: constant, of constant derivatives, of one argument, of both."""
+    """A function with results of every kind: constant, with constant derivatives, of one argument, of both."""
     return [flat(x, w), 3.0, x[0] * w[-1], largest(x), *(a - 2.0 * b for a, b in zip(x[:3], w)), half(x, w)]
 
 
@@ -89,7 +89,7 @@ def kinds(function, options):
 
 
 def run(function, options, lanes, lengths, at_end, only=None):
-    """Everything that one function is compiled to, or some of it, over batches of these lengths."""
+    """Run everything that a function compiles to, or part of it, over batches of these lengths."""
     random = numpy.random.default_rng(lanes)
     with fenced(partial(Guarded, at_end=at_end)):
         machine, plain = (compile(function, backend=each, threads=3, **options) for each in ("machine", "numpy"))
@@ -114,7 +114,7 @@ def between_pages(array, at_end, turned):
 
 
 def numbers(nest):
-    """All of them in one row; `flatten` would take the arrays of a long batch apart."""
+    """All numbers in one row; `flatten` would take the arrays of a long batch apart."""
     if isinstance(nest, (list, tuple)) or (isinstance(nest, numpy.ndarray) and nest.dtype.kind == "O"):
         return numpy.concatenate([numpy.zeros(0), *map(numbers, nest)])
     return numpy.ravel(nest)
@@ -154,7 +154,7 @@ def by_columns():
 
 
 def by_parameters():
-    """What is differentiated by Values that the function uses; their numbers may be given."""
+    """Derivatives with respect to Values that the function uses, whose numbers may be passed."""
     for turn, (function, options) in enumerate(product([few, many, half], [{}, *OPTIONS[1:4]])):
         lanes = 1 if function is few else 7 + turn
         train(function, options, lanes, LENGTHS[turn % 5 : -3 : 5], turn % 2 == 0)

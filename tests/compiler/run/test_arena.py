@@ -1,4 +1,4 @@
-"""Programs of one example in columns: what is computed again and again, what is gathered, and the memory between."""
+"""Programs of one example in columns: repeated computations, gathered numbers, and the memory between them."""
 
 from contextlib import contextmanager
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("in_columns")
 
 @contextmanager
 def gaps():
-    """Gaps between all that is kept, which must stay as they are."""
+    """Put gaps between all memory that is kept, and check that they stay unchanged."""
     made = []
     room, ready = ArenaExecutor._room, ArenaExecutor.ready
 
@@ -72,7 +72,7 @@ STEPS = {
 
 
 def chained(names, seed):
-    """A function that takes these steps one after the other."""
+    """A function that applies these steps one after another."""
 
     def function(x, w):
         chance = numpy.random.default_rng(seed)

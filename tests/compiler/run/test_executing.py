@@ -1,4 +1,4 @@
-"""Which back end runs, what is said without llvmlite, hosts without libmvec, and code that is compiled once."""
+"""Which back end runs, messages if llvmlite is missing, machines without libmvec, and code that is compiled once."""
 
 import subprocess
 import sys
@@ -89,7 +89,7 @@ def everything(x, y):
 
 @pytest.fixture
 def fresh():
-    """Nothing known of the host from before, and nothing left of what a test feigns."""
+    """Forget what is known of the machine, and undo what a test pretends."""
     for function in (libraries.vector_name, cells.own_function):
         function.cache_clear()
     yield
@@ -98,7 +98,7 @@ def fresh():
 
 
 def noting(texts):
-    """What compiles as ever, and keeps the texts."""
+    """Compile as usual, and keep the code."""
     return lambda given, **how: texts.extend(given) or engine.addresses(given, **how)
 
 
@@ -106,7 +106,7 @@ def noting(texts):
 @pytest.mark.parametrize("width", [1, 2, None])
 @pytest.mark.parametrize("has_libmvec", [True, False])
 def test_other_hosts(monkeypatch, width, has_libmvec):
-    """Registers of two doubles; no vector functions, as with another C library."""
+    """Registers of two doubles, and no vector functions, as with another C library."""
     texts = []
     monkeypatch.setattr(
         running, "addresses", lambda given, **how: texts.extend(given) or engine.addresses(given, **how)
@@ -180,7 +180,7 @@ def test_functions_that_share_a_module():
 
 
 def with_pole(x, y):
-    """Where x is 0, an adjoint of exactly 0 meets the infinite slope of sqrt."""
+    """A function in which, at x = 0, an adjoint of exactly 0 meets the infinite slope of sqrt."""
     return where(x > 0.0, sqrt(x) * y, y)
 
 
@@ -191,7 +191,7 @@ def with_pole_and_product(w, x):
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("place", [0, 1, COLUMNS, COLUMNS_A_THREAD + 7, -2, -1])
 def test_what_is_not_finite_is_found_wherever_it_is(place, threads):
-    """In the whole registers of any thread and in those of the tail; and nothing of it is left for the next call."""
+    """In the full registers of any thread and in the remainder; and nothing of it affects the next call."""
     x, y = random.uniform(0.5, 1.5, size=(2, 2 * COLUMNS_A_THREAD + 3))
     compiled = compile(with_pole, batch=True, backend="machine", threads=threads)
     compiled.value_and_grad(x, y)

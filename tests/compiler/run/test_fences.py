@@ -1,4 +1,4 @@
-"""The fences around the memory of machine code find what leaves it."""
+"""The fences around memory find machine code that leaves it."""
 
 import ctypes
 
@@ -72,14 +72,14 @@ def kinks():
 
 
 def test_columns_for_which_there_is_no_room_are_found(monkeypatch):
-    """More columns than there are directions, however many fill a register."""
+    """More columns than there are directions, even if they fit into a register."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)
     with columns_of_the_caller(25), pytest.raises(AssertionError, match=LEFT), fenced(Margined):
         kinks().hessian(POINT)
 
 
 def test_a_step_that_takes_another_number_of_columns_is_refused(monkeypatch):
-    """Before anything runs."""
+    """It is refused before anything runs."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: True)
     prepare = KernelStep.prepare
 
@@ -100,7 +100,7 @@ def long(x):
 
 @pytest.fixture
 def shapes(monkeypatch):
-    """Those of all memory that a call made, found in a call that is in order."""
+    """The shapes of all memory that a correct call allocates."""
 
     def found(n, as_scalars):
         monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: as_scalars)

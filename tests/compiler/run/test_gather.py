@@ -1,4 +1,4 @@
-"""Rows by index arrays: those that NumPy takes, where they are if they are evenly spaced, or runs of them."""
+"""Rows by index arrays are those that NumPy takes; evenly spaced ones, and runs of them, are not copied."""
 
 import numpy
 import pytest

@@ -1,4 +1,4 @@
-"""Sums of what is the same for all examples give what NumPy gives: ragged ones, stacked products, absent factors."""
+"""Sums of numbers shared by all examples agree with NumPy: ragged sums, stacked products, absent factors."""
 
 import numpy
 import pytest
@@ -65,7 +65,7 @@ def test_terms(drawn):
 
 
 def shared(w, x):
-    """What is the same for all examples before what is not, and after sums over them."""
+    """A function that computes with shared numbers before those of the examples, and after sums over them."""
     scales = [exp(dot(row, row)) * tanh(row[0]) for row in w]
     return sum(scale * tanh(dot(row, x)) for scale, row in zip(scales, w)) + sum(scales)
 

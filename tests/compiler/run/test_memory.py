@@ -64,7 +64,7 @@ def test_room_is_for_each_result(n):
 
 @pytest.mark.parametrize("shape", [(0,), (1,), (4, 6), (0, 3), (3, 0)])
 def test_addresses_of_all_kinds_of_arrays(shape):
-    """Whether it may be written or not."""
+    """For arrays that may be written and for read-only ones."""
     array = memory.empty(*shape)
     assert memory.address(array, shape) == array.ctypes.data
     array.setflags(write=False)

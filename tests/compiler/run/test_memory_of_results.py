@@ -1,5 +1,5 @@
-"""Arrays that a compiled function gives are the caller's alone: no argument, no other result and no later call sees
-what is written to them."""
+"""Results of a compiled function belong to the caller: writing to them changes no argument, no other result and no
+later call."""
 
 import copy
 from itertools import combinations

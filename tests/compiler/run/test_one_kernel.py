@@ -1,4 +1,5 @@
-"""Deep and irregular graphs go as scalars, and agree with eager mode, with packs, and over any number of threads."""
+"""Deep and irregular graphs run scalar by scalar, and agree with eager mode, with packs, and over any number of
+threads."""
 
 from math import inf, nan
 from random import Random
@@ -31,7 +32,7 @@ random = numpy.random.default_rng(5)
 
 
 def executor(compiled):
-    """What ran the last call."""
+    """The executor that ran the last call."""
     ran = compiled._latest
     return ran.parts[0].plan.executor(ran.request)
 
@@ -43,7 +44,7 @@ def chain(x):
 
 
 def heston(p, first, second):
-    """The end of a path of stock and variance; by Euler's method, the variance kept from below 0."""
+    """The end of a path of stock and variance by Euler's method, with the variance kept above 0."""
     s, v = p[0], p[1]
     for z, w in zip(first, second):
         root = sqrt(maximum(v, 0.0) * 0.01)
@@ -62,7 +63,7 @@ def lstm(weights, xs):
 
 
 def mixed(x):
-    """No two steps alike."""
+    """A function of which no two steps are alike."""
     chance = Random(1)
     ys = list(x)
     for _ in range(1500):
@@ -92,7 +93,7 @@ def test_one_point(name):
 
 @pytest.mark.parametrize("name", DEEP)
 def test_every_number_of_examples_and_threads(name):
-    """The same numbers whatever stands beside them."""
+    """An example's numbers do not depend on the others."""
     f, args = DEEP[name]
     rows = [numpy.asarray(arg) * random.uniform(0.9, 1.1, size=(331, *numpy.shape(arg))) for arg in args]
     whole = compile(f, batch=True, backend="machine", threads=1).value_and_grad(*rows)
@@ -131,7 +132,7 @@ def test_second_derivatives():
 
 
 def test_constants_that_all_differ_are_read_from_memory():
-    """Else every step would need code of its own."""
+    """Otherwise every step would need its own code."""
     constants = random.normal(size=500).tolist()
 
     def f(x):
@@ -170,13 +171,13 @@ def test_rows_without_machine_code_go_as_packs():
 
 @pytest.mark.usefixtures("as_scalars")
 def test_primitives_of_the_same_name_as_reductions():
-    """It is the primitive that counts."""
+    """The primitive counts, not its name."""
     other = Primitive("max", lambda *xs: xs[0] * xs[1], lambda out, x, y: (y, x), arity=None)
     assert compile(lambda x, y: other(x, y), backend="machine").value_and_grad(2.0, 5.0) == (10.0, (5.0, 2.0))
 
 
 def test_branches():
-    """Guards hold in a later call, or it is traced anew."""
+    """If guards do not hold in a later call, the function is traced again."""
 
     def f(x):
         for _ in range(300):

@@ -1,4 +1,4 @@
-"""A schedule holds each pack once, after what it is made of, and gives BLAS what is large."""
+"""A schedule holds each pack once, after its operands, and gives large products to BLAS."""
 
 import numpy
 import pytest

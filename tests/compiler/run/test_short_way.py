@@ -1,4 +1,4 @@
-"""The short way gives, bit for bit, what the long way gives; and is left where it does not apply."""
+"""The short way gives the same bits as the long way, and is not taken where it does not apply."""
 
 import random
 import sys
@@ -16,7 +16,7 @@ from autograd_mini.compiler import pipeline
 
 @pytest.fixture(autouse=True, params=["packs", "scalars"])
 def kind(request, monkeypatch):
-    """Both kinds of programs have a short way."""
+    """Runs a test for both kinds of programs, which both have a short way."""
     monkeypatch.setattr(pipeline, "suits_scalars", lambda *args: request.param == "scalars")
 
 
@@ -26,7 +26,7 @@ def price(s, k, t, r, v):
 
 
 def long(x, y):
-    """Several bodies, with memory of eight lanes between them."""
+    """A function of several bodies, with memory of eight lanes between them."""
     z = [tanh(x * (i + 1.0)) for i in range(8)]
     for _ in range(8):
         z = [sin(a * b + y) for a, b in zip(z, [*z[1:], z[0]])]
@@ -50,7 +50,7 @@ def taken(compiled):
 
 
 def both_ways(function, points, **options):
-    """The results of the short way and of the long one."""
+    """The results by the short way and by the long one."""
     short, long_way = compile(function, backend="machine", **options), compile(function, backend="machine", **options)
     short.value_and_grad(*points[0])
     assert taken(short) or function in TRIVIAL
@@ -97,7 +97,7 @@ def test_it_stays_within_its_memory(between_margins):
 
 
 def test_what_takes_the_long_way():
-    """Other kinds of numbers, and results that are not finite."""
+    """Other types of numbers, and results that are not finite."""
 
     def slope(x, y):
         return x * x / y + sqrt(y)
@@ -184,7 +184,7 @@ def test_threads():
 
 @pytest.mark.parametrize("wrt", [None, 0])
 def test_references_are_counted(wrt):
-    """Neither the arguments nor the results are kept, on either way out."""
+    """Neither arguments nor results are kept alive, whether the call succeeds or fails."""
     compiled = compile(lambda x, y: x * y + sqrt(x), backend="machine", wrt=wrt)
     compiled.value_and_grad(2.0, 3.0)
     x, pole, other = 2.0 + random.random(), 0.0 * random.random(), object()

@@ -1,4 +1,4 @@
-"""Arguments that lie in memory in any way give the bits of those whose rows lie side by side."""
+"""Arguments of any memory layout give the same bits as contiguous ones."""
 
 import numpy
 import pytest
@@ -13,20 +13,20 @@ pytest.importorskip("llvmlite")
 
 
 def waves(x, y):
-    """Its two arguments are read in many orders, by several chunks of operations."""
+    """A function whose two arguments are read in many orders, by several chunks of operations."""
     n = len(x)
     return sum(exp(-x[i] * x[n - 1 - i]) * sin(y[i // 2] + x[i]) for i in range(n))
 
 
 def layered(x, y):
-    """With matrix products between kernels, which read the arguments, too."""
+    """A function with matrix products between kernels that read the arguments too."""
     rows = [[0.1 * (i * j % 7) - 0.3 for j in range(len(x))] for i in range(20)]
     hidden = [tanh(dot(row, x) + y[0]) for row in rows]
     return sum(tanh(dot(row[:20], hidden)) * x[0] for row in zip(*rows)) + waves(x, y)
 
 
 def unaligned(rows):
-    """A copy that begins at an odd byte."""
+    """A copy that starts at an odd byte."""
     memory = numpy.empty(rows.nbytes + 1, numpy.uint8)
     copy = memory[1:].view(numpy.float64).reshape(rows.shape)
     copy[...] = rows
@@ -34,7 +34,7 @@ def unaligned(rows):
 
 
 def in_records(rows):
-    """A field of records of 12 bytes."""
+    """The numbers as a field of 12-byte records."""
     records = numpy.empty(rows.shape, [("number", float), ("mark", numpy.int32)])
     records["number"] = rows
     return records["number"]
@@ -89,7 +89,7 @@ def test_what_is_broadcast(small, n):
 
 
 def test_each_call_anew(small):
-    """Layouts and numbers that take turns, in one place."""
+    """Layouts and numbers that alternate in one place."""
     run = compiled(waves, "sum", 3)
     place = numpy.empty((900, 9))
     for turn in range(6):
@@ -115,7 +115,7 @@ def flat(nest):
 
 @pytest.fixture(scope="module")
 def small():
-    """Batches of a few hundred are shared by threads."""
+    """Make batches of a few hundred examples shared by threads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("autograd_mini.compiler.partition.COLUMNS_A_THREAD", 128)
         patch.setattr("autograd_mini.compiler.partition.POINTERS_A_THREAD", 0)

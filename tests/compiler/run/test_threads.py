@@ -1,4 +1,4 @@
-"""Machine code in many threads at once; and results that belong to the caller."""
+"""Machine code runs in many threads at once, and results belong to the caller."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ W = random.normal(size=(24, 24)) * 0.3
 
 
 def layered(w, x):
-    """Matrix products, kernels, a step of NumPy, and inputs and constants among the results."""
+    """A function with matrix products, kernels, a NumPy step, and inputs and constants among the results."""
     hidden = [tanh(dot(row, x)) for row in w]
     shares = softmax([dot(row, hidden) for row in w[:9]])
     return logsumexp(hidden) + dot(shares, x[:9]) * digamma(2.0 + hidden[0] ** 2)
@@ -38,7 +38,7 @@ def elementwise(x, y):
 
 
 def arrays(nest):
-    """The arrays of a nest, and its numbers as arrays."""
+    """The arrays of a nest, with its numbers as arrays."""
     return [array for item in nest for array in arrays(item)] if isinstance(nest, (list, tuple)) else [nest]
 
 
@@ -90,7 +90,7 @@ def test_results_belong_to_the_caller(function, method, n):
 
 
 def ready(threads):
-    """A program without matrix products, and its leaves for n examples."""
+    """A program without matrix products, and the arrays of its leaves for n examples."""
     compiled = compile(elementwise, batch=True, backend="machine")
     compiled.value_and_grad(numpy.ones(3), numpy.ones(3))
     program = compiled.program
@@ -126,7 +126,7 @@ def test_results_do_not_depend_on_the_number_of_threads(n):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_threads_after_a_fork():
-    """A child has none of its parent's threads."""
+    """A child process has none of its parent's threads."""
     run = ready(2)
     expected = run(LENGTHS[1])
     child = os.fork()

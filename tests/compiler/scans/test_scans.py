@@ -1,4 +1,4 @@
-"""Loops in compiled functions: the numbers and derivatives of the loop that eager mode runs."""
+"""Loops in compiled functions give the numbers and derivatives of the loop in eager mode."""
 
 import numpy
 import pytest
@@ -43,7 +43,7 @@ def loops_of_any_size(monkeypatch):
 
 
 def loops(compiled):
-    """How many loops the function compiled last has; none if its steps were recorded one by one."""
+    """How many loops the function compiled last has; 0 if its steps were recorded one by one."""
     return len(compiled._latest.parts[0].plan.loops)
 
 

@@ -1,4 +1,5 @@
-"""Sparse Jacobians and Hessians against dense ones of eager mode, their patterns against another way to find them."""
+"""Sparse Jacobians and Hessians against dense ones of eager mode, and their patterns against patterns found in another
+way."""
 
 import builtins
 import math
@@ -38,11 +39,11 @@ def agree(found, expected, scale=4.0):
 
 
 def check(matrix, dense, pattern=None, around=None):
-    """It is what it should be, inside and out.
+    """Check a sparse matrix: its format, its numbers, and its pattern if one is given.
 
     Args:
-        around: the dense matrices at points nearby: what is 0 there may be nan here, where inf cancels on the way.
-            For random programs, of which the limit may be known in one way and nan in another, too.
+        around: the dense matrices at points nearby: an entry that is 0 there may be nan here, if inf cancels on the
+            way; in random programs also if one way of computing finds the limit and another does not.
     """
     assert type(matrix) is scipy_sparse.csr_array
     matrix.check_format(full_check=True)

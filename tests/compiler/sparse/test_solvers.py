@@ -1,4 +1,4 @@
-"""SciPy's solvers and IPOPT take sparse derivatives, and find what others find."""
+"""SciPy's solvers and IPOPT take sparse derivatives, and find the known minima."""
 
 import numpy
 import pytest
@@ -12,7 +12,7 @@ N = 12
 
 @pytest.fixture(scope="module")
 def problem():
-    """Lukšan and Vlček's: the objective, the constraints, and the constraints weighted by multipliers."""
+    """Lukšan and Vlček's problem: the objective, the constraints, and their sum weighted by multipliers."""
     import autograd_mini
     from autograd_mini import dot
 
@@ -27,7 +27,7 @@ def start():
 
 @pytest.fixture(scope="module")
 def minimum(problem):
-    """What an interior-point method finds that takes everything sparse."""
+    """The minimum that an interior-point method finds with sparse derivatives throughout."""
     f, c, weighted = problem
     equal = optimize.NonlinearConstraint(
         c,

@@ -1,4 +1,4 @@
-"""Compiled derivatives where something is tied, or a zero of the data meets inf: those of eager mode."""
+"""Compiled derivatives at ties, and where a zero in the data meets inf, are those of eager mode."""
 
 from itertools import product
 from math import isfinite
@@ -45,7 +45,7 @@ BINARY = {
 
 
 class Program:
-    """A function of x, read from its text."""
+    """A function of x, compiled from its text."""
 
     def __init__(self, text):
         self.text = text
@@ -88,7 +88,7 @@ def agree_where_finite(found, expected):
 
 
 def run(backend, test, *strategies):
-    """A property for one back end; machine code takes long to make."""
+    """Check a property for one back end; machine code takes long to compile."""
     settings(max_examples=100 if backend == "numpy" else 8, deadline=None)(given(*strategies)(test))()
 
 
@@ -244,7 +244,7 @@ def test_of_what_is_nan_no_limit_is_taken(backend):
 
 @pytest.mark.parametrize("name", ZEROS)
 def test_zeros_of_the_data_after_ordinary_calls(name):
-    """Which are served the short way."""
+    """The ordinary calls take the short way."""
     pytest.importorskip("llvmlite")
     f, x, expected = ZEROS[name]
     compiled = compile(f, backend="machine")
@@ -402,7 +402,7 @@ SERVED = {
 @pytest.mark.parametrize("reduce", [None, "sum"])
 @pytest.mark.parametrize("name", SERVED)
 def test_compiled_programs_serve(name, reduce, backend, monkeypatch):
-    """What is common in networks is not left to eager mode."""
+    """Patterns that are common in networks are not left to eager mode."""
     f, given, batch = SERVED[name]
     expected = [grad(f)(*given, x.tolist()) for x in batch]
 
@@ -435,7 +435,7 @@ def test_ties_that_decide_nothing_where_a_rule_gives_nan(batch, backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [1, 40])
 def test_watching_changes_no_bits(size, backend, monkeypatch):
-    """Of one point and of batches, as scalars and in packs."""
+    """For one point and for batches, by scalars and by packs."""
     numbers = numpy.random.default_rng(0)
     W, X = numbers.normal(size=(size, 6)), numbers.normal(size=(9, 6))
 

@@ -1,4 +1,4 @@
-"""The backward pass in frames: the chain rule with its numbers, and a layout that stands still."""
+"""The backward pass in frames: the chain rule with its numbers, and a layout that does not move."""
 
 import os
 import re
@@ -177,7 +177,7 @@ def test_a_leaf_has_one_frame():
 
 def test_errors(tmp_path):
     y = Value(1.0)
-    with pytest.raises(TypeError, match="draw_steps takes Values"):
+    with pytest.raises(TypeError, match=r"^draw_steps takes one Value, got 3.0 \(float\); pass one result$"):
         draw_steps(3.0)
     with pytest.raises(ValueError, match="direction"):
         draw_steps(y, direction="up")

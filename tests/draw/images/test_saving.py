@@ -1,4 +1,4 @@
-"""Files in every format, from every renderer, whole or not at all."""
+"""Pictures saved in every format, with every renderer, whole or not at all."""
 
 import os
 import re

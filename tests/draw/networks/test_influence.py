@@ -22,7 +22,7 @@ LINE = re.compile(
 
 
 def lines_of(drawing):
-    """Colour and derivative by input and output."""
+    """The colour and the derivative of each line, by input and output."""
     lines = LINE.findall(drawing.source)
     found = {(int(i), int(o)): (colour, float(text)) for i, o, _, colour, _, _, text in lines}
     assert len(found) == len(lines) == drawing.source.count(" -> ")

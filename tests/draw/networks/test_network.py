@@ -1,4 +1,4 @@
-"""Networks as columns of neurons: every weight is one line, of its width and colour."""
+"""Networks as columns of neurons: every weight is one line, with the right width and colour."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Folded modules: every node is in one box, and every arrow says what passes."""
+"""Folded modules: every node is in one box, and every arrow says what passes along it."""
 
 import re
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ MODELS = st.one_of(
 
 @st.composite
 def runs(data):
-    """Results of a model, sometimes with a loss behind them, its scopes, and a way to fold."""
+    """Results of a random model, sometimes with a loss after them, its scopes, and a way to fold."""
     model = data(MODELS)
     n_inputs = model.layers[0].n_inputs if isinstance(model, MLP) else model.n_inputs
     make = data(st.sampled_from([Value, float]))
@@ -204,7 +204,7 @@ def test_what_cannot_be_folded():
         draw(y, scopes=scopes, fold=-1)
     with pytest.raises(ValueError, match="draw needs scopes"):
         draw(y, fold="modules")
-    with pytest.raises(ValueError, match=r"finds nothing .* within record_scopes\(model\)"):
+    with pytest.raises(ValueError, match=r"nothing to fold: .* inside `with record_scopes\(model\)`"):
         draw(model([1.0]), scopes=scopes, fold="modules")
 
 

@@ -1,4 +1,4 @@
-"""Which module a Value belongs to, whoever else computes, and whatever goes wrong."""
+"""Which module a Value belongs to, whatever else computes, and whatever goes wrong."""
 
 import gc
 import threading
@@ -161,10 +161,10 @@ def test_other_modules_describe_themselves():
 
 
 @pytest.mark.parametrize("model", [None, 3, len, MLP])
-def test_models_that_are_none(model):
-    with pytest.raises(TypeError, match="scopes are those of a Module, got"):
+def test_things_that_are_not_models(model):
+    with pytest.raises(TypeError, match="scopes are recorded of a Module, got"):
         run_recorded(model, [1.0])
-    with pytest.raises(TypeError, match=r"must be what record_scopes\(model\) gave, got"):
+    with pytest.raises(TypeError, match=r"must come from record_scopes\(model\), got"):
         draw(Value(1.0), scopes=model or "scopes")
 
 

@@ -1,4 +1,4 @@
-"""Every node and edge of a graph is drawn once, whatever the graph."""
+"""Every node and edge of a graph is drawn exactly once, whatever the graph."""
 
 import subprocess
 import sys

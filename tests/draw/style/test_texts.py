@@ -1,4 +1,4 @@
-"""Texts are as large as the layout takes them to be, whoever lays out and wherever they are seen."""
+"""Texts are exactly as large as the layout assumes, with every layout engine and viewer."""
 
 import base64
 import io
@@ -81,7 +81,7 @@ def laid_out(monkeypatch, tmp_path, engine):
 
 
 def measured(svgs, folder, **environment):
-    """What Chromium makes of the texts."""
+    """The sizes of texts that Chromium measures."""
     return in_chromium("".join(svg[svg.index("<svg") :] for svg in svgs), MEASURE, folder, **environment)
 
 
