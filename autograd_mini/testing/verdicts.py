@@ -8,12 +8,12 @@ gradients that were accused. Halving or doubling any one keeps nearly all verdic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import inf, isnan, ldexp
+from math import frexp, inf, isfinite, isnan, ldexp, ulp
 from random import Random
 
 from autograd_mini.testing.differences import EPSILON, GOLDEN, Estimate, Line, central, contradict
 from autograd_mini.testing.evidence import DECISIVE, EVERYDAY, PRECISE, UNDERFLOW, Case, Verdict
-from autograd_mini.testing.rounding import COARSE
+from autograd_mini.testing.rounding import COARSE, lattice_of
 
 OTHER_STEPS = 0.7109375
 """The factor that steps are multiplied by to see whether other steps say the same."""
@@ -28,6 +28,12 @@ CLEARLY = 3.0
 """An accusation must exceed the limit this many times where the estimate is not precise."""
 ROUGHLY = 0.01
 SINGLE = 2.0**-24
+STAIR = 2.0**10
+"""How many neighbouring results must be left out for a flat place to be a step, not the rounding of floats."""
+COARSER = 16.0
+"""Against the spacing of single precision: results as coarse as that are taken for it."""
+NEAR_STEPS = 64.0
+"""Within how many times the width of its step a staircase is looked at."""
 WIDE = (2.0**-9 * GOLDEN, 2.0**-9 * GOLDEN**2, 2.0**-9 * GOLDEN**3)
 """Spacings of points, relative to the step, that show what the smallest steps of a tableau do not resolve: several,
 lest one is a period of the function."""
@@ -109,6 +115,8 @@ def doubt(case: Case, verdict: Verdict) -> str:
     """
     if _is_constant(case, verdict):
         return "constant"
+    if _is_on_a_step(case, verdict):
+        return "torn"
     if verdict.place == "jump" and _is_steep(case):
         return "steep"
     precise = verdict.error <= PRECISE * max(abs(verdict.low), abs(verdict.high), case.line.slope(case.index))
@@ -136,6 +144,18 @@ def _is_constant(case: Case, verdict: Verdict) -> bool:
     size = max(1.0, abs(case.line.x), abs(case.line(case.line.x, case.index)))
     change = abs(case.claimed) * case.line.flat(case.index)
     return verdict.low == verdict.high == 0.0 and 0.0 < change <= SINGLE * size
+
+
+def _is_on_a_step(case: Case, verdict: Verdict) -> bool:
+    """Whether a derivative of 0 is claimed on a step of a staircase, as `floor` makes: the function is exactly flat
+    there, wider than the rounding of floats explains, and its results are not merely those of single precision."""
+    line, index = case.line, case.index
+    here, flat = abs(line(line.x, index)), line.flat(index)
+    if case.claimed != 0.0 or flat * abs(verdict.low) <= STAIR * ulp(max(here, abs(line.x * verdict.low))):
+        return False
+    points = (line.x + side * each for each in line.distances() if each <= NEAR_STEPS * flat for side in (-1.0, 1.0))
+    near = [y for y in (line(x, index) for x in points) if isfinite(y)]
+    return not 1.0 <= lattice_of(near) / (SINGLE * ldexp(1.0, frexp(here)[1])) < COARSER
 
 
 def _is_steep(case: Case) -> bool:

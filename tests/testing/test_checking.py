@@ -17,6 +17,7 @@ from autograd_mini import (
     asin,
     cbrt,
     clip,
+    degrees,
     exp,
     floor,
     fma,
@@ -27,6 +28,7 @@ from autograd_mini import (
     max,
     maximum,
     min,
+    polygamma,
     relu,
     sign,
     sin,
@@ -53,6 +55,22 @@ def test_structures_and_names():
     assert len(names) == 14
     assert names[0] == "∂loss[0]/∂parameters['W'][0, 0]"
     assert {"∂loss[1]/∂parameters['b'][0]", "∂loss[0]/∂x[1]"} <= set(names)
+
+
+@pytest.mark.parametrize(("f", "point"), [
+    (lambda x, y: floor(degrees(-polygamma(2, square(x + y)))), (0.0, 0.25)),
+    (lambda x: floor(1e9 * sin(x)), (0.3,)),
+    (lambda x: floor(1e12 * sin(x)) / 1e12, (0.3,)),
+])  # fmt: skip
+def test_steps_too_narrow_to_be_told_from_rounding(f, point):
+    """The derivative there is 0, as claimed; what differences see at large is the slope of the staircase."""
+    with pytest.raises(UndecidedError, match="contradict each other"):
+        check_gradients(f, *point)
+
+
+def test_zeros_claimed_of_functions_of_single_precision_are_accused():
+    with pytest.raises(GradientError):
+        check_gradients(lambda x: float(np.sin(np.float32(x))), 0.3, gradient=lambda x: (0.0,))
 
 
 def test_corners():
