@@ -38,7 +38,7 @@ COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
 
 
 class ExpressionError(ValueError):
-    """An expression, or the value of a variable in it, is not what it must be."""
+    """An expression is invalid, or the value given for one of its variables."""
 
 
 class Expression:
@@ -83,8 +83,8 @@ class Expression:
         """The result for given variables: a number, a Value if any of them is one, or a list of those.
 
         Raises:
-            ExpressionError: a ValueError; a variable is missing or occurs nowhere, or the formula does what
-                is not allowed.
+            ExpressionError: a ValueError; a variable is missing or occurs nowhere, or the formula contains
+                something that is not allowed.
         """
         variables = {unicodedata.normalize("NFKC", name): value for name, value in variables.items()}
         for name in self.names:

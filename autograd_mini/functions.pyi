@@ -76,7 +76,7 @@ def polygamma(order: int, x: Plain) -> float: ...
 
 @overload
 def where(condition: Plain, x: Plain, y: Plain) -> float:
-    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken."""
+    """x where the condition holds (is not 0), else y. No derivative flows into the branch not taken."""
 
 @overload
 def where(condition: Real, x: Real, y: Real) -> Value: ...
