@@ -113,8 +113,8 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
     for position in chosen:
         if not isinstance(position, int) or isinstance(position, bool) or not -len(args) <= position < len(args):
             raise IndexError(
-                f"argnums counts arguments from 0, and names argument {brief(position)} of {name_of(f)}, which was "
-                f"called with {len(args)}; only positional ones count"
+                f"argnums names argument {brief(position)} of {name_of(f)}, which was called with {len(args)} "
+                "positional argument(s); they count from 0"
             )
     positions = [position % len(args) for position in chosen]
     if len(set(positions)) < len(positions):

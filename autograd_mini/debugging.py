@@ -57,7 +57,7 @@ class _Debugger(Observer):
             return
         raise FloatingPointError(
             f"backward through {_call(node)} gave {total}: the adjoint of {_name(node, index)} was {before} already "
-            f"and {contribution} came to it; recorded at {_place(node)}"
+            f"and {contribution} was added to it; recorded at {_place(node)}"
         )
 
 

@@ -152,5 +152,5 @@ def _component(vector: Any, index: int) -> Any:
     if not isinstance(vector, (list, tuple)):
         raise ExpressionError(f"[{index}] follows a number; only vector functions such as softmax have components")
     if index >= len(vector):
-        raise ExpressionError(f"[{index}] asks for a component beyond the last of {len(vector)}; they count from 0")
+        raise ExpressionError(f"[{index}] is beyond the last of {len(vector)} component(s); they count from 0")
     return vector[index]

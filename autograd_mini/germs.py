@@ -62,7 +62,7 @@ class Germ(symbols.Number):
 
     @property
     def is_zero(self) -> bool:
-        """Whether it is 0 for every ε."""
+        """Whether the quantity is 0 for every ε."""
         return self.limit == 0.0 and self.c == 0.0
 
     @property

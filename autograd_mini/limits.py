@@ -69,7 +69,7 @@ def ties(order: Sequence[Value]) -> list[Value]:
 
 
 def ties_among(kinked: Sequence[Value]) -> list[Value]:
-    """Those nodes that are at a kink where that matters, of some whose operations have kinks."""
+    """The nodes, of some whose operations have kinks, that are at a kink where that matters."""
     return [node for node in kinked if is_at_kink(node) and _matters(node)]
 
 

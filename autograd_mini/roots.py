@@ -172,7 +172,7 @@ class _Equations:
         is_plain = _is_flat(found) and _is_flat(self.structure) and found.size == self.structure.size
         if found != self.structure and not is_plain:
             raise TypeError(
-                f"the residual {self.name} must give one number for each of start's, {self.structure}, but gave {found}"
+                f"the residual {self.name} must have the structure of start, {self.structure}, but gave {found}"
             )
         return results
 
@@ -186,7 +186,7 @@ def _values_in(args: tuple[Any, ...]) -> set[Value]:
 
 
 def _is_flat(structure: Structure) -> bool:
-    """Whether it is one level of numbers whose order is evident: a list, a tuple or an array, but not a dict."""
+    """Whether a structure is one level of numbers in evident order: a list, a tuple or an array, but not a dict."""
     is_dict = isinstance(structure.kind, tuple) and structure.kind[0] == "dict"
     return not is_dict and bool(structure.children) and all(child.build is None for child in structure.children)
 

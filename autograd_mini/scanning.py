@@ -106,15 +106,15 @@ class Loop:
         leaves, structure = flatten(carry, f"the carry that {self.name} gives", takes_others=True)
         if structure != self.structure:
             raise TypeError(
-                f"{self.name} gives a carry {structure} for {self.structure}; scan needs the same structure at every "
-                "step"
+                f"{self.name} gave a carry {structure} where it was given {self.structure}; scan needs the same "
+                "structure at every step"
             )
         kept, found = flatten(y, f"the y that {self.name} gives", takes_others=True)
         if self.y_structure is None:
             self.y_structure = found
         elif found != self.y_structure:
             raise TypeError(
-                f"{self.name} gives a y {found} for {self.y_structure}; scan needs the same structure at every step"
+                f"{self.name} gave a y {found} after {self.y_structure}; scan needs the same structure at every step"
             )
         return carry, leaves, kept
 

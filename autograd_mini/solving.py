@@ -187,7 +187,7 @@ def _by_scipy(equations: Equations, start: list[float], name: str, options: Mapp
         found = optimize.root(lambda xs: equations.residual(list(map(float, xs))), start, method=name, **options)
         return list(map(float, found.x))
     except (TypeError, ValueError) as error:
-        raise type(error)(f"SciPy's {name} does not take what it was given for {equations.name}: {error}") from error
+        raise type(error)(f"SciPy's {name} does not accept its arguments for {equations.name}: {error}") from error
 
 
 def _by_function(

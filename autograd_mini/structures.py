@@ -98,7 +98,7 @@ class Structure:
         return self.build([child.replaced(rows, one, many) for child in self.children])
 
     def stacked(self) -> Structure:
-        """This with an array in place of each list of numbers, and of each list of lists or arrays of one shape.
+        """The structure with an array in place of each list of numbers, and each list of lists or arrays of one shape.
 
         >>> flatten([[1.0, 2.0], [3.0, 4.0]], "it")[1].stacked(), flatten([[1.0], (2.0, [3.0])], "it")[1].stacked()
         (array(2, 2), [array(1,), (·, array(1,))])
@@ -153,12 +153,12 @@ class Structure:
 
     @property
     def has_others(self) -> bool:
-        """Whether it holds objects that hold no numbers."""
+        """Whether the nest holds objects that hold no numbers."""
         return self.kind == OTHER or (not self.is_flat and any(child.has_others for child in self.children))
 
     @property
     def is_record(self) -> bool:
-        """Whether it is an instance of a dataclass."""
+        """Whether the nest is an instance of a dataclass."""
         return isinstance(self.kind, type) and hasattr(self.kind, "__dataclass_fields__")
 
     @property
@@ -287,8 +287,8 @@ def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
     kind = type(nest)
     if hasattr(kind, "__post_init__") and kind.__post_init__.__code__.co_argcount > 1:
         raise TypeError(
-            f"{brief(nest)} cannot be rebuilt with other numbers: the __post_init__ of {kind.__name__} takes what no "
-            "field keeps; give its numbers in a dict"
+            f"{brief(nest)} cannot be rebuilt with other numbers: the __post_init__ of {kind.__name__} takes an "
+            "argument that no field keeps; give its numbers in a dict"
         )
     names = [field.name for field in fields(nest)]
     if isinstance(take, partial):  # given by flatten: fields may hold other objects even where nothing else may
@@ -315,7 +315,7 @@ def _labelled(empty: Any, axes: Sequence[Any], parts: list[Any]) -> Any:
 
 
 def may_hold_numbers(thing: Any) -> bool:
-    """Whether it is a container, an array, an object with fields or a complex number, which may hide numbers."""
+    """Whether something is a container, an array, an object with fields or a complex number, which may hide numbers."""
     if thing is None or isinstance(thing, (str, bytes)) or callable(thing):
         return False
     marks = ("__iter__", "__len__", "__getitem__", "__array__", "__complex__", "__float__", "__dataclass_fields__")
@@ -323,7 +323,7 @@ def may_hold_numbers(thing: Any) -> bool:
 
 
 def is_array(thing: Any) -> bool:
-    """Whether it is a NumPy array, without importing NumPy."""
+    """Whether something is a NumPy array, without importing NumPy."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(thing, numpy.ndarray)
 

@@ -107,14 +107,14 @@ class Call:
 
     def _parts(self, chunk: Any) -> tuple[Any, ...]:
         if any(isinstance(leaf, Rows) for leaf in leaves_of(chunk)[0]):
-            raise ValueError(f"a stream of chunks for {self.name} has to give arrays; Draws are given as they are")
+            raise ValueError(f"a stream of chunks for {self.name} must hold arrays; pass Draws without a stream")
         return chunk if type(chunk) is tuple else (chunk,)
 
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if [place for place, each in enumerate(everything) if isinstance(each, _Column)] != self.places:
             raise ValueError(
-                f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
-                "streams, and nothing else may"
+                f"if {self.name} is given a stream of chunks, every argument that carries the batch must come in a "
+                "stream, and no other may"
             )
         if self.may_have_rows:
             raise ValueError(
@@ -126,9 +126,9 @@ class Call:
         """The chunks after the first."""
         for chunks in zip_longest(*self._streams):
             if None in chunks:
-                raise ValueError(f"the streams that {self.name} was given do not end together")
+                raise ValueError(f"the streams of {self.name} must have equally many chunks, but one ended first")
             if (count := sum(map(len, chunks))) != len(columns):
-                raise ValueError(f"the chunks that {self.name} was given need equally many parts, got {count} at once")
+                raise ValueError(f"all chunks of {self.name} must have equally many parts, {len(columns)}, got {count}")
             yield self.form.leaves_of([_as_rows(chunks[column.stream][column.place]) for column in columns])
 
     def result(self, numbers: Any) -> Any:
@@ -270,4 +270,4 @@ def _as_rows(nest: Any) -> Any:
     try:
         return numpy.asarray(nest, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(f"what carries a batch has to be arrays or lists of numbers, got {brief(nest)}") from None
+        raise TypeError(f"what carries a batch must be an array or a list of numbers, got {brief(nest)}") from None

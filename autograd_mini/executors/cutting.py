@@ -193,11 +193,11 @@ class Form:
             with suppress(TypeError, KeyError, ValueError, AttributeError):
                 leaves, structure = leaves_of(known.rebuild([*known.leaves_of(nest)]))  # entries of dicts by their keys
             if structure != known:
-                raise ValueError(f"the chunks of a batch need one structure, got {known!r} and {structure!r}")
+                raise ValueError(f"the chunks of a batch must have one structure, got {known!r} and {structure!r}")
         shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
         self.shapes = self.shapes or shapes
         if shapes != self.shapes:
-            raise ValueError(f"the chunks of a batch need rows of one shape, got {self.shapes} and {shapes}")
+            raise ValueError(f"the chunks of a batch must have rows of one shape, got {self.shapes} and {shapes}")
         return leaves
 
     def of(self, leaves: Sequence[Any]) -> Any:
@@ -221,8 +221,8 @@ def length(leaves: Iterable[Any], what: str) -> int:
     counts = {shape[0] if shape else None for shape in shapes}
     if len(counts) != 1 or not isinstance(count := counts.pop(), int):
         raise ValueError(
-            f"{what} takes arrays whose first axis is the batch, equally long (of Dask: compute_chunk_sizes() tells), "
-            f"got the shapes {', '.join(map(str, shapes)) or 'of no array'}"
+            f"{what} takes arrays whose first axis is the batch, of one length (which compute_chunk_sizes() finds for "
+            f"Dask arrays), got {', '.join(f'shape {shape}' for shape in shapes) or 'no array'}"
         )
     return count
 

@@ -70,7 +70,7 @@ class Parcel:
         try:
             foreign = [f"{module}.{name}" for (module, name), each in data.items() if not isinstance(each, CONSTANT)]
             if foreign and not pickler.has_cloudpickle:
-                raise TypeError(f"it reads {foreign[0]}, which may be something else there")
+                raise TypeError(f"it reads {foreign[0]}, which may differ there")
             pickler.dump((compiled, options, {} if pickler.has_cloudpickle else data))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(

@@ -75,7 +75,7 @@ class Pool:
         if self._client is not None:
             self.workers = max(1, sum(self._client.nthreads().values()))
         if isinstance(executor, type):
-            raise TypeError(f"on(…) takes an executor, got the class {executor.__name__}; make one of it")
+            raise TypeError(f"on(…) takes an executor, got the class {executor.__name__}; make an instance of it")
         if callable(getattr(executor, "submit", None)):
             self._taker: tuple[Any, Callable[..., Any]] = executor, executor.submit
         elif callable(getattr(executor, "map", None)):
@@ -113,7 +113,7 @@ class Pool:
         else:
             attempt.future = submit(work, task, job, contents, *given)
         if not hasattr(attempt.future, "add_done_callback"):
-            raise TypeError(f"submit of {type(self.executor).__name__} has to give a future, as concurrent.futures do")
+            raise TypeError(f"submit of {type(self.executor).__name__} must return a future like concurrent.futures'")
 
     def _is_own_thread(self) -> bool:
         with self.executor._shutdown_lock:  # held while a thread starts, before it is in the set
@@ -132,8 +132,8 @@ class Pool:
             is_copy = not all(each.is_alive() for each in pool._threads)
         if is_copy:
             raise RuntimeError(
-                f"the executor of {name} belongs to the process that this one is a copy of; make one here, or call the "
-                "function itself"
+                f"the executor of {name} belongs to the process that this one was forked from; make one here, or call "
+                "the function itself"
             )
         self._entered = os.getpid()
 
@@ -239,7 +239,7 @@ class Pool:
             _rouse(self.executor)
         if self._silence > 2 * PATIENCE:
             raise RuntimeError(
-                "a process of the pool died, which the pool does not see; make a new one, and call again"
+                "a process of the pool died without the pool's noticing; make a new pool, and call again"
             )
         if self._silence > PATIENCE:
             for each in _processes(self.executor):

@@ -55,8 +55,8 @@ def results(
         if is_last or attempt.losses > retries:
             raise RuntimeError(
                 f"{attempt.task.rows()} of {name} were lost {'too often' if is_last else f'{attempt.losses} times'}, "
-                "each time with a worker that died; see whether they crash it or need too much memory, of which a "
-                "smaller tile=… takes less, or whether workers cannot start"
+                "each time with a worker that died; see whether they crash it or need too much memory (a smaller "
+                "tile=… needs less), or whether workers cannot start"
             ) from error
         pool.mend(error)
         if isinstance(error, BrokenExecutor):  # some task under way broke it: to learn which, they go one by one

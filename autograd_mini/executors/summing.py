@@ -63,7 +63,7 @@ class Total:
         is_same = structure is self.structure or structure == self.structure
         if self._shapes != shapes or not is_same:
             what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self.structure, structure)
-            raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
+            raise ValueError(f"the tiles of a batch must have results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1
         if axes is not None:
             for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):

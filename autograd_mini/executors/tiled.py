@@ -103,14 +103,14 @@ class Tiled:
 
     def __reduce__(self) -> Any:
         raise TypeError(
-            f"{self.compiled._name} on an executor cannot be pickled: the executor is of this process; pickle the "
-            "function itself"
+            f"{self.compiled._name} on an executor cannot be pickled, as the executor belongs to this process; pickle "
+            "the function itself"
         )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(type(self.compiled), name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise AttributeError(f"{name} of {self.compiled._name} does not run on an executor; call the function's own")
+        raise AttributeError(f"{name} of {self.compiled._name} does not run on executors; use the function's own")
 
     def backward(self, *args: Any, **keywords: Any) -> float:
         """Add the derivative of the result to the `grad` of every parameter; returns the value."""

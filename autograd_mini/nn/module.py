@@ -163,7 +163,7 @@ def _warn_of_lost(before: Iterable[str], module: Module, parts: dict[str, Any]) 
             warn(
                 f"{path} of {type(module).__name__} was a parameter and is {numbers[place]} now, so that nothing "
                 f"trains it any more: write {path}.data = … to change its number, or put a new Value(…) there; if it "
-                "is to be no parameter, give it a name with an underscore, or delete it first",
+                "is not to be a parameter, give it a name with an underscore, or delete it first",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -67,8 +67,8 @@ def require_plain(array: Any, what: str) -> Any:
     kind, plain = type(array), sys.modules["numpy"].ndarray
     if any(getattr(kind, name) is not getattr(plain, name) for name in ("__mul__", "__array_ufunc__")):
         raise TypeError(
-            f"{what} a {kind.__name__}, whose own arithmetic would be lost; give numpy.asarray(…) of it, or "
-            ".filled(…) where it is masked"
+            f"{what} a {kind.__name__}, whose own arithmetic would be lost; pass numpy.asarray(…) of it, or "
+            ".filled(…) if it is masked"
         )
     return array
 

@@ -25,7 +25,7 @@ def pairs(inputs: Iterable[Any], desired: Iterable[Any]) -> list[Example]:
     """
     xs, ds = _listed(inputs, "inputs"), _listed(desired, "desired outputs")
     if len(xs) != len(ds):
-        raise ValueError(f"each input needs a desired output, but there are {len(xs)} inputs and {len(ds)} of them")
+        raise ValueError(f"each input needs one desired output, but there are {len(xs)} inputs and {len(ds)} outputs")
     return list(zip(xs, ds))
 
 

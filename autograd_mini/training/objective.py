@@ -148,7 +148,7 @@ class Scores:
 def _count_inputs(examples: Sequence[Example], n_inputs: int, name: str) -> None:
     for index, (x, _) in enumerate(examples):
         if not hasattr(x, "__len__") or len(x) != n_inputs:
-            raise ValueError(f"the model takes {n_inputs} inputs, but that of example {index} of {name} is {brief(x)}")
+            raise ValueError(f"the model takes {n_inputs} inputs, but example {index} of {name} has {brief(x)}")
 
 
 def accuracy(y: Any, d: Any) -> float:
