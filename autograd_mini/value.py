@@ -56,7 +56,7 @@ class Value(Operators):
 
     __slots__ = ("__dict__", "__weakref__")
     is_constant = False
-    label: str = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
+    label: str = NAMELESS  # this and the next two are in the `__dict__` of the few nodes that have them
     origin: tuple[str, int] | None = None
     _choice: Choice | None = None
 

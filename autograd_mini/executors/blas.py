@@ -50,7 +50,7 @@ def _controls() -> list[tuple[Any, Any]]:
         paths = re.findall(r"/\S*(?:openblas|mkl_rt)\S*", Path("/proc/self/maps").read_text("utf-8", "replace"))
     except OSError:  # not Linux
         root = Path(numpy.__file__).parent
-        folders = root.parent / "numpy.libs", root / ".dylibs"  # of Windows and Linux, of macOS
+        folders = root.parent / "numpy.libs", root / ".dylibs"  # on Windows and Linux, on macOS
         paths = [str(path) for folder in folders for path in folder.glob("*openblas*")]
     libraries = map(ctypes.CDLL, sorted(set(paths)))
     pairs = [(getattr(each, one, None), getattr(each, two, None)) for each in libraries for one, two in NAMES]

@@ -79,7 +79,7 @@ class Call:
         self.first: list[Any] = self.form.leaves_of(first)
         if self._streams:
             self._refuse_rows(everything)
-            self.fixed = _own(self.fixed)  # they are used later
+            self.fixed = _own(self.fixed)  # chunks are computed later
             self.lengths: deque[int] = deque()
             self.chunks: Iterable[list[Any]] = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
@@ -212,7 +212,7 @@ class Call:
         arrays = [leaf for leaf in self.first if is_rows(leaf)]
         in_row = max(1, sum([math.prod(array.shape[1:]) for array in arrays]))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        blocks = [max(array.chunks[0]) for array in arrays if hasattr(array, "chunks")]  # of Dask
+        blocks = [max(array.chunks[0]) for array in arrays if hasattr(array, "chunks")]  # Dask's
         most = max(blocks, default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         size = min(most, share)

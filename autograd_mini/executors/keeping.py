@@ -115,7 +115,7 @@ class Function:
         self._places = {value: place for place, value in enumerate(self.values)}
         self._order: Any = None  # which of them are its parameters, unless that depends on its branches
         self._lock = threading.Lock()
-        self.structures: dict[str, Any] = {}  # of results, by the methods that gave them last
+        self.structures: dict[str, Any] = {}  # of the latest result of each method
 
     def method(self, name: str, numbers: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
         """A method at these numbers of the Values; derivatives by parameters have a 0 for each Value that is unused."""

@@ -173,7 +173,7 @@ def extreme_row(name: str, forward: Any, found: str, doc: str, example: str, *, 
     """A row that returns one of its arguments, the largest or the smallest."""
     others = "all others" if arity is None else "the other"
     policy = f"1 for the first {found} argument, 0 for {others}"
-    doc = f"{doc}; nan if any is."
+    doc = f"{doc}; nan if an argument is nan."
     return row(name, forward, first_equal, arity=arity, policy=policy, selects=True, doc=doc, example=example, **rest)
 
 
@@ -255,7 +255,7 @@ copysign_: Primitive = row(
     kinks=((0.0, 1.0), (0.0, -1.0)),
     tied=_at_zero,
     policy="0 for x at x = 0, unless y passes 0 with it; 0 for y",
-    doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
+    doc="|x| with the sign of y; |x| if y is nan, whose sign is not defined.",
     example="copysign(2.0, -0.0) == -2.0",
 )
 ldexp: Primitive = row(

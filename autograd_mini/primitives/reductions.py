@@ -156,7 +156,7 @@ logsumexp: Primitive = row(
     "logsumexp",
     _logsumexp,
     lambda out, *xs: tuple(_weights(xs, empty=0.0)),
-    doc="log Σ eˣ, without overflow; -inf for nothing but -inf, with derivatives 0.",
+    doc="log Σ eˣ, without overflow; -inf if all xs are -inf, with derivatives 0.",
     example="logsumexp([1000.0, 1000.0]) == 1000.6931471805599",
 )
 _rest = auxiliary_row(

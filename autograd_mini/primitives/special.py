@@ -145,7 +145,7 @@ polygamma: Primitive = row(
     lambda x, order=1: _polygamma(x, order) if order else _digamma(x),
     lambda out, x, order=1: (polygamma.variant(order=order + 1)(x),),
     domain=(POSITIVE,),
-    doc="The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0.",
+    doc="The derivative of digamma of the given order, ψ⁽ⁿ⁾(x) with n ≥ 0.",
     example="polygamma(1, 1.0) == 1.6449340668482264",
 )
 digamma: Primitive = row(

@@ -146,7 +146,7 @@ class Recorder(Operations):
         self.operations: Steps = []
         self.known: dict[Any, int] = {}
         self.count: int = n_args
-        self.is_decided = False  # even where the function hides it
+        self.is_decided = False  # even if the function hides the error
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts_of(primitive, len(args)):

@@ -121,7 +121,7 @@ class History:
             figure = Figure(figsize=(13.3 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
             panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
             losses = {"training": self.losses, "validation": self.validation_losses}
-            best = self.best_epoch if self.validation_losses else None  # else training ends with the last
+            best = self.best_epoch if self.validation_losses else None  # without it, the last is kept
             _draw_panel(panels[0], losses, "Loss", best)
             smallest, largest = min(self.losses + self.validation_losses), max(self.losses + self.validation_losses)
             if smallest > 0.0 and largest > 20.0 * smallest:

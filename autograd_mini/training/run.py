@@ -95,7 +95,7 @@ class Run:
         """Take all further steps by compiled functions, on an executor if there is one."""
         from autograd_mini.training.compiled_steps import CompiledSteps  # with NumPy and the compiler
 
-        # The size of tiles depends on the batch alone: enough tiles for many workers, each large enough to be sent.
+        # The size of tiles depends on the batch alone: enough tiles for many workers, each worth sending.
         tile = max(32, 1 << (max(1, self.batch_size // 16) - 1).bit_length())
         self.steps = CompiledSteps(*self._made_of(), executor=executor, tile=tile)
         self.is_on_executor = executor is not None
@@ -139,7 +139,7 @@ class Run:
             after_step()
         loss = fsum(divergences) / n
         validation_loss, metrics = self._evaluate()
-        # A loss taken in a single step, and not afterwards, is that of the parameters before this step.
+        # A loss measured in the epoch's only step, and not after it, is that of the parameters before the step.
         measured = before if self.steps_an_epoch == 1 and validation_loss is None else self.steps.numbers()
         self._record(Epoch(loss, validation_loss, metrics, learning_rate, time.perf_counter() - started), measured)
 
@@ -174,7 +174,7 @@ class Run:
         epochs = [*history.epochs, epoch]
         # In one line, so that no interrupt comes between them.
         history.epochs, (self.best, self.best_loss, history.best_epoch) = epochs, best
-        # A loss that only grows has not converged: it is left to become infinite or the epochs to be spent.
+        # A loss that only grows has not converged: training goes on until it is infinite or the epochs are spent.
         history.converged = self.training_loss.update(epoch.loss) and not self.training_loss.is_rising
         if epoch.validation_loss is not None:
             history.stopped_early = self.validation_loss.update(epoch.validation_loss)
