@@ -78,7 +78,7 @@ class Run:
 
     def look_at(self, order: Sequence[Value]) -> None:
         """Decide whether derivatives of results with this graph are plain numbers, as they are if the results depend
-        only on this call's own variables, or Values, to be differentiated again by the other variables."""
+        only on this call's own variables, or Values, to be differentiated again with respect to others."""
         self.keeps_graph = any(not node.parents and self.call.is_foreign(node) for node in order)
 
     def in_structure(self, derivatives: list[Any]) -> Any:

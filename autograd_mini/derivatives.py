@@ -104,8 +104,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None 
 
     Args:
         f: a function of numbers, nested as you like, to one number.
-        argnums: the positional arguments to differentiate by: an int (the gradient is that argument's), a tuple
-            of ints (a tuple of gradients), or None for all of them (the gradient of the only one, or a tuple).
+        argnums: the positional arguments to differentiate with respect to: an int (the gradient is that argument's),
+            a tuple of ints (a tuple of gradients), or None for all (the gradient of the only one, or a tuple).
 
     Raises:
         TypeError: when called: f does not return one number, or an argument holds something other than numbers.
@@ -148,7 +148,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
 
     Args:
         f: a function of numbers, nested as you like, to one number.
-        argnums: the positional arguments to differentiate by: an int, a tuple (for a tuple of gradients), None for all.
+        argnums: with respect to which positional arguments: an int, a tuple (for a tuple of gradients), None for all.
 
     Raises:
         TypeError: when called: f does not return one number, or an argument holds something other than numbers.

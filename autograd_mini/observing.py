@@ -215,7 +215,7 @@ def differentiated() -> set[Value]:
 
 
 def depends_on_variable(node: Value) -> bool:
-    """Whether a node depends on a variable of such calls or, within one in this thread or task, on any from outside."""
+    """Whether a node depends on a variable being differentiated by or, in such a call here, on any from outside it."""
     variables, here = differentiated(), Differentiation.here()
     return any(
         each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here))

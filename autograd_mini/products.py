@@ -84,7 +84,7 @@ class Differential:
 def matrix_of(
     f: Callable[..., Any], argnums: int | tuple[int, ...] | None, mode: str, is_gradient: bool = False
 ) -> Callable[..., Any]:
-    """A function that returns f's Jacobian, by passes in the direction of `mode`; a gradient f may give None, too."""
+    """A function that returns f's Jacobian, by passes in the direction of `mode`; a gradient's result may hold None."""
 
     @wraps(f)
     def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
@@ -101,8 +101,8 @@ def matrix_of(
 
 def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
     """The product J v of f's Jacobian with a vector, at the cost of about two evaluations however many results there
-    are, as a function of f's arguments and, last, the vector. The vector has the structure of the arguments that are
-    differentiated by (for several, a tuple), the product that of f's result.
+    are, as a function of f's arguments and, last, the vector. The vector has the structure of the arguments that
+    `argnums` names (for several, a tuple), the product that of f's result.
 
     Args:
         f: a function of numbers to numbers, both nested as you like.

@@ -65,8 +65,8 @@ class Tape:
         ]
 
     def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any], n: int | None = None) -> list[Any]:
-        """The derivatives of Σ seed·number, over the places in `seeds`, by the numbers given or the first n of them;
-        0.0 for those without influence."""
+        """The derivatives of Σ seed·number, over the places in `seeds`, with respect to the numbers given or the first
+        n of them; 0.0 for those without influence."""
         result, n = dict(seeds), self.n_given if n is None else n
         for number in reversed(range(len(self.operations))):
             adjoint = result.get(self._first + number)

@@ -71,7 +71,7 @@ class OutOfReach(OSError):
 
 class Memory:
     """A file in memory that holds one pickle. It has no name, and vanishes when no process has it open, however they
-    ended. Other processes find it among the files of its own; sent there, an instance tells where to find it."""
+    ended. Other processes find it among the files of its process; an instance sent to them says where."""
 
     _process: int = 0  # the one that has it open and must close it
 

@@ -75,7 +75,7 @@ class Total:
             self._merge()
 
     def _fill(self, place: int, rows: Any, axis: int) -> None:
-        """Copy rows into the array of all rows, whose memory is in the same order; rows that are all are not copied."""
+        """Copy rows into the array for all rows, laid out in the same order; if these are all, keep them instead."""
         n, start = rows.shape[axis], self._filled.get(place, 0)
         self._filled[place] = start + n
         if n == self._n and not start:

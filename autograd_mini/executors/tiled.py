@@ -36,7 +36,7 @@ def _layout(arg: Any) -> Any:
 class Tiled:
     """A compiled function whose batches are computed in tiles, on an executor; `Compiled.on` makes one.
 
-    It and its methods are called as the function and its own are, and return the same. Its `parameters` are all the
+    It and its methods take what the function and its methods take, and return the same. Its `parameters` are all the
     Values that the function holds; derivatives with respect to those that it does not use are 0.
 
     >>> from concurrent.futures import ThreadPoolExecutor
@@ -130,7 +130,7 @@ class Tiled:
         return self._parcel
 
     def hold(self) -> None:
-        """From now on, rely on nothing that the function reads changing, except the numbers of Values."""
+        """Assume from now on that nothing that the function reads will change, except the numbers of Values."""
         self.parcel()
         self._is_held = True
 

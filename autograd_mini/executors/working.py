@@ -62,8 +62,8 @@ class Task:
     """Neighbouring tiles of a batch, to be computed one after the other.
 
     Attributes:
-        tokens: of what it needs that is sent once: the function, the first tile of the call if workers are to be
-            compared by it, and arrays.
+        tokens: the tokens of what it needs and is sent only once: the function, the first tile of the call if workers
+            are to be compared by it, and arrays.
         batch: those arguments that are rows, pickled; in one process the arrays in them, and their structure.
         tile: the number of rows in a tile.
         first: the number of the first tile.
@@ -247,7 +247,7 @@ class Tiles:
 
 @cache
 def host() -> dict[str, str]:
-    """What the last digits of results depend on here: versions, libraries, the processor; a digest of such digits."""
+    """What the last digits of results depend on: versions, libraries, the processor; and a digest of such digits."""
     from importlib.metadata import distributions
 
     source = sha256()

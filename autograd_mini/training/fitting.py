@@ -49,7 +49,7 @@ def fit(
         data: the pairs (X, d); `pairs(X, d)` makes them from two lists or arrays.
         divergence: Div, called with (Y, d).
         optimizer: updates the model's parameters; by default SGD with learning rate 0.1.
-        epochs: the most passes over the data, 1 or more.
+        epochs: the maximum number of passes over the data, 1 or more.
         batch_size: how many examples each step takes; None for all, which is plain gradient descent.
         tolerance: a loss counts as better only if it improves by this fraction of the best so far; ≥ 0.
         patience: after this many epochs in a row without a better loss, training has converged; 1 or more. (Not if
