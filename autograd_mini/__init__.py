@@ -1,12 +1,12 @@
 """autograd_mini: exact gradients of scalar Python code by reverse-mode automatic differentiation."""
 
-from autograd_mini import loading  # noqa: F401  (first of all: it decides which form of graph the others get)
+from autograd_mini import loading  # noqa: F401  (must come first: it decides which form of graph is imported)
 
 # isort: split
 from autograd_mini import functions
 from autograd_mini.debugging import debug
 from autograd_mini.derivatives import grad, gradients, hessian, hvp, jacobian, topological_order, value_and_grad
-from autograd_mini.functions import *  # noqa: F403  (all but those that would hide Python's own)
+from autograd_mini.functions import *  # noqa: F403  (all except those that would shadow Python's built-ins)
 from autograd_mini.functions import abs as abs
 from autograd_mini.functions import max as max
 from autograd_mini.functions import min as min
@@ -34,7 +34,7 @@ _HERE = {
     "jit": "compile", "vmap": "compile(f, batch=True)", "jacfwd": "jacobian", "jacrev": "jacobian", "tensor": "Value",
     "stop_gradient": "x.detach()", "cond": "where", "gradcheck": "autograd_mini.testing.check_gradients",
 }  # fmt: skip
-"""What JAX and PyTorch call by another name."""
+"""Names in JAX and PyTorch, and what they are called here."""
 
 __version__ = "0.1.0"
 

@@ -1,7 +1,7 @@
 """The command line: `autograd_mini draw "tanh(w*x + b)" w=0.5 x=2 b=-1 -o neuron.svg`, or `python -m autograd_mini …`.
 
-`grad` prints the gradients alone, `explain` writes a page, `check` compares with difference quotients. Formulas are
-read by `Expression`: numbers, variables, operators and primitives, and nothing else, so that none can run other code.
+`grad` prints the gradients alone, `explain` writes a page, `check` compares the derivatives with difference quotients.
+Formulas are read by `Expression`: numbers, variables, operators and primitives only, so that none can run other code.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from autograd_mini.value import Value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0; 1 if a derivative that was checked is not confirmed; 2 after an
-    error, which is told in one sentence.
+    """Run one command and return its exit status: 0 on success, 1 if `check` does not confirm a derivative, 2 after an
+    error, which is reported in one sentence.
 
     >>> main(["draw", "w*x", "w=2", "x=3"])
     w·x = 6
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = COMMANDS[options.command][0](options, [*getattr(options, "variables", ()), *extras])
         sys.stdout.flush()
     except (ValueError, TypeError, RuntimeError, OSError) as error:
-        if is_broken_pipe(error):  # who read the output has gone, as in `… | head`
+        if is_broken_pipe(error):  # the reader of the output has gone away, as in `… | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         print(f"{styled('error:', RED, sys.stderr)} {error}", file=sys.stderr)
@@ -59,20 +59,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def is_broken_pipe(error: Exception) -> bool:
-    """Whether nobody reads what is written any more; Windows says so by EINVAL."""
+    """Whether an error means that nobody reads the output any more, which Windows reports as EINVAL."""
     is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and is_invalid)
 
 
 def run() -> int:
-    """The command `autograd_mini`, on streams of any encoding."""
+    """Run the command `autograd_mini`, writing `?` for characters that the encoding of a stream lacks."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     return main()
 
 
 def _mark_expression(arguments: list[str]) -> None:
-    """Put a blank in front of an expression such as -x, which would pass for an option."""
+    """Put a blank in front of an expression such as -x, which argparse would take for an option."""
     index = 1
     while index < len(arguments) and arguments[index].partition("=")[0] in OPTIONS:
         index += 1 if "=" in arguments[index] else 2  # the option and its value
@@ -99,12 +99,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("variables", nargs="*", metavar="name=number", help="a value for each variable")
         command.add_argument("--format", default=".6g", help="how numbers are written (default: %(default)s)")
     for name, most in (("draw", 500), ("explain", 150)):
-        made[name].add_argument("--max-nodes", type=int, default=most, metavar="n", help="how large a graph may be")
+        made[name].add_argument("--max-nodes", type=int, default=most, metavar="n", help="maximum number of nodes")
     draw, explain = made["draw"], made["explain"]
     draw.add_argument("-o", "--output", metavar="file", help="the picture: .svg, .png, .pdf or .dot")
     draw.add_argument("--direction", choices=("LR", "TB"), default="LR", help="left to right or top to bottom")
     explain.add_argument("-o", "--output", metavar="file", required=True, help="the page: .html")
-    made["check"].add_argument("--order", type=int, choices=(1, 2, 3), default=1, help="up to which derivatives")
+    made["check"].add_argument("--order", type=int, choices=(1, 2, 3), default=1, help="the highest order to check")
     return parser
 
 
@@ -169,7 +169,7 @@ def _differentiated(expression: str, bindings: Sequence[str]) -> tuple[Value, di
 
 
 def one_number(y: Any) -> Any:
-    """What an expression gives, which is not to be a list."""
+    """The result of an expression, which must not be a list."""
     if isinstance(y, (list, tuple)):
         raise ExpressionError(f"the expression gives a list of {len(y)}; choose a component, as in softmax([x, y])[0]")
     return y
@@ -217,7 +217,7 @@ def _count(primitive: Primitive) -> str:
 
 
 def _described(name: str) -> str:
-    """All that the table says in words of one primitive."""
+    """All that the table says about one primitive, as text."""
     primitive = TABLE.get(name) or next((each for each in TABLE.values() if name in each.aliases), None)
     if primitive is None:
         raise ValueError(f"no primitive is named {brief(name)}{did_you_mean(name, TABLE)}")
@@ -245,7 +245,7 @@ BOLD, RED = "1", "31"
 
 
 def styled(text: str, code: str, stream: TextIO) -> str:
-    """The text in a colour or weight, if it is read on a terminal that knows them, unless NO_COLOR is set."""
+    """The text in a colour or weight, if the stream is a terminal that supports them and NO_COLOR is not set."""
     knows = "WT_SESSION" in os.environ if sys.platform == "win32" else os.environ.get("TERM") != "dumb"
     is_plain = not stream.isatty() or not knows or os.environ.get("NO_COLOR")
     return text if is_plain else f"\x1b[{code}m{text}\x1b[0m"
@@ -253,10 +253,10 @@ def styled(text: str, code: str, stream: TextIO) -> str:
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace, Sequence[str]], int], str]] = {
     "grad": (_grad, "evaluate a formula and print its gradients"),
-    "draw": (_draw, "the same, and draw its graph"),
-    "explain": (_explain, "write a page on which its gradients are computed step by step"),
-    "check": (_check, "compare its derivatives with difference quotients"),
-    "primitives": (_primitives, "list all primitives, or tell of one"),
+    "draw": (_draw, "evaluate a formula, print its gradients and draw its graph"),
+    "explain": (_explain, "write a page on which a formula's gradients are computed step by step"),
+    "check": (_check, "compare a formula's derivatives with difference quotients"),
+    "primitives": (_primitives, "list all primitives, or describe one"),
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Reverse mode: the chain rule along a topological order, once for numbers and once for graphs.
 
-A zero that is structural carries nothing further, even where it meets inf or nan: that of a branch not taken, of a
-constant factor, of an adjoint that nobody gave. A zero that the data happen to have is a number as any other.
+A structural zero (of a branch not taken, of a constant factor, of an adjoint without any contribution) contributes
+nothing, even where it meets inf or nan. A zero that merely happens to be in the data is a number like any other.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _multiply, _add, _where, _scale = TABLE["mul"], TABLE["add"], TABLE["where"], TA
 
 
 class _Turn:
-    """Held while the nodes are written into."""
+    """A token, held by a thread while its sweep writes adjoints into the nodes."""
 
 
 _turns: dict[ref[_Turn], None] = {}
 
 
 def adjoints(order: list[Value], seeds: Seeds, xs: list[Value]) -> list[float]:
-    """The adjoint of each of `xs` by a topological `order`: dy/dx for y = Σ seed·root."""
+    """The adjoint dy/dx of each of `xs`, for y = Σ seed·root and a topological `order` of y's graph."""
     observers = current_observers()
     quick: list[float] | None = None if observers else _quick(order, seeds, xs, adjoints_in)
     if quick is not None:
@@ -61,8 +61,8 @@ def adjoints(order: list[Value], seeds: Seeds, xs: list[Value]) -> list[float]:
 
 
 def add_to_grads(order: list[Value], seeds: Seeds) -> None:
-    """Write the adjoints into `grad`: those of variables are added to it, constants are left alone. Ctrl-C leaves
-    every `grad` as it was, or all of them written."""
+    """Write the adjoints into `grad`, adding them for variables and leaving constants alone. Ctrl-C leaves either every
+    `grad` as it was or all of them written."""
     if compiled and not current_observers() and _quick(order, seeds, order, write_grads):
         return
     found = [
@@ -73,25 +73,25 @@ def add_to_grads(order: list[Value], seeds: Seeds) -> None:
 
 
 def _quick(order: list[Value], seeds: Seeds, xs: list[Value], read: Callable[[list[Value]], Any]) -> Any:
-    """What `read` makes of `xs` after a sweep, where it decides; None where ties do, or any adjoint is nan, and where
-    another thread is at it."""
+    """Return `read(xs)` after a sweep in numbers, or None if that does not settle the adjoints: at a tie, if any of
+    them is nan, and while another thread is sweeping."""
     turn = _Turn()
     kinked: list[Value] = []
-    _turns[ref(turn, _turns.pop)] = None  # goes with `turn`, even where an interrupt comes
+    _turns[ref(turn, _turns.pop)] = None  # removed together with `turn`, even by an interrupt
     if len(_turns) > 1 or not sweep(order, seeds, xs, kinked) or limits.ties_among(kinked):
         return None
     return read(xs)
 
 
 def _by_rules(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float]:
-    """The adjoints as the rules tell them of Values: they alone know which zeros are structural."""
+    """The adjoints in numbers, by rules run on Values: only these tell which zeros are structural."""
     with silence():
         graph, _ = _spread_graph(order, seeds, set(order), observers, ())
     return {node: _number(graph.get(node, 0.0)) for node in order}
 
 
 def _careful(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]) -> dict[Value, float] | None:
-    """The adjoints, those that nobody gave told from those that are 0; None if any other zero meets inf or nan."""
+    """The adjoints in numbers, skipping zeros that are known to be structural; None if any other meets inf or nan."""
     given: dict[Value, float] = {}
     for root, seed in seeds:
         given[root] = given.get(root, 0.0) + seed
@@ -113,7 +113,7 @@ def _careful(order: Sequence[Value], seeds: Seeds, observers: Sequence[Observer]
 
 
 def descendants_of(inputs: Iterable[N], order: Iterable[N]) -> set[N]:
-    """The nodes of a topological `order` that depend on any of `inputs`, those included."""
+    """The nodes of a topological `order` that depend on any of `inputs`, and `inputs` themselves."""
     found = set(inputs)
     for node in order:
         if not found.isdisjoint(node.parents):
@@ -124,13 +124,13 @@ def descendants_of(inputs: Iterable[N], order: Iterable[N]) -> set[N]:
 def differentiable_adjoints(
     order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Set[Value]
 ) -> dict[Value, Any]:
-    """The same with Values as adjoints, recorded by the rules themselves, so that they can be
+    """The adjoints as Values, recorded by the rules themselves, so that they can be
     differentiated again. Only `active` nodes are reached; a node without an entry has adjoint 0."""
     if not observing.active:
         return _settled(order, seeds, active, ())
     observers = current_observers()
-    with silence():  # rules calculate derivatives that nobody asked for, too
-        if any(observer.hears_rules for observer in observers):  # what is recorded is to hold for other data, too
+    with silence():  # rules also compute derivatives that nobody asked for
+        if any(observer.hears_rules for observer in observers):  # the recording must hold for other data too
             for observer in observers:
                 observer.differentiation_begins()
             found, _ = _spread_graph(order, seeds, active, observers, ())
@@ -144,7 +144,7 @@ def _settled(
     order: Sequence[Value], seeds: Sequence[tuple[Value, Any]], active: Set[Value], observers: Sequence[Observer]
 ) -> dict[Value, Any]:
     tied = limits.ties(order)
-    undecided = set(tied)  # and branches about which they decide
+    undecided = set(tied)  # and the branches that they decide
     undecided.update(node for node in order if node.operation is _where and node.parents[0] in undecided)
     result, is_doubtful = _spread_graph(order, seeds, active, observers, undecided)
     if not (tied or is_doubtful):
@@ -171,13 +171,13 @@ def _by_convention(order: Sequence[Value], seeds: Seeds) -> dict[Value, float]:
 
 
 def _own(adjoint: Any, given: Container[Value]) -> Any:
-    """One that is no node of the function itself."""
+    """The adjoint, or a copy of it if it is a node of the function itself."""
     return +adjoint if hasattr(adjoint, "parents") and adjoint.parents and adjoint in given else adjoint
 
 
 def _second_choice(order: Sequence[Value], active: Set[Value], gradient: dict[Value, Any]) -> Direction | None:
-    """Along which direction second derivatives are limits: all of them, by those of the slope along the line. None if
-    conventions stand, empty if that is open."""
+    """The direction along which all second derivatives are limits, judged by those of the slope along a line; None if
+    the conventions stand, empty if neither can be decided."""
     leaves = limits.leaves_by_use(order)
     weights = tangents(order, limits.line_of(leaves))
     variables = [node for node in order if node in active and node in gradient and active.isdisjoint(node.parents)]
@@ -189,7 +189,7 @@ def _second_choice(order: Sequence[Value], active: Set[Value], gradient: dict[Va
 
 
 def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
-    """Record what a selector chooses: a node, or one for each of its results."""
+    """Record what a selector chooses: one node, or a tuple with one for each of its results."""
     out, record, flat = primitive.forward(*[arg._number for arg in args]), args[0]._record, (0.0,) * len(args)
     if isinstance(out, tuple):
         return tuple([record(each, args, flat, part_of(primitive, part)) for part, each in enumerate(out)])
@@ -197,7 +197,7 @@ def record_choice(primitive: Primitive, args: tuple[Value, ...]) -> Any:
 
 
 class _Choices(Observer):
-    """Records what selectors choose, so that another derivative can settle it anew."""
+    """Records what selectors choose, so that a further derivative can decide anew."""
 
     hears_rules = True
 
@@ -246,7 +246,7 @@ def _sum(x: Any, y: Any) -> Any:
 
 
 def _product(g: Any, local: Any, operation: Primitive) -> Any:
-    """g·local, or None for a term that carries nothing."""
+    """The product g·local, or None for a term that contributes nothing."""
     if _is_zero(g) or _is_zero(local):
         return None
     if _is_one(local):
@@ -260,7 +260,7 @@ def _product(g: Any, local: Any, operation: Primitive) -> Any:
 
 
 def _number(x: Any) -> Any:
-    """The number without any observer hearing that it was read."""
+    """The number of a Value, without telling observers that it was read."""
     return getattr(x, "_number", x)
 
 

@@ -49,7 +49,7 @@ class Run:
         self.call.warn_of_refusal()
 
     def _variable(self, number: Any) -> Value:
-        """A Value of its own for each input; one that came as a Value stays connected to it."""
+        """A new Value for an input, connected to the input if that is a variable itself."""
         if isinstance(number, Value) and not isinstance(number, Constant):
             connected: Value = +number
             return connected
@@ -59,7 +59,7 @@ class Run:
         return variable
 
     def _require_numbers(self, args: tuple[Any, ...]) -> None:
-        """Refuse arguments that hold things, but no number among them."""
+        """Refuse arguments that hold other objects but no number."""
         if not self.variables and any(structure.has_others for structure in self.structures):
             raise TypeError(
                 f"{name_of(self.f)} was called with {brief(args[0] if self.is_single else args)}, which holds no "
@@ -68,7 +68,7 @@ class Run:
             )
 
     def number(self) -> Any:
-        """The result of f, if it is one number."""
+        """The result of f, which must be one number."""
         y = self.result.item() if is_array(self.result) and self.result.shape == () else self.result
         if isinstance(y, Value) or is_real(type(y)):
             return y
@@ -77,8 +77,8 @@ class Run:
         raise TypeError(f"a gradient needs one number as the result of {name_of(self.f)}, got {found}")
 
     def look_at(self, order: Sequence[Value]) -> None:
-        """Decide what derivatives of results with this graph are: plain numbers, if they depend on nothing but this
-        call's own variables; else Values, which can be differentiated again by whatever else they depend on."""
+        """Decide whether derivatives of results with this graph are plain numbers, as they are if the results depend
+        only on this call's own variables, or Values, to be differentiated again with respect to others."""
         self.keeps_graph = any(not node.parents and self.call.is_foreign(node) for node in order)
 
     def in_structure(self, derivatives: list[Any]) -> Any:
@@ -87,16 +87,16 @@ class Run:
         return self._each(lambda structure, part: structure.rebuild(derivatives[part], keeps_others=False))
 
     def in_arrays(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
-        """The same for each place of an array of this shape: the structure of the arguments, of arrays."""
+        """Rows of derivatives, one for each place of an array of this shape, as arrays in the arguments' structure."""
         rows = [self.as_results(row) for row in rows]
         return self._each(lambda structure, part: structure.spread([row[part] for row in rows], shape))
 
     def as_results(self, derivatives: list[Any]) -> list[Any]:
-        """Values if the graph is kept."""
+        """The derivatives as Values if the graph is kept, else as they are."""
         return [as_value(derivative) for derivative in derivatives] if self.keeps_graph else derivatives
 
     def _each(self, build: Callable[[Structure, slice], Any]) -> Any:
-        """What `build` makes of each argument's structure and the place of its numbers among all of them."""
+        """What `build` returns for each argument's structure and the slice of its numbers: one result, or a tuple."""
         parts, start = [], 0
         for structure in self.structures:
             parts.append(build(structure, slice(start, start + structure.size)))
@@ -113,8 +113,8 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
     for position in chosen:
         if not isinstance(position, int) or isinstance(position, bool) or not -len(args) <= position < len(args):
             raise IndexError(
-                f"argnums counts arguments from 0, and names argument {brief(position)} of {name_of(f)}, which was "
-                f"called with {len(args)}; only positional ones count"
+                f"argnums names argument {brief(position)} of {name_of(f)}, which was called with {len(args)} "
+                "positional argument(s); they count from 0"
             )
     positions = [position % len(args) for position in chosen]
     if len(set(positions)) < len(positions):
@@ -123,7 +123,7 @@ def _positions(f: Callable[..., Any], args: tuple[Any, ...], argnums: int | tupl
 
 
 def with_vector(operator: str, f: Callable[..., Any], product: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of f's arguments and, last, a vector, that gives `product(vector, *args)`."""
+    """A function of f's arguments and, last, a vector, which returns `product(vector, *args)`."""
     require_callable(f, operator)
 
     @wraps(f)
@@ -139,7 +139,7 @@ def with_vector(operator: str, f: Callable[..., Any], product: Callable[..., Any
 
 
 def vector_like(nest: Any, vector: Any, operator: str, whose: str) -> list[Any]:
-    """The numbers of a vector, which must have the structure of a nest."""
+    """The numbers of `vector`, which must have the same structure as `nest`."""
     numbers, given = flatten(vector, "the vector", takes_others=True)
     _, expected = flatten(nest, whose, takes_others=True)
     if given != expected:
@@ -152,7 +152,7 @@ def as_value(number: Value | float) -> Value:
 
 
 def vary(numbers: Sequence[Any]) -> bool:
-    """Whether any of them is a variable."""
+    """Whether any of the numbers is a variable."""
     return any(isinstance(number, Value) and not number.is_constant for number in numbers)
 
 

@@ -18,10 +18,10 @@ _NOTHING, _SOMETHING = (lambda: None).__code__, (lambda: ...).__code__
 
 
 class Step:
-    """`_backward`: a call makes one step of the chain rule, by the rule that the operation has in the table.
+    """`_backward`: calling it takes one step of the chain rule, by the rule that the operation has in the table.
 
-    A leaf may be given a function that does nothing, which is what it has. What does something is refused, because
-    `backward()` would not call it.
+    A function that does nothing, as micrograd's leaves have, may be assigned to a leaf. Anything else is refused,
+    because `backward()` would not call it.
     """
 
     def __get__(self, node: Compatible | None, owner: type) -> Callable[..., None]:
@@ -37,7 +37,7 @@ class Step:
 
 
 class Compatible(Node):
-    """What Value inherits."""
+    """The base class that gives Value the names of micrograd and microgpt."""
 
     __slots__ = ()
     label: str
@@ -70,7 +70,7 @@ class Compatible(Node):
             parent._grad += self._grad * local
 
     def _label_of(self, children: Any, op: Any, label: Any) -> str:
-        """The label of a new leaf by the arguments of its constructor."""
+        """The label that the arguments of the constructor give a new leaf."""
         kind = type(self).__name__
         if isinstance(children, str) and not label:
             children, label = (), children

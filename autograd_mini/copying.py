@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 class _ParentsComeFirst(Scope):
-    """Within it pickle meets every parent before its children."""
+    """Open while pickle is being given every parent before its children."""
 
     opened: ClassVar[dict[Entry, Any]] = {}
     _entries: ClassVar[ContextVar[tuple[Entry, ...]]] = ContextVar("autograd_mini_parents_come_first", default=())
 
 
 def copy(node: Value) -> Value:
-    """The same function of the same variables: another node with the same parents; of a variable, +variable."""
+    """A node that is the same function of the same variables: one with the same parents; of a variable x, +x."""
     return twin_of(node) if node.parents or node.is_constant else with_attributes(+node, _attributes(node))
 
 
 def twin_of(node: Value) -> Value:
-    """Another node with the same parents; of a variable, another variable, but of one that is being differentiated.
+    """Another node with the same parents; of a variable x, a new variable, or +x if x is being differentiated.
 
     >>> from autograd_mini import Value
     >>> x = Value(2.0)
@@ -47,9 +47,9 @@ def twin_of(node: Value) -> Value:
 
 
 def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
-    """A variable of its own for a leaf, as the parameters of a copied model are. What is computed is copied with all
-    in between, and stays the same function of the same leaves, unless `memo` holds copies of them; and of all that is
-    being differentiated."""
+    """A copy for `copy.deepcopy`: of a leaf, an independent variable, as the parameters of a copied model must be. A
+    computed node is copied with all nodes down to its leaves; it stays a function of these same leaves, unless `memo`
+    holds copies of them, and of every variable that is being differentiated."""
     variables = observing.differentiated()
     for original in topological_order(node):
         if id(original) not in memo:
@@ -66,10 +66,10 @@ def deepcopy(node: Value, memo: dict[int, Any]) -> Value:
 
 
 def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
-    """What pickle stores: the node itself if its parents are stored already, else all in order.
+    """What pickle stores: the node itself if its parents are stored already, else all its ancestors in order.
 
     Raises:
-        TypeError: it depends on a variable while a derivative is being taken.
+        TypeError: the node depends on a variable while a derivative is being taken.
     """
     if observing.differentiations:
         observing.refuse_conversion(node, "pickle")
@@ -79,8 +79,8 @@ def reduce(node: Value, protocol: Any) -> tuple[Any, ...]:
 
 
 class _WithAncestors(list["Value"]):
-    """A Value behind all that it was computed from, so that pickle meets every parent before its children
-    and need not recurse. Unpickled it is a plain list: all in order, the Value itself, and None."""
+    """A Value preceded by all its ancestors, so that pickle meets every parent before its children
+    and need not recurse. Unpickled it is a plain list: the ancestors in order, the Value itself, and None."""
 
     def __init__(self, root: Value) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def _attributes(node: Value) -> dict[str, Any] | None:
 
 
 def with_attributes(node: Value, attributes: dict[str, Any] | None) -> Value:
-    """Set them, whatever they are called."""
+    """Set attributes of a node, whatever their names, and return the node."""
     if attributes:
         vars(node).update(attributes)
     return node

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def debug() -> Observer:
-    """Within this context, raise at the first nan or inf that an operation makes of sound inputs.
+    """Within this context, raise at the first nan or inf that an operation produces rather than passes on.
 
     The message names the operation, its inputs and the line of your program: in the forward pass the line
-    that is running, in the backward pass the one that recorded the operation whose local derivative did it
+    that is running, in the backward pass the one that recorded the operation whose local derivative is at fault
     (if it was recorded within the context too).
 
     Raises:
@@ -57,7 +57,7 @@ class _Debugger(Observer):
             return
         raise FloatingPointError(
             f"backward through {_call(node)} gave {total}: the adjoint of {_name(node, index)} was {before} already "
-            f"and {contribution} came to it; recorded at {_place(node)}"
+            f"and {contribution} was added to it; recorded at {_place(node)}"
         )
 
 

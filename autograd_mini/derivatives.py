@@ -3,9 +3,9 @@
 Arguments and results are numbers, or numbers nested in lists, tuples, dicts, dataclasses, NumPy arrays and columns
 and frames of pandas. The gradient of a dataclass is one: its fields that hold no numbers are left as they are.
 Numbers give numbers. Values give Values that can be differentiated again, and so does everything within a function
-that is being differentiated: nest these operators as you like. Texts, None, functions and other things among the
-arguments that hold no numbers reach f as they are; the gradient has None in their place. An array without an axis
-reaches f as the number it holds, and its gradient is such an array.
+that is being differentiated: nest these operators as you like. Strings, None, functions and other objects without
+numbers are passed to f unchanged; the gradient has None in their place. A 0-dimensional array is passed to f as the
+number it holds, and its gradient is such an array.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def topological_order(*roots: Value, known: Iterable[Value] = ()) -> list[Value]
 
     Args:
         roots: where to begin; without any, the order is empty.
-        known: Values to be left out, with what lies behind them.
+        known: Values to leave out, together with what they were computed from.
 
-    The order depends on the graph alone, not on addresses or hash seeds, and depth is no limit.
+    The order depends on the graph alone, not on addresses or hash seeds, and the graph may be of any depth.
 
     Raises:
-        TypeError: one of them is not a Value.
+        TypeError: an argument is not a Value.
 
     >>> x = Value(3.0, label="x")
     >>> y = x * x + x
@@ -65,7 +65,7 @@ def gradients(y: Value, xs: Sequence[Value], *, create_graph: bool = False) -> l
     Args:
         y: the result.
         xs: Values, leaves or not; one that y does not depend on has derivative 0.
-        create_graph: give Values, recorded so that they can be differentiated again, instead of floats.
+        create_graph: return Values, recorded so that they can be differentiated again, instead of floats.
 
     Raises:
         TypeError: y or one of `xs` is not a Value.
@@ -100,15 +100,15 @@ if TYPE_CHECKING:
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
-    """The function that gives f's value together with its gradient, in one pass forward and one backward.
+    """A function that returns f's value together with its gradient, in one forward pass and one backward pass.
 
     Args:
         f: a function of numbers, nested as you like, to one number.
-        argnums: the positional arguments to differentiate: one (the gradient is that argument's), several
-            (a tuple of gradients), or all of them (the gradient of the only one, or a tuple).
+        argnums: the positional arguments to differentiate with respect to: an int (the gradient is that argument's),
+            a tuple of ints (a tuple of gradients), or None for all (the gradient of the only one, or a tuple).
 
     Raises:
-        TypeError: when called: f does not give one number, or an argument holds something other than numbers.
+        TypeError: when called: f does not return one number, or an argument holds something other than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
     >>> value_and_grad(lambda x: x[0] * x[1])([2.0, 5.0])
@@ -148,10 +148,10 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) ->
 
     Args:
         f: a function of numbers, nested as you like, to one number.
-        argnums: the positional arguments to differentiate: one, several (a tuple of gradients), or all of them.
+        argnums: with respect to which positional arguments: an int, a tuple (for a tuple of gradients), None for all.
 
     Raises:
-        TypeError: when called: f does not give one number, or an argument holds something other than numbers.
+        TypeError: when called: f does not return one number, or an argument holds something other than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
     >>> grad(lambda x, y: x * y)(2.0, 5.0)
@@ -179,19 +179,19 @@ if TYPE_CHECKING:
 def jacobian(
     f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None, mode: str = "auto"
 ) -> Callable[..., Any]:
-    """The Jacobian of f as a function: in the structure of f's result, for each number there its gradient.
-    M numbers by D numbers give M rows of D. For an array among the results it is the gradient's structure with
-    an array in place of each number, with the axes of both, as in JAX: for an array an array, for several
+    """The Jacobian of f as a function: the structure of f's result, with its gradient in place of each number.
+    M numbers differentiated by D numbers give M rows of D. In place of an array among the results stands the gradient's
+    structure with an array for each number, which has the axes of both, as in JAX: for an array an array, for several
     arguments a tuple of arrays (SciPy's `curve_fit` wants them stacked: `numpy.stack(…, axis=-1)`).
 
     Args:
         f: a function of numbers to numbers, both nested as you like.
         argnums: as for `value_and_grad`.
-        mode: "reverse" for one backward pass a result, "forward" for one forward pass a number of the
-            arguments, "auto" for what takes fewer passes.
+        mode: "reverse" for one backward pass per result, "forward" for one forward pass per number in the
+            arguments, "auto" for whichever takes fewer passes.
 
     Raises:
-        ValueError: the mode is none of these.
+        ValueError: `mode` is none of these.
         TypeError: when called: the result of f or an argument holds something other than numbers.
         IndexError: when called: `argnums` names an argument that is not there.
 
@@ -236,14 +236,14 @@ if TYPE_CHECKING:
 
 
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
-    """The product of f's Hessian with a vector, at the cost of a few gradients: a function of f's arguments
-    and, last, the vector, in the structure of f's gradient: of several arguments a tuple.
+    """The product of f's Hessian with a vector, at the cost of a few gradients, as a function of f's arguments
+    and, last, the vector. The vector has the structure of f's gradient: for several arguments, a tuple.
 
     Args:
         f, argnums: as for `grad`.
 
     Raises:
-        TypeError: when called: as `value_and_grad`, or the vector has another structure than the gradient.
+        TypeError: when called: as for `value_and_grad`, or the vector's structure differs from the gradient's.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([3.0, 5.0], [1.0, 0.0])
     [10.0, 6.0]

@@ -38,7 +38,7 @@ COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
 
 
 class ExpressionError(ValueError):
-    """An expression, or the value of a variable in it, is not what it must be."""
+    """An expression is invalid, or the value given for one of its variables."""
 
 
 class Expression:
@@ -83,8 +83,8 @@ class Expression:
         """The result for given variables: a number, a Value if any of them is one, or a list of those.
 
         Raises:
-            ExpressionError: a ValueError; a variable is missing or occurs nowhere, or the formula does what
-                is not allowed.
+            ExpressionError: a ValueError; a variable is missing or occurs nowhere, or the formula contains
+                something that is not allowed.
         """
         variables = {unicodedata.normalize("NFKC", name): value for name, value in variables.items()}
         for name in self.names:
@@ -152,5 +152,5 @@ def _component(vector: Any, index: int) -> Any:
     if not isinstance(vector, (list, tuple)):
         raise ExpressionError(f"[{index}] follows a number; only vector functions such as softmax have components")
     if index >= len(vector):
-        raise ExpressionError(f"[{index}] asks for a component beyond the last of {len(vector)}; they count from 0")
+        raise ExpressionError(f"[{index}] is beyond the last of {len(vector)} component(s); they count from 0")
     return vector[index]

@@ -16,7 +16,7 @@ from autograd_mini.interrupts import ensure
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that whoever looks at `path`, at any moment, sees the old content or the new one.
+    """Write a file so that whoever reads `path`, at any moment, finds either the old content or the new one.
 
     The content goes into a temporary file in the same folder, is flushed to the disk and then takes the
     place of `path` in one step. A process killed in between leaves `path` as it was. A pipe or a device, such as
@@ -72,7 +72,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def read_within(path: str | os.PathLike[str], limit: int, refuse: Callable[[str], Exception]) -> bytes:
-    """The content of a file of at most `limit` bytes; for a larger one, raise what `refuse` makes of the reason."""
+    """The content of a file of at most `limit` bytes; for a larger one, raise `refuse(reason)`."""
     with open(path, "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
@@ -81,7 +81,7 @@ def read_within(path: str | os.PathLike[str], limit: int, refuse: Callable[[str]
 
 
 def parts_used(text: str, parts: Mapping[str, str]) -> list[str]:
-    """Of parts of a file by name those that a text names, and those that they name in turn, in their order.
+    """The parts of a file that a text mentions by name, and those that these mention in turn, in the order of `parts`.
 
     >>> parts_used("f(x) + 1", {"e": "e = h", "f": "f(x) = g(x)", "g": "g(x) = x"})
     ['f(x) = g(x)', 'g(x) = x']
@@ -95,10 +95,10 @@ def parts_used(text: str, parts: Mapping[str, str]) -> list[str]:
 
 
 def parse_json(content: bytes, refuse: Callable[[str], Exception]) -> Any:
-    """JSON from anybody; for what is none, raise what `refuse` makes of the reason."""
+    """What JSON from an untrusted source holds; for what is not JSON, raise `refuse(reason)`."""
     try:
         return json.loads(content)
     except RecursionError:
         raise refuse("it is nested too deeply") from None
-    except ValueError as error:  # not JSON, not text, or an endless number
+    except ValueError as error:  # not JSON, not text, or a number of too many digits
         raise refuse(f"it is not a complete JSON file ({error})") from None

@@ -1,4 +1,4 @@
-"""Formulas of whole graphs, at most so long: `tanh(w·x + b)`; and the names of the Values in them."""
+"""Formulas of whole graphs, such as `tanh(w·x + b)`, up to a given length; and the names of the Values in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NESTING = 3  # levels of lists and dicts; names from deeper ones would be too lo
 NOT_THE_USERS = ("In", "Out")  # a notebook's own records
 
 Naming = Callable[[Value], str]
-"""What Values are called."""
+"""A function that returns the name of a Value, empty if it has none."""
 
 
 def formula(
@@ -37,15 +37,15 @@ def formula(
     number_format: str = ".4g",
     names: Mapping[str, object] | None = None,
 ) -> str:
-    """What a Value was computed by, as mathematics writes it.
+    """The formula by which a Value was computed, in mathematical notation.
 
-    Leaves stand by their label, or by their number where they have none. What does not fit is written `…`,
-    deepest parts first, so that the text stays short however large or shared the graph is.
+    Leaves appear as their label, or as their number if they have none. What does not fit is written `…`,
+    deepest parts first, so that the text stays short however large the graph is and whatever it shares.
 
     Args:
         y: the Value.
         limit: the greatest length, at least 1.
-        expand: write out labelled Values in between too, instead of letting their label stand for them.
+        expand: also write out intermediate Values that have a label, instead of showing the label.
         number_format: a Python format for numbers.
         names: variables by name, as `locals()` gives them, for Values without a label.
 
@@ -78,8 +78,8 @@ def formula(
 
 
 def short_formulas(order: Sequence[Value], limit: int, name_of: Naming, number: Numerals) -> dict[Value, str]:
-    """The formula of every node of a topological order, in one pass: operands that do not fit become `…`, as do
-    those that are missing from the order."""
+    """The formula of every computed node of a topological order, in one pass: operands that do not fit become `…`, as
+    do those that are missing from the order."""
     operands: dict[Value, Text] = {}
     formulas, atom = {}, _atoms(name_of, number)
     for node in order:
@@ -93,7 +93,7 @@ def short_formulas(order: Sequence[Value], limit: int, name_of: Naming, number: 
 
 
 def _atoms(name_of: Naming, number: Numerals) -> Callable[[Value], Text]:
-    """What Values are that are not written out: their name, else their number."""
+    """A function that writes a Value without expanding it: its name, else its number."""
 
     def atom(node: Value) -> Text:
         name = " ".join(name_of(node).split())
@@ -105,7 +105,7 @@ def _atoms(name_of: Naming, number: Numerals) -> Callable[[Value], Text]:
 
 
 def _to_depth(y: Value, depth: int, is_open: Callable[[Value], bool], atom: Callable[[Value], Text]) -> Text:
-    """The formula with so many nested operations, and … for what is nested deeper."""
+    """The formula with `depth` levels of nested operations, and … for what is nested deeper."""
     levels = [[y]]
     for _ in range(depth):
         below = (parent for node in levels[-1] if is_open(node) for parent in _shown_parents(node))
@@ -130,7 +130,7 @@ def _fitting(node: Value, operands: list[Text], limit: int) -> Text:
 
 
 def _combined(node: Value, operands: Sequence[Text]) -> Text:
-    """The formula of what computed a node, of `operands`."""
+    """The formula of a node's operation applied to `operands`."""
     if node.operation is None:  # parents assigned by hand
         return Text(f"({listed(operands)})")
     return applied(node.operation, operands)
@@ -147,8 +147,8 @@ def _shown_parents(node: Value) -> list[Value]:
 def label_locals() -> None:
     """Label the Values in the caller's local variables by the variables' names.
 
-    Lists, tuples, dicts and NumPy arrays are looked into: `w[0]`. Labels that are there stay; of several
-    variables the first gives the name; those that begin with an underscore give none.
+    Values in lists, tuples, dicts and NumPy arrays get labels such as `w[0]`. Existing labels are kept; of several
+    variables that hold a Value, the first gives the name; names that begin with an underscore are not used.
 
     >>> from autograd_mini import Value
     >>> def neuron():

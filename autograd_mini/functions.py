@@ -1,6 +1,6 @@
 """The primitives as functions of numbers and Values; most are methods of Value too.
 
-Numbers give floats, anything with a Value in it gives a Value. Functions of vectors take one iterable.
+They return a float for plain numbers, and a Value if any argument is one. Functions of vectors take one iterable.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ NO_VECTOR = "TypeError: an argument is not an iterable of real numbers."
 NEITHER = "TypeError: the arguments are neither real numbers nor one iterable of them."
 NO_NUMBERS = "ValueError: there are no numbers."
 OF_SOME = {"mean", "max", "min", "logsumexp", "softmax", "log_softmax"}
-"""Functions of vectors that have one number at the least."""
+"""Functions of vectors of at least one number."""
 
 __all__ = sorted({*TABLE, "fabs", "modf"} - {"abs", "max", "min", "pow", "sum"})
-"""All but those that would hide Python's own."""
+"""All except those that would shadow Python's built-ins."""
 
 
 def documented(function: Callable[..., Any], name: str, *raised: str) -> Any:
-    """Give `function` the name of a primitive and a docstring made from its row, and from what it raises if that is
-    more than functions of numbers do."""
+    """Give `function` the name of a primitive and a docstring made from its row; `raised` lists what it raises, unless
+    that is the usual error of functions of numbers."""
     primitive = TABLE[name]
     lines = [primitive.doc]
     if primitive.policy:
@@ -100,7 +100,7 @@ def _vector_function(name: str) -> Any:
 
 
 def _of_vectors(name: str) -> tuple[str, ...]:
-    """What functions of one vector raise."""
+    """What the function of one vector that has this name raises."""
     return (NO_VECTOR, NO_NUMBERS) if name in OF_SOME else (NO_VECTOR,)
 
 
@@ -122,7 +122,7 @@ OF_ANY_NUMBER = {
     **dict.fromkeys(("dist", "dot", "sumprod"), _pairing),
     **dict.fromkeys(("softmax", "log_softmax"), _vector_function),
 }
-"""How rows of any number of arguments take them."""
+"""For primitives of any number of arguments, what makes the function: this decides how it takes its arguments."""
 
 fma = documented(lambda x, y, z: TABLE["fma"](x, y, z), "fma")
 clip = documented(lambda x, low=-inf, high=inf: TABLE["clip"](x, low, high), "clip")
@@ -172,7 +172,7 @@ def polygamma(order: int, x: Any) -> Any:
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken.
+    """x where the condition holds (is not 0), else y. No derivative flows into the branch not taken.
 
     Raises:
         TypeError: an argument is not a real number.
@@ -188,8 +188,8 @@ def relu(x: Any, at_zero: float | None = None) -> Any:
     """max(0, x), the rectified linear unit.
 
     Args:
-        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX. One that is
-            given is taken whatever the function is composed with.
+        at_zero: the subgradient taken at 0, in [0, 1]; 1 by convention here, 0 in PyTorch and JAX. If given, it
+            holds whatever the function is composed with.
 
     Raises:
         TypeError: x or at_zero is not a real number.
@@ -214,7 +214,7 @@ def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
 
     Raises:
         TypeError: x is not a real number.
-        ValueError: for another approximation.
+        ValueError: `approximate` is neither.
 
     >>> gelu(1.0)
     0.841344746068543
@@ -236,7 +236,7 @@ def attach(primitive: Primitive, function: Callable[..., Any]) -> None:
 
 
 def _attach_methods() -> None:
-    """Make methods of all functions that take a Value first."""
+    """Make each function whose first argument may be a Value a method of Value."""
     for name, primitive in TABLE.items():
         if (primitive.arity is not None or name == "hypot") and name not in ("where", "polygamma"):
             attach(primitive, globals()[name])

@@ -69,14 +69,14 @@ def modf(x: Plain) -> tuple[float, float]: ...
 
 @overload
 def polygamma(order: int, x: Value) -> Value:
-    """The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0."""
+    """The derivative of digamma of the given order, ψ⁽ⁿ⁾(x) with n ≥ 0."""
 
 @overload
 def polygamma(order: int, x: Plain) -> float: ...
 
 @overload
 def where(condition: Plain, x: Plain, y: Plain) -> float:
-    """x where the condition holds (is not 0), else y. Nothing goes back into the branch not taken."""
+    """x where the condition holds (is not 0), else y. No derivative flows into the branch not taken."""
 
 @overload
 def where(condition: Real, x: Real, y: Real) -> Value: ...
@@ -321,21 +321,21 @@ def abs(x: Plain) -> float: ...
 
 @overload
 def copysign(x: Plain, y: Plain) -> float:
-    """|x| with the sign of y; of a nan, whose sign nothing defines, with +."""
+    """|x| with the sign of y; |x| if y is nan, whose sign is not defined."""
 
 @overload
 def copysign(x: Real, y: Real) -> Value: ...
 
 @overload
 def maximum(x: Plain, y: Plain) -> float:
-    """The larger of x and y; nan if any is."""
+    """The larger of x and y; nan if an argument is nan."""
 
 @overload
 def maximum(x: Real, y: Real) -> Value: ...
 
 @overload
 def minimum(x: Plain, y: Plain) -> float:
-    """The smaller of x and y; nan if any is."""
+    """The smaller of x and y; nan if an argument is nan."""
 
 @overload
 def minimum(x: Real, y: Real) -> Value: ...
@@ -565,7 +565,7 @@ def sumprod(xs: Iterable[Real], ys: Iterable[Real]) -> Value: ...
 
 @overload
 def max(xs: ObjectArray, /) -> Value:
-    """The largest of xs; nan if any is."""
+    """The largest of xs; nan if an argument is nan."""
 
 @overload
 def max(xs: PlainArray, /) -> float: ...
@@ -587,7 +587,7 @@ def max(*xs: Real) -> Value: ...
 
 @overload
 def min(xs: ObjectArray, /) -> Value:
-    """The smallest of xs; nan if any is."""
+    """The smallest of xs; nan if an argument is nan."""
 
 @overload
 def min(xs: PlainArray, /) -> float: ...
@@ -625,7 +625,7 @@ def norm(xs: Iterable[Real]) -> Value: ...
 
 @overload
 def logsumexp(xs: ObjectArray) -> Value:
-    """log Σ eˣ, without overflow; -inf for nothing but -inf, with derivatives 0."""
+    """log Σ eˣ, without overflow; -inf if all xs are -inf, with derivatives 0."""
 
 @overload
 def logsumexp(xs: PlainArray) -> float: ...

@@ -1,7 +1,7 @@
 """Germs: how a quantity behaves as its variables approach their numbers along a line.
 
-Where a rule meets 0·inf, or a comparison a tie, the number alone does not decide; what the number is the limit of,
-does. The rules of the table run on germs as they run on numbers.
+Where a rule meets 0·inf or a comparison meets a tie, the number alone does not decide the result; how the number is
+approached does. The rules of the table run on germs as they run on numbers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     Number: TypeAlias = "Germ | float"
 
 CANCELLED = 2e-15
-"""A sum of terms so small beside them is a rounding of 0: 9 ε, more than the few terms of a rule can round by."""
+"""A sum this small relative to its terms is a rounding of 0: 9 ε, more than the few terms of a rule can round by."""
 
 _DEEPEST = 2
-"""Rules within rules: at this level only limits are needed, so that rules that call each other come to an end."""
+"""The depth of rules within rules at which only limits are computed, so that rules that call each other terminate."""
 
 
 class Germ(symbols.Number):
@@ -39,7 +39,7 @@ class Germ(symbols.Number):
             the limit itself for every ε. With c = nan the term is unknown, but smaller than εᵖ.
         is_exact: there are no further terms.
         is_log: the quantity is c·log ε + p instead.
-        level: how many rules deep it is calculated with.
+        level: how many rules deep the calculation is that it belongs to.
     """
 
     __slots__ = ("c", "is_exact", "is_log", "level", "limit", "p")
@@ -57,12 +57,12 @@ class Germ(symbols.Number):
         self.is_exact, self.is_log, self.level = is_exact or c == 0.0, is_log, level
 
     def at(self, level: int) -> Germ:
-        """The same on another level."""
+        """The same germ at another level."""
         return Germ(self.limit, self.c, self.p, is_exact=self.is_exact, is_log=self.is_log, level=level)
 
     @property
     def is_zero(self) -> bool:
-        """Whether it is 0 for every ε."""
+        """Whether the quantity is 0 for every ε."""
         return self.limit == 0.0 and self.c == 0.0
 
     @property
@@ -107,7 +107,7 @@ def germ(number: Any) -> Germ:
 
 
 class Unknown(threading.local):
-    """Comparisons whose answer is not known: whether any was met, and whether they are taken as true, or as equal."""
+    """Comparisons whose result is unknown: whether any was met, and whether they count as true or as equality."""
 
     is_met = is_true = False
 
@@ -116,7 +116,7 @@ unknown: Unknown = Unknown()
 
 
 def _order(x: Any, y: Any, if_true: float = 0.0) -> float:
-    """The sign of x - y for small ε; 0 or `if_true` if that is not known, nan if one is."""
+    """The sign of x - y for small ε; 0 or `if_true` if that is not known, nan if x or y is nan."""
     x, y = germ(x), germ(y)
     if x.limit != y.limit or not isfinite(x.limit):
         return -1.0 if x.limit < y.limit else 1.0 if x.limit > y.limit else nan if isnan(x.limit + y.limit) else 0.0
@@ -126,7 +126,7 @@ def _order(x: Any, y: Any, if_true: float = 0.0) -> float:
 
 
 def _term(c: float, p: float) -> Germ:
-    """c·εᵖ."""
+    """The germ of c·εᵖ."""
     if c == 0.0:
         return Germ(0.0)
     if isnan(c):
@@ -137,7 +137,7 @@ def _term(c: float, p: float) -> Germ:
 
 
 def _next(*terms: Germ) -> tuple[float, float, bool]:
-    """Of a sum the c and p of its next term, and whether there are no others."""
+    """The c and p of the next term of a sum, and whether it has no further terms."""
     is_exact = all(term.is_exact for term in terms)
     known = [term for term in terms if term.c and not isnan(term.c)]
     bound = min([term.p for term in terms if isnan(term.c)], default=inf)
@@ -228,7 +228,7 @@ def _quotient(x: Germ, y: Germ) -> Germ:
 
 
 def _power(x: Germ, exponent: float) -> Germ | None:
-    """x, which goes to 0, to a constant power."""
+    """The power of an x that goes to 0, with a constant exponent; None for any other."""
     if x.limit != 0.0 or x.c == 0.0 or exponent == 0.0:
         return None
     c = ieee.power(x.c, exponent)
@@ -249,7 +249,7 @@ def _log(x: Germ, base: float = math.e) -> Germ | None:
 
 
 def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
-    """An inverse function: at an edge of its domain the value there ± √(2·distance)."""
+    """An inverse function at an edge of its domain, the value there ± √(2·distance); None elsewhere."""
     if x.limit not in signs or not x.c:
         return None
     inward = x.c if name == "acosh" else -x.limit * x.c
@@ -259,7 +259,7 @@ def _arc(name: str, signs: dict[float, float], x: Germ) -> Germ | None:
 
 
 def _length(*xs: Germ) -> Germ | None:
-    """√Σx² at the origin."""
+    """The length √Σx² at the origin; None elsewhere."""
     if any(x.limit != 0.0 or isnan(x.c) for x in xs) or all(x.is_zero for x in xs):
         return None
     least = min(x.p for x in xs if x.c)
@@ -305,15 +305,15 @@ _EXACT: dict[str, Callable[..., Germ | None]] = {
     "leaky_relu": TABLE["leaky_relu"].forward,
     **JUMPS,
 }
-"""What the rules alone do not tell: arithmetic, functions where their slope is infinite, and jumps. None elsewhere."""
+"""What local derivatives do not tell: arithmetic, functions at infinite slopes, and jumps. None where they do tell."""
 
 
 def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
-    """A primitive of germs and numbers: a germ, or what a selector chooses."""
+    """Apply a primitive to germs and numbers; the result is a germ, or what a selector chooses."""
     if primitive.is_selector or (primitive.selects and (primitive.tied or primitive.name == "where")):
         if primitive.tied and not primitive.is_selector and any(isnan(germ(arg).limit) for arg in args):
             return Germ(nan, nan)
-        return primitive.forward(*args)  # it compares, and gives one of them
+        return primitive.forward(*args)  # it compares its arguments, and returns one
     germs = [germ(arg) for arg in args]
     level = max(each.level for each in germs)
     limits = [each.limit for each in germs]
@@ -333,7 +333,7 @@ def apply(primitive: Primitive, args: Sequence[Any]) -> Any:
 
 
 def _by_rule(primitive: Primitive, args: list[Germ], level: int) -> Germ:
-    """The limit is the function of the limits, the next term comes by the local derivatives."""
+    """A primitive of germs: its limit is that of the limits, its next term comes from the local derivatives."""
     limit = primitive.forward(*[arg.limit for arg in args])
     if level >= _DEEPEST or not (isfinite(limit) and all(isfinite(arg.limit) for arg in args)):
         return Germ(limit, nan, 0.0, level=level)

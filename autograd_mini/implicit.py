@@ -1,4 +1,4 @@
-"""Implicit functions: from what equations depend on to their solution, as operations with a derivative."""
+"""Implicit functions: the solution of equations, given what they depend on, as operations with a derivative."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 divide: Primitive = TABLE["div"]
 
 MOST_REMEMBERED = 4096
-"""So many solutions are kept by a function: each unknown of several asks for the same ones. About a megabyte; not
-tuned."""
+"""How many solutions an implicit function caches, as each of several unknowns asks for the same ones: about a megabyte.
+Not tuned."""
 
 
 class Implicit:
-    """The function from what the equations of a tape depend on to their solution.
+    """The solution of the equations on a tape, as a function of the numbers from outside that they depend on.
 
-    It is two operations an unknown: `solve`, of the start and what comes from outside, finds the number and has no
-    derivative; `root`, of what comes from outside and all solved numbers, hands one of these on and has the
+    It has two operations for each unknown: `solve`, of the start and the numbers from outside, finds the solution and
+    has no derivative; `root`, of the numbers from outside and all solved ones, returns one of these and has the
     derivative that the implicit function theorem gives. A third, `is_solved`, tells whether there is a solution.
 
-    `solver` and `options` are as `root` takes them. If the residual branches on numbers, the tape may have no root
-    where the residual has one: then nan is found, and no error is raised; nor if the caller wants it so.
+    `solver` and `options` are as `root` takes them. With `gives_nan`, nan takes the place of an error: if the caller
+    wants it, or if the residual branches on numbers, since the tape may then have no root where the residual has one.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class Implicit:
         self.options: dict[str, Any] = dict(options)
         self.gives_nan = gives_nan
         self.n_outside: int = tape.n_given - n
-        self._operations: WeakValueDictionary[Any, Primitive] = WeakValueDictionary()  # which hold this function
+        self._operations: WeakValueDictionary[Any, Primitive] = WeakValueDictionary()  # each holds this function
         self._found: dict[bytes, list[float]] = {}
 
     def operation(self, kind: str, index: int = 0) -> Primitive:
-        """One of its operations, always the same while it is in use."""
+        """The operation of this kind for one unknown: the same object while it is in use."""
         found = self._operations.get((kind, index))
         return self._operations.setdefault((kind, index), _Operation(self, kind, index)) if found is None else found
 
     def recorded(self, outside: list[Value], solved: list[Value], or_nan: bool) -> list[Value]:
-        """The roots as nodes; nan where they have no derivative, if that is wanted."""
+        """The roots, recorded as nodes; with `or_nan` they are nan where they have no derivative."""
         xs, given = [node._number for node in solved], [node._number for node in outside]
         if not any(map(isnan, xs)):
             try:
@@ -74,7 +74,7 @@ class Implicit:
         ]
 
     def solution(self, numbers: tuple[float, ...]) -> list[float]:
-        """The solution for a start and what comes from outside; nan where one of these is."""
+        """The solution for a start and the numbers from outside; nan where one of these makes the residual nan."""
         key = pack(f"{len(numbers)}d", *numbers)
         found = self._found.get(key)
         if found is None:
@@ -98,14 +98,14 @@ class Implicit:
         return xs
 
     def partials(self, index: int, out: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The rule of `root`."""
+        """The local derivatives of the operation `root`."""
         outside = args[: self.n_outside]
         xs = [out if each == index else self.operation("root", each)(*args) for each in range(self.n)]
         (slopes,) = self.slopes(xs, outside, [index])
         return (*slopes, *(0.0,) * self.n)
 
     def slopes(self, xs: Sequence[Any], outside: Sequence[Any], indices: Sequence[int]) -> list[list[Any]]:
-        """Rows of -(∂r/∂x)⁻¹ ∂r/∂a for some of the unknowns, of numbers of any kind."""
+        """The rows of -(∂r/∂x)⁻¹ ∂r/∂a for the unknowns of these indices; the numbers may be of any kind."""
         tape, n = self.tape, self.n
         local = tape.local_derivatives(tape.run([*xs, *outside]))
         if n == 1:
@@ -136,7 +136,7 @@ class _OnTape:
         return [numbers[output] for output in self.tape.outputs]
 
     def linearised(self, xs: list[float]) -> tuple[list[float], list[list[float]]]:
-        if self._latest is not None and xs is self._latest[0]:  # as where a solution is looked at again
+        if self._latest is not None and xs is self._latest[0]:  # as when a solution is checked again
             return self._latest[1]
         numbers = self.tape.run([*xs, *self.outside])
         local = self.tape.local_derivatives(numbers)
@@ -147,7 +147,7 @@ class _OnTape:
 
 
 class _Operation(Primitive):
-    """One of the operations of an implicit function; a pickle holds what makes the function."""
+    """One of the operations of an implicit function; pickled as the arguments that make the function."""
 
     def __init__(self, implicit: Implicit, kind: str, index: int) -> None:
         n, n_outside = implicit.n, implicit.n_outside
@@ -182,7 +182,7 @@ _lock = threading.Lock()
 def implicit_function(
     tape: Tape, n: int, name: str, solver: Any, options: tuple[tuple[str, Any], ...], gives_nan: bool
 ) -> Implicit:
-    """The implicit function; equal ones are one, so that two runs of a function record the same operations."""
+    """The implicit function; the same object for equal arguments, so that two runs record the same operations."""
     key = tape, n, name, _identity(solver), options, gives_nan
     try:
         with _lock:
@@ -190,12 +190,12 @@ def implicit_function(
             if found is None:
                 found = _known[key] = Implicit(tape, n, name, solver, options, gives_nan)
             return found
-    except TypeError:  # an option that is no key
+    except TypeError:  # an option that cannot be hashed
         return Implicit(tape, n, name, solver, options, gives_nan)
 
 
 def _identity(solver: Any) -> Any:
-    """What tells solvers apart: of functions their code and what they hold, as each run makes a lambda anew."""
+    """What identifies a solver: of a function its code and what it closes over, as each run makes a lambda anew."""
     code = getattr(solver, "__code__", None)
     if code is None:
         return solver

@@ -1,7 +1,7 @@
-"""What Ctrl-C cannot tear: endings that come in any case, and writes that come together or not at all.
+"""Protection from Ctrl-C: endings that run in any case, and writes that happen together or not at all.
 
-Python raises KeyboardInterrupt between lines, those of `finally` and of `__exit__` not excepted, but never while a
-function written in C runs. A second interrupt, while the first is being dealt with, is not provided for.
+Python may raise KeyboardInterrupt between any two lines, those of `finally` and `__exit__` included, but never while
+a function written in C runs. A second interrupt, while the first is being handled, is not provided for.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def ensure(ending: Callable[[], object], work: Callable[[], Result]) -> Result:
-    """What `work` gives, with `ending` run after it in any case.
+    """Return what `work` returns, and run `ending` after it in any case.
 
-    It runs twice, so that an interrupt within it does no harm: running it again must change nothing.
+    `ending` runs twice, so that an interrupt within it does no harm: its second run must change nothing.
 
     >>> ensure(lambda: print("ended"), lambda: 1 + 1)
     ended
@@ -37,10 +37,10 @@ def ensure(ending: Callable[[], object], work: Callable[[], Result]) -> Result:
 
 
 def write(objects: Sequence[object], names: str | Sequence[str], values: Sequence[Any]) -> None:
-    """Set an attribute of each object to its value: all of them or, where an interrupt comes, none.
+    """Set an attribute of each object to its value: of all objects or, if an interrupt comes, of none.
 
     Args:
-        names: that of the attribute, or one each. Setting it must run no Python code, as a property would.
+        names: the attribute's name, or one for each object. Setting it must run no Python code, as a property would.
 
     >>> from autograd_mini import Value
     >>> xs = [Value(1.0), Value(2.0)]

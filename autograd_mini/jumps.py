@@ -1,6 +1,6 @@
-"""Operations that jump: what they are a little way before the jump, or after it.
+"""Operations that jump: their values a little way before the jump, or after it.
 
-They take numbers that know how they are approached, by which they compare. None stands for what no jump decides.
+They take germs: numbers that compare by how they are approached. They return None where no jump decides.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _trunc(x: Any) -> float:
 
 
 def _rest(name: str, x: Any, y: Any) -> Any:
-    """A remainder, where x is a multiple of y, or has half a one left."""
+    """A remainder where it jumps: where x is a multiple of y or, for `remainder`, has half of y left; else None."""
     rest, one = TABLE[name].forward(x.limit, y.limit), abs(y)
     if abs(rest) != (0.5 * one.limit if name == "remainder" else 0.0) or not (isfinite(one.limit) and one.limit):
         return None
@@ -60,4 +60,4 @@ JUMPS: dict[str, Callable[..., Any]] = {
     "remainder": partial(_rest, "remainder"),
     "copysign": _with_sign,
 }
-"""By the names of operations."""
+"""These functions by the names of the operations."""

@@ -1,4 +1,4 @@
-"""What is said where the number of a Value would leave the graph, and its derivative with it."""
+"""Messages for where the number of a Value would leave the graph, so that its derivative would be lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _package = dirname(__file__)
 
 
 def refusal(reader: Any, how: str, consequence: str) -> str:
-    """One sentence: who reads the number of a Value, by `how`, in which line, what would follow, what to do instead.
+    """One sentence: who reads the number of a Value, by `how`, on which line, to what effect, and what to do instead.
 
     Args:
         reader: the function that is being differentiated or compiled.
@@ -33,7 +33,7 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
     advice = "compute with the Value itself"
     if how == "float()":
         operation, call = doing(frame)
-        if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is one of math's
+        if not hasattr(reader, "__code__") and hasattr(reader, "__name__"):  # the function itself is from math
             call = name
         advice = _advice(operation, call)
     elif how[:-2] in TABLE:  # floor, ceil or trunc, which NumPy asks of every element
@@ -44,8 +44,8 @@ def refusal(reader: Any, how: str, consequence: str) -> str:
 
 
 def warning(call: str, frame: FrameType) -> str:
-    """What to say where a frame calls by this name a function of `math` that has a derivative; else nothing. Asked at
-    each call, it runs no property of the user's."""
+    """The warning for a frame in which `call` names a function of `math` that has a derivative; "" for any other. It is
+    asked for at each call, and runs no property of the user's."""
     from inspect import getattr_static, ismodule
 
     first, *rest = call.split(".")
@@ -56,8 +56,8 @@ def warning(call: str, frame: FrameType) -> str:
     if function is None or getattr(function, "__module__", None) != "math" or function.__name__ not in TABLE:
         return ""
     return (
-        f"{call} makes a plain number of a Value, and its derivative is lost there; use "
-        f"autograd_mini.{function.__name__}, or give it x.data if none is wanted"
+        f"{call} turns a Value into a plain number, and its derivative is lost there; use "
+        f"autograd_mini.{function.__name__}, or pass x.data if none is wanted"
     )
 
 
@@ -80,7 +80,7 @@ def _users_frame() -> FrameType:
 
 
 def place(line: tuple[str, int]) -> str:
-    """File and number of a line, with its text where the file is there."""
+    """The file and number of a line, with its text if the file can be read."""
     import linecache
 
     file, number = line
@@ -89,8 +89,8 @@ def place(line: tuple[str, int]) -> str:
 
 
 def doing(frame: FrameType) -> tuple[str, str]:
-    """What a frame is doing: the operation of Python's machine, and the dotted name of the function it calls, empty
-    where there is none."""
+    """What a frame is executing: the name of the bytecode instruction, and the dotted name of the function it calls,
+    empty if there is none."""
     import ast
     import dis
     import linecache
@@ -114,7 +114,7 @@ def doing(frame: FrameType) -> tuple[str, str]:
 
 
 def _dotted(function: ast.expr) -> str:
-    """`math.exp` of the expression that names it; of what is computed only the method, such as `.astype`."""
+    """The dotted name that an expression spells, such as `math.exp`; `.astype` for a method of something computed."""
     import ast
 
     if isinstance(function, ast.Attribute):

@@ -1,6 +1,6 @@
-"""Where a derivative is decided by a tie, or a zero of the data meets inf: limits along lines through the point.
+"""Derivatives at ties, and where a zero of the data meets inf, as limits along lines through the point.
 
-Row by row, conventions at kinks do not compose: relu(x) - relu(-x) is x, and would come out with slope 2 at 0. So
+Conventions at kinks, set row by row, do not compose: relu(x) - relu(-x) is x, but would get the slope 2 at 0. So
 where, and only where, something is tied, every tie is settled as it is a little way off, along a fixed line, once in
 either direction. Where both limits of the gradient agree, they are the answer. If the gradient by convention lies
 between them in every component, it stands; else the limit along the positive direction is the answer. Where the
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     Seeds: TypeAlias = Sequence[tuple[Value, float]]
 
 TOLERANCE = 1e-12
-"""Limits along different lines agree up to so much of the largest component: as exactly as derivatives are promised."""
+"""Limits along different lines may differ by this fraction of the largest component, the accuracy that is promised."""
 
 
 class Choice:
     """What was chosen at the ties of a function, to be chosen again in all derivatives of its gradient.
 
     Attributes:
-        direction: along which every tie is settled; None if conventions stand, empty if that is open.
-        tied: what was tied in the function. What was recorded for its gradient has this as its `_choice`.
-        before: the choices for what the function itself is made of.
+        direction: the one along which every tie is settled; None if conventions stand, empty if that is undecided.
+        tied: the nodes tied in the function. Nodes recorded for its gradient have this Choice as their `_choice`.
+        before: the choices of the function's own nodes.
     """
 
     __slots__ = ("before", "direction", "tied")
@@ -57,7 +57,7 @@ class Choice:
         return type(None), ()  # copies have other variables
 
     def covers(self, tied: Sequence[Value], leaves: Sequence[Value]) -> bool:
-        """Whether all that is tied is the function's own, and so are the variables."""
+        """Whether all tied nodes belong to the function or its gradient, and the direction has all the variables."""
         return all(node in self.tied or node._choice is self for node in tied) and (
             self.direction is None or self.direction.keys() >= set(leaves)
         )
@@ -69,12 +69,12 @@ def ties(order: Sequence[Value]) -> list[Value]:
 
 
 def ties_among(kinked: Sequence[Value]) -> list[Value]:
-    """The same of nodes whose operations have kinks."""
+    """The nodes, of some whose operations have kinks, that are at a kink where that matters."""
     return [node for node in kinked if is_at_kink(node) and _matters(node)]
 
 
 def _matters(node: Value) -> bool:
-    """Whether any of what is tied varies at all: zeros that dead units give do not."""
+    """Whether any tied parent varies at all, as the zeros that dead units give do not."""
     for parent in node.parents:
         is_tied = parent._number == node._number or not node.operation.selects  # type: ignore[union-attr]
         if is_tied and not parent.is_constant and not _is_flat(parent):
@@ -99,7 +99,7 @@ def limit_of_adjoints(
 
     Args:
         tied: the nodes at kinks; if there are none, a zero met inf or nan.
-        leaves: the variables at the bottom as the line takes them, if what was chosen before is not to count.
+        leaves: the variables in the line's order, if earlier choices are not to count.
     """
     chosen = None
     if leaves is None:
@@ -127,7 +127,7 @@ def limit_of_adjoints(
     (first, direction), (last, _) = sides[0], sides[-1]
     if tied:
         if all(first[leaf] == last[leaf] == convention[leaf] for leaf in leaves):
-            is_one = all(first[node] == last[node] for node in order)  # between variables and what is tied as well
+            is_one = all(first[node] == last[node] for node in order)  # between variables and ties as well
             return (first, direction) if is_one and first != convention else (convention, None)
         if all(first[leaf] == last[leaf] for leaf in leaves) or not _is_between(convention, first, last, leaves):
             return first, direction
@@ -140,7 +140,7 @@ def limit_of_adjoints(
 
 
 def _choice_before(order: Sequence[Value], tied: Sequence[Value], leaves: Sequence[Value]) -> Choice | None:
-    """That for the one gradient whose derivative this is, if nothing is tied but its own."""
+    """The choice made for the gradient that is now being differentiated, if it covers all that is tied; else None."""
     choices = {node._choice for node in order} - {None} if tied else set()
     latest = choices.difference(*[choice.before for choice in choices if choice is not None])
     choice = latest.pop() if len(latest) == 1 else None
@@ -148,7 +148,7 @@ def _choice_before(order: Sequence[Value], tied: Sequence[Value], leaves: Sequen
 
 
 def side_of(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], found: Adjoints) -> Direction | None:
-    """The direction along which adjoints are the limit, if they are not from the other side as well."""
+    """The direction along which the adjoints `found` are the limit; None if they are so on both sides, or neither."""
     leaves = leaves_by_use(order)
     sides = []
     for sign in (1.0, -1.0):
@@ -160,8 +160,8 @@ def side_of(order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], found: 
 
 
 def leaves_by_use(order: Sequence[Value]) -> list[Value]:
-    """The variables at the bottom of a graph as one meets them reading it from its results, whatever they are named
-    in between: a function has the same limits where it is called within another.
+    """The variables of a graph in the order in which one meets them reading from its results, whatever the nodes in
+    between are: so a function has the same limits where it is called within another.
 
     Args:
         order: a topological order of the graph.
@@ -181,12 +181,12 @@ def leaves_by_use(order: Sequence[Value]) -> list[Value]:
 
 
 def step(number: int, line: int) -> float:
-    """Positive, decreasing, and in no simple ratio to each other."""
+    """A component of a line's direction: these are positive, decreasing, and in no simple ratio to each other."""
     return float((number + 1) ** (-1.0 / (e if line == 0 else pi)))
 
 
 def line_of(leaves: Sequence[Value], sign: float = 1.0, line: int = 0) -> Direction:
-    """The direction of a line, to either side."""
+    """The direction of a line, towards one side or, with `sign` -1.0, the other."""
     return {leaf: sign * step(number, line) for number, leaf in enumerate(leaves)}
 
 
@@ -204,8 +204,8 @@ def _agree(x: float, y: float, scale: float) -> bool:
 def _along(
     order: Sequence[Value], seeds: Seeds, tied: Sequence[Value], direction: Direction
 ) -> tuple[dict[Value, float], bool]:
-    """The limits of all adjoints along a direction, and whether they are known: nan are those about which functions
-    decide that touch each other, so that it is not known which is the larger one."""
+    """The limits of all adjoints along a direction, and whether those of the variables are known. An adjoint is nan if
+    it depends on which of two functions that touch is the larger one, which cannot be told."""
     by_tangents = _by_tangents(order, seeds, set(tied), direction) if tied else None
     if by_tangents is not None:
         return by_tangents, True
@@ -226,8 +226,8 @@ def _along(
 def _by_tangents(
     order: Sequence[Value], seeds: Seeds, tied: set[Value], direction: Direction
 ) -> dict[Value, float] | None:
-    """By one sweep of numbers forward and one back; None where a number jumps, as it does for every choice, if what
-    is tied moves too slowly for that, and if a zero meets inf or nan."""
+    """The same limits by one sweep of numbers forward and one back; None where these do not suffice: if a number jumps,
+    as every selector's does, if something tied does not move to first order, or if a zero meets inf or nan."""
     tangents: dict[Value, float] = {}
     settled: dict[Value, tuple[float, ...]] = {}
     for node in order:
@@ -238,7 +238,7 @@ def _by_tangents(
         assert operation is not None
         if node in tied or operation.base.name in JUMPS:
             if any(not (parent.is_constant or tangents[parent]) for parent in node.parents):
-                return None  # what does not move at first may do so further on, as x·y from the origin
+                return None  # it may still move to a higher order, as x·y does from the origin
             germs = [
                 parent._number if parent.is_constant else Germ(parent._number, tangents[parent], is_exact=True)
                 for parent in node.parents
@@ -263,7 +263,7 @@ def _by_tangents(
 
 
 def _germs_of(order: Sequence[Value], direction: Direction) -> dict[Value, Any]:
-    """How all nodes behave along a direction; of constants their numbers."""
+    """The germs of all nodes along a direction; for constants, their numbers."""
     germs: dict[Value, Any] = {}
     for node in order:
         if node.operation is not None:
@@ -296,7 +296,7 @@ def _by_germs(order: Sequence[Value], seeds: Seeds, direction: Direction) -> dic
 
 
 def settle(made: Sequence[Value], order: Sequence[Value], direction: Direction) -> None:
-    """Write the limits along a direction into nodes that were just recorded from those of `order`, and are nobody's
+    """Write the limits along a direction into the nodes just `made` from those of `order`, which nobody else uses
     yet."""
     known = set(order)
     germs = _germs_of(order, direction)

@@ -1,4 +1,4 @@
-"""Small systems of linear equations: eliminated by numbers, and as operations that can be differentiated again."""
+"""Small systems of linear equations: solved in numbers, and by operations that can be differentiated again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ EPSILON = 2.0**-52
 
 
 def eliminate(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[float] | None:
-    """The x with A x = b, by Gauss's elimination with pivots that are largest next to their row; None where A is
-    singular to working precision: where a pivot is no larger than the rounding errors of the terms it is made of.
+    """The x with A x = b by Gaussian elimination with scaled partial pivoting; None if A is singular to working
+    precision: if a pivot is no larger than the rounding errors of the terms summed in it.
 
     >>> eliminate([[0.0, 2.0], [4.0, 1.0]], [2.0, 9.0])
     [2.0, 1.0]
@@ -26,7 +26,7 @@ def eliminate(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list
     True
     """
     n = len(right)
-    if n == 1:  # as below, sooner
+    if n == 1:  # the same as below, but faster
         pivot, b = float(matrix[0][0]), float(right[0])
         return [b / pivot] if 4 * EPSILON * abs(pivot) < abs(pivot) < float("inf") else None
     rows = [[*map(float, row), float(b)] for row, b in zip(matrix, right)]
@@ -53,13 +53,13 @@ def eliminate(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list
 
 @lru_cache(maxsize=4096)
 def _solution(n: int, numbers: bytes) -> tuple[float, ...]:
-    """That of a system given by its matrix and right side; nan where it is singular."""
+    """The solution of a system, given by the bytes of its matrix and right-hand side; nan if it is singular."""
     found = unpack(f"{n * n + n}d", numbers)
     return tuple(eliminate([found[n * i : n * i + n] for i in range(n)], found[n * n :]) or [nan] * n)
 
 
 class LinearSolve(Primitive):
-    """Component `index` of the solution of n equations: an operation of the rows of A one after the other, and b.
+    """Component `index` of the solution of n equations: an operation on the entries of A, row by row, and of b.
 
     With x = A⁻¹ b and u the row of A⁻¹ of this component, ∂xᵢ/∂bⱼ = uⱼ and ∂xᵢ/∂Aⱼₖ = -uⱼ xₖ.
     """
@@ -85,11 +85,11 @@ class LinearSolve(Primitive):
 
 @cache
 def linear_solve(n: int, index: int) -> LinearSolve:
-    """The operation, made once."""
+    """The operation `LinearSolve(n, index)`, made only once."""
     return LinearSolve(n, index)
 
 
 def solve_linear(matrix: Sequence[Any], right: Sequence[Any]) -> list[Any]:
-    """The x with A x = b, of numbers of any kind that primitives take; A by its rows one after the other."""
+    """The x with A x = b, for numbers of any kind that primitives take; `matrix` holds A row by row."""
     n = len(right)
     return [linear_solve(n, index)(*matrix, *right) for index in range(n)]

@@ -1,9 +1,9 @@
-"""Which form of `graph` and `numbering` is loaded: the machine code that was made of them when the package was
-installed, or their sources.
+"""Load `graph` and `numbering` either as the machine code compiled when the package was installed, or from their
+sources.
 
-The machine code is modules with other names, which tell the sources that they were made of. Where these have been
-edited since, there are no such modules, and the sources run. So they do where `AUTOGRAD_MINI_PURE` is set in the
-environment.
+The compiled modules have other names, which contain a hash of the sources that they were compiled from. If these have
+been edited since, no module has the right name, and the sources run. The sources also run if `AUTOGRAD_MINI_PURE` is
+set in the environment.
 """
 
 import sys
@@ -12,22 +12,22 @@ from os import environ
 from os.path import dirname
 
 COMPILED = ("graph", "numbering")
-"""Those of which machine code is made, together; each imports only those before it."""
+"""The modules that are compiled, together; each imports only those before it."""
 
 
 def names_of(sources: list[bytes]) -> list[str]:
-    """The names of the modules that are made of these sources."""
+    """The names of the modules that are compiled from these sources."""
     digest = source_hash(0, b"".join(sources)).hex()
     return [f"{name}_{digest}" for name in COMPILED]
 
 
 def without_compiler(**options: bool) -> object:
-    """What stands in `graph.py` for mypyc's decorator of classes where the source runs: it leaves them as they are."""
+    """Stand in for mypyc's class decorator where the source of `graph.py` runs: the classes are left as they are."""
     return lambda kind: kind
 
 
 def load_compiled(package: str, folder: str) -> None:
-    """Have these modules of the package mean the machine code made of their sources in the folder, if there is any."""
+    """Let imports of these modules find the machine code compiled from their sources in `folder`, if there is any."""
     if environ.get("AUTOGRAD_MINI_PURE"):
         return
     try:
@@ -45,5 +45,5 @@ def load_compiled(package: str, folder: str) -> None:
         setattr(sys.modules[package], plain, sys.modules[name])
 
 
-if __package__:  # setup.py asks for the names alone
+if __package__:  # setup.py runs this file only for the names
     load_compiled(__package__, dirname(__file__))

@@ -1,5 +1,5 @@
 """Mathematics as text, for graphs, pictures and compiled programs alike: brackets by how tightly an operation binds,
-infix symbols, powers, indices; and read back."""
+infix symbols, powers, indices; and how such text is read back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INFIX = {
 BRACKETS = {"abs": ("|", "|"), "floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-SHOWN_ARGUMENTS = 8  # of more, formulas show the first and the last ones, so that they fit a line
+SHOWN_ARGUMENTS = 8  # of more, formulas show the first ones and the last, to fit on a line
 # How a rule guards a corner case is no part of the mathematics.
 HIDDEN_OPTIONS = {"empty"}
 PLAIN_NAME = re.compile(r"\w(?:[\w.'′⁽⁾]|,(?=[₀-₉]))*(\[[\w, .:'\"-]*\])*")
@@ -36,7 +36,7 @@ _PLAIN = {sign: chr(digit) for table in (SUBSCRIPTS, SUPERSCRIPTS) for digit, si
 _PLAIN |= {ord("⁻"): "-", ord("ᵀ"): "T"}
 
 Numerals = Callable[[float], str]
-"""How numbers are written."""
+"""A function that writes a number."""
 
 
 class Text(NamedTuple):
@@ -55,7 +55,7 @@ OMITTED = Text("…")
 
 
 def in_python(text: str) -> str:
-    """A formula in Python's notation, be it typed in that or in the one that is written here.
+    """A formula in Python's notation, whether it was typed in that or in the notation of this module.
 
     >>> in_python("(w·x + b)²/√y"), in_python("w * x**2")
     ('(w*x + b)**2/sqrt(y)', 'w * x**2')
@@ -65,7 +65,7 @@ def in_python(text: str) -> str:
 
 
 def subscripted(letter: str, number: int) -> str:
-    """A letter with an index.
+    """A letter with a number as its subscript.
 
     >>> subscripted("z", 12)
     'z₁₂'
@@ -74,7 +74,7 @@ def subscripted(letter: str, number: int) -> str:
 
 
 def weight_name(i: int, j: int, k: int | None = None) -> str:
-    """The weight from unit i to unit j of layer k; that of unit 0, which is always 1, is the bias.
+    """The name of the weight from unit i to unit j of layer k; from unit 0, which is always 1, that of the bias.
 
     >>> weight_name(1, 2, 3), weight_name(10, 2), weight_name(0, 2, 3)
     ('w₁₂⁽³⁾', 'w₁₀,₂', 'b₂⁽³⁾')
@@ -85,7 +85,7 @@ def weight_name(i: int, j: int, k: int | None = None) -> str:
 
 
 def latex(lines: Iterable[str]) -> str:
-    r"""Equations in the notation of this package, with what stands behind a gap, and other lines, as LaTeX.
+    r"""Lines as LaTeX: equations in the notation of this package, with a remark behind a wide gap, and other text.
 
     >>> print(latex(["∇W₁ = ∇relu(z₁) xᵀ    32 × 64", "3 lines"]))
     $\displaystyle\begin{aligned}
@@ -111,17 +111,17 @@ def _latex(formula: str) -> str:
 
 
 def signed(text: str) -> Text:
-    """A number in letters as part of a formula."""
+    """A number, given as text, as part of a formula."""
     return Text(text, SIGN if text.startswith("-") else ATOM)
 
 
 def number(x: float) -> Text:
-    """A constant of a formula."""
+    """A constant as part of a formula."""
     return signed(f"{x:.6g}".replace("inf", "∞"))
 
 
 def number_formatter(number_format: str) -> Numerals:
-    """The function that writes a float in a format of Python; a ValueError if that does not format floats.
+    """The function that writes a float in a Python format; raises ValueError if the format is not one for floats.
 
     >>> number_formatter(".4g")(2.0)
     '2'
@@ -141,7 +141,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def operation_name(operation: Primitive, mark: str = "") -> str:
-    """The symbol of an operation, a mark such as ′ behind it, and the options that its variant fixes.
+    """The symbol of an operation, followed by a mark such as ′ and by the options that its variant fixes.
 
     >>> from autograd_mini.primitives import TABLE
     >>> operation_name(TABLE["softmax"].variant(index=2)), operation_name(TABLE["relu"].variant(at_zero=0.0))
@@ -186,24 +186,24 @@ def applied(operation: Primitive, operands: Sequence[Text]) -> Text:
 
 
 def listed(operands: Sequence[Text]) -> str:
-    """Operands one after the other, the middle of many left out."""
+    """Operands separated by commas, with the middle ones of many left out."""
     return ", ".join(operand.text for operand in shown(operands, OMITTED))
 
 
 def shown(things: Sequence[Any], *omitted: Any) -> list[Any]:
-    """The first of many and the last, with what stands for those left out in between."""
+    """A few things as they are; of many, the first ones and the last, with `omitted` in between."""
     if len(things) <= SHOWN_ARGUMENTS:
         return list(things)
     return [*things[: SHOWN_ARGUMENTS - 2], *omitted, things[-1]]
 
 
 def joined(texts: Sequence[Text]) -> Text:
-    """Several things as one: a list in brackets."""
+    """Several texts as one: a list in brackets; a single one as it is."""
     return texts[0] if len(texts) == 1 else Text(f"({listed(texts)})")
 
 
 def times(a: Text, b: Text, sign: str = " ") -> Text:
-    """A product, a number first; a factor 1 is not written.
+    """The product a·b with `sign` between the factors: a number comes first, a factor 1 is not written.
 
     >>> times(Text("x"), number(3.0)).text, times(number(-1.0), Text("a·b", PRODUCT)).text
     ('3 x', '-a·b')
@@ -226,7 +226,7 @@ def times(a: Text, b: Text, sign: str = " ") -> Text:
 
 
 def total(terms: Sequence[Text], most: int = SHOWN_ARGUMENTS) -> Text:
-    """A sum, of more than the most terms their number.
+    """The sum of the terms; beyond `most`, only how many more there are.
 
     >>> total([Text("x"), times(number(-2.0), Text("y"))]).text, total([]).text
     ('x - 2 y', '0')

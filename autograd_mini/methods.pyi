@@ -272,16 +272,16 @@ class Operators(Compatible):
         """|x|."""
 
     def copysign(self, y: Real) -> Value:
-        """|x| with the sign of y; of a nan, whose sign nothing defines, with +."""
+        """|x| with the sign of y; |x| if y is nan, whose sign is not defined."""
 
     def ldexp(self, exponent: int) -> Value:
         """x·2ⁱ for an integer i, exact."""
 
     def maximum(self, y: Real) -> Value:
-        """The larger of x and y; nan if any is."""
+        """The larger of x and y; nan if an argument is nan."""
 
     def minimum(self, y: Real) -> Value:
-        """The smaller of x and y; nan if any is."""
+        """The smaller of x and y; nan if an argument is nan."""
 
     def clip(self, low: Real = ..., high: Real = ...) -> Value:
         """x limited to [low, high]."""

@@ -1,13 +1,13 @@
-"""micrograd's classes under its names and conventions, for code and lessons that must give its own numbers.
+"""micrograd's classes under its names and conventions, for code and lessons that must reproduce its numbers.
 
 In place of `from micrograd.engine import Value` and `from micrograd.nn import MLP` (A. Karpathy's, 2020) write
 `from autograd_mini.micrograd import Value, MLP`: data, gradients and draws of random numbers are micrograd's to the
 last digit. Where this Value differs from `autograd_mini.Value`:
 
 - relu has the derivative 0 at 0, and a/b is a·b⁻¹ with its two roundings, not the quotient.
-- `backward()` sets its own `grad` to 1 and calls `_backward()` node by node, so that nodes in between keep what earlier
-  calls left there, and functions assigned to `_backward` are called.
-- `==` tells whether it is the same object, and a Value counts as true, 0 too.
+- `backward()` sets its own `grad` to 1 and calls `_backward()` node by node, so that intermediate nodes keep what
+  earlier calls left there, and functions assigned to `_backward` are called.
+- `==` tells whether two Values are the same object, and every Value counts as true, even 0.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _giving_ours(method: Callable[..., Any]) -> Any:
-    """The same operation, whose result is a Value of this module."""
+    """Wrap a method so that its result is a Value of this module."""
 
     def operation(*args: Any) -> Any:
         out = method(*args)
@@ -39,7 +39,7 @@ def _giving_ours(method: Callable[..., Any]) -> Any:
 
 
 def _taking_numbers(method: Callable[..., Any]) -> Any:
-    """The same operation, of which a plain number on the other side becomes a Constant of this module."""
+    """Wrap an operator's method so that a plain number as the other operand becomes a Constant of this module."""
 
     def operation(self: Value, other: Any) -> Any:
         if type(other) is float or type(other) is int:
@@ -124,7 +124,7 @@ for _name in ("add", "radd", "mul", "rmul"):
 
 
 class Constant(Value, plain.Constant):
-    """A plain number among the operands.
+    """A plain number as an operand.
 
     >>> (Value(2.0) * 3).parents[1]
     Constant(data=3.0, grad=0.0)
@@ -134,7 +134,7 @@ class Constant(Value, plain.Constant):
 
 
 def _order(root: plain.Value) -> list[plain.Value]:
-    """micrograd's order, in which the first operand's past comes first, without its recursion."""
+    """micrograd's topological order, in which the first operand's ancestors come first, without its recursion."""
     order, seen, stack = [], {root}, [(root, iter(root.parents))]
     while stack:
         node, parents = stack[-1]
@@ -150,7 +150,7 @@ def _order(root: plain.Value) -> list[plain.Value]:
 
 
 class Module:
-    """What has parameters.
+    """The base class of everything that has parameters.
 
     >>> neuron = Neuron(2)
     >>> (neuron([1.0, 2.0]) + neuron.b).backward()
@@ -165,7 +165,7 @@ class Module:
             p.grad = 0
 
     def parameters(self) -> list[Value]:
-        """Its Values, weights before biases."""
+        """The Values of its parameters, weights before biases."""
         return []
 
 

@@ -1,7 +1,7 @@
 """Observers of Values: how debugging, pictures and compilation listen in, and answer where eager mode would decide.
 
 Observers belong to a thread or task: they do not hear what others do. `active` holds those of all threads: while it
-is empty, recording a node or reading a number pays for one test only.
+is empty, recording a node or reading a number costs only one test.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _between = dirname(__file__), functools.__file__  # its cached properties call t
 class _Exit:
     """`__exit__` without a line of Python in it, so that no interrupt can keep a scope from ending.
 
-    `with` looks it up before it enters, holds what it gets until the block is left, in whatever way, and lets it go:
+    `with` looks it up before it enters, holds what it gets until the block is left, in whatever way, and then drops it:
     that is what ends the scope.
     """
 
@@ -44,16 +44,16 @@ class _Exit:
             return lambda scope, *error: scope.__exit__(*error)  # as ExitStack calls it
         if scope._kept:
             return scope._kept.pop()
-        ticket = partial("".format)  # takes what `with` gives it, and says that no error is dealt with
+        ticket = partial("".format)  # called by `with`, it gives "", so that errors are not suppressed
         scope._ticket = ref(ticket)
         return ticket
 
 
 class Scope:
-    """What holds within its `with` block, in one thread or task; blocks may end in any order.
+    """Something that holds within its `with` block, in one thread or task; blocks may end in any order.
 
     Attributes:
-        opened: those of its kind that are open now, in all threads.
+        opened: the scopes of this kind that are open now, in all threads.
     """
 
     opened: ClassVar[dict[Entry, Any]]
@@ -82,7 +82,7 @@ class Scope:
 
     @classmethod
     def here(cls) -> list[Any]:
-        """Those of this thread or task, outermost first."""
+        """The open scopes of this kind in this thread or task, outermost first."""
         entries = cls._entries.get()
         found = [cls.opened.get(entry) for entry in entries if entry() is not None]
         if len(found) < len(entries):  # some have ended
@@ -91,7 +91,7 @@ class Scope:
 
     @classmethod
     def is_open_here(cls) -> bool:
-        """Whether there is one in this thread or task."""
+        """Whether a scope of this kind is open in this thread or task."""
         if cls.opened:
             for entry in cls._entries.get():
                 if entry() is not None and entry in cls.opened:
@@ -102,12 +102,12 @@ class Scope:
 class Observer(Scope):
     """Hears what happens in its thread or task within its `with` block; each method may raise.
 
-    Where a method gives something, the first observer to give more than None decides the result; if none does,
-    eager mode decides from the data.
+    Where a method may return something, the first observer to return anything but None decides the result; if none
+    does, eager mode decides from the data.
 
     Attributes:
         hears_rules: whether it also hears what derivative rules calculate within `create_graph=True`.
-        owns_values: whether it is told of what it does not hear, since others happen in other threads.
+        owns_values: whether `used_elsewhere` tells it of what happens in other threads and tasks.
     """
 
     hears_rules = False
@@ -125,34 +125,34 @@ class Observer(Scope):
         """`total` = `before` + `contribution`: the adjoint of that parent so far."""
 
     def compared(self, primitive: Primitive, x: Value, y: Value) -> Any:
-        """An operator compares x with y; `primitive` is its row. Gives the result in place of a bool, or None."""
+        """An operator compares x with y; `primitive` is its row. Returns the result in place of a bool, or None."""
 
     def selected(self, primitive: Primitive, args: tuple[Value, ...]) -> Any:
-        """A derivative rule chooses by a selector. Gives the choice in place of plain numbers, or None."""
+        """A derivative rule chooses by a selector. Returns the choice in place of plain numbers, or None."""
 
     def carried(self, operation: Primitive, adjoint: Any, local: Any) -> Any:
         """A rule of `operation` multiplies an adjoint by a local derivative, and whether the product carries anything
-        may depend on data. Gives the product in place of one for this data, or None."""
+        may depend on data. Returns the product in place of one for this data, or None."""
 
     def differentiation_begins(self) -> None:
-        """A derivative is about to be recorded by rules that it hears."""
+        """A derivative is about to be recorded by rules that the observer hears."""
 
     def differentiation_ends(
         self, seeds: Sequence[tuple[Value, Any]], active: Collection[Value], found: Mapping[Value, Any]
     ) -> None:
-        """It is recorded: with respect to `active` nodes, the adjoints that were `found` for Σ seed·root."""
+        """A derivative was recorded: the adjoints `found` for Σ seed·root, with respect to `active` nodes."""
 
     def tangents_end(self, seeds: Mapping[Value, Any], found: Iterable[tuple[Any, Any]]) -> None:
-        """It is recorded: the changes that were `found` for results, where variables change by their seeds."""
+        """Tangents were recorded: the results, each with the change `found` if variables change by their `seeds`."""
 
     def detached(self, node: Value) -> Any:
-        """`node.detach()` is called. Gives its result in place of a constant, or None."""
+        """`node.detach()` is called. Returns its result in place of a constant, or None."""
 
     def truth_asked(self, node: Value) -> None:
         """The program branches on whether `node` is 0."""
 
     def looped(self, loop: Loop) -> tuple[Any, Any] | None:
-        """`scan` is called. Gives its result in place of that of running its steps one by one, or None."""
+        """`scan` is called. Returns its result in place of that of running its steps one by one, or None."""
         return None
 
     def number_read(self, node: Value, how: str) -> None:
@@ -162,10 +162,10 @@ class Observer(Scope):
         """A number of `node`, or of what it was computed from, is about to change, by `how`, such as "backward()"."""
 
     def shown(self, node: Value) -> str | None:
-        """`node` is about to be printed. Gives the text in place of one with its number, or None."""
+        """`node` is about to be printed. Returns the text in place of one with its number, or None."""
 
     def used_elsewhere(self, *nodes: Value) -> None:
-        """Something that it would have heard of happens to these in another thread or task."""
+        """Another thread or task does something with these nodes that the observer would have heard in its own."""
 
 
 class Differentiation(Scope):
@@ -175,7 +175,7 @@ class Differentiation(Scope):
         function: the function.
         variables: the Values that stand for the numbers among its arguments.
         own: other Values made within the call: nothing outside depends on them.
-        refused: what was said where a number would have left the graph.
+        refused: the error that was raised where a number would have left the graph.
     """
 
     opened: ClassVar[dict[Entry, Differentiation]] = {}
@@ -188,7 +188,7 @@ class Differentiation(Scope):
         self.refused: TypeError | None = None
 
     def warn_of_refusal(self) -> None:
-        """Warn where the function caught what was said, and went on."""
+        """Warn if the function caught the error `refused` and went on."""
         if self.refused is not None:
             from warnings import warn_explicit
 
@@ -204,7 +204,7 @@ differentiations: dict[Entry, Differentiation] = Differentiation.opened
 
 
 def leaf_made(leaf: Value) -> None:
-    """A Value was made from a plain number within the calls that are being differentiated in this thread or task."""
+    """Note a Value made from a plain number within the calls that are being differentiated in this thread or task."""
     for call in Differentiation.here():
         call.own.add(leaf)
 
@@ -215,7 +215,7 @@ def differentiated() -> set[Value]:
 
 
 def depends_on_variable(node: Value) -> bool:
-    """Whether it depends on one of them, or, in this thread or task, on any Value not made within the call."""
+    """Whether a node depends on a variable being differentiated by or, in such a call here, on any from outside it."""
     variables, here = differentiated(), Differentiation.here()
     return any(
         each in variables or (here and not each.parents and all(call.is_foreign(each) for call in here))
@@ -224,10 +224,10 @@ def depends_on_variable(node: Value) -> bool:
 
 
 def refuse_conversion(node: Value, how: str = "float()") -> None:
-    """Refuse to make plain numbers, by `how`, of what depends on a variable while a derivative is being taken.
+    """Refuse to convert a node, by `how`, if it depends on a variable while a derivative is being taken.
 
     Raises:
-        TypeError: with the line and what to use instead.
+        TypeError: it does; the message says on which line, and what to use instead.
     """
     if depends_on_variable(node):
         from autograd_mini.leaving import refusal
@@ -237,15 +237,15 @@ def refuse_conversion(node: Value, how: str = "float()") -> None:
 
 
 def refused(error: TypeError) -> TypeError:
-    """The error, to be raised: the calls that are being differentiated here are told of it, lest it is caught."""
+    """Note an error in the calls being differentiated here, in case they catch it, and return it to be raised."""
     for call in Differentiation.here():
         call.refused = error
     return error
 
 
 def warn_of_mathematics() -> None:
-    """Warn where a function of `math` gets the number of a Value, once a line: nothing else is refused there, since
-    no derivative is being taken yet. What a place calls is kept by name, and looked up each time."""
+    """Warn where a function of `math` gets the number of a Value. It is not refused, since no derivative is being taken
+    yet. The name that a place in the code calls is cached, what it means there is looked up each time."""
     frame = sys._getframe(2)
     place = id(frame.f_code), frame.f_lasti
     if place not in _looked_at:
@@ -264,19 +264,19 @@ def warn_of_mathematics() -> None:
 
 
 _looked_at: dict[tuple[int, int], tuple[Callable[[FrameType], str] | None, CodeType]] = {}
-"""What is to be said where numbers of Values were read, and the code, which is held so that its id is its own."""
+"""For each place that read numbers of Values, how to word a warning, and its code, held so that its id stays unique."""
 
 
 class silence(Observer):
-    """A context in which only those observers of this thread or task hear on that hear rules."""
+    """A context in which, of the observers already open in this thread or task, only those that hear rules hear on."""
 
 
 class unheard(Observer):
-    """A context in which none of them hears anything."""
+    """A context in which no observer already open in this thread or task hears anything."""
 
 
 def current_observers() -> list[Observer]:
-    """Those of this thread or task that hear now."""
+    """The observers of this thread or task that hear what happens now."""
     hearing: list[Observer] = []
     for observer in Observer.here() if active else ():
         if type(observer) is silence:
@@ -289,7 +289,7 @@ def current_observers() -> list[Observer]:
 
 
 def _tell_owners(*nodes: Any) -> None:
-    """Tell the observers of other threads and tasks."""
+    """Tell the observers of other threads and tasks that own Values."""
     here = Observer.here()
     for observer in [*active.values()]:
         if observer.owns_values and observer not in here:
@@ -301,7 +301,7 @@ def notify(node: Value) -> None:
     entries = Observer._entries.get()
     if len(active) == len(entries) == 1:
         only = active.get(entries[0])
-        if only is not None:  # as mostly: there is one, and it is here
+        if only is not None:  # the usual case: there is one, and it is here
             only.node_recorded(node)
             return
     heard = current_observers()
@@ -315,7 +315,7 @@ above.notify = notify
 
 
 def ask(question: str, *args: Any) -> Any:
-    """What the first observer of this thread or task that has an answer gives: `question` is a method of theirs."""
+    """The answer of the first observer of this thread or task that has one to `question`, a method of Observer."""
     heard = current_observers()
     for observer in heard:
         answer = getattr(observer, question)(*args)
@@ -328,11 +328,11 @@ def ask(question: str, *args: Any) -> Any:
 
 number_read: Callable[..., Any] = partial(ask, "number_read")
 number_written: Callable[..., Any] = partial(ask, "number_written")
-"""Tell the observers of this thread or task."""
+"""Tell the observers of this thread or task that a number is read, or written."""
 
 
 def write_numbers(nodes: Sequence[Value], name: str, numbers: Sequence[float]) -> None:
-    """Set the `name`, "data" or "grad", of several nodes: of all or, where an interrupt comes, of none."""
+    """Set `data` or `grad`, whichever `name` says, of several nodes: of all or, if an interrupt comes, of none."""
     for node in nodes if active else ():
         number_written(node, f".{name}")
     write(nodes, {"data": "_number", "grad": "_grad"}[name], numbers)

@@ -1,4 +1,4 @@
-"""Operators but + - *, comparisons and conversions of Values, attached from the table."""
+"""Operators of Values other than + - *, their comparisons and conversions, attached from the table."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _comparison(name: str, compare: Callable[[Any, Any], bool]) -> Callable[[Val
 
 
 def _conversion(name: str, convert: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that makes another number of `data`."""
+    """A method that applies `convert` to `data`."""
 
     def method(self: Value, *args: Any) -> Any:
         if observing.active:
@@ -122,7 +122,7 @@ def _attach() -> None:
     methods |= {each.__name__: _conversion(f"{each.__name__}()", each) for each in conversions}
     for name, method in methods.items():
         setattr(Value, f"__{name}__", method)
-    floats_have: dict[str, Any] = {  # NumPy asks every element of an array for it, and `statistics` asks numbers
+    floats_have: dict[str, Any] = {  # asked for by NumPy, of every element of an array, and by `statistics`
         "conjugate": _itself,
         "real": property(_itself),
         "imag": property(lambda self: 0.0, doc="0.0, since a Value is real."),
@@ -139,10 +139,10 @@ NO_RATIO = (
 
 
 def _as_integer_ratio(value: Value) -> tuple[_Total, None]:
-    """What `statistics.mean` adds up, as it adds inf and nan.
+    """What `statistics.mean` adds up for a Value: a "ratio" without a denominator, as inf and nan have there.
 
     Raises:
-        TypeError: something else asks.
+        TypeError: the caller is not `statistics`.
     """
     if sys._getframe(1).f_globals.get("__name__") != "statistics":
         raise TypeError(NO_RATIO)

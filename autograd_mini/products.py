@@ -26,9 +26,9 @@ class Differential:
     """The map from small changes of a run's variables to those of some results.
 
     Args:
-        run: the run; Values come out if it depends on others, else floats.
+        run: the call; derivatives are Values if its results depend on variables other than its own, else floats.
         results: Values and numbers.
-        weights: the vector it is to be multiplied with, if there is one: Values among it give Values, too.
+        weights: the vector to multiply with, if there is one; if it holds variables, derivatives are Values too.
     """
 
     def __init__(self, run: Run, results: Sequence[Any], weights: Sequence[Any] = ()) -> None:
@@ -40,17 +40,17 @@ class Differential:
         self.active: set[Value] = descendants_of(run.variables, self.order) if run.keeps_graph else set()
 
     def push(self, seeds: dict[Value, Any]) -> list[Any]:
-        """The change of each result, for changes of variables; where ties, or zeros that meet inf, decide, by the
-        gradients, which know their limits."""
+        """The change of each result for given changes of variables. At ties, and where zeros meet inf, it is computed
+        from the gradients, which take limits there."""
         observers = [each for each in current_observers() if each.hears_rules] if observing.active else ()
-        if observers:  # what is recorded is to hold for other data, too
+        if observers:  # the recording must hold for other data too
             for observer in observers:
                 observer.differentiation_begins()
             changes = self._push(seeds)
             for observer in observers:
                 observer.tangents_end(seeds, zip(self.results, changes))
             return changes
-        seeds = {x: seed for x, seed in seeds.items() if isinstance(seed, Value) or seed}  # where nothing moves
+        seeds = {x: seed for x, seed in seeds.items() if isinstance(seed, Value) or seed}  # drop what does not move
         changes = self._push(seeds) if not ties(self.order) else [nan]
         if all(change == change for change in changes):
             return changes
@@ -74,7 +74,7 @@ class Differential:
         return [found.get(x, 0.0) for x in self.run.variables]
 
     def rows(self, *, forward: bool) -> list[list[Any]]:
-        """The matrix: by a sweep forward for each variable, or one backward for each result."""
+        """The Jacobian matrix, by a forward sweep for each variable or a backward sweep for each result."""
         if forward:
             columns = [self.push({x: 1.0}) for x in self.run.variables]
             return [[column[row] for column in columns] for row in range(len(self.results))]
@@ -84,7 +84,7 @@ class Differential:
 def matrix_of(
     f: Callable[..., Any], argnums: int | tuple[int, ...] | None, mode: str, is_gradient: bool = False
 ) -> Callable[..., Any]:
-    """The function that gives f's Jacobian, by passes in the direction that `mode` says; a gradient may hold None."""
+    """A function that returns f's Jacobian, by passes in the direction of `mode`; a gradient's result may hold None."""
 
     @wraps(f)
     def jacobian_of_f(*args: Any, **keywords: Any) -> Any:
@@ -100,9 +100,9 @@ def matrix_of(
 
 
 def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
-    """The product J v of f's Jacobian with a vector, at the cost of about two evaluations, however many results
-    there are: a function of f's arguments and, last, the vector, in the structure of the arguments to differentiate:
-    for several, a tuple. It gives the structure of f's result.
+    """The product J v of f's Jacobian with a vector, at the cost of about two evaluations however many results there
+    are, as a function of f's arguments and, last, the vector. The vector has the structure of the arguments that
+    `argnums` names (for several, a tuple), the product that of f's result.
 
     Args:
         f: a function of numbers to numbers, both nested as you like.
@@ -130,9 +130,9 @@ def jvp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> 
 
 
 def vjp(f: Callable[..., Any], argnums: int | tuple[int, ...] | None = None) -> Callable[..., Any]:
-    """The product wᵀ J of a vector with f's Jacobian, at the cost of a gradient, however many arguments there are:
-    a function of f's arguments and, last, the vector, in the structure of f's result. It gives the structure of
-    the gradient: of several arguments a tuple.
+    """The product wᵀ J of a vector with f's Jacobian, at the cost of a gradient however many arguments there are,
+    as a function of f's arguments and, last, the vector. The vector has the structure of f's result, the product that
+    of the gradient: for several arguments, a tuple.
 
     Args:
         f, argnums: as for `jvp`.

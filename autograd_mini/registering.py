@@ -1,4 +1,4 @@
-"""Operations of your own: rows that join the table, and the methods of Value."""
+"""Operations of your own: rows added to the table, and methods added to Value."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def register_primitive(
     **rest: Any,
 ) -> Callable[..., Any]:
     """Add a primitive of your own to the table: it works like a built-in one in eager and higher-order
-    mode, in pictures and in checks, and becomes a method of Value. Compiled, what is written in operators and
-    functions of `autograd_mini` is as fast as without a row; what uses `math`, branches on its numbers or repeats
-    something until it converges runs number by number, as it does in eager mode.
+    mode, in pictures and in checks, and becomes a method of Value. Compiled, a primitive written in operators and
+    functions of `autograd_mini` is as fast as the same code without a row; one that uses `math`, branches on its
+    numbers or repeats something until it converges runs number by number, as it does in eager mode.
 
     Args:
         name: a new name, a Python identifier.
-        forward: `forward(*floats) -> float`. Where it is written in operators and raises or gives a complex number,
-            as 1/0 does, it gives what IEEE 754 has there.
+        forward: `forward(*floats) -> float`. If it is written in operators, then wherever it raises, as 1/0 does, or
+            gives a complex number, the result is what IEEE 754 defines instead.
         partials: `partials(out, *args)`, a tuple with the derivative of `out` for each argument,
             written with operators and functions of `autograd_mini` (not of `math`). It need not be the derivative of
-            `forward`: what it says is what counts.
-        arity: how many arguments, 1 or more.
+            `forward`: it is taken as it stands.
+        arity: the number of arguments, 1 or more.
         rest: `domain`, `kinks`, `policy`, `selects`, `symbol`, `doc`, `example` as `Primitive` documents them.
 
     Returns:
@@ -44,7 +44,7 @@ def register_primitive(
 
     Raises:
         TypeError: `forward` or `partials` does not take as many numbers as `arity` says, or gives something else.
-        ValueError: the name is taken or no identifier; or the rule does not give one derivative an argument,
+        ValueError: the name is taken or not an identifier; or the rule does not give one derivative per argument,
             or hides its arguments from differentiation.
 
     >>> import math
@@ -68,7 +68,7 @@ def register_primitive(
     def total(*args: float) -> float:
         try:
             return float(forward(*args))
-        except (ArithmeticError, ValueError, TypeError):  # as 1/0, or (-8)**(1/3), which Python has complex
+        except (ArithmeticError, ValueError, TypeError):  # as 1/0, or (-8)**(1/3), which is complex in Python
             formula = formula_of(primitive, arity)
             if formula is None:
                 raise
@@ -102,7 +102,7 @@ def _try_rule(primitive: Primitive) -> None:
         local_grads = _called(primitive.partials, (out, *args), rule)
         if not isinstance(local_grads, tuple) or len(local_grads) != primitive.arity:
             raise ValueError(
-                f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one an "
+                f"the partials of {primitive.name} must give a tuple with {primitive.arity} derivative(s), one per "
                 f"argument, got {brief(local_grads)}"
             )
         with catch_warnings():  # of functions of math, which are refused below where it matters
@@ -126,7 +126,7 @@ def _called(function: Callable[..., Any], args: Sequence[float], demand: str) ->
 
 
 def _remove(primitive: Primitive) -> None:
-    """Take back what there is of a row."""
+    """Remove a primitive's methods and its row, as far as they were added."""
     for name in (primitive.name, *primitive.aliases):
         if name in vars(Value):
             delattr(Value, name)

@@ -31,25 +31,25 @@ def root(
     or_nan: bool = False,
     **options: Any,
 ) -> Any:
-    """The x with residual(x, *args) = 0, solved by plain numbers and differentiated by the implicit function theorem.
+    """The x with residual(x, *args) = 0, solved in plain numbers and differentiated by the implicit function theorem.
 
     With r(x, a) = 0 the derivative of x with respect to a is -(∂r/∂x)⁻¹ ∂r/∂a, whatever the solver did, to any order:
-    for Values among `args` as well as for those that the residual uses without being given them. Inside a compiled
-    function the solver runs anew for each point; a branch of the residual goes as it does at the solution.
+    for Values among `args` as well as for those that the residual uses from elsewhere. Inside a compiled function
+    the solver runs anew for each point; a branch of the residual is taken as it is at the solution.
 
     Args:
         residual: a function of x, and of `args` if there are any, that is 0 at the solution; written with operators
             and functions of `autograd_mini`. It gives the structure of x.
-        start: where the solver begins: a number, or several nested in lists, tuples, dicts and arrays. No derivative
-            goes to it, but it chooses the solution where there are several.
-        args: handed on to the residual; of any kind.
+        start: where the solver begins: a number, or several nested in lists, tuples, dicts and arrays. It gets no
+            derivative, but decides which solution is found if there are several.
+        args: passed on to the residual; of any kind.
         solver: None for Newton's method with exact derivatives, damped; SciPy's by name, such as "brentq" for one
-            unknown or "hybr" for several; or a function solver(r, start) of a residual on floats (of several
-            unknowns, on flat sequences) that gives the solution likewise. What it finds is made exact to the last
+            unknown or "hybr" for several; or a function solver(r, start) that takes a residual of floats (for several
+            unknowns, of flat sequences) and returns the solution in the same form. What it finds is refined to the last
             digits by Newton's method.
-        or_nan: whether the solution is nan where none is found or it has no derivative, in place of an error: so a
-            batch goes on where some of its examples have none.
-        options: of the solver, such as bracket=(low, high) for "brentq".
+        or_nan: whether the solution is nan, instead of an error being raised, where none is found or it has no
+            derivative: so a batch goes on where some of its examples have none.
+        options: options of the solver, such as bracket=(low, high) for "brentq".
 
     Returns:
         The solution in the structure of `start`: Values if it depends on Values, else numbers. It is nan where the
@@ -100,7 +100,7 @@ def root(
 
 
 def _plain(solver: Any, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """The options in an order, lists as tuples."""
+    """The options sorted by name, with lists as tuples, once they and the solver are known to be valid."""
     if options and solver is None:
         raise TypeError(f"root takes options only together with a solver=…, got {', '.join(options)}")
     if solver is not None and not isinstance(solver, str) and not callable(solver):
@@ -149,7 +149,7 @@ class _Equations:
         return self._floats(results), rows
 
     def tape(self, solution: list[Value]) -> tuple[Tape, list[Value]]:
-        """The residual at the solution, and the Values that it is made of besides."""
+        """The residual at the solution as a tape, and the Values from outside that it depends on."""
         unknowns, results, order = self._run(solution)
         return tape_of(unknowns, results, order)
 
@@ -159,7 +159,7 @@ class _Equations:
         results = self._numbers(run.result)
         order = topological_order(*[r for r in results if isinstance(r, Value)], known=self._known)
         inside = descendants_of(run.variables, order)
-        if self._is_first:  # what was there before need not be walked through again
+        if self._is_first:  # nodes from before the call need not be visited again
             self._known |= {node for node in order if node not in inside}
             self._is_first = False
         return run.variables, results, [node for node in order if node in inside]
@@ -172,7 +172,7 @@ class _Equations:
         is_plain = _is_flat(found) and _is_flat(self.structure) and found.size == self.structure.size
         if found != self.structure and not is_plain:
             raise TypeError(
-                f"the residual {self.name} must give one number for each of start's, {self.structure}, but gave {found}"
+                f"the residual {self.name} must have the structure of start, {self.structure}, but gave {found}"
             )
         return results
 
@@ -180,19 +180,19 @@ class _Equations:
 def _values_in(args: tuple[Any, ...]) -> set[Value]:
     try:
         leaves, _ = flatten(args, "", takes_others=True)
-    except TypeError:  # of other kinds: what they hold is found on the way
+    except TypeError:  # of other kinds: the Values in them are found by the first run
         return set()
     return {leaf for leaf in leaves if isinstance(leaf, Value)}
 
 
 def _is_flat(structure: Structure) -> bool:
-    """Whether it is a list, a tuple or an array of numbers, in an order that is plain."""
+    """Whether a structure is one level of numbers in evident order: a list, a tuple or an array, but not a dict."""
     is_dict = isinstance(structure.kind, tuple) and structure.kind[0] == "dict"
     return not is_dict and bool(structure.children) and all(child.build is None for child in structure.children)
 
 
 class _Branches(Observer):
-    """Hears whether there is a branch on a number that observers hear of."""
+    """Hears whether the program branches on a Value that is not a constant."""
 
     def __init__(self) -> None:
         self.were_taken = False

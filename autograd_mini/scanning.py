@@ -29,29 +29,29 @@ def scan(
             carry, y = f(carry, x)
             rows.append(y)
 
-    That is what runs, and what is differentiated. Within a compiled function f is looked at once, whatever the length,
-    and the loop runs in machine code; its derivatives keep some of the states on the way and compute the others again.
+    This is what runs, and what is differentiated. In a compiled function f is recorded once, whatever the length, and
+    the loop runs in machine code; its derivatives store some of the states on the way and compute the others again.
 
     Args:
-        f: the step: `f(carry, x)` gives the next carry, in the structure of `init`, and what to keep of this step, in
+        f: the step: `f(carry, x)` returns the next carry, in the structure of `init`, and what to keep of this step, in
             the same structure at every step, or None. It may use Values from outside, such as weights: derivatives
             with respect to them are summed over the steps.
         init: the first carry: a number, or several nested in lists, tuples, dicts, dataclasses and arrays; None for
             nothing.
-        xs: what the steps are given: a list with one x for each step, or an array, along its first axis; or a tuple or
-            dict of such, of equal lengths, so that each x is a tuple or dict; None if the steps are given None.
-        length: how many steps there are; it may be left out if xs tells.
-        checkpoint: in a compiled function, after how many steps each a state is kept for the way back: of n steps,
-            derivatives hold n/checkpoint + checkpoint states. "auto" keeps all of them where they need at most 64 MiB,
+        xs: the inputs of the steps: a list with one x for each step, or an array, along its first axis; or a tuple or
+            dict of these, of equal lengths, so that each x is a tuple or dict; or None, so that each x is None.
+        length: the number of steps; it may be left out if xs tells.
+        checkpoint: in a compiled function, the number of steps from one stored state to the next: for n steps,
+            derivatives hold n/checkpoint + checkpoint states. "auto" stores all states if they need at most 64 MiB,
             else every √n-th.
 
     Returns:
         The last carry, and what was kept: the structure of y with an array, with the axis of the steps first, in place
-        of each number and array. Of no steps, `init` and an empty array.
+        of each number and array. Without any steps, `init` and an empty array.
 
     Raises:
         TypeError: xs or a result of f is none of these, or f changes the structure of the carry or of y.
-        ValueError: lengths disagree, are negative, or are not there at all; `checkpoint` is not "auto" or 1 or more.
+        ValueError: lengths disagree, are negative or missing; `checkpoint` is neither "auto" nor 1 or more.
 
     >>> scan(lambda total, x: (total + x, total * x), 0.0, [1.0, 2.0, 3.0])
     (6.0, array([0., 2., 9.]))
@@ -72,8 +72,8 @@ class Loop:
 
     Attributes:
         init: the numbers of the first carry; `structure` is how they are nested.
-        xs: what the steps are given.
-        length: how many steps there are.
+        xs: the inputs of the steps, as `scan` was given them.
+        length: the number of steps.
     """
 
     init: list[Any]
@@ -94,11 +94,11 @@ class Loop:
         self.y_structure: Structure | None = None
 
     def x(self, number: int) -> Any:
-        """What a step is given."""
+        """The input of one step."""
         return self._x(number)
 
     def step(self, carry: Any, x: Any) -> tuple[Any, list[Any], list[Any]]:
-        """The next carry, its numbers, and those that are kept."""
+        """Run one step: the next carry, its numbers, and the numbers that are kept of the step."""
         result = self.f(carry, x)
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(f"scan takes a function that gives (carry, y), but {self.name} gave {brief(result)}")
@@ -106,20 +106,20 @@ class Loop:
         leaves, structure = flatten(carry, f"the carry that {self.name} gives", takes_others=True)
         if structure != self.structure:
             raise TypeError(
-                f"{self.name} gives a carry {structure} for {self.structure}; scan needs the same structure at every "
-                "step"
+                f"{self.name} gave a carry {structure} where it was given {self.structure}; scan needs the same "
+                "structure at every step"
             )
         kept, found = flatten(y, f"the y that {self.name} gives", takes_others=True)
         if self.y_structure is None:
             self.y_structure = found
         elif found != self.y_structure:
             raise TypeError(
-                f"{self.name} gives a y {found} for {self.y_structure}; scan needs the same structure at every step"
+                f"{self.name} gave a y {found} after {self.y_structure}; scan needs the same structure at every step"
             )
         return carry, leaves, kept
 
     def unrolled(self) -> tuple[Any, Any]:
-        """The loop, as Python runs it."""
+        """The results of the loop, run step by step in Python."""
         carry, rows = self._first, []
         for number in range(self.length):
             carry, _, kept = self.step(carry, self.x(number))
@@ -127,12 +127,12 @@ class Loop:
         return carry, self.stacked(rows)
 
     def stacked(self, rows: list[list[Any]]) -> Any:
-        """What is kept of all steps."""
+        """What is kept of all steps, as arrays in the structure of y."""
         return (self.y_structure or NUMBER).spread(rows, (self.length,))
 
 
 def _steps(xs: Any, length: Any) -> tuple[int, Callable[[int], Any]]:
-    """How many steps there are, and what gives each its x."""
+    """The number of steps, and the function that returns the x of each."""
     if length is not None and (not hasattr(length, "__index__") or isinstance(length, (bool, Value))):
         raise TypeError(f"scan's length must be an int, got {brief(length)} ({type(length).__name__})")
     if length is not None and length < 0:
@@ -150,7 +150,7 @@ def _steps(xs: Any, length: Any) -> tuple[int, Callable[[int], Any]]:
 
 
 def _rows(xs: Any, name: str, found: list[tuple[str, int]]) -> Callable[[int], Any]:
-    """What gives the x of a step; the lengths of lists and arrays are noted by their names."""
+    """The function that returns the x of a step; the names and lengths of lists and arrays are added to `found`."""
     if xs is None:
         return lambda number: None
     if isinstance(xs, dict):
@@ -160,7 +160,7 @@ def _rows(xs: Any, name: str, found: list[tuple[str, int]]) -> Callable[[int], A
         kind: Any = getattr(xs, "_make", tuple)
         parts = [_rows(part, f"{name}[{place}]", found) for place, part in enumerate(xs)]
         return lambda number: kind([part(number) for part in parts])
-    if hasattr(xs, "to_numpy"):  # a column of pandas, whose labels are no places
+    if hasattr(xs, "to_numpy"):  # a column of pandas, whose labels are not positions
         xs = xs.to_numpy()
     if is_array(xs) and not xs.shape:
         xs = xs.item()

@@ -30,11 +30,11 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> Any:
 
     Args:
         f: a function of one number, to numbers nested as you like.
-        x: the number around which to expand; of a Value the coefficients are Values.
+        x: the number around which to expand; for a Value the coefficients are Values.
         order: the highest order, ≥ 0. The time is quadratic in it for most functions, cubic at worst.
 
     Returns:
-        order + 1 coefficients in place of each number of f's result: a list, and along a last axis for an array.
+        order + 1 coefficients in place of each number of f's result: in a list, or along a last axis of an array.
 
     Raises:
         TypeError: f is not a function, or x not one number.
@@ -65,7 +65,7 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> Any:
 
 
 def _number(node: Value, keeps_graph: bool) -> Any:
-    """What does not vary: a Value where derivatives with respect to it are wanted, else its number."""
+    """A node that is constant in t: a Value where derivatives with respect to it are wanted, else its number."""
     return node.as_operand() if keeps_graph else node._number
 
 
@@ -85,9 +85,9 @@ def _array(rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
 
 
 class Series(Number):
-    """A power series in t, of which so many coefficients are known; None for one that is 0 whatever the data.
+    """A power series in t, as far as its coefficients are known; None stands for one that is 0 whatever the data.
 
-    `depth` counts how many rules deep it stands: at depth d, d coefficients fewer are needed.
+    `depth` is the number of rules that it is nested in: at depth d, d coefficients fewer are needed.
     """
 
     __slots__ = ("args", "coefficients", "depth", "expansion", "operation", "terms")
@@ -150,7 +150,7 @@ class _Expansion:
         return found
 
     def apply(self, primitive: Any, args: Sequence[Any]) -> Any:
-        """The operation on series and numbers: a series, or the plain numbers of a choice."""
+        """Apply an operation to series and numbers; the result is a series, or the plain numbers of a choice."""
         firsts = tuple([arg.coefficients[0] if isinstance(arg, Series) else arg for arg in args])
         if primitive.is_selector or parts_of(primitive, len(args)):
             return primitive(*firsts)
@@ -165,7 +165,7 @@ class _Expansion:
         return found
 
     def terms_of(self, series: Series) -> list[tuple[Any, Series]]:
-        """The local derivatives of an operation as series, but those that are 0 by their form."""
+        """The local derivatives of an operation as series, each with its argument, except structural zeros."""
         operation, self.depth = series.operation, series.depth + 1
         locals_: tuple[Any, ...]
         if operation.to_first is not None and not any(isinstance(arg, Series) for arg in series.args[1:]):
@@ -185,7 +185,7 @@ class _Expansion:
                     series.advance()
 
     def _require_smooth(self, series: Series, firsts: Sequence[Any]) -> None:
-        """Refuse an operation at a kink or a jump: there is no series. Rules of smooth ones may choose as they like."""
+        """Refuse an operation at a kink or a jump, where it has no series. Rules of smooth ones may choose there."""
         operation = series.operation
         if series.depth or not operation.policy:
             return
@@ -200,7 +200,7 @@ class _Expansion:
 
     @staticmethod
     def _jumps(series: Series, out: float, numbers: list[float]) -> bool:
-        """Whether a number next to an argument changes the result by more than its local derivative tells."""
+        """Whether the next float to an argument changes the result by more than its local derivative explains."""
         operation = series.operation
         for place, (arg, local) in enumerate(zip(series.args, operation.partials(out, *numbers))):
             for end in (-inf, inf) if isinstance(arg, Series) else ():

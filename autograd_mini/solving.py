@@ -1,4 +1,4 @@
-"""Solve equations by plain numbers: Newton's method, damped, or a solver of SciPy's or the caller's own."""
+"""Solve equations in plain numbers: by Newton's method, damped, or a solver of SciPy's or the caller's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Equations(Protocol):
-        """As many equations r(x) = 0 as unknowns; `is_scalar` if the unknown is one number and no list of one."""
+        """As many equations r(x) = 0 as unknowns; `is_scalar` if the unknown is one number and not a list of one."""
 
         name: str
         is_scalar: bool
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 MOST_STEPS, MOST_HALVINGS = 100, 30  # a double root takes 50 steps at one bit each; 2⁻³⁰ of a step is none. Not tuned
 CONVERGED = 1e-10
-"""A step that is so small next to x is the last one: after it, the next would be its square."""
+"""A step this small relative to x is the last one: the next would be of the size of its square."""
 
 LAST_CHANGE = 0.66
-"""By so much J may change along the last step: by less than 1 - 1/e at a root, even at a multiple one, by more at a
-pole, from which the steps lead away."""
+"""The most that J may change along the last step: it changes by less than 1 - 1/e at a root, even a multiple one, and
+by more at a pole, from which the steps lead away."""
 
 NEAR = 1e-6
-"""Where rounding lets no step lessen the residual, x is as good as it gets if the step is so small next to it."""
+"""Where rounding lets no step reduce the residual, x is as good as it gets if the step is this small relative to it."""
 
 OF_ONE = ("bisect", "brentq", "brenth", "ridder", "toms748", "newton", "secant", "halley")
 OF_SEVERAL = ("hybr", "lm", "broyden1", "broyden2", "anderson", "krylov", "df-sane")
-"""SciPy's, by its names."""
+"""SciPy's solvers for one unknown and for several, by its names."""
 
 
 def solve(
@@ -49,7 +49,7 @@ def solve(
     """The x with r(x) = 0 that the solver finds from `start`.
 
     Raises:
-        ArithmeticError: there is none to be found from there.
+        ArithmeticError: none is found from there.
         ValueError: no solver has that name.
         ModuleNotFoundError: it is one of SciPy's, and SciPy is not installed.
     """
@@ -66,10 +66,10 @@ def solve(
 def newton(equations: Equations, start: list[float]) -> list[float]:
     """Newton's method: x ← x - t J⁻¹ r, with t = 1 halved until the next step, by the same J, would be shorter.
 
-    That test and the end depend on no units of x and r: P. Deuflhard, Newton Methods for Nonlinear Problems (2004), 3.
+    Neither that test nor the end depends on the units: P. Deuflhard, Newton Methods for Nonlinear Problems (2004), 3.
 
     Raises:
-        ArithmeticError: it does not converge, or comes to where J is singular.
+        ArithmeticError: it does not converge, or reaches a point where J is singular.
     """
     xs, (rs, rows) = start, equations.linearised(start)
     if not all(map(isfinite, rs)):
@@ -107,7 +107,7 @@ ELSEWHERE = "start nearer to a solution, or choose another solver, such as solve
 def _damped(
     equations: Equations, xs: list[float], step: list[float], rows: list[list[float]]
 ) -> tuple[list[float], list[float], list[list[float]]] | None:
-    """The next x with its residual and derivatives; None if no part of the step lessens the residual."""
+    """The next x with its residual and derivatives; None if no fraction of the step reduces the residual."""
     sizes = _sizes(xs, step, rows)
     length = _length(step, sizes)
     t = 1.0
@@ -123,14 +123,14 @@ def _damped(
 
 
 def _change(rows: list[list[float]], there: list[list[float]], xs: list[float], way: list[float]) -> float:
-    """By how much J differs at the other end of a way, along it, next to J itself; nan if that cannot be told."""
+    """How much J changes along a way from one end to the other, relative to J itself; nan if J is singular."""
     found = eliminate(rows, [sum((b - a) * d for a, b, d in zip(*each, way)) for each in zip(rows, there)])
     sizes = _sizes(xs, way, rows)
     return float("nan") if found is None else _length(found, sizes) / (_length(way, sizes) or 1.0)
 
 
 def _sizes(xs: list[float], step: list[float], rows: list[list[float]]) -> list[float]:
-    """What is large for each unknown: itself, its step, or J⁻¹ |J| (|x| + |d|), weighted so that nothing cancels."""
+    """The scale of each unknown: |x| + |d| or, if larger, J⁻¹ |J| (|x| + |d|), weighted so that nothing cancels."""
     own = [abs(x) + abs(d) for x, d in zip(xs, step)]
     total = [sum(abs(a) * size for a, size in zip(row, own)) / (1.0 + 0.618 * i) for i, row in enumerate(rows)]
     made = eliminate(rows, total) or own
@@ -142,11 +142,11 @@ def _length(step: Sequence[float], sizes: Sequence[float]) -> float:
 
 
 def require_regular(equations: Equations, xs: list[float]) -> None:
-    """Refuse a solution that has no derivative: where that of the residual is singular, or would be within the
+    """Refuse a solution that has no derivative: where the residual's derivative is singular, or would be within the
     uncertainty of x, as at a double root.
 
     Raises:
-        ArithmeticError: it is so.
+        ArithmeticError: the solution has no derivative.
     """
     rs, rows = equations.linearised(xs)
     step = eliminate(rows, rs)
@@ -187,7 +187,7 @@ def _by_scipy(equations: Equations, start: list[float], name: str, options: Mapp
         found = optimize.root(lambda xs: equations.residual(list(map(float, xs))), start, method=name, **options)
         return list(map(float, found.x))
     except (TypeError, ValueError) as error:
-        raise type(error)(f"SciPy's {name} does not take what it was given for {equations.name}: {error}") from error
+        raise type(error)(f"SciPy's {name} does not accept its arguments for {equations.name}: {error}") from error
 
 
 def _by_function(
@@ -208,7 +208,7 @@ def _by_function(
 
 
 def _polished(equations: Equations, start: list[float], found: list[float], name: str) -> list[float]:
-    """What a solver found, to the last digits, if it is a root."""
+    """What a solver found, refined to the last digits, if it is a root; else an ArithmeticError is raised."""
     try:
         xs, reason = newton(equations, found), ELSEWHERE
     except ArithmeticError as error:

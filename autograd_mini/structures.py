@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Structure:
-    """A nest without its numbers: `kind` builds one from parts, `children` are those parts' structures.
+    """A nest without its numbers: `build` makes one of this `kind` from parts, `children` are the parts' structures.
 
-    A number has no kind, and nothing builds it; a thing that holds no numbers is of the kind "other". `like` is what
-    else tells how it was: an empty dict of that sort, the fields of a dataclass, labels, the thing.
+    For a number, `kind` and `build` are None; an object that holds no numbers has the kind "other". `like` is what else
+    is needed: an empty dict of that class, the fields of a dataclass, labels, the object itself.
     Two structures are equal if the same numbers fit into both, whatever else they hold.
     """
 
@@ -44,10 +44,10 @@ class Structure:
     def rebuild(self, leaves: Sequence[Any], *, keeps_others: bool = True, initialises: bool = False) -> Any:
         """The nest with `leaves` in place of its numbers; each may be a nest itself.
 
-        Things that hold no numbers come back as they are, or as None unless they are kept; in a dataclass they are.
+        Objects that hold no numbers come back unchanged, or as None if they are not kept; a dataclass keeps its own.
 
         Args:
-            initialises: whether dataclasses compute anew what their `__post_init__` does from other fields.
+            initialises: whether dataclasses run their `__post_init__`, which computes some fields from others.
         """
         return self._rebuild(iter(leaves), keeps_others, initialises)
 
@@ -70,7 +70,7 @@ class Structure:
 
         Args:
             rows: for each place of that array, in order, what stands there for each number of the nest.
-            shape: that of the array.
+            shape: the shape of the array.
 
         >>> flatten({"a": 0.0, "b": (0.0, 0.0)}, "it")[1].spread([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], (2,))
         {'a': array([1., 4.]), 'b': (array([2., 5.]), array([3., 6.]))}
@@ -90,7 +90,7 @@ class Structure:
         return self.build(parts)
 
     def replaced(self, rows: Iterator[Any], one: Callable[[Any], Any], many: Callable[[list[Any], Any], Any]) -> Any:
-        """The nest with `one(row)` in place of each number, and `many(rows, shape)` of each array of numbers."""
+        """The nest with `one(row)` in place of each number, `many(rows, shape)` in place of each array of numbers."""
         if self.build is None:
             return one(next(rows))
         if self.shape is not None:
@@ -98,7 +98,7 @@ class Structure:
         return self.build([child.replaced(rows, one, many) for child in self.children])
 
     def stacked(self) -> Structure:
-        """The same with an array in place of each list of numbers, and of each list of lists or arrays of one shape.
+        """The structure with an array in place of each list of numbers, and each list of lists or arrays of one shape.
 
         >>> flatten([[1.0, 2.0], [3.0, 4.0]], "it")[1].stacked(), flatten([[1.0], (2.0, [3.0])], "it")[1].stacked()
         (array(2, 2), [array(1,), (·, array(1,))])
@@ -116,7 +116,7 @@ class Structure:
         """What stands in a nest like this one in place of its numbers; entries of dicts are found by their keys.
 
         Raises:
-            TypeError, KeyError, ValueError, AttributeError: the nest is another one.
+            TypeError, KeyError, ValueError, AttributeError: the nest has another structure.
         """
         if self.build is None:
             if self.kind is None and is_array(nest) and not nest.shape:
@@ -139,7 +139,7 @@ class Structure:
             yield from child.leaves_of(part)
 
     def paths(self, name: str) -> Iterator[tuple[str, Structure]]:
-        """What its numbers, and things that hold none, are called within what has that name, and these."""
+        """The numbers, and objects that hold none, as structures, each with its path in a nest called `name`."""
         if self.build is None or self.kind == OTHER:
             yield name, self
         shape = self.kind[1] if self.kind_name == "array" else (len(self.children),)
@@ -153,12 +153,12 @@ class Structure:
 
     @property
     def has_others(self) -> bool:
-        """Whether it holds things that hold no numbers."""
+        """Whether the nest holds objects that hold no numbers."""
         return self.kind == OTHER or (not self.is_flat and any(child.has_others for child in self.children))
 
     @property
     def is_record(self) -> bool:
-        """Whether it is an instance of a dataclass."""
+        """Whether the nest is an instance of a dataclass."""
         return isinstance(self.kind, type) and hasattr(self.kind, "__dataclass_fields__")
 
     @property
@@ -167,7 +167,7 @@ class Structure:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """That of a number, or of an array of numbers; None for all else."""
+        """The shape of a number, which is (), or of an array of numbers; None for anything else."""
         if self.kind is None:
             return ()
         return self.kind[1] if self.is_flat and self.kind_name == "array" else None
@@ -179,7 +179,7 @@ class Structure:
         return one.kind == two.kind and one.children == two.children
 
     def _without_axis(self) -> Structure:
-        """The number in an array that has no axis."""
+        """The structure of a number for a 0-dimensional array; else this structure."""
         return NUMBER if self.kind == ("array", ()) else self
 
     def __repr__(self) -> str:
@@ -198,8 +198,8 @@ def flatten(nest: Any, what: str, *, takes_others: bool = False) -> tuple[list[A
 
     Args:
         nest: numbers, in lists, tuples, dicts, dataclasses and arrays, those of pandas included.
-        what: what messages call it.
-        takes_others: whether it may hold things that hold no numbers, such as texts, None, functions and
+        what: what error messages call it.
+        takes_others: whether it may also hold objects without numbers, such as strings, None, functions and
             members of an Enum.
 
     Raises:
@@ -232,12 +232,12 @@ def _taken(thing: Any, leaves: list[Any], what: str, takes_others: bool) -> Stru
 
 
 def other(thing: Any) -> Structure:
-    """The structure of a thing that holds no numbers."""
+    """The structure of an object that holds no numbers."""
     return Structure(OTHER, lambda parts: thing, (), thing)
 
 
 def walk(nest: Any, leaves: list[Any], take: Take) -> Structure:
-    """The structure of a nest. Its floats are added to the leaves; `take(thing, leaves)` gives the structure of what
+    """The structure of a nest, whose floats are added to `leaves`; `take(thing, leaves)` returns the structure of what
     is neither a float nor a container, and adds the leaves in it."""
     kind = type(nest)
     if kind is float:
@@ -281,17 +281,17 @@ def _filled(empty: dict[Any, Any] | None, keys: Sequence[Any], parts: list[Any])
 
 
 def _record(nest: Any, leaves: list[Any], take: Take) -> Structure:
-    """That of an instance of a dataclass: its fields, and nothing that it keeps besides."""
+    """The structure of an instance of a dataclass: of its fields, and of no other attributes."""
     from dataclasses import fields
 
     kind = type(nest)
     if hasattr(kind, "__post_init__") and kind.__post_init__.__code__.co_argcount > 1:
         raise TypeError(
-            f"{brief(nest)} cannot be rebuilt with other numbers: the __post_init__ of {kind.__name__} takes what no "
-            "field keeps; give its numbers in a dict"
+            f"{brief(nest)} cannot be rebuilt with other numbers: the __post_init__ of {kind.__name__} takes an "
+            "argument that no field keeps; give its numbers in a dict"
         )
     names = [field.name for field in fields(nest)]
-    if isinstance(take, partial):  # that of flatten: fields may hold no numbers, whatever else may
+    if isinstance(take, partial):  # given by flatten: fields may hold other objects even where nothing else may
         take = partial(take, takes_others=True)
     children = [walk(getattr(nest, name), leaves, take) for name in names]
     return Structure(kind, partial(_instance, kind, names), children, names)
@@ -305,7 +305,7 @@ def _instance(kind: type, names: Sequence[str], parts: list[Any]) -> Any:
 
 
 def _labelled(empty: Any, axes: Sequence[Any], parts: list[Any]) -> Any:
-    """A pandas Series or DataFrame like the empty one, of an array that fits its labels."""
+    """A pandas Series or DataFrame like the empty one, of an array that fits its labels; another array as it is."""
     (array,) = parts
     if not is_array(array) or array.shape != tuple(map(len, axes)):
         return array
@@ -315,7 +315,7 @@ def _labelled(empty: Any, axes: Sequence[Any], parts: list[Any]) -> Any:
 
 
 def may_hold_numbers(thing: Any) -> bool:
-    """Whether it is a container, an array, an object with fields or a complex number, which may hide numbers."""
+    """Whether something is a container, an array, an object with fields or a complex number, which may hide numbers."""
     if thing is None or isinstance(thing, (str, bytes)) or callable(thing):
         return False
     marks = ("__iter__", "__len__", "__getitem__", "__array__", "__complex__", "__float__", "__dataclass_fields__")
@@ -323,7 +323,7 @@ def may_hold_numbers(thing: Any) -> bool:
 
 
 def is_array(thing: Any) -> bool:
-    """Whether it is a NumPy array, without importing NumPy."""
+    """Whether something is a NumPy array, without importing NumPy."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(thing, numpy.ndarray)
 
@@ -331,8 +331,8 @@ def is_array(thing: Any) -> bool:
 def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:
     """A float array of floats, one array of arrays of one shape, else an object array.
 
-    Floats next to Values become constants, as `numpy.exp` and its like ask every element for a method of that
-    name. Without an axis, a Value stands for itself, as what NumPy computes of such arrays does.
+    Floats next to Values become constants, as `numpy.exp` and its like call a method of that name on every element.
+    In place of a 0-dimensional array of a Value comes the Value itself, as in what NumPy computes of such arrays.
     """
     import numpy
 

@@ -1,4 +1,4 @@
-"""What is said of a name that does not exist: the one that was meant, where there is one much like it."""
+"""Suggestions for a name that does not exist: the known name that was probably meant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
-    """The end of a sentence that complains of a name: `; did you mean 'tanh'?`, or what is to be said otherwise.
+    """The end of a message about an unknown name: `; did you mean 'tanh'?`, or `otherwise` if no name is similar.
 
     >>> did_you_mean("tahn", ["tan", "tanh", "sin"])
     "; did you mean 'tanh'?"
@@ -23,7 +23,7 @@ def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters to change, add, leave out or swap with their neighbour (Damerau 1964)."""
+    """The fewest letters to change, add, leave out or swap with their neighbour (Damerau 1964)."""
     before: list[int] = []
     row: list[int] = [*range(len(other) + 1)]
     for i, letter in enumerate(one, 1):

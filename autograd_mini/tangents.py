@@ -1,7 +1,7 @@
 """Forward mode: the chain rule along a topological order, from the inputs on; once for numbers and once for graphs.
 
-A local derivative that is 0 by its form, of a branch not taken or a constant factor 0, carries nothing, even where it
-meets inf or nan; one that is 0 by its data does.
+A local derivative that is structurally 0 (of a branch not taken, of a constant factor 0) contributes nothing, even if
+it meets inf or nan; one that merely happens to be 0 for the data does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def tangents(order: Sequence[Value], seeds: Mapping[Value, float]) -> dict[Value
 
 
 def _is_zero_by_form(node: Value, parent: Value) -> bool:
-    """Whether a local derivative of 0 is so whatever the data: the rule gives a plain number for it."""
+    """Whether a local derivative of 0 is structural, 0 whatever the data: then the rule gives a plain number for it."""
     operation = node.operation
     assert operation is not None
     if operation.selects:
@@ -54,10 +54,10 @@ def _is_zero_by_form(node: Value, parent: Value) -> bool:
 def differentiable_tangents(
     order: list[Value], seeds: Mapping[Value, Any], active: Container[Value]
 ) -> dict[Value, Any]:
-    """The same with Values as tangents, recorded by the rules themselves, so that they can be differentiated
+    """The tangents as Values, recorded by the rules themselves, so that they can be differentiated
     again. Only `active` nodes are reached."""
     result: dict[Value, Any] = dict(seeds)
-    with silence():  # rules calculate derivatives that nobody asked for, too
+    with silence():  # rules also compute derivatives that nobody asked for
         for node in order:
             operation = node.operation
             if operation is None or node not in active or node in seeds:
@@ -74,7 +74,7 @@ def differentiable_tangents(
 
 
 def product(local: Any, tangent: Any, operation: Primitive) -> Any:
-    """local·tangent, or None for a term that carries nothing."""
+    """The product local·tangent, or None for a term that contributes nothing."""
     if tangent is None or (type(local) is float and local == 0.0):
         return None
     if type(local) is float and local == 1.0:

@@ -24,7 +24,7 @@ class Tape:
 
     def __init__(
         self,
-        n_given: int,  # unknowns, and then what comes from outside
+        n_given: int,  # unknowns, followed by the numbers from outside
         constants: tuple[float, ...],
         operations: tuple[tuple[Primitive, tuple[int, ...]], ...],  # each with the places of its arguments
         outputs: tuple[int, ...],  # the places of the results
@@ -51,22 +51,22 @@ class Tape:
         return Tape, (self.n_given, self.constants, self.operations, self.outputs)
 
     def run(self, given: Sequence[Any]) -> list[Any]:
-        """The numbers of all places."""
+        """Run the operations; the numbers in all places."""
         numbers = [*given, *self.constants]
         for operation, arguments in self._steps:
             numbers.append(operation(*arguments(numbers)))
         return numbers
 
     def local_derivatives(self, numbers: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Those of every operation, by the rules of the table."""
+        """The local derivatives of every operation, by the rules of the table."""
         return [
             operation.partials(out, *arguments(numbers))
             for (operation, arguments), out in zip(self._steps, numbers[self._first :])
         ]
 
     def pull(self, locals_: Sequence[tuple[Any, ...]], seeds: Mapping[int, Any], n: int | None = None) -> list[Any]:
-        """The derivatives of Σ seed·number over some places by the numbers given, or the first n of them; 0.0
-        where there is none."""
+        """The derivatives of Σ seed·number, over the places in `seeds`, with respect to the numbers given or the first
+        n of them; 0.0 for those without influence."""
         result, n = dict(seeds), self.n_given if n is None else n
         for number in reversed(range(len(self.operations))):
             adjoint = result.get(self._first + number)
@@ -82,7 +82,7 @@ class Tape:
 
 
 def tape_of(unknowns: Sequence[Value], outputs: Sequence[Any], order: Sequence[Value]) -> tuple[Tape, list[Value]]:
-    """What the outputs compute from the unknowns, and the Values from outside that they are made of besides.
+    """The tape that computes the outputs from the unknowns, and the Values from outside that they also depend on.
 
     `order` holds the nodes of the outputs in topological order; at least those that depend on the unknowns.
     """

@@ -30,12 +30,12 @@ class Value(Operators):
     Args:
         data: any real number: int, float, bool, a NumPy scalar, what defines `__float__`, or an array or tensor
             with one element.
-        label: a name for messages and pictures; it may stand second. (`_children` and `_op` are there for code
-            written for micrograd: a leaf has no children.)
+        label: a name for messages and pictures; it may be the second argument. (`_children` and `_op` are there for
+            code written for micrograd: a leaf has no children.)
 
     Raises:
         TypeError: `data` is not one real number (complex, str, None, a longer array, another Value), the label
-            is not a string, or there are children: `register_primitive` makes operations.
+            is not a string, or there are children: use `register_primitive` to make an operation.
 
     Attributes:
         data: the number, a float64.
@@ -56,7 +56,7 @@ class Value(Operators):
 
     __slots__ = ("__dict__", "__weakref__")
     is_constant = False
-    label: str = NAMELESS  # this and the next lie in the `__dict__` of the few nodes that have them
+    label: str = NAMELESS  # this and the next two are in the `__dict__` of the few nodes that have them
     origin: tuple[str, int] | None = None
     _choice: Choice | None = None
 
@@ -99,8 +99,8 @@ class Value(Operators):
     def backward(self, seed: SupportsFloat = 1.0) -> None:
         """Differentiate this Value with respect to everything it was computed from.
 
-        Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; nodes in between hold that of the
-        last call; constants are left alone. Ctrl-C leaves every `grad` as it was, or all of them written.
+        Leaves add seed·d(this)/d(leaf) to their `grad`, call after call; intermediate nodes hold that of the last
+        call only; constants are left alone. Ctrl-C leaves either every `grad` as it was or all of them written.
 
         Args:
             seed: the adjoint of this Value itself, a number.
@@ -125,7 +125,7 @@ class Value(Operators):
         add_to_grads(order, [(self, to_float(seed, "backward(seed)"))])
 
     def detach(self) -> Value:
-        """The same number as a constant, to which no derivative goes.
+        """The same number as a constant, through which no derivative flows.
 
         >>> x = Value(3.0)
         >>> (x * x.detach()).backward()
@@ -136,7 +136,7 @@ class Value(Operators):
         return Constant(self._number, label=self.label) if answer is None else answer
 
     def as_operand(self) -> Value | float:
-        """What rules calculate with: the Value itself; of a constant, only the number."""
+        """What rules calculate with: the Value itself or, if it is a constant, only its number."""
         return self
 
     @staticmethod
@@ -177,7 +177,7 @@ class Value(Operators):
 
 
 class Constant(Value):
-    """A number in a graph to which no derivative goes; operators make one of each plain number.
+    """A number in a graph that gets no derivative; operators turn their plain numbers into constants.
 
     >>> (Value(2.0) * 3).parents[1]
     Constant(data=3.0, grad=0.0)

@@ -112,7 +112,7 @@ def test_detach():
         ("bool()", lambda x: not x),
         ("bool()", lambda x: x and 1),
         ("float()", float),
-        pytest.param("float()", math.erf, marks=pytest.mark.filterwarnings("ignore:read makes a plain number")),
+        pytest.param("float()", math.erf, marks=pytest.mark.filterwarnings("ignore:read turns a Value")),
         ("int()", int),
         ("trunc()", math.trunc),
         ("floor()", math.floor),

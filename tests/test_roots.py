@@ -233,8 +233,8 @@ def test_a_jacobian_of_several_unknowns():
         (lambda: root(lambda x: x, []), ValueError, r"root needs finite numbers to start from, got \[\]"),
         (lambda: root(lambda x: x, math.nan), ValueError, "root needs finite numbers to start from, got nan"),
         (lambda: root(lambda x: "no", 1.0), TypeError, "the residual <lambda> holds 'no'"),
-        (lambda: root(lambda x: [x, x], 1.0), TypeError, r"one number for each of start's, ·, but gave \[·, ·\]"),
-        (lambda: root(lambda x: [1.0], [1.0, 2.0]), TypeError, r"each of start's, \[·, ·\], but gave \[·\]"),
+        (lambda: root(lambda x: [x, x], 1.0), TypeError, r"must have the structure of start, ·, but gave \[·, ·\]"),
+        (lambda: root(lambda x: [1.0], [1.0, 2.0]), TypeError, r"structure of start, \[·, ·\], but gave \[·\]"),
         (lambda: root(lambda p: {"b": p["a"], "a": p["b"]}, {"a": 1.0, "b": 1.0}), TypeError, "but gave {'b'"),
         (lambda: root(lambda x: x, 1.0, bracket=(0, 1)), TypeError, "options only together with a solver=…, got bra"),
         (

@@ -95,7 +95,7 @@ def test_nothing_is_carried_or_kept():
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda: scan(lambda c, x: ([c], x), 0.0, [1.0]), TypeError, r"carry \[·\] for ·; scan needs the same"),
+        (lambda: scan(lambda c, x: ([c], x), 0.0, [1.0]), TypeError, r"carry \[·\] where it was given ·; scan needs"),
         (lambda: scan(lambda c, x: (c, x), 0.0, ([1.0], [1.0, 2.0])), ValueError, r"xs\[0\] is for 1 .* xs\[1\] for 2"),
         (lambda: scan(lambda c, x: (c, x), 0.0, [1.0], 2), ValueError, "length is for 2 step.* xs for 1"),
         (lambda: scan(lambda c, x: (c, x), 0.0), ValueError, "needs xs or a length"),
@@ -104,7 +104,7 @@ def test_nothing_is_carried_or_kept():
         (lambda: scan(lambda c, x: (c, x), 0.0, (1.0, 2.0)), TypeError, r"xs\[0\] of scan must be a list or an array"),
         (lambda: scan(lambda c, x: (c, x), 0.0, Value(1.0)), TypeError, "xs of scan must be a list or an array"),
         (lambda: scan(lambda c, x: c, 0.0, [1.0]), TypeError, r"gives \(carry, y\), but <lambda> gave 0.0"),
-        (lambda: scan(lambda c, x: (c, [c] * int(x)), 0.0, [1, 2]), TypeError, r"a y \[·, ·\] for \[·\]"),
+        (lambda: scan(lambda c, x: (c, [c] * int(x)), 0.0, [1, 2]), TypeError, r"a y \[·, ·\] after \[·\]"),
         (lambda: scan(lambda c, x: (c, x), "a", [1.0]), TypeError, "scan carries numbers and None"),
         (lambda: scan(3, 0.0, [1.0]), TypeError, "scan takes a function, got 3"),
         (lambda: scan(lambda c, x: (c, x), 0.0, [1.0], checkpoint=0), ValueError, "checkpoint must be 'auto' or"),

@@ -93,7 +93,7 @@ def test_no_root(call, message):
             "root knows no solver named 'nonsense'; for one unknown there are bisect, brentq",
         ),
         ("brentq", [1.0, 2.0], ValueError, "'brentq' is for one unknown, but start has 2; for several there are hybr"),
-        ("brentq", 1.0, ValueError, "SciPy's brentq does not take what it was given for <lambda>: .*[Bb]racket"),
+        ("brentq", 1.0, ValueError, "SciPy's brentq does not accept its arguments for <lambda>: .*[Bb]racket"),
         (lambda f, x: "no", 1.0, TypeError, "must give the root, a number, but gave 'no'"),
         (lambda f, x: [1.0], [1.0, 2.0], TypeError, r"must give the root, 2 numbers, but gave \[1\.0\]"),
     ],

@@ -208,7 +208,7 @@ def test_dataclasses_that_cannot_be_made_anew():
         def __post_init__(self, scale):
             self.x *= scale
 
-    with pytest.raises(TypeError, match=r"the __post_init__ of Scaled takes what no field keeps; give .* in a dict"):
+    with pytest.raises(TypeError, match=r"of Scaled takes an argument that no field keeps; give .* in a dict"):
         grad(lambda scaled: scaled.x)(Scaled(1.0, 2.0))
 
 

@@ -1,4 +1,4 @@
-"""Compiled functions on whatever runs functions elsewhere: tiles of a batch on threads, processes and clusters."""
+"""Compiled functions run elsewhere: tiles of a batch on threads, processes and clusters."""
 
 from autograd_mini.executors.cutting import Draws
 from autograd_mini.executors.tiled import Tiled

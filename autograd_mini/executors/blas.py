@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 class OneThread:
-    """Within it BLAS has one thread, in the whole process; blocks may overlap."""
+    """A context within which BLAS has one thread, in the whole process; such contexts may overlap."""
 
     inside: int = 0
     before: ClassVar[list[tuple[Any, int]]] = []
@@ -44,13 +44,13 @@ class OneThread:
 
 @cache
 def _controls() -> list[tuple[Any, Any]]:
-    """What gives and what sets the number of threads, of each OpenBLAS or MKL that is loaded."""
+    """The functions that return and set the number of threads, for each OpenBLAS or MKL that is loaded."""
     numpy.dot(1.0, 1.0)
     try:
         paths = re.findall(r"/\S*(?:openblas|mkl_rt)\S*", Path("/proc/self/maps").read_text("utf-8", "replace"))
     except OSError:  # not Linux
         root = Path(numpy.__file__).parent
-        folders = root.parent / "numpy.libs", root / ".dylibs"  # of Windows and Linux, of macOS
+        folders = root.parent / "numpy.libs", root / ".dylibs"  # on Windows and Linux, on macOS
         paths = [str(path) for folder in folders for path in folder.glob("*openblas*")]
     libraries = map(ctypes.CDLL, sorted(set(paths)))
     pairs = [(getattr(each, one, None), getattr(each, two, None)) for each in libraries for one, two in NAMES]

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from autograd_mini.executors.tiled import Tiled
 
 TILE = 2**20
-"""So many numbers are in a tile, about, if nothing else is asked for, and in a task at the most, where several tiles
-make one: some milliseconds of work, 8 MiB on the way."""
+"""About how many numbers a tile has by default, and at most how many a task has that consists of several tiles: some
+milliseconds of work, 8 MiB to send."""
 
 IN_THREAD = 16
-"""A task may be so much larger where its rows need not travel."""
+"""How many times larger a task may be if its rows need not travel."""
 
 MAY_HAVE_ROWS = ("value_and_grad", "grad", "jacobian", "hvp", "vjp")
 """Methods that give derivatives with respect to each example of a batch, though it is reduced."""
@@ -38,7 +38,7 @@ OF_ARGUMENTS, OF_RESULT = ("hvp", "jvp"), ("vjp",)
 
 
 class Call:
-    """One call: its arguments, those of a vector last, and its batch as a sequence of chunks.
+    """One call: its arguments, the parts of a vector last, and its batch as a sequence of chunks.
 
     Raises:
         TypeError, ValueError: the arguments do not fit the function, or each other.
@@ -79,7 +79,7 @@ class Call:
         self.first: list[Any] = self.form.leaves_of(first)
         if self._streams:
             self._refuse_rows(everything)
-            self.fixed = _own(self.fixed)  # they are used later
+            self.fixed = _own(self.fixed)  # chunks are computed later
             self.lengths: deque[int] = deque()
             self.chunks: Iterable[list[Any]] = map(_own, chain([self.first], self._later(carrying)))
         self.n: int | None = None if self._streams else length(self.first, self.name)
@@ -88,14 +88,14 @@ class Call:
         self.is_one_task: bool = self.n is not None and self.n <= math.prod(self.sizes)
 
     def again(self, args: Sequence[Any]) -> Call:
-        """The same in this process with other arguments, of the same layout."""
+        """The same call with other arguments of the same layout, in this process."""
         call = Call.__new__(Call)
         call.__dict__.update(self.__dict__)
         call.fixed, call.first = args, [args[place] for place in self.places]
         return call
 
     def _opened(self, arg: Any) -> list[Any]:
-        """An argument, or the columns of a stream of chunks."""
+        """A list of the argument alone or, if it is a stream of chunks, of the stream's columns."""
         if hasattr(arg, "__len__") or not hasattr(arg, "__iter__"):
             return [arg]
         stream = map(self._parts, arg)
@@ -107,14 +107,14 @@ class Call:
 
     def _parts(self, chunk: Any) -> tuple[Any, ...]:
         if any(isinstance(leaf, Rows) for leaf in leaves_of(chunk)[0]):
-            raise ValueError(f"a stream of chunks for {self.name} has to give arrays; Draws are given as they are")
+            raise ValueError(f"a stream of chunks for {self.name} must hold arrays; pass Draws without a stream")
         return chunk if type(chunk) is tuple else (chunk,)
 
     def _refuse_rows(self, everything: Sequence[Any]) -> None:
         if [place for place, each in enumerate(everything) if isinstance(each, _Column)] != self.places:
             raise ValueError(
-                f"where {self.name} is given a stream of chunks, everything that carries the batch has to come in "
-                "streams, and nothing else may"
+                f"if {self.name} is given a stream of chunks, every argument that carries the batch must come in a "
+                "stream, and no other may"
             )
         if self.may_have_rows:
             raise ValueError(
@@ -126,13 +126,13 @@ class Call:
         """The chunks after the first."""
         for chunks in zip_longest(*self._streams):
             if None in chunks:
-                raise ValueError(f"the streams that {self.name} was given do not end together")
+                raise ValueError(f"the streams of {self.name} must have equally many chunks, but one ended first")
             if (count := sum(map(len, chunks))) != len(columns):
-                raise ValueError(f"the chunks that {self.name} was given need equally many parts, got {count} at once")
+                raise ValueError(f"all chunks of {self.name} must have equally many parts, {len(columns)}, got {count}")
             yield self.form.leaves_of([_as_rows(chunks[column.stream][column.place]) for column in columns])
 
     def result(self, numbers: Any) -> Any:
-        """The result; over a stream that is not reduced an iterator over those for each chunk."""
+        """The result of the call; for a stream that is not reduced, an iterator over the results for each chunk."""
         done = self._done(self._job(numbers))
         if self.n is None and not self.is_sum:
             return self._chunks_of(done)
@@ -152,8 +152,8 @@ class Call:
             yield from_leaf(form.of(rows)) if self.is_sparse else form.of(rows)
 
     def _job(self, given: Any) -> Any:
-        """What is the same in all tasks, with the numbers of Values, which may be given; pickled, unless it stays in
-        this process."""
+        """The job: what is the same in all tasks, with the numbers of the Values, or those `given` in their place. It
+        is pickled, unless it stays in this process."""
         tiled = self.tiled
         try:
             parcel = tiled.parcel()
@@ -176,7 +176,7 @@ class Call:
         self._pack, self._tokens = parcel.beside, [parcel.token, "", *tiled.held]
         self._contents = {parcel.token: parcel.content, **tiled.held}
         job.fixed = self._packed(self.fixed)
-        if len(job.fixed) < LARGE:  # things among them stay the same ones, for which nothing is compiled anew
+        if len(job.fixed) < LARGE:  # kept by workers, so that nothing is compiled anew for objects among them
             job.name = sha256(b"".join(job.fixed.parts())).hexdigest()
         return Packed.of(job)
 
@@ -190,7 +190,7 @@ class Call:
     def _done(self, job: Any) -> Iterator[Done]:
         """The results of all tasks, in order."""
         tiled, samples = self.tiled, {}  # type: Tiled, dict[str, str]
-        is_given_on = self.n is None or self.is_one_task  # results are, as they are; else they are put together
+        is_given_on = self.n is None or self.is_one_task  # results are returned as they are, not put together
         tasks = iter([self._task(self.first, self.sizes[0], 0, self.rows)]) if self.is_one_task else self._tasks()
         for each in results(tiled.pool, tasks, job, self._contents, tiled.retries, self.name):
             if each.worker:
@@ -199,7 +199,7 @@ class Call:
             yield each
 
     def _counted(self) -> Iterator[list[Any]]:
-        """The chunks of a stream, but for those without rows; their lengths are noted."""
+        """The chunks of a stream, except those without rows; the lengths of the others are noted."""
         for chunk in self.chunks:
             count = length(chunk, self.name)
             if count:
@@ -208,11 +208,11 @@ class Call:
                 yield chunk
 
     def _sizes(self) -> tuple[int, int]:
-        """How many rows are in a tile, and how many tiles in a task."""
+        """The number of rows in a tile, and of tiles in a task."""
         arrays = [leaf for leaf in self.first if is_rows(leaf)]
         in_row = max(1, sum([math.prod(array.shape[1:]) for array in arrays]))
         tile = self.tiled.tile or 1 << max(0, (TILE // in_row).bit_length() - 1)
-        blocks = [max(array.chunks[0]) for array in arrays if hasattr(array, "chunks")]  # of Dask
+        blocks = [max(array.chunks[0]) for array in arrays if hasattr(array, "chunks")]  # Dask's
         most = max(blocks, default=TILE // in_row)
         share = length(self.first, self.name) if self.n is None else self.n // self.tiled.pool.workers
         size = min(most, share)
@@ -221,7 +221,7 @@ class Call:
         return tile, 1 << max(0, (size // tile).bit_length() - (self.n is None or size < self.n))
 
     def _tasks(self) -> Iterator[tuple[Task, list[Any]]]:
-        """All tasks, if they are several, with what the engine is to bring to each."""
+        """The tasks of a call that has several, each with what the engine is to bring to it."""
         tile, tiles = self.sizes
         number, chunks = -1, self._counted() if self.n is None else [self.first]
         for number, chunk in enumerate(recut(chunks, repeat(tiles * tile), self.name)):
@@ -242,7 +242,7 @@ class Call:
         return task, given
 
     def _brought(self, leaf: Any, given: list[Any]) -> Any:
-        """A part of the batch as the task has it; what the engine is to bring is given beside."""
+        """A part of the batch as the task holds it; what the engine is to bring is added to `given` instead."""
         block = self.tiled.pool.computed(leaf)
         if block is leaf or is_rows(block):
             return block
@@ -251,23 +251,23 @@ class Call:
 
 
 class _Column:
-    """What a stream gives in one place: of each chunk the same part."""
+    """One place in the chunks of a stream: it stands for the part that each chunk has there."""
 
     def __init__(self, stream: int, place: int, first: Any) -> None:
         self.stream, self.place, self.first = stream, place, first
 
 
 def _own(nest: Any) -> Any:
-    """The same in arrays of our own: those of a stream may be filled anew with the next chunk."""
+    """The nest with its arrays copied, since a stream may fill the same arrays anew with the next chunk."""
     leaves, structure = leaves_of(nest)
     return structure.rebuild([leaf.copy() if isinstance(leaf, numpy.ndarray) else leaf for leaf in leaves])
 
 
 def _as_rows(nest: Any) -> Any:
-    """What carries a batch, as arrays: also a list of numbers, or of lists of equally many."""
+    """An argument that carries a batch, as arrays; it may be a list of numbers, or of lists of equal lengths."""
     if not isinstance(nest, (list, tuple)) or any(map(is_rows, leaves_of(nest)[0])):
         return nest
     try:
         return numpy.asarray(nest, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(f"what carries a batch has to be arrays or lists of numbers, got {brief(nest)}") from None
+        raise TypeError(f"what carries a batch must be an array or a list of numbers, got {brief(nest)}") from None

@@ -1,4 +1,4 @@
-"""Batches cut into pieces and put together again: nests of arrays, and of rows that are made where they are needed."""
+"""Batches cut into pieces and joined again: nests of arrays, and of rows that are made where they are needed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Rows:
     """Rows of an array that is not here: `load` makes them where they are used.
 
     Args:
-        rows: which they are.
-        row: the shape of one.
+        rows: which rows of that array they are.
+        row: the shape of one row.
     """
 
     def __init__(self, rows: Any, row: Sequence[int]) -> None:
@@ -36,12 +36,12 @@ class Rows:
         return some
 
     def load(self, tile: int, things: Mapping[Any, Any]) -> Any:
-        """The array; `tile` says which of the batch they are, `things` holds what was sent or brought by the engine."""
+        """The array of these rows; `tile` is the number of their tile, `things` what was sent or the engine brought."""
         raise NotImplementedError
 
 
 class Taken(Rows):
-    """Rows of an array that was sent."""
+    """Rows of an array that was sent or brought by the engine, under a name."""
 
     def __init__(self, name: Any, rows: Any, row: Sequence[int]) -> None:
         super().__init__(rows, row)
@@ -55,13 +55,13 @@ class Taken(Rows):
 class Draws(Rows):
     """Random numbers in place of an array of a batch, drawn where they are used: none of them travels.
 
-    Those of a tile come from (seed, step, number of the tile) alone, by NumPy's Philox generator: they are the same on
-    any number of workers. Other sizes of tiles give others.
+    The numbers of a tile depend on (seed, step, number of the tile) alone, by NumPy's Philox generator: they are the
+    same on any number of workers. Tiles of another size give other numbers.
 
     Args:
-        n: how many rows there are.
-        row: the shape of one.
-        seed: 0 or more.
+        n: the number of rows.
+        row: the shape of one row.
+        seed: the seed, 0 or more.
         step: counts repetitions with the same seed, from 0.
         kind: "standard_normal", or "random" for numbers from 0 to below 1.
 
@@ -96,8 +96,8 @@ class Draws(Rows):
 
 
 class Matrix:
-    """A sparse matrix of SciPy as a term of sums. What is an entry of a term is one of the sum; SciPy's own sums leave
-    out what is 0."""
+    """A sparse matrix of SciPy as a term of sums. Every entry of a term is an entry of the sum, while SciPy's own sums
+    leave out those that are 0."""
 
     def __init__(self, matrix: Any) -> None:
         self.matrix = matrix
@@ -116,12 +116,12 @@ class Matrix:
 
 
 def as_leaf(found: Any) -> Any:
-    """Sparse matrices as one leaf: that of all examples, or an array of one for each of them."""
+    """Sparse matrices as one leaf: a `Matrix` for all examples, or an array with a matrix for each of them."""
     return numpy.fromiter(found, dtype=object) if isinstance(found, list) else Matrix(found)
 
 
 def from_leaf(leaf: Any) -> Any:
-    """What `as_leaf` was given."""
+    """The sparse matrix or list of them from which `as_leaf` made a leaf."""
     return leaf.matrix if isinstance(leaf, Matrix) else leaf.tolist()
 
 
@@ -134,17 +134,17 @@ def numbers_of(leaf: Any) -> list[Any]:
 
 
 def is_dask(thing: Any) -> bool:
-    """Whether it is an array of Dask, which computes its parts when they are asked for."""
+    """Whether something is a Dask array, whose parts are computed when they are asked for."""
     return hasattr(thing, "__dask_graph__") and hasattr(thing, "chunks")
 
 
 def is_rows(thing: Any) -> bool:
-    """Whether it is an array of NumPy or Dask, or stands for one."""
+    """Whether something is an array of NumPy or Dask, or stands for one."""
     return isinstance(thing, (numpy.ndarray, Rows)) or is_dask(thing)
 
 
 def leaves_of(nest: Any, known: Structure | None = None) -> tuple[list[Any], Structure]:
-    """The arrays and numbers in a nest, and its structure; the known one itself, if it is that."""
+    """The arrays and numbers in a nest, and its structure, which is the object `known` itself if that fits."""
     leaves: list[Any] = []
     if known is not None and _has(nest, known, leaves):
         return leaves, known
@@ -153,7 +153,7 @@ def leaves_of(nest: Any, known: Structure | None = None) -> tuple[list[Any], Str
 
 
 def _has(nest: Any, structure: Structure, leaves: list[Any]) -> bool:
-    """Whether a nest has a structure of arrays and floats in lists and tuples: it is asked for at every tile."""
+    """Whether a nest has a structure of arrays and floats in lists and tuples; quick, as every tile asks for it."""
     kind, children = type(nest), structure.children
     if kind is numpy.ndarray or kind is float:
         leaves.append(nest)
@@ -185,7 +185,7 @@ class Form:
         """The arrays and numbers in a part.
 
         Raises:
-            ValueError: its structure is another one, or its rows have other shapes.
+            ValueError: its structure differs from that of the first part, or its rows differ in shape.
         """
         leaves, structure = leaves_of(nest, self.structure)
         self.structure = known = self.structure or structure
@@ -193,42 +193,42 @@ class Form:
             with suppress(TypeError, KeyError, ValueError, AttributeError):
                 leaves, structure = leaves_of(known.rebuild([*known.leaves_of(nest)]))  # entries of dicts by their keys
             if structure != known:
-                raise ValueError(f"the chunks of a batch need one structure, got {known!r} and {structure!r}")
+                raise ValueError(f"the chunks of a batch must have one structure, got {known!r} and {structure!r}")
         shapes = [leaf.shape[1:] for leaf in leaves if is_rows(leaf)]
         self.shapes = self.shapes or shapes
         if shapes != self.shapes:
-            raise ValueError(f"the chunks of a batch need rows of one shape, got {self.shapes} and {shapes}")
+            raise ValueError(f"the chunks of a batch must have rows of one shape, got {self.shapes} and {shapes}")
         return leaves
 
     def of(self, leaves: Sequence[Any]) -> Any:
-        """The part that has these."""
+        """The part that has these arrays and numbers."""
         assert self.structure is not None
         return self.structure.rebuild(leaves)
 
 
 def rows_of(leaves: Iterable[Any], start: int, stop: int) -> list[Any]:
-    """Some rows of all arrays among these."""
+    """The leaves with only the rows from `start` to `stop` of every array among them."""
     return [leaf[start:stop] if type(leaf) is numpy.ndarray or is_rows(leaf) else leaf for leaf in leaves]
 
 
 def length(leaves: Iterable[Any], what: str) -> int:
-    """How many rows all arrays among these have.
+    """The number of rows that all arrays among these leaves have.
 
     Raises:
-        ValueError: there are none, or they have unequally many.
+        ValueError: there are no arrays, or their numbers of rows differ.
     """
     shapes = [leaf.shape for leaf in leaves if is_rows(leaf)]
     counts = {shape[0] if shape else None for shape in shapes}
     if len(counts) != 1 or not isinstance(count := counts.pop(), int):
         raise ValueError(
-            f"{what} takes arrays whose first axis is the batch, equally long (of Dask: compute_chunk_sizes() tells), "
-            f"got the shapes {', '.join(map(str, shapes)) or 'of no array'}"
+            f"{what} takes arrays whose first axis is the batch, of one length (which compute_chunk_sizes() finds for "
+            f"Dask arrays), got {', '.join(f'shape {shape}' for shape in shapes) or 'no array'}"
         )
     return count
 
 
 def recut(pieces: Iterable[Sequence[Any]], sizes: Iterator[int], what: str) -> Iterator[list[Any]]:
-    """The rows of arrays that come in pieces in other pieces, of these sizes; what is left in the end is the last.
+    """The rows of arrays that come in pieces, cut into other pieces, of the given sizes; the last one may be shorter.
 
     >>> pieces = [[numpy.arange(5.0)], [numpy.arange(5.0, 7.0)]]
     >>> [rows.tolist() for (rows,) in recut(pieces, iter([3, 3, 3]), "it")]
@@ -251,7 +251,7 @@ def recut(pieces: Iterable[Sequence[Any]], sizes: Iterator[int], what: str) -> I
 
 
 def _joined(pieces: Sequence[list[Any]]) -> list[Any]:
-    """One piece of the rows of several."""
+    """One piece with the rows of several."""
     if len(pieces) == 1:
         return pieces[0]
     return [numpy.concatenate(each) if is_rows(each[0]) else each[0] for each in zip(*pieces)]

@@ -25,11 +25,11 @@ from autograd_mini.observing import write_numbers
 from autograd_mini.value import Value
 
 MOST = 16
-"""So many things are kept; the least recently used is evicted, and sent again where it is needed."""
+"""How many things are kept; the least recently used one is evicted, and sent again if it is needed."""
 
 SLOPES, SPARSITY = "value_and_parameter_grads", "sparsity"
 TAKE_NUMBERS = "__call__", SLOPES
-"""The methods of compiled functions that take numbers in place of those of Values."""
+"""The methods of compiled functions that take numbers in place of the Values' own."""
 
 CONSTANT = (int, float, str, bytes, type(None))
 
@@ -39,8 +39,8 @@ _dumping = threading.RLock()
 
 
 def keep(token: Any, thing: Any = None) -> Any:
-    """What is kept under that token, which is the thing if nothing was; None if there is none. Without a token nothing
-    is kept. A forked process has nothing of its parent's, which another thread may have been using just then."""
+    """What is kept under a token, or else the thing, which is kept from then on; None if there is neither. Without a
+    token nothing is kept. A forked process has none of its parent's things, which other threads may have been using."""
     with _lock:
         found = _kept.pop((os.getpid(), token), thing)
         if found is not None and token:
@@ -51,12 +51,12 @@ def keep(token: Any, thing: Any = None) -> Any:
 
 
 class Parcel:
-    """A compiled function on its way, with options: its pickle, and a token that only its like has.
+    """A compiled function to be sent, with options: its pickle, and a token that only equal ones have.
 
     What it reads from modules goes with it. Without cloudpickle that can only be compared with what is there.
 
     Attributes:
-        values: the Values that it holds, whose numbers the pickle does not hold.
+        values: the Values that the function holds, whose numbers are not in the pickle.
 
     Raises:
         TypeError: it cannot be pickled.
@@ -70,7 +70,7 @@ class Parcel:
         try:
             foreign = [f"{module}.{name}" for (module, name), each in data.items() if not isinstance(each, CONSTANT)]
             if foreign and not pickler.has_cloudpickle:
-                raise TypeError(f"it reads {foreign[0]}, which may be something else there")
+                raise TypeError(f"it reads {foreign[0]}, which may differ there")
             pickler.dump((compiled, options, {} if pickler.has_cloudpickle else data))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
@@ -82,12 +82,12 @@ class Parcel:
         self.token: str = sha256(self.content.stream).hexdigest()
 
     def beside(self, arguments: Any) -> Packed:
-        """The pickle of what the function is given, in which classes are those that it knows."""
+        """The pickle of what the function is given, with the classes that the function knows."""
         return packed(arguments, self._by_value)
 
 
 def packed(thing: Any, by_value: Collection[str] = ()) -> Packed:
-    """The pickle of a thing, with the classes of some modules in it; `opened` gives the thing."""
+    """The pickle of a thing, which includes the classes of the modules `by_value`; `opened` returns the thing."""
     stream, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
     _pickler()(stream, by_value, None, buffers.append).dump(thing)
     return Packed(stream.getvalue(), buffers)
@@ -97,7 +97,7 @@ class Function:
     """A compiled function where it runs, and the Values that it holds there.
 
     Args:
-        content: the parcel's; or in one process the function itself, with the options that it is compiled with.
+        content: that of the parcel, or in one process the function itself, with the options it is compiled with.
     """
 
     def __init__(self, content: Any) -> None:
@@ -113,12 +113,12 @@ class Function:
                 raise ValueError(f"{module}.{name} is {there!r} in this process and {here!r} where the call comes from")
         self.compiled: Any = type(compiled)(compiled.function, options)
         self._places = {value: place for place, value in enumerate(self.values)}
-        self._order: Any = None  # which of them are its parameters, unless that depends on the way that it takes
+        self._order: Any = None  # which of them are its parameters, unless that depends on its branches
         self._lock = threading.Lock()
-        self.structures: dict[str, Any] = {}  # of results, by the methods that gave them last
+        self.structures: dict[str, Any] = {}  # of the latest result of each method
 
     def method(self, name: str, numbers: Any, options: Mapping[str, Any]) -> Callable[..., Any]:
-        """A method, with the numbers of the Values; derivatives by parameters are given for all, 0 for those unused."""
+        """A method at these numbers of the Values; derivatives by parameters have a 0 for each Value that is unused."""
         call = partial(getattr(self.compiled, name), **options)
         return partial(self._run, name, call, numbers) if self.values else call
 
@@ -142,7 +142,7 @@ class Function:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Its Values are 0 until they are given numbers."""
+    """Reads a parcel's pickle; the Values in it are 0 until they are given numbers."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
@@ -157,7 +157,7 @@ class _Unpickler(pickle.Unpickler):
 
 @cache
 def _pickler() -> Any:
-    """That of cloudpickle, where it is installed; it leaves the numbers of Values out."""
+    """The class of picklers, cloudpickle's if that is installed, which leave the numbers of Values out."""
     cloudpickle: Any = None
     with suppress(ImportError):
         cloudpickle = import_module("cloudpickle")
@@ -175,7 +175,7 @@ def _pickler() -> Any:
         ) -> None:
             super().__init__(file, protocol=5, buffer_callback=take)
             self.values = values  # those whose numbers are left out
-            # Another process has other modules by these names; the main one has several.
+            # Another process has other modules of these names; the main module has several.
             self._modules = {sys.modules[name] for name in ("__main__", *by_value)}
             self._by_value = {"__main__", *by_value, *(module.__name__ for module in self._modules)}
 

@@ -1,7 +1,7 @@
-"""Pickles on their way to another process: past the pipes of a pool, through memory that both have open.
+"""Pickles sent to another process: not through the pipes of a pool, but through memory that both have open.
 
 What goes through a pipe is then so short that it is written in one piece. A process that is killed leaves no half of a
-message there, for whose rest the pool would wait forever; nor does a pool wait to be rid of what nobody reads any more.
+message there, for the rest of which the pool would wait forever; nor does a pool block writing what nobody reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy
 
 SHORT = 2048
-"""Bytes: what is longer goes through memory. A pipe takes 4096 in one piece, by POSIX 512."""
+"""Bytes above which a message goes through memory. A pipe takes 4096 in one piece; POSIX guarantees 512."""
 
 HAS_MEMORY = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
 """Whether this system is Linux, where processes find each other's files."""
@@ -27,7 +27,7 @@ ALIGNED = 64
 
 
 class Packed:
-    """A pickle, and beside it the numbers of its arrays, which are not copied where that can be avoided."""
+    """A pickle and, apart from it, the numbers of its arrays, which are not copied if that can be avoided."""
 
     def __init__(self, stream: bytes, buffers: Sequence[Any] = ()) -> None:
         self.stream: bytes = stream
@@ -39,7 +39,7 @@ class Packed:
         return cls(pickle.dumps(thing, 5, buffer_callback=buffers.append), buffers)
 
     def parts(self) -> list[memoryview]:
-        """All that it is, as bytes."""
+        """The pickle and the numbers of each array, as bytes."""
         return [memoryview(self.stream), *(pickle.PickleBuffer(each).raw() for each in self.buffers)]
 
     def __len__(self) -> int:
@@ -51,12 +51,12 @@ class Packed:
 
 
 def opened(content: Any, *, stays: bool = False) -> Any:
-    """The thing of a pickle, also of one in memory, whose arrays cannot be written into then; what is no pickle came as
-    it is.
+    """What a pickle holds; anything that is not a pickle is returned unchanged. If the pickle is in memory, its arrays
+    are read-only.
 
     Args:
-        stays: whether it is kept for longer than what else may be in the same piece of memory; a piece holds a file
-            open for as long as it is needed.
+        stays: whether the result is kept longer than anything else in the same piece of memory, which holds a file
+            open for as long as it is needed; its arrays are then copied.
     """
     if isinstance(content, Memory):
         content = content.get(mmap.PROT_READ)
@@ -66,14 +66,14 @@ def opened(content: Any, *, stays: bool = False) -> Any:
 
 
 class OutOfReach(OSError):
-    """What was in memory is gone, or in that of a process that is not seen from here."""
+    """A pickle in memory is gone, or belongs to a process that cannot be seen from here."""
 
 
 class Memory:
-    """A file in memory that holds one pickle. It has no name, and is gone when no process has it open, whatever became
-    of them. Others find it among the files of its process; elsewhere, an instance is where to find it."""
+    """A file in memory that holds one pickle. It has no name, and vanishes when no process has it open, however they
+    ended. Other processes find it among the files of its process; an instance sent to them says where."""
 
-    _process: int = 0  # that has it open and is to close it
+    _process: int = 0  # the one that has it open and must close it
 
     def __init__(self) -> None:
         self._file: int = os.memfd_create("autograd_mini", os.MFD_CLOEXEC)
@@ -90,10 +90,10 @@ class Memory:
 
     @contextmanager
     def _opened(self) -> Iterator[io.BufferedRandom]:
-        """The file; another one may have its number by now, and is left alone.
+        """The open file; another file that has taken its number is left alone.
 
         Raises:
-            OutOfReach: it is gone, or out of reach.
+            OutOfReach: the file is gone, or out of reach.
         """
         path, inode = self._place
         try:
@@ -106,10 +106,10 @@ class Memory:
             yield file
 
     def put(self, packed: Packed) -> None:
-        """Write a pickle into it.
+        """Write a pickle into the file.
 
         Raises:
-            OutOfReach: it is gone, or out of reach.
+            OutOfReach: the file is gone, or out of reach.
             OSError: there is too little memory.
         """
         parts = packed.parts()
@@ -121,13 +121,13 @@ class Memory:
             file.truncate()
 
     def get(self, protection: int = 0) -> Packed:
-        """The pickle in it, whose buffers stay there.
+        """The pickle in the file, whose buffers stay in that memory.
 
         Args:
-            protection: what may be done with them, as for `mmap`; anything by default.
+            protection: what may be done with the buffers, as for `mmap`; by default they may be read and written.
 
         Raises:
-            OutOfReach: it is gone, or out of reach.
+            OutOfReach: the file is gone, or out of reach.
         """
         with self._opened() as file:
             protection = protection or mmap.PROT_READ | mmap.PROT_WRITE
@@ -143,7 +143,7 @@ class Memory:
 
 
 def in_memory(packed: Packed) -> Memory:
-    """Where a pickle is from now on, in memory."""
+    """A new file in memory with a pickle in it."""
     memory = Memory()
     memory.put(packed)
     return memory
@@ -159,7 +159,7 @@ def _elsewhere(*place: Any) -> Memory:
 
 
 def _close() -> None:
-    """A forked process would keep open what its parent has, and so keep it in memory."""
+    """Close, in a forked process, the files of its parent, which would else stay in memory as long as it runs."""
     for each in _here:
         os.close(each._file)
 

@@ -1,4 +1,4 @@
-"""Tasks on an executor of the user's: so many at a time, in order, and again where a worker was lost."""
+"""Tasks submitted to the user's executor: a few at a time, in order, and again if a worker was lost."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from autograd_mini.executors.sending import opened
 from autograd_mini.executors.working import Done, Failed, Missing, Task
 
 TASKS_A_WORKER = 3
-"""So many are under way at a time, so that no worker waits for the next one."""
+"""How many tasks are under way at a time for each worker, so that none waits for its next one."""
 
 
 def results(
     pool: Pool, tasks: Iterator[tuple[Task, list[Any]]], job: Any, contents: Mapping[str, Any], retries: int, name: str
 ) -> Iterator[Done]:
-    """Those of all tasks, in order, each as soon as it and those before it are done.
+    """The results of all tasks, in order, each as soon as it and those before it are done.
 
     Args:
-        tasks: with what the engine is to bring to each; taken as they are needed.
-        job: of which they are; pickled, unless it stays in one process.
-        contents: what to send where a token is not known.
-        retries: how many times a task is submitted again after the worker was lost that had it.
-        name: of the function.
+        tasks: the tasks, each with what the engine is to bring to it; taken as they are needed.
+        job: what is the same in all of them; pickled, unless it stays in one process.
+        contents: what to send to a worker that does not know a token.
+        retries: how many times a task is submitted again after the worker that had it was lost.
+        name: the name of the function, for messages.
 
     Raises:
-        RuntimeError: one was lost more often; it says which rows.
+        RuntimeError: a task was lost more often; the message names its rows.
         Exception: what the function raised; a note says where.
     """
     done: SimpleQueue[Attempt] = SimpleQueue()
@@ -41,7 +41,7 @@ def results(
     def submit(attempt: Attempt) -> None:
         try:
             pool.submit(attempt, job)
-        except (BrokenExecutor, OSError) as error:  # its pipes may be closed before it says that it is broken
+        except (BrokenExecutor, OSError) as error:  # a pool's pipes may close before it says that it is broken
             pool.mend(error)
             pool.submit(attempt, job)
         running.add(attempt)
@@ -50,19 +50,19 @@ def results(
     def lost(attempt: Attempt, error: BaseException) -> None:
         attempt.losses += 1
         attempt.future.cancel()
-        attempt.future = None  # whose error refers to this frame
+        attempt.future = None  # its error refers to this frame
         is_last = type(error).__name__ == "KilledWorker"  # Dask has tried again itself
         if is_last or attempt.losses > retries:
             raise RuntimeError(
                 f"{attempt.task.rows()} of {name} were lost {'too often' if is_last else f'{attempt.losses} times'}, "
-                "each time with a worker that died; see whether they crash it or need too much memory, of which a "
-                "smaller tile=… takes less, or whether workers cannot start"
+                "each time with a worker that died; see whether they crash it or need too much memory (a smaller "
+                "tile=… needs less), or whether workers cannot start"
             ) from error
         pool.mend(error)
-        if isinstance(error, BrokenExecutor):  # one of those under way broke it: to learn which, they go one by one
+        if isinstance(error, BrokenExecutor):  # some task under way broke it: to learn which, they go one by one
             suspects.append(attempt)
             for other in running:
-                other.future.cancel()  # that came too late to be told
+                other.future.cancel()  # if it came too late to be told
         else:
             submit(attempt)
 

@@ -1,4 +1,4 @@
-"""Results of tiles put together: sums in a fixed binary tree, rows one after the other."""
+"""Results of tiles put together: terms summed in a fixed binary tree, rows one after the other."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from autograd_mini.executors.cutting import leaves_of
 from autograd_mini.structures import Structure
 
 Axes: TypeAlias = Sequence[int | None] | int | None
-"""Those of several arrays, or one of all."""
+"""The axis of rows for each of several arrays, or one for all of them."""
 
 
 def _shape_of_one(leaf: Any, axis: int | None) -> tuple[int, ...]:
-    """The shape of a leaf without its rows."""
+    """The shape of a leaf without its axis of rows."""
     shape: tuple[int, ...] = getattr(leaf, "shape", ())
     return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
 
 class Total:
-    """Results put together: sums in a fixed binary tree, rows one after the other.
+    """Puts results together: sums terms in a fixed binary tree, and joins rows one after the other.
 
     Neighbours are added, then neighbours among these sums, and so on. The sum of 2ᵏ terms of which the first has a
-    multiple of 2ᵏ before it is a branch of that tree, and may be added elsewhere.
+    multiple of 2ᵏ terms before it is a branch of that tree, and may be computed elsewhere.
 
     >>> total = Total(5)
     >>> for number in range(5):
@@ -33,7 +33,7 @@ class Total:
     (10.0, array([0, 1, 2, 3, 4]))
 
     Args:
-        n: how many rows there are in all.
+        n: the number of rows in all.
         known: the structure that results probably have.
     """
 
@@ -47,10 +47,10 @@ class Total:
         self._filled: dict[int, int] = {}
 
     def add(self, nest: Any, axes: Axes) -> None:
-        """The next results; for each array the axis along which it has rows, or None if it is a term of a sum.
+        """Add the next results, with the axis along which each array has rows, or None if it is a term of a sum.
 
         Raises:
-            ValueError: they are of another structure or shape than those before.
+            ValueError: their structure or shape differs from that of the results before.
         """
         leaves, structure = leaves_of(nest, self._known)
         if axes is None:
@@ -63,7 +63,7 @@ class Total:
         is_same = structure is self.structure or structure == self.structure
         if self._shapes != shapes or not is_same:
             what, *both = ("shape", self._shapes, shapes) if is_same else ("structure", self.structure, structure)
-            raise ValueError(f"the tiles of a batch need results of one {what}, got {both[0]!r} and {both[1]!r}")
+            raise ValueError(f"the tiles of a batch must have results of one {what}, got {both[0]!r} and {both[1]!r}")
         self._count += 1
         if axes is not None:
             for place, (leaf, axis) in enumerate(zip(leaves, axes, strict=True)):
@@ -75,7 +75,7 @@ class Total:
             self._merge()
 
     def _fill(self, place: int, rows: Any, axis: int) -> None:
-        """Put rows into the array of all; into memory in the same order, and nowhere if they are all."""
+        """Copy rows into the array for all rows, laid out in the same order; if these are all, keep them instead."""
         n, start = rows.shape[axis], self._filled.get(place, 0)
         self._filled[place] = start + n
         if n == self._n and not start:
@@ -87,7 +87,7 @@ class Total:
         self._rows[place][(*[slice(None)] * axis, slice(start, start + n))] = rows
 
     def result(self, divisor: float | None = None) -> Any:
-        """That of all, of one at least; everything in it divided."""
+        """The result of all that was added, which must be something, with everything in it divided by `divisor`."""
         assert self.structure is not None
         while len(self._branches) > 1:
             self._merge()

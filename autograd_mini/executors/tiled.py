@@ -26,7 +26,7 @@ PLAIN: set[type] = {bool, float, int, str, type(None)}
 
 
 def _layout(arg: Any) -> Any:
-    """What a call needs to know of an argument but its numbers; None of a nest."""
+    """What a call needs to know of an argument besides its numbers: its shape or type; None for a nest."""
     kind = type(arg)
     if kind is numpy.ndarray and not arg.dtype.hasobject:
         return arg.shape
@@ -36,8 +36,8 @@ def _layout(arg: Any) -> Any:
 class Tiled:
     """A compiled function whose batches are computed in tiles, on an executor; `Compiled.on` makes one.
 
-    It is called as the function is, and so are its methods, with what these take and to what these give; `parameters`
-    are all Values that the function holds, and derivatives with respect to those that it does not use are 0.
+    It and its methods take what the function and its methods take, and return the same. Its `parameters` are all the
+    Values that the function holds; derivatives with respect to those that it does not use are 0.
 
     >>> from concurrent.futures import ThreadPoolExecutor
     >>> from autograd_mini import Value, compile
@@ -60,7 +60,7 @@ class Tiled:
             raise ValueError(
                 f"{compiled._name} has no batch to be cut into tiles; name the arguments that carry one in batch=…"
             )
-        # A worker has one thread; and sums are divided by the number of examples when all are there.
+        # A worker has one thread; and a mean is computed as a sum, which is divided when all of it is there.
         target = replace(options.target, threads=options.target.threads or 1)
         self.compiled: Any = compiled
         self.options: Any = replace(options, reduce="sum" if options.reduce else None, target=target)
@@ -71,7 +71,7 @@ class Tiled:
         self.token: str = uuid.uuid4().hex
         self.content: tuple[Any, ...] = compiled, self.options, {}
         self.held: dict[str, Any] = {}
-        self._known: dict[str, tuple[list[Any], Call]] = {}  # by method the last call, without its arguments
+        self._known: dict[str, tuple[list[Any], Call]] = {}  # the last call of each method, without its arguments
         self._parcel: Parcel | None = None
         self._state: int | None = None
         self._is_held = False
@@ -83,7 +83,7 @@ class Tiled:
         known, call = self._known.get(method, ((), None))
         if call is not None and known == layout:
             return call.again(args).result(parameters)
-        if self.compiled._is_inside(args, keywords):  # the call takes part in what is being differentiated
+        if self.compiled._is_inside(args, keywords):  # the call is part of what is being differentiated
             return getattr(self.compiled, method)(*args, **keywords)
         call = Call(self, method, args, keywords)
         if None not in layout and len(args) == len(call.fixed):
@@ -103,17 +103,17 @@ class Tiled:
 
     def __reduce__(self) -> Any:
         raise TypeError(
-            f"{self.compiled._name} on an executor cannot be pickled: the executor is of this process; pickle the "
-            "function itself"
+            f"{self.compiled._name} on an executor cannot be pickled, as the executor belongs to this process; pickle "
+            "the function itself"
         )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(type(self.compiled), name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise AttributeError(f"{name} of {self.compiled._name} does not run on an executor; call the function's own")
+        raise AttributeError(f"{name} of {self.compiled._name} does not run on executors; use the function's own")
 
     def backward(self, *args: Any, **keywords: Any) -> float:
-        """Add the derivative of the result to the `grad` of every parameter; the value."""
+        """Add the derivative of the result to the `grad` of every parameter; returns the value."""
         value, slopes = self.value_and_parameter_grads(*args, **keywords)
         return self.compiled._accumulate(value, slopes, self.parameters)  # type: ignore[no-any-return]
 
@@ -123,14 +123,14 @@ class Tiled:
         return self.parcel().values
 
     def parcel(self) -> Parcel:
-        """The function on its way to a worker, as it is now; made anew where anything that it reads has changed."""
+        """The function, as it is now, to be sent to a worker; made anew if anything that it reads has changed."""
         state = self._state if self._is_held else self.compiled._plans.captured.settled()
         if self._parcel is None or self._state != state:
             self._parcel, self._state = Parcel(self.compiled, self.options), state
         return self._parcel
 
     def hold(self) -> None:
-        """Take the function as it is from now on: but for the numbers of Values, nothing that it reads will change."""
+        """Assume from now on that nothing that the function reads will change, except the numbers of Values."""
         self.parcel()
         self._is_held = True
 
@@ -139,10 +139,10 @@ class Tiled:
         self.held[token] = array if self.pool.is_here else Packed.of(array)
 
     def compare(self, done: Done, samples: dict[str, str]) -> None:
-        """Say of workers that they differ, at the first result of each.
+        """Warn, or refuse, if workers differ in what results depend on, at the first result of each.
 
         Args:
-            samples: who found which result on the first tile of this call.
+            samples: for each result on the first tile of this call, a worker that found it.
         """
         differing = ""
         if done.worker not in self._hosts:

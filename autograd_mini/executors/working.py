@@ -1,4 +1,4 @@
-"""What is done where tiles are computed, in another process or thread."""
+"""What workers do: how tiles are computed, in another process or thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from autograd_mini.executors.summing import Axes, Total
 from autograd_mini.structures import Structure
 
 LARGE = 2**20
-"""Bytes: what is larger stays with a worker only where it is to be used again for sure."""
+"""Bytes above which something stays with a worker only if it is certain to be used again."""
 
 
 @dataclass
@@ -34,14 +34,14 @@ class Job:
     """What is the same in all tasks of a call.
 
     Attributes:
-        fixed: all arguments, the parts of a vector last; pickled, without those that are rows, which are at `places`,
-            unless it stays in one process.
-        vector: how many parts the tuple has that is the vector of a product; 0 if there is none.
-        numbers: those of the Values of the function.
-        is_sum: whether results are sums over the batch; and whether some may have rows nevertheless.
-        is_sparse: whether they are sparse matrices.
-        name: that of `fixed`, which only its like has; "" if it is not to be kept.
-        function: where it is done; and `things` what was sent or brought by the engine.
+        fixed: all arguments, the parts of a vector last, except those that are rows, whose places are `places`;
+            pickled, unless it stays in one process.
+        vector: the number of parts if the vector of a product is a tuple; 0 if it is not, or there is none.
+        numbers: the numbers of the function's Values.
+        is_sum: whether results are sums over the batch; `may_have_rows` says whether some may have rows nevertheless.
+        is_sparse: whether results are sparse matrices.
+        name: a name of `fixed`, which only equal ones have; "" if it is not to be kept.
+        function: in the worker, the function; and `things` what was sent or brought by the engine.
     """
 
     method: str
@@ -62,13 +62,13 @@ class Task:
     """Neighbouring tiles of a batch, to be computed one after the other.
 
     Attributes:
-        tokens: what it needs that is sent once: the function, the first tile of the call if workers are to be compared
-            by it, and arrays.
+        tokens: the tokens of what it needs and is sent only once: the function, the first tile of the call if workers
+            are to be compared by it, and arrays.
         batch: those arguments that are rows, pickled; in one process the arrays in them, and their structure.
-        tile: how many rows are in a tile.
-        first: the number of the first one.
-        n: how many rows there are.
-        divisor: of the result.
+        tile: the number of rows in a tile.
+        first: the number of the first tile.
+        n: the number of rows.
+        divisor: what the result is to be divided by, if anything.
     """
 
     tokens: list[str]
@@ -79,21 +79,21 @@ class Task:
     divisor: float | None = None
 
     def rows(self, start: int = 0, stop: int | None = None) -> str:
-        """Some of its rows, in words."""
+        """Some of the task's rows, in words."""
         row = self.first * self.tile
         return f"rows {row + start} to {row + max(start, (self.n if stop is None else stop) - 1)}"
 
 
 @dataclass
 class Missing:
-    """Tokens of what has to be sent along, for it is not there."""
+    """The tokens of what must be sent along with the task, since the worker does not have it."""
 
     tokens: list[str]
 
 
 @dataclass
 class Failed:
-    """What the function raised, and where."""
+    """What the function raised, at which rows, and the text of its traceback."""
 
     error: Any
     rows: str
@@ -105,8 +105,8 @@ class Done:
     """The results of a task, and along which axis each array in them has rows; None if it is a sum.
 
     Attributes:
-        worker: where they were found, and what the last digits depend on there; nothing in one process.
-        sample: of the first task of a worker, a digest of its result on the first tile of the call.
+        worker: who found them; `host` is what the last digits depend on there. Both are empty in one process.
+        sample: for the first task of a worker, a digest of its result on the first tile of the call.
     """
 
     result: Any
@@ -120,8 +120,8 @@ def work(task: Task, job: Any, contents: Sequence[Any], *given: Any) -> Done | F
     """Do a task.
 
     Args:
-        job: of which it is; pickled, also in memory, unless it stays in one process.
-        contents: what was sent along, in the order of the tokens: pickles, also in memory.
+        job: the job that it is part of; pickled, perhaps in memory, unless it stays in one process.
+        contents: what was sent along, in the order of the tokens: pickles, perhaps in memory.
         given: what the engine has brought.
 
     Raises:
@@ -151,7 +151,7 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
 
     Args:
         letter: the arguments of `work`.
-        reply: takes the result if it is long; its place is returned then. None if memory is out of reach.
+        reply: where the result is put if it is long; `reply` is returned then. None if memory is out of reach.
     """
     with suppress(OSError):
         result = Packed.of(work(*opened(letter)))
@@ -163,7 +163,7 @@ def work_nearby(letter: Packed | Memory, reply: Memory) -> Any:
 
 
 def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any], rows: list[int]) -> Done | Missing:
-    """Do a task that was sent; `rows` is where those at work start and stop."""
+    """Do a task that was sent; `rows` holds where the tile at work starts and stops."""
     name, sample_name, *arrays = task.tokens
     things: dict[Any, Any] = {each: keep(each) for each in (name, *arrays)}
     lacking = [each for each, thing in things.items() if thing is None]
@@ -187,11 +187,11 @@ def _work(task: Task, sent_job: Any, sent: dict[str, Any], given: Sequence[Any],
 
 
 class Tiles:
-    """The tiles of a task, of rows that are opened once.
+    """The tiles of a task, whose rows are loaded once.
 
     Args:
         leaves: the arrays of the arguments that are rows, or of a part of them.
-        structure: of these arguments.
+        structure: the structure of these arguments.
     """
 
     def __init__(self, task: Task, job: Job, leaves: Sequence[Any], structure: Structure) -> None:
@@ -202,7 +202,7 @@ class Tiles:
         self._is_plain: bool = structure.is_flat and {*map(type, self._leaves)} == {numpy.ndarray}
 
     def total(self, rows: list[int]) -> tuple[Any, Axes]:
-        """The results of all, and along which axes they have rows; `rows` is where those at work start and stop."""
+        """The results of all tiles, and their axes of rows; `rows` holds where the tile at work starts and stops."""
         task, structures, axes = self._task, self._job.function.structures, None  # type: Task, dict[str, Any], Axes
         total = Total(task.n, structures.get(self._job.method))
         for start in range(0, task.n, task.tile) or [0]:
@@ -215,7 +215,7 @@ class Tiles:
         return total.result(task.divisor), axes
 
     def result(self, start: int, stop: int, number: int, copies: int = 1) -> Any:
-        """That of some rows, of the tile of that number; of each so many copies."""
+        """The result for some rows of the tile of this number, with `copies` of each row."""
         some = rows_of(self._leaves, start, stop)
         if not self._is_plain or copies > 1:
             some = [leaf.load(number, {}) if isinstance(leaf, Rows) else leaf for leaf in some]
@@ -232,9 +232,9 @@ class Tiles:
         return as_leaf(result) if job.is_sparse else result
 
     def axes(self, result: Any, start: int, stop: int) -> Axes:
-        """Along which axis each array has rows in a result, that of the first tile; None where it is a sum.
+        """The axis along which each array in the first tile's result has rows; None for a sum.
 
-        What has rows has one for its first row alone, or two for two of it, which take the same path.
+        It is where the shape differs from that for the first row alone or, if the tile has only one, for two copies.
         """
         if not self._job.may_have_rows or start == stop:
             return None if self._job.is_sum else 0
@@ -247,7 +247,7 @@ class Tiles:
 
 @cache
 def host() -> dict[str, str]:
-    """What the last digits of results depend on here: versions, libraries, the processor; and digits that do so."""
+    """What the last digits of results depend on: versions, libraries, the processor; and a digest of such digits."""
     from importlib.metadata import distributions
 
     source = sha256()

@@ -30,7 +30,7 @@ VECTOR: dict[str, Activation] = {"softmax": functions.softmax, "log_softmax": fu
 
 
 class VectorActivation:
-    """Marks a function of the whole layer, z₁ … z_D to y₁ … y_M (lecture: "Vector activations").
+    """Marks a function as one of the whole layer, from z₁ … z_D to y₁ … y_M (lecture: "Vector activations").
 
     >>> from autograd_mini.nn import Layer
     >>> halves = VectorActivation(lambda zs: [z / 2 for z in zs])
@@ -71,16 +71,16 @@ def find_activation(activation: str | Activation) -> Activation:
 
 
 def is_vector(activation: Activation) -> bool:
-    """Whether it takes the whole layer at once."""
+    """Whether an activation takes the whole layer at once."""
     return isinstance(activation, VectorActivation) or activation in VECTOR.values()
 
 
 def activated(activation: Activation, zs: list[Value]) -> list[Value]:
-    """The outputs of a layer."""
+    """The outputs of a layer, from its z."""
     ys: list[Value] = activation(zs) if is_vector(activation) else [activation(z) for z in zs]
     return ys
 
 
 def name_of(activation: Activation) -> str:
-    """How it is called, for messages and pictures."""
+    """The name of an activation, for messages and pictures."""
     return str(getattr(activation, "__name__", type(activation).__name__))

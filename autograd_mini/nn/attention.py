@@ -1,4 +1,4 @@
-"""Self-attention: every token a mixture of all, weighted by how well they fit."""
+"""Self-attention: every token becomes a mixture of all tokens, weighted by how well they fit."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class SelfAttention(Module):
     features as there are heads, each head gives token t the mixture Σ_s a_ts v_s, where
     a_t = softmax over s of (q_t · k_s / √d). The heads' mixtures, joined, pass through y = W_o · + b_o.
 
-    These are the equations of `torch.nn.MultiheadAttention`, and its weights by row: `in_proj_weight` holds
+    These are the equations of `torch.nn.MultiheadAttention`, and its weights row by row: `in_proj_weight` holds
     those of query, key and value in this order. Masked scores take no part in the softmax at all.
 
     Args:
         n_features: how many features a token has, on input and output.
-        n_heads: how many heads; they share the features equally.
-        causal: whether token t sees the tokens up to t only.
+        n_heads: how many heads there are; they share the features equally.
+        causal: whether token t sees only the tokens up to t.
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: features that the heads cannot share equally, or (when called) no token.
+        ValueError: the heads cannot share the features equally, or (when called) there is no token.
 
     >>> attention = SelfAttention(4, n_heads=2, causal=True, random=7)
     >>> tokens = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.5], [0.0, 0.0, 1.0, 0.5]]
@@ -83,8 +83,8 @@ class SelfAttention(Module):
         return [self.output.affine(mixture) for mixture in mixtures]
 
     def weights(self, tokens: Iterable[Iterable[Any]]) -> list[Vectors]:
-        """How much each token attends to which, a_ts as [head][token t][token s]; rows sum to 1, and a causal
-        one ends with the token itself. Errors as when called.
+        """How much each token attends to each other, a_ts as [head][token t][token s]; rows sum to 1, and causal
+        ones end with the token itself. Raises the same errors as calling the module.
 
         >>> heads = SelfAttention(2).weights([[1.0, 0.0], [0.0, 1.0]])
         >>> [round(sum(row).data, 12) for row in heads[0]]
@@ -105,7 +105,7 @@ class SelfAttention(Module):
         return heads
 
     def _part(self, head: int) -> slice:
-        """The features of that head."""
+        """The features that belong to a head."""
         width = self.n_features // self.n_heads
         return slice(head * width, (head + 1) * width)
 

@@ -27,17 +27,17 @@ class Conv2d(Module):
     and `unflatten_grid` to convert.
 
     Args:
-        height, width: the grid.
+        height, width: the size of the grid.
         kernel: rows and columns of a window, or one number for both.
         in_channels: how many grids come in.
-        out_channels: how many filters, each giving one grid.
+        out_channels: how many filters there are, each of which gives one grid.
         activation: name or function, as for `Layer`.
         stride: how far apart windows are, down and across, or one number for both.
         padding: rows and columns of zeros around the grid on each side, or one number for both.
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        ValueError: a kernel larger than the padded grid.
+        ValueError: the kernel is larger than the padded grid.
 
     >>> edges = Conv2d(2, 3, kernel=(1, 2), activation="identity", bias=False)
     >>> for weight, number in zip(edges.filters[0].weights, (-1.0, 1.0)):
@@ -86,7 +86,7 @@ class Conv2d(Module):
         return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Any]:
-        """z, before the activation.
+        """The outputs before the activation, z.
 
         >>> [z.data for z in Conv2d(3, 3, 2).affine([0.0] * 9)]
         [0.0, 0.0, 0.0, 0.0]

@@ -1,4 +1,4 @@
-"""Div(Y, d): how far an output is from what was desired."""
+"""Divergences Div(Y, d): how far an output Y is from the desired output d."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from autograd_mini.value import Value
 _log_softmax = TABLE["log_softmax"]
 
 ROUNDED = 1e-9
-"""How far outside [0, 1] rounding may take a probability."""
+"""How far outside [0, 1] a probability may lie by rounding."""
 
 
 class Divergence:
-    """A divergence of an output Y from the desired output d, a Value if Y or d is made of Values.
+    """A divergence of an output Y from the desired output d; its result is a Value if Y or d holds Values.
 
     A d of Values is taken as it is: nothing is checked and nothing decided from its data, so that what is recorded
     for one d holds for every other.
 
     Attributes:
-        name: how it is called.
+        name: its name in messages.
         output: the name of the output activation it belongs to; empty if any will do.
 
     >>> class Absolute(Divergence):
@@ -43,7 +43,7 @@ class Divergence:
         """Div(Y, d), from the output itself.
 
         Raises:
-            ValueError: a number is none that the output activation gives; or d does not fit.
+            ValueError: a number is not one that the output activation can give, or d does not fit.
         """
         raise NotImplementedError
 
@@ -115,7 +115,7 @@ class SoftmaxKL(Divergence):
     the class d given as an int (lecture: "Recognizing the digit": one output goes to 1, the others to 0).
 
     Raises:
-        ValueError: when called: an output is not in [0, 1], or d is no class or distribution over as many classes.
+        ValueError: when called: an output is not in [0, 1], or d is neither a class nor a distribution over all.
 
     >>> round(kl_softmax([0.25, 0.75], 1), 6) == round(kl_softmax([0.25, 0.75], [0, 1]), 6)
     True
@@ -160,7 +160,7 @@ kl_softmax: SoftmaxKL = SoftmaxKL()
 
 
 def _require_probabilities(ys: Iterable[Any], divergence: Divergence) -> None:
-    """Refuse what is no output of the activation: taken for one, the z before it would give a finite number."""
+    """Refuse numbers that the activation cannot give: the z before it, passed by mistake, gives a finite divergence."""
     for y in ys:
         number = y._number if isinstance(y, Value) else y
         if isinstance(number, (int, float)) and (number < -ROUNDED or number > 1.0 + ROUNDED):
@@ -171,8 +171,8 @@ def _require_probabilities(ys: Iterable[Any], divergence: Divergence) -> None:
 
 
 def _weigh(ds: Sequence[Any], ys: Sequence[Any], log_of: Callable[[Any], Any]) -> Any:
-    """Σ d (log d - log_of(y)) over d > 0: where d is 0 the term is 0, whatever y is."""
-    if _has_values(ds):  # in operations that are the same for every d
+    """The sum Σ d (log d - log_of(y)) over d > 0: where d is 0 the term is 0, whatever y is."""
+    if _has_values(ds):  # by operations that are the same for every d
         log_ys, counts = [log_of(y) for y in ys], [d > 0.0 for d in ds]
         entropy = sum([where(positive, d * log(d), 0.0) for positive, d in zip(counts, ds)])
         return entropy - dot(ds, [where(positive, log_y, 0.0) for positive, log_y in zip(counts, log_ys)])

@@ -18,7 +18,7 @@ Shape = tuple[int, int, int]
 Pair = tuple[int, int]
 """Vertical, horizontal."""
 Window = tuple[int | None, ...]
-"""The cells of a window; `None` for one of the padding."""
+"""The indices of a window's cells; `None` for a cell of the padding."""
 
 
 def flatten_grid(grid: Iterable[Iterable[Iterable[Any]]]) -> list[Any]:
@@ -49,7 +49,7 @@ def unflatten_grid(numbers: Sequence[Any], shape: Shape) -> list[list[list[Any]]
         shape: channels, height and width, such as the `output_shape` of a convolution.
 
     Raises:
-        ValueError: another number of numbers.
+        ValueError: there are more or fewer numbers than the shape has.
 
     >>> unflatten_grid([1, 2, 3, 4], (1, 2, 2))
     [[[1, 2], [3, 4]]]
@@ -62,13 +62,13 @@ def unflatten_grid(numbers: Sequence[Any], shape: Shape) -> list[list[list[Any]]
 
 
 def as_shape(channels: int, height: int, width: int, name: str = "channels") -> Shape:
-    """Three counts of 1 or more; messages call the first `name`."""
+    """The shape, of three counts that must be 1 or more; error messages call the first one `name`."""
     return require_count(channels, name), require_count(height, "height"), require_count(width, "width")
 
 
 def as_pair(size: int | Sequence[int], name: str, at_least: int = 1) -> Pair:
-    """`size` as (vertical, horizontal): two numbers, or one for both, each `at_least` so large; else a TypeError or
-    ValueError."""
+    """`size`, two ints or one for both, as (vertical, horizontal); raise TypeError for anything else, and ValueError
+    for an int below `at_least`."""
     pair = tuple(size) if isinstance(size, Sequence) else (size, size)
     if len(pair) != 2 or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in pair):
         raise TypeError(f"{name} must be an int or two of them, (vertical, horizontal), got {brief(size)}")
@@ -81,8 +81,8 @@ def slide(height: int, width: int, window: Pair, stride: Pair, padding: Pair = (
     """Slide a window over a grid of one channel.
 
     Returns:
-        How many windows there are in vertical and in horizontal direction, ⌊(size + 2·padding - window)/stride⌋ + 1,
-        and for each window the indices of its cells, row by row; `None` stands for a cell of the padding.
+        The number of windows in vertical and in horizontal direction, ⌊(size + 2·padding - window)/stride⌋ + 1, and
+        for each window the indices of its cells, row by row; `None` stands for a cell of the padding.
 
     Raises:
         ValueError: the window is larger than the padded grid.

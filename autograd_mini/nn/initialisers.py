@@ -1,4 +1,4 @@
-"""First weights, drawn from an explicit generator."""
+"""Initial weights, drawn from an explicit generator."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "PReLU",
 
 
 def find_initialiser(initialise: Initialiser | None, activation_name: str) -> Initialiser:
-    """The initialiser itself, which must be a function; by default what fits the activation.
+    """The initialiser that was given, which must be a function; for None the one that fits the activation.
 
     >>> find_initialiser(None, "relu") is he_normal
     True

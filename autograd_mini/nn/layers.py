@@ -24,14 +24,14 @@ class Neuron(Module):
     """y = f(z), z = Σᵢ wᵢ xᵢ with the bias as weight 0 of an extra input x₀ = 1 (lecture: "Forward pass").
 
     Args:
-        n_inputs: how many inputs, 1 or more.
+        n_inputs: the number of inputs, 1 or more.
         activation: the name of a scalar activation or any function of one Value.
         bias: whether there is a weight 0.
-        initialise: draws each weight; by default what fits the activation. The bias starts at 0.
-        random: where the weights come from: a seed or a `random.Random`.
+        initialise: the function that draws each weight; by default one that fits the activation. The bias starts at 0.
+        random: what the weights are drawn by: a seed or a `random.Random`.
 
     Raises:
-        ValueError: an unknown activation.
+        ValueError: the activation is unknown.
 
     >>> neuron = Neuron(2, "tanh")
     >>> for weight, number in zip(neuron.weights, (0.5, 1.0, -1.0)):
@@ -64,7 +64,7 @@ class Neuron(Module):
         return self.activation(self.affine(as_inputs(inputs, self.n_inputs, self)))  # type: ignore[no-any-return]
 
     def affine(self, inputs: tuple[Value, ...]) -> Value:
-        """z, of inputs that are Values already.
+        """The z for inputs that are Values already.
 
         >>> Neuron(2).affine((Value(0.0), Value(0.0))).data
         0.0
@@ -112,7 +112,7 @@ class Layer(Module):
         return activated(self.activation, self.affine(inputs))
 
     def affine(self, inputs: Iterable[Any]) -> list[Value]:
-        """z = W y + b, before the activation.
+        """The outputs before the activation, z = W y + b.
 
         >>> [z.data for z in Layer(2, 3, random=1).affine([0.0, 0.0])]
         [0.0, 0.0, 0.0]
@@ -121,7 +121,7 @@ class Layer(Module):
         return [neuron.affine(values) for neuron in self.neurons]
 
     def _label_weights(self, number: int | None = None) -> None:
-        """Name them as the lecture does, in a network with the layer's number."""
+        """Label the weights as the lecture does, in a network with the layer's number."""
         for j, neuron in enumerate(self.neurons, 1):
             for i, weight in enumerate(neuron.weights, 0 if neuron.has_bias else 1):
                 weight.label = weight_name(i, j, number)
@@ -135,13 +135,13 @@ class MLP(Module):
     pass").
 
     Args:
-        n_inputs: how many inputs.
-        widths: the width of each layer, the last one the number of outputs.
-        activation: of all layers but the last.
-        output: activation of the last layer.
+        n_inputs: the number of inputs.
+        widths: the width of each layer; the last one is the number of outputs.
+        activation: the activation of all layers except the last.
+        output: the activation of the last layer.
         bias, initialise, random: as for `Neuron`; one generator serves all layers.
 
-    A network with one output gives that Value, one with several a list.
+    A network with one output returns that Value, one with several a list.
 
     >>> network = MLP(3, [4, 1], random=7)
     >>> isinstance(network([1.0, 2.0, 3.0]), Value)
@@ -168,7 +168,7 @@ class MLP(Module):
     ) -> None:
         if isinstance(widths, str) or not hasattr(widths, "__len__") or not len(widths):
             raise ValueError(f"widths must list the width of each layer, such as [16, 10], got {brief(widths)}")
-        find_activation(activation)  # a mistake counts even where there is one layer only
+        find_activation(activation)  # refuse a wrong one even where a single layer does not use it
         sizes = [n_inputs, *widths]
         activations = [activation] * (len(sizes) - 2) + [output]
         generator = as_generator(random)
@@ -181,7 +181,7 @@ class MLP(Module):
 
     @property
     def output_activation(self) -> Activation:
-        """That of the last layer."""
+        """The activation of the last layer."""
         return self.layers[-1].activation
 
     def __call__(self, inputs: Iterable[Any]) -> Any:
@@ -200,8 +200,8 @@ class MLP(Module):
 
 
 def as_inputs(inputs: Iterable[Any], n_inputs: int, module: Module) -> tuple[Value, ...]:
-    """Inputs as Values, once for all neurons that share them; a ValueError if they are of another number, a TypeError
-    if they are no numbers."""
+    """Inputs as Values, once for all neurons that share them; raise ValueError if there are more or fewer than
+    `n_inputs`, TypeError if they are not numbers."""
     try:
         numbers = tuple(inputs)
     except TypeError:
@@ -223,7 +223,7 @@ def as_generator(random: int | Random) -> Random:
 
 
 def require_count(count: Any, name: str) -> int:
-    """`count` if it is a whole number of 1 or more."""
+    """`count`, which must be a whole number of 1 or more."""
     if isinstance(count, bool) or not isinstance(count, Integral):
         raise TypeError(f"{name} must be an int, got {brief(count)} ({type(count).__name__})")
     if count < 1:

@@ -18,11 +18,11 @@ class Module:
     """A function with parameters: the leaf Values among its attributes, also within lists, tuples, dicts,
     NumPy object arrays and other modules. Attributes whose names begin with an underscore are left out.
 
-    A RuntimeWarning tells of a number, or a Value that was computed, in the place of a parameter: nothing would train
-    it any more.
+    A RuntimeWarning is given when a number, or a Value that was computed, takes the place of a parameter, since nothing
+    would train it any more.
 
-    The modules of this package raise a ValueError for a count below 1 or, when called, for another number of inputs
-    than theirs, and a TypeError for an argument or input of the wrong type.
+    The modules of this package raise a ValueError for a count below 1 or, when called, for a wrong number of inputs,
+    and a TypeError for an argument or input of the wrong type.
 
     >>> from autograd_mini import Value
     >>> class Line(Module):
@@ -48,7 +48,7 @@ class Module:
     if TYPE_CHECKING:
         __call__: Callable[..., Any]
 
-    if not TYPE_CHECKING:  # which would take every name then
+    if not TYPE_CHECKING:  # checkers would then allow every name
 
         def __setattr__(self, name: str, part: Any) -> None:
             before = [path for path, each in _walk(vars(self).get(name), name) if isinstance(each, Value)]
@@ -68,8 +68,8 @@ class Module:
         return [parameter for _, parameter in found]
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
-        """Parameters with their paths, such as `layers.0.neurons.2.weights.1`; one shared by several
-        owners comes once, by its first path."""
+        """Parameters with their paths, such as `layers.0.neurons.2.weights.1`; a parameter shared by several
+        owners occurs once, under its first path."""
         seen: set[Value] = set()
         for path, part in _walk(self, ""):
             if isinstance(part, Value) and part not in seen:
@@ -77,12 +77,12 @@ class Module:
                 yield path, part
 
     def modules(self) -> Iterator[Module]:
-        """This module and all within it."""
+        """This module and all modules within it."""
         for _, module in self.named_modules():
             yield module
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """The same with their paths, such as `layers.0.neurons.2`; that of this module is empty."""
+        """This module and all within it with their paths, such as `layers.0.neurons.2`; this module's is empty."""
         for path, part in _walk(self, ""):
             if isinstance(part, Module):
                 yield path, part
@@ -93,8 +93,8 @@ class Module:
         write_numbers(parameters, "grad", [0.0] * len(parameters))
 
     def state_dict(self) -> dict[str, Any]:
-        """The numbers of all parameters by name: a parameter alone as a float, a list of parameters (nested ones
-        of equal lengths too) as lists of floats. One shared by several owners comes by its first name.
+        """The numbers of all parameters by name: a single parameter as a float, a list of parameters (nested ones of
+        equal lengths too) as lists of floats. A parameter shared by several owners occurs under its first name.
 
         Raises:
             ValueError: two parameters have the same name (keys 1 and "1" of a dict).
@@ -109,7 +109,7 @@ class Module:
         """Set all parameters to the numbers that `state_dict` gave; NumPy arrays will do as well as lists.
 
         Raises:
-            StateError: (a ValueError) it is of another architecture or holds something other than numbers;
+            StateError: (a ValueError) the state is of another architecture or holds something other than numbers;
                 nothing is changed then.
 
         >>> from autograd_mini.nn import Neuron
@@ -121,13 +121,13 @@ class Module:
         assign(_tensors(self, "", set()), state)
 
     def train(self, training: bool = True) -> Module:
-        """Switch to training, for what behaves differently there (randomised leaky ReLU)."""
+        """Switch to training mode, for modules that behave differently there (the randomised leaky ReLU)."""
         for module in self.modules():
             module.training = training
         return self
 
     def eval(self) -> Module:
-        """Switch to evaluation."""
+        """Switch to evaluation mode."""
         return self.train(False)
 
     def details(self) -> str:
@@ -149,11 +149,11 @@ class Module:
 
 
 _known: dict[int, tuple[ref[Module], list[str]]] = {}
-"""The paths of a module's parameters as they were last asked for."""
+"""The paths of each module's parameters when they were last asked for."""
 
 
 def _warn_of_lost(before: Iterable[str], module: Module, parts: dict[str, Any]) -> None:
-    """Warn if numbers, or Values that were computed, are now in the places of parameters."""
+    """Warn if numbers, or Values that were computed, have taken the places of parameters."""
     gone = set(before).difference([path for path, part in _walk(parts, "") if isinstance(part, Value)])
     numbers = dict(_numbers_in(parts, "")) if gone else {}
     for path in sorted(gone):
@@ -163,7 +163,7 @@ def _warn_of_lost(before: Iterable[str], module: Module, parts: dict[str, Any]) 
             warn(
                 f"{path} of {type(module).__name__} was a parameter and is {numbers[place]} now, so that nothing "
                 f"trains it any more: write {path}.data = … to change its number, or put a new Value(…) there; if it "
-                "is to be no parameter, give it a name with an underscore, or delete it first",
+                "is not to be a parameter, give it a name with an underscore, or delete it first",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -171,7 +171,7 @@ def _warn_of_lost(before: Iterable[str], module: Module, parts: dict[str, Any]) 
 
 
 def _numbers_in(part: Any, path: str, outer: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Where there are numbers, or Values that were computed, and which of both."""
+    """The paths of numbers and of Values that were computed, each with words for which of both it is."""
     for below, value in _items(part, path):
         if isinstance(value, Value):
             if value.parents:
@@ -183,7 +183,7 @@ def _numbers_in(part: Any, path: str, outer: tuple[Any, ...] = ()) -> Iterator[t
 
 
 def _walk(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """Modules, each once, and parameters below `part`, itself included, with their paths."""
+    """The modules, each once, and the parameters in `part`, itself included, with their paths."""
     seen = set() if seen is None else seen
     if isinstance(part, Value):
         if not part.parents and not isinstance(part, Constant):
@@ -202,7 +202,7 @@ def _walk(part: Any, path: str, seen: set[int] | None = None) -> Iterator[tuple[
 
 
 def _tensors(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """Parameters below `part` with their paths, lists of nothing but parameters in one piece."""
+    """The parameters in `part` with their paths; a list of nothing but parameters is kept in one piece."""
     if _shape(part) is not None:
         parameters = {id(parameter) for _, parameter in _walk(part, "")}
         if not parameters <= seen:
@@ -218,7 +218,7 @@ def _tensors(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
 
 
 def _shape(part: Any) -> tuple[int, ...] | None:
-    """() of a parameter, (n, …) of n things of equal shape in a list; None of anything else."""
+    """The shape of parameters: () of one alone, (n, …) of a list of n parts of equal shape; None of anything else."""
     if isinstance(part, Value):
         return None if part.parents or isinstance(part, Constant) else ()
     if _is_object_array(part):
@@ -230,7 +230,7 @@ def _shape(part: Any) -> tuple[int, ...] | None:
 
 
 def _items(part: Any, path: str) -> list[tuple[str, Any]]:
-    """What a module, dict or list holds, by paths that go on from its own."""
+    """What a module, dict or list holds, with paths that continue its own."""
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(part, Module):
         items = [(key, value) for key, value in vars(part).items() if not key.startswith("_")]

@@ -24,11 +24,11 @@ class PairProducts(OverSubsets):
     case of vector activations"); so it serves as the activation of a `Layer` too.
 
     Args:
-        n_inputs: how many inputs.
+        n_inputs: the number of inputs.
         pairs: the two indices of each product, from 0; (j, j) squares. By default (0, 1), (2, 3), ….
 
     Raises:
-        ValueError: no pair, one that has not two indices, or an odd number of inputs without pairs.
+        ValueError: there is no pair, one does not have two indices, or the inputs are odd in number without pairs.
         IndexError: a pair names an input that is not there.
 
     >>> [o.data for o in PairProducts(3, [(0, 1), (0, 2)])([2.0, 5.0, 7.0])]
@@ -57,14 +57,14 @@ class PairProducts(OverSubsets):
 
 class ProductUnits(OverSubsets):
     """o_i = Π over j ∈ δ_i of y_j: products of any number of inputs (lecture: "Special Case 2: Multiplicative
-    networks", there with two). ∂o_i/∂y_j is the product of the others, right where some are 0 too.
+    networks", there with two). ∂o_i/∂y_j is the product of the others, correct even where some are 0.
 
     Args:
-        n_inputs: how many inputs.
+        n_inputs: the number of inputs.
         subsets: δ_1 … δ_M, each the indices of some inputs, from 0; one named twice is squared.
 
     Raises:
-        ValueError: no subset, or an empty one.
+        ValueError: there is no subset, or one is empty.
         IndexError: a subset names an input that is not there.
 
     >>> [o.data for o in ProductUnits(3, [[0, 1, 2], [2]])([2.0, 5.0, 7.0])]
@@ -86,7 +86,7 @@ class Gate(Module):
         bias, initialise, random: as for `Neuron`.
 
     Raises:
-        TypeError: controls are missing or were not asked for.
+        TypeError: when called: controls are missing, or given to a gate that takes none.
 
     >>> gate = Gate(2, 1, initialise=lambda n_inputs, n_outputs, random: 1000.0)
     >>> [y.data for y in gate([3.0, 4.0], [1.0])], [y.data for y in gate([3.0, 4.0], [-1.0])]
@@ -125,7 +125,7 @@ class Gate(Module):
 
 
 def multiply(xs: Iterable[Any], gates: Iterable[Any]) -> list[Any]:
-    """x_i · g_i, one vector gated by another elementwise (lecture: "Special Case 2: Multiplicative networks").
+    """The products x_i · g_i, one vector gated by another (lecture: "Special Case 2: Multiplicative networks").
 
     Raises:
         ValueError: the vectors differ in length.

@@ -1,4 +1,4 @@
-"""The largest of several: maxout units, and max over subsets of a layer such as pooling windows."""
+"""Maxima: maxout units, and the max over subsets of a layer such as pooling windows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OverSubsets(Module, VectorActivation):
     """y_j = a function of all z_l with l ∈ δ_j, for subsets δ_1 … δ_M of the inputs."""
 
     _of_subset: Any
-    _subset = "subset"  # as messages call one
+    _subset = "subset"  # what messages call one
 
     def __init__(self, n_inputs: int, subsets: Iterable[Iterable[int]]) -> None:
         self.n_inputs: int = require_count(n_inputs, "n_inputs")
@@ -43,7 +43,7 @@ class MaxOver(OverSubsets):
     It serves as a layer of its own and as the activation of a `Layer`.
 
     Args:
-        n_inputs: how many inputs.
+        n_inputs: the number of inputs.
         subsets: δ_1 … δ_M, each the indices of some inputs, from 0; they may overlap and leave inputs out.
 
     Raises:
@@ -66,10 +66,10 @@ class MaxPool2d(MaxOver):
     the edge are left out. Within a window ties go to the first cell in reading order.
 
     Args:
-        height, width: the grid.
+        height, width: the size of the grid.
         window: rows and columns of a window, or one number for both.
         stride: how far apart windows are, down and across, or one number for both; by default the window's size.
-        channels: how many grids there are, one behind the other.
+        channels: how many grids there are, one after the other.
 
     Raises:
         ValueError: a window is larger than the grid.
@@ -110,9 +110,9 @@ class Maxout(Module):
     (Goodfellow et al. 2013; lecture: "Subgradients and the Max"). A tie goes to the first.
 
     Args:
-        n_inputs: how many inputs.
-        n_outputs: how many units.
-        n_pieces: how many affine maps a unit chooses from.
+        n_inputs: the number of inputs.
+        n_outputs: the number of units.
+        n_pieces: the number of affine maps that a unit chooses from.
         bias, initialise, random: as for `Neuron`.
 
     >>> maxout = Maxout(1, 1, 2, bias=False)
@@ -149,8 +149,8 @@ class Maxout(Module):
 
 
 def require_subsets(subsets: Iterable[Iterable[int]], n_inputs: int, name: str) -> tuple[tuple[int, ...], ...]:
-    """`subsets` if each holds indices from 0 to n_inputs - 1 and none is empty, else the errors of `MaxOver`; messages
-    call one `name`."""
+    """`subsets` as tuples of ints; raise the errors of `MaxOver` if one is empty or holds anything but indices from 0
+    to n_inputs - 1. Messages call a subset `name`."""
     try:
         chosen = tuple(tuple(subset) for subset in subsets)
     except TypeError:

@@ -17,16 +17,16 @@ class RandomisedLeakyReLU(Module):
     """y = z for z ≥ 0, else a·z with a slope a drawn anew for every unit and call (Xu et al. 2015; lecture:
     "Special Case 3: Non-differentiable Activations"). The derivative at 0 is 1.
 
-    While training a is uniform in [lower, upper]; in evaluation it is their mean. `train()` and `eval()` of
+    In training mode a is uniform in [lower, upper]; in evaluation mode it is their mean. `train()` and `eval()` of
     a network reach the activations of its layers.
 
     Args:
         lower, upper: the range of slopes.
-        random: where the slopes come from: a seed or a `random.Random`. A slope is drawn for positive z too,
+        random: what the slopes are drawn by: a seed or a `random.Random`. A slope is drawn for positive z too,
             so that the draws do not depend on the data.
 
     Raises:
-        ValueError: the range is not finite or upside down.
+        ValueError: the range is not finite, or lower exceeds upper.
 
     >>> activation = RandomisedLeakyReLU(0.1, 0.3, random=7)
     >>> 0.1 <= activation(-1.0) / -1.0 <= 0.3
@@ -57,7 +57,7 @@ class PReLU(Module):
     One slope serves wherever the module is used: all units of a `Layer`, all hidden layers of an `MLP`.
 
     Args:
-        slope: where a starts.
+        slope: the initial value of a.
 
     >>> activation = PReLU(0.5)
     >>> y = activation(-3.0)

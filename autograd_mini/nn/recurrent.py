@@ -37,8 +37,8 @@ class RecurrentCell(Module):
     """A function of an input and a state, applied step by step.
 
     Attributes:
-        n_inputs: how many numbers an input has.
-        n_hidden: how many numbers the hidden state has.
+        n_inputs: the number of numbers in an input.
+        n_hidden: the number of numbers in the hidden state.
 
     >>> class Decay(RecurrentCell):
     ...     n_inputs = n_hidden = 1
@@ -54,7 +54,7 @@ class RecurrentCell(Module):
     _shows_parts = False
 
     def __call__(self, inputs: Iterable[Any], state: Any = None) -> Any:
-        """The state after one more input; without a state, after the first."""
+        """The state after one more input; without a state, after the first input."""
         raise NotImplementedError
 
     def initial_state(self) -> Any:
@@ -66,18 +66,18 @@ class RecurrentCell(Module):
         return state  # type: ignore[no-any-return]
 
     def run(self, sequence: Iterable[Iterable[Any]], state: Any = None) -> tuple[list[Vector], Any]:
-        """Feed a sequence.
+        """Run the cell over a sequence.
 
         Args:
-            sequence: inputs, one a step; it may be empty.
-            state: where to start; by default zeros.
+            sequence: the inputs, one for each step; it may be empty.
+            state: the state to start from; by default zeros.
 
         Returns:
             The hidden state after every step, and the last state (to go on from).
 
         Raises:
-            ValueError: an input or the state has another size than the cell's.
-            TypeError: it is no sequence of lists of numbers.
+            ValueError: an input or the state is not of the cell's size.
+            TypeError: the sequence does not consist of lists of numbers.
         """
         if not hasattr(sequence, "__iter__"):
             raise TypeError(f"a sequence is a list of inputs, each a list of {self.n_inputs}, got {brief(sequence)}")
@@ -116,7 +116,7 @@ class LSTMCell(RecurrentCell):
         n_inputs: how many numbers an input x has.
         n_hidden: how many numbers h and c have each.
         bias, initialise, random: as for `Neuron`.
-        forget_bias: where the bias of the forget gate starts; 1 or so keeps the memory at first (Gers et al. 2000).
+        forget_bias: the initial bias of the forget gate; 1 or so keeps the memory at first (Gers et al. 2000).
 
     >>> cell = LSTMCell(2, 3, random=7)
     >>> state = cell([1.0, -1.0])
@@ -174,9 +174,9 @@ class GRUCell(RecurrentCell):
     r = σ(W_r [x, h] + b_r), z = σ(W_z [x, h] + b_z), n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n)),
     h' = (1 - z) ⊙ n + z ⊙ h.
 
-    These are the equations of `torch.nn.GRUCell`, where the reset gate r acts behind U_n (Cho et al. put it
+    These are the equations of `torch.nn.GRUCell`, where the reset gate r acts after U_n (Cho et al. put it
     before: U_n (r ⊙ h)). The gates are `Layer`s over the input followed by the hidden state, each with one bias,
-    the sum of PyTorch's two; the candidate n has two layers, and its biases b_n and c_n stay apart.
+    the sum of PyTorch's two; the candidate n has two layers, and its biases b_n and c_n stay separate.
 
     Args:
         n_inputs: how many numbers an input x has.

@@ -1,4 +1,4 @@
-"""Parameters in files: JSON that anybody can read, or NumPy's .npz; never a pickle."""
+"""Parameters in files: as JSON, which people can read, or NumPy's .npz; never as a pickle."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Refusal = Callable[[str], Exception]
 
 
 def save(model: Module, path: str | os.PathLike[str]) -> None:
-    """Write the parameters of a model into a file, whole or not at all; every float comes back bit by bit
-    (in JSON a nan comes back as a nan, without its sign).
+    """Write the parameters of a model into a file, whole or not at all; every float is restored bit by bit
+    (from JSON a nan is restored as a nan, without its sign).
 
     Args:
-        model: whose `state_dict` is saved.
+        model: the module whose `state_dict` is saved.
         path: ends in .json, which people can read, or in .npz, which NumPy can read.
 
     Raises:
-        ValueError: another ending, or two parameters of the same name.
-        OSError: the file cannot be written; one that was there is left as it was.
+        ValueError: the path has another ending, or two parameters have the same name.
+        OSError: the file cannot be written; an existing one is left as it was.
 
     >>> import tempfile
     >>> from autograd_mini.nn import MLP
@@ -110,7 +110,7 @@ def _to_npz(state: dict[str, Any]) -> bytes:
         for name, numbers in state.items():
             array = io.BytesIO()
             numpy.lib.format.write_array(array, numpy.array(numbers, dtype="<f8"), allow_pickle=False)
-            # A fixed date: the same parameters give the same file.
+            # A fixed date, so that the same parameters give the same file.
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), array.getvalue())
     return content.getvalue()
 

@@ -54,7 +54,7 @@ class Sequential(Module):
 
     @property
     def output_activation(self) -> Activation:
-        """That of the last step, where it has one."""
+        """The output activation of the last step, if that has one."""
         last: Any = self.steps[-1]
         return last.output_activation  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""Parameters as plain numbers under names, and back."""
+"""Parameters converted to plain numbers by name, and set from them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from autograd_mini.value import Value
 
 
 class StateError(ValueError):
-    """Saved parameters or a checkpoint that cannot be taken over: damaged, or of another architecture."""
+    """Saved parameters, or a checkpoint, that cannot be loaded: damaged, or of another architecture."""
 
 
 def numbers_of(tensors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The numbers of named parameters, each alone or nested in lists; a ValueError if two have the same name."""
+    """The numbers of named parameters, single or nested in lists; raise ValueError if two have the same name."""
     state: dict[str, Any] = {}
     for name, tensor in tensors:
         if name in state:

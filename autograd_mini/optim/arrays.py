@@ -1,4 +1,4 @@
-"""Optimizer steps on arrays: all parameters at once, by the same formulas as one by one."""
+"""Optimizer steps on arrays: for all parameters at once, by the same formulas as for one at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ParameterArrays:
         self._number = numbers
 
     def step(self) -> None:
-        """What `optimizer.step()` does, bit by bit; Value by Value if it does not take arrays. Where an error or
+        """Do what `optimizer.step()` does, to the same bits; Value by Value if it does not take arrays. If an error or
         Ctrl-C comes, nothing is changed."""
         if self._optimizer.takes_arrays:
             self._step()
@@ -80,11 +80,11 @@ class ParameterArrays:
             raise
 
     def write_back(self) -> None:
-        """Give the numbers to the Values and to the optimizer, which then are as after steps of their own; where
-        Ctrl-C comes, all of them or none.
+        """Write the numbers to the Values and to the optimizer, which then are as after steps of their own; if
+        Ctrl-C comes, either all of them are written or none.
 
         Raises:
-            ValueError: `data` or `grad` has another number of numbers than there are parameters.
+            ValueError: `data` or `grad` does not have one number for each parameter.
         """
         optimizer, values = self._optimizer, self._values
         data, grad, slots = self.data.tolist(), self.grad.tolist(), self._slots

@@ -13,15 +13,15 @@ from autograd_mini.value import Value
 
 
 class SGD(Optimizer):
-    """Gradient descent, w ← w - η·∂Loss/∂w (lecture: "Training by BackProp"), with momentum if wanted.
+    """Gradient descent, w ← w - η·∂Loss/∂w (lecture: "Training by BackProp"), optionally with momentum.
 
     With g the gradient plus weight_decay·w and v the velocity, v ← momentum·v + g and w ← w - η·v; Nesterov's
     variant steps by g + momentum·v instead (Sutskever et al. 2013, in PyTorch's formulation).
 
     Args:
-        parameters, learning_rate: as `Optimizer` documents them, with the errors raised.
+        parameters, learning_rate: as for `Optimizer`, which documents the errors too.
         momentum: in [0, 1); 0 for plain gradient descent.
-        nesterov: look ahead; needs momentum.
+        nesterov: whether to use Nesterov's variant, which needs momentum.
         weight_decay: ≥ 0, the factor of ½ Σ w² added to the loss.
 
     >>> w = Value(1.0)
@@ -68,7 +68,7 @@ class Adam(Optimizer):
     w ← w - η·m̂/(√v̂ + ε) with m̂ = m/(1 - β₁ᵗ), v̂ = v/(1 - β₂ᵗ).
 
     Args:
-        parameters, learning_rate: as `Optimizer` documents them, with the errors raised.
+        parameters, learning_rate: as for `Optimizer`, which documents the errors too.
         betas: β₁ and β₂, each in [0, 1).
         epsilon: ε > 0.
         weight_decay: ≥ 0, the factor of ½ Σ w² added to the loss.
@@ -119,8 +119,8 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: each step first w ← w - η·weight_decay·w, which the moments do not see
-    (Loshchilov and Hutter 2019). Args and errors are those of `Adam`.
+    """Adam with decoupled weight decay: each step starts with w ← w - η·weight_decay·w, which the moments do not
+    include (Loshchilov and Hutter 2019). Args and errors are those of `Adam`.
 
     >>> w = Value(1.0)
     >>> AdamW([w], learning_rate=0.1, weight_decay=0.5).step()
@@ -149,7 +149,7 @@ class AdamW(Adam):
 
 
 def _sqrt(x: Any) -> Any:
-    """The square root of a float, or of each number of an array."""
+    """The square root of a float, or of each number in an array."""
     if type(x) is float:
         return sqrt(x)
     import numpy

@@ -1,4 +1,4 @@
-"""`Optimizer`: what all optimizers share."""
+"""`Optimizer`: the base class of all optimizers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from autograd_mini.value import Constant, Value
 
 
 class Optimizer:
-    """What all optimizers share: parameters, a learning rate, the number of steps taken.
+    """The base class of all optimizers: parameters, a learning rate, the number of steps taken.
 
     Args:
         parameters: leaf Values, such as `model.parameters()`.
         learning_rate: a number > 0, or a schedule: a function of the number of steps taken so far.
 
     Raises:
-        ValueError: there are no parameters, one comes twice, one was computed from others, or a number is
-            out of its range.
-        TypeError: a parameter is not a Value, or the learning rate neither a number nor a function.
+        ValueError: there are no parameters, one occurs twice, one was computed from others, or a number is
+            out of range.
+        TypeError: a parameter is not a Value, or the learning rate is neither a number nor a function.
 
     Attributes:
         parameters: the list of Values that `step()` updates.
-        steps: how many steps were taken.
+        steps: the number of steps taken.
 
     >>> from autograd_mini.optim import SGD
     >>> x = Value(5.0)
@@ -45,12 +45,12 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()
-    """The attributes that hold a number a parameter from step to step."""
+    """The attributes that hold one number for each parameter from step to step."""
 
     takes_arrays: bool = False
-    """Whether `_update` is right for a single parameter whose `data` and `grad` are NumPy arrays, and for slots
-    that hold an array in place of each number, which it replaces and does not change in place. A class with an
-    `_update` or `step` of its own says so anew."""
+    """Whether `_update` also works on a single parameter whose `data` and `grad` are NumPy arrays, with slots
+    that hold an array in place of each number, which it replaces and does not change in place. A class that defines
+    `_update` or `step` must set this again."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -92,7 +92,7 @@ class Optimizer:
             self._rate = require_rate(learning_rate)
 
     def step(self) -> None:
-        """Update the `data` of every parameter from its `grad`. Where an error or Ctrl-C comes, nothing is changed."""
+        """Update the `data` of every parameter from its `grad`. If an error or Ctrl-C comes, nothing is changed."""
         numbers = list(map(attrgetter("_number"), self.parameters))
         state = {name: list(getattr(self, name)) for name in self.slots} | {"steps": self.steps}
         try:
@@ -109,9 +109,9 @@ class Optimizer:
     def on_arrays(self) -> ParameterArrays:
         """A context with the numbers of all parameters in arrays, for steps as fast as NumPy, to the same bits.
 
-        Give the gradient to `grad` and call `step()` of what the context gives. The Values and the state of the
-        optimizer follow when the context ends, or at `write_back()`. Ctrl-C in the very moment in which it ends may
-        leave them as at the last `write_back()`.
+        Assign the gradient to `grad` of the object that the context gives, and call its `step()`. The Values and the
+        state of the optimizer are updated when the context ends, or by `write_back()`. Ctrl-C at the very moment when
+        it ends may leave them as at the last `write_back()`.
 
         >>> from autograd_mini.optim import SGD
         >>> parameters = [Value(1.0), Value(2.0)]
@@ -130,7 +130,7 @@ class Optimizer:
         write_numbers(self.parameters, "grad", [0.0] * len(self.parameters))
 
     def state_dict(self) -> dict[str, Any]:
-        """What must be kept to go on later as if nothing had happened: plain numbers and lists.
+        """What must be saved to continue later as if nothing had happened: plain numbers and lists.
 
         >>> from autograd_mini.optim import SGD
         >>> SGD([Value(1.0)], learning_rate=0.1).state_dict()
@@ -140,11 +140,11 @@ class Optimizer:
         return state | {name: list(getattr(self, name)) for name in self.slots}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave. The learning rate and other settings stay as they are.
+        """Restore what `state_dict` returned. The learning rate and other settings stay as they are.
 
         Raises:
-            ValueError: it is the state of another kind of optimizer, of another number of parameters, or no
-                such state at all; nothing is changed.
+            ValueError: the state is that of another kind of optimizer, of another number of parameters, or not a
+                state at all; nothing is changed.
         """
         if not isinstance(state, dict) or state.get("optimizer") != type(self).__name__:
             raise ValueError(f"{type(self).__name__} needs the state of an optimizer of its kind, got {brief(state)}")

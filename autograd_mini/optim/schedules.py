@@ -1,7 +1,7 @@
 """Learning-rate schedules: functions of the number of steps taken so far.
 
-Any function will do as a schedule; these can be printed, compared and pickled as well. A number out of its range is
-refused with a ValueError.
+Any function will do as a schedule; these can also be printed, compared and pickled. They raise a ValueError for a
+number out of range.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class StepDecay:
     """learning_rate · factor^⌊step/every⌋: the rate drops by a factor again and again.
 
     Args:
-        learning_rate: of the first steps, > 0.
+        learning_rate: the rate of the first steps, > 0.
         every: how many steps each rate lasts, 1 or more.
-        factor: in (0, 1].
+        factor: the factor by which it drops, in (0, 1].
 
     >>> schedule = StepDecay(0.8, every=100, factor=0.5)
     >>> [schedule(step) for step in (0, 99, 100, 250)]
@@ -67,9 +67,9 @@ class Cosine:
     (Loshchilov and Hutter 2017, equation 5): final + ½(learning_rate - final)(1 + cos(π·step/steps)).
 
     Args:
-        learning_rate: at the start, > 0.
-        steps: the length, 1 or more.
-        final: ≥ 0.
+        learning_rate: the rate at the start, > 0.
+        steps: the number of steps down to `final`, 1 or more.
+        final: the rate at the end, ≥ 0.
 
     >>> schedule = Cosine(0.5, steps=100)
     >>> [round(schedule(step), 9) for step in (0, 50, 100, 200)]
@@ -93,8 +93,8 @@ class Cosine:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """A straight rise over the first `steps` steps, then another schedule from its own step 0:
-    (step + 1)/(steps + 1) of that schedule's first rate (Goyal et al. 2017, section 2.2).
+    """A linear rise over the first `steps` steps, (step + 1)/(steps + 1) of another schedule's first rate, then that
+    schedule from its own step 0 (Goyal et al. 2017, section 2.2).
 
     Args:
         schedule: what follows: a schedule or a constant rate.
@@ -121,7 +121,7 @@ class WarmUp:
 
 
 def require_rate(number: Any, name: str = "learning_rate") -> float:
-    """`number` as a float if it is finite and > 0."""
+    """`number` as a float, which must be finite and > 0."""
     rate = to_float(number, name)
     if isinstance(number, bool) or not (isfinite(rate) and rate > 0.0):
         raise ValueError(f"{name} must be a finite number > 0, got {brief(number)}")
@@ -129,7 +129,7 @@ def require_rate(number: Any, name: str = "learning_rate") -> float:
 
 
 def require_between(number: Any, low: float, below: float | None, name: str) -> float:
-    """`number` as a float if it is finite, ≥ low and < below."""
+    """`number` as a float, which must be finite, ≥ low and < below."""
     found = to_float(number, name)
     if isinstance(number, bool) or not (isfinite(found) and found >= low and (below is None or found < below)):
         wanted = f"a finite number ≥ {low:g}" if below is None else f"in [{low:g}, {below:g})"
@@ -138,7 +138,7 @@ def require_between(number: Any, low: float, below: float | None, name: str) -> 
 
 
 def require_steps(count: Any, name: str) -> int:
-    """`count` as an int if it is a whole number of 1 or more."""
+    """`count` as an int, which must be a whole number of 1 or more."""
     if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
         raise ValueError(f"{name} must be an int of 1 or more, got {brief(count)}")
     return int(count)

@@ -3,7 +3,7 @@
 `primitive` says what a row is; the other modules hold the rows by family.
 """
 
-# For the rows that they declare, and those that they import.
+# Imported for the rows that these modules, and those they import, declare.
 from autograd_mini.primitives import arithmetic, comparisons, exponential, reductions, relu_family  # noqa: F401
 from autograd_mini.primitives.comparisons import FLAT
 from autograd_mini.primitives.numbers import brief, is_real, require_plain, to_float

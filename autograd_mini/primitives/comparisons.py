@@ -1,6 +1,6 @@
-"""Comparisons as rows, and the cut through a derivative: what compiled programs record where eager mode decides.
+"""Comparisons, and the number without its derivative, as rows: compiled programs record them where eager mode decides.
 
-Users write operators and `detach()`, which give a bool and a constant unless an observer answers in their place.
+Users write operators and `detach()`, which return a bool and a constant unless an observer answers in their place.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ cbrt: Primitive = row(
 
 
 def _towards_base(out: Any, x: Any, y: Any) -> Any:
-    if type(y) is float:  # of a constant exponent every derivative is a power again
+    if type(y) is float:  # for a constant exponent every derivative is a power again
         return scale(y, pow_(x, y - 1.0))
     return pow_slope.variant(x_order=1, y_order=0)(x, y)
 

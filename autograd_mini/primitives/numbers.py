@@ -1,4 +1,4 @@
-"""What counts as one real number, and how others are told about."""
+"""What counts as one real number, and how error messages show what does not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def to_float(number: Any, taker: str) -> float:
-    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it. A Value also takes an
-    array or tensor with one element.
+    """`number` as a float64; an int too large for one becomes ±inf, as IEEE 754 rounds it. If the `taker` is Value, an
+    array or tensor with one element will do.
 
     Raises:
-        TypeError: it is not one real number.
+        TypeError: `number` is not one real number.
 
     >>> to_float(True, "sin"), to_float(10**400, "sin")
     (1.0, inf)
@@ -45,7 +45,7 @@ def to_float(number: Any, taker: str) -> float:
 
 
 def is_real(kind: type) -> bool:
-    """Whether a number of that type is one real number: no array, and none of NumPy's complex scalars.
+    """Whether an object of type `kind` is one real number: not an array, nor one of NumPy's complex scalars.
 
     >>> is_real(int), is_real(complex), is_real(list)
     (True, False, False)
@@ -55,10 +55,10 @@ def is_real(kind: type) -> bool:
 
 
 def require_plain(array: Any, what: str) -> Any:
-    """`array` if it computes as NumPy's own do; a mask, units, or the `*` of matrices would be lost.
+    """`array`, if its arithmetic is NumPy's own; that of masked arrays, units or matrices would be lost.
 
     Raises:
-        TypeError: it does not.
+        TypeError: its arithmetic is another one.
 
     >>> import numpy
     >>> require_plain(numpy.ones(2), "x is")
@@ -67,8 +67,8 @@ def require_plain(array: Any, what: str) -> Any:
     kind, plain = type(array), sys.modules["numpy"].ndarray
     if any(getattr(kind, name) is not getattr(plain, name) for name in ("__mul__", "__array_ufunc__")):
         raise TypeError(
-            f"{what} a {kind.__name__}, whose own arithmetic would be lost; give numpy.asarray(…) of it, or "
-            ".filled(…) where it is masked"
+            f"{what} a {kind.__name__}, whose own arithmetic would be lost; pass numpy.asarray(…) of it, or "
+            ".filled(…) if it is masked"
         )
     return array
 

@@ -36,18 +36,18 @@ def _step_row(name: str, forward: Any, doc: str, example: str, **rest: Any) -> P
 
 
 def several_equal(out: Any, *xs: Any) -> Any:
-    """Whether several of `xs` are `out`."""
+    """Whether more than one of `xs` equals `out`."""
     return xs.count(out) > 1 if type(out) is float else TABLE["sum"](*[x == out for x in xs]) > 1.0
 
 
 SELECTORS: dict[str, Primitive] = {}
-"""What rules choose by, by name."""
+"""The selectors, by which rules choose, by name."""
 
 
 def selector(
     tied: Callable[..., Any] | None, formula: Callable[..., Any] | None = None
 ) -> Callable[[Callable[..., Any]], Primitive]:
-    """Make of a function a choice from data alone, whose own derivative is zero."""
+    """A decorator that makes a function a selector: a choice from data alone, whose own derivative is zero."""
 
     def made(forward: Callable[..., Any]) -> Primitive:
         name = forward.__name__.strip("_")
@@ -81,7 +81,7 @@ class Part(Primitive):
 
 @cache
 def part_of(primitive: Primitive, part: int) -> Part:
-    """One of the results of a selector; made once.
+    """One of the results of a selector as a `Part`, made only once.
 
     >>> halves = Primitive("halves", lambda x: (x / 2, -x / 2), lambda out, x: (0.0,), is_selector=True)
     >>> part_of(halves, 1) is part_of(halves, 1)
@@ -91,7 +91,7 @@ def part_of(primitive: Primitive, part: int) -> Part:
 
 
 def parts_of(primitive: Primitive, n_args: int) -> tuple[Part, ...]:
-    """The results of a selector that has several; none for what has one.
+    """The results of a selector that has several; an empty tuple for any other primitive.
 
     >>> parts_of(TABLE["tanh"], 1)
     ()
@@ -120,32 +120,32 @@ def _is_true(x: float) -> float:
 
 @selector(lambda chosen, out, *xs: several_equal(out, *xs))
 def first_equal(out: float, *xs: float) -> tuple[float, ...]:
-    """1 for the first of `xs` that is `out` (nan is nan), 0 for the others."""
+    """1 for the first of `xs` that equals `out` (nan counting as equal to nan), 0 for the others."""
     first = next(i for i, x in enumerate(xs) if x == out or (isnan(x) and isnan(out)))
     return *(0.0,) * first, 1.0, *(0.0,) * (len(xs) - first - 1)
 
 
 @selector(lambda out, *args: _at_bound(out, *args))
 def _clip_branch(x: float, low: float, high: float) -> tuple[float, float, float]:
-    """1 for the argument that clip gives, 0 for the two others."""
+    """1 for the argument that clip returns, 0 for the two others."""
     if not (x < low or x > high):
         return 1.0, 0.0, 0.0
     return (0.0, 0.0, 1.0) if x > high or low > high else (0.0, 1.0, 0.0)
 
 
 def _like_divisor(rest: Any, y: Any, same: Any, other: Any) -> Any:
-    """`other` where the rest of a division has the sign that the divisor has not."""
+    """`other` where the rest of a division and the divisor have opposite signs, else `same`."""
     return where(less(y, 0.0), where(greater(rest, 0.0), other, same), where(less(rest, 0.0), other, same))
 
 
 def _modulo(x: Any, y: Any) -> Any:
-    """As Python's float.__mod__."""
+    """The remainder of Python's float.__mod__, in primitives."""
     rest = fmod(x, y)
     return where(equal(rest, 0.0), copysign_(rest, y), _like_divisor(rest, y, rest, rest + y))
 
 
 def _floor_divide(x: Any, y: Any) -> Any:
-    """As Python's float.__floordiv__; x/y for y = 0."""
+    """The quotient of Python's float.__floordiv__, in primitives; x/y for y = 0."""
     rest = fmod(x, y)
     quotient = div(x - rest, y)
     quotient = _like_divisor(rest, y, quotient, quotient - 1.0)
@@ -170,10 +170,10 @@ def smallest(*xs: float) -> float:
 
 
 def extreme_row(name: str, forward: Any, found: str, doc: str, example: str, *, arity: int | None, **rest: Any) -> Any:
-    """A row that gives one of its arguments, the largest or the smallest."""
+    """A row that returns one of its arguments, the largest or the smallest."""
     others = "all others" if arity is None else "the other"
     policy = f"1 for the first {found} argument, 0 for {others}"
-    doc = f"{doc}; nan if any is."
+    doc = f"{doc}; nan if an argument is nan."
     return row(name, forward, first_equal, arity=arity, policy=policy, selects=True, doc=doc, example=example, **rest)
 
 
@@ -255,7 +255,7 @@ copysign_: Primitive = row(
     kinks=((0.0, 1.0), (0.0, -1.0)),
     tied=_at_zero,
     policy="0 for x at x = 0, unless y passes 0 with it; 0 for y",
-    doc="|x| with the sign of y; of a nan, whose sign nothing defines, with +.",
+    doc="|x| with the sign of y; |x| if y is nan, whose sign is not defined.",
     example="copysign(2.0, -0.0) == -2.0",
 )
 ldexp: Primitive = row(

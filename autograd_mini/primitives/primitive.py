@@ -1,4 +1,4 @@
-"""What a primitive is: one operation, its derivative rule, and everything else told about it."""
+"""What a primitive is: one operation, its derivative rule, and everything else that is known about it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Primitive:
         partials: `partials(out, *args)`: the derivative of `out` with respect to every argument, in order. Written
             with operators and primitives only, so that one rule takes floats, Values (the result is then
             a differentiable graph) and the compiler's symbols.
-        to_first: `to_first(out, *args)`: the derivative with respect to the first argument alone, where the others
-            cost more and are wasted if those arguments are plain numbers; mostly `None`.
+        to_first: `to_first(out, *args)`: the derivative with respect to the first argument alone, if the others are
+            costly and would be wasted where those arguments are plain numbers; mostly `None`.
         domain: an open interval (low, high) for each argument, where the function is defined and tests
             sample; one interval that holds for all arguments if `arity` is `None`.
         kinks: arguments at which the function is continuous but not differentiable.
@@ -41,11 +41,11 @@ class Primitive:
             by default whether `kinks` lists them. Written in comparisons and arithmetic alone, so that it takes the
             compiler's symbols, too.
         policy: what the derivative is at kinks and jumps, in words; empty for a smooth function.
-        formula: the same function, written in operators and primitives; `forward` itself by default, which not every
-            row has in these: `symbols.formula_of` tells.
+        formula: the same function, written in operators and primitives; by default `forward` itself, which need not be:
+            `symbols.formula_of` tells whether it is.
         selects: an exactly zero local derivative means "does not depend on it", even when the incoming
             adjoint is infinite (`where`, `max`).
-        symbol: how it prints: an infix operator such as `"+"`, or the name.
+        symbol: how it is printed: an infix operator such as `"+"`, or the name.
         doc: meaning and formula.
         example: an equation that holds, in Python.
         aliases: other names of its method, such as NumPy's.
@@ -136,7 +136,7 @@ def _at(kinks: tuple[tuple[float, ...], ...]) -> Callable[..., Any]:
 class Table(dict[str, Primitive]):
     """The primitives by name, in the order in which they were declared.
 
-    Those of `auxiliary` serve within rules, or stand for operators and methods of Value; they are not listed.
+    Those in `auxiliary` serve within rules, or stand for operators and methods of Value; the table does not list them.
 
     >>> table = Table()
     >>> table.add(Primitive("double", lambda x: 2.0 * x, lambda out, x: (2.0,)))
@@ -150,7 +150,7 @@ class Table(dict[str, Primitive]):
         self.auxiliary: dict[str, Primitive] = {}
 
     def add(self, primitive: Primitive) -> Primitive:
-        """Give it another row; a ValueError if one has that name."""
+        """Add a row; raise ValueError if there is one of that name."""
         if primitive.name in self or primitive.name in self.auxiliary:
             raise ValueError(f"a primitive named {primitive.name!r} is already in the table; choose another name")
         self[primitive.name] = primitive
@@ -172,7 +172,7 @@ def auxiliary_row(name: str, forward: Callable[..., Any], partials: Any, **rest:
 
 
 def _row(name: str, forward: Callable[..., Any], partials: Any, **rest: Any) -> Primitive:
-    """A primitive of as many arguments as its rule takes, if no arity is given."""
+    """A primitive whose arity is, unless it is given, the number of arguments of its rule."""
     if "arity" not in rest:
         code, has_any_number = partials.__code__, 0x04  # CO_VARARGS
         n_options = len(partials.__defaults__ or ())

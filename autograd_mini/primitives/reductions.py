@@ -31,7 +31,7 @@ def _swap_halves(out: Any, *args: Any) -> tuple[Any, ...]:
 
 
 def _products_of_others(out: Any, *xs: Any) -> tuple[Any, ...]:
-    """By products from the left and from the right: no division, so zeros anywhere are fine."""
+    """The product of all other xs for each x, by products from the left and from the right: zeros do no harm."""
     left, right = [1.0], [1.0]
     for x, y in zip(xs[:-1], xs[:0:-1]):
         left.append(left[-1] * x)
@@ -45,12 +45,12 @@ def _logsumexp(*xs: float) -> float:
 
 
 def _log_total(xs: tuple[float, ...], top: float) -> float:
-    """log Σ exp(x - top), where one x is `top`: exact even when the others add next to nothing to it."""
+    """The sum log Σ exp(x - top), where one x is `top`: exact even if the others add next to nothing to it."""
     first = xs.index(top)
     return math.log1p(fsum(exp(x - top) for i, x in enumerate(xs) if i != first))
 
 
-@lru_cache(maxsize=8)  # every output and every rule of one softmax asks for the same
+@lru_cache(maxsize=8)  # all outputs and all rules of one softmax ask for the same
 def _shares(xs: tuple[float, ...], empty: float) -> tuple[float, ...]:
     """All outputs of softmax at once; `empty` for each if there is nothing but -inf."""
     top = largest(*xs)
@@ -73,7 +73,7 @@ def _weights(xs: tuple[Any, ...], empty: float = nan) -> list[Any]:
 
 
 def _softmax_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tuple[Any, ...]:
-    """yᵢ(δᵢⱼ - yⱼ)."""
+    """The local derivatives yᵢ(δᵢⱼ - yⱼ)."""
     ys = _weights(xs, empty)
     ys[index] = -_rest.variant(index=index, empty=empty)(*xs)
     return tuple(-(out * y) for y in ys)
@@ -86,7 +86,7 @@ def _rest_partials(out: Any, *xs: Any, index: int = 0, empty: float = nan) -> tu
 
 
 def _log_softmax_partials(out: Any, *xs: Any, index: int = 0) -> tuple[Any, ...]:
-    """δᵢⱼ - yⱼ."""
+    """The local derivatives δᵢⱼ - yⱼ."""
     ys = _weights(xs)
     ys[index] = -_rest.variant(index=index, empty=nan)(*xs)
     return tuple(-y for y in ys)
@@ -156,7 +156,7 @@ logsumexp: Primitive = row(
     "logsumexp",
     _logsumexp,
     lambda out, *xs: tuple(_weights(xs, empty=0.0)),
-    doc="log Σ eˣ, without overflow; -inf for nothing but -inf, with derivatives 0.",
+    doc="log Σ eˣ, without overflow; -inf if all xs are -inf, with derivatives 0.",
     example="logsumexp([1000.0, 1000.0]) == 1000.6931471805599",
 )
 _rest = auxiliary_row(

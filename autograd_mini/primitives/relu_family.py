@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SQRT_HALF = math.sqrt(0.5)
 NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
-DENORMAL = -708.0  # below, eˣ may be
+DENORMAL = -708.0  # below it, eˣ may be denormal
 TANH_FACTOR, TANH_CUBIC = math.sqrt(8.0 / math.pi), 0.044715  # 2·√(2/π)
 
 relu: Primitive = row(
@@ -59,7 +59,7 @@ elu: Primitive = row(
 
 
 def _silu(x: float) -> float:
-    """With the root of eˣ where that is denormal, as x times it would be wrong by |x| units."""
+    """x·sigmoid(x), by the root of eˣ where eˣ is denormal: x times that would be wrong by |x| units."""
     if x < DENORMAL:
         root = math.exp(0.5 * x)
         return root and root * x * root

@@ -46,7 +46,7 @@ _library_lgamma = ieee.total(math.lgamma, outside=lambda x: inf)
 
 
 def _lgamma(x: float) -> float:
-    """That of `math`, which loses its digits next to the roots 1 and 2; there by series: NIST Handbook, 5.7.3."""
+    """The function of `math`, but a series next to the roots 1 and 2, where that loses digits: NIST Handbook, 5.7.3."""
     h = x - 2.0 if x > 1.5 else x - 1.0
     if not abs(h) < 0.25:
         return _library_lgamma(x)
@@ -57,7 +57,7 @@ def _lgamma(x: float) -> float:
 
 
 def _digamma(x: float) -> float:
-    """Recurrence and asymptotic series: NIST Handbook of Mathematical Functions, 5.5.2, 5.5.4, 5.11.2."""
+    """ψ(x) by recurrence and asymptotic series: NIST Handbook of Mathematical Functions, 5.5.2, 5.5.4, 5.11.2."""
     if x == 0.0:
         return -ieee.infinity_like(x)
     if x < 0.0:
@@ -108,7 +108,7 @@ def _hurwitz_zeta(s: int, x: float) -> float:
 
 
 def _cotangent_derivative(x: float, order: int) -> float:
-    """The derivative of that order of cot, at πx, by its polynomial in cot: cot' = -(1 + cot²)."""
+    """The derivative of cot of this order at πx, by its polynomial in cot: cot' = -(1 + cot²)."""
     cotangent = 1.0 / math.tan(pi * (x - round(x)))
     polynomial = [0.0, 1.0]
     for _ in range(order):
@@ -145,7 +145,7 @@ polygamma: Primitive = row(
     lambda x, order=1: _polygamma(x, order) if order else _digamma(x),
     lambda out, x, order=1: (polygamma.variant(order=order + 1)(x),),
     domain=(POSITIVE,),
-    doc="The derivative of the given order of digamma: ψ⁽ⁿ⁾(x); an order n ≥ 0.",
+    doc="The derivative of digamma of the given order, ψ⁽ⁿ⁾(x) with n ≥ 0.",
     example="polygamma(1, 1.0) == 1.6449340668482264",
 )
 digamma: Primitive = row(

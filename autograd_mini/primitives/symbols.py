@@ -1,4 +1,4 @@
-"""Symbols: numbers that stand for any. A function that is run on them once is known for all numbers."""
+"""Symbols: numbers that stand for any number. A function that is run on them once is known for all numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ else:
 
 
 class Number(Arithmetic):
-    """What takes part in primitives, and so in the operators that stand for them."""
+    """The base class of numbers that primitives take, and so the operators that stand for primitives."""
 
     __slots__ = ()
 
@@ -46,7 +46,7 @@ _attach_operators()
 
 
 class Symbol(Number, Undecided):
-    """A number that operators and primitives take, and that nothing can be decided or looked up by: it has no data."""
+    """A number without data: operators and primitives take it, but nothing can be decided or looked up by it."""
 
     __slots__ = ()
 
@@ -58,11 +58,11 @@ class Symbol(Number, Undecided):
 
 
 class Operations:
-    """Operations of the table on numbers that have places: arguments have the first, the others follow as they come.
+    """Operations of the table on numbers that have places: the arguments first, then the others in the order recorded.
 
     Attributes:
         constants: numbers by their place.
-        operations: each with its place and those of its arguments.
+        operations: each with the place of its result and those of its arguments.
     """
 
     constants: dict[int, float]
@@ -71,8 +71,8 @@ class Operations:
     def numbers(
         self, args: Sequence[Any], apply: Callable[..., Any], number: Callable[[float], Any] = float
     ) -> dict[int, Any]:
-        """Those of all places, where `apply(primitive, *numbers)` carries out an operation, and `number` gives what a
-        constant is."""
+        """The numbers in all places, where `apply(primitive, *numbers)` carries out an operation and `number` converts
+        a constant."""
         found = dict(enumerate(args))
         for place, constant in self.constants.items():
             found[place] = number(constant)
@@ -82,7 +82,7 @@ class Operations:
 
 
 class Formula(Operations):
-    """What a function computes. Equal ones compute the same.
+    """The operations by which a function computes its result. Equal formulas compute the same.
 
     Args:
         output: the place of the result.
@@ -109,7 +109,7 @@ class Formula(Operations):
 
 
 class Place(Symbol):
-    """A number by its place among those of a recorder, whose `applied(primitive, args)` says what becomes of it."""
+    """A number in some place of a recorder, whose `applied(primitive, args)` is called when a primitive takes it."""
 
     __slots__ = ("place", "recorder")
 
@@ -123,7 +123,7 @@ class Place(Symbol):
 
 
 class Unknown(Place):
-    """A number of a function that is being recorded."""
+    """A number within a function that is being recorded; deciding by it is noted by the recorder."""
 
     __slots__ = ()
 
@@ -136,7 +136,7 @@ class Unknown(Place):
 
 
 class Recorder(Operations):
-    """Records what a function computes of `args`, which are `kind` of numbers."""
+    """Records what a function computes from `args`, which are numbers of class `kind`."""
 
     kind: type[Place] = Unknown
 
@@ -146,7 +146,7 @@ class Recorder(Operations):
         self.operations: Steps = []
         self.known: dict[Any, int] = {}
         self.count: int = n_args
-        self.is_decided = False  # even where the function hides it
+        self.is_decided = False  # even if the function hides the error
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts_of(primitive, len(args)):
@@ -170,7 +170,7 @@ class Recorder(Operations):
 
 
 class RuleRecorder(Recorder):
-    """Records what a rule computes; there selectors have several results, each a part."""
+    """Records what a rule computes, where selectors may have several results, each recorded as a `Part`."""
 
     def applied(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         if parts := parts_of(primitive, len(args)):
@@ -179,14 +179,14 @@ class RuleRecorder(Recorder):
 
 
 def is_own(primitive: Primitive) -> bool:
-    """Whether it is a row of the user's, and none of this package."""
+    """Whether a primitive is a row of the user's, not of this package."""
     module = getattr(primitive.base.partials, "__module__", None) or ""
     return module.partition(".")[0] != "autograd_mini"
 
 
 def formula_of(primitive: Primitive, n_args: int) -> Formula | None:
-    """What a row computes of so many arguments, if it can be run on symbols: if it is written in operators and
-    primitives, takes no decisions, and computes the same twice and as it does of plain numbers."""
+    """The formula of a row for `n_args` arguments; None unless its function can be run on symbols: it must be written
+    in operators and primitives, take no decisions, and compute the same twice and from plain numbers."""
     first = _recorded(primitive, n_args)
     if first is None or first != _recorded(primitive, n_args) or not _agrees(first, primitive, n_args):
         return None
@@ -194,14 +194,14 @@ def formula_of(primitive: Primitive, n_args: int) -> Formula | None:
 
 
 lasting_formula: Callable[[Primitive, int], Formula | None] = lru_cache(maxsize=None)(formula_of)
-"""The same, found once: for rows whose functions read nothing that changes."""
+"""The same as `formula_of`, but cached: for rows whose functions read nothing that changes."""
 
 
 def _recorded(primitive: Primitive, n_args: int) -> Formula | None:
     recorder = Recorder(n_args)
     try:
         output = recorder.place(primitive.formula(*recorder.args), primitive.name)
-    except Exception:  # whatever a function makes of what is no float
+    except Exception:  # a function may raise anything if its argument is no float
         return None
     if recorder.is_decided or any(operation is primitive for _, operation, _ in recorder.operations):
         return None
@@ -209,7 +209,7 @@ def _recorded(primitive: Primitive, n_args: int) -> Formula | None:
 
 
 def _agrees(formula: Formula, primitive: Primitive, n_args: int) -> bool:
-    """Whether it gives what the function gives, at some points of the domain."""
+    """Whether the formula gives the same as the function at some points of the domain."""
     domain = primitive.domain if len(primitive.domain) == n_args else primitive.domain[:1] * n_args
     results = []
     for numbers in zip(*[_points(interval, place) for place, interval in enumerate(domain)]):

@@ -1,4 +1,4 @@
-"""Training: fit a network to examples, watch it converge, stop and go on."""
+"""Training: fit a network to examples, watch it converge, stop and continue."""
 
 from autograd_mini.training.examples import pairs
 from autograd_mini.training.fitting import fit

@@ -20,7 +20,7 @@ COUNTERS = ("best", "waited", "last", "rises")
 
 
 def save_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
-    """Write all that `run` needs to go on as if it had never stopped. JSON: floats come back bit by bit."""
+    """Write all that `run` needs to continue as if it had never stopped, as JSON: floats are restored bit by bit."""
     run.steps.write_back()
     state = {
         "format": FORMAT,
@@ -37,8 +37,8 @@ def save_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
 
 
 def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
-    """Bring `run` into the state that `save_checkpoint` wrote; from a damaged file, or one of another model or
-    training, comes a StateError, and nothing is changed."""
+    """Restore in `run` the state that `save_checkpoint` wrote; for a damaged file, or one of another model or
+    training, raise StateError and change nothing."""
 
     def refuse(reason: str) -> StateError:
         return StateError(f"cannot resume from {os.fspath(path)}: {reason}")
@@ -75,7 +75,7 @@ def load_checkpoint(run: Run, path: str | os.PathLike[str]) -> None:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """What must be the same for the same numbers to come out."""
+    """The settings that must be the same for a resumed training to give the same numbers."""
     divergence = run.objective.divergence
     return {
         "examples": len(run.examples),
@@ -85,7 +85,7 @@ def _settings(run: Run) -> dict[str, Any]:
         "divergence": repr(divergence) if isinstance(divergence, Divergence) else name_of(divergence),
         "metrics": list(run.metrics),
         "compiled": run.is_compiled,
-        "executor": run.is_on_executor or None,  # it adds up in another order
+        "executor": run.is_on_executor or None,  # it sums in another order
     }
 
 

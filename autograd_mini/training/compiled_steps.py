@@ -1,4 +1,4 @@
-"""Steps of gradient descent by compiled functions, with the numbers of the model in arrays meanwhile."""
+"""Steps of gradient descent by compiled functions, which keep the numbers of the model in arrays during training."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from autograd_mini.value import Value
 
 EAGERLY = "train without compiled=True"
 AT_ONCE = 1024
-"""Evaluation takes so many examples at a time, so that its memory does not grow with their number. Not tuned."""
+"""How many examples are evaluated at a time, so that memory does not grow with their number. Not tuned."""
 
 
 @dataclass(eq=False)
 class CompiledSteps(Steps):
-    """The same steps for a model that does the same operations for every example.
+    """The steps of `Steps`, compiled, for a model that does the same operations for every example.
 
     Args:
-        executor: what runs them; None for this process. All others are those of `Steps`.
+        executor: what runs them; None for this process. The other arguments are those of `Steps`.
 
     Raises:
         ValueError: the examples differ in shape, or the model draws random numbers in training.
@@ -86,7 +86,7 @@ class CompiledSteps(Steps):
         self._arrays = None
 
     def restore(self, numbers: Sequence[float]) -> None:
-        self.__exit__()  # an interrupt may have kept it from its end
+        self.__exit__()  # an interrupt may have kept it from running
         super().restore(numbers)
 
     def numbers(self) -> Sequence[float]:
@@ -135,7 +135,7 @@ class CompiledSteps(Steps):
 
 
 def _results_of(objective: Objective, has_outputs: bool, x: Any, d: Any) -> Any:
-    """The divergence of an example, followed by the numbers of the output where metrics want them."""
+    """The divergence of an example, followed by the numbers of the output if metrics need them."""
     z = objective.forward(x)
     outputs = flatten(objective.output(z), "the output of the model")[0] if has_outputs else []
     results = numpy.empty(1 + len(outputs), dtype=object)
@@ -144,9 +144,9 @@ def _results_of(objective: Objective, has_outputs: bool, x: Any, d: Any) -> Any:
 
 
 class _Bound:
-    """A compiled function whose parameters come from the arrays of an optimizer; those of others, from the Values.
+    """A compiled function whose parameters are read from an optimizer's arrays; any others are read from their Values.
 
-    Where it branches on numbers all come from the Values: each branch may have other parameters.
+    If it branches on numbers, all are read from the Values, since each branch may have other parameters.
     """
 
     def __init__(
@@ -168,10 +168,10 @@ class _Bound:
         return value, gradient
 
     def spread(self, executor: Any, tile: int | None) -> Any:
-        """Run on an executor from now on; what it is run by."""
+        """Run on an executor from now on; returns the function on that executor."""
         self._compiled = self._compiled.on(executor, tile)
         self._compiled.hold()
-        self._bind(branches=False)  # workers see to that
+        self._bind(branches=False)  # the workers handle them
         return self._compiled
 
     def _run(self, run: Callable[..., Any], arrays: ParameterArrays | None, x: Any, d: Any) -> Any:
@@ -196,7 +196,7 @@ class _Bound:
 
 
 class _Rows:
-    """All examples as two arrays of a row each, inputs and desired outputs."""
+    """All examples as two arrays, inputs and desired outputs, with one row for each example."""
 
     def __init__(self, objective: Objective, examples: Sequence[Example], name: str) -> None:
         xs, ds = [x for x, _ in examples], [d for _, d in examples]
@@ -221,7 +221,7 @@ class _Rows:
         return of_rows
 
     def share(self, tiled: Any) -> None:
-        """Send all examples to workers, which are given their places from now on."""
+        """Send all examples to workers, which from now on are told only which of them to use."""
         from autograd_mini.executors.cutting import Taken
 
         for token, array in self._arrays.items():
@@ -238,11 +238,11 @@ def _of_rows(
 
 
 def _stacked(parts: Sequence[Any], role: str, name: str) -> tuple[Any, Structure]:
-    """The numbers of each part in a row, and the structure that all parts have."""
+    """An array with the numbers of each part in a row, and the structure that all parts have."""
     _, structure = _numbers_of(parts[0], f"the {role} of example 0 of {name}")
     try:
         array = numpy.array(parts)
-    except ValueError:  # of several shapes
+    except ValueError:  # the parts differ in shape
         array = numpy.array(None)
     if array.dtype.kind in "biuf" and array.size == len(parts) * structure.size:
         return array.astype(float).reshape(len(parts), -1), structure
@@ -267,7 +267,7 @@ def _numbers_of(part: Any, what: str) -> tuple[list[float], Structure]:
 
 
 def _places(indices: list[int]) -> Any:
-    """Indices into an array, as a slice where they follow one another."""
+    """Indices into an array, as a slice if they are consecutive."""
     start = indices[0] if indices else 0
     if indices == list(range(start, start + len(indices))):
         return slice(start, start + len(indices))
@@ -275,7 +275,7 @@ def _places(indices: list[int]) -> Any:
 
 
 def _refuse_chance(objective: Objective, example: Example) -> None:
-    """Refuse a model that draws random numbers on its way: a compiled one would draw them once for all."""
+    """Refuse a model that draws random numbers in its forward pass: compiled, it would draw them only once."""
     generators = [
         (path, part, part.getstate())
         for path, module in objective.model.named_modules()

@@ -14,18 +14,18 @@ Example = tuple[Any, Any]
 
 def pairs(inputs: Iterable[Any], desired: Iterable[Any]) -> list[Example]:
     """The training set (X₁, d₁) … (X_N, d_N) from all inputs and all desired outputs. Rows of arrays and of
-    pandas' frames become lists of floats, with which everything goes faster.
+    pandas' frames become lists of floats, with which everything is faster.
 
     Raises:
-        ValueError: there are more of the one than of the other.
-        TypeError: one of them cannot be listed.
+        ValueError: there are more inputs than desired outputs, or fewer.
+        TypeError: one of the arguments cannot be listed.
 
     >>> pairs([[0.0, 1.0], [1.0, 1.0]], [1, 0])
     [([0.0, 1.0], 1), ([1.0, 1.0], 0)]
     """
     xs, ds = _listed(inputs, "inputs"), _listed(desired, "desired outputs")
     if len(xs) != len(ds):
-        raise ValueError(f"each input needs a desired output, but there are {len(xs)} inputs and {len(ds)} of them")
+        raise ValueError(f"each input needs one desired output, but there are {len(xs)} inputs and {len(ds)} outputs")
     return list(zip(xs, ds))
 
 
@@ -33,8 +33,8 @@ def as_examples(data: Any, name: str) -> list[Example]:
     """`data` as a list of pairs of finite numbers.
 
     Raises:
-        ValueError: it is empty, an item is no pair, or a number is nan or infinite.
-        TypeError: it cannot be listed.
+        ValueError: `data` is empty, an item is not a pair, or a number is nan or infinite.
+        TypeError: `data` cannot be listed.
     """
     items = _listed(data, name)
     if not items:
@@ -68,7 +68,7 @@ def _listed(things: Any, name: str) -> list[Any]:
 
 
 def _is_finite(nest: Any) -> bool:
-    """Whether all numbers of a nest are; what is not a number counts as finite."""
+    """Whether all numbers in a nest are finite; what is not a number counts as finite."""
     if isinstance(nest, (int, str, bytes)):
         return True
     if isinstance(nest, dict):

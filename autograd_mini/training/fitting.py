@@ -46,39 +46,39 @@ def fit(
     Args:
         model: f, a `Module` called with one X. A model with `logits` and `output_activation` is trained
             through its logits if the divergence belongs to that activation, which is stable.
-        data: the pairs (X, d); `pairs(X, d)` makes them of two lists or arrays.
+        data: the pairs (X, d); `pairs(X, d)` makes them from two lists or arrays.
         divergence: Div, called with (Y, d).
         optimizer: updates the model's parameters; by default SGD with learning rate 0.1.
-        epochs: how many passes over the data at most, 1 or more.
-        batch_size: how many examples a step; None for all, which is plain gradient descent.
-        tolerance: a loss counts as better only if it is by this fraction of the best so far; ≥ 0.
+        epochs: the maximum number of passes over the data, 1 or more.
+        batch_size: how many examples each step takes; None for all, which is plain gradient descent.
+        tolerance: a loss counts as better only if it improves by this fraction of the best so far; ≥ 0.
         patience: after this many epochs in a row without a better loss, training has converged; 1 or more. (Not if
             the loss grew in each of them.)
         validation: pairs held out. Training also stops when their loss is no better for `patience` epochs,
             and ends with the parameters that were best on them.
-        metrics: functions of (Y, d) by name, such as `{"accuracy": accuracy}`, whose means the history
-            gets: over the validation set, or without one over the data.
+        metrics: functions of (Y, d) by name, such as `{"accuracy": accuracy}`, whose means are recorded in the
+            history: over the validation set, or without one over the data.
         shuffle: whether batches are drawn anew, without replacement, each epoch.
-        seed: of the shuffling.
-        compiled: run the model and its derivatives as array programs, which is far faster, to the same numbers but
-            for rounding. The model must do the same operations for every X: see `autograd_mini.compiler`.
+        seed: the seed of the shuffling.
+        compiled: run the model and its derivatives as array programs, which is far faster, with the same numbers up
+            to rounding. The model must do the same operations for every X: see `autograd_mini.compiler`.
         executor: whatever has `submit` or `map` (those of concurrent.futures, a client of Dask), to share the examples
-            of each step among its workers: the data goes there once, the parameters once a step, and the optimizer
+            of each step among its workers: the data is sent once, the parameters once a step, and the optimizer
             stays here. It is compiled training, and its numbers do not depend on how many workers there are; see
-            `Compiled.on`. The executor stays the caller's, who shuts it down.
-        progress: show a progress bar; None for only on a terminal. Without tqdm there is none.
-        checkpoint: a file to keep the state of training in, written after every epoch, always whole.
-        resume: go on from that file if it exists, to the numbers an uninterrupted training gives.
+            `Compiled.on`. The executor remains the caller's, who shuts it down.
+        progress: whether to show a progress bar; None for only on a terminal. Without tqdm there is none.
+        checkpoint: a file for the state of training, written after every epoch and whole at any moment.
+        resume: continue from that file if it exists, with the numbers that an uninterrupted training gives.
 
     Returns:
-        The `History`. After Ctrl-C it says `interrupted`, and the model keeps its best parameters.
+        The `History`. After Ctrl-C its `interrupted` is True, and the model keeps its best parameters.
 
     Raises:
         ValueError: bad input, refused before any work: nan in the data, a label or a divergence that does
             not fit the model, a number out of range, a checkpoint of another training, a model that cannot be
             compiled.
         TypeError: an argument of the wrong type.
-        FileExistsError: the checkpoint exists and `resume` is not asked for.
+        FileExistsError: the checkpoint exists and `resume` is False.
         TrainingDiverged: (a FloatingPointError) the loss became nan or infinite; the model keeps the last
             parameters whose loss was finite.
 
@@ -147,7 +147,7 @@ def _fitting_optimizer(model: Module, optimizer: Optimizer | None) -> Optimizer:
 
 
 def _start_checkpoint(run: Run, path: str | os.PathLike[str], resume: bool) -> None:
-    """Take up the checkpoint, or write the first one: whether it can be written shows before any work."""
+    """Load the checkpoint, or write the first one, which shows before any work whether it can be written."""
     if os.path.exists(path):
         if not resume:
             raise FileExistsError(
@@ -159,7 +159,7 @@ def _start_checkpoint(run: Run, path: str | os.PathLike[str], resume: bool) -> N
 
 
 def _progress_bars(run: Run, epochs: int, wanted: bool | None) -> list[Any]:
-    """A bar over all steps; none where none is wanted or tqdm is missing."""
+    """A list with one bar over all steps; empty if none is wanted or tqdm is missing."""
     if not (sys.stderr.isatty() if wanted is None else wanted):
         return []
     try:

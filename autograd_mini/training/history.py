@@ -1,4 +1,4 @@
-"""What happened during training, in numbers and, by matplotlib, in curves."""
+"""What happened during training, in numbers and, with matplotlib, in curves."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class History:
     """The figures of every epoch, and how training ended.
 
     Attributes:
-        epochs: one `Epoch` each.
-        converged: the training loss had stopped improving.
-        stopped_early: the validation loss had stopped improving.
-        interrupted: Ctrl-C ended it.
-        best_epoch: which epoch, from 0, had the lowest loss (of the validation set, if there is one).
+        epochs: the figures of each epoch.
+        converged: whether training ended because the training loss had stopped improving.
+        stopped_early: whether it ended because the validation loss had stopped improving.
+        interrupted: whether Ctrl-C ended it.
+        best_epoch: the epoch, from 0, with the lowest loss (of the validation set, if there is one).
 
     >>> from autograd_mini.nn import MLP, squared_error
     >>> from autograd_mini.optim import SGD
@@ -71,7 +71,7 @@ class History:
 
     @property
     def losses(self) -> list[float]:
-        """The mean divergence of each epoch, as it was while the epoch trained."""
+        """The mean divergence of each epoch, measured while the epoch trained."""
         return [epoch.loss for epoch in self.epochs]
 
     @property
@@ -81,7 +81,7 @@ class History:
 
     @property
     def metrics(self) -> dict[str, list[float]]:
-        """Of each metric its mean after every epoch: over the validation set, or without one over the data."""
+        """The mean of each metric after every epoch: over the validation set, or without one over the data."""
         names = self.epochs[0].metrics if self.epochs else {}
         return {name: [epoch.metrics[name] for epoch in self.epochs] for name in names}
 
@@ -99,7 +99,7 @@ class History:
         """Draw the curves of losses and metrics, and write them into a file whole or not at all.
 
         Args:
-            path: where to, with an ending that says the format: .png, .svg or .pdf; None to draw only.
+            path: the file, whose ending says the format: .png, .svg or .pdf; None to draw only.
 
         Returns:
             The matplotlib `Figure`.
@@ -121,7 +121,7 @@ class History:
             figure = Figure(figsize=(13.3 if metrics else 9, 6), layout="constrained")  # no pyplot: needs no display
             panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
             losses = {"training": self.losses, "validation": self.validation_losses}
-            best = self.best_epoch if self.validation_losses else None  # else training ends with the last
+            best = self.best_epoch if self.validation_losses else None  # without it, the last is kept
             _draw_panel(panels[0], losses, "Loss", best)
             smallest, largest = min(self.losses + self.validation_losses), max(self.losses + self.validation_losses)
             if smallest > 0.0 and largest > 20.0 * smallest:
@@ -151,12 +151,12 @@ class History:
         return f"<History: {', '.join(parts + [end.replace('_', ' ') for end in ends])}>"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, for a checkpoint."""
+        """The history as a dict of plain numbers, for a checkpoint."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, plain: Any) -> History:
-        """The history that `as_dict` took apart; another thing raises a TypeError, ValueError or LookupError."""
+        """The history that `as_dict` took apart; anything else raises a TypeError, ValueError or LookupError."""
         epochs = [
             Epoch(
                 loss=float(epoch["loss"]),

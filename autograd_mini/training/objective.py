@@ -18,15 +18,15 @@ from autograd_mini.value import Value
 Metric = Callable[[Any, Any], float]
 
 EXAMPLES_A_GRAPH = 8
-"""One graph for several examples visits each parameter once for all of them, which saves a quarter of the time;
-one for a large batch would fill the memory and save no more."""
+"""A graph of several examples visits each parameter once for all of them, which saves a quarter of the time;
+a graph of a large batch would fill the memory and save no more."""
 
 
 class Objective:
-    """The divergence of a model's output from what was desired, example by example and on average.
+    """The divergence of a model's output from the desired output, example by example and on average.
 
-    It goes through the logits where the model has them and the divergence belongs to its output activation:
-    that is stable where probabilities round to 0 or 1.
+    It is computed from the logits if the model has them and the divergence belongs to its output activation, which
+    is stable where probabilities round to 0 or 1.
 
     Raises:
         ValueError: the divergence belongs to another output activation.
@@ -50,19 +50,19 @@ class Objective:
         self.uses_logits: bool = bool(wanted) and activation is not None and hasattr(model, "logits")
 
     def __call__(self, x: Any, d: Any) -> Any:
-        """Div(f(x; W), d)."""
+        """The divergence Div(f(x; W), d)."""
         return self.divergence_of(self.forward(x), d)
 
     def forward(self, x: Any) -> Any:
-        """The logits where training goes through them, else the output."""
+        """The logits if the divergence is computed from them, else the output."""
         return self.model.logits(x) if self.uses_logits else self.model(x)
 
     def divergence_of(self, z: Any, d: Any) -> Any:
-        """The divergence of what `forward` gave."""
+        """The divergence, from what `forward` returned."""
         return self.divergence.from_logits(z, d) if self.uses_logits else self.divergence(z, d)
 
     def output(self, z: Any) -> Any:
-        """The output of the model, from what `forward` gave."""
+        """The output of the model, from what `forward` returned."""
         if not self.uses_logits:
             return z
         activation = self.model.output_activation
@@ -127,14 +127,14 @@ class Objective:
 
 
 class Scores:
-    """The metrics of one example after the other."""
+    """Collects the metrics of one example after the other."""
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         self._metrics = metrics
         self._scores: dict[str, list[float]] = {name: [] for name in metrics}
 
     def add(self, y: Any, d: Any) -> None:
-        """Those of an output y where d was desired."""
+        """Add the metrics of an output y where d was desired."""
         for name, metric in self._metrics.items():
             score = metric(y, d)
             number = score.data if isinstance(score, Value) else to_float(score, f"the mean of metric {name!r}")
@@ -148,15 +148,15 @@ class Scores:
 def _count_inputs(examples: Sequence[Example], n_inputs: int, name: str) -> None:
     for index, (x, _) in enumerate(examples):
         if not hasattr(x, "__len__") or len(x) != n_inputs:
-            raise ValueError(f"the model takes {n_inputs} inputs, but that of example {index} of {name} is {brief(x)}")
+            raise ValueError(f"the model takes {n_inputs} inputs, but example {index} of {name} has {brief(x)}")
 
 
 def accuracy(y: Any, d: Any) -> float:
     """1 if the largest output is that of the desired class, else 0, as a metric: its mean is the fraction of
-    examples that are recognised. One output alone is class 1 from ½ on.
+    examples that are recognised. A single output stands for class 1 from ½ on.
 
     Args:
-        y: the outputs, or the only one.
+        y: the outputs, or the single one.
         d: the class, an int, or a distribution over classes.
 
     >>> accuracy([0.1, 0.7, 0.2], 1), accuracy([0.1, 0.7, 0.2], [0, 0, 1]), accuracy(0.4, 1)
@@ -173,7 +173,7 @@ def _place_of_largest(numbers: Sequence[Any]) -> int:
 
 @contextmanager
 def blaming(index: int) -> Iterator[None]:
-    """Say of an error on which example it happened."""
+    """Add a note to an error, saying on which example it happened."""
     try:
         yield
     except Exception as error:

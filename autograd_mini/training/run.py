@@ -24,8 +24,8 @@ class TrainingDiverged(FloatingPointError):
 
 @dataclass(eq=False, repr=False)
 class Plateau:
-    """Watches a loss: `update` says when it has not improved by more than `tolerance`, relative to the best,
-    for `patience` epochs. `is_rising` tells whether it grew in every one of them.
+    """Watches a loss: `update` says whether it has not improved by more than `tolerance`, relative to the best,
+    for `patience` epochs, `is_rising` whether it grew in each of them.
 
     >>> plateau = Plateau(tolerance=0.1, patience=2)
     >>> [plateau.update(loss) for loss in (1.0, 0.5, 0.49, 0.46)]
@@ -92,16 +92,16 @@ class Run:
         return type(self.steps) is not Steps
 
     def compile(self, executor: Any = None) -> None:
-        """Make all steps by compiled functions, on an executor if there is one."""
+        """Take all further steps by compiled functions, on an executor if there is one."""
         from autograd_mini.training.compiled_steps import CompiledSteps  # with NumPy and the compiler
 
-        # Tiles depend on the batch alone: enough of them for many workers, not too many to be worth their way.
+        # The size of tiles depends on the batch alone: enough tiles for many workers, each worth sending.
         tile = max(32, 1 << (max(1, self.batch_size // 16) - 1).bit_length())
         self.steps = CompiledSteps(*self._made_of(), executor=executor, tile=tile)
         self.is_on_executor = executor is not None
 
     def _made_of(self) -> tuple[Any, ...]:
-        """What the steps take."""
+        """The arguments that the steps are made of."""
         return self.objective, self.optimizer, self.examples, self.validation or self.examples, self.metrics
 
     def train(self, epochs: int, after_step: Callable[[], None], after_epoch: Callable[[], None]) -> None:
@@ -127,7 +127,7 @@ class Run:
 
     def _epoch(self, after_step: Callable[[], None]) -> None:
         started = time.perf_counter()
-        if not self.model.training:  # it was evaluated
+        if not self.model.training:  # evaluation switched it
             self.model.train()
         learning_rate, before, n = self.optimizer.learning_rate, self.steps.numbers(), len(self.examples)
         order: Sequence[int] = range(n)
@@ -139,12 +139,12 @@ class Run:
             after_step()
         loss = fsum(divergences) / n
         validation_loss, metrics = self._evaluate()
-        # A loss taken in a single step, and not afterwards, is that of the parameters before this step.
+        # A loss measured in the epoch's only step, and not after it, is that of the parameters before the step.
         measured = before if self.steps_an_epoch == 1 and validation_loss is None else self.steps.numbers()
         self._record(Epoch(loss, validation_loss, metrics, learning_rate, time.perf_counter() - started), measured)
 
     def _step(self, batch: Sequence[int]) -> list[float]:
-        """One step of gradient descent; the divergences of the batch before it, or partial sums."""
+        """Take one step of gradient descent; returns the batch's divergences before it, or partial sums of them."""
         divergences = self.steps.find_gradient(batch)
         loss = fsum(divergences) / len(batch)
         if not isfinite(loss):
@@ -166,15 +166,15 @@ class Run:
         return (loss if self.validation else None), metrics
 
     def _record(self, epoch: Epoch, measured: Sequence[float]) -> None:
-        """Take the epoch into the history and judge it. `measured`: the parameters that its loss is of."""
+        """Add the epoch to the history and judge it; `measured` are the parameters whose loss it is."""
         history, judged = self.history, epoch.loss if epoch.validation_loss is None else epoch.validation_loss
         best = self.best, self.best_loss, history.best_epoch
         if judged < self.best_loss:
             best = measured, judged, len(history)
         epochs = [*history.epochs, epoch]
-        # In one line, so that no interrupt parts them.
+        # In one line, so that no interrupt comes between them.
         history.epochs, (self.best, self.best_loss, history.best_epoch) = epochs, best
-        # A loss that only grows has not converged: it is left to become infinite or the epochs to be spent.
+        # A loss that only grows has not converged: training goes on until it is infinite or the epochs are spent.
         history.converged = self.training_loss.update(epoch.loss) and not self.training_loss.is_rising
         if epoch.validation_loss is not None:
             history.stopped_early = self.validation_loss.update(epoch.validation_loss)

@@ -16,7 +16,7 @@ from autograd_mini.value import Value
 
 
 def keeping_modes(model: Module, work: Callable[[], None]) -> None:
-    """Do the work, and leave the model and all within it in training or evaluation mode as they were."""
+    """Do the work, and leave the model and all modules within it in the mode, training or evaluation, they were in."""
     modes = [(module, module.training) for module in model.modules()]
 
     def give_back() -> None:
@@ -28,9 +28,9 @@ def keeping_modes(model: Module, work: Callable[[], None]) -> None:
 
 @dataclass(eq=False)
 class Steps:
-    """Steps on the Values of a model themselves.
+    """Steps of gradient descent on the Values of a model themselves.
 
-    A context during training, within which a subclass may keep the numbers of the model elsewhere.
+    It is a context during training, within which a subclass may keep the numbers of the model elsewhere.
     """
 
     objective: Objective  # what to minimise
@@ -49,21 +49,21 @@ class Steps:
         pass
 
     def numbers(self) -> Sequence[float]:
-        """Those of all parameters of the model, to be kept."""
+        """The numbers of all parameters of the model, to be kept for `restore`."""
         return [parameter.data for parameter in self.parameters]
 
     def restore(self, numbers: Sequence[float]) -> None:
-        """Give all parameters the numbers kept."""
+        """Set all parameters to the numbers kept."""
         write_numbers(self.parameters, "data", list(map(float, numbers)))
 
     def write_back(self) -> None:
-        """See to it that the Values and the optimizer are up to date."""
+        """Bring the Values and the optimizer up to date."""
 
     def find_gradient(self, batch: Sequence[int]) -> list[float]:
         """Find the gradient of the mean divergence over some examples, for the next step.
 
         Returns:
-            Their divergences, or partial sums of them.
+            The divergences of these examples, or partial sums of them.
         """
         write_numbers(self.parameters, "grad", [0.0] * len(self.parameters))
         return self.objective.add_gradients(self.examples, batch)

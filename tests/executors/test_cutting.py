@@ -47,7 +47,7 @@ def test_parts_of_a_batch_have_one_form():
     assert [*map(len, form.leaves_of({"one": numpy.ones(2), "two": numpy.zeros(1)}))] == [2, 1]
     assert [*map(len, form.leaves_of({"two": numpy.zeros(3), "one": numpy.ones(4)}))] == [4, 3]
     for other in ({"one": numpy.ones(1)}, {"one": numpy.ones(1), "two": [1.0]}, [numpy.ones(2), numpy.ones(2)], 1.0):
-        with pytest.raises(ValueError, match="the chunks of a batch need one structure, got .* and "):
+        with pytest.raises(ValueError, match="the chunks of a batch must have one structure, got .* and "):
             form.leaves_of(other)
     assert form.of([1.0, 2.0]) == {"one": 1.0, "two": 2.0}
 

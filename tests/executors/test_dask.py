@@ -66,7 +66,7 @@ def test_arrays_of_dask(client, threads):
         expected = compiled.on(threads, 16).value_and_grad(*weights, *examples)
         same_bits(compiled.on(client, 16).value_and_grad(*weights, x, d), expected)
         same_bits(compiled.on(threads, 16).value_and_grad(*weights, x, examples[1]), expected)
-    with pytest.raises(ValueError, match=r"compute_chunk_sizes\(\) tells"):
+    with pytest.raises(ValueError, match=r"compute_chunk_sizes\(\) finds"):
         compile(importable.branching, batch=True).on(client)(d[d > 0.0])
 
 

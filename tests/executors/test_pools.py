@@ -33,9 +33,9 @@ class WithoutFutures:
 
 
 def test_things_that_are_not_executors():
-    with pytest.raises(TypeError, match="takes an executor, got the class ThreadPoolExecutor; make one of it"):
+    with pytest.raises(TypeError, match="takes an executor, got the class ThreadPoolExecutor; make an instance"):
         squares.on(ThreadPoolExecutor)
-    with pytest.raises(TypeError, match="submit of WithoutFutures has to give a future, as concurrent"):
+    with pytest.raises(TypeError, match="submit of WithoutFutures must return a future like concurrent"):
         squares.on(WithoutFutures())(x)
 
 
@@ -52,7 +52,7 @@ def test_threads_that_cannot_start():
 
 
 def test_a_function_on_an_executor_is_not_pickled():
-    with ThreadPoolExecutor(1) as pool, pytest.raises(TypeError, match="branching on an executor cannot be pickled: "):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TypeError, match="branching on an executor cannot be pickled"):
         pickle.dumps(squares.on(pool))
 
 
@@ -95,7 +95,7 @@ def test_copies_of_executors_in_forked_processes_are_refused(kind, monkeypatch):
         tiled = squares.on(pool, 5)
         tiled(x)
         monkeypatch.setattr(sys.modules[__name__], "of_parent", tiled)
-        with processes(1) as child, pytest.raises(RuntimeError, match="belongs to the process that this one is a copy"):
+        with processes(1) as child, pytest.raises(RuntimeError, match="belongs to the process that this one was"):
             child.submit(called_here).result(20.0)
 
 

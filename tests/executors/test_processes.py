@@ -81,7 +81,7 @@ def test_without_cloudpickle(pool, without_cloudpickle, monkeypatch):
     assert importable.loss().on(pool, 8)(*weights, *examples) == expected
     with pytest.raises(TypeError, match=r"<lambda> cannot be sent to another process .* or install cloudpickle"):
         compile(lambda x: x, batch=True).on(pool)([1.0])
-    with pytest.raises(TypeError, match=r"it reads tests.executors.importable.(model|scale), which may be something"):
+    with pytest.raises(TypeError, match=r"it reads tests.executors.importable.(model|scale), which may differ"):
         compile(importable.with_values, batch=True).on(pool)(*examples)
     by_a_global = compile(importable.by_a_global, batch=True).on(pool)
     assert by_a_global([1.0]).tolist() == [2.0]

@@ -24,15 +24,15 @@ def test_rows_are_put_together_along_any_axis(lengths, axis, order):
 def test_results_that_do_not_fit_together():
     total = Total(4)
     total.add([numpy.zeros((2, 3))], [0])
-    with pytest.raises(ValueError, match=r"need results of one shape, got \[\(3,\)\] and \[\(1,\)\]"):
+    with pytest.raises(ValueError, match=r"must have results of one shape, got \[\(3,\)\] and \[\(1,\)\]"):
         total.add([numpy.zeros((2, 1))], [0])
     total = Total(4)
     total.add([numpy.zeros(2), 0.0], [None, None])
-    with pytest.raises(ValueError, match=r"need results of one shape, got \[\(2,\), \(\)\] and \[\(1,\), \(\)\]"):
+    with pytest.raises(ValueError, match=r"must have results of one shape, got \[\(2,\), \(\)\] and \[\(1,\), \(\)\]"):
         total.add([numpy.zeros(1), 0.0], [None, None])
     total = Total(4)
     total.add([numpy.zeros((2, 3))], [0])
-    with pytest.raises(ValueError, match=r"need results of one structure, got \[·\] and \(·,\)"):
+    with pytest.raises(ValueError, match=r"must have results of one structure, got \[·\] and \(·,\)"):
         total.add((numpy.zeros((2, 3)),), [0])
 
 

@@ -157,7 +157,7 @@ def test_tiles_whose_results_differ_in_shape_are_refused(pool, reduce, tile):
     tiled = compile(importable.of_two_shapes, batch="x", wrt="a", reduce=reduce).on(pool, tile)
     x = numpy.array([[1.0, 2.0], [3.0, 1.0], [-1.0, 2.0], [-0.5, 1.0]])
     for run in (tiled, tiled.jacobian):
-        with pytest.raises(ValueError, match="the tiles of a batch need results of one shape"):
+        with pytest.raises(ValueError, match="the tiles of a batch must have results of one shape"):
             run(2.0, x)
 
 
@@ -306,17 +306,17 @@ def test_a_stream_is_read_as_it_is_needed(pool):
 def test_streams_that_are_refused(pool):
     weights, (x, d) = importable.data(20)
     total = importable.loss().on(pool, 4)
-    with pytest.raises(ValueError, match="do not end together"):
+    with pytest.raises(ValueError, match="must have equally many chunks, but one ended first"):
         total(*weights, iter([x, x]), iter([d]))
-    with pytest.raises(ValueError, match="everything that carries the batch has to come in streams"):
+    with pytest.raises(ValueError, match="every argument that carries the batch must come in a"):
         total(*weights, iter([x]), d)
-    with pytest.raises(ValueError, match="everything that carries the batch has to come in streams"):
+    with pytest.raises(ValueError, match="every argument that carries the batch must come in a"):
         total(iter([weights[0]]), *weights[1:], x, d)
     with pytest.raises(ValueError, match="a stream without any chunk"):
         total(*weights, iter([]))
     with pytest.raises(ValueError, match=r"name the arguments to differentiate in wrt="):
         compile(importable.network, batch=["x", "d"], reduce="sum").on(pool).grad(*weights, iter([(x, d)]))
-    with pytest.raises(ValueError, match=r"equally long .* got the shapes \(20, 3\), \(19,\)"):
+    with pytest.raises(ValueError, match=r"of one length .* got shape \(20, 3\), shape \(19,\)"):
         total(*weights, x, d[1:])
 
 
@@ -351,12 +351,12 @@ def test_chunks_that_differ(pool):
     product = compile(lambda x, y: x * y, batch=True).on(pool, 4)
     x = numpy.ones(4)
     for chunk, count in (((x,), 1), ((x, x, x), 3), (x, 1)):
-        with pytest.raises(ValueError, match=f"need equally many parts, got {count} at once"):
+        with pytest.raises(ValueError, match=f"must have equally many parts, 2, got {count}"):
             [*product(iter([(x, x), chunk]))]
     with pytest.raises(ValueError, match=r"rows of one shape, got \[\(2,\)\] and \[\(3,\)\]"):
         [*compile(sum, batch=True).on(pool, 4)(iter([numpy.ones((4, 2)), numpy.ones((4, 3))]))]
     for chunks in ([Draws(4)], [x, Draws(4)]):
-        with pytest.raises(ValueError, match="has to give arrays; Draws are given as they are"):
+        with pytest.raises(ValueError, match="must hold arrays; pass Draws without a stream"):
             [*compile(importable.branching, batch=True).on(pool, 4)(iter(chunks))]
 
 
@@ -488,15 +488,15 @@ def test_what_is_refused(pool):
             compiled.on(pool, **wrong)
     with pytest.raises(ValueError, match="mixed must be"):
         compiled.on(pool, mixed="maybe")
-    with pytest.raises(AttributeError, match="export of network does not run on an executor; call the"):
+    with pytest.raises(AttributeError, match="export of network does not run on executors; use the"):
         compiled.on(pool).export("network.c")
     with pytest.raises(AttributeError, match="'Tiled' object has no attribute 'nothing'"):
         assert compiled.on(pool).nothing
     with pytest.raises(ValueError, match="branching has no batch to be cut into tiles"):
         compile(importable.branching).on(pool)
-    with pytest.raises(TypeError, match="has to be arrays or lists of numbers"):
+    with pytest.raises(TypeError, match="must be an array or a list of numbers"):
         compile(importable.branching, batch=True).on(pool)([1.0, [2.0, 3.0]])
-    with pytest.raises(ValueError, match=r"takes arrays whose first axis is the batch.* got the shapes of no array"):
+    with pytest.raises(ValueError, match=r"takes arrays whose first axis is the batch.* got no array"):
         compile(importable.branching, batch=True).on(pool)(3.0)
 
 

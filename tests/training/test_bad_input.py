@@ -58,14 +58,14 @@ CASES = {
     "too few inputs": (
         {"data": with_example([1.0], 1)},
         ValueError,
-        "takes 2 inputs, but that of example 1 of data is",
+        "takes 2 inputs, but example 1 of data has",
     ),
     "too many inputs": (
         {"validation": with_example([1.0] * 3, 1)},
         ValueError,
-        "takes 2 inputs, but that of example 1 of validation is [1.0, 1.0, 1.0]",
+        "takes 2 inputs, but example 1 of validation has [1.0, 1.0, 1.0]",
     ),
-    "one number as input": ({"data": [(1.0, 1)]}, ValueError, "takes 2 inputs, but that of example 0 of data is 1.0"),
+    "one number as input": ({"data": [(1.0, 1)]}, ValueError, "takes 2 inputs, but example 0 of data has 1.0"),
     "text as input": ({"data": [(["a", "b"], 1)]}, ValueError, "example 0 of data does not fit: an input takes a real"),
     "label out of range": (
         {"data": with_example([0.0, 1.0], 3)},
@@ -146,7 +146,7 @@ def test_a_learning_rate_of_zero_is_refused():
 
 
 def test_pairs_refuses_lengths_that_differ():
-    with pytest.raises(ValueError, match="each input needs a desired output, but there are 2 inputs and 3 of them"):
+    with pytest.raises(ValueError, match="each input needs one desired output, but there are 2 inputs and 3 outputs"):
         pairs([[0.0], [1.0]], [0, 1, 2])
     with pytest.raises(TypeError, match=r"desired outputs must be a list, got 7 \(int\)"):
         pairs([[0.0], [1.0]], 7)
