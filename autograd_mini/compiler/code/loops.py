@@ -33,7 +33,7 @@ class Function:
         return name
 
     def begin(self, block: str) -> None:
-        """The block that the next lines belong to."""
+        """Begin a block, to which the next lines belong."""
         self.lines.append(f"{block}:")
         self.block = block
 
@@ -69,7 +69,7 @@ class Function:
         return self.let(f"call {kind} @{function}({', '.join(args)})")
 
     def unless(self, truth: str, block: str) -> None:
-        """Go on elsewhere unless it is true."""
+        """Branch to a block unless the truth is 1."""
         self._count += 1
         onward = f"on{self._count}"
         self.line(f"br i1 {truth}, label %{onward}, label %{block}")
@@ -86,7 +86,7 @@ class Function:
         """A loop over the numbers from `start` up to `stop`, maybe none.
 
         Args:
-            body: writes one turn, given the number and what is carried; gives what the next turn is handed.
+            body: writes one turn, given the number and what is carried; returns what the next turn is handed.
 
         Returns:
             What is carried, after the last turn.
@@ -123,6 +123,6 @@ class Function:
         self.loop(start, stop, turn, step=step)
 
     def text(self, head: str, *last: str) -> str:
-        """All of it, with the head of its definition."""
+        """The whole text, with the head of its definition."""
         lines = [f"define {head} {{", "entry:", *self.lines, *[f"  {line}" for line in last], "}"]
         return "\n".join([*lines, *sorted(self.declarations)])

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 def errors_kept(work: Callable[[], Result]) -> Result:
-    """What `work` gives; NumPy handles errors as before it, even if Ctrl-C came just as an `errstate` was ending."""
+    """Return what `work` does; NumPy then handles errors as before, even if Ctrl-C came just as an `errstate` ended."""
     errors = numpy.geterr()
     try:
         return work()
@@ -36,7 +36,7 @@ def errors_kept(work: Callable[[], Result]) -> Result:
 
 
 def has_form(primitive: Primitive) -> bool:
-    """Whether there is a form of its own."""
+    """Whether a primitive has a form of its own."""
     return primitive.base in FORMS or primitive.base in REDUCTIONS
 
 
@@ -92,7 +92,7 @@ def _choose(mask: Any, x: Any, y: Any) -> Any:
 
 
 def _put(x: Any, mask: Any, fresh: Any) -> Any:
-    """`fresh` with x where the mask holds, which is seldom: fast then."""
+    """`fresh` with x where the mask holds; fast if that is seldom."""
     if not isinstance(fresh, numpy.ndarray):
         return x if mask else fresh
     numpy.copyto(fresh, x, where=mask)
@@ -111,7 +111,7 @@ def _larger(extreme: Form, x: Any, y: Any) -> Any:
     out = extreme(x, y)
     if type(y) is float and y != 0.0:
         return out
-    return _put(x, numpy.equal(x, y), out)  # of zeros of two signs NumPy promises neither, the row the first
+    return _put(x, numpy.equal(x, y), out)  # of 0.0 and -0.0 NumPy may give either, the row gives the first
 
 
 _maximum = functools.partial(_larger, numpy.maximum)
@@ -236,7 +236,7 @@ def logsumexp(X: Array) -> Array:
 
 
 def softmax(X: Array, empty: float = numpy.nan) -> Array:
-    """Every softmax of the entries along the first axis; `empty` where all are -inf."""
+    """The softmax along the first axis; `empty` where all entries are -inf."""
     top = numpy.maximum.reduce(X, axis=0)
     out: Array = numpy.exp(X - top)
     out /= total(out)
