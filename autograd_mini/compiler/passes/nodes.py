@@ -1,4 +1,4 @@
-"""What stands in a graph for a loop: a node made of all that goes in; of this one, all numbers that come out."""
+"""The nodes of a loop in a graph: one made from all that goes in, and from that one a node for each result."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Normalise: the recorded graph as few kinds of scalars, the operations as they were written, sums as lists of terms.
 
-`sum`, `dot` and their like, and chains of + are sums: what they add up is one list Σ x·y, in which products that
-nothing else uses are taken in. Nothing else is rearranged.
+`sum`, `dot` and their like, and chains of + are sums: each is one list of terms Σ x·y, which takes in products that
+nothing else reads. Nothing else is rearranged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHORTEST_CHAIN = 4
 
 
 def with_one_guard(traced: Trace) -> Trace:
-    """The same with one guard in place of all: how many decisions, from the first on, come out as they did."""
+    """The trace with one guard in place of all: how many decisions, from the first on, come out as they did."""
     if not traced.guards:
         return traced
     agreeing: list[Value] = []
@@ -49,7 +49,7 @@ def normalise(trace: Trace) -> Scalars:
 
 
 _Chain = tuple[tuple[int, ...], int, bool]
-"""A chain of + that may go on: the scalars it adds up, of which a sum has so many terms in all, and whether it begins
+"""A chain of + that may go on: the scalars that it adds up, how many terms a sum of them has, and whether it begins
 with 0.0."""
 
 
@@ -57,9 +57,9 @@ class _Normaliser(Growing):
     def __init__(self, trace: Trace) -> None:
         super().__init__([Number(1.0)])
         self.constants = {ONE}  # scalars that are numbers
-        self.single_use: set[int] = set()  # scalars that only one node is made of, and that only once
+        self.single_use: set[int] = set()  # scalars that a single node reads, and reads once
         self.chains: dict[int, _Chain] = {}
-        self.sums: set[int] = set()  # those that are no chains of +
+        self.sums: set[int] = set()  # sums that are not chains of +
         for array, values in [*enumerate(trace.inputs), (-1, trace.parameters)]:
             self.inputs(array, len(values))
         leaves = [*chain.from_iterable(trace.inputs), *trace.parameters]
@@ -112,7 +112,7 @@ class _Normaliser(Growing):
         return components[int(operation.options.get("index", 0))]
 
     def _added(self, args: tuple[int, ...]) -> int:
-        """x + y: the next link of a chain, or its first. What is in brackets is one term, unless it is a sum."""
+        """x + y: the first or next link of a chain. An operand in brackets is a single term, unless it is a sum."""
         x, y = args
         first = self._open(x) if x in self.single_use else None
         second = self._open(y) if y in self.single_use else None
@@ -139,12 +139,12 @@ class _Normaliser(Growing):
         return is_term and x in self.sums and x in self.single_use
 
     def _open(self, number: int) -> _Chain | None:
-        """The chain that a scalar is so far, which nothing else reads."""
+        """The chain that a scalar, which nothing else reads, is so far; None if it is not one."""
         scalar = self.scalars[number]
         return ((number,), len(scalar), False) if type(scalar) is Terms else self.chains.get(number)
 
     def _longer(self, x: int, y: int, first: _Chain | None, second: _Chain | None) -> _Chain | None:
-        """The chain x + y, of the chains that these are; None where a constant ends it."""
+        """The chain x + y, given the chains that x and y are, or None for either; None if a constant ends it."""
         if x in self.constants or y in self.constants:
             number, other, rest = (x, y, second) if x in self.constants else (y, x, first)
             is_zero = self.scalars[number].number.hex() == "0x0.0p+0"  # type: ignore[union-attr]

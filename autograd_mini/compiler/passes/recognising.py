@@ -80,7 +80,7 @@ def _grouped(rows: Index, others: Index, keys: Index) -> list[Group]:
         first.setdefault(key.tobytes(), []).append(number)
     groups = []
     for members in first.values():
-        members.sort(key=lambda number: others[number].tobytes())  # whatever the lanes: the same matrix, if it is one
+        members.sort(key=lambda number: others[number].tobytes())  # so that equal matrices are found equal
         groups.append((rows[members], others[members], keys[members[0]]))
     return groups
 
@@ -101,8 +101,8 @@ def _stacked(groups: list[Group]) -> Iterator[tuple[Index, Index, Index]]:
 
 
 def _by_row_length(lane: Index) -> Iterator[tuple[Index, Index]]:
-    """Of sorted lanes: those with equally many terms [r], and where their terms are [r, k]. Where there are many
-    lengths, similar ones are made equal, and what is missing is `ABSENT`."""
+    """Group sorted lanes by their number of terms: yields lanes [r], and the places of their terms [r, k]. If there are
+    many different numbers, similar ones are grouped, and missing terms are `ABSENT`."""
     rows, starts, lengths = numpy.unique(lane, return_index=True, return_counts=True)
     of_class = lengths
     if numpy.unique(lengths).size > MOST_LENGTHS:

@@ -35,7 +35,7 @@ from autograd_mini.primitives import Primitive
 
 
 def differentiate(base: Program, request: Request, frame: Frame) -> Program:
-    """The program for a request, from that of the results, guards and what is watched."""
+    """The program for a request, given the program of the results, the guards and what is watched."""
     builder = Builder()
     found = builder.go_on(base)
     outputs = outputs_of(builder, found["outputs"], frame)
@@ -58,7 +58,7 @@ def decisions_of(
 
 
 def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Reference:
-    """All results in order; over the batch they are summed if it is reduced."""
+    """All results in order, summed over the batch if it is reduced."""
     outputs = builder.gathered([[output] for output in found]) if found else None
     if outputs is None:
         outputs = Reference(builder.constants, numpy.empty((0, 1), dtype=numpy.int64))
@@ -138,7 +138,7 @@ def reverse(
 
 
 def _spread(builder: Builder, rules: Rules, pack: Pack, adjoint: Pack, active: set[Pack]) -> list[tuple[Pack, Segment]]:
-    """What the adjoint of a pack gives to the packs it is made of."""
+    """What the adjoint of a pack contributes to the adjoints of the packs that it reads."""
     operation = pack.operation
     if isinstance(operation, Sum):
         return [found for each in operation.segments for found in _spread_segment(each, adjoint, active)]
@@ -178,8 +178,8 @@ def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tu
 def locals_of(
     builder: Builder, rules: Rules, pack: Pack, operation: Apply | Reduce, active: Set[Pack]
 ) -> Iterator[tuple[Reference, Index, float, Reference | float | None]]:
-    """The local derivatives by active packs, from the table: lanes of these, the lanes that are made of them, a sign
-    and numbers, or one for all, None for 1; those of choices and nothing else are left out."""
+    """The local derivatives with respect to active packs, by the table: lanes of these, the lanes that read them, a
+    sign, and numbers, or one for all lanes, None for 1. Operations that only choose have none."""
     primitive, own = operation.primitive, numpy.arange(pack.lanes)
     args: Sequence[Argument] = operation.arguments()
     if isinstance(operation, Reduce):
