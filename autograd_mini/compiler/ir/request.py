@@ -10,7 +10,7 @@ from autograd_mini.compiler.ir.names import adjoint
 from autograd_mini.compiler.ir.program import Floats, Pack
 
 PARAMETERS = (-1,)
-"""The slots of what a function uses without being given it."""
+"""The slots of the parameters, which a function uses without being given them."""
 
 
 class Kind(StrEnum):
@@ -82,8 +82,8 @@ class Results(NamedTuple):
         value: the numbers of the result.
         agreements: how many decisions, from the first on, come out as in the trace; None if there are none.
         adjoints: derivatives by slot; those missing are 0.
-        entries: what is neither, in an order of its own: the change of each number of the result along a direction, or
-            what can be other than 0 in a sparse matrix.
+        entries: other derivatives, in an order of their own: the change of each number of the result along a direction,
+            or the entries of a sparse matrix that can be other than 0.
         is_plain: whether they are what the program gave: all finite, and nothing tied.
     """
 
