@@ -44,11 +44,11 @@ class Line:
 
 
 class Reading:
-    """A program, or its first so many packs, as lines, every name defined before it is used.
+    """A program, or its first `most` packs, as lines, every name defined before it is used.
 
     Attributes:
-        lines: those of the value first.
-        names: what the packs are called.
+        lines: the lines, those of the value first.
+        names: the names of the packs.
         is_whole: whether reading came to the end.
     """
 
@@ -88,7 +88,7 @@ class Reading:
                     yield slope, (primitive, self.plain.resolved(arg))
 
     def _read(self, pack: ir.Pack) -> None:
-        """Make the lines of a pack, or note what it is written as where it is used."""
+        """Make the lines of a pack, or note how it is written where it is used."""
         names, plain = self.names, self.plain
         names.used = []
         if pack in self._slopes:
@@ -117,7 +117,7 @@ class Reading:
         return True
 
     def _formulas(self, pack: ir.Pack) -> Iterator[tuple[ir.Index, Text, bool]]:
-        """What adds to which lanes, and whether there is a matrix product in it."""
+        """The lanes that are added to, the formula of what is added, and whether there is a matrix product in it."""
         groups: dict[bytes, list[Term]] = {}
         for term in self.plain.terms.get(pack, []):
             if term.lanes.size:
@@ -166,7 +166,7 @@ class Reading:
         self.lines.insert(self._place_of(line), line)
 
     def _place_of(self, line: Line) -> int:
-        """Behind all that are like it; what only the caller wants, where it can first be computed, products first."""
+        """Where a line goes: after all of its kind; one that only the caller needs, where it can first be computed."""
         if line.is_backward and not line.is_last:
             return len(self.lines)
         needed = {*line.names, *line.uses}
@@ -196,7 +196,7 @@ LEGEND = {
 
 
 def text_of(program: ir.Program, most_lines: int = MOST_LINES) -> str:
-    """The program, forward and then backward, a line a pack.
+    """The program as text, forward and then backward, a line for each pack.
 
     >>> import numpy
     >>> from autograd_mini import dot, relu
