@@ -177,25 +177,25 @@ class Compiled(Differentiable):
         """Write the function in C99, with a header beside it: value, gradient, Jacobian and Hessian, sparse where they
         are, by the interface of CasADi's external functions.
 
-        What is written is the path that the function takes for an example, the arguments given here or else those of
-        the last call: elsewhere the functions in C give 1 and nan. At ties and kinks, first derivatives are those of
-        compiled functions; second ones, and those of functions with parameters or a `scan`, are 2 and nan there. The
-        Values that the function uses without being given them are constants. Each array of numbers among the arguments
-        is one of the file's, in C's order, and all numbers of the result are one. Nothing is allocated; the functions
-        may run in several threads at once.
+        What is written is the path that the function takes for an example: the arguments given here, or else those of
+        the last call. On other paths the functions in C return 1, and their results are nan. At ties and kinks, first
+        derivatives are those of compiled functions; second ones, and those of functions with parameters or a `scan`,
+        return 2 and nan there. The Values that the function uses without being given them are constants. Each array
+        among the arguments is an argument in C, in C's order, and so are all plain numbers of an argument together;
+        the result is one array. Nothing is allocated; the functions may run in several threads at once.
 
         In CasADi, after `cc -shared -fPIC -O2 -std=c99 f.c -o f.so -lm`, `casadi.external("f", "./f.so")` loads it.
 
         Args:
-            path: of the file in C; the header stands beside it.
+            path: the path of the file in C; the header is written beside it.
             args: an example, of the layout that the file is for.
-            name: of the function in C; that of the file by default.
-            order: that of the highest derivatives, 0 to 2.
+            name: the name of the function in C; by default that of the file.
+            order: the order of the highest derivatives, 0 to 2.
 
         Raises:
             OSError: the files cannot be written; neither is.
-            TypeError: `order` is no such number, or the example holds Values.
-            ValueError: there is no example, the function has a batch, its name is none in C, or there is no C for an
+            TypeError: `order` is not such a number, or the example holds Values.
+            ValueError: there is no example, the function has a batch, its name is not one in C, or there is no C for an
                 operation.
 
         >>> import os, tempfile
@@ -228,7 +228,7 @@ class Compiled(Differentiable):
 
     @property
     def program(self) -> Program:
-        """What the last call ran, to be printed or drawn: of several paths within a batch, that of most examples.
+        """What the last call ran, to be printed or drawn; if a batch took several paths, that of most examples.
 
         Where scalars ran one by one, it is their vector formulation, and says so.
 
@@ -248,7 +248,7 @@ class Compiled(Differentiable):
         return any(part.plan.trace.guards for part in self._latest_run().parts)
 
     def _call(self, args: tuple[Any, ...], keywords: dict[str, Any], parameters: Floats | None = None) -> Call | Eager:
-        """The call; of the function itself, if it is given Values or takes part in what is being differentiated."""
+        """The call; in eager mode, if it is given Values or takes part in what is being differentiated."""
         if parameters is not None and "parameters" in self._names:
             keywords, parameters = {**keywords, "parameters": parameters}, None  # an argument of the function's own
         if not (differentiations and Differentiation.here()):
@@ -278,7 +278,7 @@ class Compiled(Differentiable):
         return Eager(self.function, self._name, *self._arranged(args, keywords))
 
     def _arranged(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Roles, tuple[Any, ...]]:
-        """What the arguments are for, and all of them in order."""
+        """The roles of the arguments, and all arguments in order."""
         args = positional(self.function, self._name, args, keywords)
         found = self._roles.get(len(args))
         if found is None:
@@ -286,7 +286,7 @@ class Compiled(Differentiable):
         return found, args
 
     def _ran(self, call: Call, result: Any = None) -> Any:
-        """Keep what ran last; the short ways are open only while nothing outside has changed."""
+        """Record what ran last; close the short ways if anything outside has changed."""
         if self._state is not self._plans.captured.seen:
             self._state, self._short, self._short_value = self._plans.captured.seen, None, None
             self._ways.clear()

@@ -1,7 +1,7 @@
-"""Partition: every threshold by which work is divided or a way is chosen, and the choices that numbers alone make.
+"""Partition: every threshold by which work is divided or a method is chosen, and choices that depend on numbers alone.
 
 Beside each stands what was measured: the workloads of `tests/benchmarks` with other numbers in its place, side by side,
-where 6 % are noise. "Flat" are those between which no difference was seen; what is not tuned is said to be so.
+where 6 % are noise. "Flat" are numbers between which no difference was seen; what is not tuned is said to be so.
 `SHORTEST_CHAIN` and `FUSED` decide bits, not work, and stand where sums are written; limits on what is kept stand with
 what is kept.
 """
@@ -95,7 +95,7 @@ def suits_scalars(
     matrix products that matter.
 
     Args:
-        n_scalars: those that are computed.
+        n_scalars: how many scalars are computed.
         largest_sum: the most terms of sums of one form, in all.
         is_summed: whether results are summed over the batch, so that nothing is copied out.
         gains: whether it branches on numbers, or holds loops: paths of scalars can be computed together, and loops with
@@ -108,7 +108,7 @@ def suits_scalars(
 
 
 def too_many_forms(n_scalars: int) -> int:
-    """So many forms of at most so many scalars make a graph ragged."""
+    """How many forms make a graph of so many scalars ragged."""
     return max(MANY_FORMS, n_scalars // FEW_LANES + 1)
 
 
@@ -122,8 +122,8 @@ def suits_columns(rows: int, inside: int, gathered: int) -> bool:
     """Whether one example is better computed in columns.
 
     Args:
-        rows: operations in columns.
-        inside: how many operations on numbers these are in all.
+        rows: how many operations one column of each kind has, in all.
+        inside: how many operations on numbers these are in all columns.
         gathered: how many numbers are fetched one by one.
     """
     return rows <= MOST_ROWS and gathered <= 2 * inside + FREELY_GATHERED
@@ -136,12 +136,12 @@ def suits_blas(n_products: int, size: int, *, varies: bool, sums_batch: bool) ->
 
 
 def sum_fits_kernel(n_terms: int, lanes: int) -> bool:
-    """Whether a sum of so many terms is not left to NumPy."""
+    """Whether a kernel may compute a sum of so many terms, which is else left to NumPy."""
     return n_terms <= max(LONGEST, LONGEST_LANE * lanes)
 
 
 def columns_of_a_block(n_scratch: int, width: int) -> int:
-    """How many columns a kernel takes at a time that keeps so many numbers of each; they fill registers of `width`."""
+    """How many columns a kernel takes at a time if it keeps so many numbers for each; they fill registers."""
     fits = BLOCK_BYTES // (8 * max(n_scratch, 1)) // width * width
     return max(width, min(COLUMNS, fits))
 
@@ -165,7 +165,7 @@ def shape_of_an_outer(n_columns: int, registers: int) -> tuple[int, int]:
 
 
 def columns_of_a_tile(n_lanes: int) -> int:
-    """How many columns go through a program at a time that computes so many numbers of each."""
+    """How many columns go through a program at a time if it computes so many numbers for each."""
     return max(2, TILE_BYTES // (8 * COLUMNS * max(n_lanes, 1))) * COLUMNS
 
 
@@ -180,7 +180,7 @@ def threads_for(n: int, threads: int, n_pointers: int) -> int:
 
 
 def columns_at_once(n_rows: int, threads: int, n_pointers: int) -> int:
-    """How many columns one call of machine code serves at most that results for each of them, so many numbers, are
-    copied from: of more, they are written where they stay, or threads are at work."""
+    """The most columns for one call of machine code from which results, so many numbers for each column, are copied;
+    with more columns, results are written in place, or several threads share the work."""
     most = MOST_IN_ROWS // max(1, n_rows)
     return most if threads == 1 else min(most, 2 * columns_a_thread(n_pointers) - 1)
