@@ -121,7 +121,7 @@ class Captured:
 
 
 def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
-    """What a function reads that stands in modules and their classes and is no code, by module and name."""
+    """The data, not code, that a function reads from modules and their classes, by module and name."""
     search = searched(function)
     named = reversed([*sys.modules.items()])  # the first name is its own: multiprocessing gives __main__ another
     modules = {id(vars(module)): name for name, module in named if isinstance(module, ModuleType)}

@@ -1,4 +1,4 @@
-"""What code names: the globals and attributes that it reads."""
+"""The names in code: of the globals and attributes that it reads."""
 
 from __future__ import annotations
 

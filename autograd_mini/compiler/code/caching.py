@@ -44,7 +44,7 @@ class CodeCache:
             )
 
     def get(self, text: str) -> bytes | None:
-        """The code of a module; None if there is none that is whole and this user's own."""
+        """The code kept for a module; None if there is none, or it is damaged, or not this user's own."""
         path = self._path(text)
         try:
             first, _, code = (path.read_bytes() if _is_own(path) else b"").partition(b"\n")

@@ -163,7 +163,7 @@ class Cell(Number):
         self.assembly: Assembly = assembly
         self.name: str = name
         self.constant: float | None = constant
-        self.condition: str | None = None  # of which this is 1 or 0
+        self.condition: str | None = None  # the condition for which this is 1 or 0
         self.negative_of: Cell | None = None
 
     def compare(self, how: str, other: Any) -> str:

@@ -124,7 +124,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
 
 @cache
 def require_derivative(primitive: Primitive, n_args: int) -> None:
-    """Raise NotImplementedError if there is no machine code for what its rule computes."""
+    """Raise NotImplementedError if there is no machine code for what a primitive's rule computes."""
     if primitive.is_selector or primitive in REDUCTIONS:
         return
     assembly = Assembly(1)

@@ -79,7 +79,7 @@ def take(width: int) -> str:
 
 
 def _moved(function: Function, address: str, count: str | int, size: str | int) -> str:
-    """An address so many times so many bytes further on."""
+    """An address that is `count` times `size` bytes further on."""
     if count == 0:
         return address
     return function.let(f"add i64 {address}, {function.let(f'mul i64 {size}, {count}')}")

@@ -189,7 +189,7 @@ class Exported:
         return Setting(offsets, self.held, self.room, constants)
 
     def _source(self, request: Request) -> Source:
-        """What programs of derivatives are made from."""
+        """The source from which programs of derivatives are made."""
         return self.plan.source_of(request, self._weighted)
 
     @cached_property

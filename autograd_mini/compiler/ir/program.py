@@ -238,8 +238,8 @@ Operation: TypeAlias = Leaf | Apply | Reduce | Vector | Sum | Loop
 
 @dataclass(eq=False, frozen=True)
 class Program:
-    """Packs in an order in which each comes after what it is made of, and which of their lanes are results. It never
-    changes: `Builder.go_on(program)` goes on with copies of its packs.
+    """Packs, each after those that it reads, and which of their lanes are results. It never changes:
+    `Builder.go_on(program)` continues with copies of its packs.
 
     Attributes:
         packs: all packs.
@@ -274,7 +274,7 @@ class Program:
         return latex(str(self).splitlines())
 
     def draw(self, *, direction: str = "TB", max_boxes: int = 200) -> Drawing:
-        """The vector formulation as a picture: a box for every name, arrows from what each is made of.
+        """The vector formulation as a picture: a box for every name, and arrows to it from the names in its formula.
 
         Args:
             direction: `"TB"` from top to bottom, `"LR"` from left to right.
@@ -293,7 +293,7 @@ class Program:
         return [pack for pack in self.packs if pack.role == role]
 
     def without_dead(self) -> Program:
-        """The program with only the packs that results are made of, and all leaves but seeds; numbered."""
+        """The program with only the packs that results depend on, and all leaves but seeds; packs are numbered anew."""
         alive = {reference.pack for reference in chain(*self.results.values())}
         for pack in reversed(self.packs):
             if pack in alive or pack.role not in ("", "seed"):

@@ -1,4 +1,4 @@
-"""Programs as lists of scalars: few kinds of them, each made of earlier ones, sums as lists of terms."""
+"""Programs as lists of scalars: few kinds of them, each computed from earlier ones, sums as lists of terms."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Looped:
 
 @dataclass(eq=False, slots=True)
 class Picked:
-    """One of the numbers that a loop gives."""
+    """One of the numbers that come out of a loop."""
 
     loop: int
     index: int
@@ -113,7 +113,7 @@ Scalar = Input | Number | Application | Component | Terms | Looped | Picked
 
 @dataclass(eq=False)
 class Scalars:
-    """The normalised graph: scalars by number, each after those it is made of, and which of them are wanted.
+    """The normalised graph: scalars by number, each after those that it reads, and which of them are wanted.
 
     Attributes:
         tied: the scalar that is not finite where something is at a kink, if anything is watched (`compiler.ties`).

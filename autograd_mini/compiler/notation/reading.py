@@ -107,7 +107,7 @@ class Reading:
                 given.update(lanes.tolist())
 
     def _is_inlined(self, pack: ir.Pack) -> bool:
-        """Whether it is a short local derivative, or part of one, written in the one place that uses it."""
+        """Whether a pack is a short local derivative, or part of one, and is written in the only place that uses it."""
         if pack in self._forward or pack in self._finals or pack.adjoint_of is not None or self._uses[pack] != 1:
             return False
         (lanes, formula, _), *others = self._formulas(pack)

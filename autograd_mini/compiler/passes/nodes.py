@@ -30,7 +30,7 @@ class Scanned(Primitive):
 
 
 class Kept(Primitive):
-    """One of the numbers that a loop gives; there may be many of them, so that all but its index is the class's."""
+    """One of the numbers that come out of a loop. There may be many, so all attributes but `index` are the class's."""
 
     def __init__(self, index: int) -> None:
         self.index = index

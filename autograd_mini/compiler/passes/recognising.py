@@ -47,7 +47,7 @@ def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]
     if lane.size % k == 0:
         rows, keys = lane.reshape(-1, k), ib.reshape(-1, k)
         is_dense = (keys == keys[0]).all() and (keys[0, 1:] > keys[0, :-1]).all()
-        if is_dense and (rows[:, 0] == rows[:, -1]).all() and (rows[1:, 0] > rows[:-1, 0]).all():  # as mostly
+        if is_dense and (rows[:, 0] == rows[:, -1]).all() and (rows[1:, 0] > rows[:-1, 0]).all():  # the usual case
             yield Block(rows[None, :, :1], ia.reshape(1, -1, k), keys[0][None, :, None], sign)
             return
     columns, place = numpy.unique(ib, return_inverse=True)

@@ -45,7 +45,7 @@ class Recording:
         reached = numpy.zeros(n_known + len(self._others), numpy.bool_)
         reached[self._used] = True
         is_all_used = roots is self.roots and reached[n:n_known].all()
-        if is_all_used and not any(map(_operation, self._others)):  # as mostly; others are leaves
+        if is_all_used and not any(map(_operation, self._others)):  # the usual case; others are leaves
             return [*compress(self.inputs, reached.tolist()), *self._others, *self.made]
         return self._order_of_some(roots)
 

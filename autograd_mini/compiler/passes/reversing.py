@@ -79,7 +79,7 @@ def _derivatives(builder: Builder, outputs: Reference, kind: Kind, wrt: list[Pac
         if kind == Kind.JACOBIAN:
             return pulled
         # The gradient's product with a direction is linear in the weights: its derivative by them is the change
-        # of the outputs along it, and made of no weights.
+        # of the outputs along it, and depends on no weights.
         return reverse(builder, _along(builder, pulled, wrt, frame), [weights], per_example=is_each)
     gradient = reverse(builder, [(outputs, builder.repeated(1.0, 1))], wrt, per_example=frame.per_example)
     if kind == Kind.GRADIENT:
