@@ -131,16 +131,16 @@ class Compiled(Differentiable):
         return self.value_and_grad(*args, **keywords)[1]
 
     def on(self, executor: Any, tile: int | None = None, retries: int = 2, *, mixed: str = "warn") -> Tiled:
-        """The same function, its batches computed in tiles on an executor: threads, processes, a cluster.
+        """The same function, with its batches computed in tiles on an executor: threads, processes, a cluster.
 
-        Tiles depend on the function and `tile` alone and are summed in a fixed binary tree, in order: so the results
-        have the same bits on any number of workers of one kind. They are put together in order. Numbers that the
-        function reads, and those of its Values, are those at the time of the call; derivatives with respect to
-        Values come back to these.
+        Tiles depend on the function and `tile` alone, and their sums are added in a fixed binary tree, in order: so the
+        results have the same bits on any number of workers of one kind. Other results are put together in order.
+        Numbers that the function reads, and those of its Values, are those at the time of the call; derivatives with
+        respect to Values come back to these.
 
         Arguments that carry the batch may be arrays, arrays of Dask, `Draws`, or iterators of chunks, which may be
-        larger than memory: one that gives tuples stands for several arguments in a row. Of a stream that is not
-        reduced the result is an iterator, over the results for each chunk. Chunks are copied as they come: their arrays
+        larger than memory: an iterator of tuples stands for several arguments in a row. For a stream that is not
+        reduced, the result is an iterator over the results of each chunk. Chunks are copied as they come: their arrays
         may be filled anew.
 
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -152,16 +152,16 @@ class Compiled(Differentiable):
         (1.666666667, -2.0)
 
         Args:
-            executor: whatever has `submit` or `map`, as those of concurrent.futures and a client of Dask have. It
+            executor: anything with `submit` or `map`, as executors of concurrent.futures and clients of Dask have. It
                 stays the caller's, who shuts it down. Processes that do not begin as copies of this one (spawn,
                 forkserver) import the main script: its work belongs under `if __name__ == "__main__":`.
             tile: how many examples are computed at a time; None for as many as hold about 2²⁰ numbers.
-            retries: how many times rows are computed again whose worker died.
-            mixed: what to do where workers differ in processor, libraries or versions, and with these perhaps in the
-                last digits of results: "warn" or "refuse".
+            retries: how many times rows are computed again if their worker died.
+            mixed: what to do if workers differ in processor, libraries or versions, and so perhaps in the last digits
+                of results: "warn" or "refuse".
 
         Raises:
-            TypeError: the executor has neither; when called: the function cannot be pickled.
+            TypeError: the executor has neither method; when called: the function cannot be pickled.
             ValueError: the function has no batch, or an option is out of its range.
             RuntimeError: when called: the same rows were lost with a worker more often than `retries` says, an executor
                 of another kind broke, or workers differ and that is refused. What the function raises in a worker
@@ -222,8 +222,8 @@ class Compiled(Differentiable):
 
     @property
     def parameters(self) -> list[Value]:
-        """The Values that the function uses without being given them, always in the same order; known once it was
-        called."""
+        """The Values that the function uses without being given them, always in the same order; known after the first
+        call."""
         return list(self._latest_run().parameters)
 
     @property

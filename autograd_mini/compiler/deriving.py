@@ -163,7 +163,7 @@ class Plan:
         return self._once(made, "careful", request)
 
     def knows_doubts(self, request: Request) -> bool:
-        """Whether `careful` programs see all zeros that meet inf or nan; within loops they do of first derivatives."""
+        """Whether `careful` programs see all zeros that meet inf or nan; within loops, only first derivatives' do."""
         is_first = request.kind in (Kind.GRADIENT, Kind.JACOBIAN) and not self.trace.inner
         return not self.loops or (is_first and all(loop.scan.body.knows_doubts for loop in self.loops))
 

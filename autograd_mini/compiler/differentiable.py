@@ -71,7 +71,7 @@ class Differentiable:
             The value.
 
         Raises:
-            TypeError: the result is not one number, or one an example that is not reduced.
+            TypeError: the result is not one number, or is one for each example and not reduced.
         """
         found = self._value_and_slopes(args, keywords)
         if isinstance(found, Eager):

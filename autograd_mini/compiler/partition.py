@@ -114,8 +114,8 @@ def too_many_forms(n_scalars: int) -> int:
 
 
 def has_columns(n_forms: int, n_scalars: int, largest_sum: int) -> bool:
-    """Whether one example may have columns worth a kernel, or sums that are long: a layer of 40 neurons with 200 inputs
-    takes a fifth of the time of scalars then, and of 10 with 10 the same."""
+    """Whether one example may have columns worth a kernel, or long sums: a layer of 40 neurons with 200 inputs then
+    takes a fifth of the time that it takes as scalars, one of 10 with 10 the same."""
     return max(n_scalars, largest_sum) >= max(MANY_SCALARS, MANY_LANES * n_forms)
 
 

@@ -1,4 +1,4 @@
-"""The pipeline: every stage from a trace to what runs a program; each takes data and gives data, and changes nothing.
+"""The pipeline: every stage from a trace to the executor of a program; each takes and gives data, and changes nothing.
 
 A trace is normalised to scalars. These are differentiated and become one kernel, or they are packed, the packs are
 differentiated, and scheduled as kernels and matrix products.

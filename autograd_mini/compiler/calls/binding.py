@@ -19,7 +19,7 @@ from autograd_mini.value import Value
 DOUBLES = numpy.dtype(numpy.float64)
 
 LARGEST_EXACT = 2**53
-"""Whole numbers up to this are floats."""
+"""Whole numbers up to this can be represented exactly as floats."""
 
 
 class HoldsValues(TypeError):

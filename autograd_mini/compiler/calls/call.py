@@ -265,7 +265,7 @@ class Call:
         batched: Sequence[bool],
         expected: Sequence[Structure],
     ) -> Arguments:
-        """Vectors as arrays, if they have the structures that are expected and as many examples as the arguments."""
+        """The arrays of vectors, which must have the expected structures and as many examples as the arguments."""
         given = bind(vectors, names, batched, self.name)
         if [*given.structures] != [*expected]:
             shown = [brief(each[0] if len(each) == 1 else tuple(each)) for each in (expected, given.structures)]

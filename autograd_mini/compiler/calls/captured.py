@@ -123,7 +123,7 @@ class Captured:
 def data_read(function: Callable[..., Any]) -> dict[tuple[str, str], Any]:
     """The data, not code, that a function reads from modules and their classes, by module and name."""
     search = searched(function)
-    named = reversed([*sys.modules.items()])  # the first name is its own: multiprocessing gives __main__ another
+    named = reversed([*sys.modules.items()])  # the first name wins: multiprocessing gives __main__ a second
     modules = {id(vars(module)): name for name, module in named if isinstance(module, ModuleType)}
     modules |= {id(kind): kind.__module__ for kind in search.kept if isinstance(kind, type)}
     found = {(modules[key], name): read_one(place) for (key, name), place in search.found.items() if key in modules}

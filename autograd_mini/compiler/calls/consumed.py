@@ -51,7 +51,7 @@ def _standing(thing: Any, depth: int) -> Hashable:
     if isinstance(thing, numpy.flatiter):
         return thing.index
     if isinstance(thing, GeneratorType):
-        frame = thing.gi_frame  # and what is on its stack, as the iterators of its loops
+        frame = thing.gi_frame  # and its stack, with the iterators of its loops
         return frame and (frame.f_lasti, standing(get_referents(thing), depth + 1))
     if isinstance(thing, IOBase):
         return _rest(thing) if thing.readable() and thing.seekable() else None

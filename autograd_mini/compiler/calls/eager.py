@@ -75,7 +75,7 @@ class Eager:
             self.names += [f"the vector for {self.names[position]}" for position in argnums]
             self.batched += [self.batched[position] for position in argnums]
             return self._over_batch(of_parts, None)(*self.args, *parts)
-        return product(*self.args, vector)  # which says what is wrong with it
+        return product(*self.args, vector)  # which raises the error
 
     @property
     def _of_example(self) -> Callable[..., Any]:
@@ -91,7 +91,7 @@ class Eager:
         return stacked
 
     def _over_batch(self, function: Callable[..., Any], reduce: str | None) -> Callable[..., Any]:
-        """The function applied to each example, and the results put together."""
+        """A function that applies the given one to each example, and puts the results together."""
         if not any(self.batched):
             return function
 

@@ -119,7 +119,7 @@ class Nests(NamedTuple):
         return [self.like_arguments(partial(parts, row)) for row in range(math.prod(shape))]
 
     def of_array(self, rows: Mapping[int, Floats], shape: tuple[int, ...]) -> list[Any]:
-        """One nest of arrays of derivatives for an array of this shape."""
+        """A list of one nest, whose arrays hold the derivatives of all numbers of an array of this shape."""
 
         def parts(number: int) -> list[Any]:
             return parts_of_matrix(rows[number], shape, self.slots[number], self.per_example)

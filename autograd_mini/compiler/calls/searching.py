@@ -143,7 +143,7 @@ class Search:
             names += words_in(function.__code__, NAMES if EVERYTHING.isdisjoint(names) else r"\w+")
             self.asked.update(names)
         of_library = is_library(function.__module__)
-        if of_library and "environ" in names:  # as those of `os`
+        if of_library and "environ" in names:  # as functions of `os`
             self._content(os.environ, names)
         if of_library and getattr(sys.modules.get(function.__module__), function.__name__, None) is function:
             return  # what it holds belongs to the library
@@ -178,7 +178,7 @@ class Search:
             for name in [*looked_up(function.__code__, "IMPORT_NAME"), *self.asked.intersection(names)]:
                 self._content(sys.modules.get(name), names)
             for name in names:
-                if name in TABLE:  # as a method
+                if name in TABLE:  # it may be called as a method
                     self._row(TABLE[name])
 
     def _row(self, row: Primitive) -> None:
@@ -204,7 +204,7 @@ class Search:
         if isinstance(content, CONSUMED):
             self.consumed[id(content)] = content
         if isinstance(content, NESTS):
-            if (id(content), id(names)) not in self._nests and not are_values(content):  # it may hold itself
+            if (id(content), id(names)) not in self._nests and not are_values(content):  # a nest may hold itself
                 self._nests.add((id(content), id(names)))
                 self.kept += [content, names]
                 for part in [*content, *content.values()] if isinstance(content, MAPPINGS) else [*content]:
@@ -224,7 +224,7 @@ class Search:
                 self._entry(vars(content), name, names)
             self._content(content, names)
         elif isinstance(content, ModuleType):
-            if not is_library(content.__name__):  # it is handed from function to function as objects are
+            if not is_library(content.__name__):  # functions hand it on as they do objects
                 there = set() if _is_installed(content) else {*vars(content), *self._asked_before}
                 for name in dict.fromkeys((*names, *(self.names.keys() & there))):
                     self._attribute(content, name, names)
@@ -248,7 +248,7 @@ class Search:
             self.names |= dict.fromkeys(name for text in texts for name in text.split("."))
         elif hasattr(type(content), "__array__") and not isinstance(content, PLAIN):
             self._place(content, "__array__", Shown(content), names)
-        elif hasattr(type(content), "get_obj"):  # what processes share
+        elif hasattr(type(content), "get_obj"):  # memory that processes share
             self._place(content, "get_obj", content.get_obj, names)
         elif not (isinstance(content, PLAIN) and is_library(type(content).__module__)) or hasattr(content, "__dict__"):
             self._later.append(partial(self._object, content, names))
@@ -301,7 +301,7 @@ class Search:
                 self._function(found, thing)
             for above in kind.__mro__[1:] if "super" in self.names else ():
                 self._attribute(above, name, names)
-            if isinstance(entries, dict) and not name.startswith("__"):  # one may come to hide that of the class
+            if isinstance(entries, dict) and not name.startswith("__"):  # one may come to hide the class's
                 self._entry(entries, name, names)
 
     def _is_new(self, thing: Any, other: Any) -> bool:
@@ -329,7 +329,7 @@ def _special(thing: Any) -> list[str]:
         for method in [getattr(entry, "__func__", entry)]
         if isinstance(method, FunctionType)
         and (method.__code__.co_filename != "<string>" or name == "__init__")  # dataclasses generate others, to compare
-        and not is_library(method.__module__)  # as their __replace__
+        and not is_library(method.__module__)  # such as __replace__
     ]
 
 

@@ -248,7 +248,7 @@ class Serving:
         return found[0] if len(parts) == 1 else self._joined(parts, found)
 
     def _joined(self, parts: Sequence[Part], found: Sequence[Results]) -> Results:
-        """The results of the whole batch: those of each example in its place, the sums added up."""
+        """The results of the whole batch: those of each example are put in its place, sums are added up."""
         per_example = parts[0].plan.per_example
         number_of = {parameter: number for number, parameter in enumerate(self.ran.parameters)}
         value = self._whole([(part.rows, each.value) for part, each in zip(parts, found)], per_example)

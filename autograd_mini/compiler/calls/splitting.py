@@ -74,7 +74,7 @@ def split(
             found = places if len(rows) == n else rows[places]
             if stop == len(expected):
                 served.setdefault(plan, []).append(found)
-            elif stop < len(path):  # the plan decides otherwise what another decided before
+            elif stop < len(path):  # the plan takes an earlier decision otherwise
                 groups.append(_Group(found, path, []))
             else:
                 taken = [*expected[:stop], not expected[stop]]

@@ -53,7 +53,7 @@ class Joint(Plan):
 
 
 def _together(programs: Sequence[ScalarProgram], plans: Sequence[Plan]) -> ScalarProgram:
-    """One program in place of several."""
+    """One program that computes several, and chooses among their results; see `Joint`."""
     first = programs[0]
     start = first_computed(first.scalars)
     growing = _Shared(first.scalars[:start])

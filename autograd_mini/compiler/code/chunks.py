@@ -203,7 +203,7 @@ def _last(sequence: Listing, kept: Sequence[int]) -> Index:
     """For each scalar the last operation that reads it: -1 if there is none, one after all for those that are kept."""
     numbers, results = sequence.reads.numbers, sequence.results.numbers
     most = max(numbers.max(initial=0), results.max(initial=0), *kept)
-    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # those counted from the end come last
+    last = numpy.full(most + 1 - min(numbers.min(initial=0), 0), -1)  # rows counted from the end come last
     last[numbers] = sequence.reads.owners
     last[kept] = len(sequence)
     return last

@@ -107,7 +107,7 @@ def _of_angle(x: Cell, quarter: float) -> Cell:
     cosine = one + (((1.0 - one) - half) + _fma(square * square, _polynomial(square, COS), -(r * low)))
     turns = (n + quarter) * 0.25
     turn: Cell = turns - x.assembly.intrinsic("floor", turns)  # 0, ¼, ½ or ¾
-    sine = x.where("oeq", 0.0, x, sine)  # with its sign
+    sine = x.where("oeq", 0.0, x, sine)  # keeps the sign of 0
     out = turn.where("oeq", 0.0, sine, turn.where("oeq", 0.5, -sine, cosine))
     return turn.where("oeq", 0.75, -cosine, out)
 

@@ -15,7 +15,7 @@ from autograd_mini.compiler.code.repeating import Turns
 from autograd_mini.compiler.ir.scalars import Number
 
 Product = tuple[float, Sequence[Any]]
-"""A sign and one or two factors."""
+"""A product: its sign, and one or two factors."""
 
 
 def write(form: Form, heads: Sequence[Head], width: int, at: At = ()) -> str:

@@ -104,8 +104,8 @@ def write_matrix(form: Form, head: Matrix, width: int) -> str:
 
 
 class _Run(NamedTuple):
-    """Factors one after the other that are alike: their sign and where they are; the number of the first of them and
-    its row."""
+    """Consecutive factors that are alike: their sign, the kind of their rows, the number and row of the first one, and
+    how many there are."""
 
     sign: float
     kind: int | None
@@ -144,7 +144,7 @@ class _Columns:
         self._offset = asm.let(f"mul i64 {asm.let(f'udiv i64 %b, {group}')}, {self._size}")
 
     def place(self, row: str | int) -> str:
-        """Where a sum stands; it has a number for each place in a register."""
+        """The address of a sum, which has a number for each place in a register."""
         return self.asm.at("double", self.asm.load("ptr", "%p", row), self._offset)
 
     def each(self, totals: Sequence[str], add: Callable[..., Sequence[str]]) -> Sequence[str]:

@@ -46,7 +46,7 @@ _lock = threading.Lock()
 
 
 def call_all(function: Function, pointers: str, lo: str, hi: str) -> None:
-    """Write the calls of the %count functions of %bodies, each given its part of the pointers and the columns."""
+    """Write calls of the %count functions in %bodies, each with its part of the pointers and the columns lo to hi."""
 
     def one(k: str) -> None:
         body, start = function.load("ptr", "%bodies", k), function.load("i64", "%starts", k)
@@ -127,7 +127,7 @@ def addresses(texts: Sequence[str], *, effort: int = 1, keep: bool = False, cach
 
 
 def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_Function]:
-    """LLVM's own optimiser is left out: what the emissions write leaves it nothing to gain."""
+    """Compile texts, without LLVM's own optimiser, for which the texts that are written here leave nothing to gain."""
     llvm = binding()
     _, processor, features = host()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=effort)
@@ -148,7 +148,7 @@ def _compiled(texts: list[str], effort: int, cache: CodeCache | None) -> list[_F
 
 
 def _joined(texts: list[str], names: list[str]) -> str:
-    """All functions in one text."""
+    """Join functions into one text, under these names."""
     lines: dict[str, None] = {}  # functions may declare the same ones
     for name, text in zip(names, texts):
         declarations = [line for line in text.splitlines() if line.startswith("declare")]

@@ -54,7 +54,7 @@ def expanded(program: Program) -> Program:
 
 
 class _ExpandedPacks(Builder):
-    """Packs, written out."""
+    """Builds packs with rows written out."""
 
     def __init__(self, formulas: Formulas) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ UNIFORM, SCRATCH, SUMS, SIZES = -1, -2, -3, -4
 over the columns, and the sizes that these sums need to know."""
 
 Place = tuple[int, int]
-"""The number of an array, and a row of it."""
+"""Where a row is: the number of an array, and the row there."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Kernel:
         return turns + sum(len(chunk.rows) for chunk in self.chunks)
 
     def places(self) -> list[Place]:
-        """Where each row is."""
+        """The place of each row, in the order of rows."""
         uniform = [(UNIFORM, row) for row in range(self.n_uniform)]
         sums = [(SUMS, number) for number in reversed(range(self.n_sums))]
         return [*uniform, *self.arrays, *((SCRATCH, row) for row in range(self.n_scratch)), *sums, (SIZES, 0)]
@@ -125,7 +125,7 @@ def kernel_of(
 
 
 def _summed(scalars: Sequence[Scalar], sums: Sequence[int], results: Mapping[int, Place]) -> list[OuterScalars]:
-    """Sums over the columns, as outer products."""
+    """The outer products that compute sums over the columns."""
     if not sums:
         return []
     wanted = [*sums, *results]

@@ -1,4 +1,4 @@
-"""Many operations as columns of numbers: what is done for each of them is done for all at once."""
+"""Many operations as columns of numbers, so that each step of work is done for all of them at once."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Listing:
 
 
 def alike(table: Any) -> tuple[Index, Index]:
-    """Which rows of a table of numbers from 0 on are equal: the kind of each, and for each kind the first such row."""
+    """Group equal rows of a table of numbers from 0 on: the kind of each row, and the first row of each kind."""
     kinds, n_kinds = numpy.zeros(len(table), numpy.int64), min(1, len(table))
     for column in table.T:
         if n_kinds and (column != column[0]).any():
@@ -122,7 +122,7 @@ def alike(table: Any) -> tuple[Index, Index]:
 def first_of_each(kinds: Index, n_kinds: int) -> Index:
     """Where each kind occurs first; `len(kinds)` if it does not."""
     firsts = numpy.full(n_kinds, len(kinds))
-    firsts[kinds[::-1]] = numpy.arange(len(kinds))[::-1]  # of several, the last one written stays
+    firsts[kinds[::-1]] = numpy.arange(len(kinds))[::-1]  # a kind's first place is written last
     return firsts
 
 

@@ -72,7 +72,7 @@ class Lowered(Growing):
 
     def __init__(self, constants: Mapping[Pack, Floats]) -> None:
         super().__init__()
-        self.number(1.0)  # it is the first, ONE
+        self.number(1.0)  # the first scalar, ONE
         self._constants = constants
 
     def lowered(self, operation: Operation, slots: Iterable[Sequence[int]], count: int) -> list[int]:
@@ -87,7 +87,7 @@ class Lowered(Growing):
         return [self.add(Application(operation.primitive, each)) for each in zip(*slots)]
 
     def known(self, pack: Pack, lanes: Index) -> int | None:
-        """The scalar of these lanes if they are one constant."""
+        """The scalar of lanes that all hold the same constant; None for any others."""
         held = self._constants.get(pack)
         if held is None or len({*held[lanes].view("int64").tolist()}) != 1:
             return None
@@ -117,7 +117,7 @@ class _Lanes(Lowered):
             self.of[pack] = self.lowered(operation, slots, pack.lanes)
 
     def check(self, number: int, before: list[int]) -> int:
-        """x - x, which is 0 or nan, added to what was checked before."""
+        """Add x - x, which is 0 or nan, to what was checked before."""
         xs = [*before, number, number]
         return self.add(Terms([1.0] * len(before) + [1.0, -1.0], xs, [ONE] * len(xs)))
 

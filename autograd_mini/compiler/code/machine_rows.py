@@ -138,7 +138,7 @@ def _norm(*xs: Cell) -> Cell:
 
 
 def _powers(xs: Sequence[Cell]) -> tuple[Cell, list[Cell]]:
-    """The largest, and exp(x - largest) of each."""
+    """The largest number, and exp(x - largest) of each."""
     top = reduce(largest, xs)
     return top, [TABLE["exp"](x - top) for x in xs]
 
@@ -224,7 +224,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     "softmax": lambda *xs, index=0, empty=nan: _softmax(xs, empty)[index],
     "log_softmax": lambda *xs, index=0: _log_softmax(xs, nan)[index],
 }
-"""Rows with machine code of their own by their names; others are written in these, or run in NumPy."""
+"""Rows that have machine code of their own, by name; others are defined by these, or run in NumPy."""
 
 VECTORS: dict[str, Callable[[Sequence[Cell], float], Sequence[Cell]]] = {
     "softmax": _softmax,

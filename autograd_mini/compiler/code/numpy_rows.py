@@ -179,7 +179,7 @@ def _erf(x: Any) -> Any:
 
 
 def _remainder(x: Any, y: Any) -> Any:
-    """As fdlibm's remainder: of |x| and |y|, in steps without rounding."""
+    """The remainder as fdlibm computes it: from |x| and |y|, in steps that do not round."""
     y = numpy.abs(y)
     rest = numpy.fmod(numpy.abs(x), y + y)
     beyond = rest + rest > y
@@ -285,7 +285,7 @@ UFUNCS = (
 _FORMS: dict[str, Form] = {
     **{row: getattr(numpy, ufunc or row) for row, _, ufunc in (entry.partition(":") for entry in UFUNCS.split())},
     **{name: functools.partial(_compare, getattr(numpy, name)) for name in COMPARISONS.split()},
-    "dot": ROWS["dot"].forward,  # operators alone
+    "dot": ROWS["dot"].forward,  # written in operators alone
     "scale": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.multiply(x, y)),
     "ratio": lambda x, y: _put(0.0, numpy.equal(x, 0.0), numpy.divide(x, y)),
     "pow": _pow,
@@ -302,7 +302,7 @@ _FORMS: dict[str, Form] = {
     "sech": _sech,
     "erf": _erf,
 }
-# By the primitive itself: a user's own of the same name is another.
+# Keys are primitives, not names: a user's own of the same name is another.
 FORMS: dict[Primitive, Form] = {ROWS[name]: form for name, form in _FORMS.items()} | {
     selectors.at_least: lambda x, y: _number(~numpy.less(x, y)),
     selectors.step: _step,

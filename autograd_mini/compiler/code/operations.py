@@ -33,7 +33,7 @@ Term = tuple[float, tuple[Literal, ...]]
 
 @dataclass(frozen=True)
 class Sum:
-    """Σ ±x·y. If it is `from_zero`, it begins with 0.0."""
+    """The head of a sum Σ ±x·y. If it is `from_zero`, it begins with 0.0."""
 
     terms: tuple[Term, ...]
     from_zero: bool
@@ -286,7 +286,7 @@ class Operations:
         n_fresh = int(numpy.count_nonzero(~is_last))
         results[~is_last] = self._fresh + numpy.arange(n_fresh)
         self._fresh += n_fresh
-        goes_on = numpy.flatnonzero(~is_last) + 1  # those before which another part comes
+        goes_on = numpy.flatnonzero(~is_last) + 1  # the parts that continue another
         has_before = numpy.zeros(len(results), numpy.bool_)
         has_before[goes_on] = True
         kinds_of_signs, signs_of = numpy.unique(signs, return_inverse=True)

@@ -23,7 +23,7 @@ FUSED = 4
 that; in a shorter one it is rounded first, as it is written."""
 
 UNIFORM, CONSTANT = 1, 2
-"""Kinds of scalars that are the same for all columns: inputs, and numbers."""
+"""The kinds of scalars that are the same for all columns: inputs, and constants."""
 
 Product = tuple[float, int, int]
 """A sign and two scalars, the second of which may be ONE."""
@@ -109,7 +109,7 @@ class Sums:
 
 
 class _Row(NamedTuple):
-    """One sum of a matrix."""
+    """One sum of a matrix: its scalar, its weights, what it begins with, and the sums that it alone continues."""
 
     number: int
     weights: list[int]

@@ -78,7 +78,7 @@ def differentiate_scalars(scalars: Scalars, request: Request, frame: Frame) -> S
     seeds: list[Pack] = []
 
     def seed(lanes: int) -> range:
-        """The scalars of a new array of seeds."""
+        """Add a new array of seeds; return its scalars."""
         seeds.append(Pack(lanes, True, Leaf("seed", len(seeds), "seed")))
         arrays[len(arrays)] = seeds[-1]
         return tape.inputs(len(arrays) - 1, lanes)

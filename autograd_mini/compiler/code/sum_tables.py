@@ -115,5 +115,5 @@ def regular(terms: Listed, width: int) -> Regular | None:
 
 
 def _words(factors: list[Index]) -> Index:
-    """One word for each term."""
+    """The words of terms, one for each, from the places of their factors."""
     return factors[0] | factors[1] << SECOND if len(factors) == 2 else factors[0]

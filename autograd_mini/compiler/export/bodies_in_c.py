@@ -53,7 +53,7 @@ class Body:
     size: int
 
     def written(self) -> list[str]:
-        """The functions in C."""
+        """The lines of its functions."""
         lines, names = [*self.helpers], []
         for number, piece in enumerate(self.pieces):
             names.append(f"{self.name}_{number}")

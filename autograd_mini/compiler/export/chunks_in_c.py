@@ -64,7 +64,7 @@ def body_of_scalars(name: str, program: ScalarProgram, setting: Setting) -> Body
 
 def _chunks(name: str, kernel: Kernel, memory: Sequence[int], constants: Constants) -> tuple[list[str], list[str]]:
     """Functions for forms that several chunks have, and the lines for all chunks; a single one is written in place."""
-    rows: dict[int, list[int]] = {}  # of all chunks of a form, one after the other
+    rows: dict[int, list[int]] = {}  # those of all chunks of a form, in order
     for chunk in kernel.chunks:
         rows.setdefault(chunk.form, []).extend([memory[row] for row in chunk.rows])
     tables: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""What is exported: a path of a function, its arguments, and its programs in C."""
+"""The contents of a file in C: a path of a function, its arguments, and its programs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ AnyProgram = TypeVar("AnyProgram", Program, ScalarProgram)
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """What is written.
+    """A function as it is exported.
 
     Attributes:
         name: the name of the function in C.
@@ -77,7 +77,7 @@ class Exported:
 
     @cached_property
     def offsets(self) -> dict[Pack, int]:
-        """Where the numbers of the arguments are in memory."""
+        """Where the numbers of each argument begin in memory."""
         starts = numpy.cumsum([0, *(leaf.lanes for leaf in self.slots)]).tolist()
         return dict(zip(self.slots, starts))
 
@@ -109,7 +109,7 @@ class Exported:
             ValueError: there are too many entries.
         """
         request, n = Request(kind, self.wrt), sum(self.lanes)
-        if self.as_scalars and n <= FEW_VARIABLES:  # packs of one lane each take long
+        if self.as_scalars and n <= FEW_VARIABLES:  # to eliminate packs of one lane each takes long
             return None
         name, rest, m = "Hessian", "first derivatives alone by order=1", n
         source = self._source(request) if kind == Kind.SPARSE_HESSIAN else self.plan.source_of(request)
@@ -131,7 +131,7 @@ class Exported:
 
     @cached_property
     def as_scalars(self) -> bool:
-        """Whether programs go scalar by scalar. Otherwise loops over lanes are shorter, and C compilers see them."""
+        """Whether programs are written scalar by scalar; if not, loops over lanes are shorter, and help C compilers."""
         return self.plan.source.is_ragged and not self.plan.loops
 
     @cached_property

@@ -141,7 +141,7 @@ class Interface:
         return sweeps.Block(pattern, adjoint(slot), place, sweep)
 
     def _there(self, of: Sweep, slot: int, pattern: Pattern) -> Pattern:
-        """A pattern of derivatives with respect to an argument, without any nonzeros where nothing depends on it."""
+        """A pattern of derivatives with respect to an argument; without any nonzeros if nothing depends on that."""
         return pattern if adjoint(slot) in of[1] else empty(*pattern.shape)
 
     def _of_entries(self, name: str, found: SparseProgram) -> Sweep:

@@ -40,7 +40,7 @@ class Term(NamedTuple):
 
 
 def body_of(name: str, program: ir.Program, setting: Setting) -> Body:
-    """A program in C, as a function of that name."""
+    """A program of packs in C, as a function of that name."""
     return _Packs(name, program, setting).body()
 
 
@@ -131,7 +131,7 @@ class _Packs:
         return nested(["i"], [group[0].lanes], lines) if group[0].lanes > 1 else ["{", *indented(lines), "}"]
 
     def _number(self, reference: ir.Reference) -> float | None:
-        """The number that all lanes are, if they are constants."""
+        """The number that all lanes hold, if they are one constant; else None."""
         held = self._held.get(reference.pack)
         if held is None or not reference.index.size:
             return None
@@ -139,7 +139,7 @@ class _Packs:
         return float.fromhex(found.pop()) if len(found) == 1 else None
 
     def _at(self, pack: ir.Pack, index: ir.Index, variables: Sequence[str]) -> str:
-        """The place of a lane, in memory or among the constants."""
+        """An expression for the place of a lane, in memory or in a table of constants."""
         number = self._number(ir.Reference(pack, index))
         if number is not None:
             return literal(number)

@@ -78,7 +78,7 @@ class Builder:
         return numpy.array(lanes, dtype=numpy.int64)
 
     def repeated(self, number: float, lanes: int) -> Reference:
-        """A constant as so many lanes."""
+        """A reference to one constant, repeated for so many lanes."""
         return Reference(self.constants, numpy.repeat(self.constant(numpy.array([number])), lanes))
 
     @property
@@ -135,7 +135,7 @@ class Builder:
         return Reference(joined, numpy.arange(lane).reshape(len(parts), -1))
 
     def so_far(self, results: Mapping[str, Sequence[Reference]]) -> Program:
-        """All packs there are, as a program with these results."""
+        """All packs so far, as a program with these results."""
         assert isinstance(self.constants.operation, Leaf)
         self.constants.operation.constants = self.known_constants
         return Program(list(self.packs), results)
@@ -163,7 +163,7 @@ def _like(pack: Pack, x: Reference) -> Reference:
 
 
 def segment(lane: Index, c: float, x: Reference, y: Reference | None, *, selects: bool = False) -> Segment:
-    """out[lane] += c·x·y, number by number, of which x is an adjoint, and y may be a choice."""
+    """The segment out[lane] += c·x·y, number by number, where x is an adjoint, and y may be a choice."""
     block = elementwise(lane, x.index, None if y is None else y.index, c)
     return Segment(x.pack, None if y is None else y.pack, [block], adjoint=0, selects=selects)
 
@@ -214,7 +214,7 @@ def _memo_key(pack: Pack) -> Any:
         return operation.primitive, "reduce", _key(operation.arg)
     if isinstance(operation, Vector):
         return operation.function, operation.empty == 0.0, _key(operation.arg)
-    return pack  # sums and loops are all different
+    return pack  # each sum and each loop is a pack of its own
 
 
 def _key(arg: Argument) -> Any:

@@ -18,7 +18,7 @@ import numpy
 from autograd_mini.value import Value
 
 DEEPEST = 64
-"""What is nested deeper is compared by identity, so that no nest is too deep for Python to recurse. Not tuned."""
+"""What is nested more deeply is compared by identity, so that Python can recurse into any nest. Not tuned."""
 
 LARGEST = 2**24
 """Arrays of more numbers (128 megabytes) are compared by identity: to compare them at each call would take longer than
@@ -55,7 +55,7 @@ class Exact:
 
 
 class Themselves:
-    """Things that equal only themselves, in this order; held, so that no others take their addresses."""
+    """A key of things that are compared by identity, in order; it holds them, so that no others get their addresses."""
 
     __slots__ = ("things",)
 
@@ -119,7 +119,7 @@ def token(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
         return Themselves(thing)
     try:
         hash(thing)
-    except TypeError:  # of what it holds
+    except TypeError:  # because of something in it
         return Themselves(thing)
     return kind, thing, repr(thing), _attributes(thing, own_place)
 

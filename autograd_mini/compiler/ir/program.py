@@ -27,7 +27,7 @@ Index: TypeAlias = NDArray[numpy.signedinteger[Any]]
 Floats: TypeAlias = NDArray[numpy.float64]
 
 ABSENT = -1
-"""In a block: there is no such factor, as if it were 0."""
+"""The index, in a block, of a factor or lane that does not exist; a factor counts as 0."""
 
 
 @dataclass(eq=False)
@@ -160,7 +160,7 @@ class Block:
         return Block(self.a, self.lane, None if self.b is None else self.b.swapaxes(1, 2), self.sign)
 
     def towards_b(self) -> Block:
-        """The block of the adjoint of b, its first factor a, its second the adjoint of out."""
+        """The block of the adjoint of b; its first factor is a, its second the adjoint of out."""
         assert self.b is not None
         return Block(self.b, self.a.swapaxes(1, 2), self.lane, self.sign)
 

@@ -1,4 +1,4 @@
-"""What a call asks of a program, and what it gets."""
+"""The request that a call makes of a program, and the results that it gets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
     @property
     def names(self) -> list[tuple[int, str]]:
-        """The slots, and what programs call the derivatives with respect to them."""
+        """The slots, each with the name of the derivative with respect to it."""
         return [(slot, adjoint(slot)) for slot in self.wrt]
 
 

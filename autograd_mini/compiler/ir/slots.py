@@ -1,7 +1,7 @@
-"""The arguments of a call as arrays [lanes, width], each with its structure, which together make the layout.
+"""The arguments of a call: arrays [lanes, width], and structures, which with the arrays' shapes make up the layout.
 
-All plain numbers of an argument are one array, and each NumPy array is one of its own. What else there is in an
-argument, and how it is nested, is its structure.
+All plain numbers of an argument are one array, and each NumPy array is one of its own. The structure of an argument
+tells how it is nested, and what else is in it.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Arguments:
         return tuple([slot for position in positions for slot in self.ranges[position]])
 
     def leaves(self, position: int) -> Iterator[tuple[int, range]]:
-        """The numbers and arrays of an argument in the order of its nest: of each its slot, and the lanes there."""
+        """The numbers and arrays of an argument in the order of its nest: for each its slot, and its lanes there."""
         slots, n_numbers = iter(self.ranges[position]), count()
         first = next(slots) if not all(self.slots[slot].is_array for slot in self.ranges[position]) else -1
         for _, node in self.structures[position].paths(""):
@@ -166,7 +166,7 @@ def _key(structure: Structure) -> Hashable:
         like = None if structure.like is None else Exact(structure.like)
         return "dict", tuple(map(_exact, structure.kind[1])), children, like
     if structure.kind_name == "labelled" and len(structure.children[0].kind[1]) == len(structure.like):
-        # of a batch the function sees rows, as arrays without labels
+        # in a batch the function sees single rows, as arrays without labels
         return "labelled", Exact([axis.tolist() for axis in structure.like]), children
     return structure.kind, children
 

@@ -27,7 +27,7 @@ Key = tuple[Pack, bytes]
 class View(NamedTuple):
     """Lanes of a pack in the order in which they are read; `chosen` says which, as a slice, and is empty for all."""
 
-    key: Key  # what is arranged: the pack that they belong to in the end, and which lanes of it
+    key: Key  # what is arranged: the root of the pack, and which lanes of it
     chosen: str
     natural: Index  # all lanes, if the choice cannot be written
     ranks: Index  # for each number of the reference its place in that order
@@ -112,7 +112,7 @@ class Naming:
         return Text(base.within(ATOM) + mark) if mark else base
 
     def leaves(self) -> Iterator[tuple[str, Reference]]:
-        """The names of all leaves, of the parameters block by block, with their lanes arranged as they are read."""
+        """The names of all leaves, for parameters block by block, with their lanes arranged as they are read."""
         for pack in [each for each in self.names if each.role]:
             every = lanes_of(pack)
             for block in self._within(every):
@@ -122,7 +122,7 @@ class Naming:
                 yield name, Reference(pack, natural if layout is None else natural[layout])
 
     def view(self, reference: Reference) -> View:
-        """The lanes as they are read."""
+        """The lanes of a reference as they are read."""
         index = reference.index
         natural = numpy.concatenate([self._block_order(block, index) for block in self._within(reference)])
         ranks = places(natural, index)

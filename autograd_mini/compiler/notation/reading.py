@@ -73,7 +73,7 @@ class Reading:
         self._read_value()
 
     def _operands(self, pack: ir.Pack) -> list[ir.Reference]:
-        """What the formula of a pack is written with."""
+        """The references with which the formula of a pack is written."""
         return [self._slopes[pack][1]] if pack in self._slopes else self.plain.operands(pack)
 
     def _found_slopes(self, program: ir.Program) -> Iterator[tuple[ir.Pack, tuple[Primitive, ir.Reference]]]:
@@ -148,7 +148,7 @@ class Reading:
             self.names.lay_out_like(ir.lanes_of(pack), operand)
 
     def _read_value(self) -> None:
-        """A line for the value, if it is not what a line before has defined."""
+        """Add a line for the value, unless an earlier line has defined it."""
         value, name = self._results.get("value"), self.names.value
         if self.is_whole and value is not None and value.index.size and name not in self.names.names.values():
             self.names.used, value = [], self.plain.resolved(value)
@@ -181,7 +181,7 @@ class Reading:
 
 
 MOST_LINES = 200  # what a reader scrolls through
-MARGIN = 4  # lines of the gradient may move up; of packs beyond so many times the most, none come among them
+MARGIN = 4  # so many times the lines shown are read, as lines of the gradient may move up
 LONGEST, WIDEST = 100, 64  # letters of a formula; and of lines that push the shapes of all to the right
 
 COLUMNS = "of columns"

@@ -182,7 +182,7 @@ class Columns:
         (arg,) = operation.arguments()
         assert isinstance(arg, Reference)
         if isinstance(operation, Vector):
-            lanes = lanes[: len(lanes) // len(arg.index)]  # of the first component
+            lanes = lanes[: len(lanes) // len(arg.index)]  # those of the first component
         return [Slot(arg.pack, row[lanes]) for row in arg.index]
 
     def rows(self, pack: Pack) -> Rows | None:

@@ -18,7 +18,7 @@ def _never(*args: object) -> Any:
 
 
 class Scanned(Primitive):
-    """A loop."""
+    """The operation of a node that stands for a loop."""
 
     def __init__(self, scan: Forward) -> None:
         super().__init__("scan", _never, _never, arity=None)
@@ -36,7 +36,7 @@ class Kept(Primitive):
         self.index = index
 
     def is_like(self, other: object) -> bool:
-        """Whether another is the number at the same place."""
+        """Whether another operation picks the number at the same place."""
         return isinstance(other, Kept) and self.index == other.index
 
 

@@ -24,7 +24,7 @@ from autograd_mini.primitives import TABLE, Primitive
 from autograd_mini.value import Value
 
 SHORTEST_CHAIN = 4
-"""A chain of + of fewer terms is carried out as it is written."""
+"""A chain of + with fewer terms is computed as it is written, not as a sum."""
 
 
 def with_one_guard(traced: Trace) -> Trace:
@@ -56,7 +56,7 @@ with 0.0."""
 class _Normaliser(Growing):
     def __init__(self, trace: Trace) -> None:
         super().__init__([Number(1.0)])
-        self.constants = {ONE}  # scalars that are numbers
+        self.constants = {ONE}  # scalars that are constants
         self.single_use: set[int] = set()  # scalars that a single node reads, and reads once
         self.chains: dict[int, _Chain] = {}
         self.sums: set[int] = set()  # sums that are not chains of +
@@ -68,11 +68,11 @@ class _Normaliser(Growing):
         self.n_parents, places, _ = numbered(leaves, self.computed, roots)
         self.operands, own = places[: len(places) - len(roots)], places[len(places) - len(roots) :]
         self.roots = own[: len(trace.outputs)], own[len(trace.outputs) :]
-        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots must stay scalars
+        uses = numpy.bincount([*places, *own], minlength=len(leaves) + len(self.computed))  # roots stay scalars
         self.uses = uses[len(leaves) :].tolist()
 
     def normalised(self) -> Scalars:
-        scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order in which they have places
+        scalar_at = [*range(1, len(self.scalars))]  # for each node, in the order of places
         operands, place = iter(self.operands), scalar_at.__getitem__
         are_constant, rule_of, plain = self.constants.issuperset, _RULES.get, set[Any]()
         for node, n_parents, n_uses in zip(self.computed, self.n_parents, self.uses):
@@ -214,7 +214,7 @@ _PRODUCTS = {TABLE["mul"], TABLE["square"]}
 _VECTORS = {TABLE["softmax"], TABLE["log_softmax"]}
 _NEGATION, _ADD = TABLE["neg"], TABLE["add"]
 
-# By the primitive itself: a user's own of the same name is another.
+# Keys are primitives, not names: a user's own of the same name is another.
 _RULES: dict[Primitive, Any] = {
     TABLE["add"]: _Normaliser._added,
     TABLE["sum"]: _Normaliser._sum,

@@ -55,7 +55,7 @@ def _products(lane: Index, ia: Index, ib: Index, sign: float) -> Iterator[Block]
     if lane.size > DENSE * rows.size * columns.size:
         matrix = numpy.full((1, rows.size, columns.size), ABSENT, dtype=numpy.int64)
         matrix[0, row, place] = ia
-        if numpy.count_nonzero(matrix != ABSENT) == lane.size:  # none is there twice
+        if numpy.count_nonzero(matrix != ABSENT) == lane.size:  # no entry occurs twice
             yield Block(rows[None, :, None], matrix, columns[None, :, None], sign)
             return
     for rows, places in _by_row_length(lane):

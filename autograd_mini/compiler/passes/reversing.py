@@ -51,7 +51,7 @@ def differentiate(base: Program, request: Request, frame: Frame) -> Program:
 def decisions_of(
     builder: Builder, found: Mapping[str, Sequence[Reference]], request: Request
 ) -> dict[str, Sequence[Reference]]:
-    """The guards as one result, and what is watched."""
+    """The guards as one result, and the result that is watched, if there is one."""
     guards = builder.gathered([[guard] for guard in found["guards"]]) if found["guards"] else None
     results = {} if guards is None else {"guards": [Reference(guards.pack, guards.index.ravel())]}
     return results | ({TIED: found[TIED]} if found[TIED] and request.kind != Kind.GUARDS else {})
@@ -66,7 +66,7 @@ def outputs_of(builder: Builder, found: Sequence[Reference], frame: Frame) -> Re
     if not (frame.reduces and frame.has_batch):
         return flat
     lanes = numpy.arange(flat.index.size)
-    # A result that does not depend on the example counts for each of them all the same.
+    # A result that does not depend on the example still counts once for each of them.
     each = builder.sum(lanes.size, True, [Segment(flat.pack, None, [elementwise(lanes, flat.index, None)])])
     return lanes_of(builder.sum(lanes.size, False, [whole(each)]))
 
@@ -170,7 +170,7 @@ def _spread_segment(given: Segment, adjoint: Pack, active: set[Pack]) -> list[tu
     if given.b in active and given.b is not None:
         blocks = [block.towards_b() for block in given.blocks]
         found.append((given.b, Segment(given.a, adjoint, blocks, adjoint=1)))
-    for _, each in found:  # of a product of an adjoint and a choice, what goes to the adjoint
+    for _, each in found:  # only where the choice stays a factor
         each.selects = given.selects and each.adjoint == given.adjoint
     return found
 

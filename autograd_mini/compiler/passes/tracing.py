@@ -23,7 +23,7 @@ from autograd_mini.value import Constant, Value
 
 Line = tuple[str, int]
 Place = tuple[int, int]
-"""The array among the arguments, and the place in it."""
+"""A number among the arguments: which array it is in, and its place there."""
 
 Result = TypeVar("Result")
 

@@ -87,8 +87,8 @@ class ArenaExecutor:
         self.size: int = 0
         self.work: int = 0
         self.first: dict[Pack, int] = {}
-        self._offset: dict[Pack, Index] = {}  # of lanes that do not come in order
-        self._known: list[tuple[int, Floats]] = []  # what stays in the memory
+        self._offset: dict[Pack, Index] = {}  # for packs whose lanes are not in order
+        self._known: list[tuple[int, Floats]] = []  # numbers that stay in the memory
         self._know(sum_tables.KNOWN)
         self._constants = constants_of(program) if constants is None else constants
         for pack, held in self._constants.items():

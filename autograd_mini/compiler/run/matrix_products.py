@@ -57,7 +57,7 @@ class ArenaStep:
         constants = {pack: executor.numbers[pack] for pack in known if pack in executor.numbers}
         given = [pack for pack in [*known][len(run) :] if pack not in constants]
         wanted = executor.wanted(run)
-        first = [pack for pack in wanted if pack in executor.of_value]  # they are divided alike in all programs
+        first = [pack for pack in wanted if pack in executor.of_value]  # divided alike in all programs
         gives = {"value": first, "rest": [pack for pack in wanted if pack not in executor.of_value]}
         program = Program([*given, *run], {name: [*map(lanes_of, packs)] for name, packs in gives.items() if packs})
         self.arena: ArenaExecutor = ArenaExecutor(program, executor.cache, given, constants)
@@ -114,7 +114,7 @@ class GatherStep:
 
     def run(self, values: Values, out: Floats) -> None:
         array = values[self.place]
-        if out.shape[1] > 1 and array.strides[1] != 8:  # an input, whose rows are copied faster so
+        if out.shape[1] > 1 and array.strides[1] != 8:  # an input: contiguous rows are copied faster
             array = values[self.place] = numpy.ascontiguousarray(array)
         values[self.number] = numpy.take(array, self.gather.rows, axis=0, out=out, mode="clip")
 

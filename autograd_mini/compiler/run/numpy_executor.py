@@ -1,4 +1,4 @@
-"""Execute a program with NumPy: the oracle of faster executors, and what runs where they are missing.
+"""Execute a program with NumPy: the oracle of faster executors, which runs where these are missing.
 
 The numbers of a pack are an array [lanes, width]; the width is the length of the batch, or 1 where every example
 has the same.
@@ -197,7 +197,7 @@ def _sum(pack: ir.Pack, operation: ir.Sum, place: Mapping[ir.Pack, int]) -> Step
     sources = [place[parent] for parent in pack.parents]
     empty = numpy.full((pack.lanes, 1), 0.0)
     for scatter, _ in parts:
-        empty[scatter.lanes] = -0.0  # which changes nothing that is added to it
+        empty[scatter.lanes] = -0.0  # which leaves what is added to it unchanged
 
     def step(values: Values, n: int) -> ir.Floats:
         total: Any = None
@@ -226,7 +226,7 @@ class Scatter:
         self.is_whole: bool = flat.size == lanes and bool((flat == numpy.arange(lanes)).all())
         order = present[numpy.argsort(flat[present], kind="stable")]
         _, starts, counts = numpy.unique(flat[order], return_index=True, return_counts=True)
-        self.turns: list[Any] = []  # in each of them every lane comes once
+        self.turns: list[Any] = []  # in each of them, no lane occurs twice
         self.order: ir.Index = order
         self.starts: ir.Index = starts
         self.lanes: ir.Index = flat[order[starts]] if order.size else flat[:0]
@@ -305,7 +305,7 @@ def _product(a: ir.Floats, b: ir.Floats, sums_batch: bool, is_there: Any) -> Any
     if sums_batch:
         a, b = a.reshape(g, h, k * wide_a), b.swapaxes(1, 2).reshape(g, s, k * wide_b)
         return numpy.matmul(a, b.swapaxes(1, 2))
-    if h == s == 1 or k == 1:  # the order is the same whatever the width; what nothing is added to keeps its sign
+    if h == s == 1 or k == 1:  # one order of addition for any width; a single product keeps its sign
         return numpy_rows.total((a[:, :, None] * b.swapaxes(1, 2)[:, None]).transpose(3, 0, 1, 2, 4))
     if wide_a == 1:
         return numpy.matmul(a[..., 0], b.reshape(g, k, s * wide_b))

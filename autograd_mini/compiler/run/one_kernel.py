@@ -36,7 +36,7 @@ class ScalarExecutor(Runner):
         self.lanes: list[int] = [pack.lanes for pack in arrays.values()]
         self.leaves: dict[Pack, int] = {pack: place for place, pack in enumerate(arrays.values())}
         self.varies: set[int] = {place for pack, place in self.leaves.items() if pack.batched or not self.is_batched}
-        inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether they differ from column to column
+        inputs: dict[bool, dict[int, Place]] = {False: {}, True: {}}  # by whether inputs differ between columns
         is_batched = [pack.batched for pack in arrays.values()]
         for number, place_in in places_of_inputs(scalars, arrays).items():
             inputs[is_batched[place_in[0]]][number] = place_in

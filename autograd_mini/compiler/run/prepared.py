@@ -1,4 +1,4 @@
-"""Programs with memory of their own, for calls that machine code serves alone."""
+"""Programs with memory of their own, for calls that one call of machine code can serve."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _of_kernel(executor: Runner, step: KernelStep, most: int) -> Prepared | None
     """What the executor runs on so many columns, with numbers where machine code reads arguments and builds results."""
     lanes, summed, leaves = executor.lanes, dict(step.summed), executor.leaves.items()
     moving = {place: pack for pack, place in leaves if pack.batched} if most > 1 else {}
-    first, end = {}, most  # so many zeros
+    first, end = {}, most  # the first numbers are zeros
     for place in [each for each in (*executor.leaves.values(), *executor.constants) if each not in moving]:
         first[place], end = end, end + lanes[place]
     known = {*executor.fresh, *summed, *(first if most == 1 else ())}

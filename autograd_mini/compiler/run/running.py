@@ -1,4 +1,4 @@
-"""Running kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
+"""Run kernels: memory and tables of pointers for them, and threads that share the columns of a large batch."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class KernelStep:
         for number, rows, lanes in self.inputs:
             state.uniform[rows] = values[number][lanes, 0]
         for number, array in state.padded.items():
-            if number not in self.outputs:  # the last column stands in for those that are not there
+            if number not in self.outputs:  # the last column stands in for missing ones
                 array[:, :n] = values[number]
                 array[:, n:] = values[number][:, -1:]
         if len(state.sums):

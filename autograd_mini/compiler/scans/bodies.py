@@ -20,7 +20,7 @@ _PRODUCTS = TABLE["mul"], TABLE.auxiliary["scale"]
 
 @dataclass(eq=False)
 class Body:
-    """One step of a loop: scalars, and which of them are what.
+    """One step of a loop: its scalars, and the roles of some of them.
 
     Attributes:
         carry, x, outside: what it is given: the carry, what differs from step to step, and what does not.

@@ -18,7 +18,7 @@ class GatedTape(ScalarTape):
     def __init__(self, scalars: Scalars) -> None:
         super().__init__(scalars)
         self._given: dict[int, int | None] = {}  # what tells whether a scalar gets anything; None if always
-        self._chosen: int | None = None  # the same for the scalar that gives something now
+        self._chosen: int | None = None  # the same for the scalar whose adjoint is passed on
 
     def reverse(self, seeds: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[int | None]:
         self._given, self._chosen = {}, None

@@ -1,7 +1,7 @@
 """From a call of `scan` within a compiled function to a node of its graph: one step is recorded, whatever the length.
 
-Where a step branches on numbers, it is recorded once on each path, and the paths are put together: `where` chooses for
-each step. Where that cannot be, or does not pay, the steps are run and recorded one by one.
+If a step branches on numbers, it is recorded once on each path, and the paths are merged: `where` chooses at each
+step. If that cannot be done, or does not pay, the steps are run and recorded one by one.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class _StepTracer(Tracer):
         for parent in node.parents:
             if parent.operation is not None and parent not in self._met:  # as a solution, of which nobody is told
                 for each in topological_order(parent, known=self._met):
-                    if each.operation is not None:  # else it may become a solution
+                    if each.operation is not None:  # a leaf may still become a solution
                         self._meet(each)
         self._meet(node)
 
@@ -241,7 +241,7 @@ class _StepTracer(Tracer):
 
 
 def _scan(loop: Loop, trace: Trace, given: _Given, starts_varying: Sequence[bool]) -> Forward:
-    """The loop of a step."""
+    """The loop whose step has this trace."""
     scalars = normalise(trace)
     sizes = [len(values) for values in (*trace.inputs, trace.parameters)]
     ends = numpy.cumsum([1, *sizes]).tolist()

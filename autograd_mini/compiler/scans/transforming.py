@@ -45,7 +45,7 @@ Made: TypeAlias = Callable[[Any, Sequence[tuple[Source, Index]]], Loop]
 
 
 def n_operations(trace: Trace) -> int:
-    """How many operations there are in a trace, those of each step of loops included."""
+    """How many operations a trace has, including those of every step of loops within."""
     within = [node.operation.scan for node in trace.order if isinstance(node.operation, Scanned)]
     return len(trace.order) + sum(scan.length * n_operations(scan.trace) for scan in within)
 

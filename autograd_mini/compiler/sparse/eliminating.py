@@ -1,9 +1,9 @@
 """Sparse derivatives by elimination: the graph of local derivatives, from which pack after pack is taken out.
 
-Each edge from a pack to one that is made of it holds the sparse matrix of local derivatives. To take a pack out, each
-matrix into it is multiplied with each from it, and added to the edge that goes past it. Forward and reverse mode
-are two orders in which to do that; here the pack is next that costs the fewest products (H. Markowitz, 1957;
-A. Griewank and S. Reese, 1991). What is left are the edges from the results to the variables.
+Each edge from a pack to one that reads it holds the sparse matrix of local derivatives. To take a pack out, each matrix
+on an edge into it is multiplied with each on an edge from it, and added to the edge that goes past it. Forward and
+reverse mode are two orders in which to do that; here, the pack that costs the fewest products is next (H. Markowitz,
+1957; A. Griewank and S. Reese, 1991). What is left are the edges from the variables to the results.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def merged(
             n_constants += numpy.bincount(where, minlength=first.size)
             total += numpy.bincount(where, weights=each.sign * each.x, minlength=first.size)
     is_constant, is_lane = n_terms == n_constants, (n_terms == 1) & is_pure[owner]
-    order = numpy.argsort(first)  # as they come
+    order = numpy.argsort(first)  # in the order of terms
     kept = order[(is_constant & (total != 0.0))[order]]
     found = [Terms(rows[first[kept]], columns[first[kept]], total[kept])]
     for number, each in enumerate(terms):
@@ -178,7 +178,7 @@ def _factors(
 
 
 def constants(builder: Builder, numbers: ir.Floats) -> ir.Reference:
-    """The lanes of these constants."""
+    """A reference to lanes that hold these constants."""
     different, place = numpy.unique(numbers, return_inverse=True)
     return ir.Reference(builder.constants, builder.constant(different)[place.ravel()])
 
@@ -188,7 +188,7 @@ class Folding:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
-        self._held: dict[ir.Pack, tuple[ir.Floats, Mask]] = {}  # of packs with such lanes: numbers, and which are known
+        self._held: dict[ir.Pack, tuple[ir.Floats, Mask]] = {}  # packs with such lanes: numbers, and which are known
         self._n_seen = 0
 
     def __call__(self, lanes: ir.Reference) -> tuple[ir.Floats, Mask]:
@@ -203,7 +203,7 @@ class Folding:
         return numbers[lanes.index], known[lanes.index]
 
     def _of(self, pack: ir.Pack) -> tuple[ir.Floats, Mask]:
-        """The numbers of a pack, 0 where they are not known, and which are."""
+        """The numbers of a pack, 0 where they are not known, and which of them are known."""
         if pack is self._builder.constants:
             numbers = self._builder.known_constants
             return numbers, numpy.ones(numbers.shape, dtype=bool)

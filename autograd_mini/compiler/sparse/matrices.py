@@ -49,7 +49,7 @@ class Pattern:
     def _empty(self) -> csr_array:
         zeros = numpy.zeros(self.columns.size)
         made = scipy_sparse().csr_array((zeros, self.columns, self.starts), shape=self.shape)
-        made.sum_duplicates()  # there are none, as it now knows
+        made.sum_duplicates()  # there are none, and SciPy notes that
         return made
 
     def rows(self) -> Index:
@@ -93,7 +93,7 @@ def _pattern(shape: tuple[int, int], rows: Index, columns: Index, order: Index |
 
 
 def united(parts: Sequence[tuple[Pattern, Floats]]) -> tuple[Pattern, Floats]:
-    """The sum of matrices."""
+    """The sum of sparse matrices: its pattern, and its numbers."""
     shape = parts[0][0].shape
     keys = numpy.concatenate([each.rows() * shape[1] + each.columns for each, _ in parts])
     numbers = [entries if each.order is None else entries[each.order] for each, entries in parts]

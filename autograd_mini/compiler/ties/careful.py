@@ -105,7 +105,7 @@ class _Careful(Builder):
                     if is_choice:
                         masks.append(self._made(_not_equal, a if each.adjoint == 1 else b, 0.0))
                     is_zero = self._made(TABLE["maximum"], self._made(_equal, a, 0.0), self._made(_equal, b, 0.0))
-                    is_nan = self._made(_not_equal, product, product)  # as of 0 and inf
+                    is_nan = self._made(_not_equal, product, product)  # as 0·inf is
                     self._doubts.append(reduce(partial(self._made, _mul), masks, self._made(_mul, is_nan, is_zero)))
                 if is_whole:
                     carries_all[lane] = True

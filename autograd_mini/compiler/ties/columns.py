@@ -1,4 +1,4 @@
-"""Some columns of numbers, and what is asked of a plan for them."""
+"""Columns of numbers, and the request to a plan for them."""
 
 from __future__ import annotations
 

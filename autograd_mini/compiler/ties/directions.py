@@ -98,7 +98,7 @@ class _Direction(Growing):
         number = x.place if isinstance(x, Operand) else 0
         if number >= self._n_given and number not in self._tangents:
             self._tangents[number] = self._change(number)
-        return self._tangents.get(number, 0.0)  # others that were given do not vary
+        return self._tangents.get(number, 0.0)  # other given scalars do not vary
 
     def _change(self, number: int) -> Any:
         """The tangent of a scalar, by those of its operands."""
@@ -231,7 +231,7 @@ _SETTLED: dict[Primitive, Callable[..., Any]] = {
     TABLE["hypot"]: _norm,
     TABLE["dist"]: _dist,
 }
-"""Operations made of smooth pieces as what they are a little way off; `relu` with a choice of its own is not tied."""
+"""Operations with smooth pieces, as they are a little way off; `relu` with a choice of its own is not tied."""
 
 
 def steps_of(trace: Trace, wanted: Sequence[int], sign: float) -> dict[int, float] | None:
@@ -257,7 +257,7 @@ def differing(scalars: Scalars, arrays: Sequence[int], steps: Mapping[int, float
     """A program with one decision: 0 where nothing that is tied changes in different ways along the line.
 
     Args:
-        arrays: those that vary.
+        arrays: the arrays that vary.
         steps: the direction, by the scalars of inputs.
     """
     direction = _Direction(scalars, arrays, steps)

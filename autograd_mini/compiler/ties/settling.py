@@ -213,10 +213,10 @@ class _Settling:
 
 def _from_both_sides(asked: Columns) -> tuple[dict[str, Floats], Mask] | None:
     """The derivatives for each column, chosen among their limits from the two sides as `autograd_mini.limits` does, and
-    for which columns this tells them; for all of them at once, if they share variables. None if the function a little
-    way off is not known."""
+    for which columns this settles them; for all at once, if they share variables. None if it is not known what the
+    function is a little way off."""
     plan, names = asked.plan, asked.names
-    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # what is between two limits is so for every variable
+    if -1 not in asked.request.wrt and plan.leaf(-1).lanes:  # limits are chosen for all variables together
         asked = replace(asked, request=asked.request._replace(wrt=(*asked.request.wrt, -1)))
     above, below = (plan.along(asked.request, sign) for sign in (1.0, -1.0))
     if above is None or below is None:
