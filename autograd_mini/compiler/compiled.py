@@ -208,7 +208,7 @@ class Compiled(Differentiable):
         from autograd_mini.compiler.export.writing import write
 
         if type(order) is not int or order not in (0, 1, 2):
-            raise TypeError(f"order is that of the highest derivatives, 0, 1 or 2, got {order!r}")
+            raise TypeError(f"order must be that of the highest derivatives, 0, 1 or 2, got {order!r}")
         if args or keywords:
             call = self._plain_call("export", args, keywords)
             call.run(Kind.VALUE)
@@ -259,8 +259,8 @@ class Compiled(Differentiable):
                     raise
         if parameters is not None:
             raise TypeError(
-                f"{self._name} takes parameters=… only next to plain numbers, outside of what is being differentiated "
-                "or compiled"
+                f"{self._name} takes parameters=… only with plain numbers, outside functions being differentiated or "
+                "compiled"
             )
         return self._as_function(args, keywords)
 

@@ -59,7 +59,7 @@ class Differentiable:
         found = self._value_and_slopes(args, keywords, parameters)
         if isinstance(found, Eager):
             raise TypeError(
-                f"value_and_parameter_grads of {self._name} takes plain numbers, outside of what is being "
+                f"value_and_parameter_grads of {self._name} takes plain numbers, outside functions being "
                 "differentiated or compiled"
             )
         return found[:2]
@@ -224,7 +224,7 @@ class Differentiable:
         call = self._call(args, keywords)
         if isinstance(call, Eager):
             raise TypeError(
-                f"{what} of {self._name} takes plain numbers, outside of what is being differentiated or compiled"
+                f"{what} of {self._name} takes plain numbers, outside functions being differentiated or compiled"
             )
         return call
 

@@ -42,7 +42,7 @@ class Options:
         if self.reduce is not None and self.batch is False:
             raise ValueError(f"reduce={self.reduce!r} needs a batch; name the arguments that carry it in batch=…")
         if not isinstance(self.as_lists, bool):
-            raise TypeError(f"as_lists is True or False, got {brief(self.as_lists)}")
+            raise TypeError(f"as_lists must be True or False, got {brief(self.as_lists)}")
         for name in ("wrt", "batch", "static"):
             chosen = getattr(self, name)
             if isinstance(chosen, (list, set)):  # which are mutable, and cannot be keys
@@ -130,10 +130,10 @@ def positional(
     except TypeError as error:
         raise TypeError(f"{name}(): {error}") from None
     except ValueError:
-        raise TypeError(f"{name} does not say what its arguments are called; give them by position") from None
+        raise TypeError(f"{name} does not tell the names of its arguments; give them by position") from None
     if arguments.kwargs:
         raise TypeError(
-            f"{name} was given {', '.join(arguments.kwargs)} by name, which it cannot take by position beside the "
+            f"{name} was given {', '.join(arguments.kwargs)} by name, which it cannot take by position with the "
             "others; a compiled function takes positional arguments"
         )
     return arguments.args

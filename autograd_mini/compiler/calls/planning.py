@@ -132,7 +132,7 @@ class Plans:
                 return plan
         if len(plans) >= MOST_PATHS:
             raise ValueError(
-                f"{self.name} took more than {MOST_PATHS} different ways through its branches, last at "
+                f"{self.name} took more than {MOST_PATHS} different paths through its branches, last at "
                 f"{place(first.guards[-1].line)}; use where() or maximum() instead of branches on numbers"
             )
         plan = self._new(arguments, row, first)

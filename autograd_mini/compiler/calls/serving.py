@@ -189,8 +189,8 @@ class Serving:
 
     def _other_way(self, plan: Plan) -> ValueError:
         return ValueError(
-            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another way with the "
-            "numbers given in parameters=…; write them into the Values and call it without"
+            f"{self.name} branches on numbers at {place(plan.trace.guards[-1].line)}, and takes another path with the "
+            "numbers given in parameters=…; write them into the Values, and call it without parameters=…"
         )
 
     def _require(self, parts: Sequence[Part], scalar: bool) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def _never(*args: object) -> Any:
     raise TypeError(
-        "a compiled function differentiates, or computes again, what an earlier scan gave; take the derivative, by "
+        "a compiled function differentiates, or computes again, the result of an earlier scan; take the derivative, by "
         "grad, jacobian and the like, of a function that itself calls scan"
     )
 

@@ -137,7 +137,7 @@ def trace(
             if not isinstance(error.args[0], Value):
                 raise
             raise TypeError(
-                f"{name} looks for a Value among the keys of a dict at {_raised_at(error)}, and they are not Values; "
+                f"{name} looks up a Value in a dict at {_raised_at(error)}, whose keys are not Values; "
                 "name its argument in static=…"
             ) from error
         except (TypeError, IndexError) as error:
@@ -262,8 +262,8 @@ class Tracer(Observer):
             if node not in used and not all(parent.is_constant for parent in node.parents):
                 raise TypeError(
                     f"{self.name} compares numbers at {place(line)}, and neither branches on the result nor computes "
-                    "with it; while it is compiled that is a Value, and no Value `is True`: write `if x > y:` or "
-                    "where(x > y, …), and any(… for …) in place of any([…]), which leaves some unasked"
+                    "with it; while it is compiled, that is a Value, and no Value `is True`: write `if x > y:` or "
+                    "where(x > y, …), and any(… for …) in place of any([…]), which leaves some comparisons unused"
                 )
 
     def shown(self, node: Value) -> str | None:
