@@ -123,7 +123,7 @@ def suits_columns(rows: int, inside: int, gathered: int) -> bool:
     """Whether one example is better computed in columns.
 
     Args:
-        rows: how many operations one column of each kind has, in all.
+        rows: how many operations a column has, summed over all groups of columns.
         inside: how many operations on numbers these are in all columns.
         gathered: how many numbers are fetched one by one.
     """

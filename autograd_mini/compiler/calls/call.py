@@ -41,8 +41,8 @@ class Call:
         parameters: numbers to use instead of those in the Values that the function reads from outside.
 
     Attributes:
-        finish: builds the result from the array of its structurally nonzero derivatives, where these are what
-            programs compute and there is no batch; else None.
+        finish: builds the result from the array of entries that can be other than 0, if the program computes these
+            and there is no batch; else None.
         is_plain: whether the results are what the program gave: all finite, and nothing tied.
     """
 

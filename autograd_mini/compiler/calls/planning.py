@@ -32,7 +32,7 @@ from autograd_mini.primitives import brief
 from autograd_mini.value import Value
 
 MOST_LAYOUTS = 64
-"""How many layouts of arguments, with a state of what is captured, are kept; the least recently used is evicted. Not
+"""How many combinations of layout and captured state are kept; beyond that, the least recently used is evicted. Not
 tuned: more would keep for ever the machine code of functions whose arguments vary in length."""
 
 MOST_PATHS = 64

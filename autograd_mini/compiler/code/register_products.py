@@ -19,8 +19,8 @@ from autograd_mini.compiler.partition import SMALLEST_MATRIX, SMALLEST_OUTER, ro
 T = TypeVar("T")
 
 FUSED = 4
-"""In a sum of at least so many terms, each product is rounded together with its addition (fused), where the host can do
-that; in a shorter one it is rounded first, as it is written."""
+"""In sums of at least this many terms, each product is rounded together with its addition (fused), where the host can
+do that; in shorter sums it is rounded first, as it is written."""
 
 UNIFORM, CONSTANT = 1, 2
 """The kinds of scalars that are the same for all columns: inputs, and constants."""

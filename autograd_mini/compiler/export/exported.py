@@ -27,7 +27,7 @@ from autograd_mini.compiler.pipeline import Source, program_of, sparse_of
 from autograd_mini.compiler.sparse.eliminating import NotSparse, SparseProgram
 
 MOST_ENTRIES = 2**24
-"""How many entries a matrix may have of which most can be other than 0: 128 megabytes of doubles."""
+"""How many entries a matrix may have if most of them can be other than 0: 128 megabytes of doubles."""
 
 MOST_AT_ONCE = 2**20
 """A matrix that takes more products at once is taken for dense before its entries are known."""

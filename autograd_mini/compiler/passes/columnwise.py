@@ -58,8 +58,8 @@ def divide(
 
 
 def sizes_in_columns(items: Sequence[Item]) -> tuple[int, int, int]:
-    """How many operations one column each has, summed over all kinds of columns; how many all columns have, of kinds
-    with at least `FEWEST_COLUMNS`; and how many numbers are gathered."""
+    """How many operations a column has, summed over all groups of columns; how many all columns have, in groups of at
+    least `FEWEST_COLUMNS`; and how many numbers are gathered."""
     rows = inside = gathered = 0
     for item in items:
         if isinstance(item, Gathered):

@@ -38,7 +38,7 @@ FEW_OPERATIONS = 512
 """Loops of at most so many operations in all are recorded step by step: within the code around them they are faster."""
 
 FEW_WITHIN = 4096
-"""The same for loops within others: a loop that is left within makes Python run each outer step, which takes 0.1 ms."""
+"""The same for loops within others: a loop that stays makes Python run each step of the outer one, in 0.1 ms."""
 
 CARRY, X, FIXED, STILL = range(4)
 """The arrays that a step reads; STILL has what is carried and never varies, which need not be watched for ties."""

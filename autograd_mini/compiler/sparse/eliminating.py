@@ -26,7 +26,7 @@ from autograd_mini.compiler.passes.rules import Rules
 from autograd_mini.compiler.sparse import entries
 
 MOST_ROWS = 64
-"""Loops of more results are refused, as each result has a loop of its own for its derivatives."""
+"""Loops with more results are refused, since the derivatives of each result are a loop of their own."""
 
 
 def local_terms(
